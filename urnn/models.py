@@ -1,0 +1,98 @@
+"""The registry: every recurrent model of the suite, one row each.
+
+Benchmarks, contract tests, tables and plots read this list and no other, so a model that stands here is
+measured, tested and drawn, and one that does not stand here does not exist. Adding one's own is one row.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from torch import nn
+
+from urnn.backends import BACKENDS
+from urnn.baselines import IRNN, OrthogonalRNN
+from urnn.rnn import URNN
+
+
+@dataclass(frozen=True)
+class Model:
+    """One recurrent model.
+
+    Attributes:
+        name: the key in commands and result files.
+        label: what tables and plots call it.
+        family: "unitary", "orthogonal", "gated" or "plain"; orthogonal and unitary ones promise a
+            norm-preserving recurrent matrix, which the contract tests check.
+        build: (input_size, hidden_size, **options) -> module that is called like nn.RNN and returns
+            (output, state); options: batch_first, device, dtype, and backend where there are several.
+        state_per_unit: real numbers carried from one time step to the next, for each hidden unit.
+        output_per_unit: real numbers in an output step, for each hidden unit.
+        parameters: (input_size, hidden_size) -> how many real parameters the module has.
+        recurrent_matrix: module -> its recurrent matrix, where orthogonality or unitarity is promised.
+        backends: the ways it can be run; ("torch",) where torch's kernels are the only one.
+    """
+
+    name: str
+    label: str
+    family: str
+    build: Callable[..., nn.Module]
+    state_per_unit: int
+    parameters: Callable[[int, int], int]
+    output_per_unit: int = 1
+    recurrent_matrix: Callable[[nn.Module], object] | None = None
+    backends: tuple[str, ...] = ("torch",)
+
+
+def _gated(gates: int) -> Callable[[int, int], int]:
+    """Parameters of torch's RNN family: each gate has two matrices and two biases."""
+    return lambda m, n: gates * n * (m + n + 2)
+
+
+def _orthogonal(name: str, label: str, orthogonal_map: str) -> Model:
+    return Model(
+        name,
+        label,
+        "orthogonal",
+        partial(OrthogonalRNN, orthogonal_map=orthogonal_map),
+        state_per_unit=1,
+        parameters=lambda m, n: n * (m + n + 1),
+        recurrent_matrix=lambda rnn: rnn.Q,
+    )
+
+
+MODELS: dict[str, Model] = {
+    model.name: model
+    for model in (
+        Model(
+            "urnn",
+            "uRNN",
+            "unitary",
+            URNN,
+            state_per_unit=2,
+            output_per_unit=2,
+            # theta 3n, v 4n, V 2nm, b n, h_0 2n
+            parameters=lambda m, n: n * (2 * m + 10),
+            recurrent_matrix=lambda rnn: rnn.layers[0].W.dense(),
+            backends=tuple(BACKENDS),
+        ),
+        Model("lstm", "LSTM", "gated", nn.LSTM, state_per_unit=2, parameters=_gated(4)),
+        Model("gru", "GRU", "gated", nn.GRU, state_per_unit=1, parameters=_gated(3)),
+        Model("rnn_tanh", "RNN (tanh)", "plain", nn.RNN, state_per_unit=1, parameters=_gated(1)),
+        Model("irnn", "IRNN", "plain", IRNN, state_per_unit=1, parameters=_gated(1)),
+        _orthogonal("ortho_matrix_exp", "Orthogonal RNN (matrix exp)", "matrix_exp"),
+        _orthogonal("ortho_cayley", "Orthogonal RNN (Cayley)", "cayley"),
+        _orthogonal("ortho_householder", "Orthogonal RNN (Householder)", "householder"),
+    )
+}
+
+
+def get(name: str) -> Model:
+    """The row of that name.
+
+    Raises:
+        ValueError: no such model; the message lists those there are.
+    """
+    if name not in MODELS:
+        raise ValueError(f"unknown model {name!r}; the registry (urnn/models.py) has: {', '.join(MODELS)}")
+    return MODELS[name]

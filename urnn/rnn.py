@@ -1,0 +1,323 @@
+"""`URNN`: the Unitary Evolution RNN as a layer that stands where nn.LSTM stood.
+
+It owns the parameters, the interface (layers, directions, packing, messages) and nothing of the arithmetic:
+one direction of one layer hands its tensors to a backend and gets every state back. Known weakness: a packed
+batch is run padded, because states past a sequence's end change neither its own states nor its gradients; the
+cost is that of the longest sequence for all.
+"""
+
+import math
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Complex, Float, Int
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+
+from urnn import backends
+from urnn.unitary import UnitaryMatrix, to_complex, to_pair
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Where the paper and its authors' released code differ.
+
+    Attributes:
+        v_bound: (hidden_size) -> bound of the uniform distribution of v.
+        bias_bound: bound of the uniform distribution of b.
+        epsilon: added to modReLU's divisor.
+        conjugate_reflections: see `UnitaryMatrix`.
+    """
+
+    v_bound: Callable[[int], float]
+    bias_bound: float
+    epsilon: float
+    conjugate_reflections: bool
+
+
+PRESETS = {
+    "paper": Preset(lambda n: 1.0, bias_bound=0.0, epsilon=0.0, conjugate_reflections=False),
+    "released": Preset(
+        lambda n: math.sqrt(6 / (2 + 2 * n)), bias_bound=0.01, epsilon=1e-5, conjugate_reflections=True
+    ),
+}
+
+
+class URNNLayer(nn.Module):
+    """One layer in one direction: h_t = modReLU(W h_{t-1} + V x_t; b), from a learned first state.
+
+    Parameters (real; n = hidden_size, m = input_size):
+        W.theta (3, n) and W.v (2, 2n): see `UnitaryMatrix`.
+        V: (2n, m), the input matrix, real and imaginary rows stacked.
+        b: (n,), the bias of modReLU.
+        h_0: (2n,), the first state [Re; Im], shared by the batch; drawn with E|h_0|^2 = 1.
+    """
+
+    def __init__(self, input_size: int, hidden_size: int, preset: Preset, device=None, dtype=None) -> None:
+        super().__init__()
+        self.preset = preset
+        factory = {"device": device, "dtype": dtype}
+        self.W = UnitaryMatrix(
+            hidden_size,
+            conjugate_reflections=preset.conjugate_reflections,
+            reflection_bound=preset.v_bound(hidden_size),
+            **factory,
+        )
+        self.V = nn.Parameter(torch.empty(2 * hidden_size, input_size, **factory))
+        self.b = nn.Parameter(torch.empty(hidden_size, **factory))
+        self.h_0 = nn.Parameter(torch.empty(2 * hidden_size, **factory))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draws every parameter as the preset says; the permutation stays."""
+        self.W.reset_parameters()
+        nn.init.xavier_uniform_(self.V)
+        nn.init.uniform_(self.b, -self.preset.bias_bound, self.preset.bias_bound)
+        bound = math.sqrt(3 / self.h_0.numel())
+        nn.init.uniform_(self.h_0, -bound, bound)
+
+    def forward(
+        self,
+        x: Float[Tensor, "T B m"],
+        h_0: Float[Tensor, "B two_n"] | None,
+        lengths: Int[Tensor, " B"] | None,
+        backend: backends.Backend,
+        reverse: bool,
+    ) -> tuple[Float[Tensor, "T B two_n"], Float[Tensor, "B two_n"]]:
+        """All states in the order of the input, and each sequence's last one in the order of reading."""
+        steps, batch = x.shape[:2]
+        if reverse:
+            x = _reverse_time(x, lengths)
+        if h_0 is None:
+            h_0 = self.h_0.expand(batch, -1)
+        v = self.W.reflection_vectors()
+        states = backend.run_sequence(
+            x, h_0, self.W.theta, v, self.W.permutation, self.V, self.b, self.preset.epsilon
+        )
+        if lengths is None:
+            last = states[-1]
+        else:
+            last = states[lengths - 1, torch.arange(batch, device=x.device)]
+        return (_reverse_time(states, lengths) if reverse else states), last
+
+
+def _reverse_time(x: Float[Tensor, "T B k"], lengths: Int[Tensor, " B"] | None) -> Float[Tensor, "T B k"]:
+    """Each sequence read backwards; what lies past its length stays where it is. Undoes itself."""
+    if lengths is None:
+        return x.flip(0)
+    t = torch.arange(x.shape[0], device=x.device).unsqueeze(1)
+    source = torch.where(t < lengths, lengths - 1 - t, t)
+    return x.gather(0, source.unsqueeze(-1).expand_as(x))
+
+
+class URNN(nn.Module):
+    """Unitary Evolution RNN (Arjovsky, Shah, Bengio 2015, arXiv 1511.06464), used like `nn.LSTM`.
+
+        z_t = W h_{t-1} + V x_t,   h_t = modReLU(z_t; b),   W = D3 R2 F^-1 D2 Pi R1 F D1
+
+    The state is complex; the output is real, [Re h_t ; Im h_t], ready for nn.Linear(2 * hidden_size, ...).
+
+    Args:
+        input_size: m, features of the input at each time step.
+        hidden_size: n, complex units of the state. Each output step has 2n real numbers a direction.
+        num_layers: layers stacked; a layer reads the output of the one below.
+        batch_first: input and output as (B, T, ...) instead of (T, B, ...).
+        dropout: probability of dropping an output value of every layer but the last, while training.
+        bidirectional: a second set of layers reads each sequence backwards.
+        preset: "paper", or "released" for what the authors' code does where the two differ: the first
+            values of v and b, 1e-5 in modReLU's divisor, reflections in conj(v).
+        backend: how the sequence is run: "auto" (the fastest that applies) or a name in
+            `urnn.backends.BACKENDS`. `URNN.backend_in_use` says which; the environment variable
+            URNN_BACKEND overrides.
+        device, dtype: of the parameters; float32 or float64. Under autocast the layer computes in this dtype.
+
+    Inputs: input, h_0
+        input: real (T, B, m), or (T, m) without a batch, or (B, T, m) with batch_first, or a PackedSequence.
+        h_0: complex (num_layers * D, B, n), or (num_layers * D, n) without a batch, D = 2 if bidirectional
+            else 1. None starts from the learned first state.
+
+    Outputs: output, h_n
+        output: real (T, B, D * 2n), laid out like the input, packed if the input was.
+        h_n: complex, each layer's and direction's state at the last step it reads; shaped like h_0.
+
+    Raises:
+        ValueError, TypeError: arguments out of range or of the wrong type.
+        RuntimeError, ValueError: input or h_0 of the wrong shape or dtype, as nn.LSTM does.
+
+    Example::
+
+        rnn = URNN(10, 128)
+        output, h_n = rnn(torch.randn(100, 20, 10))  # (100, 20, 256) real, (1, 20, 128) complex
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        preset: str = "paper",
+        backend: str = "auto",
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        for name, size in [
+            ("input_size", input_size),
+            ("hidden_size", hidden_size),
+            ("num_layers", num_layers),
+        ]:
+            _require_size(name, size)
+        _require_dropout(dropout, num_layers)
+        if preset not in PRESETS:
+            raise ValueError(f"preset must be one of {list(PRESETS)}, got {preset!r}")
+        dtype = dtype or torch.get_default_dtype()
+        if dtype not in (torch.float32, torch.float64):
+            raise ValueError(f"dtype must be torch.float32 or torch.float64, got {dtype}")
+
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.batch_first = batch_first
+        self.dropout = float(dropout)
+        self.bidirectional = bidirectional
+        self.preset = preset
+        self.backend = backend
+        directions = 2 if bidirectional else 1
+        widths = [input_size] + [directions * 2 * hidden_size] * (num_layers - 1)
+        self.layers = nn.ModuleList(
+            URNNLayer(width, hidden_size, PRESETS[preset], device, dtype)
+            for width in widths
+            for _ in range(directions)
+        )
+        backends.choose(
+            backend, hidden_size, self._device.type
+        )  # an unknown name fails here, not at first use
+
+    @property
+    def _device(self) -> torch.device:
+        return self.layers[0].V.device
+
+    @property
+    def backend_in_use(self) -> str:
+        """The name of the backend that the next call will run on."""
+        return backends.choose(self.backend, self.hidden_size, self._device.type).name
+
+    def reset_parameters(self) -> None:
+        """Draws every parameter afresh as the preset says; permutations stay, they are not parameters."""
+        for layer in self.layers:
+            layer.reset_parameters()
+
+    def extra_repr(self) -> str:
+        shown = [f"{self.input_size}, {self.hidden_size}"]
+        defaults = {"num_layers": 1, "batch_first": False, "dropout": 0.0, "bidirectional": False}
+        shown += [f"{k}={getattr(self, k)}" for k, default in defaults.items() if getattr(self, k) != default]
+        return ", ".join([*shown, f"preset={self.preset!r}, backend={self.backend!r}"])
+
+    def forward(
+        self, input: Tensor | PackedSequence, h_0: Tensor | None = None
+    ) -> tuple[Tensor | PackedSequence, Tensor]:
+        if isinstance(input, PackedSequence):
+            return self._forward_packed(input, h_0)
+        if not isinstance(input, Tensor):
+            raise TypeError(f"input must be a Tensor or a PackedSequence, got {type(input).__name__}")
+        if input.dim() not in (2, 3):
+            raise ValueError(f"URNN: Expected input to be 2D or 3D, got {input.dim()}D instead")
+        batched = input.dim() == 3
+        x = input if batched else input.unsqueeze(1)
+        if self.batch_first and batched:
+            x = x.transpose(0, 1)
+        self._check_input(x)
+        h_0 = self._check_state(h_0, x.shape[1], batched)
+
+        output, h_n = self._run(x, h_0, None)
+        if not batched:
+            return output.squeeze(1), h_n.squeeze(1)
+        return (output.transpose(0, 1) if self.batch_first else output), h_n
+
+    def _forward_packed(
+        self, packed: PackedSequence, h_0: Tensor | None
+    ) -> tuple[PackedSequence, Complex[Tensor, "layers B n"]]:
+        """Runs in the packed order, longest first; only the first and last states are put in the user's."""
+        x, lengths = pad_packed_sequence(PackedSequence(packed.data, packed.batch_sizes))
+        self._check_input(x)
+        h_0 = self._check_state(h_0, x.shape[1], batched=True)
+        if h_0 is not None and packed.sorted_indices is not None:
+            h_0 = h_0.index_select(1, packed.sorted_indices)
+        output, h_n = self._run(x, h_0, lengths.to(x.device))
+        if packed.unsorted_indices is not None:
+            h_n = h_n.index_select(1, packed.unsorted_indices)
+        data = pack_padded_sequence(output, lengths).data
+        return PackedSequence(data, packed.batch_sizes, packed.sorted_indices, packed.unsorted_indices), h_n
+
+    def _run(
+        self, x: Float[Tensor, "T B m"], h_0: Complex[Tensor, "layers B n"] | None, lengths: Tensor | None
+    ) -> tuple[Float[Tensor, "T B features"], Complex[Tensor, "layers B n"]]:
+        backend = backends.choose(self.backend, self.hidden_size, x.device.type)
+        directions = 2 if self.bidirectional else 1
+        first_states = [None] * len(self.layers) if h_0 is None else to_pair(h_0)
+        last_states = []
+        with torch.autocast(x.device.type, enabled=False):
+            x = x.to(self.layers[0].V.dtype)
+            for depth in range(self.num_layers):
+                if depth > 0:
+                    x = nn.functional.dropout(x, self.dropout, self.training)
+                outputs = []
+                for direction in range(directions):
+                    k = depth * directions + direction
+                    states, last = self.layers[k](
+                        x, first_states[k], lengths, backend, reverse=direction == 1
+                    )
+                    outputs.append(states)
+                    last_states.append(last)
+                x = outputs[0] if directions == 1 else torch.cat(outputs, dim=-1)
+        return x, to_complex(torch.stack(last_states))
+
+    def _check_input(self, x: Float[Tensor, "T B m"]) -> None:
+        if x.shape[0] == 0:
+            raise RuntimeError("URNN: Expected sequence length to be larger than 0, got an input with T = 0")
+        if x.shape[-1] != self.input_size:
+            raise RuntimeError(
+                f"input.size(-1) must be equal to input_size. Expected {self.input_size}, got {x.shape[-1]}"
+            )
+        expected = self.layers[0].V.dtype
+        if x.dtype != expected and not torch.is_autocast_enabled(x.device.type):
+            raise ValueError(f"URNN: Expected input to be {expected}, got {x.dtype}; convert one of the two")
+
+    def _check_state(
+        self, h_0: Tensor | None, batch: int, batched: bool
+    ) -> Complex[Tensor, "layers B n"] | None:
+        """h_0 with a batch dimension, once it is what the layer can start from."""
+        if h_0 is None:
+            return None
+        expected = (len(self.layers), *([batch] if batched else []), self.hidden_size)
+        if tuple(h_0.shape) != expected:
+            raise RuntimeError(f"Expected h_0 size {expected}, got {tuple(h_0.shape)}")
+        dtype = torch.complex128 if self.layers[0].V.dtype == torch.float64 else torch.complex64
+        if h_0.dtype != dtype:
+            raise ValueError(
+                f"URNN: Expected h_0 to be {dtype}, got {h_0.dtype}; torch.complex(re, im) makes one"
+            )
+        return h_0 if batched else h_0.unsqueeze(1)
+
+
+def _require_size(name: str, value: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name} should be of type int, got: {type(value).__name__}")
+    if value < 1:
+        raise ValueError(f"{name} must be at least 1, got {value}")
+
+
+def _require_dropout(dropout: float, num_layers: int) -> None:
+    if isinstance(dropout, bool) or not isinstance(dropout, int | float) or not 0 <= dropout <= 1:
+        raise ValueError(f"dropout should be a number in range [0, 1], got {dropout!r}")
+    if dropout > 0 and num_layers == 1:
+        warnings.warn(
+            "dropout is applied after every layer but the last, so it has no effect with "
+            f"num_layers=1 (dropout={dropout})",
+            stacklevel=3,
+        )

@@ -1,0 +1,56 @@
+"""The copying memory task (Hochreiter, Schmidhuber 1997; as set in Arjovsky, Shah, Bengio 2015, section 5.1).
+
+Ten symbols are shown, then blanks, then a marker asks for the ten symbols. The only way to score is to hold
+them over the blanks.
+"""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+SYMBOLS = 8
+RECALL = 10
+BLANK, MARKER = SYMBOLS, SYMBOLS + 1
+
+
+class Copying:
+    """Sequences of `length` time steps, of which 10 show symbols, 10 recall them, and the rest wait.
+
+    The paper's T counts the wait, so its sequences have T + 20 steps. Sequences shorter than 21 steps carry
+    fewer symbols: a third of the steps, at least 1 once there are 3 steps.
+
+    Attributes:
+        input_size: 10, a one-hot of 8 symbols, the blank and the marker.
+        output_size: 9, the 8 symbols and the blank.
+    """
+
+    input_size = SYMBOLS + 2
+    output_size = SYMBOLS + 1
+
+    def __init__(self, length: int) -> None:
+        if length < 1:
+            raise ValueError(f"length must be at least 1 time step, got {length}")
+        self.length = length
+        self.recall = min(RECALL, length // 3)
+
+    def sample(
+        self, batch: int, generator: torch.Generator
+    ) -> tuple[Float[Tensor, "T B m"], Int[Tensor, "T B"]]:
+        """Inputs, one-hot float32, and the class that is right at each step."""
+        shown = torch.randint(SYMBOLS, (self.recall, batch), generator=generator)
+        symbols = torch.full((self.length, batch), BLANK)
+        symbols[: self.recall] = shown
+        if self.recall:
+            symbols[-self.recall - 1] = MARKER
+        target = torch.full((self.length, batch), BLANK)
+        target[self.length - self.recall :] = shown
+        return torch.nn.functional.one_hot(symbols, self.input_size).float(), target
+
+    def loss(self, logits: Float[Tensor, "T B k"], target: Int[Tensor, "T B"]) -> Float[Tensor, ""]:
+        """Cross-entropy in nats, the mean over every step."""
+        return torch.nn.functional.cross_entropy(logits.flatten(0, 1), target.flatten())
+
+    @staticmethod
+    def read(output: Float[Tensor, "T B features"]) -> Float[Tensor, "T B features"]:
+        """What the read-out looks at: every step."""
+        return output

@@ -1,0 +1,170 @@
+"""The recurrent matrix of the uRNN and the six factors that make it.
+
+    W = D3 R2 F^-1 D2 Pi R1 F D1                       (Arjovsky, Shah, Bengio 2015, equation 6)
+
+Applied right to left: D1 acts first. Every factor is unitary for every value of its parameters, so W is, and
+its 7n real parameters need no constraint while they are trained. The functions here take and return complex
+tensors whose last dimension is n; leading dimensions are free.
+
+Known weakness: written to be read. Each factor is an operation of its own, so one product costs some twenty
+small kernels; the backends exist to do better and are held against this file.
+"""
+
+import math
+
+import torch
+from jaxtyping import Complex, Float, Int
+from torch import Tensor, nn
+
+
+def to_complex(pair: Float[Tensor, "... two_n"]) -> Complex[Tensor, "... n"]:
+    """Reads a real vector [Re; Im] as the complex vector that it stands for."""
+    real, imaginary = pair.chunk(2, dim=-1)
+    return torch.complex(real.contiguous(), imaginary.contiguous())
+
+
+def to_pair(z: Complex[Tensor, "... n"]) -> Float[Tensor, "... two_n"]:
+    """Writes a complex vector as the real vector [Re; Im]; the inverse of `to_complex`."""
+    return torch.cat([z.real, z.imag], dim=-1)
+
+
+def phases(theta: Float[Tensor, "*batch n"]) -> Complex[Tensor, "*batch n"]:
+    """exp(i theta), the diagonal of D; theta in radians."""
+    return torch.polar(torch.ones_like(theta), theta)
+
+
+def directions(v: Float[Tensor, "*batch two_n"]) -> Complex[Tensor, "*batch n"]:
+    """v / |v| for v given as [Re; Im]. v = 0 names no direction and gives NaN, as the formula says."""
+    v = to_complex(v)
+    return v / torch.linalg.vector_norm(v, dim=-1, keepdim=True)
+
+
+def reflection(h: Complex[Tensor, "*batch n"], v: Complex[Tensor, " n"]) -> Complex[Tensor, "*batch n"]:
+    """R h, with R = I - 2 v v^H and |v| = 1: the Householder reflection in the hyperplane orthogonal to v."""
+    return h - 2 * (h @ v.conj()).unsqueeze(-1) * v
+
+
+def fourier(h: Complex[Tensor, "*batch n"]) -> Complex[Tensor, "*batch n"]:
+    """F h, the discrete Fourier transform scaled by 1/sqrt(n), which makes it unitary."""
+    return torch.fft.fft(h, norm="ortho")
+
+
+def inverse_fourier(h: Complex[Tensor, "*batch n"]) -> Complex[Tensor, "*batch n"]:
+    """F^-1 h = F^H h."""
+    return torch.fft.ifft(h, norm="ortho")
+
+
+def permute(h: Complex[Tensor, "*batch n"], permutation: Int[Tensor, " n"]) -> Complex[Tensor, "*batch n"]:
+    """Pi h: entry k of the result is entry permutation[k] of h."""
+    return h[..., permutation]
+
+
+def apply(
+    h: Complex[Tensor, "*batch n"],
+    D: Complex[Tensor, "3 n"],  # noqa: N803 - the paper's letters
+    v: Complex[Tensor, "2 n"],
+    permutation: Int[Tensor, " n"],
+) -> Complex[Tensor, "*batch n"]:
+    """W h = D3 R2 F^-1 D2 Pi R1 F D1 h, from the diagonals (`phases`) and reflection vectors (`directions`)."""
+    h = permute(reflection(fourier(D[0] * h), v[0]), permutation)
+    return D[2] * reflection(inverse_fourier(D[1] * h), v[1])
+
+
+def apply_adjoint(
+    h: Complex[Tensor, "*batch n"],
+    D: Complex[Tensor, "3 n"],  # noqa: N803
+    v: Complex[Tensor, "2 n"],
+    permutation: Int[Tensor, " n"],
+) -> Complex[Tensor, "*batch n"]:
+    """W^H h = D1^H F^-1 R1 Pi^T D2^H F R2 D3^H h: the factors of `apply` undone in turn."""
+    h = fourier(reflection(D[2].conj() * h, v[1]))
+    h = permute(D[1].conj() * h, torch.argsort(permutation))
+    return D[0].conj() * inverse_fourier(reflection(h, v[0]))
+
+
+class UnitaryMatrix(nn.Module):
+    """W = D3 R2 F^-1 D2 Pi R1 F D1 as a module: a unitary n x n matrix with 7n real parameters.
+
+    Calling it applies W to the last dimension of a complex tensor in O(n log n); `adjoint` applies W^H, which
+    is W^-1; `dense` writes W out.
+
+    Parameters (real, so that `.double()` and optimisers treat them like any other):
+        theta: (3, n), the phases of D1, D2, D3 in radians; drawn from U(-pi, pi).
+        v: (2, 2n), the vectors of R1 and R2, each as [Re; Im].
+    Buffer:
+        permutation: (n,) int64, drawn once; it travels with the state dict.
+
+    Args:
+        n: number of complex units, at least 1.
+        conjugate_reflections: reflect in conj(v) instead of v. The authors' released code does, because it
+            writes the reflection for row vectors and leaves out one conjugate; both are unitary.
+        reflection_bound: v is drawn from U(-bound, bound). Its scale does not change W, only how far a
+            gradient step turns it.
+
+    Raises:
+        ValueError: n < 1, or a state dict whose permutation is none.
+    """
+
+    def __init__(
+        self,
+        n: int,
+        *,
+        conjugate_reflections: bool = False,
+        reflection_bound: float = 1.0,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        if n < 1:
+            raise ValueError(f"n must be at least 1 complex unit, got {n}")
+        self.n = n
+        self.conjugate_reflections = conjugate_reflections
+        self.reflection_bound = reflection_bound
+        self.theta = nn.Parameter(torch.empty(3, n, device=device, dtype=dtype))
+        self.v = nn.Parameter(torch.empty(2, 2 * n, device=device, dtype=dtype))
+        # Drawn on the CPU, so that one seed gives one permutation on every device.
+        self.register_buffer("permutation", torch.randperm(n).to(device))
+        self.reset_parameters()
+        self.register_load_state_dict_post_hook(_require_permutation)
+
+    def reset_parameters(self) -> None:
+        """Draws theta and v afresh. The permutation stays: it is part of the model's identity."""
+        nn.init.uniform_(self.theta, -math.pi, math.pi)
+        nn.init.uniform_(self.v, -self.reflection_bound, self.reflection_bound)
+
+    def reflection_vectors(self) -> Float[Tensor, "2 two_n"]:
+        """v, or its conjugate under `conjugate_reflections`, as pairs [Re; Im] of any length."""
+        if not self.conjugate_reflections:
+            return self.v
+        real, imaginary = self.v.chunk(2, dim=-1)
+        return torch.cat([real, -imaginary], dim=-1)
+
+    def factors(self) -> tuple[Tensor, Tensor, Tensor]:
+        """What `apply` takes after h: the diagonals (3, n), the reflection vectors (2, n), the permutation."""
+        return phases(self.theta), directions(self.reflection_vectors()), self.permutation
+
+    def forward(self, h: Complex[Tensor, "*batch n"]) -> Complex[Tensor, "*batch n"]:
+        """W h."""
+        return apply(h, *self.factors())
+
+    def adjoint(self, h: Complex[Tensor, "*batch n"]) -> Complex[Tensor, "*batch n"]:
+        """W^H h; since W is unitary, this undoes `forward`."""
+        return apply_adjoint(h, *self.factors())
+
+    def dense(self) -> Complex[Tensor, "n n"]:
+        """W written out, O(n^2) memory: column k is W applied to the k-th unit vector."""
+        rows = torch.eye(self.n, dtype=self.theta.dtype, device=self.theta.device)
+        return self(torch.complex(rows, torch.zeros_like(rows))).mT
+
+    def extra_repr(self) -> str:
+        return f"n={self.n}, parameters={7 * self.n}"
+
+
+def _require_permutation(module: UnitaryMatrix, _incompatible_keys: object) -> None:
+    """A damaged permutation would leave W silently not unitary, so loading one is refused."""
+    ordered = torch.sort(module.permutation).values
+    if not torch.equal(ordered, torch.arange(module.n, device=ordered.device)):
+        raise ValueError(
+            f"the state dict's permutation must hold each of 0..{module.n - 1} once; it does not, "
+            "so W would not be unitary. Load a state dict that URNN wrote."
+        )
