@@ -87,7 +87,7 @@ class URNNLayer(nn.Module):
         reverse: bool,
     ) -> tuple[Float[Tensor, "T B two_n"], Float[Tensor, "B two_n"]]:
         """All states in the order of the input, and each sequence's last one in the order of reading."""
-        steps, batch = x.shape[:2]
+        batch = x.shape[1]
         if reverse:
             x = _reverse_time(x, lengths)
         if h_0 is None:
@@ -96,11 +96,8 @@ class URNNLayer(nn.Module):
         states = backend.run_sequence(
             x, h_0, self.W.theta, v, self.W.permutation, self.V, self.b, self.preset.epsilon
         )
-        if lengths is None:
-            last = states[-1]
-        else:
-            last = states[lengths - 1, torch.arange(batch, device=x.device)]
-        return (_reverse_time(states, lengths) if reverse else states), last
+        ends = -1 if lengths is None else (lengths - 1, torch.arange(batch, device=x.device))
+        return (_reverse_time(states, lengths) if reverse else states), states[ends]
 
 
 def _reverse_time(x: Float[Tensor, "T B k"], lengths: Int[Tensor, " B"] | None) -> Float[Tensor, "T B k"]:
@@ -194,9 +191,8 @@ class URNN(nn.Module):
             for width in widths
             for _ in range(directions)
         )
-        backends.choose(
-            backend, hidden_size, self._device.type
-        )  # an unknown name fails here, not at first use
+        # An unknown backend fails here, not at first use.
+        backends.choose(backend, hidden_size, self._device.type)
 
     @property
     def _device(self) -> torch.device:
@@ -269,9 +265,8 @@ class URNN(nn.Module):
                 outputs = []
                 for direction in range(directions):
                     k = depth * directions + direction
-                    states, last = self.layers[k](
-                        x, first_states[k], lengths, backend, reverse=direction == 1
-                    )
+                    layer, reverse = self.layers[k], direction == 1
+                    states, last = layer(x, first_states[k], lengths, backend, reverse)
                     outputs.append(states)
                     last_states.append(last)
                 x = outputs[0] if directions == 1 else torch.cat(outputs, dim=-1)

@@ -65,7 +65,7 @@ def apply(
     v: Complex[Tensor, "2 n"],
     permutation: Int[Tensor, " n"],
 ) -> Complex[Tensor, "*batch n"]:
-    """W h = D3 R2 F^-1 D2 Pi R1 F D1 h, from the diagonals (`phases`) and reflection vectors (`directions`)."""
+    """W h = D3 R2 F^-1 D2 Pi R1 F D1 h, from the diagonals (`phases`) and the unit vectors (`directions`)."""
     h = permute(reflection(fourier(D[0] * h), v[0]), permutation)
     return D[2] * reflection(inverse_fourier(D[1] * h), v[1])
 
@@ -140,7 +140,7 @@ class UnitaryMatrix(nn.Module):
         return torch.cat([real, -imaginary], dim=-1)
 
     def factors(self) -> tuple[Tensor, Tensor, Tensor]:
-        """What `apply` takes after h: the diagonals (3, n), the reflection vectors (2, n), the permutation."""
+        """What `apply` takes after h: diagonals (3, n), unit reflection vectors (2, n), permutation."""
         return phases(self.theta), directions(self.reflection_vectors()), self.permutation
 
     def forward(self, h: Complex[Tensor, "*batch n"]) -> Complex[Tensor, "*batch n"]:
