@@ -1,0 +1,196 @@
+"""`python -m bench`: run any slice of the grid, or list what would run and roughly how long."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench import asv_harness, identity
+from bench.environment import ALLOCATORS
+from bench.estimate import cell_seconds
+from bench.grid import DEVICES, DTYPES, PHASES, PROFILES, Cell, Profile, get_profile, select
+from bench.progress import SweepProgress, as_duration
+from bench.store import ResultsError, RunFile, write_atomically
+from bench.sweep import ROOT, Settings, SweepError, plan, run
+from bench.workloads import require_device
+from urnn import models
+from urnn.tasks import TASKS
+
+USAGE_ERROR = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code: 0, or 2 after one line on standard error."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except (ValueError, RuntimeError, ResultsError, SweepError) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return USAGE_ERROR
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, function, purpose in (
+        ("run", _run, "measure cells and store each as it ends; the same command goes on after Ctrl-C"),
+        ("list", _list, "show what would run and roughly how long"),
+    ):
+        command = commands.add_parser(name, help=purpose, description=purpose)
+        command.set_defaults(command=function)
+        _add_slice_options(command)
+        _add_run_options(command)
+    return parser
+
+
+def _add_slice_options(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    names = {"type": _names, "metavar": "NAME,..."}
+    sizes = {"type": _sizes, "metavar": "N,..."}
+    add("--profile", default="quick", help=f"one of {', '.join(PROFILES)}; default: quick")
+    add("--models", **names, help=f"of {', '.join(models.MODELS)}, or with a backend: urnn:reference")
+    add("--phase", **names, help=f"of {', '.join(PHASES)}")
+    add("--device", **names, help=f"of {', '.join(DEVICES)}; default: those that are here")
+    add("--dtype", **names, help=f"of {', '.join(DTYPES)}")
+    add("--task", **names, help=f"of {', '.join(TASKS)}")
+    add("--hidden", **sizes, dest="hidden_size", help="hidden sizes; any, not only the profile's")
+    add("--length", **sizes, help="time steps; any")
+    add("--batch", **sizes, help="sequences; any")
+
+
+def _add_run_options(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("--harness", choices=("pytest-benchmark", "asv"), default="pytest-benchmark", help="default: %(default)s")
+    add("--existing", action="store_true", help="asv: measure with this interpreter's packages, build nothing")
+    add("--threads", type=_threads, default=1, help="threads torch may use; default: 1")
+    add("--allocator", choices=list(ALLOCATORS), default="kept", help="heap setting; default: %(default)s")
+    add("--passes", type=_sizes, metavar="N", help="measure each cell in N processes; default: the profile's")
+    add("--results", type=Path, default=ROOT / ".benchmarks", help="folder of results; default: .benchmarks")
+    add("--fresh", action="store_true", help="start a new results file instead of going on with the last")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split(","))
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    try:
+        sizes = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected whole numbers such as 128,256, got {text!r}") from None
+    if min(sizes) < 1:
+        raise argparse.ArgumentTypeError(f"expected sizes of at least 1, got {text!r}")
+    return sizes
+
+
+def _threads(text: str) -> int:
+    (threads,) = _sizes(text)[:1]
+    return threads
+
+
+def chosen_cells(options: argparse.Namespace, profile: Profile) -> list[Cell]:
+    """The slice of the profile that the options name.
+
+    Raises:
+        ValueError: a name that the grid does not have, or a slice without a cell.
+        RuntimeError: a device that was asked for and is absent.
+    """
+    for device in options.device or ():
+        require_device(device)
+    here = options.device or [device for device in DEVICES if _is_here(device)]
+    for axis, known in (("phase", PHASES), ("device", DEVICES), ("dtype", DTYPES), ("task", TASKS)):
+        for value in getattr(options, axis) or ():
+            if value not in known:
+                raise ValueError(f"{axis} must be one of {', '.join(known)}; got {value!r}")
+    cells = select(
+        _of_models(profile.cells(), options.models),
+        phase=options.phase,
+        device=here,
+        dtype=options.dtype,
+        task=options.task,
+        hidden_size=options.hidden_size,
+        length=options.length,
+        batch=options.batch,
+    )
+    if not cells:
+        raise ValueError(f"no cell of profile {profile.name!r} fits these options; see `python -m bench list`")
+    return cells
+
+
+def _of_models(cells: list[Cell], names: Sequence[str] | None) -> list[Cell]:
+    for name in names or ():
+        models.get(name.split(":")[0])
+    return [cell for cell in cells if names is None or cell.model in names or cell.variant in names]
+
+
+def _is_here(device: str) -> bool:
+    try:
+        require_device(device)
+    except RuntimeError:
+        return False
+    return True
+
+
+def _list(options: argparse.Namespace) -> int:
+    profile = get_profile(options.profile)
+    passes = options.passes[0] if options.passes else profile.passes
+    cells = chosen_cells(options, profile)
+    for cell in cells:
+        print(f"{as_duration(passes * cell_seconds(cell, profile)):>8}  {cell.id}")
+    total = passes * sum(cell_seconds(cell, profile) for cell in cells)
+    print(f"{len(cells)} cells x {passes} passes, roughly {as_duration(total)}")
+    return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    profile = get_profile(options.profile)
+    if options.harness == "asv":
+        failed = asv_harness.run(profile, threads=options.threads, existing=options.existing, told=print)
+        _write_registry(ROOT / ".asv" / "results")
+        return USAGE_ERROR if failed else 0
+    cells = chosen_cells(options, profile)
+    _write_registry(options.results)
+    _measure(cells, options, profile, options.allocator, options.passes[0] if options.passes else profile.passes)
+    controls = [cell for cell in profile.allocator_controls if cell in cells]
+    if options.allocator == "kept" and controls:
+        _measure(controls, options, profile, "default", passes=1)
+    return 0
+
+
+def _measure(
+    cells: list[Cell], options: argparse.Namespace, profile: Profile, allocator: str, passes: int
+) -> None:
+    """Measures the cells under one allocator setting, into that setting's own file."""
+    settings = Settings(profile, options.threads, allocator)
+    conditions = {"profile": profile.name, "threads": options.threads, "allocator": allocator}
+    digest = identity.source_digest(ROOT)
+    name = f"{identity.commit(ROOT)}-{digest}_{profile.name}_{options.threads}t_{allocator}"
+    run_file = RunFile.open(options.results, name, conditions, fresh=options.fresh)
+    jobs = plan(cells, passes)
+    measured = run_file.measured()
+    pending = [job for job in jobs if (job.cell.id, job.sweep_pass) not in measured]
+    if len(pending) < len(jobs):
+        print(f"{len(jobs) - len(pending)} of {len(jobs)} are measured already, in {run_file.path}")
+    try:
+        with SweepProgress(pending, lambda job: cell_seconds(job.cell, profile)) as progress:
+            run(pending, settings, run_file, progress.started, progress.finished)
+    except KeyboardInterrupt:
+        raise SweepError(
+            f"interrupted; {len(run_file.measured())} measurements are kept in {run_file.path}, "
+            "and the same command goes on from there"
+        ) from None
+    print(f"results: {run_file.path}")
+
+
+def _write_registry(folder: Path) -> None:
+    """The registry as data, so that whoever reads the results needs no model to name one."""
+    registry = {
+        row.name: {"label": row.label, "family": row.family, "state_per_unit": row.state_per_unit}
+        for row in models.MODELS.values()
+    }
+    write_atomically(folder / "models.json", json.dumps(registry, indent=1))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

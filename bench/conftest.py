@@ -1,0 +1,118 @@
+"""pytest's side of the grid: which cells become tests, under which conditions, and who is told of each result.
+
+Run by a person, results go where pytest-benchmark puts them. Run by `python -m bench run`, each result is also
+handed to that process as soon as it is there, which then says to go on; so nothing is written while a clock runs.
+"""
+
+import json
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+
+from bench.environment import allocator_in_use, machine_facts
+from bench.grid import PROFILES, Cell, Profile, get_profile
+from bench.prepare import describe_failure
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """How the cells of this session are measured, and the conditions that are stored with each figure.
+
+    Memory is measured in the first pass only: it is the same every time, down to the byte.
+    """
+
+    profile: Profile
+    memory: bool
+    conditions: dict[str, object]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    add = parser.getgroup("grid").addoption
+    add("--profile", default="quick", choices=list(PROFILES), help="which grid; default: quick")
+    add("--threads", type=int, default=1, help="threads torch may use; default: 1")
+    add("--cells", metavar="FILE", help="measure the cells of this file instead, an id a line")
+    add("--pass", type=int, default=1, dest="sweep_pass", help="stored with each figure; default: 1")
+    add("--events", type=int, help="descriptor of a socket to report to, for `python -m bench run`")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    torch.set_num_threads(config.getoption("threads"))
+    descriptor = config.getoption("events")
+    if descriptor is not None:
+        config.pluginmanager.register(Reporter(socket.socket(fileno=descriptor)))
+
+
+def _cells(config: pytest.Config) -> tuple[list[str], int]:
+    """The ids of the cells to measure, and how many are left out because their device is absent."""
+    if config.getoption("cells"):
+        return Path(config.getoption("cells")).read_text().split(), 0
+    cells = get_profile(config.getoption("profile")).cells()
+    present = [cell for cell in cells if cell.device == "cpu" or torch.cuda.is_available()]
+    return [cell.id for cell in present], len(cells) - len(present)
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    cells, absent = _cells(config)
+    lines = [f"grid: {len(cells)} cells, {torch.get_num_threads()} thread(s), {allocator_in_use()} heap"]
+    if absent:
+        lines.append(f"grid: {absent} cells on cuda are not measured: torch sees no CUDA device here")
+    return lines
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "cell_id" in metafunc.fixturenames:
+        metafunc.parametrize("cell_id", _cells(metafunc.config)[0])
+
+
+@pytest.fixture(scope="session")
+def measuring(request: pytest.FixtureRequest) -> Measuring:
+    option = request.config.getoption
+    conditions = {
+        "pass": option("sweep_pass"),
+        "threads": torch.get_num_threads(),
+        "allocator": allocator_in_use(),
+    }
+    return Measuring(get_profile(option("profile")), option("sweep_pass") == 1, conditions)
+
+
+def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict) -> None:
+    machine_info.update(machine_facts())
+
+
+class Reporter:
+    """Hands each result to the process at the other end of a socket, and waits until it has been stored."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        self.channel = channel
+        self.replies = channel.makefile("r")
+
+    def tell(self, **event: object) -> None:
+        self.channel.sendall(json.dumps(event).encode() + b"\n")
+        self.replies.readline()
+
+    @pytest.hookimpl
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        hook, config = session.config.hook, session.config
+        machine_info = hook.pytest_benchmark_generate_machine_info(config=config)
+        hook.pytest_benchmark_update_machine_info(config=config, machine_info=machine_info)
+        commit_info = hook.pytest_benchmark_generate_commit_info(config=config)
+        self.tell(kind="header", machine_info=machine_info, commit_info=commit_info)
+
+    @pytest.hookimpl
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        self.tell(kind="start", cell=item.callspec.params["cell_id"])
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo) -> pytest.TestReport:
+        report = yield
+        cell = Cell.from_id(item.callspec.params["cell_id"])
+        if call.excinfo is not None:
+            outcome, message = describe_failure(call.excinfo.value)
+            self.tell(kind="outcome", cell=cell.id, outcome=outcome, message=message)
+        elif call.when == "call":
+            benchmark = item.funcargs["benchmark"].stats.as_dict(include_data=True)
+            self.tell(kind="benchmark", cell=cell.id, benchmark=benchmark)
+        return report

@@ -1,0 +1,50 @@
+"""What a measured process is given: threads, and a stated setting of the C library's allocator.
+
+glibc hands large tensors back to the system at every free and faults them in again at the next call, which can
+cost more than the arithmetic. Measured processes therefore keep their heap, every model alike, and the setting
+is recorded with each figure. Known weakness: the variables are glibc's; elsewhere they change nothing.
+"""
+
+import os
+from collections.abc import Mapping
+
+import numpy
+import torch
+
+# Read by glibc when a process starts, so they must stand in its environment before that.
+KEPT_HEAP = {
+    "MALLOC_MMAP_THRESHOLD_": str(8 << 30),
+    "MALLOC_TRIM_THRESHOLD_": str(16 << 30),
+    "MALLOC_TOP_PAD_": str(256 << 20),
+}
+ALLOCATORS = {"kept": KEPT_HEAP, "default": {}}
+
+# The profiler's own notes on standard error, one pair a cell, say nothing that a reader needs.
+QUIET = {"KINETO_LOG_LEVEL": "5"}
+
+
+def measured_environment(allocator: str, threads: int, base: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The environment for a process that measures; `allocator` is a key of `ALLOCATORS`."""
+    kept = {name: value for name, value in base.items() if name not in KEPT_HEAP}
+    numbers = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+    return {**kept, **ALLOCATORS[allocator], **numbers, **QUIET}
+
+
+def allocator_in_use(environment: Mapping[str, str] = os.environ) -> str:
+    """Which of `ALLOCATORS` this process was started with, or "custom"."""
+    found = {name: environment[name] for name in KEPT_HEAP if name in environment}
+    return next((name for name, setting in ALLOCATORS.items() if setting == found), "custom")
+
+
+def machine_facts() -> dict[str, object]:
+    """What a figure depends on and pytest-benchmark does not note by itself; sizes in bytes."""
+    cuda = torch.cuda.is_available()
+    return {
+        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "gpu": torch.cuda.get_device_name() if cuda else None,
+        "torch": torch.__version__,
+        "numpy": numpy.__version__,
+        "cuda": torch.version.cuda,
+        "cudnn": torch.backends.cudnn.version() if cuda else None,
+        "instruction_set": torch.backends.cpu.get_cpu_capability(),
+    }

@@ -1,0 +1,284 @@
+"""The grid: what is measured, as data.
+
+A `Cell` is one measurement's full name. A `Sweep` is a product of axes, a `Profile` some sweeps and how often
+each cell is timed. Known weakness: sweeps overlap (the anchor stands on every axis); `Profile.cells` keeps each
+cell once, asv measures it once a sweep.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field, fields, replace
+from itertools import product
+
+from urnn import models
+from urnn.tasks import TASKS
+
+PHASES = {
+    "forward": "inference over the whole sequence",
+    "train": "forward, loss, backward and optimiser step",
+    "stream": "inference of one time step at batch 1, the state carried along",
+}
+DEVICES = ("cpu", "cuda")
+DTYPES = ("float32", "float64")
+
+
+def _require_one_of(what: str, value: str, known: Iterable[str]) -> None:
+    if value not in known:
+        raise ValueError(f"{what} must be one of {', '.join(known)}; got {value!r}")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One measurement's name.
+
+    Attributes:
+        model, backend: a row of `urnn.models.MODELS` and one of its backends.
+        phase: a key of `PHASES`.
+        device, dtype: where and in what it runs.
+        hidden_size: units (complex ones for the uRNN).
+        length: time steps of a call; 1 in phase "stream".
+        batch: sequences of a call; 1 in phase "stream".
+        task: a key of `urnn.tasks.TASKS`, whose data is read.
+
+    Raises:
+        ValueError: a value that the grid does not have, with those that it has.
+    """
+
+    model: str
+    backend: str
+    phase: str
+    device: str
+    dtype: str
+    hidden_size: int
+    length: int
+    batch: int
+    task: str = "copying"
+
+    def __post_init__(self) -> None:
+        backends = models.get(self.model).backends
+        _require_one_of(f"backend of {self.model}", self.backend, backends)
+        _require_one_of("phase", self.phase, PHASES)
+        _require_one_of("device", self.device, DEVICES)
+        _require_one_of("dtype", self.dtype, DTYPES)
+        _require_one_of("task", self.task, TASKS)
+        for name in ("hidden_size", "length", "batch"):
+            size = getattr(self, name)
+            if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+                raise ValueError(f"{name} must be a whole number of at least 1, got {size!r}")
+        if self.phase == "stream" and (self.length, self.batch) != (1, 1):
+            raise ValueError(
+                f"phase 'stream' is one time step at batch 1, got length={self.length}, batch={self.batch}"
+            )
+
+    @property
+    def variant(self) -> str:
+        """Model and backend in one word, "urnn:reference"."""
+        return f"{self.model}:{self.backend}"
+
+    @property
+    def group(self) -> str:
+        """What this cell shares with those it is compared with: all but the model and its backend."""
+        return (
+            f"{self.phase} {self.task} n={self.hidden_size} T={self.length} B={self.batch} "
+            f"{self.device} {self.dtype}"
+        )
+
+    @property
+    def id(self) -> str:
+        """A readable name, unique in any grid; `Cell.from_id` reads it back."""
+        return (
+            f"{self.variant}-{self.phase}-{self.task}-n{self.hidden_size}-T{self.length}-B{self.batch}"
+            f"-{self.device}-{self.dtype}"
+        )
+
+    @classmethod
+    def from_id(cls, text: str) -> "Cell":
+        """The cell that `id` named.
+
+        Raises:
+            ValueError: not an id, or one of a cell that the grid does not have.
+        """
+        try:
+            variant, phase, task, n, length, batch, device, dtype = text.split("-")
+            model, backend = variant.split(":")
+            sizes = [int(part.removeprefix(letter)) for part, letter in ((n, "n"), (length, "T"), (batch, "B"))]
+        except ValueError:
+            raise ValueError(
+                f"expected a cell such as urnn:reference-train-copying-n128-T100-B32-cpu-float32, got {text!r}"
+            ) from None
+        return cls(model, backend, phase, device, dtype, *sizes, task)
+
+    def as_dict(self) -> dict[str, str | int]:
+        return asdict(self)
+
+
+AXES = tuple(axis.name for axis in fields(Cell))
+
+
+def all_variants() -> tuple[str, ...]:
+    """Every model with every backend, in the registry's order: "urnn:reference", "lstm:torch", ..."""
+    return tuple(f"{model.name}:{backend}" for model in models.MODELS.values() for backend in model.backends)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A product of axes. Phase "stream" has length and batch 1 by nature, so it stands in sweeps of its own."""
+
+    name: str
+    phases: tuple[str, ...]
+    hidden_sizes: tuple[int, ...]
+    lengths: tuple[int, ...] = (1,)
+    batches: tuple[int, ...] = (1,)
+    devices: tuple[str, ...] = DEVICES
+    dtypes: tuple[str, ...] = ("float32",)
+    tasks: tuple[str, ...] = ("copying",)
+    variants: tuple[str, ...] = field(default_factory=all_variants)
+
+    def cells(self) -> Iterator[Cell]:
+        """The sweep's cells; those to be compared with each other follow each other."""
+        for task, phase, device, dtype, hidden_size, length, batch, variant in product(
+            self.tasks,
+            self.phases,
+            self.devices,
+            self.dtypes,
+            self.hidden_sizes,
+            self.lengths,
+            self.batches,
+            self.variants,
+        ):
+            yield Cell(*variant.split(":"), phase, device, dtype, hidden_size, length, batch, task)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Some sweeps and how much time each cell is given.
+
+    Attributes:
+        passes: how often the whole grid is measured, each time in a fresh process, every second time
+            backwards; the spread between passes is the honest noise of a figure.
+        rounds: calls timed in each pass, at least.
+        seconds: time given to a cell in each pass, so that short calls are timed more often.
+        allocator_controls: cells measured once more under the C library's default allocator setting, to
+            say what that costs.
+    """
+
+    name: str
+    purpose: str
+    sweeps: tuple[Sweep, ...]
+    passes: int
+    rounds: int
+    seconds: float
+    allocator_controls: tuple[Cell, ...] = ()
+
+    def cells(self) -> list[Cell]:
+        """Every cell once, in the order of the sweeps."""
+        return list(dict.fromkeys(cell for sweep in self.sweeps for cell in sweep.cells()))
+
+
+def _allocator_controls(hidden_size: int, length: int, batch: int) -> tuple[Cell, ...]:
+    return tuple(
+        Cell(*variant.split(":"), "train", "cpu", "float32", hidden_size, length, batch)
+        for variant in ("urnn:reference", "lstm:torch")
+    )
+
+
+# Sizes that practitioners' benchmarks use; the anchor of the full grid is n = 512, T = 100, B = 64.
+HIDDEN_SIZES = (64, 128, 256, 512, 1024, 2048)
+LENGTHS = (100, 256, 784, 1024, 2048)
+BATCHES = (1, 8, 32, 64, 128, 256)
+SEQUENCE_PHASES = ("forward", "train")
+
+PROFILES: dict[str, Profile] = {
+    profile.name: profile
+    for profile in (
+        Profile(
+            "quick",
+            "the answer for this machine in five minutes",
+            sweeps=(
+                Sweep("over_hidden_size", SEQUENCE_PHASES, (64, 128, 256, 512, 1024), (100,), (32,)),
+                Sweep("over_length", SEQUENCE_PHASES, (64, 128, 256, 512), (25, 50, 100), (32,)),
+                Sweep("stream", ("stream",), (64, 128, 256, 512, 1024)),
+                Sweep("over_pixels", ("train",), (128,), (64,), (32,), tasks=("pixels",)),
+            ),
+            passes=2,
+            rounds=3,
+            seconds=0.05,
+            allocator_controls=_allocator_controls(512, 100, 32),
+        ),
+        Profile(
+            "check",
+            "few of the quick cells, measured by asv to hold one harness against the other",
+            sweeps=(
+                Sweep(
+                    "over_hidden_size",
+                    SEQUENCE_PHASES,
+                    (128, 512),
+                    (100,),
+                    (32,),
+                    variants=("urnn:reference", "lstm:torch"),
+                ),
+            ),
+            passes=1,
+            rounds=5,
+            seconds=0.1,
+        ),
+        Profile(
+            "ci",
+            "few cells, for a verdict on a pull request",
+            sweeps=(
+                Sweep("over_hidden_size", SEQUENCE_PHASES, (128, 512), (100,), (32,)),
+                Sweep("stream", ("stream",), (128,)),
+            ),
+            passes=2,
+            rounds=5,
+            seconds=0.3,
+        ),
+        Profile(
+            "full",
+            "every axis to its end, around the anchor n = 512, T = 100, B = 64",
+            sweeps=(
+                Sweep("over_hidden_size", SEQUENCE_PHASES, HIDDEN_SIZES, (100,), (64,)),
+                Sweep("over_length", SEQUENCE_PHASES, (128, 512), LENGTHS, (64,)),
+                Sweep("over_batch", SEQUENCE_PHASES, (512,), (100,), BATCHES),
+                Sweep("stream", ("stream",), HIDDEN_SIZES),
+                Sweep("over_pixels", ("train",), (128, 512), (64, 784), (64,), tasks=("pixels",)),
+            ),
+            passes=3,
+            rounds=5,
+            seconds=0.5,
+            allocator_controls=_allocator_controls(512, 100, 64),
+        ),
+    )
+}
+
+
+def get_profile(name: str) -> Profile:
+    """The profile of that name.
+
+    Raises:
+        ValueError: no such profile; the message lists those there are.
+    """
+    _require_one_of("profile", name, PROFILES)
+    return PROFILES[name]
+
+
+def select(cells: Iterable[Cell], **allowed: Iterable[str | int] | None) -> list[Cell]:
+    """The cells whose axes have allowed values; an axis that is None or not named lets everything through.
+
+    A size that the cells do not reach is not an error of the caller: each such value is put on the axis of
+    the cells that there are, so that any slice can be measured ("hidden_size=96").
+    """
+    chosen = list(cells)
+    for axis, values in allowed.items():
+        if values is None:
+            continue
+        if axis in ("hidden_size", "length", "batch"):
+            chosen = [
+                replace(cell, **{axis: size})
+                for cell in chosen
+                for size in values
+                if cell.phase != "stream" or axis == "hidden_size" or size == 1
+            ]
+        else:
+            values = tuple(values)
+            chosen = [cell for cell in chosen if getattr(cell, axis) in values]
+    return list(dict.fromkeys(chosen))

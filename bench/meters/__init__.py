@@ -1,0 +1,1 @@
+"""One way to measure each thing, used by both harnesses."""

@@ -1,0 +1,69 @@
+"""A cell made ready and warm, with what was learned on the way; the same for both harnesses.
+
+asv runs a benchmark's setup again before every timed call, so the last cell prepared is kept: it is built once,
+and two workloads never share the memory that is being measured.
+"""
+
+import gc
+from dataclasses import dataclass
+from functools import lru_cache
+
+from bench.grid import Cell
+from bench.meters.memory import peak_allocated_bytes
+from bench.meters.time import WarmUp, warm_up
+from bench.workloads import Workload, build
+from urnn import models
+from urnn.tasks import TASKS
+
+OUT_OF_MEMORY = "out of memory"
+FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A warm workload and its first calls' times."""
+
+    workload: Workload
+    warm_up: WarmUp
+
+    def peak_allocated_bytes(self) -> int:
+        """See `bench.meters.memory`; runs the workload once more."""
+        return peak_allocated_bytes(self.workload.run, self.workload.cell.device)
+
+
+@lru_cache(maxsize=1)
+def prepare(cell: Cell, warm_up_seconds: float) -> Prepared:
+    """Builds the cell's workload and calls it until it is warm.
+
+    Raises:
+        RuntimeError, MemoryError: see `describe_failure`.
+    """
+    gc.collect()
+    workload = build(cell)
+    return Prepared(workload, warm_up(workload.run, seconds=warm_up_seconds))
+
+
+def describe(cell: Cell) -> dict[str, str | int]:
+    """The cell and its model's row as plain values, as they are stored beside a figure."""
+    row = models.get(cell.model)
+    return {
+        **cell.as_dict(),
+        "label": row.label,
+        "family": row.family,
+        "state_size": row.state_per_unit * cell.hidden_size,
+        "parameters": row.parameters(TASKS[cell.task].input_size, cell.hidden_size),
+    }
+
+
+def describe_failure(error: BaseException) -> tuple[str, str]:
+    """(outcome, one sentence) for an error that ended a cell's measurement.
+
+    torch reports memory that runs out on a CPU as a plain RuntimeError, so its text decides there.
+    """
+    text = " ".join(str(error).split()) or type(error).__name__
+    out_of_memory = (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or (isinstance(error, RuntimeError) and "can't allocate memory" in text)
+    )
+    return (OUT_OF_MEMORY if out_of_memory else FAILED), f"{type(error).__name__}: {text}"[:500]

@@ -1,0 +1,127 @@
+"""From a cell to something that can be timed: the model, its data and one call of the work that a cell names.
+
+Everything that is not the work (building, drawing data, folding weights) happens here, before any clock runs.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from bench.grid import Cell
+from urnn import models
+from urnn.tasks import TASKS
+
+SEED = 20151120  # the day the paper appeared
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A cell made ready.
+
+    Attributes:
+        cell: what it is.
+        run: the call to time. It returns when the work is done, on any device; what it returns depends on
+            the work, so that nothing can be optimised away: the outputs, or the loss.
+        model: the recurrent module inside.
+    """
+
+    cell: Cell
+    run: Callable[[], Tensor]
+    model: nn.Module
+
+
+def require_device(device: str) -> None:
+    """Raises RuntimeError where `device` is "cuda" and torch sees none."""
+    if device == "cuda" and not torch.cuda.is_available():
+        raise RuntimeError(
+            "device 'cuda' was asked for and torch sees no CUDA device here; use --device cpu, "
+            "or install a CUDA build of torch on a machine with a GPU"
+        )
+
+
+def build(cell: Cell) -> Workload:
+    """Builds the cell's model and data from a fixed seed.
+
+    Raises:
+        RuntimeError: the cell's device is absent, or memory does not suffice.
+    """
+    require_device(cell.device)
+    generator = torch.Generator().manual_seed(SEED)
+    torch.manual_seed(SEED)
+    task = TASKS[cell.task](cell.length)
+    x, target = task.sample(cell.batch, generator)
+    dtype = getattr(torch, cell.dtype)
+    x, target = x.to(cell.device, dtype), target.to(cell.device)
+
+    row = models.get(cell.model)
+    options = {} if row.backends == ("torch",) else {"backend": cell.backend}
+    rnn = row.build(task.input_size, cell.hidden_size, device=cell.device, dtype=dtype, **options)
+    if cell.phase == "train":
+        work = _train(rnn, x, target, task, row.output_per_unit * cell.hidden_size)
+    elif cell.phase == "stream":
+        work = _stream(rnn, x)
+    else:
+        work = _forward(rnn, x)
+    return Workload(cell, _synchronised(work) if cell.device == "cuda" else work, rnn)
+
+
+def _forward(rnn: nn.Module, x: Tensor) -> Callable[[], Tensor]:
+    _fold_parametrizations(rnn.eval())
+
+    @torch.inference_mode()
+    def run() -> Tensor:
+        return rnn(x)[0]
+
+    return run
+
+
+def _stream(rnn: nn.Module, x: Tensor) -> Callable[[], Tensor]:
+    _fold_parametrizations(rnn.eval())
+    with torch.inference_mode():
+        state = rnn(x)[1]
+
+    @torch.inference_mode()
+    def run() -> Tensor:
+        nonlocal state
+        output, state = rnn(x, state)
+        return output
+
+    return run
+
+
+def _train(rnn: nn.Module, x: Tensor, target: Tensor, task, features: int) -> Callable[[], Tensor]:
+    read_out = nn.Linear(features, task.output_size, device=x.device, dtype=x.dtype)
+    optimiser = torch.optim.RMSprop([*rnn.parameters(), *read_out.parameters()], lr=1e-3, alpha=0.9)
+    rnn.train()
+
+    def run() -> Tensor:
+        loss = task.loss(read_out(task.read(rnn(x)[0])), target)
+        loss.backward()
+        optimiser.step()
+        # At the end, so that a step holds no gradients before it starts and its peak counts its own.
+        optimiser.zero_grad(set_to_none=True)
+        return loss.detach()
+
+    return run
+
+
+def _fold_parametrizations(rnn: nn.Module) -> None:
+    """Writes each parametrized weight out as a plain one, as anyone would who serves the model."""
+    for module in rnn.modules():
+        if parametrize.is_parametrized(module):
+            for name in list(module.parametrizations):
+                parametrize.remove_parametrizations(module, name, leave_parametrized=True)
+
+
+def _synchronised(run: Callable[[], Tensor]) -> Callable[[], Tensor]:
+    """A CUDA call returns once it is queued; this one returns once it is done."""
+
+    def run_to_the_end() -> Tensor:
+        result = run()
+        torch.cuda.synchronize()
+        return result
+
+    return run_to_the_end
