@@ -12,7 +12,7 @@ class _StepTime(SweepBenchmark):
     number = 1
     min_run_count = 1
     rounds = PROFILE.passes
-    repeat = (PROFILE.rounds, 100, PROFILE.seconds)
+    repeat = (PROFILE.rounds, 30, PROFILE.seconds)
 
     def time_call(self, *_cell: str | int) -> None:
         self.prepared.workload.run()

@@ -36,7 +36,7 @@ def warm_up(
     return WarmUp(durations[0], min(durations[1:], default=durations[0]), len(durations))
 
 
-def rounds_within(warm_call: float, *, seconds: float, at_least: int, at_most: int = 100) -> int:
+def rounds_within(warm_call: float, *, seconds: float, at_least: int, at_most: int = 30) -> int:
     """How many calls to time: what fits into `seconds`, but never fewer than `at_least`."""
     affordable = at_most if warm_call * at_most <= seconds else int(seconds / warm_call)
     return max(at_least, min(at_most, affordable))

@@ -1,0 +1,264 @@
+"""The drawing style that all figures share: sizes, fonts, axes and how a series is drawn.
+
+Why: one look throughout, legible at the width of a page, with the same code for the same kind of panel. Text
+stays text in SVG, and the roles of ink, grid and paper have colours of their own, so that the page can
+exchange them for a dark one without drawing anything twice.
+
+Known weakness: text is laid out with the metrics of DejaVu Sans; a browser that shows another font shifts it
+a little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import count
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from analysis import units
+from analysis.appearance import look, order
+from analysis.schema import MEASURED, OUT_OF_MEMORY, PEAK_ALLOCATED
+
+# Roles, not just colours: the page replaces exactly these values by its own variables.
+INK, MUTED, GRID, PAPER = "#1d2126", "#5a626b", "#dcdfe4", "#fefefe"
+
+WIDE, NARROW = 11.0, 4.3
+PANEL_HEIGHT = 3.5
+SERIES_ID = "series"
+
+
+def width(columns: int) -> float:
+    """Inches: one column means a narrow screen."""
+    return NARROW if columns == 1 else WIDE
+
+
+RC = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "sans-serif"],
+    "font.size": 9.5,
+    "axes.titlesize": 10.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 9.5,
+    "axes.labelcolor": INK,
+    "axes.titlecolor": INK,
+    "axes.edgecolor": MUTED,
+    "axes.facecolor": "none",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "figure.facecolor": PAPER,
+    "grid.color": GRID,
+    "grid.linewidth": 0.8,
+    "legend.frameon": False,
+    "legend.fontsize": 9.5,
+    "text.color": INK,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "analysis",
+}
+
+_ids = count()
+
+
+@contextmanager
+def applied() -> Iterator[None]:
+    """Seaborn's ticks style with this module's roles, for drawing and for saving."""
+    with mpl.rc_context({**sns.axes_style("ticks"), **RC}):
+        yield
+
+
+def panels(number: int, columns: int, width: float, height: float = PANEL_HEIGHT) -> tuple[Figure, list[Axes]]:
+    """A figure with so many panels in so many columns; width of the figure and height of a panel in inches."""
+    columns = min(columns, number)
+    rows = -(-number // columns)
+    figure = Figure(figsize=(width, rows * height + 0.5), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08, wspace=0.04, hspace=0.06)
+    axes = list(np.atleast_1d(figure.subplots(rows, columns)).flat)
+    for spare in axes[number:]:
+        spare.set_visible(False)
+    return figure, axes[:number]
+
+
+def say_not_measured(ax: Axes, what: str = "not measured") -> None:
+    """An empty panel that says so, rather than a missing one."""
+    ax.set(xticks=[], yticks=[])
+    ax.grid(False)
+    ax.text(
+        0.5,
+        0.5,
+        what,
+        transform=ax.transAxes,
+        ha="center",
+        va="center",
+        color=MUTED,
+        fontsize=12,
+        style="italic",
+    )
+
+
+def title(ax: Axes, main: str, detail: str = "") -> None:
+    """Panel title in bold with what is held fixed beneath it."""
+    ax.set_title(f"{main}\n" if detail else main, linespacing=1.35)
+    if detail:
+        ax.text(0, 1.02, detail, transform=ax.transAxes, ha="left", va="bottom", color=MUTED, fontsize=9)
+
+
+def series_in_order(cells: pd.DataFrame) -> list[tuple[str, str, str]]:
+    """(model, backend, label for people) of each series, in the order of the legend."""
+    known = cells[["model", "backend", "series"]].drop_duplicates()
+    position = {model: number for number, model in enumerate(order(list(known["model"])))}
+    triples = [(str(row.model), str(row.backend), str(row.series)) for row in known.itertuples()]
+    return sorted(triples, key=lambda triple: (position[triple[0]], triple[1]))
+
+
+def line_style(model: str, backend_number: int) -> dict[str, object]:
+    """Keywords for a line of one model; its further backends keep the colour, dashed with hollow markers."""
+    this = look(model)
+    dashes = this.dashes if backend_number == 0 else (1 + 3 * backend_number, 1.5)
+    hero = model == "urnn"
+    return {
+        "color": this.light,
+        "marker": this.marker,
+        "linestyle": "-" if dashes == "" else (0, dashes),
+        "linewidth": 2.8 if hero else 1.6,
+        "markersize": 7.5 if hero else 6,
+        "markerfacecolor": this.light if backend_number == 0 else PAPER,
+        "markeredgecolor": PAPER if backend_number == 0 else this.light,
+        "markeredgewidth": 0.8 if backend_number == 0 else 1.5,
+        "zorder": 4 if hero else 3,
+    }
+
+
+def backend_numbers(cells: pd.DataFrame) -> dict[tuple[str, str], int]:
+    """Number of each series among the backends of its model, from 0."""
+    seen: dict[str, int] = {}
+    numbers: dict[tuple[str, str], int] = {}
+    for model, backend, _ in series_in_order(cells):
+        numbers[model, backend] = seen[model] = seen.get(model, -1) + 1
+    return numbers
+
+
+def series_id(model: str, backend: str) -> str:
+    """Identity of a drawn artist, by which the page finds all artists of one series."""
+    return f"{SERIES_ID}--{model}--{backend}--{next(_ids)}"
+
+
+def lines(ax: Axes, cells: pd.DataFrame, x: str, numbers: dict[tuple[str, str], int]) -> None:
+    """One line a series over column `x` with its interval as band and bars."""
+    for model, backend, _ in series_in_order(cells):
+        mine = cells[(cells["model"] == model) & (cells["backend"] == backend)].sort_values(x)
+        measured = mine[mine["outcome"] == MEASURED]
+        sizes, value, low, high = (measured[name].to_numpy(dtype=float) for name in (x, "value", "low", "high"))
+        style = line_style(model, numbers[model, backend])
+        if len(sizes):
+            sns.lineplot(x=sizes, y=value, ax=ax, errorbar=None, gid=series_id(model, backend), **style)
+            bars = {"color": style["color"], "zorder": style["zorder"]}
+            band = ax.fill_between(sizes, low, high, alpha=0.16, linewidth=0, **bars)
+            spread = ax.vlines(sizes, low, high, linewidth=1.4, **bars)
+            for artist in (band, spread):
+                artist.set_gid(series_id(model, backend))
+
+
+def out_of_memory(ax: Axes, cells: pd.DataFrame, x: str) -> None:
+    """A cross for each cell that ran out of memory, in head-room above the lines; call after the axes are set."""
+    failed = cells[cells["outcome"] == OUT_OF_MEMORY]
+    if failed.empty:
+        return
+    heights: dict[float, int] = {}
+    low, high = ax.get_ylim()
+    levels = failed[x].value_counts().max()
+    ax.set_ylim(low, high * (high / low) ** (0.08 * (levels + 0.5)))
+    step = 0.08 / (1 + 0.08 * (levels + 0.5))
+    for model, backend, _ in series_in_order(failed):
+        for size in failed.loc[(failed["model"] == model) & (failed["backend"] == backend), x]:
+            level = heights[size] = heights.get(size, 0) + 1
+            height = 1 - step * (level - 0.4)
+            at = {"transform": ax.get_xaxis_transform(), "color": look(model).light}
+            ax.plot(
+                [size],
+                [height],
+                marker="x",
+                markersize=7.5,
+                markeredgewidth=2.4,
+                gid=series_id(model, backend),
+                **at,
+            )
+            if level == 1:
+                words = {
+                    "textcoords": "offset points",
+                    "ha": "right",
+                    "va": "center",
+                    "fontsize": 8.5,
+                    "color": MUTED,
+                }
+                ax.annotate("out of memory", (size, height), (-8, 0), xycoords=ax.get_xaxis_transform(), **words)
+
+
+def size_axis(ax: Axes, sizes: Sequence[int], label: str) -> None:
+    """A logarithmic x axis ticked at the measured sizes; labels that would collide are left out."""
+    ticks = sorted({int(size) for size in sizes})
+    ax.set_xscale("log", base=2)
+    ax.set_xlim(ticks[0] / 1.15, ticks[-1] * 1.15)
+    span = np.log(ticks[-1] * 1.15**2 / ticks[0])
+    shown: list[int] = []
+    for tick in ticks:
+        if not shown or np.log(tick / shown[-1]) > 0.09 * span:
+            shown.append(tick)
+    ax.xaxis.set_major_locator(FixedLocator(shown))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{round(value)}"))
+    ax.set_xlabel(label)
+
+
+def value_axis(ax: Axes, metric: str, values: Sequence[float], which: str = "y") -> None:
+    """A logarithmic axis for times (s) or memory (B), ticked at round values with their units."""
+    known = np.asarray(values, dtype=float)
+    known = known[np.isfinite(known) & (known > 0)]
+    low, high = known.min(), known.max()
+    margin = max((high / low) ** 0.07, 1.15)
+    low, high = low / margin, high * margin
+    memory = metric == PEAK_ALLOCATED
+    ticks = units.byte_ticks(low, high) if memory else units.time_ticks(low, high)
+    text = units.bytes_tick if memory else units.seconds_tick
+    (ax.set_yscale if which == "y" else ax.set_xscale)("log")
+    (ax.set_ylim if which == "y" else ax.set_xlim)(low, high)
+    axis = ax.yaxis if which == "y" else ax.xaxis
+    axis.set_major_locator(FixedLocator(ticks))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: text(value)))
+
+
+def legend(figure: Figure, cells: pd.DataFrame) -> None:
+    """All series above the panels, outside of them, with the markers and dashes that the panels use."""
+    narrow = figure.get_figwidth() < WIDE
+    numbers = backend_numbers(cells)
+    handles = []
+    for model, backend, label in series_in_order(cells):
+        style = line_style(model, numbers[model, backend])
+        handles.append(Line2D([], [], label=label, gid=series_id(model, backend), **style))
+    if handles:
+        figure.legend(
+            handles=handles,
+            loc="outside upper left",
+            ncols=2 if narrow else 4,
+            fontsize=8.5 if narrow else 9.5,
+            handlelength=2.2 if narrow else 2.8,
+            columnspacing=0.8 if narrow else 1.6,
+            labelspacing=0.45,
+        )

@@ -1,0 +1,72 @@
+"""Which batch, length and hidden size a figure or a headline holds fixed while it varies another.
+
+Why: a grid has more axes than a figure. For each phase the point with the most cells is taken, and of equals
+the one closest to the anchor cell of the suite (n = 512, B = 64, T = 100), so that the choice follows from
+the data and is stated with every figure.
+
+Known weakness: the point is chosen by the cells tried for step time; memory may have been measured at fewer
+there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from analysis.schema import MEASURED, NOT_APPLICABLE, STEP_TIME
+
+ANCHOR = {"hidden_size": 512, "batch": 64, "length": 100}
+
+
+@dataclass(frozen=True)
+class Focus:
+    """The point of the grid at which one phase is looked at."""
+
+    phase: str
+    task: str
+    batch: int
+    length: int
+    hidden_size: int
+
+    def over_hidden_size(self) -> str:
+        """What is held fixed over hidden sizes, for people."""
+        return f"B = {self.batch}, T = {self.length}"
+
+    def over_length(self) -> str:
+        """What is held fixed over lengths, for people."""
+        return f"n = {self.hidden_size}, B = {self.batch}"
+
+
+def focus(cells: pd.DataFrame, phase: str) -> Focus | None:
+    """Summary rows -> the point to look at, or None where the phase was not measured."""
+    here = cells[(cells["phase"] == phase) & (cells["metric"] == STEP_TIME) & (cells["outcome"] != NOT_APPLICABLE)]
+    if not (here["outcome"] == MEASURED).any():
+        return None
+    task = str(here["task"].value_counts().sort_index().idxmax())
+    here = here[here["task"] == task]
+    batch = _most_common(here, "batch")
+    here = here[here["batch"] == batch]
+    return Focus(phase, task, batch, _most_common(here, "length"), _most_common(here, "hidden_size"))
+
+
+def _most_common(cells: pd.DataFrame, axis: str) -> int:
+    counts = cells[axis].value_counts()
+    best = counts[counts == counts.max()].index
+    return int(min(best, key=lambda value: (abs(np.log(value / ANCHOR[axis])), value)))
+
+
+def over_hidden_size(cells: pd.DataFrame, at: Focus, metric: str) -> pd.DataFrame:
+    """The summary rows of one metric that differ from the focus in model and hidden size alone."""
+    return _at(cells, at, metric).query("length == @at.length")
+
+
+def over_length(cells: pd.DataFrame, at: Focus, metric: str) -> pd.DataFrame:
+    """The summary rows of one metric that differ from the focus in model and length alone."""
+    return _at(cells, at, metric).query("hidden_size == @at.hidden_size")
+
+
+def _at(cells: pd.DataFrame, at: Focus, metric: str) -> pd.DataFrame:
+    same = (cells["phase"] == at.phase) & (cells["task"] == at.task) & (cells["batch"] == at.batch)
+    return cells[same & (cells["metric"] == metric)]

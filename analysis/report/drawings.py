@@ -1,0 +1,93 @@
+"""Figures -> files for the folder and inline SVG for the page.
+
+Why inline: the page must be one file, and an inline drawing follows the page's colours, so that dark and
+light come from one drawing. Each figure is drawn for a wide and for a narrow screen, because a panel shrunk
+to a third is not legible.
+
+Known weakness: colours are exchanged by their hexadecimal value in matplotlib's output.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO, StringIO
+from pathlib import Path
+from types import ModuleType
+
+from matplotlib.figure import Figure
+
+from analysis import figures
+from analysis.appearance import look
+from analysis.figures import style
+from analysis.report.section import Section, Series
+
+DPI = 160
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One figure as the page needs it."""
+
+    name: str
+    title: str
+    caption: str
+    wide: str
+    narrow: str
+
+
+def draw(section: Section, folder: Path) -> list[Drawing]:
+    """Draw every figure of a section, write PNG and SVG into the folder, and return what the page embeds."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return [_draw(figure, section, folder) for figure in figures.FIGURES]
+
+
+def _draw(figure: ModuleType, section: Section, folder: Path) -> Drawing:
+    name = figures.name(figure)
+    wide, narrow = figure.draw(section.cells), figure.draw(section.cells, 1)
+    svg = to_svg(wide)
+    (folder / f"{name}.svg").write_text(svg, encoding="utf-8")
+    (folder / f"{name}.png").write_bytes(to_png(wide))
+    inline = [embed(text, f"{name}-{kind}-", section.series) for text, kind in ((svg, "w"), (to_svg(narrow), "n"))]
+    return Drawing(name, figure.TITLE, figure.CAPTION, *inline)
+
+
+def to_svg(figure: Figure) -> str:
+    """A figure as standalone SVG, the same bytes for the same data."""
+    text = StringIO()
+    with style.applied():
+        figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
+    return re.sub(r"<metadata>.*?</metadata>\s*", "", text.getvalue(), flags=re.DOTALL)
+
+
+def to_png(figure: Figure) -> bytes:
+    """A figure as PNG for places that show no SVG."""
+    data = BytesIO()
+    with style.applied():
+        figure.savefig(data, format="png", dpi=DPI)
+    return data.getvalue()
+
+
+def css_name(model: str) -> str:
+    """The page's variable for a model's colour."""
+    return "--series-" + re.sub(r"[^A-Za-z0-9_-]", "-", model)
+
+
+def embed(svg: str, prefix: str, series: Sequence[Series]) -> str:
+    """Standalone SVG -> an inline one: ids of its own, series marked, colours as the page's variables."""
+    svg = svg[svg.index("<svg") :]
+    svg = (
+        re.sub(r'\s(?:width|height|version|xmlns(?::xlink)?)="[^"]*"', "", svg[: svg.index(">")])
+        + svg[svg.index(">") :]
+    )
+    marked = rf'id="{style.SERIES_ID}--(.+?)--(.+?)--\d+"'
+    svg = re.sub(marked, r'class="series" data-series="\1:\2"', svg)
+    svg = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}\1"', svg)
+    svg = re.sub(r"url\(#", f"url(#{prefix}", svg)
+    svg = re.sub(r'href="#', f'href="#{prefix}', svg)
+    roles = {style.INK: "--ink", style.MUTED: "--muted", style.GRID: "--grid", style.PAPER: "--card"}
+    roles |= {look(one.model).light: css_name(one.model) for one in series}
+    for colour, variable in roles.items():
+        svg = svg.replace(colour, f"var({variable})")
+    return svg

@@ -1,0 +1,73 @@
+"""One setting of the report: its cells, the uRNN series that speaks for it, and its baselines.
+
+Known weakness: one backend of the uRNN speaks in headlines, the fastest; the others are in figures and
+tables.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas as pd
+
+from analysis.figures.style import series_in_order
+from analysis.focus import Focus, focus, over_hidden_size
+from analysis.schema import PHASES
+from analysis.settings import Choice, Setting
+from analysis.statistics import fastest, summarise
+
+URNN = "urnn"
+
+
+@dataclass(frozen=True)
+class Series:
+    """A (model, backend) pair with its name for people."""
+
+    model: str
+    backend: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """What the report says of one setting starts here."""
+
+    setting: Setting
+    rows: pd.DataFrame
+    cells: pd.DataFrame
+    left_out: tuple[Setting, ...]
+
+    @classmethod
+    def of(cls, choice: Choice) -> Section:
+        """Summarise the rows of a chosen setting."""
+        return cls(choice.setting, choice.rows, summarise(choice.rows), choice.left_out)
+
+    @cached_property
+    def series(self) -> list[Series]:
+        """All series in the order of legends."""
+        return [Series(*triple) for triple in series_in_order(self.cells)]
+
+    @cached_property
+    def ours(self) -> Series | None:
+        """The uRNN's fastest backend; None where the uRNN was not measured."""
+        backend = fastest(self.cells, URNN)
+        return next((s for s in self.series if (s.model, s.backend) == (URNN, backend)), None)
+
+    @cached_property
+    def baselines(self) -> list[Series]:
+        """Every series of another model."""
+        return [series for series in self.series if series.model != URNN]
+
+    @cached_property
+    def focuses(self) -> dict[str, Focus | None]:
+        """The point of the grid at which each phase is looked at."""
+        return {phase: focus(self.cells, phase) for phase in PHASES}
+
+    def over_hidden_size(self, series: Series, phase: str, metric: str) -> pd.DataFrame:
+        """The series' cells at the phase's focus, over hidden sizes; empty where not measured."""
+        at = self.focuses[phase]
+        if at is None:
+            return self.cells.iloc[:0]
+        here = over_hidden_size(self.cells, at, metric)
+        return here[(here["model"] == series.model) & (here["backend"] == series.backend)]

@@ -1,0 +1,96 @@
+"""Result files of asv and pytest-benchmark, of many machines and commits -> one tidy frame.
+
+Why: everything after this point asks one table and never a file format. A damaged or foreign file in a folder
+is reported and left out, because one bad file must not hide a hundred good ones; named outright, or when
+nothing else is left, it is an error.
+
+Known weakness: all files are held in memory at once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from analysis.errors import AnalysisError
+from analysis.results import asv, pytest_benchmark
+from analysis.results.files import Found, find
+from analysis.results.registry import Registry
+from analysis.schema import tidy_frame
+
+DEFAULT_PATHS = (Path(".benchmarks"), Path(".asv/results"))
+
+
+@dataclass(frozen=True)
+class Results:
+    """The tidy frame and what was wrong with the files that are not in it, one sentence each."""
+
+    frame: pd.DataFrame
+    problems: tuple[str, ...] = ()
+
+
+def read(paths: Sequence[Path | str] = ()) -> Results:
+    """Folders and files (default: where the two harnesses store their results) -> the tidy frame.
+
+    Raises AnalysisError for a path that does not exist, a file named outright that cannot be used, and where
+    no file holds a measurement.
+    """
+    found = find([Path(path) for path in paths] or _existing_defaults())
+    registry = Registry.beside([item.path for item in found])
+    rows: list[dict[str, Any]] = []
+    problems: list[str] = []
+    for item in found:
+        try:
+            new, remarks = _read_file(item.path, registry)
+        except AnalysisError as error:
+            if item.explicit:
+                raise
+            problems.append(str(error))
+            continue
+        rows += new
+        problems += remarks
+    if not rows:
+        raise AnalysisError(_nothing_read(found, problems))
+    return Results(tidy_frame(rows), tuple(problems))
+
+
+def _existing_defaults() -> list[Path]:
+    existing = [path for path in DEFAULT_PATHS if path.is_dir()]
+    if not existing:
+        names = " nor ".join(str(path) for path in DEFAULT_PATHS)
+        raise AnalysisError(f"No results: found neither {names} here; run `python -m bench run` first.")
+    return existing
+
+
+def _nothing_read(found: list[Found], problems: list[str]) -> str:
+    if not found:
+        return "No results: the given folders hold no result files; run `python -m bench run` first."
+    first = problems[0] if problems else f"{found[0].path} holds none."
+    return f"No measurement in any of {len(found)} result file{'s' * (len(found) > 1)}: {first}"
+
+
+def _read_file(path: Path, registry: Registry) -> tuple[list[dict[str, Any]], list[str]]:
+    document = load_json(path)
+    if isinstance(document, dict) and "result_columns" in document and "results" in document:
+        return asv.rows(document, path, registry), []
+    if isinstance(document, dict) and isinstance(document.get("benchmarks"), list) and "machine_info" in document:
+        return pytest_benchmark.rows(document, path, registry)
+    raise AnalysisError(f"{path}: expected a result file of asv or pytest-benchmark, got other JSON.")
+
+
+def load_json(path: Path) -> Any:
+    """Parse one file; bare NaN and Infinity, which asv writes, are allowed."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise AnalysisError(f"{path}: cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise AnalysisError(f"{path}: expected JSON text in UTF-8, got other bytes.") from error
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise AnalysisError(f"{path}: expected complete JSON, but it is cut off or damaged at {place}.") from error

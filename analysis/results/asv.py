@@ -1,0 +1,207 @@
+"""An asv results file (version 2) -> rows of the tidy frame.
+
+Why: asv keeps the history over commits. Its file is columnar, with trailing nulls dropped and parameters as
+the text of Python literals; null is a failure, NaN a skipped cell.
+
+Known weakness: asv stores neither the message of a failure nor which process a sample came from, so its
+rounds count as one process; a sweep that holds the same cell again counts as a second one.
+"""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from analysis.errors import AnalysisError
+from analysis.results.registry import Registry
+from analysis.results.times import from_milliseconds
+from analysis.schema import (
+    FAILED,
+    LOWER_QUARTILE,
+    MEASURED,
+    MEDIAN,
+    NOT_APPLICABLE,
+    PEAK_ALLOCATED,
+    SAMPLE,
+    STEP_TIME,
+    UNITS,
+    UPPER_QUARTILE,
+)
+
+FILE_VERSION = 2
+PARAM_NAMES = ("model", "phase", "device", "hidden_size", "length", "batch")
+COUNT_PARAM_NAMES = ("model", "hidden_size")
+METRICS = {"time_call": STEP_TIME, "track_peak_allocated_bytes": PEAK_ALLOCATED}
+PARAMETER_COUNT = "track_parameters"
+
+Row = dict[str, Any]
+Cell = tuple[Any, ...]
+
+
+def rows(document: Mapping[str, Any], path: Path, registry: Registry) -> list[Row]:
+    """One parsed results file -> its rows; the machine and the parameters' names come from the files beside it."""
+    if document.get("version") != FILE_VERSION:
+        raise AnalysisError(
+            f"{path}: expected asv results of version {FILE_VERSION}, got {document.get('version')!r}."
+        )
+    names = _param_names(path)
+    try:
+        tables = {
+            benchmark: dict(zip(document["result_columns"], columns, strict=False))
+            for benchmark, columns in document["results"].items()
+        }
+        counts = _parameter_counts(tables, names)
+        common = _common(document, path)
+        result = list(_measurements(tables, names, counts, common, registry))
+    except (KeyError, TypeError, ValueError, SyntaxError, AttributeError) as error:
+        raise AnalysisError(
+            f"{path}: expected asv results of this suite, but could not read them ({error})."
+        ) from error
+    if not result:
+        raise AnalysisError(
+            f"{path}: expected benchmarks named step_time.* or memory.*, got asv results of others."
+        )
+    return result
+
+
+def _beside(path: Path, name: str) -> Mapping[str, Any]:
+    for folder in list(path.resolve().parents)[:2]:
+        try:
+            content = json.loads((folder / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue  # A results file standing alone is read with what it says itself.
+        if isinstance(content, dict):
+            return content
+    return {}
+
+
+def _param_names(path: Path) -> dict[str, Sequence[str]]:
+    benchmarks = _beside(path, "benchmarks.json")
+    return {
+        name: row["param_names"]
+        for name, row in benchmarks.items()
+        if isinstance(row, dict) and "param_names" in row
+    }
+
+
+def _common(document: Mapping[str, Any], path: Path) -> Row:
+    machine = dict(_beside(path, "machine.json")) | dict(document.get("params") or {})
+    variables = document.get("env_vars") or {}
+    threads = variables.get("OMP_NUM_THREADS") or machine.get("env-OMP_NUM_THREADS")
+    return {
+        "source": "asv",
+        "file": str(path),
+        "machine": machine.get("machine") or path.resolve().parent.name,
+        "cpu": machine.get("cpu") or None,
+        "gpu": machine.get("gpu") or None,
+        "cores": _integer(machine.get("num_cpu")),
+        "memory_bytes": _integer(machine.get("ram")),
+        "os": machine.get("os") or None,
+        "commit": document["commit_hash"],
+        "commit_time": from_milliseconds(document.get("date")),
+        "python": document.get("python") or machine.get("python"),
+        "torch": (document.get("requirements") or {}).get("torch") or machine.get("torch") or None,
+        "threads": _integer(threads),
+        "allocator": "kept" if "MALLOC_TRIM_THRESHOLD_" in variables else "unknown",
+        "task": "copying",
+        "dtype": "float32",
+    }
+
+
+def _integer(text: Any) -> int | None:
+    try:
+        return int(text)
+    except (TypeError, ValueError):
+        return None
+
+
+def _measurements(
+    tables: Mapping[str, Mapping[str, Any]],
+    names: Mapping[str, Sequence[str]],
+    counts: Mapping[tuple[str, int], int],
+    common: Row,
+    registry: Registry,
+) -> Iterator[Row]:
+    passes: dict[tuple[str, Cell], int] = {}
+    for benchmark, table in sorted(tables.items()):
+        metric = METRICS.get(benchmark.rpartition(".")[2])
+        if metric is None:
+            continue
+        started = from_milliseconds(table.get("started_at"))
+        for index, cell in enumerate(_cells(benchmark, table, names, PARAM_NAMES)):
+            count = passes[metric, cell] = passes.get((metric, cell), 0) + 1
+            base = common | _describe(cell, registry) | {"pass": count, "measured_at": started}
+            base |= {"metric": metric, "unit": UNITS[metric]}
+            base["parameters"] = counts.get((base["model"], base["hidden_size"]))
+            per_call = base["length"] if metric == STEP_TIME else 1
+            for value in _values(table, index):
+                scaled = value["value"] / per_call if "value" in value else None
+                yield base | value | {"value": scaled}
+
+
+def _cells(
+    benchmark: str, table: Mapping[str, Any], names: Mapping[str, Sequence[str]], wanted: Sequence[str]
+) -> Iterator[Cell]:
+    """The cells in asv's order, each as the values of the wanted parameters."""
+    params = table["params"]
+    order = names.get(benchmark) or (wanted if len(params) == len(wanted) else ())
+    if not set(wanted) <= set(order):
+        raise ValueError(f"{benchmark} has other parameters than {', '.join(wanted)}")
+    for texts in itertools.product(*params):
+        values = dict(zip(order, (ast.literal_eval(text) for text in texts), strict=True))
+        yield tuple(values[name] for name in wanted)
+
+
+def _describe(cell: Cell, registry: Registry) -> Row:
+    name, phase, device, hidden_size, length, batch = cell
+    model, _, backend = str(name).partition(":")
+    sizes = {"hidden_size": int(hidden_size), "length": int(length), "batch": int(batch)}
+    texts = {"model": model, "backend": backend or "unknown", "phase": phase, "device": device}
+    return texts | sizes | registry.describe(model, int(hidden_size))
+
+
+def _parameter_counts(
+    tables: Mapping[str, Mapping[str, Any]], names: Mapping[str, Sequence[str]]
+) -> dict[tuple[str, int], int]:
+    """Parameter counts by model (without its backend) and hidden size, from the benchmark that tracks them."""
+    counts: dict[tuple[str, int], int] = {}
+    for benchmark, table in tables.items():
+        if benchmark.rpartition(".")[2] != PARAMETER_COUNT:
+            continue
+        wanted = PARAM_NAMES if len(table["params"]) == len(PARAM_NAMES) else COUNT_PARAM_NAMES
+        for index, cell in enumerate(_cells(benchmark, table, names, wanted)):
+            value = _at(table, "result", index)
+            if value is not None and not math.isnan(value):
+                by_name = dict(zip(wanted, cell, strict=True))
+                counts[by_name["model"].partition(":")[0], by_name["hidden_size"]] = int(value)
+    return counts
+
+
+def _at(table: Mapping[str, Any], column: str, index: int) -> Any:
+    values = table.get(column)
+    return values[index] if isinstance(values, list) and index < len(values) else None
+
+
+def _values(table: Mapping[str, Any], index: int) -> list[Row]:
+    """What asv holds of one cell: samples, or the value with its quartiles, or why there is none."""
+    value, samples = _at(table, "result", index), _at(table, "samples", index)
+    if value is None:
+        return [{"outcome": FAILED, "message": "asv recorded a failure; its log has the message."}]
+    if math.isnan(value):
+        return [{"outcome": NOT_APPLICABLE, "message": "asv skipped the cell."}]
+    base = {"outcome": MEASURED, "statistic": SAMPLE, "round": 1}
+    if samples:
+        return [base | {"value": float(sample), "round": number} for number, sample in enumerate(samples, start=1)]
+    rounds = _at(table, "stats_repeat", index)
+    if rounds is None:
+        return [base | {"value": float(value)}]
+    quartiles = ((LOWER_QUARTILE, "stats_q_25"), (UPPER_QUARTILE, "stats_q_75"))
+    known = [(MEDIAN, value)] + [(name, _at(table, column, index)) for name, column in quartiles]
+    return [
+        base | {"statistic": name, "value": float(x), "round": int(rounds)} for name, x in known if x is not None
+    ]

@@ -1,0 +1,41 @@
+"""Which files to read: every JSON below a folder except the harnesses' own bookkeeping.
+
+Why: both harnesses nest results by machine, and users name folders of either at any level.
+Known weakness: a bookkeeping file is known by its name alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from analysis.errors import AnalysisError
+
+BOOKKEEPING = {"machine.json", "benchmarks.json", "models.json"}
+
+# asv keeps environments and its web page beside its results; neither holds a measurement of its own.
+SKIPPED_FOLDERS = {"env", "html"}
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file to read, and whether the user named it outright."""
+
+    path: Path
+    explicit: bool
+
+
+def find(paths: Iterable[Path]) -> list[Found]:
+    """Folders and files -> the files to read, each once, in a fixed order."""
+    found: dict[Path, Found] = {}
+    for path in paths:
+        if not path.exists():
+            raise AnalysisError(f"{path}: no such file or folder; expected results of asv or pytest-benchmark.")
+        if path.is_dir():
+            for file in sorted(path.rglob("*.json")):
+                if file.name not in BOOKKEEPING and not SKIPPED_FOLDERS & set(file.relative_to(path).parts[:-1]):
+                    found.setdefault(file.resolve(), Found(file, explicit=False))
+        else:
+            found[path.resolve()] = Found(path, explicit=True)
+    return list(found.values())

@@ -1,0 +1,134 @@
+"""A pytest-benchmark file -> rows of the tidy frame.
+
+Why: it is what `python -m bench run` and `pytest bench --benchmark-only` write. The file is the tool's own
+format; what the cell was stands in `extra_info`, and a run of ours adds the key `run` with the cells that
+gave no value.
+
+Known weakness: a file without raw data (the tool's autosave drops them) only yields median and quartiles, and
+the number of rounds behind them is all that is known of their spread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from analysis.errors import AnalysisError
+from analysis.results.registry import Registry
+from analysis.results.times import from_iso
+from analysis.schema import (
+    FAILED,
+    FIRST_CALL_TIME,
+    LOWER_QUARTILE,
+    MEASURED,
+    MEDIAN,
+    OUTCOMES,
+    PEAK_ALLOCATED,
+    SAMPLE,
+    STEP_TIME,
+    UNITS,
+    UPPER_QUARTILE,
+)
+
+RUN_FORMAT = 1
+CELL_TEXTS = ("model", "backend", "phase", "task", "device", "dtype")
+CELL_SIZES = ("hidden_size", "length", "batch")
+
+Row = dict[str, Any]
+
+
+def rows(document: Mapping[str, Any], path: Path, registry: Registry) -> tuple[list[Row], list[str]]:
+    """One parsed file -> its rows, and remarks on benchmarks in it that are not ours."""
+    run = document.get("run") or {}
+    if run and run.get("format") != RUN_FORMAT:
+        got = run.get("format")
+        raise AnalysisError(
+            f"{path}: expected run format {RUN_FORMAT}, got {got!r}; it needs another version of this."
+        )
+    ours = [entry for entry in document["benchmarks"] if "model" in (entry.get("extra_info") or {})]
+    foreign = len(document["benchmarks"]) - len(ours)
+    if not ours and not run:
+        raise AnalysisError(
+            f"{path}: expected benchmarks with extra_info.model, as `python -m bench run` writes them, got a "
+            f"pytest-benchmark file of something else."
+        )
+    common = _common(document, run, path)
+    try:
+        result = [row for entry in ours for row in _entry_rows(entry, common, registry)]
+        result += [
+            row for outcome in run.get("outcomes") or [] for row in _outcome_rows(outcome, common, registry)
+        ]
+    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        raise AnalysisError(f"{path}: a benchmark is incomplete or damaged ({_explain(error)}).") from error
+    remarks = [f"{path}: {foreign} of {len(document['benchmarks'])} benchmarks are not ours and were left out."]
+    return result, remarks if foreign else []
+
+
+def _explain(error: Exception) -> str:
+    return f"{error} is missing" if isinstance(error, KeyError) else str(error)
+
+
+def _common(document: Mapping[str, Any], run: Mapping[str, Any], path: Path) -> Row:
+    machine, commit = document["machine_info"], document.get("commit_info") or {}
+    cpu = machine.get("cpu") or {}
+    return {
+        "source": "pytest-benchmark",
+        "file": str(path),
+        "machine": machine.get("node") or "unknown",
+        "cpu": cpu.get("brand_raw") or cpu.get("brand") or machine.get("processor") or None,
+        "gpu": machine.get("gpu"),
+        "cores": cpu.get("count"),
+        "memory_bytes": machine.get("memory_bytes"),
+        "os": " ".join(filter(None, (machine.get("system"), machine.get("release")))) or None,
+        "commit": commit.get("id") or "unversioned",
+        "commit_time": from_iso(commit.get("time")),
+        "measured_at": from_iso(document.get("datetime")),
+        "dirty": commit.get("dirty"),
+        "python": machine.get("python_version"),
+        "torch": machine.get("torch"),
+        "threads": run.get("threads"),
+        "allocator": run.get("allocator") or "unknown",
+    }
+
+
+def _cell(info: Mapping[str, Any], registry: Registry) -> Row:
+    sizes = {name: int(info[name]) for name in CELL_SIZES}
+    if min(sizes.values()) < 1:
+        raise ValueError(f"expected sizes of at least 1, got {sizes}")
+    known = registry.describe(info["model"], sizes["hidden_size"])
+    cell = {name: str(info[name]) for name in CELL_TEXTS} | sizes | known
+    for name in ("label", "family", "state_size", "parameters", "threads", "allocator", "pass"):
+        if info.get(name) is not None:
+            cell[name] = info[name]
+    return {"pass": 1} | cell
+
+
+def _entry_rows(entry: Mapping[str, Any], common: Row, registry: Registry) -> list[Row]:
+    info, stats = entry["extra_info"], entry["stats"]
+    base = common | _cell(info, registry) | {"outcome": MEASURED, "statistic": SAMPLE, "round": 1}
+    result = [base | measured for measured in _step_times(stats, base["length"])]
+    for metric, key in ((FIRST_CALL_TIME, "first_call_seconds"), (PEAK_ALLOCATED, "peak_allocated_bytes")):
+        if info.get(key) is not None:
+            result.append(base | {"metric": metric, "value": float(info[key]), "unit": UNITS[metric]})
+    return result
+
+
+def _step_times(stats: Mapping[str, Any], length: int) -> list[Row]:
+    """Seconds a call -> seconds a time step: raw samples where there are any, else median and quartiles."""
+    base = {"metric": STEP_TIME, "unit": UNITS[STEP_TIME]}
+    if stats.get("data"):
+        samples = enumerate(stats["data"], start=1)
+        return [base | {"value": float(call) / length, "round": number} for number, call in samples]
+    summary = ((MEDIAN, "median"), (LOWER_QUARTILE, "q1"), (UPPER_QUARTILE, "q3"))
+    return [
+        base | {"value": float(stats[key]) / length, "statistic": statistic, "round": int(stats["rounds"])}
+        for statistic, key in summary
+        if key == "median" or key in stats
+    ]
+
+
+def _outcome_rows(outcome: Mapping[str, Any], common: Row, registry: Registry) -> list[Row]:
+    what = outcome["outcome"] if outcome["outcome"] in OUTCOMES else FAILED
+    base = common | _cell(outcome, registry) | {"outcome": what, "message": outcome.get("message")}
+    return [base | {"metric": metric, "unit": UNITS[metric]} for metric in (STEP_TIME, PEAK_ALLOCATED)]

@@ -1,0 +1,149 @@
+"""The tidy frame: which columns there are, in which unit, and what they mean.
+
+Why: readers, statistics, figures and the report must agree on names and units, and a reader of
+`measurements.csv` needs them written down once. One row is one measured value; a cell that gave no value
+keeps its row, with value NaN and the outcome that says why.
+
+Known weakness: a metric's spread is either carried by many `sample` rows or, where a harness kept no samples,
+by the three rows `median`, `lower quartile`, `upper quartile`; whoever reads the table outside this package
+has to filter on `statistic`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+STEP_TIME = "step_time"
+FIRST_CALL_TIME = "first_call_time"
+PEAK_ALLOCATED = "peak_allocated"
+
+SAMPLE, MEDIAN, LOWER_QUARTILE, UPPER_QUARTILE = "sample", "median", "lower quartile", "upper quartile"
+
+MEASURED = "measured"
+OUT_OF_MEMORY = "out of memory"
+FAILED = "failed"
+KILLED = "killed"
+NOT_APPLICABLE = "not applicable"
+OUTCOMES = (MEASURED, OUT_OF_MEMORY, FAILED, KILLED, NOT_APPLICABLE)
+
+PHASES = ("train", "forward", "stream")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the tidy frame."""
+
+    name: str
+    dtype: str
+    unit: str
+    meaning: str
+
+
+COLUMNS: tuple[Column, ...] = (
+    Column("source", "string", "", "harness that wrote the file: asv or pytest-benchmark"),
+    Column("file", "string", "", "file the row was read from, as given"),
+    Column("machine", "string", "", "name of the machine"),
+    Column("cpu", "string", "", "processor, as the harness names it"),
+    Column("gpu", "string", "", "graphics processor; empty where there is none or it is not recorded"),
+    Column("cores", "Int64", "1", "processor cores the machine shows"),
+    Column("memory_bytes", "Int64", "B", "main memory of the machine"),
+    Column("os", "string", "", "operating system and its release"),
+    Column("commit", "string", "", "commit measured, 40 hex digits, or 'unversioned'"),
+    Column("commit_time", "string", "", "time of the commit, ISO 8601, UTC"),
+    Column("measured_at", "string", "", "time of the measurement, ISO 8601, UTC"),
+    Column("dirty", "boolean", "", "whether the working tree had uncommitted changes; empty where not recorded"),
+    Column("python", "string", "", "version of Python"),
+    Column("torch", "string", "", "version of torch"),
+    Column("threads", "Int64", "1", "threads torch was allowed; empty where not recorded"),
+    Column("allocator", "string", "", "kept (freed memory stays in the process), default, or unknown"),
+    Column("model", "string", "", "name in the registry of models"),
+    Column("backend", "string", "", "the way the sequence was run; 'reference' is eager and op by op"),
+    Column("label", "string", "", "name of the model for people"),
+    Column("family", "string", "", "family of the model: unitary, gated, ..."),
+    Column("phase", "string", "", "forward (inference), train (one optimiser step), stream (one step, online)"),
+    Column("task", "string", "", "task the inputs come from"),
+    Column("device", "string", "", "cpu or cuda"),
+    Column("dtype", "string", "", "floating-point type of inputs and parameters"),
+    Column("hidden_size", "Int64", "units", "hidden units n as the layer counts them (complex ones for the uRNN)"),
+    Column("length", "Int64", "time steps", "time steps T in one call"),
+    Column("batch", "Int64", "sequences", "sequences B in one call"),
+    Column("state_size", "Int64", "real numbers", "real numbers carried from one time step to the next"),
+    Column("parameters", "Int64", "real numbers", "trainable real numbers"),
+    Column("metric", "string", "", f"{STEP_TIME}, {FIRST_CALL_TIME} or {PEAK_ALLOCATED}"),
+    Column("value", "float64", "see unit", "the measured value; NaN where there is none"),
+    Column("unit", "string", "", "unit of value"),
+    Column("statistic", "string", "", "sample, or median and quartiles where the harness kept no samples"),
+    Column("pass", "Int64", "1", "pass over the grid (one process each), from 1"),
+    Column(
+        "round",
+        "Int64",
+        "1",
+        "number of the sample, from 1; for a median or quartile, how many rounds it sums up",
+    ),
+    Column("outcome", "string", "", "measured, out of memory, failed, killed or not applicable"),
+    Column("message", "string", "", "one sentence on an outcome other than measured"),
+)
+
+UNITS: Mapping[str, str] = {STEP_TIME: "s per time step", FIRST_CALL_TIME: "s per call", PEAK_ALLOCATED: "B"}
+
+METRIC_LABELS: Mapping[str, str] = {
+    STEP_TIME: "Time per time step",
+    FIRST_CALL_TIME: "First call",
+    PEAK_ALLOCATED: "Peak memory",
+}
+
+PHASE_LABELS: Mapping[str, str] = {
+    "train": "Training step",
+    "forward": "Inference",
+    "stream": "Streaming, one step at a time",
+}
+
+KNOWN_LABELS: Mapping[str, str] = {
+    "urnn": "uRNN",
+    "lstm": "nn.LSTM",
+    "gru": "nn.GRU",
+    "rnn_tanh": "nn.RNN tanh",
+    "irnn": "IRNN",
+    "ortho_matrix_exp": "Orthogonal, matrix exp.",
+    "ortho_cayley": "Orthogonal, Cayley",
+    "ortho_householder": "Orthogonal, Householder",
+}
+
+BACKEND_LABELS: Mapping[str, str] = {"reference": "eager reference", "materialized": "dense W"}
+
+
+def tidy_frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Rows with the schema's keys -> the tidy frame in its order and types; a missing key is missing data."""
+    records = list(rows)
+    unknown = {key for record in records for key in record} - {column.name for column in COLUMNS}
+    if unknown:
+        raise ValueError(f"Expected only the schema's columns, got also: {', '.join(sorted(unknown))}.")
+    return pd.DataFrame(
+        {
+            column.name: pd.array(
+                [_missing_as_na(record.get(column.name)) for record in records], dtype=column.dtype
+            )
+            if column.dtype != "float64"
+            else [float("nan") if record.get(column.name) is None else record[column.name] for record in records]
+            for column in COLUMNS
+        }
+    ).astype({column.name: column.dtype for column in COLUMNS})
+
+
+def _missing_as_na(value: Any) -> Any:
+    return pd.NA if value is None or value != value else value
+
+
+def series_label(label: str, backend: str, family: str = "", alone: bool = True) -> str:
+    """Name of a (model, backend) series for people.
+
+    The uRNN always names its backend, because its eager reference must not pass for a fused kernel; a
+    baseline does so only where several backends of it stand side by side (`alone=False`).
+    """
+    if family == "unitary" or not alone:
+        return f"{label} ({BACKEND_LABELS.get(backend, backend)})"
+    return label

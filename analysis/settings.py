@@ -1,0 +1,125 @@
+"""Which measurements may stand in one comparison, and which of them the report shows.
+
+Why: a ratio between two machines, commits, thread counts or allocators says nothing about two models. A
+`Setting` is everything that has to be equal; nothing is ever pooled over two of them. The harness belongs to
+it, because asv and pytest-benchmark repeat, warm up and isolate differently; where both measured the same
+cells, their agreement is a finding of its own.
+
+Known weakness: the machine is known by its name, so that two machines of one name would be taken for one; the
+version of Python and the uncommitted changes themselves are not part of a setting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis.schema import MEASURED
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What has to be equal for two measurements to be comparable; None is 'not recorded'."""
+
+    machine: str
+    device: str
+    dtype: str
+    threads: int | None
+    allocator: str | None
+    source: str
+    torch: str | None
+    commit: str
+    dirty: bool | None
+
+    @property
+    def place(self) -> tuple[str, str, str, int | None, str | None]:
+        """The part that a report shows side by side; of the rest it shows the newest."""
+        return (self.machine, self.device, self.dtype, self.threads, self.allocator)
+
+    def describe(self) -> str:
+        """One line for people, commit and harness left out."""
+        threads = (
+            "threads not recorded" if self.threads is None else f"{self.threads} thread{'s' * (self.threads > 1)}"
+        )
+        return ", ".join(
+            [self.machine, self.device, self.dtype, threads, f"allocator {self.allocator or 'not recorded'}"]
+        )
+
+    def version(self) -> str:
+        """The commit for people: eight digits, and a word on uncommitted changes."""
+        short = self.commit if self.commit == "unversioned" else self.commit[:8]
+        return f"{short} with uncommitted changes" if self.dirty else short
+
+
+KEYS = [field.name for field in fields(Setting)]
+
+
+def split(frame: pd.DataFrame) -> dict[Setting, pd.DataFrame]:
+    """The tidy frame -> one part a setting."""
+    return {
+        Setting(*(_plain(value) for value in key)): part
+        for key, part in frame.groupby(KEYS, dropna=False, sort=True)
+    }
+
+
+def _plain(value: Any) -> Any:
+    """A group's key as a Python value: pandas 2 gives numpy's, pandas 3 its own missing value."""
+    if pd.isna(value):
+        return None
+    return value.item() if isinstance(value, np.generic) else value
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A setting that the report shows, its rows, and what else was measured in its place and is left out."""
+
+    setting: Setting
+    rows: pd.DataFrame
+    left_out: tuple[Setting, ...]
+
+
+def choose(frame: pd.DataFrame) -> list[Choice]:
+    """For each machine, device, dtype, threads and allocator its newest commit, under the harness with most
+    cells.
+
+    Newest is by time of the commit, and by time of the measurement where that is not recorded. The default
+    allocator is left to a comparison of its own where the kept one was measured as well. A place without a
+    single value is left out. Ordered by the number of measured values, most first.
+    """
+    parts = split(frame)
+    places: dict[tuple[object, ...], list[Setting]] = {}
+    for setting, rows in parts.items():
+        if _measured(rows):
+            places.setdefault(setting.place, []).append(setting)
+    choices = [_choose_in_place(candidates, parts) for candidates in places.values()]
+    kept = {choice.setting.place[:-1] for choice in choices if choice.setting.allocator == "kept"}
+    shown = [c for c in choices if not (c.setting.allocator == "default" and c.setting.place[:-1] in kept)]
+    return sorted(shown, key=lambda choice: (-_measured(choice.rows), choice.setting.describe()))
+
+
+def _choose_in_place(candidates: Sequence[Setting], parts: dict[Setting, pd.DataFrame]) -> Choice:
+    newest = max(candidates, key=lambda setting: _age(parts[setting]))
+    equals = [setting for setting in candidates if setting == newest or same_commit(setting, newest)]
+    best = max(equals, key=lambda setting: (_measured(parts[setting]), setting.source))
+    return Choice(best, parts[best], tuple(setting for setting in candidates if setting != best))
+
+
+def same_commit(one: Setting, other: Setting) -> bool:
+    """Whether two harnesses measured the same code; asv, which does not record it, has no uncommitted changes."""
+    return one.source != other.source and one.commit == other.commit and bool(one.dirty) == bool(other.dirty)
+
+
+def _age(rows: pd.DataFrame) -> tuple[str, str]:
+    measured_at = rows["measured_at"].dropna()
+    latest = str(measured_at.max()) if len(measured_at) else ""
+    commit_time = rows["commit_time"].dropna()
+    return (str(commit_time.max()) if len(commit_time) else latest, latest)
+
+
+def _measured(rows: pd.DataFrame) -> int:
+    cells = rows.loc[rows["outcome"] == MEASURED, ["model", "backend", "phase", "hidden_size", "length", "batch"]]
+    return len(cells.drop_duplicates())

@@ -1,0 +1,24 @@
+"""Medians, spreads, exponents, ratios and crossovers of one setting's measurements, each with an interval.
+
+Every function here takes rows that were measured under one `Setting`; none pools machines, commits or
+allocators.
+"""
+
+from analysis.statistics.bootstrap import Estimate, estimate
+from analysis.statistics.crossover import Crossover, Outcome, crossover
+from analysis.statistics.ratio import ratio
+from analysis.statistics.scaling import Exponent, exponent
+from analysis.statistics.summary import fastest, summarise
+
+__all__ = [
+    "Crossover",
+    "Estimate",
+    "Exponent",
+    "Outcome",
+    "crossover",
+    "estimate",
+    "exponent",
+    "fastest",
+    "ratio",
+    "summarise",
+]

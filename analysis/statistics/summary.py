@@ -1,0 +1,176 @@
+"""One row a cell and metric: the median, its interval, its spread, and whether it can be trusted.
+
+Why: figures, tables and comparisons all start from here, so that a median is computed in one place only. The
+bootstrap replicates travel with the row (column `replicates`), seeded by the cell itself: the same files give
+the same intervals on every machine and in any order.
+
+Known weakness: the thresholds for 'unstable' are conventions, set well above the 1 to 5 % that processes
+differ by on shared machines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+import pandas as pd
+
+from analysis.schema import (
+    LOWER_QUARTILE,
+    MEASURED,
+    MEDIAN,
+    PEAK_ALLOCATED,
+    SAMPLE,
+    STEP_TIME,
+    UPPER_QUARTILE,
+    series_label,
+)
+from analysis.statistics.bootstrap import Process, Quartiles, bounds, median, middle, replicates
+from analysis.units import per_cent
+
+CELL = ["model", "backend", "phase", "task", "hidden_size", "length", "batch"]
+DESCRIPTION = ["label", "family", "state_size", "parameters"]
+
+MAX_ROUND_SPREAD = 0.10
+MAX_PROCESS_SPREAD = 0.10
+MAX_MEMORY_SPREAD = 0.01
+MIN_ROUNDS = 3
+
+COLUMNS = [
+    *CELL,
+    *DESCRIPTION,
+    "series",
+    "metric",
+    "outcome",
+    "message",
+    "value",
+    "low",
+    "high",
+    "spread",
+    "processes",
+    "rounds",
+    "unstable",
+    "replicates",
+]
+
+
+def summarise(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of one setting -> one row a cell and metric, in seconds per time step, seconds per call or bytes.
+
+    `spread` is the interquartile range of rounds over their median, the largest of any process; `processes`
+    and `rounds` count what is behind the median; `unstable` is empty or says why not to trust it. A cell
+    measured in one pass and failed in another counts as measured.
+    """
+    alone = rows.groupby("model")["backend"].nunique().eq(1)
+    summaries = [
+        _summarise_cell(dict(zip([*CELL, "metric"], key, strict=True)), part, bool(alone[key[0]]))
+        for key, part in rows.groupby([*CELL, "metric"], dropna=False, sort=True)
+    ]
+    table = pd.DataFrame(summaries, columns=COLUMNS)
+    whole = dict.fromkeys(("hidden_size", "length", "batch"), "int64")
+    return table.astype(whole | {"state_size": "float64", "parameters": "float64"})
+
+
+def _summarise_cell(key: dict[str, Any], part: pd.DataFrame, alone: bool) -> dict[str, Any]:
+    described = {name: _first(part[name]) for name in DESCRIPTION}
+    label = described["label"] or key["model"]
+    described |= {
+        "label": label,
+        "series": series_label(label, key["backend"], described["family"] or "", alone),
+    }
+    measured = part[part["outcome"] == MEASURED]
+    if measured.empty:
+        last = part.iloc[-1]
+        nothing = dict.fromkeys(("value", "low", "high", "spread"), np.nan)
+        nothing |= {"processes": 0, "rounds": 0, "unstable": "", "replicates": None}
+        message = "" if pd.isna(last["message"]) else last["message"]
+        return key | described | nothing | {"outcome": last["outcome"], "message": message}
+    processes = _processes(measured)
+    draws = replicates(processes, np.random.default_rng(crc32(repr(sorted(key.items())).encode())))
+    low, high = bounds(draws)
+    numbers = {"value": median(processes), "low": low, "high": high, "spread": _round_spread(processes)}
+    counts = {"processes": len(processes), "rounds": sum(_rounds(process) for process in processes)}
+    reason = _why_unstable(key["metric"], processes)
+    found = {"outcome": MEASURED, "message": "", "unstable": reason, "replicates": draws}
+    return key | described | numbers | counts | found
+
+
+def _first(column: pd.Series) -> Any:
+    known = column.dropna()
+    return known.iloc[0] if len(known) else None
+
+
+def _processes(measured: pd.DataFrame) -> list[Process]:
+    """Rows of one cell and metric -> what each process gave; a process is one pass of one file."""
+    found: dict[tuple[Any, Any], dict[str, list[float]]] = {}
+    rounds: dict[tuple[Any, Any], int] = {}
+    columns = (measured[name] for name in ("file", "pass", "statistic", "value", "round"))
+    for file, number, statistic, value, round_number in zip(*columns, strict=True):
+        key = (file, number)
+        found.setdefault(key, {}).setdefault(statistic, []).append(value)
+        rounds[key] = max(rounds.get(key, 1), 1 if pd.isna(round_number) else int(round_number))
+    return [_process(found[key], rounds[key]) for key in sorted(found, key=str)]
+
+
+def _process(values: dict[str, list[float]], rounds: int) -> Process:
+    if SAMPLE in values:
+        return np.asarray(values[SAMPLE], dtype=np.float64)
+    middle_value = float(np.median(values[MEDIAN]))
+    lower, upper = (np.median(values.get(name, middle_value)) for name in (LOWER_QUARTILE, UPPER_QUARTILE))
+    return Quartiles(float(lower), middle_value, float(upper), rounds)
+
+
+def _rounds(process: Process) -> int:
+    return process.rounds if isinstance(process, Quartiles) else len(process)
+
+
+def _quartile_range(process: Process) -> float:
+    if isinstance(process, Quartiles):
+        return process.upper - process.lower
+    lower, upper = np.quantile(process, [0.25, 0.75])
+    return float(upper - lower)
+
+
+def _round_spread(processes: Sequence[Process]) -> float:
+    return max(_quartile_range(process) / middle(process) if middle(process) else 0.0 for process in processes)
+
+
+def _process_spread(processes: Sequence[Process]) -> float:
+    medians = [middle(process) for process in processes]
+    return (max(medians) - min(medians)) / np.median(medians) if np.median(medians) else 0.0
+
+
+def _why_unstable(metric: str, processes: Sequence[Process]) -> str:
+    """Reasons not to trust a cell, or the empty string. First calls vary by nature and are not judged."""
+    between, within = _process_spread(processes), _round_spread(processes)
+    if metric == PEAK_ALLOCATED:
+        return f"repetitions allocate up to {per_cent(between)} apart" if between > MAX_MEMORY_SPREAD else ""
+    if metric != STEP_TIME:
+        return ""
+    rounds = sum(_rounds(process) for process in processes)
+    reasons = [
+        f"rounds of one process spread by {per_cent(within)}" if within > MAX_ROUND_SPREAD else "",
+        f"processes differ by {per_cent(between)}" if between > MAX_PROCESS_SPREAD else "",
+        f"only {rounds} round{'s' * (rounds > 1)}" if rounds < MIN_ROUNDS else "",
+    ]
+    return "; ".join(reason for reason in reasons if reason)
+
+
+def fastest(table: pd.DataFrame, model: str) -> str | None:
+    """The backend of a model with the least summed log step time over the cells that all its backends
+    measured.
+
+    None where the model was not measured. A backend with no cell in common with the others cannot be ranked;
+    then the one with the most cells is taken.
+    """
+    times = table[(table["model"] == model) & (table["metric"] == STEP_TIME) & (table["outcome"] == MEASURED)]
+    if times.empty:
+        return None
+    cell = ["phase", "task", "hidden_size", "length", "batch"]
+    by_backend = times.pivot_table(index=cell, columns="backend", values="value", aggfunc="first", dropna=False)
+    common = by_backend.dropna()
+    if common.empty:
+        return str(by_backend.count().idxmax())
+    return str(np.log(common).sum().idxmin())

@@ -1,0 +1,114 @@
+"""Numbers with their units, as people read them: 1.25 µs, 3.4 MiB, 2.1 times.
+
+Why: the page, the Markdown, the figures' ticks and the command line must round alike. Known weakness: three
+significant digits whatever the spread; the interval beside a value says how many are real.
+"""
+
+from __future__ import annotations
+
+import math
+
+TIME_UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+BYTE_UNITS = ((2.0**40, "TiB"), (2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"), (1.0, "B"))
+NOT_MEASURED = "not measured"
+TIMES = "\N{MULTIPLICATION SIGN}"
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """The number rounded to so many significant digits, in plain notation with commas between thousands."""
+    if value == 0 or not math.isfinite(value):
+        return "0" if value == 0 else str(value)
+    decimals = digits - 1 - math.floor(math.log10(abs(value)))
+    rounded = round(value, decimals)
+    decimals = digits - 1 - math.floor(math.log10(abs(rounded)))
+    return f"{rounded:,.{max(decimals, 0)}f}"
+
+
+def _scaled(value: float, units: tuple[tuple[float, str], ...], digits: int) -> str:
+    if value is None or not math.isfinite(value):
+        return NOT_MEASURED
+    for scale, name in units:
+        # Half a digit below the unit still rounds up to it: 999.6 µs is 1.00 ms.
+        if abs(value) >= scale * (1 - 0.5 * 10.0**-digits):
+            return f"{significant(value / scale, digits)} {name}"
+    scale, name = units[-1]
+    return f"{significant(value / scale, digits)} {name}"
+
+
+def seconds(value: float, digits: int = 3) -> str:
+    """Seconds -> text in s, ms, µs or ns."""
+    return _scaled(value, TIME_UNITS, digits)
+
+
+def binary_bytes(value: float, digits: int = 3) -> str:
+    """Bytes -> text in B, KiB, MiB, GiB or TiB (powers of 1024)."""
+    return _scaled(value, BYTE_UNITS, digits)
+
+
+def factor(ratio: float) -> str:
+    """A ratio above or below 1 -> '2.4', '12', '130': two significant digits."""
+    return significant(ratio, 2)
+
+
+def ahead_or_behind(ratio: float) -> str:
+    """A ratio -> '×2.4' above 1 and '÷12' below it, so that both directions read alike."""
+    return f"{TIMES}{factor(ratio)}" if ratio >= 1 else f"÷{factor(1 / ratio)}"
+
+
+def size(value: float) -> str:
+    """An interpolated size (hidden units, parameters) -> two significant digits; no more are known."""
+    text = significant(value, 2)
+    return text.replace(",", "") if value < 10000 else text
+
+
+def per_cent(fraction: float) -> str:
+    """0.034 -> '3.4 %'."""
+    return f"{significant(100 * fraction, 2)} %"
+
+
+TIME_MARKS = ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0))
+BYTE_STEPS = (4.0, 2.0, 1.0)
+MIN_TICKS = 4
+
+
+def time_ticks(low: float, high: float) -> list[float]:
+    """Round times from `low` to `high` seconds for a logarithmic axis: the coarsest marks that give four."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for marks in TIME_MARKS:
+        ticks = [mark * 10.0**power for power in powers for mark in marks if low <= mark * 10.0**power <= high]
+        if len(ticks) >= MIN_TICKS:
+            return ticks
+    return _even_ticks(low, high, 1.0)
+
+
+def byte_ticks(low: float, high: float) -> list[float]:
+    """Bytes from `low` to `high` for a logarithmic axis: powers of 16, 4 or 2, evenly spaced where too few."""
+    for step in BYTE_STEPS:
+        first, last = math.ceil(math.log2(low) / step), math.floor(math.log2(high) / step)
+        ticks = [2.0 ** (step * number) for number in range(first, last + 1)]
+        if len(ticks) >= MIN_TICKS:
+            return ticks
+    return _even_ticks(low, high, next(scale for scale, _ in BYTE_UNITS if high >= scale or scale == 1))
+
+
+def _even_ticks(low: float, high: float, unit: float) -> list[float]:
+    """Multiples of 1, 2 or 5 times a power of ten of the unit, three to seven of them."""
+    rough = (high - low) / unit / 3
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = unit * power * max(mark for mark in (1, 2, 5) if mark * power <= rough * (1 + 1e-9))
+    return [step * number for number in range(math.ceil(low / step), math.floor(high / step) + 1)]
+
+
+def seconds_tick(value: float) -> str:
+    """Seconds -> the text of a tick: no trailing zeros."""
+    return _tick(value, TIME_UNITS)
+
+
+def bytes_tick(value: float) -> str:
+    """Bytes -> the text of a tick: no trailing zeros."""
+    return _tick(value, BYTE_UNITS)
+
+
+def _tick(value: float, units: tuple[tuple[float, str], ...]) -> str:
+    scale, name = next((unit for unit in units if value >= unit[0] * (1 - 1e-9)), units[-1])
+    return f"{value / scale:.3g} {name}"

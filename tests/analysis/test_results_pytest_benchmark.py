@@ -1,0 +1,114 @@
+"""pytest-benchmark files: what is read, and what is refused with which words."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from analysis.errors import AnalysisError
+from analysis.results import read
+
+
+def test_raw_data_become_seconds_a_time_step(benchmark_file, entry):
+    frame = read([benchmark_file([entry()])]).frame
+    times = frame[frame["metric"] == "step_time"]
+    assert list(times["value"]) == [0.0001, 0.0002, 0.0003]
+    assert list(times["round"]) == [1, 2, 3]
+    assert set(times["statistic"]) == {"sample"}
+    assert set(times["pass"]) == {2}
+    assert list(frame.loc[frame["metric"] == "first_call_time", "value"]) == [0.5]
+    assert list(frame.loc[frame["metric"] == "peak_allocated", "value"]) == [4096]
+
+
+def test_machine_versions_and_setting_are_kept(benchmark_file, entry):
+    first = read([benchmark_file([entry()])]).frame.iloc[0]
+    assert (first["machine"], first["cpu"], first["cores"], first["memory_bytes"]) == (
+        "box",
+        "a processor",
+        2,
+        2**34,
+    )
+    assert (first["torch"], first["threads"], first["allocator"]) == ("2.13.0+cpu", 1, "kept")
+    assert (first["commit"], first["commit_time"]) == ("a" * 40, "2026-01-01T00:00:00+00:00")
+
+
+def test_without_data_the_median_and_quartiles_are_read(benchmark_file, entry):
+    summed_up = entry()
+    del summed_up["stats"]["data"]
+    frame = read([benchmark_file([summed_up])]).frame
+    times = frame[frame["metric"] == "step_time"].set_index("statistic")["value"]
+    assert times.to_dict() == {"median": 0.0002, "lower quartile": 0.0001, "upper quartile": 0.0004}
+    assert set(frame.loc[frame["metric"] == "step_time", "round"]) == {9}
+
+
+def test_peak_null_is_not_measured(benchmark_file, entry):
+    frame = read([benchmark_file([entry(peak_allocated_bytes=None)])]).frame
+    assert "peak_allocated" not in set(frame["metric"])
+
+
+def test_a_cell_out_of_memory_keeps_its_rows(benchmark_file, entry):
+    cell = {key: entry()["extra_info"][key] for key in ("model", "backend", "phase", "task", "device", "dtype")}
+    cell |= {
+        "hidden_size": 2048,
+        "length": 100,
+        "batch": 32,
+        "pass": 1,
+        "outcome": "out of memory",
+        "message": "Too big.",
+    }
+    run = {"format": 1, "threads": 1, "allocator": "kept", "outcomes": [cell]}
+    frame = read([benchmark_file([], run=run)]).frame
+    assert set(frame["metric"]) == {"step_time", "peak_allocated"}
+    assert set(frame["outcome"]) == {"out of memory"}
+    assert set(frame["message"]) == {"Too big."}
+    assert frame["value"].isna().all()
+
+
+def test_a_file_without_the_run_key_is_read(benchmark_file, entry):
+    frame = read([benchmark_file([entry(threads=4)], run=None)]).frame
+    assert set(frame["threads"]) == {4}
+    assert set(frame["allocator"]) == {"kept"}
+
+
+def test_labels_come_from_models_json_where_the_file_has_none(benchmark_file, entry):
+    path = benchmark_file([entry(label=None, family=None, state_size=None, model="mine")])
+    (path.parent.parent / "models.json").write_text(
+        json.dumps({"mine": {"label": "Mine", "family": "f", "state_per_unit": 3}})
+    )
+    first = read([path]).frame.iloc[0]
+    assert (first["label"], first["family"], first["state_size"]) == ("Mine", "f", 192)
+
+
+def test_another_run_format_is_refused(benchmark_file, entry):
+    path = benchmark_file([entry()], run={"format": 7})
+    with pytest.raises(AnalysisError, match=r"0001_run.json: expected run format 1, got 7"):
+        read([path])
+
+
+def test_a_foreign_file_is_refused(benchmark_file):
+    path = benchmark_file([{"name": "test_other", "extra_info": {}, "stats": {"median": 1.0}}], run=None)
+    with pytest.raises(
+        AnalysisError, match=r"expected benchmarks with extra_info.model, .* got a pytest-benchmark file of"
+    ):
+        read([path])
+
+
+def test_foreign_benchmarks_among_ours_are_left_out_and_reported(benchmark_file, entry):
+    foreign = {"name": "test_other", "extra_info": {}, "stats": {"median": 1.0}}
+    results = read([benchmark_file([entry(), foreign])])
+    assert len(results.frame) == 5
+    assert results.problems[0].endswith("1 of 2 benchmarks are not ours and were left out.")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"hidden_size": 0}, "sizes of at least 1"),
+        ({"length": "long"}, "invalid literal"),
+        ({"batch": None}, "damaged"),
+    ],
+)
+def test_damaged_benchmarks_are_refused(benchmark_file, entry, change, words):
+    with pytest.raises(AnalysisError, match=words):
+        read([benchmark_file([entry(**change)])])

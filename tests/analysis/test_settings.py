@@ -1,0 +1,74 @@
+"""Nothing is pooled over machines, commits, threads or allocators, and the newest commit is the one shown."""
+
+from __future__ import annotations
+
+import pytest
+
+from analysis.schema import tidy_frame
+from analysis.settings import choose, split
+
+OLD = {"commit": "b" * 40, "commit_time": "2025-01-01T00:00:00+00:00", "measured_at": "2026-05-05T00:00:00+00:00"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"machine": "other"},
+        {"device": "cuda"},
+        {"dtype": "float64"},
+        {"threads": 2},
+        {"threads": None},
+        {"allocator": "default"},
+        {"source": "asv"},
+        {"torch": "2.14.0"},
+        {"commit": "c" * 40},
+        {"dirty": True},
+    ],
+)
+def test_each_difference_is_a_setting_of_its_own(row, change):
+    assert len(split(tidy_frame([row(), row(**change)]))) == 2
+
+
+def test_the_newest_commit_is_shown_however_late_the_old_one_was_measured(row):
+    choices = choose(tidy_frame([row(), row(**OLD)]))
+    assert [choice.setting.commit[0] for choice in choices] == ["a"]
+    assert [left.commit[0] for left in choices[0].left_out] == ["b"]
+    assert len(choices[0].rows) == 1
+
+
+def test_without_a_commit_time_the_newest_measurement_counts(row):
+    unversioned = {"commit": "unversioned", "commit_time": None}
+    first = row(**unversioned, measured_at="2026-01-01T00:00:00+00:00", torch="2.12")
+    second = row(**unversioned, measured_at="2026-01-03T00:00:00+00:00", torch="2.13")
+    assert [choice.setting.torch for choice in choose(tidy_frame([first, second]))] == ["2.13"]
+
+
+def test_machines_and_threads_stand_side_by_side_most_cells_first(row):
+    rows = [row(), row(machine="other"), row(machine="other", hidden_size=128), row(threads=2)]
+    assert [choice.setting.machine for choice in choose(tidy_frame(rows))] == ["other", "box", "box"]
+
+
+def test_the_harness_with_most_cells_speaks_for_a_commit(row):
+    rows = [row(), row(source="asv", dirty=None), row(source="asv", dirty=None, hidden_size=128)]
+    choices = choose(tidy_frame(rows))
+    assert [choice.setting.source for choice in choices] == ["asv"]
+
+
+def test_uncommitted_changes_are_not_taken_for_the_commit_that_asv_measured(row):
+    rows = [row(dirty=True), row(source="asv", dirty=None), row(source="asv", dirty=None, hidden_size=128)]
+    rows[0]["measured_at"] = "2026-02-02T00:00:00+00:00"
+    assert [choice.setting.dirty for choice in choose(tidy_frame(rows))] == [True]
+
+
+def test_the_default_allocator_is_shown_only_where_the_kept_one_is_missing(row):
+    both = choose(tidy_frame([row(), row(allocator="default")]))
+    assert [choice.setting.allocator for choice in both] == ["kept"]
+    alone = choose(tidy_frame([row(allocator="default")]))
+    assert [choice.setting.allocator for choice in alone] == ["default"]
+
+
+def test_a_place_where_nothing_was_measured_is_left_out(row):
+    nothing = {"value": None, "outcome": "not applicable"}
+    rows = [row(**OLD), row(**nothing), row(device="cuda", **nothing)]
+    choices = choose(tidy_frame(rows))
+    assert [(choice.setting.device, choice.setting.commit[0]) for choice in choices] == [("cpu", "b")]

@@ -1,0 +1,56 @@
+"""Numbers read as people write them, and ticks cover an axis without crowding it."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from analysis import units
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1.234, "1.23 s"),
+        (0.0456, "45.6 ms"),
+        (7.89e-5, "78.9 µs"),
+        (9.996e-4, "1.00 ms"),
+        (3e-9, "3.00 ns"),
+        (0, "0 ns"),
+    ],
+)
+def test_seconds(value, text):
+    assert units.seconds(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(512, "512 B"), (1024, "1.00 KiB"), (3.5 * 2**20, "3.50 MiB"), (2**34, "16.0 GiB")]
+)
+def test_binary_bytes(value, text):
+    assert units.binary_bytes(value) == text
+
+
+def test_what_is_no_number_is_not_measured():
+    assert units.seconds(math.nan) == "not measured"
+    assert units.binary_bytes(math.nan) == "not measured"
+
+
+def test_factors_and_sizes_have_two_digits():
+    assert [units.factor(x) for x in (2.449, 12.3, 131.0, 0.9999)] == ["2.4", "12", "130", "1.0"]
+    assert [units.size(x) for x in (237.2, 1049.0, 21300.0)] == ["240", "1000", "21,000"]
+    assert [units.ahead_or_behind(x) for x in (2.0, 0.25)] == [f"{units.TIMES}2.0", "÷4.0"]
+
+
+@pytest.mark.parametrize(("low", "high"), [(1e-5, 3e-3), (3.6e-4, 9.2e-4), (1e-9, 10.0), (1.9e-4, 2.1e-4)])
+def test_time_ticks_lie_on_the_axis_and_are_neither_few_nor_crowded(low, high):
+    ticks = units.time_ticks(low, high)
+    assert 3 <= len(ticks) <= 12
+    assert all(low <= tick <= high for tick in ticks)
+
+
+@pytest.mark.parametrize(("low", "high"), [(1e6, 3e9), (3.4e6, 2e7), (2**20, 1.3 * 2**20), (100, 2**50)])
+def test_byte_ticks_lie_on_the_axis_and_are_neither_few_nor_crowded(low, high):
+    ticks = units.byte_ticks(low, high)
+    assert 3 <= len(ticks) <= 12
+    assert all(low <= tick <= high for tick in ticks)
