@@ -1,5 +1,7 @@
 """modReLU, the nonlinearity that shrinks a complex number's modulus and keeps its phase."""
 
+import math
+
 import torch
 from jaxtyping import Complex, Float
 from torch import Tensor
@@ -13,9 +15,10 @@ def modrelu(
     At z = 0 the direction is undefined; the value and every gradient are 0 there, not NaN. `epsilon` is 0 in
     the paper and 1e-5 in the authors' released code, which shrinks every state a little.
     """
+    # The gradient holds 1/|z|^2: where that overflows (|z| below 1e-19 in float32) z counts as 0. It is taken out
+    # before anything divides by it: a NaN in a branch that is masked later would still reach the gradient.
+    alive = z.abs() > math.sqrt(torch.finfo(b.dtype).tiny)
+    z = torch.where(alive, z, 0)
     modulus = z.abs()
-    alive = modulus > 0
-    # The inner `where` keeps 0/0 out of the graph: a NaN in a masked branch would still reach the gradient.
-    divisor = torch.where(alive, modulus, torch.ones_like(modulus)) + epsilon
-    scale = torch.where(alive, torch.relu(modulus + b) / divisor, torch.zeros_like(modulus))
-    return z * scale
+    divisor = torch.where(alive, modulus, 1) + epsilon
+    return z * (torch.relu(modulus + b) / divisor)

@@ -37,11 +37,17 @@ class Preset:
     conjugate_reflections: bool
 
 
-PRESETS = {
-    "paper": Preset(lambda n: 1.0, bias_bound=0.0, epsilon=0.0, conjugate_reflections=False),
-    "released": Preset(
-        lambda n: math.sqrt(6 / (2 + 2 * n)), bias_bound=0.01, epsilon=1e-5, conjugate_reflections=True
-    ),
+def _unit_bound(hidden_size: int) -> float:
+    return 1.0
+
+
+def _glorot_bound(hidden_size: int) -> float:
+    return math.sqrt(6 / (2 + 2 * hidden_size))
+
+
+PRESETS = {  # functions with names, since a layer that holds its preset must pickle
+    "paper": Preset(_unit_bound, bias_bound=0.0, epsilon=0.0, conjugate_reflections=False),
+    "released": Preset(_glorot_bound, bias_bound=0.01, epsilon=1e-5, conjugate_reflections=True),
 }
 
 
@@ -275,6 +281,8 @@ class URNN(nn.Module):
     def _check_input(self, x: Float[Tensor, "T B m"]) -> None:
         if x.shape[0] == 0:
             raise RuntimeError("URNN: Expected sequence length to be larger than 0, got an input with T = 0")
+        if x.shape[1] == 0:
+            raise RuntimeError("URNN: Expected batch size to be larger than 0, got an input with B = 0")
         if x.shape[-1] != self.input_size:
             raise RuntimeError(
                 f"input.size(-1) must be equal to input_size. Expected {self.input_size}, got {x.shape[-1]}"
@@ -283,20 +291,20 @@ class URNN(nn.Module):
         if x.dtype != expected and not torch.is_autocast_enabled(x.device.type):
             raise ValueError(f"URNN: Expected input to be {expected}, got {x.dtype}; convert one of the two")
 
-    def _check_state(
-        self, h_0: Tensor | None, batch: int, batched: bool
-    ) -> Complex[Tensor, "layers B n"] | None:
+    def _check_state(self, h_0: Tensor | None, batch: int, batched: bool) -> Complex[Tensor, "layers B n"] | None:
         """h_0 with a batch dimension, once it is what the layer can start from."""
         if h_0 is None:
             return None
+        if not isinstance(h_0, Tensor):
+            raise TypeError(
+                f"h_0 must be a complex Tensor or None, got {type(h_0).__name__}; a uRNN has one state, no cell"
+            )
         expected = (len(self.layers), *([batch] if batched else []), self.hidden_size)
         if tuple(h_0.shape) != expected:
             raise RuntimeError(f"Expected h_0 size {expected}, got {tuple(h_0.shape)}")
         dtype = torch.complex128 if self.layers[0].V.dtype == torch.float64 else torch.complex64
         if h_0.dtype != dtype:
-            raise ValueError(
-                f"URNN: Expected h_0 to be {dtype}, got {h_0.dtype}; torch.complex(re, im) makes one"
-            )
+            raise ValueError(f"URNN: Expected h_0 to be {dtype}, got {h_0.dtype}; torch.complex(re, im) makes one")
         return h_0 if batched else h_0.unsqueeze(1)
 
 

@@ -35,7 +35,9 @@ def phases(theta: Float[Tensor, "*batch n"]) -> Complex[Tensor, "*batch n"]:
 
 def directions(v: Float[Tensor, "*batch two_n"]) -> Complex[Tensor, "*batch n"]:
     """v / |v| for v given as [Re; Im]. v = 0 names no direction and gives NaN, as the formula says."""
-    v = to_complex(v)
+    # The squares of entries below 1e-23 or above 1e19 leave float32's range; the direction has no scale, so its
+    # gradient may take this one as a constant.
+    v = to_complex(v / v.detach().abs().amax(dim=-1, keepdim=True))
     return v / torch.linalg.vector_norm(v, dim=-1, keepdim=True)
 
 

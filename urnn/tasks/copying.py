@@ -31,11 +31,9 @@ class Copying:
         if length < 1:
             raise ValueError(f"length must be at least 1 time step, got {length}")
         self.length = length
-        self.recall = min(RECALL, length // 3)
+        self.recall = RECALL if length > 2 * RECALL else length // 3
 
-    def sample(
-        self, batch: int, generator: torch.Generator
-    ) -> tuple[Float[Tensor, "T B m"], Int[Tensor, "T B"]]:
+    def sample(self, batch: int, generator: torch.Generator) -> tuple[Float[Tensor, "T B m"], Int[Tensor, "T B"]]:
         """Inputs, one-hot float32, and the class that is right at each step."""
         shown = torch.randint(SYMBOLS, (self.recall, batch), generator=generator)
         symbols = torch.full((self.length, batch), BLANK)

@@ -40,9 +40,7 @@ class Pixels:
             raise ValueError(f"length must be at least 1 time step, got {length}")
         self.length = length
 
-    def sample(
-        self, batch: int, generator: torch.Generator
-    ) -> tuple[Float[Tensor, "T B m"], Int[Tensor, " B"]]:
+    def sample(self, batch: int, generator: torch.Generator) -> tuple[Float[Tensor, "T B m"], Int[Tensor, " B"]]:
         """Pixel sequences and the label of each sequence's last image, drawn with replacement."""
         images, labels = _digits()
         per_sequence = -(-self.length // PIXELS)

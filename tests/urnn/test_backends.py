@@ -1,0 +1,85 @@
+"""Which backend runs: the one asked for, the first that applies, or the environment's."""
+
+import pytest
+import torch
+
+from urnn import URNN, backends
+from urnn.backends import BACKENDS, Backend, reference
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Two more backends in front of the reference; each notes its name when it runs a sequence."""
+    ran: list[str] = []
+
+    def recording(name: str, applies) -> Backend:
+        def run_sequence(*arguments):
+            ran.append(name)
+            return reference.run_sequence(*arguments)
+
+        return Backend(name, name, run_sequence, applies)
+
+    rows = {
+        "elsewhere": recording("elsewhere", lambda n, device: device == "abacus"),
+        "large": recording("large", lambda n, device: n >= 8),
+        "reference": recording("reference", lambda n, device: True),
+    }
+    monkeypatch.setattr(backends, "BACKENDS", rows)
+    return ran
+
+
+def test_every_row_is_keyed_by_its_name_and_the_reference_applies_everywhere():
+    for name, row in BACKENDS.items():
+        assert row.name == name
+        assert row.label
+    assert all(BACKENDS["reference"].applies(n, device) for n in (1, 4096) for device in ("cpu", "cuda"))
+
+
+@pytest.mark.parametrize(("n", "chosen"), [(4, "reference"), (8, "large")])
+def test_auto_takes_the_first_that_applies(calls, n, chosen):
+    rnn = URNN(2, n)
+    assert rnn.backend_in_use == chosen
+    rnn(torch.randn(3, 1, 2))
+    assert calls == [chosen]
+
+
+def test_a_backend_asked_for_runs_every_layer_and_direction(calls):
+    rnn = URNN(2, 8, 2, bidirectional=True, backend="reference")
+    assert rnn.backend_in_use == "reference"
+    rnn(torch.randn(3, 1, 2))
+    assert calls == ["reference"] * 4
+
+
+def test_the_environment_overrides_what_was_asked_for(calls, monkeypatch):
+    rnn = URNN(2, 8, backend="reference")
+    monkeypatch.setenv("URNN_BACKEND", "large")
+    assert rnn.backend_in_use == "large"
+    rnn(torch.randn(3, 1, 2))
+    assert calls == ["large"]
+
+
+def test_an_empty_override_overrides_nothing(calls, monkeypatch):
+    monkeypatch.setenv("URNN_BACKEND", "")
+    assert URNN(2, 8, backend="reference").backend_in_use == "reference"
+
+
+def test_an_unknown_name_fails_when_the_module_is_built(calls):
+    with pytest.raises(
+        ValueError,
+        match=r"backend must be one of \['auto', 'elsewhere', 'large', 'reference'\], got 'cudnn'",
+    ):
+        URNN(2, 8, backend="cudnn")
+
+
+def test_an_unknown_name_in_the_environment_fails_too(monkeypatch):
+    rnn = URNN(2, 8)
+    monkeypatch.setenv("URNN_BACKEND", "cudnn")
+    with pytest.raises(ValueError, match=r"backend must be one of .* got 'cudnn'"):
+        rnn(torch.randn(3, 1, 2))
+
+
+def test_a_backend_that_cannot_run_this_size_says_what_to_use(calls):
+    with pytest.raises(
+        ValueError, match="backend 'large' cannot run hidden_size=4 on cpu; use backend='auto' or 'reference'"
+    ):
+        URNN(2, 4, backend="large")
