@@ -5,6 +5,7 @@ each cell is timed. Known weakness: sweeps overlap (the anchor stands on every a
 cell once, asv measures it once a sweep.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import product
@@ -19,6 +20,7 @@ PHASES = {
 }
 DEVICES = ("cpu", "cuda")
 DTYPES = ("float32", "float64")
+_ID = re.compile(r"(\w+):(\w+)-(\w+)-(\w+)-n([0-9]+)-T([0-9]+)-B([0-9]+)-(\w+)-(\w+)")
 
 
 def _require_one_of(what: str, value: str, known: Iterable[str]) -> None:
@@ -97,15 +99,13 @@ class Cell:
         Raises:
             ValueError: not an id, or one of a cell that the grid does not have.
         """
-        try:
-            variant, phase, task, n, length, batch, device, dtype = text.split("-")
-            model, backend = variant.split(":")
-            sizes = [int(part.removeprefix(letter)) for part, letter in ((n, "n"), (length, "T"), (batch, "B"))]
-        except ValueError:
+        parts = _ID.fullmatch(text)
+        if parts is None:
             raise ValueError(
                 f"expected a cell such as urnn:reference-train-copying-n128-T100-B32-cpu-float32, got {text!r}"
-            ) from None
-        return cls(model, backend, phase, device, dtype, *sizes, task)
+            )
+        model, backend, phase, task, n, length, batch, device, dtype = parts.groups()
+        return cls(model, backend, phase, device, dtype, int(n), int(length), int(batch), task)
 
     def as_dict(self) -> dict[str, str | int]:
         return asdict(self)

@@ -6,7 +6,6 @@ and two workloads never share the memory that is being measured.
 
 import gc
 from dataclasses import dataclass
-from functools import lru_cache
 
 from bench.grid import Cell
 from bench.meters.memory import peak_allocated_bytes
@@ -15,6 +14,7 @@ from bench.workloads import Workload, build
 from urnn import models
 from urnn.tasks import TASKS
 
+_last: dict[tuple[Cell, float], "Prepared"] = {}  # one at most
 OUT_OF_MEMORY = "out of memory"
 FAILED = "failed"
 
@@ -31,16 +31,19 @@ class Prepared:
         return peak_allocated_bytes(self.workload.run, self.workload.cell.device)
 
 
-@lru_cache(maxsize=1)
 def prepare(cell: Cell, warm_up_seconds: float) -> Prepared:
     """Builds the cell's workload and calls it until it is warm.
 
     Raises:
         RuntimeError, MemoryError: see `describe_failure`.
     """
-    gc.collect()
-    workload = build(cell)
-    return Prepared(workload, warm_up(workload.run, seconds=warm_up_seconds))
+    key = (cell, warm_up_seconds)
+    if key not in _last:
+        _last.clear()  # before the next one is built, not after
+        gc.collect()
+        workload = build(cell)
+        _last[key] = Prepared(workload, warm_up(workload.run, seconds=warm_up_seconds))
+    return _last[key]
 
 
 def describe(cell: Cell) -> dict[str, str | int]:

@@ -36,12 +36,13 @@ def write_atomically(path: Path, text: str) -> None:
         temporary.write_text(text)
         temporary.replace(path)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
         raise ResultsError(
             f"cannot write {path}: {error.strerror}; what was measured before is kept. "
             "Free space or choose another folder with --results, and run the same command again."
         ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 class RunFile:
@@ -108,7 +109,8 @@ def _read(path: Path) -> dict:
         content = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise ResultsError(f"{path} is not a whole JSON file ({error}); {advice}.") from error
-    found = content.get("run", {}).get("format") if isinstance(content, dict) else None
+    run = content.get("run") if isinstance(content, dict) else None
+    found = run.get("format") if isinstance(run, dict) else None
     if found != FORMAT:
         raise ResultsError(f"expected {path} to be of format {FORMAT}, got {found!r}; {advice}.")
     return content

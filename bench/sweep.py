@@ -106,8 +106,9 @@ def _measure(
             finished(job, event.get("outcome", "measured"))
             current = None
         code = worker.wait()
-    if jobs and current is None:
-        raise SweepError(f"the measuring process ended (exit code {code}) before it measured:\n{worker.output()}")
+        if jobs and current is None:
+            output = worker.output()
+            raise SweepError(f"the measuring process ended (exit code {code}) before it measured:\n{output}")
     if current is not None:
         _store_outcome(run_file, current, settings, KILLED, _death(code))
         finished(current, KILLED)
@@ -134,11 +135,11 @@ class _Worker:
 
     def events(self) -> Iterator[dict]:
         """Each report, answered once the consumer has dealt with it; ends when the process does."""
-        with self.channel.makefile("r") as lines:
+        # A process that dies with an answer unread resets the connection.
+        with self.channel.makefile("r") as lines, contextlib.suppress(ConnectionError):
             for line in lines:
                 yield json.loads(line)
-                with contextlib.suppress(BrokenPipeError):
-                    self.channel.sendall(b"\n")
+                self.channel.sendall(b"\n")
 
     def wait(self) -> int:
         return self.process.wait()

@@ -1,0 +1,40 @@
+"""The suite under test sees no settings from outside, and leaves no process behind."""
+
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from bench.environment import KEPT_HEAP
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("URNN_BACKEND", "URNN_BENCH_PROFILE", "FORCE_COLOR", "TTY_COMPATIBLE", *KEPT_HEAP):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def without_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+
+
+@pytest.fixture
+def processes(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[subprocess.Popen]]:
+    """The measuring processes, in the order of their start; none may outlive the test."""
+    started: list[subprocess.Popen] = []
+
+    class Recorded(subprocess.Popen):
+        def __init__(self, command, *args, **options):
+            super().__init__(command, *args, **options)
+            if "--benchmark-only" in command:
+                started.append(self)
+
+    monkeypatch.setattr(subprocess, "Popen", Recorded)
+    yield started
+    alive = [process for process in started if process.poll() is None]
+    for process in alive:
+        process.kill()
+        process.wait()
+    assert not alive, "a measuring process was left behind"

@@ -1,0 +1,234 @@
+"""`python -m bench`: any slice, and one sentence with exit code 2 for what cannot be."""
+
+import json
+import re
+
+import pytest
+
+from bench import __main__ as command_line
+from bench.__main__ import main
+from bench.environment import ALLOCATORS
+from bench.grid import DEVICES, DTYPES, PHASES, PROFILES, Cell, get_profile
+from bench.sweep import ROOT
+from tests.bench.cells import VARIANTS
+from urnn import models
+from urnn.tasks import TASKS
+
+pytestmark = pytest.mark.usefixtures("without_gpu")
+
+
+def listed(capsys, *arguments: str) -> tuple[list[Cell], str]:
+    assert main(["list", *arguments]) == 0
+    *lines, total = capsys.readouterr().out.splitlines()
+    return [Cell.from_id(line.split()[-1]) for line in lines], total
+
+
+class TestBadInput:
+    @pytest.mark.parametrize("command", ["run", "list"])
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ("--profile quik", "profile must be one of quick, check, ci, full; got 'quik'"),
+            (
+                "--models lstn",
+                f"unknown model 'lstn'; the registry (urnn/models.py) has: {', '.join(models.MODELS)}",
+            ),
+            ("--models lstm,", f"unknown model ''; the registry (urnn/models.py) has: {', '.join(models.MODELS)}"),
+            ("--models lstm:triton", "no cell of profile 'quick' fits these options; see `python -m bench list`"),
+            ("--phase trian", f"phase must be one of {', '.join(PHASES)}; got 'trian'"),
+            ("--phase train,", f"phase must be one of {', '.join(PHASES)}; got ''"),
+            ("--device tpu", f"device must be one of {', '.join(DEVICES)}; got 'tpu'"),
+            ("--dtype float16", f"dtype must be one of {', '.join(DTYPES)}; got 'float16'"),
+            ("--task adding", f"task must be one of {', '.join(TASKS)}; got 'adding'"),
+            (
+                "--device cuda",
+                "device 'cuda' was asked for and torch sees no CUDA device here; use --device cpu, "
+                "or install a CUDA build of torch on a machine with a GPU",
+            ),
+            ("--dtype float64", "no cell of profile 'quick' fits these options; see `python -m bench list`"),
+            (
+                "--phase stream --length 100",
+                "no cell of profile 'quick' fits these options; see `python -m bench list`",
+            ),
+        ],
+    )
+    def test_is_one_line_and_exit_code_2(self, command, arguments, message, capsys, tmp_path):
+        assert main([command, *arguments.split(), f"--results={tmp_path}"]) == 2
+        captured = capsys.readouterr()
+        assert captured.err == f"bench: {message}\n"
+        assert captured.out == ""
+        assert not list(tmp_path.iterdir())
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ("list --hidden 0", "argument --hidden: expected sizes of at least 1, got '0'"),
+            ("list --batch 8,-1", "argument --batch: expected sizes of at least 1, got '8,-1'"),
+            ("list --length abc", "argument --length: expected whole numbers such as 128,256, got 'abc'"),
+            ("list --hidden 1.5", "argument --hidden: expected whole numbers such as 128,256, got '1.5'"),
+            ("list --hidden 64,", "argument --hidden: expected whole numbers such as 128,256, got '64,'"),
+            ("run --threads 0", "argument --threads: expected sizes of at least 1, got '0'"),
+            ("run --passes 0", "argument --passes: expected sizes of at least 1, got '0'"),
+            ("run --allocator jemalloc", "argument --allocator: invalid choice: 'jemalloc'"),
+            ("run --harness timeit", "argument --harness: invalid choice: 'timeit'"),
+            ("measure", "argument COMMAND: invalid choice: 'measure'"),
+            ("", "the following arguments are required: COMMAND"),
+            ("list --colour", "unrecognized arguments: --colour"),
+        ],
+    )
+    def test_that_cannot_be_parsed_is_the_usage_and_one_line(self, arguments, message, capsys):
+        with pytest.raises(SystemExit) as ended:
+            main(arguments.split())
+        assert ended.value.code == 2
+        last = capsys.readouterr().err.splitlines()[-1]
+        assert re.match(rf"python -m bench.*: error: {re.escape(message)}", last)
+
+    def test_a_folder_that_cannot_be_written_is_found_before_anything_is_measured(
+        self, capsys, tmp_path, processes
+    ):
+        (tmp_path / "file").write_text("")
+        assert main(["run", f"--results={tmp_path / 'file'}"]) == 2
+        error = capsys.readouterr().err
+        assert re.fullmatch(r"bench: cannot write .*models\.json: .*; what was .*--results, .*\.\n", error)
+        assert processes == []
+
+    def test_a_damaged_results_file_is_named_and_nothing_is_measured(
+        self, capsys, tmp_path, processes, monkeypatch
+    ):
+        monkeypatch.setattr(command_line, "run", lambda *arguments: None)
+        monkeypatch.setattr(command_line.RunFile, "measured", lambda self: {self._save()} - {None})
+        assert main(["run", f"--results={tmp_path}"]) == 0
+        damaged = next(path for path in tmp_path.rglob("0001_*_kept.json"))
+        damaged.write_text(damaged.read_text()[:50])
+        capsys.readouterr()
+        assert main(["run", f"--results={tmp_path}"]) == 2
+        error = capsys.readouterr().err
+        assert error.startswith(f"bench: {damaged} is not a whole JSON file (")
+        assert error.count("\n") == 1
+        assert processes == []
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["list", "--help"]])
+def test_help_is_printed(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 0
+    assert "usage: python -m bench" in capsys.readouterr().out
+
+
+def test_the_help_names_everything_that_can_be_asked_for(capsys):
+    with pytest.raises(SystemExit):
+        main(["run", "--help"])
+    text = capsys.readouterr().out
+    for name in (*PROFILES, *models.MODELS, *PHASES, *DEVICES, *DTYPES, *TASKS, *ALLOCATORS):
+        assert name in text
+
+
+class TestList:
+    @pytest.mark.parametrize("profile", PROFILES)
+    def test_it_shows_the_profiles_cells_on_the_devices_that_are_here(self, profile, capsys):
+        cells, total = listed(capsys, "--profile", profile)
+        assert cells == [cell for cell in get_profile(profile).cells() if cell.device == "cpu"]
+        passes = get_profile(profile).passes
+        assert re.fullmatch(rf"{len(cells)} cells x {passes} passes, roughly [\d.]+ (s|min|h)", total)
+
+    def test_every_line_has_a_time_and_a_name(self, capsys):
+        main(["list", "--models", "lstm"])
+        *lines, _ = capsys.readouterr().out.splitlines()
+        assert all(re.fullmatch(r" *[\d.]+ (s|min|h)  lstm:torch-\S+", line) for line in lines)
+
+    def test_it_shows_any_slice(self, capsys):
+        sizes = ("--hidden", "128,256", "--length", "100")
+        cells, _ = listed(capsys, "--models", "urnn,lstm", "--phase", "train", "--task", "copying", *sizes)
+        assert {cell.model for cell in cells} == {"urnn", "lstm"}
+        assert {(cell.phase, cell.length, cell.device, cell.task) for cell in cells} == {
+            ("train", 100, "cpu", "copying")
+        }
+        assert {cell.hidden_size for cell in cells} == {128, 256}
+
+    def test_a_model_may_be_named_with_a_backend(self, capsys):
+        cells, _ = listed(capsys, "--models", VARIANTS[0])
+        assert {cell.variant for cell in cells} == {VARIANTS[0]}
+
+    def test_sizes_are_free(self, capsys):
+        cells, _ = listed(capsys, "--hidden", "97", "--length", "33", "--batch", "5")
+        assert {(cell.hidden_size, cell.length, cell.batch) for cell in cells} == {(97, 33, 5)}
+
+    def test_more_passes_take_longer(self, capsys):
+        _, once = listed(capsys, "--passes", "1")
+        assert " x 1 passes" in once
+        assert " x 9 passes" in listed(capsys, "--passes", "9")[1]
+
+
+class TestRun:
+    """Which sweeps a command starts; measuring itself is left out here."""
+
+    @pytest.fixture
+    def sweeps(self, monkeypatch) -> list:
+        started = []
+
+        def run(jobs, settings, run_file, told_start, told_end):
+            started.append((jobs, settings, run_file.path))
+            for job in jobs:
+                told_start(job)
+                run_file.add_outcome(job.cell.id, {"pass": job.sweep_pass}, "failed", "not measured in this test")
+                told_end(job, "measured")
+
+        monkeypatch.setattr(command_line, "run", run)
+        return started
+
+    ANCHOR = ("run", "--models=urnn,lstm,gru", "--phase=train", "--task=copying", "--hidden=512", "--length=100")
+
+    def test_the_allocators_cost_is_measured_once_beside_it_in_a_file_of_its_own(self, sweeps, tmp_path):
+        assert main([*self.ANCHOR, f"--results={tmp_path}"]) == 0
+        (jobs, settings, path), (control_jobs, control_settings, control_path) = sweeps
+        assert (settings.allocator, control_settings.allocator) == ("kept", "default")
+        assert {job.sweep_pass for job in jobs} == {1, 2}
+        assert [job.cell for job in control_jobs] == list(get_profile("quick").allocator_controls)
+        assert {job.sweep_pass for job in control_jobs} == {1}
+        assert path.name.endswith("_quick_1t_kept.json")
+        assert control_path.name.endswith("_quick_1t_default.json")
+
+    def test_a_slice_without_the_controls_or_under_the_default_measures_none(self, sweeps, tmp_path):
+        assert main(["run", "--models", "gru", "--hidden", "64", f"--results={tmp_path}"]) == 0
+        assert main([*self.ANCHOR, "--allocator", "default", f"--results={tmp_path}"]) == 0
+        assert [settings.allocator for _, settings, _ in sweeps] == ["kept", "default"]
+
+    def test_the_same_command_goes_on_and_fresh_starts_again(self, sweeps, tmp_path, capsys):
+        command = ["run", "--models", "gru", "--hidden", "64", f"--results={tmp_path}"]
+        for arguments in (command, command, [*command, "--fresh"]):
+            assert main(arguments) == 0
+        (first, _, path), (second, _, same_path), (third, _, new_path) = sweeps
+        assert first == third
+        assert second == []
+        assert path == same_path != new_path
+        assert f"{len(first)} of {len(first)} are measured already, in {path}\n" in capsys.readouterr().out
+
+    def test_a_larger_slice_measures_only_what_is_new(self, sweeps, tmp_path):
+        main(["run", "--models", "gru", "--hidden", "64", f"--results={tmp_path}"])
+        main(["run", "--models", "gru,lstm", "--hidden", "64", f"--results={tmp_path}"])
+        assert {job.cell.model for job in sweeps[1][0]} == {"lstm"}
+        assert sweeps[0][2] == sweeps[1][2]
+
+    def test_other_conditions_make_another_file(self, sweeps, tmp_path):
+        command = ["run", "--models", "gru", "--hidden", "64", f"--results={tmp_path}"]
+        for more in ([], ["--threads", "2"], ["--allocator", "default"], ["--profile", "ci"]):
+            assert main([*command, *more]) == 0
+        assert len({path for _, _, path in sweeps}) == 4
+        assert [settings.threads for _, settings, _ in sweeps] == [1, 2, 1, 1]
+
+    def test_passes_may_be_chosen(self, sweeps, tmp_path):
+        main(["run", "--models", "gru", "--hidden", "64", "--passes", "3", f"--results={tmp_path}"])
+        assert {job.sweep_pass for job in sweeps[0][0]} == {1, 2, 3}
+
+    def test_results_lie_where_pytest_benchmark_looks_by_default(self):
+        options = command_line._parser().parse_args(["run"])
+        assert options.results == ROOT / ".benchmarks"
+
+    def test_a_file_from_other_code_is_left_alone(self, sweeps, tmp_path, monkeypatch):
+        command = ["run", "--models", "gru", "--hidden", "64", f"--results={tmp_path}"]
+        assert main(command) == 0
+        monkeypatch.setattr("bench.identity.source_digest", lambda root: "0" * 8)
+        assert main(command) == 0
+        assert len(sweeps[1][0]) == len(sweeps[0][0])
+        assert json.loads(sweeps[0][2].read_text())["run"]["profile"] == "quick"

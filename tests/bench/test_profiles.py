@@ -1,0 +1,126 @@
+"""What is registered is measured: every profile and asv's parameters hold every model with every backend."""
+
+import importlib
+import sys
+from dataclasses import replace
+from itertools import pairwise, product
+from types import ModuleType
+
+import pytest
+
+from bench import suite
+from bench.grid import HIDDEN_SIZES, PHASES, PROFILES, Cell, Sweep, all_variants, get_profile
+from urnn import models
+
+MEASURING = ("quick", "ci", "full")  # "check" holds two harnesses against each other, on purpose with two models
+REGISTERED = {(row.name, backend) for row in models.MODELS.values() for backend in row.backends}
+
+
+@pytest.mark.parametrize("profile", MEASURING)
+@pytest.mark.parametrize("phase", PHASES)
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_every_registered_model_with_every_backend_is_in_every_measuring_profile(profile, phase, device):
+    cells = get_profile(profile).cells()
+    measured = {(cell.model, cell.backend) for cell in cells if (cell.phase, cell.device) == (phase, device)}
+    assert measured == REGISTERED
+
+
+def test_a_new_row_is_on_the_grid_by_being_registered(monkeypatch):
+    mine = replace(models.MODELS["lstm"], name="mine", backends=("torch", "other"))
+    monkeypatch.setitem(models.MODELS, "mine", mine)
+    assert all_variants()[-2:] == ("mine:torch", "mine:other")
+    assert {cell.backend for cell in Sweep("s", ("train",), (4,)).cells() if cell.model == "mine"} == {
+        "torch",
+        "other",
+    }
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
+class TestEveryProfile:
+    def test_no_cell_comes_twice_and_none_is_lost(self, profile):
+        cells = profile.cells()
+        assert len(cells) == len(set(cells))
+        assert set(cells) == {cell for sweep in profile.sweeps for cell in sweep.cells()}
+
+    def test_cells_to_be_compared_follow_each_other(self, profile):
+        for sweep in profile.sweeps:
+            groups = [cell.group for cell in sweep.cells()]
+            changes = sum(a != b for a, b in pairwise(groups))
+            assert changes + 1 == len(set(groups))
+
+    def test_the_name_finds_it(self, profile):
+        assert get_profile(profile.name) is profile
+
+    def test_the_allocator_is_compared_on_cells_that_are_measured(self, profile):
+        assert set(profile.allocator_controls) <= set(profile.cells())
+
+    def test_it_is_measured_at_least_once(self, profile):
+        assert min(profile.passes, profile.rounds) >= 1
+        assert profile.seconds > 0
+
+
+def test_an_unknown_profile_is_refused_with_those_there_are():
+    with pytest.raises(ValueError, match=r"^profile must be one of quick, check, ci, full; got 'quik'$"):
+        get_profile("quik")
+
+
+@pytest.mark.parametrize("phase", ["forward", "train"])
+@pytest.mark.parametrize(
+    ("axis", "least", "most"), [("hidden_size", 64, 2048), ("length", 100, 2048), ("batch", 1, 256)]
+)
+def test_the_full_axes_run_through_the_anchor_from_end_to_end(phase, axis, least, most):
+    anchor = {"hidden_size": 512, "length": 100, "batch": 64}
+    lines: dict[tuple[str, str], set[int]] = {pair: set() for pair in product(all_variants(), ("cpu", "cuda"))}
+    for cell in get_profile("full").cells():
+        beside = {name: getattr(cell, name) for name in anchor if name != axis}
+        if (cell.phase, cell.task) == (phase, "copying") and beside.items() <= anchor.items():
+            lines[cell.variant, cell.device].add(getattr(cell, axis))
+    for sizes in lines.values():
+        assert {least, anchor[axis], most} <= sizes
+        assert (min(sizes), max(sizes)) == (least, most)
+
+
+def test_real_pixels_and_the_latency_of_every_size_are_in_the_full_profile():
+    cells = get_profile("full").cells()
+    assert {cell.length for cell in cells if cell.task == "pixels"} == {64, 784}
+    assert {cell.hidden_size for cell in cells if cell.phase == "stream"} == set(HIDDEN_SIZES)
+
+
+@pytest.fixture
+def asv_suite(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> dict[str, ModuleType]:
+    """asv's modules as they are imported under a profile, or under none."""
+    if request.param is not None:
+        monkeypatch.setenv("URNN_BENCH_PROFILE", request.param)
+    modules = {}
+    for name in ("suite", "step_time", "memory"):
+        monkeypatch.delitem(sys.modules, f"bench.{name}", raising=False)
+        modules[name] = importlib.import_module(f"bench.{name}")
+        monkeypatch.setitem(sys.modules, f"bench.{name}", modules[name])  # so that the old one comes back
+    return modules
+
+
+@pytest.mark.parametrize("file", ["step_time", "memory"])
+@pytest.mark.parametrize("asv_suite", PROFILES, indirect=True)
+def test_asv_measures_the_profiles_cells_and_no_others(asv_suite, file, monkeypatch):
+    asked: list[Cell] = []
+    monkeypatch.setattr(asv_suite["suite"], "require_device", lambda device: None)
+    monkeypatch.setattr(asv_suite["suite"], "prepare", lambda cell, seconds: asked.append(cell))
+    profile = asv_suite["suite"].PROFILE
+    for sweep in profile.sweeps:
+        benchmark = getattr(asv_suite[file], suite.class_name(sweep.name))()
+        for values in product(*benchmark.params):
+            benchmark.setup(*values)
+    assert set(asked) == set(profile.cells())
+
+
+@pytest.mark.parametrize("asv_suite", [None], indirect=True)
+def test_asv_measures_the_full_profile_where_none_is_named(asv_suite):
+    assert asv_suite["suite"].PROFILE.name == "full"
+
+
+def test_the_parameters_of_every_model_are_counted_at_every_size():
+    from bench.memory import Parameters
+
+    assert Parameters.params == (list(models.MODELS), list(HIDDEN_SIZES))
+    for name, row in models.MODELS.items():
+        assert Parameters().track_parameters(name, 64) == row.parameters(10, 64)

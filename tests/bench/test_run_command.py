@@ -1,0 +1,130 @@
+"""The real command on a few cells, two of which cannot be allocated: what it prints, stores and goes on from.
+
+Those two ask for more bytes than an address space has, so torch refuses at once and nothing is taken.
+"""
+
+import json
+import re
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from bench.__main__ import main
+from bench.grid import PROFILES, Cell
+from bench.sweep import ROOT
+from urnn import models
+
+TOO_MANY = 10**15  # sequences of 8 bytes at least: 53 bits of address
+ARGUMENTS = (
+    "run --profile quick --device cpu --phase forward --task copying --models rnn_tanh,lstm:torch --hidden 4 "
+    f"--length 3 --batch 2,{TOO_MANY} --threads 2"
+).split()
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory) -> SimpleNamespace:
+    folder = tmp_path_factory.mktemp("results")
+    command = [sys.executable, "-m", "bench", *ARGUMENTS, f"--results={folder}"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    (path,) = folder.rglob("0*.json")
+    return SimpleNamespace(folder=folder, result=result, path=path, content=json.loads(path.read_text()))
+
+
+def test_memory_that_runs_out_in_one_cell_is_no_error_of_the_sweep(done):
+    assert done.result.returncode == 0, done.result.stderr
+    assert done.result.stderr == ""
+    assert done.result.stdout.count(": out of memory; recorded as such\n") == 4
+    assert "8 of 8 measured, 0 s left\n" in done.result.stdout
+    assert done.result.stdout.endswith(f"results: {done.path}\n")
+
+
+def test_it_is_recorded_with_the_cell_its_conditions_and_a_sentence(done):
+    outcomes = done.content["run"]["outcomes"]
+    assert [(outcome["model"], outcome["pass"]) for outcome in outcomes] == [
+        ("lstm", 1),
+        ("rnn_tanh", 1),
+        ("rnn_tanh", 2),
+        ("lstm", 2),
+    ]
+    for outcome in outcomes:
+        assert Cell.from_id(outcome["cell"]).batch == outcome["batch"] == TOO_MANY
+        assert outcome["outcome"] == "out of memory"
+        assert "can't allocate memory" in outcome["message"]
+        assert "\n" not in outcome["message"]
+        assert (outcome["threads"], outcome["allocator"], outcome["label"] != "") == (2, "kept", True)
+
+
+def test_the_others_are_measured_once_a_pass_the_second_one_backwards(done):
+    measured = [
+        (entry["extra_info"]["model"], entry["extra_info"]["pass"]) for entry in done.content["benchmarks"]
+    ]
+    assert measured == [("lstm", 1), ("rnn_tanh", 1), ("rnn_tanh", 2), ("lstm", 2)]
+
+
+def test_a_figure_has_its_samples_and_all_that_readers_are_promised(done):
+    for entry in done.content["benchmarks"]:
+        model, sweep_pass = entry["extra_info"]["model"], entry["extra_info"]["pass"]
+        cell_id = f"{model}:torch-forward-copying-n4-T3-B2-cpu-float32"
+        assert entry["name"] == f"test_step_time[{cell_id}]"
+        assert entry["fullname"] == f"bench/test_step_time.py::test_step_time[{cell_id}]"
+        assert entry["group"] == "forward copying n=4 T=3 B=2 cpu float32"
+        assert entry["params"] == {"cell_id": cell_id}
+        info = entry["extra_info"]
+        assert info.items() >= {"threads": 2, "allocator": "kept", "hidden_size": 4, "batch": 2}.items()
+        assert (info["peak_allocated_bytes"] is None) == (sweep_pass == 2)
+        assert info["first_call_seconds"] > 0
+        stats = entry["stats"]
+        assert len(stats["data"]) == stats["rounds"] >= PROFILES["quick"].rounds
+        assert min(stats["data"]) == stats["min"] > 0
+        assert stats["iterations"] == 1
+
+
+def test_the_file_says_where_and_under_which_conditions(done):
+    content = done.content
+    assert (
+        content["run"].items()
+        >= {
+            "format": 1,
+            "profile": "quick",
+            "threads": 2,
+            "allocator": "kept",
+        }.items()
+    )
+    assert content["machine_info"].keys() >= {
+        *("node", "machine", "system", "release", "python_version", "cpu"),
+        *("memory_bytes", "gpu", "torch", "numpy", "cuda", "cudnn", "instruction_set"),
+    }
+    assert content["commit_info"].keys() >= {"id", "dirty", "branch"}
+    assert re.fullmatch(r"0001_\w+-[0-9a-f]{8}_quick_2t_kept\.json", done.path.name)
+
+
+def test_the_registry_stands_beside_it(done):
+    registry = json.loads((done.folder / "models.json").read_text())
+    assert registry["urnn"] == {"label": "uRNN", "family": "unitary", "state_per_unit": 2}
+    assert {name: row["label"] for name, row in registry.items()} == {
+        name: row.label for name, row in models.MODELS.items()
+    }
+
+
+def test_pytest_benchmarks_own_compare_reads_it(done):
+    command = [
+        sys.executable,
+        "-c",
+        "from pytest_benchmark.cli import main; main()",
+        "compare",
+        str(done.path),
+    ]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert "benchmark 'forward copying n=4 T=3 B=2 cpu float32': 4 tests" in result.stdout
+    assert "test_step_time[lstm:torch-forward-copying-n4-T3-B2-cpu-float32]" in result.stdout
+
+
+def test_the_same_command_measures_nothing_again(done, processes, capsys):
+    before = done.path.read_bytes()
+    assert main([*ARGUMENTS, f"--results={done.folder}"]) == 0
+    assert capsys.readouterr().out.startswith(f"8 of 8 are measured already, in {done.path}\n")
+    assert processes == []
+    assert done.path.read_bytes() == before
