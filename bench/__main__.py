@@ -66,9 +66,9 @@ def _add_run_options(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("--harness", choices=("pytest-benchmark", "asv"), default="pytest-benchmark", help="default: %(default)s")
     add("--existing", action="store_true", help="asv: measure with this interpreter's packages, build nothing")
-    add("--threads", type=_threads, default=1, help="threads torch may use; default: 1")
+    add("--threads", type=_size, default=1, help="threads torch may use; default: 1")
     add("--allocator", choices=list(ALLOCATORS), default="kept", help="heap setting; default: %(default)s")
-    add("--passes", type=_sizes, metavar="N", help="measure each cell in N processes; default: the profile's")
+    add("--passes", type=_size, metavar="N", help="measure each cell in N processes; default: the profile's")
     add("--results", type=Path, default=ROOT / ".benchmarks", help="folder of results; default: .benchmarks")
     add("--fresh", action="store_true", help="start a new results file instead of going on with the last")
 
@@ -87,9 +87,11 @@ def _sizes(text: str) -> tuple[int, ...]:
     return sizes
 
 
-def _threads(text: str) -> int:
-    (threads,) = _sizes(text)[:1]
-    return threads
+def _size(text: str) -> int:
+    sizes = _sizes(text)
+    if len(sizes) > 1:
+        raise argparse.ArgumentTypeError(f"expected one number, got {text!r}")
+    return sizes[0]
 
 
 def chosen_cells(options: argparse.Namespace, profile: Profile) -> list[Cell]:
@@ -123,7 +125,10 @@ def chosen_cells(options: argparse.Namespace, profile: Profile) -> list[Cell]:
 
 def _of_models(cells: list[Cell], names: Sequence[str] | None) -> list[Cell]:
     for name in names or ():
-        models.get(name.split(":")[0])
+        model, _, backend = name.partition(":")
+        known = models.get(model).backends
+        if backend and backend not in known:
+            raise ValueError(f"backend of {model} must be one of {', '.join(known)}; got {backend!r}")
     return [cell for cell in cells if names is None or cell.model in names or cell.variant in names]
 
 
@@ -137,7 +142,7 @@ def _is_here(device: str) -> bool:
 
 def _list(options: argparse.Namespace) -> int:
     profile = get_profile(options.profile)
-    passes = options.passes[0] if options.passes else profile.passes
+    passes = options.passes or profile.passes
     cells = chosen_cells(options, profile)
     for cell in cells:
         print(f"{as_duration(passes * cell_seconds(cell, profile)):>8}  {cell.id}")
@@ -149,16 +154,28 @@ def _list(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> int:
     profile = get_profile(options.profile)
     if options.harness == "asv":
+        _require_whole_profile(options)
         failed = asv_harness.run(profile, threads=options.threads, existing=options.existing, told=print)
         _write_registry(ROOT / ".asv" / "results")
         return USAGE_ERROR if failed else 0
     cells = chosen_cells(options, profile)
     _write_registry(options.results)
-    _measure(cells, options, profile, options.allocator, options.passes[0] if options.passes else profile.passes)
+    _measure(cells, options, profile, options.allocator, options.passes or profile.passes)
     controls = [cell for cell in profile.allocator_controls if cell in cells]
     if options.allocator == "kept" and controls:
         _measure(controls, options, profile, "default", passes=1)
     return 0
+
+
+def _require_whole_profile(options: argparse.Namespace) -> None:
+    """asv's classes are whole sweeps; a slice that it would ignore is refused."""
+    axes = ("models", "phase", "device", "dtype", "task", "hidden_size", "length", "batch")
+    named = [axis for axis in axes if getattr(options, axis)]
+    if named:
+        raise ValueError(
+            f"--harness asv measures whole profiles, got a slice ({', '.join(named)}); "
+            "use --harness pytest-benchmark, or asv run --bench with a regular expression"
+        )
 
 
 def _measure(

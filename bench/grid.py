@@ -264,19 +264,19 @@ def get_profile(name: str) -> Profile:
 def select(cells: Iterable[Cell], **allowed: Iterable[str | int] | None) -> list[Cell]:
     """The cells whose axes have allowed values; an axis that is None or not named lets everything through.
 
-    A size that the cells do not reach is not an error of the caller: each such value is put on the axis of
+    Sizes and dtypes that the cells do not reach are no error of the caller: each value is put on the axis of
     the cells that there are, so that any slice can be measured ("hidden_size=96").
     """
     chosen = list(cells)
     for axis, values in allowed.items():
         if values is None:
             continue
-        if axis in ("hidden_size", "length", "batch"):
+        if axis in ("hidden_size", "length", "batch", "dtype"):
             chosen = [
                 replace(cell, **{axis: size})
                 for cell in chosen
                 for size in values
-                if cell.phase != "stream" or axis == "hidden_size" or size == 1
+                if cell.phase != "stream" or axis in ("hidden_size", "dtype") or size == 1
             ]
         else:
             values = tuple(values)

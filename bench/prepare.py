@@ -6,6 +6,9 @@ and two workloads never share the memory that is being measured.
 
 import gc
 from dataclasses import dataclass
+from functools import cache
+
+import torch
 
 from bench.grid import Cell
 from bench.meters.memory import peak_allocated_bytes
@@ -37,6 +40,7 @@ def prepare(cell: Cell, warm_up_seconds: float) -> Prepared:
     Raises:
         RuntimeError, MemoryError: see `describe_failure`.
     """
+    _start_torch()
     key = (cell, warm_up_seconds)
     if key not in _last:
         _last.clear()  # before the next one is built, not after
@@ -44,6 +48,14 @@ def prepare(cell: Cell, warm_up_seconds: float) -> Prepared:
         workload = build(cell)
         _last[key] = Prepared(workload, warm_up(workload.run, seconds=warm_up_seconds))
     return _last[key]
+
+
+@cache
+def _start_torch() -> None:
+    """Lets torch import what it imports at a process's first optimiser step, so that no cell's first call pays."""
+    weight = torch.zeros(1, requires_grad=True)
+    weight.sum().backward()
+    torch.optim.RMSprop([weight]).step()
 
 
 def describe(cell: Cell) -> dict[str, str | int]:

@@ -34,7 +34,7 @@ class TestBadInput:
                 f"unknown model 'lstn'; the registry (urnn/models.py) has: {', '.join(models.MODELS)}",
             ),
             ("--models lstm,", f"unknown model ''; the registry (urnn/models.py) has: {', '.join(models.MODELS)}"),
-            ("--models lstm:triton", "no cell of profile 'quick' fits these options; see `python -m bench list`"),
+            ("--models lstm:triton", "backend of lstm must be one of torch; got 'triton'"),
             ("--phase trian", f"phase must be one of {', '.join(PHASES)}; got 'trian'"),
             ("--phase train,", f"phase must be one of {', '.join(PHASES)}; got ''"),
             ("--device tpu", f"device must be one of {', '.join(DEVICES)}; got 'tpu'"),
@@ -45,7 +45,6 @@ class TestBadInput:
                 "device 'cuda' was asked for and torch sees no CUDA device here; use --device cpu, "
                 "or install a CUDA build of torch on a machine with a GPU",
             ),
-            ("--dtype float64", "no cell of profile 'quick' fits these options; see `python -m bench list`"),
             (
                 "--phase stream --length 100",
                 "no cell of profile 'quick' fits these options; see `python -m bench list`",
@@ -69,6 +68,7 @@ class TestBadInput:
             ("list --hidden 64,", "argument --hidden: expected whole numbers such as 128,256, got '64,'"),
             ("run --threads 0", "argument --threads: expected sizes of at least 1, got '0'"),
             ("run --passes 0", "argument --passes: expected sizes of at least 1, got '0'"),
+            ("run --threads 1,2", "argument --threads: expected one number, got '1,2'"),
             ("run --allocator jemalloc", "argument --allocator: invalid choice: 'jemalloc'"),
             ("run --harness timeit", "argument --harness: invalid choice: 'timeit'"),
             ("measure", "argument COMMAND: invalid choice: 'measure'"),
@@ -232,3 +232,16 @@ class TestRun:
         assert main(command) == 0
         assert len(sweeps[1][0]) == len(sweeps[0][0])
         assert json.loads(sweeps[0][2].read_text())["run"]["profile"] == "quick"
+
+
+def test_asv_refuses_a_slice_that_it_would_ignore(capsys):
+    assert main(["run", "--harness", "asv", "--models", "lstm", "--hidden", "64"]) == 2
+    assert capsys.readouterr().err == (
+        "bench: --harness asv measures whole profiles, got a slice (models, hidden_size); "
+        "use --harness pytest-benchmark, or asv run --bench with a regular expression\n"
+    )
+
+
+def test_any_dtype_can_be_listed(capsys):
+    assert main(["list", "--dtype", "float64", "--models", "lstm", "--hidden", "64", "--phase", "stream"]) == 0
+    assert "lstm:torch-stream-copying-n64-T1-B1-cpu-float64" in capsys.readouterr().out
