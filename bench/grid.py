@@ -200,7 +200,7 @@ PROFILES: dict[str, Profile] = {
                 Sweep("over_pixels", ("train",), (128,), (64,), (32,), tasks=("pixels",)),
             ),
             passes=2,
-            rounds=3,
+            rounds=2,
             seconds=0.05,
             allocator_controls=_allocator_controls(512, 100, 32),
         ),

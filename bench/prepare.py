@@ -52,10 +52,15 @@ def prepare(cell: Cell, warm_up_seconds: float) -> Prepared:
 
 @cache
 def _start_torch() -> None:
-    """Lets torch import what it imports at a process's first optimiser step, so that no cell's first call pays."""
+    """Lets torch import what it imports at a process's first optimiser step, so that no cell's first call pays.
+
+    All that is imported by then is taken out of the collector's sight, or each `gc.collect` would cost a tenth
+    of a second.
+    """
     weight = torch.zeros(1, requires_grad=True)
     weight.sum().backward()
     torch.optim.RMSprop([weight]).step()
+    gc.freeze()
 
 
 def describe(cell: Cell) -> dict[str, str | int]:

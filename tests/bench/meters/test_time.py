@@ -26,11 +26,11 @@ def warmed(durations: Iterable[float], **options: object) -> WarmUp:
 
 
 def test_the_first_call_stands_apart_and_the_fastest_of_the_others_is_the_warm_one():
-    assert warmed([10, 3, 2, 4], seconds=0, at_least=4) == WarmUp(first_call=10, warm_call=2, calls=4)
+    assert warmed([10, 3, 2, 4], seconds=0, at_least=4, enough=100) == WarmUp(first_call=10, warm_call=2, calls=4)
 
 
 def test_a_first_call_that_is_the_fastest_is_no_warm_call():
-    assert warmed([1, 3, 2], seconds=0, at_least=3) == WarmUp(first_call=1, warm_call=2, calls=3)
+    assert warmed([1, 3, 2], seconds=0, at_least=3, enough=100) == WarmUp(first_call=1, warm_call=2, calls=3)
 
 
 def test_a_single_call_is_first_and_warm():
@@ -38,13 +38,18 @@ def test_a_single_call_is_first_and_warm():
 
 
 @pytest.mark.parametrize("seconds", [0, 1, 9])
-def test_two_calls_are_made_however_slow(seconds):
-    assert warmed([10], seconds=seconds).calls == 2
+def test_two_calls_are_made_however_slow_where_that_is_asked_for(seconds):
+    assert warmed([10], seconds=seconds, enough=100).calls == 2
+
+
+def test_a_first_call_that_takes_long_enough_is_warm_up_enough():
+    assert warmed([0.6, 0.5], seconds=0.05).calls == 1
+    assert warmed([0.4, 0.3], seconds=0.05).calls == 2
 
 
 @pytest.mark.parametrize(("seconds", "calls"), [(6, 6), (5.5, 6), (5, 5), (2, 2), (1, 2)])
 def test_calls_go_on_until_the_time_is_over(seconds, calls):
-    assert warmed([1], seconds=seconds).calls == calls
+    assert warmed([1], seconds=seconds, enough=100).calls == calls
 
 
 @pytest.mark.parametrize(
