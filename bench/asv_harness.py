@@ -45,7 +45,7 @@ def run(profile: Profile, *, threads: int, existing: bool, told: Callable[[str],
     environment = measured_environment("kept", threads) | {"URNN_BENCH_PROFILE": profile.name}
     if existing:
         environment["ASV_PYTHONPATH"] = str(ROOT)  # asv drops PYTHONPATH and takes this one
-    _asv(["machine", "--yes"], environment)
+    _asv(["machine", "--yes"], environment, stdout=subprocess.DEVNULL)  # takes the defaults, and asks all the same
     where = ["--environment=existing:same", "--set-commit-hash=HEAD"] if existing else ["HEAD^!"]
     failures = 0
     for number, pattern in enumerate(patterns := benchmark_patterns(profile), 1):
@@ -62,9 +62,10 @@ def run(profile: Profile, *, threads: int, existing: bool, told: Callable[[str],
     return failures
 
 
-def _asv(arguments: list[str], environment: Mapping[str, str]) -> int:
+def _asv(arguments: list[str], environment: Mapping[str, str], stdout: int | None = None) -> int:
     command = [sys.executable, "-m", "asv", *arguments]
-    return subprocess.run(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, check=False).returncode
+    done = subprocess.run(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=stdout, check=False)
+    return done.returncode
 
 
 def _note_conditions(conditions: Mapping[str, str]) -> None:
