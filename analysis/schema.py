@@ -113,7 +113,11 @@ KNOWN_LABELS: Mapping[str, str] = {
     "ortho_householder": "Orthogonal, Householder",
 }
 
-BACKEND_LABELS: Mapping[str, str] = {"reference": "eager reference", "materialized": "dense W"}
+BACKEND_LABELS: Mapping[str, str] = {
+    "reference": "eager reference",
+    "materialized": "dense W",
+    "cpu": "fused kernel",
+}
 
 
 def tidy_frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:

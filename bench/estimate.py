@@ -19,7 +19,9 @@ OVERHEAD = 0.08  # building, profiling, storing
 def call_seconds(cell: Cell) -> float:
     """Estimated seconds of one call of the cell's work."""
     n = cell.hidden_size
-    if cell.model == "urnn":
+    if cell.backend == "cpu":
+        operations, flops = 1, cell.batch * n * (20 * math.log2(n + 1) + 80)
+    elif cell.model == "urnn":
         operations, flops = EAGER_OPERATIONS, cell.batch * n * (80 * math.log2(n + 1) + 800)
     else:
         operations, flops = 3, 2 * cell.batch * int(describe(cell)["parameters"])

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import product
 
 from urnn import models
+from urnn.backends import BACKENDS
 from urnn.tasks import TASKS
 
 PHASES = {
@@ -26,6 +27,11 @@ _ID = re.compile(r"(\w+):(\w+)-(\w+)-(\w+)-n([0-9]+)-T([0-9]+)-B([0-9]+)-(\w+)-(
 def _require_one_of(what: str, value: str, known: Iterable[str]) -> None:
     if value not in known:
         raise ValueError(f"{what} must be one of {', '.join(known)}; got {value!r}")
+
+
+def runs_on(backend: str, device: str) -> bool:
+    """Whether a backend is made for a kind of device; torch's own kernels are for all."""
+    return backend not in BACKENDS or device in BACKENDS[backend].devices
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,8 @@ class Cell:
         _require_one_of("device", self.device, DEVICES)
         _require_one_of("dtype", self.dtype, DTYPES)
         _require_one_of("task", self.task, TASKS)
+        if not runs_on(self.backend, self.device):
+            raise ValueError(f"backend {self.backend!r} of {self.model} does not run on {self.device}")
         for name in ("hidden_size", "length", "batch"):
             size = getattr(self, name)
             if isinstance(size, bool) or not isinstance(size, int) or size < 1:
@@ -134,7 +142,10 @@ class Sweep:
     variants: tuple[str, ...] = field(default_factory=all_variants)
 
     def cells(self) -> Iterator[Cell]:
-        """The sweep's cells; those to be compared with each other follow each other."""
+        """The sweep's cells, those to be compared with each other one after another.
+
+        A backend has no cells on devices that it is not made for.
+        """
         for task, phase, device, dtype, hidden_size, length, batch, variant in product(
             self.tasks,
             self.phases,
@@ -145,7 +156,9 @@ class Sweep:
             self.batches,
             self.variants,
         ):
-            yield Cell(*variant.split(":"), phase, device, dtype, hidden_size, length, batch, task)
+            model, backend = variant.split(":")
+            if runs_on(backend, device):
+                yield Cell(model, backend, phase, device, dtype, hidden_size, length, batch, task)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ asv reads the profile from the environment variable URNN_BENCH_PROFILE ("full" i
 
 import os
 
-from bench.grid import Cell, Profile, Sweep, get_profile
+from bench.grid import Cell, Profile, Sweep, get_profile, runs_on
 from bench.prepare import Prepared, prepare
 from bench.workloads import require_device
 
@@ -21,12 +21,14 @@ class SweepBenchmark:
     prepared: Prepared
 
     def setup(self, model: str, phase: str, device: str, hidden_size: int, length: int, batch: int) -> None:
-        """Prepares the cell; asv shows a device that is absent as n/a."""
+        """Prepares the cell; asv shows as n/a what is absent here: a device, or a backend for it."""
+        name, backend = model.split(":")
+        if not runs_on(backend, device):
+            raise NotImplementedError(f"backend {backend!r} does not run on {device}")
         try:
             require_device(device)
         except RuntimeError as absent:
             raise NotImplementedError(str(absent)) from absent
-        name, backend = model.split(":")
         (dtype,), (task,) = self.sweep.dtypes, self.sweep.tasks
         cell = Cell(name, backend, phase, device, dtype, hidden_size, length, batch, task)
         self.prepared = prepare(cell, PROFILE.seconds)

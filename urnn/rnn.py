@@ -99,11 +99,12 @@ class URNNLayer(nn.Module):
         if h_0 is None:
             h_0 = self.h_0.expand(batch, -1)
         v = self.W.reflection_vectors()
-        states = backend.run_sequence(
+        states, last = backend.run_sequence(
             x, h_0, self.W.theta, v, self.W.permutation, self.V, self.b, self.preset.epsilon
         )
-        ends = -1 if lengths is None else (lengths - 1, torch.arange(batch, device=x.device))
-        return (_reverse_time(states, lengths) if reverse else states), states[ends]
+        if lengths is not None:
+            last = states[lengths - 1, torch.arange(batch, device=x.device)]
+        return (_reverse_time(states, lengths) if reverse else states), last
 
 
 def _reverse_time(x: Float[Tensor, "T B k"], lengths: Int[Tensor, " B"] | None) -> Float[Tensor, "T B k"]:
@@ -197,8 +198,8 @@ class URNN(nn.Module):
             for width in widths
             for _ in range(directions)
         )
-        # An unknown backend fails here, not at first use.
-        backends.choose(backend, hidden_size, self._device.type)
+        if backend != "auto":  # one that is unknown or cannot run this fails here, not at first use
+            backends.choose(backend, hidden_size, self._device.type)
 
     @property
     def _device(self) -> torch.device:

@@ -58,7 +58,10 @@ def test_several_backends_of_one_model_share_its_colour_and_differ_in_line(curve
     first, second = (style.line_style(*series) for series in zip(("urnn", "urnn"), numbers.values(), strict=True))
     assert first["color"] == second["color"]
     assert first["linestyle"] != second["linestyle"]
-    assert [label for _, _, label in style.series_in_order(cells)] == ["uRNN (cpu)", "uRNN (eager reference)"]
+    assert [label for _, _, label in style.series_in_order(cells)] == [
+        "uRNN (fused kernel)",
+        "uRNN (eager reference)",
+    ]
 
 
 def test_the_heat_map_says_how_many_times_as_fast(small_frame):

@@ -70,9 +70,9 @@ def test_the_fastest_backend_speaks_and_every_backend_is_listed(content_of, curv
     rows = curve("urnn", {64: 4.0, 128: 4.0}) + curve("urnn", {64: 1.0, 128: 1.0}, backend="cpu")
     rows += curve("lstm", {64: 2.0, 128: 2.0})
     content = content_of(rows)
-    assert content.headlines[0].startswith("uRNN (cpu) trains faster than nn.LSTM at every size measured")
+    assert content.headlines[0].startswith("uRNN (fused kernel) trains faster than nn.LSTM at every size measured")
     labels = {one.label for one in content.sections[0].section.series}
-    assert labels == {"uRNN (eager reference)", "uRNN (cpu)", "nn.LSTM"}
+    assert labels == {"uRNN (eager reference)", "uRNN (fused kernel)", "nn.LSTM"}
 
 
 def test_without_the_urnn_or_without_baselines_the_headline_says_so(content_of, curve):

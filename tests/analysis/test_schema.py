@@ -30,6 +30,6 @@ def test_parquet_keeps_types_and_missing_values(row, tmp_path):
 
 def test_the_urnn_names_its_backend_and_a_lone_baseline_does_not():
     assert series_label("uRNN", "reference", "unitary") == "uRNN (eager reference)"
-    assert series_label("uRNN", "cpu", "unitary") == "uRNN (cpu)"
+    assert series_label("uRNN", "cpu", "unitary") == "uRNN (fused kernel)"
     assert series_label("nn.LSTM", "torch", "gated") == "nn.LSTM"
     assert series_label("nn.LSTM", "script", "gated", alone=False) == "nn.LSTM (script)"

@@ -8,7 +8,7 @@ from urnn import URNN
 from urnn.unitary import to_complex
 
 ONE_LAYER = {"hidden_size": 4}
-STACKED = {"hidden_size": 2, "num_layers": 2, "bidirectional": True, "preset": "released"}
+STACKED = {"hidden_size": 4, "num_layers": 2, "bidirectional": True, "preset": "released"}
 
 
 def checked(rnn: URNN, x: torch.Tensor, h_0: torch.Tensor | None) -> bool:

@@ -10,11 +10,11 @@ from urnn import URNN
 SORTED = [7, 5, 5, 1]
 UNSORTED = [5, 1, 7, 5]
 SHAPES = [(1, False), (1, True), (2, False), (2, True)]
-BOUND = rounding(6, steps=2 * 7)  # a batch and a single sequence round differently
+BOUND = rounding(8, steps=2 * 7)  # a batch and a single sequence round differently
 
 
 def build(num_layers: int, bidirectional: bool, **options) -> URNN:
-    rnn = URNN(3, 6, num_layers, bidirectional=bidirectional, dtype=torch.float64, **options)
+    rnn = URNN(3, 8, num_layers, bidirectional=bidirectional, dtype=torch.float64, **options)
     with torch.no_grad():
         for layer in rnn.layers:
             layer.b.uniform_(-0.2, 0.2)
@@ -87,7 +87,7 @@ def test_the_packing_is_kept_as_it_came():
     packed = pack_sequence(sequences(UNSORTED), enforce_sorted=False)
     output, _ = build(1, False)(packed)
     assert isinstance(output, PackedSequence)
-    assert output.data.shape == (sum(UNSORTED), 12)
+    assert output.data.shape == (sum(UNSORTED), 16)
     for field in ("batch_sizes", "sorted_indices", "unsorted_indices"):
         assert torch.equal(getattr(output, field), getattr(packed, field))
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from urnn.backends import reference
+from urnn.backends import cpu, reference
 
 
 @dataclass(frozen=True)
@@ -23,16 +23,19 @@ class Backend:
         label: what tables and plots call it.
         run_sequence: see `reference.run_sequence`, whose signature every backend has.
         applies: whether it can run this many complex units on this kind of device.
+        devices: the kinds of device it is made for.
     """
 
     name: str
     label: str
-    run_sequence: Callable[..., Tensor]
+    run_sequence: Callable[..., tuple[Tensor, Tensor]]
     applies: Callable[[int, str], bool]
+    devices: tuple[str, ...] = ("cpu", "cuda")
 
 
 # Fastest first: "auto" takes the first that applies.
 BACKENDS: dict[str, Backend] = {
+    "cpu": Backend("cpu", "fused CPU kernel", cpu.run_sequence, cpu.applies, devices=("cpu",)),
     "reference": Backend("reference", "eager reference", reference.run_sequence, lambda n, device: True),
 }
 

@@ -21,8 +21,11 @@ def run_sequence(
     V: Float[Tensor, "two_n m"],  # noqa: N803 - the paper's letter
     b: Float[Tensor, " n"],
     epsilon: float,
-) -> Float[Tensor, "T B two_n"]:
-    """h_t = modReLU(W h_{t-1} + V x_t; b) for t = 1..T; the states, like h_0, as real pairs [Re; Im]."""
+) -> tuple[Float[Tensor, "T B two_n"], Float[Tensor, "B two_n"]]:
+    """h_t = modReLU(W h_{t-1} + V x_t; b) for t = 1..T: all states and the last, as real pairs [Re; Im] like h_0.
+
+    The last state stands apart so that a loss of it alone needs no gradient as large as all states.
+    """
     D = unitary.phases(theta)  # noqa: N806
     directions = unitary.directions(v)
     h = unitary.to_complex(h_0)
@@ -30,4 +33,4 @@ def run_sequence(
     for Vx_t in unitary.to_complex(x @ V.mT):  # noqa: N806
         h = modrelu(unitary.apply(h, D, directions, permutation) + Vx_t, b, epsilon)
         states.append(h)
-    return unitary.to_pair(torch.stack(states))
+    return unitary.to_pair(torch.stack(states)), unitary.to_pair(h)

@@ -1,0 +1,109 @@
+"""Building the kernel: once, for any instruction set, safely by several processes, and never in the user's way."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from urnn import URNN
+from urnn.backends import cpu, cpu_build
+
+needs_compiler = pytest.mark.skipif(cpu_build.compiler() is None, reason="no C++ compiler on this machine")
+
+
+@pytest.fixture
+def forgetful(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """An empty cache, on disk and in memory, before and after."""
+    monkeypatch.setenv("URNN_CACHE", str(tmp_path))
+    for remembered in (cpu_build.library, cpu._is_built):
+        remembered.cache_clear()
+    yield tmp_path
+    for remembered in (cpu_build.library, cpu._is_built):
+        remembered.cache_clear()
+
+
+def test_without_a_compiler_the_reference_runs_and_one_warning_says_what_to_install(forgetful, monkeypatch):
+    monkeypatch.setattr(cpu_build, "compiler", lambda: None)
+    with pytest.warns(RuntimeWarning, match=r"apt-get install g\+\+"):
+        assert URNN(2, 8).backend_in_use == "reference"
+    # Said once: a second warning would be an error here.
+    assert URNN(2, 8)(torch.randn(3, 1, 2))[0].shape == (3, 1, 16)
+
+
+def test_a_compiler_that_fails_is_named_with_its_first_error(forgetful, monkeypatch):
+    monkeypatch.setenv("CXX", "false")
+    with pytest.raises(
+        cpu_build.BuildError, match="false could not compile the kernel, so the uRNN runs on its eager"
+    ):
+        cpu_build.library("float32")
+
+
+@needs_compiler
+def test_a_cache_that_cannot_be_written_is_named(forgetful, monkeypatch):
+    monkeypatch.setenv("URNN_CACHE", "/dev/null/cache")
+    with pytest.raises(
+        cpu_build.BuildError, match=r"cannot write the compiled kernel to /dev/null/cache .*URNN_CACHE"
+    ):
+        cpu_build.library("float32")
+
+
+def test_an_unknown_instruction_set_lists_the_known_ones(monkeypatch):
+    monkeypatch.setenv("URNN_INSTRUCTION_SET", "mmx")
+    with pytest.raises(ValueError, match="URNN_INSTRUCTION_SET must be one of avx512, avx2, baseline; got 'mmx'"):
+        cpu_build.target()
+
+
+COMPARE = """
+import torch
+from urnn import URNN
+from urnn.backends import cpu_build
+torch.manual_seed(0)
+n, steps = 64, 6
+rnn, x = URNN(3, n, backend="cpu"), torch.randn(steps, 21, 3)
+def run(rnn, x):
+    rnn.zero_grad()
+    output, _ = rnn(x)
+    output.square().sum().backward()
+    return [output.detach(), *(p.grad.clone() for p in rnn.parameters())]
+fused = run(rnn, x)
+rnn.backend = "reference"
+for value, exact in zip(fused, run(rnn.double(), x.double())):
+    error = (value - exact).abs().max() / exact.abs().max()
+    assert error <= 8 * n * steps * torch.finfo(torch.float32).eps, error
+library = cpu_build.library("float32")
+print(library.target, library.build_seconds > 0)
+"""
+
+
+def compare(**environment: str) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-c", COMPARE],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+@needs_compiler
+@pytest.mark.parametrize("target", ["avx2", "baseline"])
+def test_narrower_instruction_sets_give_the_same_function(target):
+    if target not in cpu_build.TARGETS or (target == "avx2" and cpu_build.target() == "baseline"):
+        pytest.skip(f"this processor has no {target}")
+    output, _ = (process := compare(URNN_INSTRUCTION_SET=target)).communicate()
+    assert process.returncode == 0, output
+    assert output.startswith(target)
+
+
+@needs_compiler
+def test_processes_that_start_together_share_one_library(tmp_path):
+    together = [compare(URNN_CACHE=str(tmp_path)) for _ in range(2)]
+    outputs = [process.communicate()[0] for process in together]
+    assert [process.returncode for process in together] == [0, 0], outputs
+    assert [path.suffix for path in tmp_path.iterdir()] == [".so"]
+    later, _ = compare(URNN_CACHE=str(tmp_path)).communicate()
+    assert later.split()[1] == "False"

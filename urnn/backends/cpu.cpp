@@ -1,0 +1,169 @@
+// The C interface of the kernel: the batch cut into slices, the slices given to threads. URNN_REAL is float or
+// double; the instruction set is the compiler's.
+#include "cpu_kernel.h"
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+namespace {
+
+template <typename T>
+constexpr int widest() {
+#if defined(__AVX512F__)
+  return 64 / sizeof(T);
+#elif defined(__AVX2__)
+  return 32 / sizeof(T);
+#else
+  return 16 / sizeof(T);
+#endif
+}
+
+struct Slice {
+  Index first, samples;
+  int lanes;
+};
+
+// The batch as blocks of lanes: full ones, then the narrowest that holds the rest. Threads have no say in it, so
+// results do not depend on their number.
+template <typename T>
+std::vector<Slice> slices_of(Index batch) {
+  std::vector<Slice> slices;
+  for (Index first = 0; first < batch;) {
+    const Index rest = batch - first;
+    int lanes = widest<T>();
+    while (lanes > 4 && rest <= lanes / 2) lanes /= 2;
+    if (rest == 1) lanes = 1;
+    slices.push_back({first, std::min<Index>(rest, lanes), lanes});
+    first += lanes;
+  }
+  return slices;
+}
+
+// Calls f<L>(slice) for a width known only at run time.
+template <typename T, int L, class F>
+void with_lanes(int lanes, F f) {
+  if (lanes == L) f(std::integral_constant<int, L>{});
+  else if constexpr (L > 4 || (L > 1 && widest<T>() <= 4)) with_lanes<T, L == 4 ? 1 : L / 2>(lanes, f);
+  else if constexpr (L > 1) with_lanes<T, 1>(lanes, f);
+}
+
+template <typename T>
+constexpr Index workspace(Index n) {  // bytes for one thread, whatever the lanes
+  return (3 * 2 * rows_for(n) + 8 * n) * widest<T>() * static_cast<Index>(sizeof(T));
+}
+
+template <class F>
+void for_each_slice(Index count, int threads, F f) {
+#ifdef _OPENMP
+#pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1 && count > 1)
+  for (Index i = 0; i < count; ++i) f(i, omp_get_thread_num());
+#else
+  for (Index i = 0; i < count; ++i) f(i, 0);
+#endif
+}
+
+template <typename T>
+void forward(const Tables<T>& t, Index steps, Index batch, Index m, int threads, const T* h_0, Index h_0_stride,
+             const T* x, const T* weights, T* states, T* work) {
+  const auto slices = slices_of<T>(batch);
+  for_each_slice(slices.size(), threads, [&](Index i, int thread) {
+    const Slice s = slices[i];
+    with_lanes<T, widest<T>()>(s.lanes, [&](auto lanes) {
+      using B = Block<T, lanes.value>;
+      auto* own = reinterpret_cast<typename B::C*>(reinterpret_cast<char*>(work) + thread * workspace<T>(t.n));
+      B{t, t.n, batch, s.first, s.samples}.forward(h_0, h_0_stride, x, m, weights, states, steps, own);
+    });
+  });
+}
+
+// Adds each slice's sums to its own row of `partial` (8n doubles): theta1, theta2, theta3, b, u1, u2.
+template <typename T>
+void backward(const Tables<T>& t, Index batch, int threads, const T* h_0, Index h_0_stride, const T* states,
+              const T* gradient, Index begin, Index end, T* carry, T* z_gradient, double* partial, T* work) {
+  const auto slices = slices_of<T>(batch);
+  const Index n = t.n;
+  for_each_slice(slices.size(), threads, [&](Index i, int thread) {
+    const Slice s = slices[i];
+    with_lanes<T, widest<T>()>(s.lanes, [&](auto lanes) {
+      constexpr int L = lanes.value;
+      using B = Block<T, L>;
+      char* own = reinterpret_cast<char*>(work) + thread * workspace<T>(n);
+      auto* rows = reinterpret_cast<typename B::C*>(own);
+      auto* sums = reinterpret_cast<typename B::V*>(rows + 3 * rows_for(n));
+      std::memset(static_cast<void*>(sums), 0, 8 * n * sizeof(typename B::V));
+      B{t, n, batch, s.first, s.samples}.backward(h_0, h_0_stride, states, gradient, begin, end, carry, z_gradient,
+                                                  typename B::Sums(sums, n), rows);
+      double* out = partial + i * 8 * n;
+      const T* values = reinterpret_cast<const T*>(sums);
+      for (Index row = 0; row < 8 * n; ++row)
+        for (int l = 0; l < L; ++l) out[row] += values[row * L + l];
+    });
+  });
+}
+
+// From the slices' sums to the gradients of theta (3, n), v (2, 2n) and b (n); theta3 lacks the part of V x.
+template <typename T>
+void finish(const Tables<T>& t, Index slices, const double* partial, const T* v, T* theta_gradient, T* v_gradient,
+            T* bias_gradient) {
+  using C = Complex<double>;
+  const Index n = t.n;
+  std::vector<double> total(8 * n, 0);
+  for (Index i = 0; i < slices; ++i)
+    for (Index k = 0; k < 8 * n; ++k) total[k] += partial[i * 8 * n + k];
+  for (Index k = 0; k < n; ++k) {
+    theta_gradient[k] = total[k];
+    theta_gradient[n + t.frequency[k]] = total[n + k];
+    theta_gradient[2 * n + k] = total[2 * n + k];
+    bias_gradient[k] = total[3 * n + k];
+  }
+  const Tables<double> exact = transform_tables<double>(n);
+  const double scale = -2 / std::sqrt(static_cast<double>(n));
+  std::vector<C> work(rows_for(n)), e(n);
+  const C *u1 = reinterpret_cast<const C*>(&total[4 * n]), *u2 = reinterpret_cast<const C*>(&total[6 * n]);
+  auto through_length = [&](const T* pair, T* gradient) {  // e is dL/d(v/|v|); v/|v| does not see its length
+    double largest = 0, square = 0, along = 0;
+    for (Index k = 0; k < 2 * n; ++k) largest = std::max(largest, std::abs(static_cast<double>(pair[k])));
+    for (Index k = 0; k < 2 * n; ++k) square += pair[k] / largest * (pair[k] / largest);
+    const double length = std::sqrt(square) * largest;
+    for (Index k = 0; k < n; ++k) along += (pair[k] / length) * e[k].re + (pair[n + k] / length) * e[k].im;
+    for (Index k = 0; k < n; ++k) {
+      gradient[k] = (e[k].re - pair[k] / length * along) / length;
+      gradient[n + k] = (e[k].im - pair[n + k] / length * along) / length;
+    }
+  };
+  transform<double, double>(
+      exact, work.data(), [&](Index k) { return u1[k]; },
+      [&](Index p, C c) { e[t.frequency[p]] = {c.re * scale, c.im * scale}; });
+  through_length(v, v_gradient);
+  adjoint<double, double>(
+      exact, work.data(), [&](Index p) { return u2[p]; },
+      [&](Index k, C c) { e[k] = {c.re * scale, c.im * scale}; });
+  through_length(v + 2 * n, v_gradient + 2 * n);
+}
+}  // namespace
+
+extern "C" {
+using T = URNN_REAL;
+
+void* urnn_tables(Index n, const T* theta, const T* v, const Index* permutation, const T* bias, double epsilon) {
+  return new Tables<T>(make_tables<T>(n, theta, v, permutation, bias, static_cast<T>(epsilon)));
+}
+void urnn_release(void* tables) { delete static_cast<Tables<T>*>(tables); }
+Index urnn_workspace(Index n) { return workspace<T>(n); }
+Index urnn_slices(Index batch) { return slices_of<T>(batch).size(); }
+void urnn_forward(const void* tables, Index steps, Index batch, Index m, Index threads, const T* h_0, Index h_0_stride,
+                  const T* x, const T* weights, T* states, T* work) {
+  forward<T>(*static_cast<const Tables<T>*>(tables), steps, batch, m, threads, h_0, h_0_stride, x, weights, states,
+             work);
+}
+void urnn_backward(const void* tables, Index batch, Index threads, const T* h_0, Index h_0_stride, const T* states,
+                   const T* gradient, Index begin, Index end, T* carry, T* z_gradient, double* partial, T* work) {
+  backward<T>(*static_cast<const Tables<T>*>(tables), batch, threads, h_0, h_0_stride, states, gradient, begin, end,
+              carry, z_gradient, partial, work);
+}
+void urnn_finish(const void* tables, Index slices, const double* partial, const T* v, T* theta_gradient, T* v_gradient,
+                 T* bias_gradient) {
+  finish<T>(*static_cast<const Tables<T>*>(tables), slices, partial, v, theta_gradient, v_gradient, bias_gradient);
+}
+}

@@ -1,0 +1,225 @@
+"""The fused CPU kernel: the whole sequence in compiled C++, a block of samples at a time.
+
+A block's state stays in cache while it runs through all time steps, one unit of 16 samples a vector register.
+Two identities take passes away. With u1 = F^H v1 and u2 = F v2 (unit vectors),
+
+    W = D3 F^-1 R2' D2 Pi F R1' D1,     R1' = I - 2 u1 u1^H,     R2' = I - 2 u2 u2^H,
+
+so both reflections stand outside the transforms, and their dot products are summed up while the pass before
+writes. And the order that a decimation-in-frequency transform leaves is folded into Pi, u2 and D2; its adjoint
+takes it back.
+
+The backward pass keeps nothing but the states: where h != 0, |z| = |h| - b and z/|z| = h/|h|, and where h = 0
+no gradient passes. It recomputes half of W h and needs three transforms a step. The gradient of theta3 needs none:
+with g = dL/dz, and V and dL/dV read as complex matrices,
+
+    sum Im(g conj(W h)) = sum Im(g conj(z)) - Im(sum_m conj(V_m) dL/dV_m).
+
+Known weakness: n must be a power of two from 4 on. There is no second derivative: differentiating the backward
+pass raises an error.
+"""
+
+import warnings
+from functools import cache
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from urnn.backends import cpu_build
+
+SMALLEST, LARGEST = 4, 1 << 14
+# Inputs up to the widest of these are multiplied inside the kernel; wider ones in one matrix product before it.
+INPUT_WIDTHS = (2, 10, 16)
+CHUNKS = 16  # of the backward pass: dL/dz is held for one of them at a time
+
+
+def applies(n: int, device_type: str) -> bool:
+    """Powers of two on a CPU, where the kernel can be built; says so once where it cannot."""
+    fits = device_type == "cpu" and SMALLEST <= n <= LARGEST and n & (n - 1) == 0
+    return fits and _can_be_built()
+
+
+@torch.compiler.assume_constant_result
+def _can_be_built() -> bool:
+    """`_is_built` for torch.compile, which must not trace into a compiler."""
+    return _is_built()
+
+
+@cache
+def _is_built() -> bool:
+    try:
+        cpu_build.library("float32")
+    except cpu_build.BuildError as error:
+        warnings.warn(str(error), RuntimeWarning, stacklevel=2)
+        return False
+    return True
+
+
+def run_sequence(
+    x: Float[Tensor, "T B m"],
+    h_0: Float[Tensor, "B two_n"],
+    theta: Float[Tensor, "3 n"],
+    v: Float[Tensor, "2 two_n"],
+    permutation: Int[Tensor, " n"],
+    V: Float[Tensor, "two_n m"],  # noqa: N803 - the paper's letter
+    b: Float[Tensor, " n"],
+    epsilon: float,
+) -> tuple[Float[Tensor, "T B two_n"], Float[Tensor, "B two_n"]]:
+    """See `reference.run_sequence`."""
+    return torch.ops.urnn.sequence(x, h_0, theta, v, permutation, V, b, epsilon)
+
+
+class _Tables:
+    """The kernel's tables of one set of parameters, released with the block they are used in."""
+
+    def __init__(self, theta: Tensor, v: Tensor, permutation: Tensor, b: Tensor, epsilon: float) -> None:
+        self.functions = cpu_build.library(str(theta.dtype).removeprefix("torch.")).functions
+        self.tensors = [tensor.contiguous() for tensor in (theta, v, permutation, b)]
+        self.n, self.epsilon = b.shape[0], epsilon
+
+    def __enter__(self) -> "_Tables":
+        self.handle = self.functions["tables"](self.n, *map(Tensor.data_ptr, self.tensors), self.epsilon)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.functions["release"](self.handle)
+
+    def workspace(self, threads: int) -> Tensor:
+        """Bytes for the kernel's planes; from torch, so that a memory meter sees them."""
+        return torch.empty(threads * self.functions["workspace"](self.n), dtype=torch.uint8)
+
+
+@torch.library.custom_op("urnn::sequence", mutates_args=(), device_types="cpu")
+def _sequence(
+    x: Tensor,
+    h_0: Tensor,
+    theta: Tensor,
+    v: Tensor,
+    permutation: Tensor,
+    V: Tensor,  # noqa: N803
+    b: Tensor,
+    epsilon: float,
+) -> tuple[Tensor, Tensor]:
+    steps, batch, m = x.shape
+    n = b.shape[0]
+    x, states = x.contiguous(), x.new_empty(steps, batch, 2 * n)
+    weights = _padded(V)
+    if weights is None:
+        torch.mm(x.view(-1, m), V.mT, out=states.view(-1, 2 * n))
+    h_0, stride = _rows(h_0)
+    threads = torch.get_num_threads()
+    with _Tables(theta, v, permutation, b, epsilon) as tables:
+        work = tables.workspace(threads)
+        inside = (None, None) if weights is None else (x.data_ptr(), weights.data_ptr())
+        tables.functions["forward"](
+            tables.handle,
+            steps,
+            batch,
+            m,
+            threads,
+            h_0.data_ptr(),
+            stride,
+            *inside,
+            states.data_ptr(),
+            work.data_ptr(),
+        )
+    return states, states[-1].clone()
+
+
+def _padded(V: Tensor) -> Tensor | None:  # noqa: N803
+    """V as the kernel reads it, [unit][Re, Im][input], padded to one of its widths; None if V is too wide."""
+    width = next((width for width in INPUT_WIDTHS if V.shape[1] <= width), None)
+    if width is None:
+        return None
+    weights = V.new_zeros(V.shape[0] // 2, 2, width)
+    weights[:, :, : V.shape[1]] = V.view(2, -1, V.shape[1]).transpose(0, 1)
+    return weights
+
+
+def _rows(h_0: Tensor) -> tuple[Tensor, int]:
+    """h_0 and the distance of its rows: 0 where one first state is shared by the batch."""
+    if h_0.stride(0) == 0 and h_0.stride(1) == 1:
+        return h_0, 0
+    return h_0.contiguous(), h_0.shape[1]
+
+
+@_sequence.register_fake
+def _(x, h_0, theta, v, permutation, V, b, epsilon):  # noqa: N803
+    width = 2 * b.shape[0]
+    return x.new_empty(x.shape[0], x.shape[1], width), x.new_empty(x.shape[1], width)
+
+
+@torch.library.custom_op("urnn::sequence_backward", mutates_args=(), device_types="cpu")
+def _sequence_backward(
+    states_gradient: Tensor | None,
+    last_gradient: Tensor | None,
+    states: Tensor,
+    x: Tensor,
+    h_0: Tensor,
+    theta: Tensor,
+    v: Tensor,
+    permutation: Tensor,
+    V: Tensor,  # noqa: N803
+    b: Tensor,
+    epsilon: float,
+    with_x: bool,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    steps, batch, m = x.shape
+    n = b.shape[0]
+    x, (h_0, stride), threads = x.contiguous(), _rows(h_0), torch.get_num_threads()
+    carry = states.new_zeros(batch, 2 * n) if last_gradient is None else last_gradient.clone().contiguous()
+    gradient = None if states_gradient is None else states_gradient.contiguous()
+    chunk = -(-steps // CHUNKS)
+    z_gradient = states.new_empty(chunk, batch, 2 * n)
+    V_gradient = torch.zeros_like(V)  # noqa: N806
+    x_gradient = torch.empty_like(x) if with_x else x.new_empty(0)
+    theta_gradient, v_gradient, b_gradient = (
+        torch.empty_like(p, memory_format=torch.contiguous_format) for p in (theta, v, b)
+    )
+    with _Tables(theta, v, permutation, b, epsilon) as tables:
+        work = tables.workspace(threads)
+        slices = tables.functions["slices"](batch)
+        partial = torch.zeros(slices, 8 * n, dtype=torch.float64)
+        for end in range(steps, 0, -chunk):
+            begin = max(0, end - chunk)
+            tables.functions["backward"](
+                tables.handle, batch, threads, h_0.data_ptr(), stride, states.data_ptr(),
+                None if gradient is None else gradient.data_ptr(), begin, end, carry.data_ptr(),
+                z_gradient.data_ptr(), partial.data_ptr(), work.data_ptr(),
+            )  # fmt: skip
+            z_rows = z_gradient[: end - begin].view(-1, 2 * n)
+            V_gradient.addmm_(z_rows.mT, x[begin:end].view(-1, m))
+            if with_x:
+                torch.mm(z_rows, V, out=x_gradient[begin:end].view(-1, m))
+        v_contiguous = tables.tensors[1]
+        tables.functions["finish"](
+            tables.handle, slices, partial.data_ptr(), v_contiguous.data_ptr(),
+            theta_gradient.data_ptr(), v_gradient.data_ptr(), b_gradient.data_ptr(),
+        )  # fmt: skip
+    # What V x contributed to the sum of Im(g conj(z)) is no part of theta3's gradient.
+    theta_gradient[2] -= (V[:n] * V_gradient[n:] - V[n:] * V_gradient[:n]).sum(1)
+    return x_gradient, carry, theta_gradient, v_gradient, V_gradient, b_gradient
+
+
+@_sequence_backward.register_fake
+def _(states_gradient, last_gradient, states, x, h_0, theta, v, permutation, V, b, epsilon, with_x):  # noqa: N803
+    x_gradient = torch.empty_like(x) if with_x else x.new_empty(0)
+    return x_gradient, x.new_empty(h_0.shape), *(p.new_empty(p.shape) for p in (theta, v, V, b))
+
+
+def _setup_context(ctx, inputs, output) -> None:
+    x, h_0, theta, v, permutation, V, b, epsilon = inputs  # noqa: N806
+    ctx.set_materialize_grads(False)
+    ctx.save_for_backward(output[0], x, h_0, theta, v, permutation, V, b)
+    ctx.epsilon = epsilon
+
+
+def _backward(ctx, states_gradient: Tensor | None, last_gradient: Tensor | None):
+    x_gradient, h_0, theta, v, V, b = torch.ops.urnn.sequence_backward(  # noqa: N806
+        states_gradient, last_gradient, *ctx.saved_tensors, ctx.epsilon, ctx.needs_input_grad[0]
+    )
+    return x_gradient if ctx.needs_input_grad[0] else None, h_0, theta, v, None, V, b, None
+
+
+_sequence.register_autograd(_backward, setup_context=_setup_context)
