@@ -147,9 +147,10 @@ def test_what_is_not_finite_reaches_the_output_of_its_sample_only(poison, m, gen
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
+@pytest.mark.parametrize("m", [10, 60])
 @pytest.mark.parametrize("batch", [20, 70])
-def test_threads_and_repetition_do_not_change_a_bit(batch, dtype, generator):
-    given = arguments(64, batch, 40, 10, dtype, generator)
+def test_threads_and_repetition_do_not_change_a_bit(batch, m, dtype, generator):
+    given = arguments(64, batch, 40, m, dtype, generator)
     weights = (torch.randn(40, batch, 128, generator=generator), torch.randn(batch, 128, generator=generator))
     before = torch.get_num_threads()
     results = []

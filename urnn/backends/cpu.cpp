@@ -2,6 +2,10 @@
 // double; the instruction set is the compiler's.
 #include "cpu_kernel.h"
 
+#include <deque>
+#include <memory>
+#include <mutex>
+
 #ifdef _OPENMP
 #include <omp.h>
 #endif
@@ -49,8 +53,9 @@ void with_lanes(int lanes, F f) {
 }
 
 template <typename T>
-constexpr Index workspace(Index n) {  // bytes for one thread, whatever the lanes
-  return (3 * 2 * rows_for(n) + 8 * n) * widest<T>() * static_cast<Index>(sizeof(T));
+constexpr Index workspace(Index n, Index m) {  // bytes for one thread, whatever the lanes
+  return (3 * 2 * rows_for(n) + 8 * n) * widest<T>() * static_cast<Index>(sizeof(T)) +
+         (m * 2 * n * static_cast<Index>(sizeof(T)) + 63) / 64 * 64;
 }
 
 template <class F>
@@ -71,16 +76,19 @@ void forward(const Tables<T>& t, Index steps, Index batch, Index m, int threads,
     const Slice s = slices[i];
     with_lanes<T, widest<T>()>(s.lanes, [&](auto lanes) {
       using B = Block<T, lanes.value>;
-      auto* own = reinterpret_cast<typename B::C*>(reinterpret_cast<char*>(work) + thread * workspace<T>(t.n));
+      auto* own = reinterpret_cast<typename B::C*>(reinterpret_cast<char*>(work) + thread * workspace<T>(t.n, 0));
       B{t, t.n, batch, s.first, s.samples}.forward(h_0, h_0_stride, x, m, weights, states, steps, own);
     });
   });
 }
 
-// Adds each slice's sums to its own row of `partial` (8n doubles): theta1, theta2, theta3, b, u1, u2.
+// Adds each slice's sums to its own row of `partial`: theta1, theta2, theta3, b, u1, u2 (8n doubles) and, for m > 0
+// inputs, the gradient of V transposed (2nm). Each slice in its own row and the rows in order: bits do not depend on
+// threads.
 template <typename T>
-void backward(const Tables<T>& t, Index batch, int threads, const T* h_0, Index h_0_stride, const T* states,
-              const T* gradient, Index begin, Index end, T* carry, T* z_gradient, double* partial, T* work) {
+void backward(const Tables<T>& t, Index batch, Index m, int threads, const T* h_0, Index h_0_stride, const T* x,
+              const T* states, const T* gradient, Index begin, Index end, T* carry, T* z_gradient, double* partial,
+              T* work) {
   const auto slices = slices_of<T>(batch);
   const Index n = t.n;
   for_each_slice(slices.size(), threads, [&](Index i, int thread) {
@@ -88,13 +96,15 @@ void backward(const Tables<T>& t, Index batch, int threads, const T* h_0, Index 
     with_lanes<T, widest<T>()>(s.lanes, [&](auto lanes) {
       constexpr int L = lanes.value;
       using B = Block<T, L>;
-      char* own = reinterpret_cast<char*>(work) + thread * workspace<T>(n);
+      char* own = reinterpret_cast<char*>(work) + thread * workspace<T>(n, m);
       auto* rows = reinterpret_cast<typename B::C*>(own);
       auto* sums = reinterpret_cast<typename B::V*>(rows + 3 * rows_for(n));
-      std::memset(static_cast<void*>(sums), 0, 8 * n * sizeof(typename B::V));
-      B{t, n, batch, s.first, s.samples}.backward(h_0, h_0_stride, states, gradient, begin, end, carry, z_gradient,
-                                                  typename B::Sums(sums, n), rows);
-      double* out = partial + i * 8 * n;
+      T* product = reinterpret_cast<T*>(sums + 8 * n);
+      std::memset(static_cast<void*>(sums), 0, 8 * n * sizeof(typename B::V) + m * 2 * n * sizeof(T));
+      B{t, n, batch, s.first, s.samples}.backward(h_0, h_0_stride, x, m, states, gradient, begin, end, carry,
+                                                  z_gradient, m ? product : nullptr, typename B::Sums(sums, n), rows);
+      double* out = partial + i * (8 + 2 * m) * n;
+      for (Index k = 0; k < 2 * n * m; ++k) out[8 * n + k] += product[k];
       const T* values = reinterpret_cast<const T*>(sums);
       for (Index row = 0; row < 8 * n; ++row)
         for (int l = 0; l < L; ++l) out[row] += values[row * L + l];
@@ -102,15 +112,18 @@ void backward(const Tables<T>& t, Index batch, int threads, const T* h_0, Index 
   });
 }
 
-// From the slices' sums to the gradients of theta (3, n), v (2, 2n) and b (n); theta3 lacks the part of V x.
+// From the slices' sums to the gradients of theta (3, n), v (2, 2n), b (n) and, for m > 0, V transposed (m, 2n);
+// theta3 lacks the part of V x.
 template <typename T>
-void finish(const Tables<T>& t, Index slices, const double* partial, const T* v, T* theta_gradient, T* v_gradient,
-            T* bias_gradient) {
+void finish(const Tables<T>& t, Index m, Index slices, const double* partial, const T* v, T* theta_gradient,
+            T* v_gradient, T* bias_gradient, T* product) {
   using C = Complex<double>;
   const Index n = t.n;
-  std::vector<double> total(8 * n, 0);
+  const Index width = (8 + 2 * m) * n;
+  std::vector<double> total(width, 0);
   for (Index i = 0; i < slices; ++i)
-    for (Index k = 0; k < 8 * n; ++k) total[k] += partial[i * 8 * n + k];
+    for (Index k = 0; k < width; ++k) total[k] += partial[i * width + k];
+  for (Index k = 0; k < 2 * n * m; ++k) product[k] = total[8 * n + k];
   for (Index k = 0; k < n; ++k) {
     theta_gradient[k] = total[k];
     theta_gradient[n + t.frequency[k]] = total[n + k];
@@ -141,29 +154,66 @@ void finish(const Tables<T>& t, Index slices, const double* partial, const T* v,
       [&](Index k, C c) { e[k] = {c.re * scale, c.im * scale}; });
   through_length(v + 2 * n, v_gradient + 2 * n);
 }
+
+// The tables of the last few sets of parameters. Made in double, they cost more than a step of a stream does; the
+// parameters are compared by value, since nothing else tells that they have not been written to.
+template <typename T>
+std::shared_ptr<const Tables<T>> remembered_tables(Index n, const T* theta, const T* v, const Index* permutation,
+                                                   const T* bias, T epsilon) {
+  struct Entry {
+    std::vector<T> values;
+    std::vector<Index> permutation;
+    std::shared_ptr<const Tables<T>> tables;
+  };
+  static std::mutex guard;
+  static std::deque<Entry> entries;
+  constexpr std::size_t REMEMBERED = 8;
+  const std::size_t bytes = n * sizeof(T);
+  auto same = [&](const Entry& e) {
+    return e.tables->n == n && e.tables->epsilon == epsilon && !std::memcmp(e.values.data(), theta, 3 * bytes) &&
+           !std::memcmp(&e.values[3 * n], v, 4 * bytes) && !std::memcmp(&e.values[7 * n], bias, bytes) &&
+           !std::memcmp(e.permutation.data(), permutation, n * sizeof(Index));
+  };
+  const std::lock_guard<std::mutex> lock(guard);
+  for (const Entry& e : entries)
+    if (same(e)) return e.tables;
+  Entry made{{theta, theta + 3 * n}, {permutation, permutation + n}, nullptr};
+  made.values.insert(made.values.end(), v, v + 4 * n);
+  made.values.insert(made.values.end(), bias, bias + n);
+  made.tables = std::make_shared<const Tables<T>>(make_tables<T>(n, theta, v, permutation, bias, epsilon));
+  if (entries.size() == REMEMBERED) entries.pop_back();
+  entries.push_front(made);
+  return made.tables;
+}
 }  // namespace
 
 extern "C" {
 using T = URNN_REAL;
 
-void* urnn_tables(Index n, const T* theta, const T* v, const Index* permutation, const T* bias, double epsilon) {
-  return new Tables<T>(make_tables<T>(n, theta, v, permutation, bias, static_cast<T>(epsilon)));
+static const Tables<T>* tables_in(const void* handle) {
+  return static_cast<const std::shared_ptr<const Tables<T>>*>(handle)->get();
 }
-void urnn_release(void* tables) { delete static_cast<Tables<T>*>(tables); }
-Index urnn_workspace(Index n) { return workspace<T>(n); }
+
+void* urnn_tables(Index n, const T* theta, const T* v, const Index* permutation, const T* bias, double epsilon) {
+  return new std::shared_ptr<const Tables<T>>(
+      remembered_tables<T>(n, theta, v, permutation, bias, static_cast<T>(epsilon)));
+}
+void urnn_release(void* tables) { delete static_cast<std::shared_ptr<const Tables<T>>*>(tables); }
+Index urnn_workspace(Index n, Index m) { return workspace<T>(n, m); }
 Index urnn_slices(Index batch) { return slices_of<T>(batch).size(); }
 void urnn_forward(const void* tables, Index steps, Index batch, Index m, Index threads, const T* h_0, Index h_0_stride,
                   const T* x, const T* weights, T* states, T* work) {
-  forward<T>(*static_cast<const Tables<T>*>(tables), steps, batch, m, threads, h_0, h_0_stride, x, weights, states,
+  forward<T>(*tables_in(tables), steps, batch, m, threads, h_0, h_0_stride, x, weights, states,
              work);
 }
-void urnn_backward(const void* tables, Index batch, Index threads, const T* h_0, Index h_0_stride, const T* states,
-                   const T* gradient, Index begin, Index end, T* carry, T* z_gradient, double* partial, T* work) {
-  backward<T>(*static_cast<const Tables<T>*>(tables), batch, threads, h_0, h_0_stride, states, gradient, begin, end,
-              carry, z_gradient, partial, work);
+void urnn_backward(const void* tables, Index batch, Index m, Index threads, const T* h_0, Index h_0_stride, const T* x,
+                   const T* states, const T* gradient, Index begin, Index end, T* carry, T* z_gradient,
+                   double* partial, T* work) {
+  backward<T>(*tables_in(tables), batch, m, threads, h_0, h_0_stride, x, states, gradient, begin, end, carry,
+              z_gradient, partial, work);
 }
-void urnn_finish(const void* tables, Index slices, const double* partial, const T* v, T* theta_gradient, T* v_gradient,
-                 T* bias_gradient) {
-  finish<T>(*static_cast<const Tables<T>*>(tables), slices, partial, v, theta_gradient, v_gradient, bias_gradient);
+void urnn_finish(const void* tables, Index m, Index slices, const double* partial, const T* v, T* theta_gradient,
+                 T* v_gradient, T* bias_gradient, T* product) {
+  finish<T>(*tables_in(tables), m, slices, partial, v, theta_gradient, v_gradient, bias_gradient, product);
 }
 }

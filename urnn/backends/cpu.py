@@ -85,9 +85,9 @@ class _Tables:
     def __exit__(self, *error: object) -> None:
         self.functions["release"](self.handle)
 
-    def workspace(self, threads: int) -> Tensor:
+    def workspace(self, threads: int, m: int) -> Tensor:
         """Bytes for the kernel's planes; from torch, so that a memory meter sees them."""
-        return torch.empty(threads * self.functions["workspace"](self.n), dtype=torch.uint8)
+        return torch.empty(threads * self.functions["workspace"](self.n, m), dtype=torch.uint8)
 
 
 @torch.library.custom_op("urnn::sequence", mutates_args=(), device_types="cpu")
@@ -110,7 +110,7 @@ def _sequence(
     h_0, stride = _rows(h_0)
     threads = torch.get_num_threads()
     with _Tables(theta, v, permutation, b, epsilon) as tables:
-        work = tables.workspace(threads)
+        work = tables.workspace(threads, 0)
         inside = (None, None) if weights is None else (x.data_ptr(), weights.data_ptr())
         tables.functions["forward"](
             tables.handle,
@@ -172,31 +172,32 @@ def _sequence_backward(
     gradient = None if states_gradient is None else states_gradient.contiguous()
     chunk = -(-steps // CHUNKS)
     z_gradient = states.new_empty(chunk, batch, 2 * n)
-    V_gradient = torch.zeros_like(V)  # noqa: N806
     x_gradient = torch.empty_like(x) if with_x else x.new_empty(0)
-    theta_gradient, v_gradient, b_gradient = (
-        torch.empty_like(p, memory_format=torch.contiguous_format) for p in (theta, v, b)
-    )
+    inside = m if m <= INPUT_WIDTHS[-1] else 0  # inputs whose part of V's gradient the kernel sums up
+    V_gradient, product = torch.zeros_like(V), V.new_empty(inside, 2 * n)  # noqa: N806
+    theta_gradient, v_gradient, b_gradient = (parameter.new_empty(parameter.shape) for parameter in (theta, v, b))
     with _Tables(theta, v, permutation, b, epsilon) as tables:
-        work = tables.workspace(threads)
+        work = tables.workspace(threads, inside)
         slices = tables.functions["slices"](batch)
-        partial = torch.zeros(slices, 8 * n, dtype=torch.float64)
+        partial = torch.zeros(slices, (8 + 2 * inside) * n, dtype=torch.float64)
         for end in range(steps, 0, -chunk):
             begin = max(0, end - chunk)
             tables.functions["backward"](
-                tables.handle, batch, threads, h_0.data_ptr(), stride, states.data_ptr(),
+                tables.handle, batch, inside, threads, h_0.data_ptr(), stride, x.data_ptr(), states.data_ptr(),
                 None if gradient is None else gradient.data_ptr(), begin, end, carry.data_ptr(),
                 z_gradient.data_ptr(), partial.data_ptr(), work.data_ptr(),
             )  # fmt: skip
             z_rows = z_gradient[: end - begin].view(-1, 2 * n)
-            V_gradient.addmm_(z_rows.mT, x[begin:end].view(-1, m))
+            if not inside:
+                V_gradient.addmm_(z_rows.mT, x[begin:end].view(-1, m))
             if with_x:
                 torch.mm(z_rows, V, out=x_gradient[begin:end].view(-1, m))
-        v_contiguous = tables.tensors[1]
         tables.functions["finish"](
-            tables.handle, slices, partial.data_ptr(), v_contiguous.data_ptr(),
-            theta_gradient.data_ptr(), v_gradient.data_ptr(), b_gradient.data_ptr(),
+            tables.handle, inside, slices, partial.data_ptr(), tables.tensors[1].data_ptr(),
+            theta_gradient.data_ptr(), v_gradient.data_ptr(), b_gradient.data_ptr(), product.data_ptr(),
         )  # fmt: skip
+    if inside:
+        V_gradient = product.mT.contiguous()  # noqa: N806
     # What V x contributed to the sum of Im(g conj(z)) is no part of theta3's gradient.
     theta_gradient[2] -= (V[:n] * V_gradient[n:] - V[n:] * V_gradient[:n]).sum(1)
     return x_gradient, carry, theta_gradient, v_gradient, V_gradient, b_gradient

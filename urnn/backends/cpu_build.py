@@ -83,11 +83,11 @@ POINTER, INDEX, REAL = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
 SIGNATURES = {
     "tables": (POINTER, INDEX, POINTER, POINTER, POINTER, POINTER, REAL),
     "release": (None, POINTER),
-    "workspace": (INDEX, INDEX),
+    "workspace": (INDEX, INDEX, INDEX),
     "slices": (INDEX, INDEX),
     "forward": (None, POINTER, *[INDEX] * 4, POINTER, INDEX, *[POINTER] * 4),
-    "backward": (None, POINTER, *[INDEX] * 2, POINTER, INDEX, *[POINTER] * 2, *[INDEX] * 2, *[POINTER] * 4),
-    "finish": (None, POINTER, INDEX, *[POINTER] * 5),
+    "backward": (None, POINTER, *[INDEX] * 3, POINTER, INDEX, *[POINTER] * 3, *[INDEX] * 2, *[POINTER] * 4),
+    "finish": (None, POINTER, *[INDEX] * 2, *[POINTER] * 6),
 }
 
 

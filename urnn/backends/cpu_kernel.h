@@ -549,10 +549,39 @@ struct Block {
     sum.im += s.re * a.im - s.im * a.re;
   }
 
+  // Adds x^T z of one step to `product` (m rows of 2n): the gradient of V, transposed. Written over units, since
+  // samples are few: each register of units takes every sample while the sums of all inputs stay in registers.
+  void add_input_product(const T* x, Index m, const T* z, T* product) const {
+    constexpr int width = 64 / sizeof(T);
+    const Index features = 2 * n;
+    if (features % width) {
+      for (Index c = 0; c < m; ++c)
+        for (Index l = 0; l < samples; ++l)
+          for (Index k = 0; k < features; ++k) product[c * features + k] += x[l * m + c] * z[l * features + k];
+      return;
+    }
+    auto tile = [&](auto M, Index c, Index k) URNN_INLINE {
+      using W = Vector<T, width>;
+      W sum[M];
+      for (int i = 0; i < M; ++i) sum[i] = load_row<T, width>(product + (c + i) * features + k);
+      for (Index l = 0; l < samples; ++l) {
+        const W row = load_row<T, width>(z + l * features + k);
+        for (int i = 0; i < M; ++i) sum[i] += x[l * m + c + i] * row;
+      }
+      for (int i = 0; i < M; ++i) std::memcpy(product + (c + i) * features + k, &sum[i], sizeof(W));
+    };
+    for (Index k = 0; k < features; k += width) {
+      Index c = 0;
+      for (; c + 5 <= m; c += 5) tile(std::integral_constant<int, 5>{}, c, k);
+      for (; c < m; ++c) tile(std::integral_constant<int, 1>{}, c, k);
+    }
+  }
+
   // Steps end-1 ... begin. `carry` holds dL/dh_{end-1} from later steps as rows, and leaves with dL/dh_{begin-1};
-  // `z_gradient` takes dL/dz of these steps. `states` and `gradient` (null if there is none) start at step 0.
-  void backward(const T* h_0, Index h_0_stride, const T* states, const T* gradient, Index begin, Index end, T* carry,
-                T* z_gradient, Sums sums, C* work) const {
+  // `z_gradient` takes dL/dz of these steps, and `product` is added x^T dL/dz unless it is null. `states`, `x` and
+  // `gradient` (null if there is none) start at step 0.
+  void backward(const T* h_0, Index h_0_stride, const T* x, Index m, const T* states, const T* gradient, Index begin,
+                Index end, T* carry, T* z_gradient, T* product, Sums sums, C* work) const {
     C *H = work, *A = work + rows_for(n), *G = work + 2 * rows_for(n);
     const Index step = batch * 2 * n;
     load(carry, 2 * n, G);
@@ -569,6 +598,7 @@ struct Block {
         for_each_tile<true>(gradient + i * step, z_rows, [&](Index k, C& g) URNN_INLINE { g = through(k, g); });
       else
         for_each_tile<false>(z_rows, z_rows, [&](Index k, C& g) URNN_INLINE { g = through(k, zero()); });
+      if (product) add_input_product(x + (i * batch + first) * m, m, z_rows + first * 2 * n, product);
       if (i > 0) load(states + (i - 1) * step, 2 * n, H);
       else load_first(h_0, h_0_stride, H);
 
