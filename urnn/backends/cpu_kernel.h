@@ -282,15 +282,26 @@ URNN_INLINE inline void load_units(const T* base, Index stride, Index samples, V
 template <typename T, int L>
 URNN_INLINE inline void store_units(Vector<T, L>* rows, T* base, Index stride, Index samples) {
   exchange<T, L, 1>(rows);
-#ifdef NT
-  if constexpr (L*sizeof(T)==64) { for (Index l = 0; l < samples; ++l) _mm512_stream_ps((float*)(base + l * stride), (__m512)rows[l]); return; }
-#endif
   for (Index l = 0; l < samples; ++l) std::memcpy(base + l * stride, &rows[l], sizeof rows[l]);
 }
 
 // 1 / sqrt(x) to the last bits.
 template <typename T, int L>
 URNN_INLINE inline Vector<T, L> inverse_root(Vector<T, L> x);
+
+// The same past the caches, for rows that are cache lines and will not be read soon.
+template <typename T, int L>
+URNN_INLINE inline void stream_units(Vector<T, L>* rows, T* base, Index stride, Index samples) {
+#ifdef __AVX512F__
+  if constexpr (L * sizeof(T) == 64) {
+    exchange<T, L, 1>(rows);
+    for (Index l = 0; l < samples; ++l)
+      _mm512_stream_si512(reinterpret_cast<__m512i*>(base + l * stride), (__m512i)rows[l]);
+    return;
+  }
+#endif
+  store_units<T, L>(rows, base, stride, samples);
+}
 
 template <typename T, int L>
 URNN_INLINE inline Vector<T, L> square_root(Vector<T, L> x) {
@@ -415,6 +426,10 @@ struct Block {
     C *H = work, *A = work + rows_for(n);
     load_first(h_0, h_0_stride, H);
     C s1 = dot_first(H);
+    // States that no cache can hold till they are read need not push out what is worked on.
+    constexpr Index LARGE = 8 << 20;
+    const bool past_caches = steps * batch * 2 * n * static_cast<Index>(sizeof(T)) > LARGE && n >= 64 / sizeof(T) &&
+                             reinterpret_cast<std::uintptr_t>(states) % 64 == 0;
     for (Index i = 0; i < steps; ++i) {
       const C s2 = first_half(H, s1, A);
       const C twice = scaled(s2, 2);
@@ -434,12 +449,14 @@ struct Block {
         for_each_tile<true>(rows, rows, [&](Index k, C& h) URNN_INLINE { h = activate(k, H[at(k)] + h); });
       else
         with_input<2, 10, 16>(x + (i * batch + first) * m, m, [&](auto M, const V* lanes) URNN_INLINE {
-          for_each_tile<false>(rows, rows, [&](Index k, C& h) URNN_INLINE {
+          auto step_of = [&](Index k, C& h) URNN_INLINE {
             C z = H[at(k)];
             const T* w = weights + 2 * M * k;
             for (int c = 0; c < M; ++c) z.re += w[c] * lanes[c], z.im += w[M + c] * lanes[c];
             h = activate(k, z);
-          });
+          };
+          if (past_caches) for_each_tile<false, true>(rows, rows, step_of);
+          else for_each_tile<false>(rows, rows, step_of);
         });
     }
   }
@@ -470,7 +487,7 @@ struct Block {
   }
 
   // f(k, value) for each unit k of rows [Re; Im]: takes the value from `from` if it reads, leaves one for `to`.
-  template <bool reads, class F>
+  template <bool reads, bool streams = false, class F>
   URNN_INLINE void for_each_tile(const T* from, T* to, F f) const {
     const Index stride = 2 * n, offset = first * stride;
     if (n >= L) {
@@ -486,8 +503,13 @@ struct Block {
           f(k + c, value);
           re[c] = value.re, im[c] = value.im;
         }
-        store_units<T, L>(re, to + offset + k, stride, samples);
-        store_units<T, L>(im, to + offset + n + k, stride, samples);
+        if constexpr (streams) {
+          stream_units<T, L>(re, to + offset + k, stride, samples);
+          stream_units<T, L>(im, to + offset + n + k, stride, samples);
+        } else {
+          store_units<T, L>(re, to + offset + k, stride, samples);
+          store_units<T, L>(im, to + offset + n + k, stride, samples);
+        }
       }
       return;
     }
