@@ -12,8 +12,9 @@ from torch.nn.utils import parametrize
 
 from bench.grid import Cell
 from urnn import models
-from urnn.tasks import TASKS
+from urnn.tasks import TASKS, Copying, Pixels
 
+Task = Copying | Pixels
 SEED = 20151120  # the day the paper appeared
 
 
@@ -60,7 +61,7 @@ def build(cell: Cell) -> Workload:
     options = {} if row.backends == ("torch",) else {"backend": cell.backend}
     rnn = row.build(task.input_size, cell.hidden_size, device=cell.device, dtype=dtype, **options)
     if cell.phase == "train":
-        work = _train(rnn, x, target, task, row.output_per_unit * cell.hidden_size)
+        work = _train(rnn, row, cell.hidden_size, x, target, task)
     elif cell.phase == "stream":
         work = _stream(rnn, x)
     else:
@@ -92,13 +93,17 @@ def _stream(rnn: nn.Module, x: Tensor) -> Callable[[], Tensor]:
     return run
 
 
-def _train(rnn: nn.Module, x: Tensor, target: Tensor, task, features: int) -> Callable[[], Tensor]:
+def _train(
+    rnn: nn.Module, row: models.Model, hidden_size: int, x: Tensor, target: Tensor, task: Task
+) -> Callable[[], Tensor]:
+    features = row.output_per_unit * hidden_size
     read_out = nn.Linear(features, task.output_size, device=x.device, dtype=x.dtype)
     optimiser = torch.optim.RMSprop([*rnn.parameters(), *read_out.parameters()], lr=1e-3, alpha=0.9)
     rnn.train()
 
     def run() -> Tensor:
-        loss = task.loss(read_out(task.read(rnn(x)[0])), target)
+        output, state = rnn(x)
+        loss = task.loss(read_out(task.read(output, row.last_output(state))), target)
         loss.backward()
         optimiser.step()
         # At the end, so that a step holds no gradients before it starts and its peak counts its own.

@@ -8,11 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from torch import nn
+from torch import Tensor, nn
 
 from urnn.backends import BACKENDS
 from urnn.baselines import IRNN, OrthogonalRNN
 from urnn.rnn import URNN
+from urnn.unitary import to_pair
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class Model:
         state_per_unit: real numbers carried from one time step to the next, for each hidden unit.
         output_per_unit: real numbers in an output step, for each hidden unit.
         parameters: (input_size, hidden_size) -> how many real parameters the module has.
+        last_output: the state that a module returns -> the last layer's output at the last step, (B, features).
+            A loss that reads it alone spares its model a gradient as large as the whole output.
         recurrent_matrix: module -> its recurrent matrix, where orthogonality or unitarity is promised.
         backends: the ways it can be run; ("torch",) where torch's kernels are the only one.
     """
@@ -40,6 +43,7 @@ class Model:
     state_per_unit: int
     parameters: Callable[[int, int], int]
     output_per_unit: int = 1
+    last_output: Callable[..., Tensor] = lambda state: state[-1]
     recurrent_matrix: Callable[[nn.Module], object] | None = None
     backends: tuple[str, ...] = ("torch",)
 
@@ -71,12 +75,21 @@ MODELS: dict[str, Model] = {
             URNN,
             state_per_unit=2,
             output_per_unit=2,
+            last_output=lambda state: to_pair(state[-1]),
             # theta 3n, v 4n, V 2nm, b n, h_0 2n
             parameters=lambda m, n: n * (2 * m + 10),
             recurrent_matrix=lambda rnn: rnn.layers[0].W.dense(),
             backends=tuple(BACKENDS),
         ),
-        Model("lstm", "nn.LSTM", "gated", nn.LSTM, state_per_unit=2, parameters=_gated(4)),
+        Model(
+            "lstm",
+            "nn.LSTM",
+            "gated",
+            nn.LSTM,
+            state_per_unit=2,
+            parameters=_gated(4),
+            last_output=lambda state: state[0][-1],
+        ),
         Model("gru", "nn.GRU", "gated", nn.GRU, state_per_unit=1, parameters=_gated(3)),
         Model("rnn_tanh", "nn.RNN (tanh)", "plain", nn.RNN, state_per_unit=1, parameters=_gated(1)),
         Model("irnn", "IRNN", "plain", IRNN, state_per_unit=1, parameters=_gated(1)),

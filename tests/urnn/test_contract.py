@@ -130,6 +130,12 @@ def test_every_parameter_is_read(model, run_by, device):
 
 
 @over(ENTRIES)
+def test_the_last_output_can_be_had_from_the_state(model, run_by, device):
+    output, state = build(model, run_by, device)(copying_batch(device))
+    assert torch.equal(model.last_output(state), output[-1])
+
+
+@over(ENTRIES)
 def test_two_calls_agree(model, run_by, device):
     rnn, x = build(model, run_by, device), copying_batch(device)
     assert torch.equal(rnn(x)[0], rnn(x)[0])
@@ -224,7 +230,8 @@ def test_the_recurrent_matrix_keeps_norms_before_and_after_training(model, run_b
     losses = []
     for _ in range(10):
         x, target = task.sample(20, numbers)
-        loss = task.loss(read_out(task.read(rnn(x.to(device, dtype))[0])), target.to(device))
+        output, _ = rnn(x.to(device, dtype))
+        loss = task.loss(read_out(task.read(output, output[-1])), target.to(device))
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

@@ -49,6 +49,8 @@ class Copying:
         return torch.nn.functional.cross_entropy(logits.flatten(0, 1), target.flatten())
 
     @staticmethod
-    def read(output: Float[Tensor, "T B features"]) -> Float[Tensor, "T B features"]:
-        """What the read-out looks at: every step."""
+    def read(
+        output: Float[Tensor, "T B features"], last: Float[Tensor, "B features"]
+    ) -> Float[Tensor, "T B features"]:
+        """What the read-out looks at, of a model's output and its last step: every step."""
         return output

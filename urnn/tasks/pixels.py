@@ -53,6 +53,8 @@ class Pixels:
         return torch.nn.functional.cross_entropy(logits, target)
 
     @staticmethod
-    def read(output: Float[Tensor, "T B features"]) -> Float[Tensor, "B features"]:
-        """What the read-out looks at: the last step."""
-        return output[-1]
+    def read(
+        output: Float[Tensor, "T B features"], last: Float[Tensor, "B features"]
+    ) -> Float[Tensor, "B features"]:
+        """What the read-out looks at, of a model's output and its last step: the last step."""
+        return last
