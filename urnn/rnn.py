@@ -9,7 +9,8 @@ cost is that of the longest sequence for all.
 import math
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from jaxtyping import Complex, Float, Int
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from urnn import backends
+from urnn.backends import checkpointed
 from urnn.unitary import UnitaryMatrix, to_complex, to_pair
 
 
@@ -91,8 +93,8 @@ class URNNLayer(nn.Module):
         lengths: Int[Tensor, " B"] | None,
         backend: backends.Backend,
         reverse: bool,
-    ) -> tuple[Float[Tensor, "T B two_n"], Float[Tensor, "B two_n"]]:
-        """All states in the order of the input, and each sequence's last one in the order of reading."""
+    ) -> tuple[Float[Tensor, "kept B two_n"], Float[Tensor, "B two_n"]]:
+        """The states that are kept, in the order of the input, and each sequence's last in the order of reading."""
         batch = x.shape[1]
         if reverse:
             x = _reverse_time(x, lengths)
@@ -135,6 +137,9 @@ class URNN(nn.Module):
         backend: how the sequence is run: "auto" (the fastest that applies) or a name in
             `urnn.backends.BACKENDS`. `URNN.backend_in_use` says which; the environment variable
             URNN_BACKEND overrides.
+        checkpoint: for very long sequences: keep every k-th state only, or with True every sqrt(T)-th, and run
+            the steps between again when gradients are due. The output then holds those states alone: steps k,
+            2k, ... and the last. One layer, one direction, no PackedSequence.
         device, dtype: of the parameters; float32 or float64. Under autocast the layer computes in this dtype.
 
     Inputs: input, h_0
@@ -166,6 +171,7 @@ class URNN(nn.Module):
         bidirectional: bool = False,
         preset: str = "paper",
         backend: str = "auto",
+        checkpoint: int | bool = False,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
@@ -177,6 +183,7 @@ class URNN(nn.Module):
         ]:
             _require_size(name, size)
         _require_dropout(dropout, num_layers)
+        _require_checkpoint(checkpoint, num_layers, bidirectional)
         if preset not in PRESETS:
             raise ValueError(f"preset must be one of {list(PRESETS)}, got {preset!r}")
         dtype = dtype or torch.get_default_dtype()
@@ -191,6 +198,7 @@ class URNN(nn.Module):
         self.bidirectional = bidirectional
         self.preset = preset
         self.backend = backend
+        self.checkpoint = checkpoint
         directions = 2 if bidirectional else 1
         widths = [input_size] + [directions * 2 * hidden_size] * (num_layers - 1)
         self.layers = nn.ModuleList(
@@ -217,7 +225,13 @@ class URNN(nn.Module):
 
     def extra_repr(self) -> str:
         shown = [f"{self.input_size}, {self.hidden_size}"]
-        defaults = {"num_layers": 1, "batch_first": False, "dropout": 0.0, "bidirectional": False}
+        defaults = {
+            "num_layers": 1,
+            "batch_first": False,
+            "dropout": 0.0,
+            "bidirectional": False,
+            "checkpoint": False,
+        }
         shown += [f"{k}={getattr(self, k)}" for k, default in defaults.items() if getattr(self, k) != default]
         return ", ".join([*shown, f"preset={self.preset!r}, backend={self.backend!r}"])
 
@@ -246,6 +260,8 @@ class URNN(nn.Module):
         self, packed: PackedSequence, h_0: Tensor | None
     ) -> tuple[PackedSequence, Complex[Tensor, "layers B n"]]:
         """Runs in the packed order, longest first; only the first and last states are put in the user's."""
+        if self.checkpoint:
+            raise ValueError("URNN: checkpoint needs sequences of one length, got a PackedSequence")
         x, lengths = pad_packed_sequence(PackedSequence(packed.data, packed.batch_sizes))
         self._check_input(x)
         h_0 = self._check_state(h_0, x.shape[1], batched=True)
@@ -259,8 +275,11 @@ class URNN(nn.Module):
 
     def _run(
         self, x: Float[Tensor, "T B m"], h_0: Complex[Tensor, "layers B n"] | None, lengths: Tensor | None
-    ) -> tuple[Float[Tensor, "T B features"], Complex[Tensor, "layers B n"]]:
+    ) -> tuple[Float[Tensor, "kept B features"], Complex[Tensor, "layers B n"]]:
         backend = backends.choose(self.backend, self.hidden_size, x.device.type)
+        if self.checkpoint:
+            run = partial(checkpointed.run_sequence, backend.run_sequence, self.checkpoint)
+            backend = replace(backend, run_sequence=run)
         directions = 2 if self.bidirectional else 1
         first_states = [None] * len(self.layers) if h_0 is None else to_pair(h_0)
         last_states = []
@@ -314,6 +333,16 @@ def _require_size(name: str, value: int) -> None:
         raise TypeError(f"{name} should be of type int, got: {type(value).__name__}")
     if value < 1:
         raise ValueError(f"{name} must be at least 1, got {value}")
+
+
+def _require_checkpoint(checkpoint: int | bool, num_layers: int, bidirectional: bool) -> None:
+    if not isinstance(checkpoint, int) or checkpoint < 0:
+        raise ValueError(f"checkpoint should be True, False or a number of steps, got {checkpoint!r}")
+    if checkpoint and (num_layers > 1 or bidirectional):
+        raise ValueError(
+            "checkpoint keeps too few states for another layer or direction to read, got "
+            f"num_layers={num_layers}, bidirectional={bidirectional}; use one layer and one direction"
+        )
 
 
 def _require_dropout(dropout: float, num_layers: int) -> None:

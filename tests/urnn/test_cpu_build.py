@@ -107,3 +107,21 @@ def test_processes_that_start_together_share_one_library(tmp_path):
     assert [path.suffix for path in tmp_path.iterdir()] == [".so"]
     later, _ = compare(URNN_CACHE=str(tmp_path)).communicate()
     assert later.split()[1] == "False"
+
+
+@needs_compiler
+def test_no_byte_outside_its_arrays_is_touched(tmp_path):
+    """Address and undefined-behaviour sanitizers over every path, on arrays of exactly the size allowed."""
+    here, program = Path(__file__).parent, tmp_path / "sanitize"
+    kernel = Path(cpu_build.__file__).parent
+    flags = [*cpu_build.FLAGS, *cpu_build.TARGETS[cpu_build.target()], "-O1", "-fopenmp", "-DURNN_REAL=float"]
+    sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+    command = [cpu_build.compiler(), *flags, *sanitizers, f"-I{kernel}", here / "sanitize.cpp", "-o", program]
+    built = subprocess.run(command, capture_output=True, text=True, check=False)
+    if "asan" in built.stderr:
+        pytest.skip("the compiler has no sanitizer libraries")
+    assert built.returncode == 0, built.stderr
+    # libgomp keeps its threads' memory to the end, which is no leak of the kernel's.
+    environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}
+    done = subprocess.run([program], env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "finite\n"), done.stderr

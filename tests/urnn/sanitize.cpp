@@ -1,0 +1,53 @@
+// Every path of the CPU kernel on arrays of exactly the size it may touch, for a build with sanitizers.
+#include "cpu.cpp"
+
+#include <cstdio>
+#include <cstdlib>
+#include <random>
+
+using Real = URNN_REAL;
+
+static std::mt19937 numbers(0);
+
+static std::vector<Real> random(Index size) {
+  std::uniform_real_distribution<Real> uniform(-1, 1);
+  std::vector<Real> values(size);
+  for (Real& value : values) value = uniform(numbers);
+  return values;
+}
+
+static double run(Index n, Index batch, Index steps, Index m, bool shared, bool with_gradient) {
+  const Index width = m <= 2 ? 2 : m <= 10 ? 10 : 16, threads = 2;
+  const auto theta = random(3 * n), v = random(4 * n), bias = random(n), h_0 = random(shared ? 2 * n : batch * 2 * n);
+  const auto x = random(steps * batch * m), weights = random(2 * n * width), gradient = random(steps * batch * 2 * n);
+  auto states = random(steps * batch * 2 * n), carry = random(batch * 2 * n), z = random(steps * batch * 2 * n);
+  std::vector<Index> permutation(n);
+  for (Index k = 0; k < n; ++k) permutation[k] = (k * 5 + 1) % n;
+
+  void* tables = urnn_tables(n, theta.data(), v.data(), permutation.data(), bias.data(), 0);
+  Real* work = static_cast<Real*>(std::aligned_alloc(64, threads * urnn_workspace(n, m)));
+  urnn_forward(tables, steps, batch, m, threads, h_0.data(), shared ? 0 : 2 * n, m ? x.data() : nullptr,
+               weights.data(), states.data(), work);
+  const Index slices = urnn_slices(batch);
+  std::vector<double> partial(slices * (8 + 2 * m) * n, 0);
+  std::vector<Real> theta_gradient(3 * n), v_gradient(4 * n), bias_gradient(n), product(m * 2 * n);
+  urnn_backward(tables, batch, m, threads, h_0.data(), shared ? 0 : 2 * n, x.data(), states.data(),
+                with_gradient ? gradient.data() : nullptr, 0, steps, carry.data(), z.data(), partial.data(), work);
+  urnn_finish(tables, m, slices, partial.data(), v.data(), theta_gradient.data(), v_gradient.data(),
+              bias_gradient.data(), product.data());
+  std::free(work);
+  urnn_release(tables);
+  return theta_gradient[0] + v_gradient[0] + states[0];
+}
+
+int main() {
+  double sum = 0;
+  for (Index n : {4, 8, 16, 32, 64, 128, 512})
+    for (Index batch : {1, 2, 3, 5, 16, 21})
+      for (Index m : {0, 1, 3, 10, 16}) {
+        sum += run(n, batch, 3, m, batch % 2, m % 2);
+        sum += run(n, batch, 1, m, !(batch % 2), !(m % 2));
+      }
+  std::printf("%s\n", std::isfinite(sum) ? "finite" : "not finite");
+  return 0;
+}
