@@ -94,7 +94,7 @@ class URNNLayer(nn.Module):
         backend: backends.Backend,
         reverse: bool,
     ) -> tuple[Float[Tensor, "kept B two_n"], Float[Tensor, "B two_n"]]:
-        """The states that are kept, in the order of the input, and each sequence's last in the order of reading."""
+        """The states kept, in the order of the input, and each sequence's last in the order of reading."""
         batch = x.shape[1]
         if reverse:
             x = _reverse_time(x, lengths)

@@ -90,23 +90,22 @@ def compare(**environment: str) -> subprocess.Popen:
 
 
 @needs_compiler
-@pytest.mark.parametrize("target", ["avx2", "baseline"])
-def test_narrower_instruction_sets_give_the_same_function(target):
-    if target not in cpu_build.TARGETS or (target == "avx2" and cpu_build.target() == "baseline"):
-        pytest.skip(f"this processor has no {target}")
-    output, _ = (process := compare(URNN_INSTRUCTION_SET=target)).communicate()
+@pytest.mark.skipif(cpu_build.target() == "baseline", reason="this processor has no AVX2")
+def test_a_narrower_instruction_set_gives_the_same_function():
+    output, _ = (process := compare(URNN_INSTRUCTION_SET="avx2")).communicate()
     assert process.returncode == 0, output
-    assert output.startswith(target)
+    assert output.startswith("avx2")
 
 
 @needs_compiler
 def test_processes_that_start_together_share_one_library(tmp_path):
-    together = [compare(URNN_CACHE=str(tmp_path)) for _ in range(2)]
+    """For the instruction set that every processor has, which thereby is held to the reference as well."""
+    environment = {"URNN_CACHE": str(tmp_path), "URNN_INSTRUCTION_SET": "baseline"}
+    together = [compare(**environment) for _ in range(2)]
     outputs = [process.communicate()[0] for process in together]
     assert [process.returncode for process in together] == [0, 0], outputs
     assert [path.suffix for path in tmp_path.iterdir()] == [".so"]
-    later, _ = compare(URNN_CACHE=str(tmp_path)).communicate()
-    assert later.split()[1] == "False"
+    assert compare(**environment).communicate()[0].split() == ["baseline", "False"]
 
 
 @needs_compiler
