@@ -17,9 +17,9 @@ static std::vector<Real> random(Index size) {
 }
 
 static double run(Index n, Index batch, Index steps, Index m, bool shared, bool with_gradient) {
-  const Index width = m <= 2 ? 2 : m <= 10 ? 10 : 16, threads = 2;
+  const Index threads = 2;
   const auto theta = random(3 * n), v = random(4 * n), bias = random(n), h_0 = random(shared ? 2 * n : batch * 2 * n);
-  const auto x = random(steps * batch * m), weights = random(2 * n * width), gradient = random(steps * batch * 2 * n);
+  const auto x = random(steps * batch * m), V = random(2 * n * m), gradient = random(steps * batch * 2 * n);
   auto states = random(steps * batch * 2 * n), carry = random(batch * 2 * n), z = random(steps * batch * 2 * n);
   std::vector<Index> permutation(n);
   for (Index k = 0; k < n; ++k) permutation[k] = (k * 5 + 1) % n;
@@ -27,7 +27,7 @@ static double run(Index n, Index batch, Index steps, Index m, bool shared, bool 
   void* tables = urnn_tables(n, theta.data(), v.data(), permutation.data(), bias.data(), 0);
   Real* work = static_cast<Real*>(std::aligned_alloc(64, threads * urnn_workspace(n, m)));
   urnn_forward(tables, steps, batch, m, threads, h_0.data(), shared ? 0 : 2 * n, m ? x.data() : nullptr,
-               weights.data(), states.data(), work);
+               V.data(), states.data(), work);
   const Index slices = urnn_slices(batch);
   std::vector<double> partial(slices * (8 + 2 * m) * n, 0);
   std::vector<Real> theta_gradient(3 * n), v_gradient(4 * n), bias_gradient(n), product(m * 2 * n);

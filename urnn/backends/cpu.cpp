@@ -68,16 +68,28 @@ void for_each_slice(Index count, int threads, F f) {
 #endif
 }
 
+// V (2n, m) as the kernel reads it: [unit][Re, Im][input], padded with zeros to the width it is compiled for.
+template <typename T>
+std::vector<T> input_weights(Index n, Index m, const T* V) {
+  const Index width = m <= 2 ? 2 : m <= 10 ? 10 : 16;
+  std::vector<T> weights(2 * n * width, 0);
+  for (Index k = 0; k < n; ++k)
+    for (Index part = 0; part < 2; ++part)
+      std::copy_n(V + (part * n + k) * m, m, &weights[(2 * k + part) * width]);
+  return weights;
+}
+
 template <typename T>
 void forward(const Tables<T>& t, Index steps, Index batch, Index m, int threads, const T* h_0, Index h_0_stride,
-             const T* x, const T* weights, T* states, T* work) {
+             const T* x, const T* V, T* states, T* work) {
   const auto slices = slices_of<T>(batch);
+  const std::vector<T> weights = x ? input_weights<T>(t.n, m, V) : std::vector<T>();
   for_each_slice(slices.size(), threads, [&](Index i, int thread) {
     const Slice s = slices[i];
     with_lanes<T, widest<T>()>(s.lanes, [&](auto lanes) {
       using B = Block<T, lanes.value>;
       auto* own = reinterpret_cast<typename B::C*>(reinterpret_cast<char*>(work) + thread * workspace<T>(t.n, 0));
-      B{t, t.n, batch, s.first, s.samples}.forward(h_0, h_0_stride, x, m, weights, states, steps, own);
+      B{t, t.n, batch, s.first, s.samples}.forward(h_0, h_0_stride, x, m, weights.data(), states, steps, own);
     });
   });
 }
@@ -202,9 +214,8 @@ void urnn_release(void* tables) { delete static_cast<std::shared_ptr<const Table
 Index urnn_workspace(Index n, Index m) { return workspace<T>(n, m); }
 Index urnn_slices(Index batch) { return slices_of<T>(batch).size(); }
 void urnn_forward(const void* tables, Index steps, Index batch, Index m, Index threads, const T* h_0, Index h_0_stride,
-                  const T* x, const T* weights, T* states, T* work) {
-  forward<T>(*tables_in(tables), steps, batch, m, threads, h_0, h_0_stride, x, weights, states,
-             work);
+                  const T* x, const T* V, T* states, T* work) {
+  forward<T>(*tables_in(tables), steps, batch, m, threads, h_0, h_0_stride, x, V, states, work);
 }
 void urnn_backward(const void* tables, Index batch, Index m, Index threads, const T* h_0, Index h_0_stride, const T* x,
                    const T* states, const T* gradient, Index begin, Index end, T* carry, T* z_gradient,

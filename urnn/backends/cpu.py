@@ -29,8 +29,7 @@ from torch import Tensor
 from urnn.backends import cpu_build
 
 SMALLEST, LARGEST = 4, 1 << 14
-# Inputs up to the widest of these are multiplied inside the kernel; wider ones in one matrix product before it.
-INPUT_WIDTHS = (2, 10, 16)
+WIDEST_INPUT = 16  # multiplied inside the kernel; a wider one in one matrix product before it
 CHUNKS = 16  # of the backward pass: dL/dz is held for one of them at a time
 
 
@@ -103,15 +102,15 @@ def _sequence(
 ) -> tuple[Tensor, Tensor]:
     steps, batch, m = x.shape
     n = b.shape[0]
-    x, states = x.contiguous(), x.new_empty(steps, batch, 2 * n)
-    weights = _padded(V)
-    if weights is None:
+    x, V, states = x.contiguous(), V.contiguous(), x.new_empty(steps, batch, 2 * n)  # noqa: N806
+    inside = m <= WIDEST_INPUT
+    if not inside:
         torch.mm(x.view(-1, m), V.mT, out=states.view(-1, 2 * n))
     h_0, stride = _rows(h_0)
     threads = torch.get_num_threads()
     with _Tables(theta, v, permutation, b, epsilon) as tables:
         work = tables.workspace(threads, 0)
-        inside = (None, None) if weights is None else (x.data_ptr(), weights.data_ptr())
+        read = x.data_ptr() if inside else None
         tables.functions["forward"](
             tables.handle,
             steps,
@@ -120,21 +119,12 @@ def _sequence(
             threads,
             h_0.data_ptr(),
             stride,
-            *inside,
+            read,
+            V.data_ptr(),
             states.data_ptr(),
             work.data_ptr(),
         )
     return states, states[-1].clone()
-
-
-def _padded(V: Tensor) -> Tensor | None:  # noqa: N803
-    """V as the kernel reads it, [unit][Re, Im][input], padded to one of its widths; None if V is too wide."""
-    width = next((width for width in INPUT_WIDTHS if V.shape[1] <= width), None)
-    if width is None:
-        return None
-    weights = V.new_zeros(V.shape[0] // 2, 2, width)
-    weights[:, :, : V.shape[1]] = V.view(2, -1, V.shape[1]).transpose(0, 1)
-    return weights
 
 
 def _rows(h_0: Tensor) -> tuple[Tensor, int]:
@@ -173,7 +163,7 @@ def _sequence_backward(
     chunk = -(-steps // CHUNKS)
     z_gradient = states.new_empty(chunk, batch, 2 * n)
     x_gradient = torch.empty_like(x) if with_x else x.new_empty(0)
-    inside = m if m <= INPUT_WIDTHS[-1] else 0  # inputs whose part of V's gradient the kernel sums up
+    inside = m if m <= WIDEST_INPUT else 0  # inputs whose part of V's gradient the kernel sums up
     V_gradient, product = torch.zeros_like(V), V.new_empty(inside, 2 * n)  # noqa: N806
     theta_gradient, v_gradient, b_gradient = (parameter.new_empty(parameter.shape) for parameter in (theta, v, b))
     with _Tables(theta, v, permutation, b, epsilon) as tables:

@@ -147,8 +147,8 @@ struct Block {
   static T tiniest() { return sizeof(T) == 4 ? static_cast<T>(1.17549435e-38) : static_cast<T>(2.2250738585072014e-308); }
 
   // z = W h + V x, h = modReLU(z; b) for every step; states receives each h as rows [Re; Im] of a sample.
-  // x has at most 16 features and `weights` V as [unit][Re row, Im row], each padded with zeros to the width that
-  // `input_width` names; where x is null, states holds V x on entry.
+  // x has at most 16 features and `weights` holds V as `input_weights` lays it out; where x is null, states holds
+  // V x on entry.
   void forward(const T* h_0, Index h_0_stride, const T* x, Index m, const T* weights, T* states, Index steps,
                C* work) const {
     C *H = work, *A = work + rows_for(n);
