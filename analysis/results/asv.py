@@ -104,7 +104,7 @@ def _common(document: Mapping[str, Any], path: Path) -> Row:
         "os": machine.get("os") or None,
         "commit": document["commit_hash"],
         "commit_time": from_milliseconds(document.get("date")),
-        "python": document.get("python") or machine.get("python"),
+        "python": _python_version(document.get("python") or machine.get("python")),
         "torch": (document.get("requirements") or {}).get("torch") or machine.get("torch") or None,
         "threads": _integer(threads),
         "allocator": "kept" if "MALLOC_TRIM_THRESHOLD_" in variables else "unknown",
@@ -205,3 +205,8 @@ def _values(table: Mapping[str, Any], index: int) -> list[Row]:
     return [
         base | {"statistic": name, "value": float(x), "round": int(rounds)} for name, x in known if x is not None
     ]
+
+
+def _python_version(named: str | None) -> str | None:
+    """The version; for an existing environment asv notes the interpreter's path instead, which tells none."""
+    return None if named is None or "/" in named or "\\" in named else named

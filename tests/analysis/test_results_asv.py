@@ -105,3 +105,11 @@ def test_parameter_names_come_from_benchmarks_json(asv_file):
 def test_other_files_are_refused(asv_file, results, changes, words):
     with pytest.raises(AnalysisError, match=words):
         read([asv_file(results, **changes)])
+
+
+def test_an_interpreters_path_is_no_version():
+    from analysis.results.asv import _python_version
+
+    assert _python_version("3.11") == "3.11"
+    assert _python_version("/opt/python/bin/python") is None
+    assert _python_version(None) is None
