@@ -1,6 +1,6 @@
 // The C interface of the kernel: the batch cut into slices, the slices given to threads. URNN_REAL is float or
 // double; the instruction set is the compiler's.
-#include "cpu_kernel.h"
+#include "cpu_backward.h"
 
 #include <deque>
 #include <memory>
@@ -53,8 +53,10 @@ void with_lanes(int lanes, F f) {
 }
 
 template <typename T>
-constexpr Index workspace(Index n, Index m) {  // bytes for one thread, whatever the lanes
-  return (3 * 2 * rows_for(n) + 8 * n) * widest<T>() * static_cast<Index>(sizeof(T)) +
+Index workspace(Index n, Index m) {  // bytes for one thread, whatever the lanes
+  using B = Block<T, widest<T>()>;
+  return B::planes(n) * static_cast<Index>(sizeof(typename B::C)) +
+         Sums<T, widest<T>()>::size(n) * static_cast<Index>(sizeof(typename B::V)) +
          (m * 2 * n * static_cast<Index>(sizeof(T)) + 63) / 64 * 64;
 }
 
@@ -89,7 +91,7 @@ void forward(const Tables<T>& t, Index steps, Index batch, Index m, int threads,
     with_lanes<T, widest<T>()>(s.lanes, [&](auto lanes) {
       using B = Block<T, lanes.value>;
       auto* own = reinterpret_cast<typename B::C*>(reinterpret_cast<char*>(work) + thread * workspace<T>(t.n, 0));
-      B{t, t.n, batch, s.first, s.samples}.forward(h_0, h_0_stride, x, m, weights.data(), states, steps, own);
+      B(t, batch, s.first, s.samples, own).forward(h_0, h_0_stride, x, m, weights.data(), states, steps);
     });
   });
 }
@@ -107,14 +109,14 @@ void backward(const Tables<T>& t, Index batch, Index m, int threads, const T* h_
     const Slice s = slices[i];
     with_lanes<T, widest<T>()>(s.lanes, [&](auto lanes) {
       constexpr int L = lanes.value;
-      using B = Block<T, L>;
+      using S = Sums<T, L>;
       char* own = reinterpret_cast<char*>(work) + thread * workspace<T>(n, m);
-      auto* rows = reinterpret_cast<typename B::C*>(own);
-      auto* sums = reinterpret_cast<typename B::V*>(rows + 3 * rows_for(n));
-      T* product = reinterpret_cast<T*>(sums + 8 * n);
-      std::memset(static_cast<void*>(sums), 0, 8 * n * sizeof(typename B::V) + m * 2 * n * sizeof(T));
-      B{t, n, batch, s.first, s.samples}.backward(h_0, h_0_stride, x, m, states, gradient, begin, end, carry,
-                                                  z_gradient, m ? product : nullptr, typename B::Sums(sums, n), rows);
+      auto* planes = reinterpret_cast<typename Block<T, L>::C*>(own);
+      auto* sums = reinterpret_cast<typename S::V*>(planes + Block<T, L>::planes(n));
+      T* product = reinterpret_cast<T*>(sums + S::size(n));
+      std::memset(static_cast<void*>(sums), 0, S::size(n) * sizeof(typename S::V) + m * 2 * n * sizeof(T));
+      Backward<T, L>(t, batch, s.first, s.samples, planes, S(sums, n))
+          .run(h_0, h_0_stride, x, m, states, gradient, begin, end, carry, z_gradient, m ? product : nullptr);
       double* out = partial + i * (8 + 2 * m) * n;
       for (Index k = 0; k < 2 * n * m; ++k) out[8 * n + k] += product[k];
       const T* values = reinterpret_cast<const T*>(sums);
@@ -138,14 +140,15 @@ void finish(const Tables<T>& t, Index m, Index slices, const double* partial, co
   for (Index k = 0; k < 2 * n * m; ++k) product[k] = total[8 * n + k];
   for (Index k = 0; k < n; ++k) {
     theta_gradient[k] = total[k];
-    theta_gradient[n + t.frequency[k]] = total[n + k];
+    theta_gradient[n + t.frequency[t.target[k]]] = total[n + k];
     theta_gradient[2 * n + k] = total[2 * n + k];
     bias_gradient[k] = total[3 * n + k];
   }
-  const Tables<double> exact = transform_tables<double>(n);
+  const Stages<double> exact(n);
   const double scale = -2 / std::sqrt(static_cast<double>(n));
-  std::vector<C> work(rows_for(n)), e(n);
-  const C *u1 = reinterpret_cast<const C*>(&total[4 * n]), *u2 = reinterpret_cast<const C*>(&total[6 * n]);
+  std::vector<C> work(rows_for(n)), e(n), u2(n);
+  const C *u1 = reinterpret_cast<const C*>(&total[4 * n]), *u2_source = reinterpret_cast<const C*>(&total[6 * n]);
+  for (Index q = 0; q < n; ++q) u2[t.target[q]] = u2_source[q];
   auto through_length = [&](const T* pair, T* gradient) {  // e is dL/d(v/|v|); v/|v| does not see its length
     double largest = 0, square = 0, along = 0;
     for (Index k = 0; k < 2 * n; ++k) largest = std::max(largest, std::abs(static_cast<double>(pair[k])));
@@ -192,7 +195,7 @@ std::shared_ptr<const Tables<T>> remembered_tables(Index n, const T* theta, cons
   Entry made{{theta, theta + 3 * n}, {permutation, permutation + n}, nullptr};
   made.values.insert(made.values.end(), v, v + 4 * n);
   made.values.insert(made.values.end(), bias, bias + n);
-  made.tables = std::make_shared<const Tables<T>>(make_tables<T>(n, theta, v, permutation, bias, epsilon));
+  made.tables = std::make_shared<const Tables<T>>(n, theta, v, permutation, bias, epsilon);
   if (entries.size() == REMEMBERED) entries.pop_back();
   entries.push_front(made);
   return made.tables;

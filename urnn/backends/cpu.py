@@ -6,8 +6,8 @@ Two identities take passes away. With u1 = F^H v1 and u2 = F v2 (unit vectors),
     W = D3 F^-1 R2' D2 Pi F R1' D1,     R1' = I - 2 u1 u1^H,     R2' = I - 2 u2 u2^H,
 
 so both reflections stand outside the transforms, and their dot products are summed up while the pass before
-writes. And the order that a decimation-in-frequency transform leaves is folded into Pi, u2 and D2; its adjoint
-takes it back.
+writes; the first is made up for after F, since F R1' D1 h = F D1 h - 2 (F u1) (u1^H D1 h). And the order that a
+decimation-in-frequency transform leaves is folded into Pi, u2 and D2; its adjoint takes it back.
 
 The backward pass keeps nothing but the states: where h != 0, |z| = |h| - b and z/|z| = h/|h|, and where h = 0
 no gradient passes. It recomputes half of W h and needs three transforms a step. The gradient of theta3 needs none:
@@ -30,7 +30,7 @@ from urnn.backends import cpu_build
 
 SMALLEST, LARGEST = 4, 1 << 14
 WIDEST_INPUT = 16  # multiplied inside the kernel; a wider one in one matrix product before it
-CHUNKS = 16  # of the backward pass: dL/dz is held for one of them at a time
+CHUNKS = 16  # of the backward pass: where dL/dz is needed, it is held for one of them at a time
 
 
 def applies(n: int, device_type: str) -> bool:
@@ -161,9 +161,9 @@ def _sequence_backward(
     carry = states.new_zeros(batch, 2 * n) if last_gradient is None else last_gradient.clone().contiguous()
     gradient = None if states_gradient is None else states_gradient.contiguous()
     chunk = -(-steps // CHUNKS)
-    z_gradient = states.new_empty(chunk, batch, 2 * n)
     x_gradient = torch.empty_like(x) if with_x else x.new_empty(0)
     inside = m if m <= WIDEST_INPUT else 0  # inputs whose part of V's gradient the kernel sums up
+    z_gradient = states.new_empty(chunk, batch, 2 * n) if with_x or not inside else None
     V_gradient, product = torch.zeros_like(V), V.new_empty(inside, 2 * n)  # noqa: N806
     theta_gradient, v_gradient, b_gradient = (parameter.new_empty(parameter.shape) for parameter in (theta, v, b))
     with _Tables(theta, v, permutation, b, epsilon) as tables:
@@ -175,8 +175,10 @@ def _sequence_backward(
             tables.functions["backward"](
                 tables.handle, batch, inside, threads, h_0.data_ptr(), stride, x.data_ptr(), states.data_ptr(),
                 None if gradient is None else gradient.data_ptr(), begin, end, carry.data_ptr(),
-                z_gradient.data_ptr(), partial.data_ptr(), work.data_ptr(),
+                None if z_gradient is None else z_gradient.data_ptr(), partial.data_ptr(), work.data_ptr(),
             )  # fmt: skip
+            if z_gradient is None:
+                continue
             z_rows = z_gradient[: end - begin].view(-1, 2 * n)
             if not inside:
                 V_gradient.addmm_(z_rows.mT, x[begin:end].view(-1, m))

@@ -57,18 +57,42 @@ URNN_INLINE inline Complex<V> quarter(Complex<V> a) {
   return {a.im, -a.re};
 }
 
-// L x L transposition in registers.
-template <typename T, int L, int distance>
-URNN_INLINE inline void exchange(Vector<T, L>* rows) {
-  if constexpr (distance < L) {
-    auto pair = [&]<int... i>(Vector<T, L>& a, Vector<T, L>& b, std::integer_sequence<int, i...>) URNN_INLINE {
-      Vector<T, L> lower = __builtin_shufflevector(a, b, ((i & distance) ? L + i - distance : i)...);
-      Vector<T, L> upper = __builtin_shufflevector(a, b, ((i & distance) ? L + i : i + distance)...);
-      a = lower, b = upper;
+// L x L transposition in registers: first within the quarters of 16 bytes, whose shuffles are the cheapest, then of
+// the quarters. A and B of a pair become (a0 b0 a1 b1 ...) of runs as long as `run`: their lower and upper halves
+// within each `span`.
+template <typename T, int L, int run, int span>
+URNN_INLINE inline void interleave(Vector<T, L>& a, Vector<T, L>& b) {
+  [&]<int... i>(std::integer_sequence<int, i...>) URNN_INLINE {
+    // element i of the result is element `from(i)` of a or, L further, of b
+    constexpr auto from = [](int at, int upper) {
+      const int base = at / span * span, within = at % span, pair = within / (2 * run), rest = within % (2 * run);
+      return base + upper * span / 2 + pair * run + rest % run + (rest >= run ? L : 0);
     };
-    for (int r = 0; r < L; ++r)
-      if (!(r & distance)) pair(rows[r], rows[r + distance], std::make_integer_sequence<int, L>{});
-    exchange<T, L, distance * 2>(rows);
+    Vector<T, L> lower = __builtin_shufflevector(a, b, from(i, 0)...);
+    Vector<T, L> upper = __builtin_shufflevector(a, b, from(i, 1)...);
+    a = lower, b = upper;
+  }(std::make_integer_sequence<int, L>{});
+}
+
+template <typename T, int L>
+URNN_INLINE inline void exchange(Vector<T, L>* rows) {
+  if constexpr (L > 1) {
+    constexpr int quarter = std::min<int>(L, 16 / sizeof(T)), quarters = L / quarter;
+    // Perfect shuffles of rows and columns: after log2(width) of them rows have become columns.
+    auto levels = [&]<int width, int run>(int first, int stride) URNN_INLINE {
+      Vector<T, L> x[width], y[width];
+      for (int i = 0; i < width; ++i) x[i] = rows[first + i * stride];
+      for (int level = 1; level < width; level *= 2) {
+        for (int i = 0; i < width / 2; ++i) {
+          y[2 * i] = x[i], y[2 * i + 1] = x[i + width / 2];
+          interleave<T, L, run, run * width>(y[2 * i], y[2 * i + 1]);
+        }
+        for (int i = 0; i < width; ++i) x[i] = y[i];
+      }
+      for (int i = 0; i < width; ++i) rows[first + i * stride] = x[i];
+    };
+    for (int first = 0; first < L; first += quarter) levels.template operator()<quarter, 1>(first, 1);
+    for (int first = 0; first < quarter; ++first) levels.template operator()<quarters, quarter>(first, quarter);
   }
 }
 
@@ -79,34 +103,38 @@ URNN_INLINE inline Vector<T, L> load_row(const T* p) {
   return v;
 }
 
-// rows[l] = columns k..k+L of sample l, absent samples as zero; then rows[c] = unit k+c of all samples.
-template <typename T, int L>
-URNN_INLINE inline void load_units(const T* base, Index stride, Index samples, Vector<T, L>* rows) {
-  for (Index l = 0; l < L; ++l) rows[l] = l < samples ? load_row<T, L>(base + l * stride) : Vector<T, L>{};
-  exchange<T, L, 1>(rows);
-}
-template <typename T, int L>
-URNN_INLINE inline void store_units(Vector<T, L>* rows, T* base, Index stride, Index samples) {
-  exchange<T, L, 1>(rows);
-  for (Index l = 0; l < samples; ++l) std::memcpy(base + l * stride, &rows[l], sizeof rows[l]);
-}
-
-// 1 / sqrt(x) to the last bits.
-template <typename T, int L>
-URNN_INLINE inline Vector<T, L> inverse_root(Vector<T, L> x);
-
-// The same past the caches, for rows that are cache lines and will not be read soon.
-template <typename T, int L>
-URNN_INLINE inline void stream_units(Vector<T, L>* rows, T* base, Index stride, Index samples) {
-#ifdef __AVX512F__
-  if constexpr (L * sizeof(T) == 64) {
-    exchange<T, L, 1>(rows);
-    for (Index l = 0; l < samples; ++l)
-      _mm512_stream_si512(reinterpret_cast<__m512i*>(base + l * stride), (__m512i)rows[l]);
-    return;
+// Calls f(l, row) for each sample's row. A full block's count is a constant, so that vectors stay in registers. The
+// empty asm keeps the compiler from holding all rows' addresses at once, which spills them.
+template <int L, bool full, typename T, class F>
+URNN_INLINE inline void for_each_row(T* row, Index stride, Index samples, F f) {
+  for (int l = 0; l < (full ? L : samples); ++l) {
+    f(l, row);
+    row += stride;
+    asm("" : "+r"(row));
   }
+}
+
+// rows[l] = columns k..k+L of sample l, absent samples as zero; then rows[c] = unit k+c of all samples.
+template <typename T, int L, bool full>
+URNN_INLINE inline void load_units(const T* base, Index stride, Index samples, Vector<T, L>* rows) {
+  if constexpr (!full)
+    for (int l = 0; l < L; ++l) rows[l] = Vector<T, L>{};
+  for_each_row<L, full>(base, stride, samples, [&](int l, const T* row) URNN_INLINE { rows[l] = load_row<T, L>(row); });
+  exchange<T, L>(rows);
+}
+// The way back; past the caches for rows that are cache lines and will not be read soon.
+template <typename T, int L, bool full, bool streams>
+URNN_INLINE inline void store_units(Vector<T, L>* rows, T* base, Index stride, Index samples) {
+  exchange<T, L>(rows);
+  for_each_row<L, full>(base, stride, samples, [&](int l, T* row) URNN_INLINE {
+#ifdef __AVX512F__
+    if constexpr (streams && L * sizeof(T) == 64) {
+      _mm512_stream_si512(reinterpret_cast<__m512i*>(row), (__m512i)rows[l]);
+      return;
+    }
 #endif
-  store_units<T, L>(rows, base, stride, samples);
+    std::memcpy(row, &rows[l], sizeof rows[l]);
+  });
 }
 
 template <typename T, int L>
@@ -121,6 +149,7 @@ URNN_INLINE inline Vector<T, L> square_root(Vector<T, L> x) {
   }
 }
 
+// 1 / sqrt(x) to the last bits.
 template <typename T, int L>
 URNN_INLINE inline Vector<T, L> inverse_root(Vector<T, L> x) {
 #ifdef __AVX512F__

@@ -1,0 +1,191 @@
+// The way back through a sequence, by the states alone. cpu.py holds the algebra.
+#pragma once
+
+#include "cpu_kernel.h"
+
+namespace {
+
+// Sums over steps and samples that the parameters' gradients are made of, a lane a sample: theta1, theta3, b and u1
+// over units, theta2 and u2 over the positions that F leaves.
+template <typename T, int L>
+struct Sums {
+  using V = Vector<T, L>;
+  using C = Complex<V>;
+  V *theta1, *theta2, *theta3, *bias;
+  C *u1, *u2;
+  Sums(V* memory, Index n)
+      : theta1(memory), theta2(memory + n), theta3(memory + 2 * n), bias(memory + 3 * n),
+        u1(reinterpret_cast<C*>(memory + 4 * n)), u2(reinterpret_cast<C*>(memory + 6 * n)) {}
+  static constexpr Index size(Index n) { return 8 * n; }
+};
+
+template <typename T, int L>
+struct Backward : Block<T, L> {
+  using B = Block<T, L>;
+  using V = typename B::V;
+  using C = typename B::C;
+  using B::A, B::accumulate, B::accumulate_product, B::batch, B::first, B::G, B::GROUP, B::H, B::n, B::reflect,
+      B::samples, B::scaled, B::t, B::U, B::zero;
+
+  Sums<T, L> sums;
+
+  Backward(const Tables<T>& tables, Index batch, Index first, Index samples, C* work, Sums<T, L> sums)
+      : B(tables, batch, first, samples, work), sums(sums) {}
+
+  // U = dL/dh becomes dL/dz for a tile, by the states H; adds to the sums of b and theta3.
+  __attribute__((noinline)) void undo_modrelu(Index tile, Index place) const {
+    for (Index e = 0; e < B::tile_width(); e += GROUP) {
+      V bias[GROUP], theta3[GROUP];
+      C g[GROUP];
+      for (int i = 0; i < GROUP; ++i) {
+        g[i] = U[place + e + i];
+        through_unit(H[at(tile + e + i)], V{} + t.bias[tile + e + i], g[i], bias[i], theta3[i]);
+      }
+      for (int i = 0; i < GROUP; ++i) {
+        U[place + e + i] = g[i];
+        sums.bias[tile + e + i] += bias[i];
+        sums.theta3[tile + e + i] += theta3[i];
+      }
+    }
+  }
+  URNN_INLINE void through_unit(C h, V b, C& g, V& bias, V& theta3) const {
+    const T epsilon = t.epsilon;
+    const V square = h.re * h.re + h.im * h.im, inverse = inverse_root<T, L>(square), norm = square * inverse;
+    const C e{h.re * inverse, h.im * inverse};
+    V radial = e.re * g.re + e.im * g.im;
+    V tangential = e.re * g.im - e.im * g.re;
+    V scale;
+    bias = radial;
+    if (epsilon == 0) {  // |h| = |z| + b
+      scale = norm / (norm - b);
+    } else {  // |h| = (|z| + b) |z| / (|z| + epsilon)
+      const V shifted = norm - b, four = V{} + 4 * epsilon;
+      const V modulus = (shifted + square_root<T, L>(shifted * shifted + four * norm)) * T(0.5);
+      const V divisor = T(1) / (modulus + epsilon);
+      bias = radial * modulus * divisor;
+      radial = radial * (T(1) + epsilon * (b - epsilon) * divisor * divisor);
+      scale = norm / modulus;
+    }
+    const V zero{};
+    const auto dead = square <= zero;
+    const V turn = tangential * scale;
+    g.re = dead ? zero : e.re * radial - e.im * turn;
+    g.im = dead ? zero : e.re * turn + e.im * radial;
+    bias = dead ? zero : bias;
+    theta3 = dead ? zero : norm * tangential;
+  }
+
+  // U = D1^H R1' G for a chunk, G the gradient of R1' D1 H; adds to the sums of u1 and theta1.
+  __attribute__((noinline)) void undo_first(const Chunk& c, C s1, C c1) const {
+    const C twice = scaled(c1, 2);
+    c.for_each_run(c.legs, [&](Index base, Index place) URNN_INLINE {
+      for (Index j = 0; j < c.legs; ++j) {
+        const Index k = base + j;
+        const C a = times(t.d1[k], H[at(k)]);
+        C g = G[at(k)];
+        accumulate_product(sums.u1[k], s1, g);
+        accumulate_product(sums.u1[k], c1, a);
+        g = reflect(g, t.u1[k], twice);
+        sums.theta1[k] += g.im * a.re - g.re * a.im;
+        U[place + j] = times_conj(t.d1[k], g);
+      }
+    });
+  }
+
+  // A = F D1 H and G = F D3^H dL/dz become the gradient of R1' D1 H in G; returns its product with u1.
+  __attribute__((noinline)) C undo_middle(C s1, C s2) const {
+    C c2 = zero(), c1 = zero();
+    transform_rest<T, V>(t, G, [&](Index p, C g) URNN_INLINE {
+      G[at(p)] = g;
+      accumulate(c2, t.u2[p], g);
+    });
+    const C twice1 = scaled(s1, 2), twice2 = scaled(c2, 2);
+    adjoint_begin<T, V>(t, A, [&](Index q) URNN_INLINE {
+      const C a = times(t.d2_source[q], reflect(A[at(q)], t.f1_source[q], twice1));
+      C g = G[t.target_row[q]];
+      accumulate_product(sums.u2[q], s2, g);
+      accumulate_product(sums.u2[q], c2, a);
+      g = reflect(g, t.u2_source[q], twice2);
+      sums.theta2[q] += g.im * a.re - g.re * a.im;
+      return times_conj(t.d2_source[q], g);
+    });
+    stage<1, T, V, true>(
+        t, 0, n, 0, n, [&](Index k) URNN_INLINE { return A[at(k)]; },
+        [&](Index k, C g) URNN_INLINE {
+          G[at(k)] = g;
+          accumulate(c1, t.u1[k], g);
+        });
+    return c1;
+  }
+
+  // Adds x^T z of one step and `width` units from k on to `product` (m rows of 2n): the gradient of V, transposed.
+  // `z` has rows [Re; Im] of SEGMENT units each. Written over units, since samples may be few: each register of units
+  // takes every sample while the sums of some inputs stay in registers.
+  static constexpr Index SEGMENT = 16;
+  __attribute__((noinline)) void add_input_product(const T* x, Index m, Index k, Index width, const T* z,
+                                                   T* product) const {
+    constexpr int lanes = 64 / sizeof(T);
+    for (Index part = 0; part < 2; ++part, z += SEGMENT, k += n) {
+      if (width % lanes) {
+        for (Index c = 0; c < m; ++c)
+          for (Index l = 0; l < samples; ++l)
+            for (Index e = 0; e < width; ++e) product[c * 2 * n + k + e] += x[l * m + c] * z[l * 2 * SEGMENT + e];
+        continue;
+      }
+      auto tile = [&](auto M, Index c, Index e) URNN_INLINE {
+        using W = Vector<T, lanes>;
+        T* out = product + c * 2 * n + k + e;
+        W sum[M];
+        for (int i = 0; i < M; ++i) sum[i] = load_row<T, lanes>(out + i * 2 * n);
+        for (Index l = 0; l < samples; ++l) {
+          const W row = load_row<T, lanes>(z + l * 2 * SEGMENT + e);
+          for (int i = 0; i < M; ++i) sum[i] += x[l * m + c + i] * row;
+        }
+        for (int i = 0; i < M; ++i) std::memcpy(out + i * 2 * n, &sum[i], sizeof(W));
+      };
+      for (Index e = 0; e < width; e += lanes) {
+        Index c = 0;
+        for (; c + 5 <= m; c += 5) tile(std::integral_constant<int, 5>{}, c, e);
+        for (; c < m; ++c) tile(std::integral_constant<int, 1>{}, c, e);
+      }
+    }
+  }
+
+  // Steps end-1 ... begin. `carry` holds dL/dh_{end-1} from later steps as rows, and leaves with dL/dh_{begin-1}.
+  // Unless they are null, `z_gradient` takes dL/dz of these steps and `product` is added x^T dL/dz. `states`, `x` and
+  // `gradient` (null if there is none) start at step 0.
+  void run(const T* h_0, Index h_0_stride, const T* x, Index m, const T* states, const T* gradient, Index begin,
+           Index end, T* carry, T* z_gradient, T* product) const {
+    const Index step = batch * 2 * n, tile = B::tile_width(), segment = std::min(SEGMENT, n);
+    alignas(64) T z[L * 2 * SEGMENT];
+    C s1 = zero(), c1 = zero();
+    B::load(carry, 2 * n, G);
+    B::load(states + (end - 1) * step, 2 * n, H);
+    for (Index i = end; i-- > begin;) {
+      for_each_chunk(t, [&](const Chunk& c) {
+        if (i + 1 < end) undo_first(c, s1, c1);
+        else c.for_each_run(1, [&](Index k, Index u) { U[u] = G[at(k)]; });
+        c.for_each_run(segment, [&](Index from, Index place) {
+          for (Index e = 0; e < segment; e += tile) {
+            const Index k = from + e, u = place + e;
+            if (gradient) B::add_tile(k, u, gradient + i * step);
+            undo_modrelu(k, u);
+            if (z_gradient) B::store_tile(k, u, z_gradient + (i - begin) * step);
+            if (product) B::template store_tile<false>(u, z + e, 2 * SEGMENT, SEGMENT);
+          }
+          if (product) add_input_product(x + (i * batch + first) * m, m, from, segment, z, product);
+        });
+        first_stage<T, V>(t, c, t.d3_conj.data(), U, G);
+      });
+      if (i > 0) B::load(states + (i - 1) * step, 2 * n, H);
+      else B::load_first(h_0, h_0_stride);
+      s1 = B::enter();
+      c1 = undo_middle(s1, B::second_dot(s1));
+    }
+    for_each_chunk(t, [&](const Chunk& c) {
+      undo_first(c, s1, c1);
+      c.for_each_run(tile, [&](Index k, Index u) { B::store_tile(k, u, carry); });
+    });
+  }
+};
+}  // namespace
