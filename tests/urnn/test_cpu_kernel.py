@@ -83,7 +83,9 @@ def assert_equals_reference(given: dict, dtype: torch.dtype) -> None:
     bounds = [8 * torch.finfo(dtype).eps * max(n, 16) * steps] * len(errors)
     if max(errors) > bounds[0]:
         # 1/|z| spreads the roundings of a small state, in the reference as much: no more than n of its inputs'.
-        bounds = [bound + n * moved for bound, moved in zip(bounds, sensitivity(given, weights, dtype), strict=True)]
+        bounds = [
+            bound + n * moved for bound, moved in zip(bounds, sensitivity(given, weights, dtype), strict=True)
+        ]
     for error, bound in zip(errors, bounds, strict=True):
         assert error <= bound, f"error {error:.2e} of the largest value, bound {bound:.2e}"
 

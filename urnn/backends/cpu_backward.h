@@ -169,6 +169,7 @@ struct Backward : Block<T, L> {
           for (Index e = 0; e < segment; e += tile) {
             const Index k = from + e, u = place + e;
             if (gradient) B::add_tile(k, u, gradient + i * step);
+            if (gradient && i > 0) B::expect_tile(k, gradient + (i - 1) * step);
             undo_modrelu(k, u);
             if (z_gradient) B::store_tile(k, u, z_gradient + (i - begin) * step);
             if (product) B::template store_tile<false>(u, z + e, 2 * SEGMENT, SEGMENT);

@@ -72,6 +72,11 @@ struct Block {
         for (int e = 0; e < L; ++e) U[i + e].im += tile[e];
       });
   }
+  // Asks for a tile of rows that will be read a step later: no prefetcher sees through the order of chunks.
+  URNN_INLINE void expect_tile(Index k, const T* rows) const {
+    const T* row = rows + first * 2 * n + k;
+    for (Index l = 0; l < samples; ++l, row += 2 * n) __builtin_prefetch(row, 0, 2), __builtin_prefetch(row + n, 0, 2);
+  }
   // The same, rows = U; `own` is where the block's first row has the real part of unit k, `apart` further the
   // imaginary one.
   template <bool streams = false>
