@@ -1,9 +1,9 @@
 """The lower rungs of the uRNN's ladder: ways to run one layer over a sequence, step by step.
 
 Every function has the signature of `urnn.backends.reference.run_sequence` and equals it. A rung differs from the
-one before in what its name says and in nothing else, so that the difference of their times is that thing's gain.
-Known weakness: they are here to be measured, not used; the first two do again in every step what does not
-depend on time, as a first version does.
+one before in what its name says; where something else comes along with it, its docstring says so. Known weakness:
+they are here to be measured, not used; the first two do again in every step what does not depend on time, as a
+first version does.
 """
 
 from collections.abc import Iterable
@@ -74,7 +74,10 @@ def materialised(
     b: Float[Tensor, " n"],
     epsilon: float,
 ) -> tuple[Float[Tensor, "T B two_n"], Float[Tensor, "B two_n"]]:
-    """W written out once a sequence: W h is one real matrix product a step, of O(n^2) instead of O(n log n)."""
+    """W written out once a sequence: W h is one real matrix product a step, of O(n^2) instead of O(n log n).
+
+    exp(i theta) and v / |v| come to be made once a sequence with it.
+    """
     return _run_dense((x_t @ V.mT for x_t in x), h_0, _dense(theta, v, permutation), b, epsilon)
 
 
