@@ -1,1 +1,1 @@
-"""Optimisation ladders: one model in stages, each a switch, so that what a stage is worth can be measured."""
+"""The optimisation ladders: a recurrence written in stages, from naive to fastest, to measure what each gains."""

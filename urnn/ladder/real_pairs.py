@@ -1,0 +1,55 @@
+"""The factors of W and modReLU on real and imaginary parts kept as two real tensors: complex numbers by hand.
+
+For the rungs of the ladder that do without complex arithmetic. Known weakness: torch has no Fourier transform of
+real pairs, so `fourier` and `inverse_fourier` go through a complex tensor and back; and |z| is taken from squares,
+so it is 0 below 1e-19 and infinite above 1e19 in float32, where a complex tensor's is neither.
+"""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+Pair = tuple[Float[Tensor, "*batch n"], Float[Tensor, "*batch n"]]  # real part, imaginary part
+
+
+def rotate(h: Pair, theta: Float[Tensor, " n"]) -> Pair:
+    """D h, with D = diag(exp(i theta)); theta in radians."""
+    real, imaginary = h
+    cosine, sine = theta.cos(), theta.sin()
+    return real * cosine - imaginary * sine, real * sine + imaginary * cosine
+
+
+def reflect(h: Pair, v: Float[Tensor, " two_n"]) -> Pair:
+    """R h, with R = I - 2 v v^H / v^H v, for v as [Re; Im] of any length but 0."""
+    real, imaginary = h
+    a, b = (v / torch.linalg.vector_norm(v)).chunk(2)
+    along, across = 2 * (real @ a + imaginary @ b).unsqueeze(-1), 2 * (imaginary @ a - real @ b).unsqueeze(-1)
+    return real - (along * a - across * b), imaginary - (along * b + across * a)
+
+
+def fourier(h: Pair) -> Pair:
+    """F h, the unitary discrete Fourier transform."""
+    z = torch.fft.fft(torch.complex(*h), norm="ortho")
+    return z.real, z.imag
+
+
+def inverse_fourier(h: Pair) -> Pair:
+    """F^-1 h."""
+    z = torch.fft.ifft(torch.complex(*h), norm="ortho")
+    return z.real, z.imag
+
+
+def permute(h: Pair, permutation: Int[Tensor, " n"]) -> Pair:
+    """Pi h: entry k of the result is entry permutation[k] of h."""
+    real, imaginary = h
+    return real[..., permutation], imaginary[..., permutation]
+
+
+def modrelu_factor(z: Pair, b: Float[Tensor, " n"], epsilon: float) -> Float[Tensor, "*batch n"]:
+    """What modReLU multiplies z by: relu(|z| + b) / (|z| + epsilon), and 0 where z is; see `urnn.activations`."""
+    real, imaginary = z
+    squared = real * real + imaginary * imaginary
+    # Taken out before the root, whose gradient at 0 is infinite and would turn a masked 0 into NaN.
+    alive = squared > torch.finfo(b.dtype).tiny
+    modulus = torch.where(alive, squared, 1).sqrt()
+    return torch.where(alive, torch.relu(modulus + b) / (modulus + epsilon), 0)

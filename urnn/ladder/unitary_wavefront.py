@@ -1,0 +1,42 @@
+"""Several layers advanced together over chunks of time, as a wavefront over (layer, chunk).
+
+While layer l runs chunk c, layer l + 1 runs chunk c - 1, just written and still in cache where it is small; and
+T steps of L layers take ceil(T / k) + L - 1 diagonals of a grid, whose chunks do not depend on each other
+(Appleyard, Kocisky, Blunsom 2016, arXiv 1604.01946). Known weakness: it does not pay on one thread. There an upper
+layer is bound by the arithmetic of its input product, not by where its input lies, and every chunk adds a call, a
+sum of gradients and a copy of the output. The chunks of a diagonal run one after another: a kernel call takes all
+of torch's threads, and a second pool would fight them. Beyond 8 layers the kernel no longer remembers all their
+tables from one chunk to the next.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from urnn.backends import Backend
+
+CHUNK = 50  # time steps; fewer cost more calls than they gain in cache at every size that was measured
+
+
+def diagonals(layers: int, chunks: int) -> list[list[tuple[int, int]]]:
+    """The (layer, chunk) of each diagonal, in the order they run: chunks + layers - 1 of them."""
+    return [
+        [(layer, d - layer) for layer in range(layers) if 0 <= d - layer < chunks]
+        for d in range(chunks + layers - 1)
+    ]
+
+
+def run_layers(
+    layers: nn.ModuleList,
+    x: Float[Tensor, "T B m"],
+    first_states: list[Float[Tensor, "B two_n"] | None],
+    backend: Backend,
+) -> tuple[Float[Tensor, "T B two_n"], list[Float[Tensor, "B two_n"]]]:
+    """The states of the last layer and the last state of every layer; None starts from the learned first state."""
+    read, carried = list(x.split(CHUNK)), list(first_states)  # a chunk's states are what the next layer reads
+    for diagonal in diagonals(len(layers), len(read)):
+        for layer, chunk in diagonal:
+            read[chunk], carried[layer] = layers[layer](
+                read[chunk], carried[layer], lengths=None, backend=backend, reverse=False
+            )
+    return torch.cat(read), carried
