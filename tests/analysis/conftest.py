@@ -53,6 +53,7 @@ def make_row(model: str = "urnn", value: float | None = 1.0, **changes: Any) -> 
         "hidden_size": 64,
         "length": 100,
         "batch": 32,
+        "num_layers": 1,
         "metric": "step_time",
         "unit": "s per time step",
         "statistic": "sample",
