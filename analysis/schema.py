@@ -163,8 +163,8 @@ RUNG_LABELS: Mapping[str, Mapping[str, str]] = {
 }
 
 CEILING_LABELS: Mapping[str, str] = {
-    "fourier": "two Fourier transforms alone",
-    "memory": "writing the output alone",
+    "fourier": "Two Fourier transforms alone",
+    "memory": "Writing the output alone",
 }
 
 
