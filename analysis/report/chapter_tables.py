@@ -24,11 +24,11 @@ LADDER_PHASES = ("train", "forward")
 def ladder(cells: pd.DataFrame, model: str) -> Table:
     """One row a size, number of layers and rung: step time and gains, in training and in inference."""
     found = climbs(cells, model)
+    every = next(iter(found.values()))
     rows = []
     for place in dict.fromkeys(replace(place, phase="") for place in found):
         climbed = [found.get(replace(place, phase=phase)) for phase in LADDER_PHASES]
-        names = next(climb for climb in climbed if climb)
-        for number, named in enumerate(names):
+        for number, named in enumerate(every):
             rungs = [climb[number] if climb else Rung(named.name, named.label) for climb in climbed]
             answers = [cell for rung in rungs for cell in _rung_cells(rung)]
             rows.append([Cell(named.label, number), *_place_cells(place), *answers])
@@ -51,14 +51,16 @@ def _rung_cells(rung: Rung) -> list[Cell]:
     note = f"{units.seconds(rung.time.low)} to {units.seconds(rung.time.high)}"
     note += f"\nunstable: {rung.unstable}" if rung.unstable else ""
     before = _gain(rung.over_previous, f"\nover '{rung.previous}'" if rung.skips else "")
-    return [Cell(units.seconds(rung.time.value), rung.time.value, note), before, _gain(rung.over_first)]
+    first = _gain(rung.over_first) if rung.over_first else Cell(units.NOT_MEASURED, math.inf, tone="none")
+    return [Cell(units.seconds(rung.time.value), rung.time.value, note), before, first]
 
 
 def _gain(found: Estimate | None, also: str = "") -> Cell:
+    """A gain with its interval; nothing where there is nothing to compare with."""
     if found is None:
         return Cell("", math.inf)
-    low, high = units.ahead_or_behind(found.low), units.ahead_or_behind(found.high)
-    return Cell(units.ahead_or_behind(found.value), found.value, f"{low} to {high}{also}")
+    value, low, high = (units.ahead_or_behind(factor) for factor in (found.value, found.low, found.high))
+    return Cell(value, found.value, f"{low} to {high}{also}" if found.low < found.high else also.lstrip())
 
 
 def efficiency(shares: pd.DataFrame, fixed: str) -> Table:

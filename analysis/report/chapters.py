@@ -117,7 +117,13 @@ def _ladder_sentence(cells: pd.DataFrame, model: str) -> str:
     climbs = ladder.climbs(cells, model)
     place = ladder.spoken(climbs)
     if place is None:
-        return f"{ladder.label(model)}: {units.NOT_MEASURED}."
+        measured = any(rung.time for climb in climbs.values() for rung in climb)
+        why = (
+            "no rung was measured beside the first one, so that no gain is known"
+            if measured
+            else units.NOT_MEASURED
+        )
+        return f"{ladder.label(model)}: {why}."
     climb = climbs[place]
     top = ladder.best(climb)
     where = f"{place.size()}, {place.layers()}, {'training' if place.phase == 'train' else 'inference'}"

@@ -15,6 +15,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from analysis.report import Report, write_report
+from analysis.results import Results
 from analysis.schema import tidy_frame
 
 LABELS = {
@@ -178,6 +180,12 @@ def full_frame(small_frame: pd.DataFrame) -> pd.DataFrame:
         rows += make_curve("ceiling", {n: noisy(4e-10 * n)}, backend="memory", **at)
     built = tidy_frame([row | {"kernel_build_seconds": 12.0} for row in rows])
     return pd.concat([small_frame, built], ignore_index=True)
+
+
+@pytest.fixture(scope="session")
+def full_report(full_frame: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Report:
+    """The full frame's report, written."""
+    return write_report(Results(full_frame), tmp_path_factory.mktemp("full") / "report")
 
 
 def make_entry(**info: Any) -> dict[str, Any]:
