@@ -35,7 +35,7 @@ def ladder(cells: pd.DataFrame, model: str) -> Table:
     headings = [("Rung", False), ("n", True), ("B", True), ("Layers", True)]
     for phase in LADDER_PHASES:
         headings += [(f"{PHASE_LABELS[phase]}, per time step", True), ("over the rung before", True)]
-        headings += [("over the first", True)]
+        headings += [("over the first rung", True)]
     return Table(f"Every rung of the {label(model)}", headings, rows)
 
 

@@ -21,6 +21,7 @@ from analysis.figures import ladder_lstm, ladder_urnn
 from analysis.report import chapter_tables
 from analysis.report.section import Section
 from analysis.report.tables import Table
+from analysis.schema import CEILING_LABELS
 from analysis.statistics import Estimate
 
 LADDER_FIGURES = {figure.MODEL: figure for figure in (ladder_urnn, ladder_lstm)}
@@ -75,12 +76,15 @@ def _efficiency_sentence(section: Section, found: pd.DataFrame, fixed: str) -> s
     ours = found if ours.empty else ours
     here = ours[ours["hidden_size"] == ours["hidden_size"].max()]
     here = here[here["series"] == here["series"].iloc[0]]
-    words = {"fourier": "the two Fourier transforms alone", "memory": "writing the output alone"}
-    parts = [f"{words[row.ceiling]} {_share(row)}" for row in here.itertuples()]
+    parts = [f"{_inside_sentence(CEILING_LABELS[row.ceiling])} {_share(row)}" for row in here.itertuples()]
     return (
         f"Inference of {here['series'].iloc[0]} at n = {here['hidden_size'].iloc[0]}, {fixed}: of the time of a "
         f"step, {' and '.join(parts)}."
     )
+
+
+def _inside_sentence(label: str) -> str:
+    return label[0].lower() + label[1:]
 
 
 def _share(row: Any) -> str:

@@ -54,7 +54,7 @@ def test_what_a_ladder_says_in_a_sentence(chapters):
 
 def test_what_the_efficiency_says_in_a_sentence(chapters):
     assert chapters["efficiency"].sentences == [
-        "Inference of uRNN (fused kernel) at n = 512, B = 32, T = 100: of the time of a step, the two Fourier "
+        "Inference of uRNN (fused kernel) at n = 512, B = 32, T = 100: of the time of a step, two Fourier "
         "transforms alone would take 70 % (95 % interval 68 % to 72 %) and writing the output alone would take "
         "4.0 % (95 % interval 3.9 % to 4.1 %)."
     ]
