@@ -1,8 +1,8 @@
-"""Which batch, length and hidden size a figure or a headline holds fixed while it varies another.
+"""Which batch, length, hidden size and depth a figure or a headline holds fixed while it varies another.
 
 Why: a grid has more axes than a figure. For each phase the point with the most cells is taken, and of equals
-the one closest to the anchor cell of the suite (n = 512, B = 64, T = 100), so that the choice follows from
-the data and is stated with every figure.
+the one closest to the anchor cell of the suite (n = 512, B = 64, T = 100, one layer), so that the choice
+follows from the data and is stated with every figure.
 
 Known weakness: the point is chosen by the cells tried for step time; memory may have been measured at fewer
 there.
@@ -17,7 +17,7 @@ import pandas as pd
 
 from analysis.schema import MEASURED, NOT_APPLICABLE, STEP_TIME
 
-ANCHOR = {"hidden_size": 512, "batch": 64, "length": 100}
+ANCHOR = {"hidden_size": 512, "batch": 64, "length": 100, "num_layers": 1}
 
 
 @dataclass(frozen=True)
@@ -29,14 +29,23 @@ class Focus:
     batch: int
     length: int
     hidden_size: int
+    num_layers: int = 1
 
     def over_hidden_size(self) -> str:
         """What is held fixed over hidden sizes, for people."""
-        return f"B = {self.batch}, T = {self.length}"
+        return f"B = {self.batch}, T = {self.length}{self._layers()}"
 
     def over_length(self) -> str:
         """What is held fixed over lengths, for people."""
-        return f"n = {self.hidden_size}, B = {self.batch}"
+        return f"n = {self.hidden_size}, B = {self.batch}{self._layers()}"
+
+    def holds(self, cells: pd.DataFrame) -> pd.Series:
+        """Which summary rows have its phase, task, batch and layers, at any hidden size and length."""
+        axes = ("phase", "task", "batch", "num_layers")
+        return cells[list(axes)].eq([getattr(self, axis) for axis in axes]).all(axis=1)
+
+    def _layers(self) -> str:
+        return f", {self.num_layers} layers" if self.num_layers > 1 else ""
 
 
 def focus(cells: pd.DataFrame, phase: str) -> Focus | None:
@@ -46,9 +55,11 @@ def focus(cells: pd.DataFrame, phase: str) -> Focus | None:
         return None
     task = str(here["task"].value_counts().sort_index().idxmax())
     here = here[here["task"] == task]
+    layers = _most_common(here, "num_layers")
+    here = here[here["num_layers"] == layers]
     batch = _most_common(here, "batch")
     here = here[here["batch"] == batch]
-    return Focus(phase, task, batch, _most_common(here, "length"), _most_common(here, "hidden_size"))
+    return Focus(phase, task, batch, _most_common(here, "length"), _most_common(here, "hidden_size"), layers)
 
 
 def _most_common(cells: pd.DataFrame, axis: str) -> int:
@@ -68,5 +79,4 @@ def over_length(cells: pd.DataFrame, at: Focus, metric: str) -> pd.DataFrame:
 
 
 def _at(cells: pd.DataFrame, at: Focus, metric: str) -> pd.DataFrame:
-    same = (cells["phase"] == at.phase) & (cells["task"] == at.task) & (cells["batch"] == at.batch)
-    return cells[same & (cells["metric"] == metric)]
+    return cells[at.holds(cells) & (cells["metric"] == metric)]

@@ -32,6 +32,9 @@ OUTCOMES = (MEASURED, OUT_OF_MEMORY, FAILED, KILLED, NOT_APPLICABLE)
 
 PHASES = ("train", "forward", "stream")
 
+# Families that are no models to compare: stages of one model's optimisation, and what the machine can do at best.
+LADDER, CEILING = "ladder", "ceiling"
+
 
 @dataclass(frozen=True)
 class Column:
@@ -58,12 +61,18 @@ COLUMNS: tuple[Column, ...] = (
     Column("dirty", "boolean", "", "whether the working tree had uncommitted changes; empty where not recorded"),
     Column("python", "string", "", "version of Python"),
     Column("torch", "string", "", "version of torch"),
+    Column(
+        "kernel_build_seconds",
+        "float64",
+        "s",
+        "time to compile the CPU kernel at its first use; NaN where it was cached or not recorded",
+    ),
     Column("threads", "Int64", "1", "threads torch was allowed; empty where not recorded"),
     Column("allocator", "string", "", "kept (freed memory stays in the process), default, or unknown"),
     Column("model", "string", "", "name in the registry of models"),
-    Column("backend", "string", "", "the way the sequence was run; 'reference' is eager and op by op"),
+    Column("backend", "string", "", "the way the sequence was run, a rung or a ceiling; 'reference' is eager"),
     Column("label", "string", "", "name of the model for people"),
-    Column("family", "string", "", "family of the model: unitary, gated, ..."),
+    Column("family", "string", "", "family of the model: unitary, gated, ...; or ladder, ceiling"),
     Column("phase", "string", "", "forward (inference), train (one optimiser step), stream (one step, online)"),
     Column("task", "string", "", "task the inputs come from"),
     Column("device", "string", "", "cpu or cuda"),
@@ -71,6 +80,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("hidden_size", "Int64", "units", "hidden units n as the layer counts them (complex ones for the uRNN)"),
     Column("length", "Int64", "time steps", "time steps T in one call"),
     Column("batch", "Int64", "sequences", "sequences B in one call"),
+    Column("num_layers", "Int64", "layers", "layers stacked; 1 where the file does not say"),
     Column("state_size", "Int64", "real numbers", "real numbers carried from one time step to the next"),
     Column("parameters", "Int64", "real numbers", "trainable real numbers"),
     Column("metric", "string", "", f"{STEP_TIME}, {FIRST_CALL_TIME} or {PEAK_ALLOCATED}"),
@@ -111,12 +121,50 @@ KNOWN_LABELS: Mapping[str, str] = {
     "ortho_matrix_exp": "Orthogonal, matrix exp.",
     "ortho_cayley": "Orthogonal, Cayley",
     "ortho_householder": "Orthogonal, Householder",
+    "urnn_ladder": "uRNN ladder",
+    "lstm_ladder": "LSTM ladder",
+}
+
+KNOWN_FAMILIES: Mapping[str, str] = {
+    "urnn": "unitary",
+    "urnn_ladder": LADDER,
+    "lstm_ladder": LADDER,
+    "ceiling": CEILING,
 }
 
 BACKEND_LABELS: Mapping[str, str] = {
     "reference": "eager reference",
     "materialized": "dense W",
     "cpu": "fused kernel",
+}
+
+# Each rung is the one before it and one step more, from the first way to write the model to the best one known.
+RUNG_LABELS: Mapping[str, Mapping[str, str]] = {
+    "urnn_ladder": {
+        "op_by_op": "op by op",
+        "real_pairs": "real pairs",
+        "materialised": "dense W",
+        "hoisted_input": "input hoisted",
+        "fused_step": "one kernel a step",
+        "whole_sequence": "one kernel a sequence",
+        "wavefront": "layers as a wavefront",
+    },
+    "lstm_ladder": {
+        "naive": "one product a gate",
+        "grouped_gates": "gates grouped",
+        "streams": "two streams",
+        "fused_pointwise": "pointwise ops fused",
+        "transposed_weights": "weights transposed",
+        "batched_input": "input batched over time",
+        "batched_weight_gradient": "weight gradient batched",
+        "wavefront": "layers as a wavefront",
+        "nn_lstm": "nn.LSTM, the ceiling",
+    },
+}
+
+CEILING_LABELS: Mapping[str, str] = {
+    "fourier": "Two Fourier transforms alone",
+    "memory": "Writing the output alone",
 }
 
 
@@ -136,6 +184,16 @@ def tidy_frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
             for column in COLUMNS
         }
     ).astype({column.name: column.dtype for column in COLUMNS})
+
+
+def ordinary(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of models to compare, without ladders and ceilings; for the tidy frame and for summary rows."""
+    return table[~table["family"].isin([LADDER, CEILING])]
+
+
+def of_family(table: pd.DataFrame, family: str) -> pd.DataFrame:
+    """Rows of one family, LADDER or CEILING."""
+    return table[table["family"].eq(family).fillna(False).astype(bool)]
 
 
 def _missing_as_na(value: Any) -> Any:

@@ -121,5 +121,5 @@ def _age(rows: pd.DataFrame) -> tuple[str, str]:
 
 
 def _measured(rows: pd.DataFrame) -> int:
-    cells = rows.loc[rows["outcome"] == MEASURED, ["model", "backend", "phase", "hidden_size", "length", "batch"]]
-    return len(cells.drop_duplicates())
+    axes = ["model", "backend", "phase", "hidden_size", "length", "batch", "num_layers"]
+    return len(rows.loc[rows["outcome"] == MEASURED, axes].drop_duplicates())

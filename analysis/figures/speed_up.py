@@ -64,8 +64,7 @@ def draw(cells: pd.DataFrame, columns: int = 4) -> Figure:
 
 
 def _times(cells: pd.DataFrame, at: Focus) -> pd.DataFrame:
-    same = (cells["phase"] == at.phase) & (cells["task"] == at.task) & (cells["batch"] == at.batch)
-    return cells[same & (cells["metric"] == STEP_TIME) & (cells["outcome"] == MEASURED)]
+    return cells[at.holds(cells) & (cells["metric"] == STEP_TIME) & (cells["outcome"] == MEASURED)]
 
 
 def _heat_map(ax: Axes, ours: pd.DataFrame, theirs: pd.DataFrame, narrow: bool) -> None:

@@ -34,7 +34,10 @@ def write_report(results: Results, output: Path | str, title: str = DEFAULT_TITL
     output = Path(output)
     with replacing_folder(output) as folder:
         content = gather(results, title)
-        drawings = {part.anchor: draw(part.section, folder / part.figure_folder) for part in content.sections}
+        drawings = {
+            part.anchor: draw(part.section, part.chapters, folder / part.figure_folder)
+            for part in content.sections
+        }
         (folder / MARK).write_text(html(content, drawings), encoding="utf-8")
         (folder / "report.md").write_text(markdown(content), encoding="utf-8")
         results.frame.to_csv(folder / "measurements.csv", index=False)

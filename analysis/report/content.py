@@ -14,6 +14,7 @@ import pandas as pd
 
 from analysis import units
 from analysis.report import findings, tables
+from analysis.report.chapters import Chapter, chapters
 from analysis.report.section import Section
 from analysis.report.tables import Table
 from analysis.report.verdicts import headlines
@@ -31,6 +32,7 @@ class SectionContent:
     headlines: list[str]
     facts: list[tuple[str, str]]
     figure_folder: str
+    chapters: list[Chapter]
     verdicts: list[tuple[str, str, Table]]
     measurements: Table
     scaling: Table
@@ -78,6 +80,7 @@ def _section(frame: pd.DataFrame, section: Section, first: bool) -> SectionConte
         headlines=headlines(section),
         facts=facts(section),
         figure_folder="figures" if first else f"figures/{anchor}",
+        chapters=chapters(section),
         verdicts=tables.verdict_tables(section),
         measurements=tables.measurements(section),
         scaling=tables.scaling(section),
@@ -119,6 +122,7 @@ def facts(section: Section) -> list[tuple[str, str]]:
         ("torch", setting.torch),
         ("Python", _only(rows["python"])),
         ("Commit", setting.version()),
+        ("Kernel build at first use", _kernel_build(rows["kernel_build_seconds"])),
         ("Measured", _period(rows["measured_at"])),
         ("Harness", setting.source),
         ("Kept apart", "; ".join(f"{other.version()} under {other.source}" for other in section.left_out)),
@@ -129,6 +133,13 @@ def facts(section: Section) -> list[tuple[str, str]]:
 def _only(column: pd.Series) -> object:
     known = column.dropna().unique()
     return known[-1] if len(known) else None
+
+
+def _kernel_build(seconds: pd.Series) -> str:
+    known = seconds.dropna()
+    if known.empty:
+        return f"{units.NOT_MEASURED} (the kernel was cached, or its build not recorded)"
+    return f"{units.seconds(known.iloc[-1])}, outside every measurement"
 
 
 def _period(times: pd.Series) -> str:

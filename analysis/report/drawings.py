@@ -16,11 +16,13 @@ from io import BytesIO, StringIO
 from pathlib import Path
 from types import ModuleType
 
+import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis import figures
-from analysis.appearance import look
+from analysis.appearance import LOOKS, look
 from analysis.figures import style
+from analysis.report.chapters import Chapter
 from analysis.report.section import Section, Series
 
 DPI = 160
@@ -37,19 +39,27 @@ class Drawing:
     narrow: str
 
 
-def draw(section: Section, folder: Path) -> list[Drawing]:
-    """Draw every figure of a section, write PNG and SVG into the folder, and return what the page embeds."""
+def draw(section: Section, chapters: Sequence[Chapter], folder: Path) -> dict[str, Drawing]:
+    """Draw every figure of a section, write PNG and SVG into the folder; what the page embeds, by name."""
     folder.mkdir(parents=True, exist_ok=True)
-    return [_draw(figure, section, folder) for figure in figures.FIGURES]
+    wanted = [(figure, section.cells) for figure in figures.FIGURES]
+    wanted += [(figure, chapter.cells) for chapter in chapters for figure in chapter.figures]
+    models = colourful(section.series)
+    return {figures.name(figure): _draw(figure, cells, models, folder) for figure, cells in wanted}
 
 
-def _draw(figure: ModuleType, section: Section, folder: Path) -> Drawing:
+def colourful(series: Sequence[Series]) -> list[str]:
+    """Models whose colours may occur in a drawing: those measured, and the known ones that ladders borrow from."""
+    return list(dict.fromkeys([*LOOKS, *(one.model for one in series)]))
+
+
+def _draw(figure: ModuleType, cells: pd.DataFrame, models: Sequence[str], folder: Path) -> Drawing:
     name = figures.name(figure)
-    wide, narrow = figure.draw(section.cells), figure.draw(section.cells, 1)
+    wide, narrow = figure.draw(cells), figure.draw(cells, 1)
     svg = to_svg(wide)
     (folder / f"{name}.svg").write_text(svg, encoding="utf-8")
     (folder / f"{name}.png").write_bytes(to_png(wide))
-    inline = [embed(text, f"{name}-{kind}-", section.series) for text, kind in ((svg, "w"), (to_svg(narrow), "n"))]
+    inline = [embed(text, f"{name}-{kind}-", models) for text, kind in ((svg, "w"), (to_svg(narrow), "n"))]
     return Drawing(name, figure.TITLE, figure.CAPTION, *inline)
 
 
@@ -74,7 +84,7 @@ def css_name(model: str) -> str:
     return "--series-" + re.sub(r"[^A-Za-z0-9_-]", "-", model)
 
 
-def embed(svg: str, prefix: str, series: Sequence[Series]) -> str:
+def embed(svg: str, prefix: str, models: Sequence[str]) -> str:
     """Standalone SVG -> an inline one: ids of its own, series marked, colours as the page's variables."""
     svg = svg[svg.index("<svg") :]
     svg = (
@@ -87,7 +97,7 @@ def embed(svg: str, prefix: str, series: Sequence[Series]) -> str:
     svg = re.sub(r"url\(#", f"url(#{prefix}", svg)
     svg = re.sub(r'href="#', f'href="#{prefix}', svg)
     roles = {style.INK: "--ink", style.MUTED: "--muted", style.GRID: "--grid", style.PAPER: "--card"}
-    roles |= {look(one.model).light: css_name(one.model) for one in series}
+    roles |= {look(model).light: css_name(model) for model in models}
     for colour, variable in roles.items():
         svg = svg.replace(colour, f"var({variable})")
     return svg

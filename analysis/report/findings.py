@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from analysis.schema import FIRST_CALL_TIME, MEASURED, NOT_APPLICABLE, PEAK_ALLOCATED, STEP_TIME
+from analysis.schema import FIRST_CALL_TIME, MEASURED, NOT_APPLICABLE, PEAK_ALLOCATED, STEP_TIME, ordinary
 from analysis.settings import Setting, same_commit, split
 from analysis.statistics import ratio, summarise
 from analysis.statistics.summary import CELL
@@ -37,7 +37,7 @@ def not_measured(cells: pd.DataFrame) -> int:
     times = cells[cells["metric"] == STEP_TIME]
     missing = 0
     for _, part in times.groupby(["phase", "task"]):
-        sizes = part[["hidden_size", "length", "batch"]].drop_duplicates()
+        sizes = part[["hidden_size", "length", "batch", "num_layers"]].drop_duplicates()
         series = part[["model", "backend"]].drop_duplicates()
         missing += len(sizes) * len(series) - len(part)
     return missing
@@ -86,7 +86,7 @@ def _compare(frame: pd.DataFrame, setting: Setting, is_other: Callable[[Setting]
     other = next((candidate for candidate in parts if is_other(candidate)), None)
     if other is None:
         return None
-    first, second = _on_common_cells(parts[setting], parts[other])
+    first, second = _on_common_cells(ordinary(parts[setting]), ordinary(parts[other]))
     common = first.index.intersection(second.index)
     if common.empty:
         return None

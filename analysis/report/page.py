@@ -6,7 +6,7 @@ Known weakness: the page is as large as its drawings, one to three megabytes.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -14,7 +14,7 @@ from analysis.appearance import look
 from analysis.figures import FIGURES, name
 from analysis.figures.style import GRID, INK, MUTED, PAPER
 from analysis.report.content import Content
-from analysis.report.drawings import Drawing, css_name
+from analysis.report.drawings import Drawing, colourful, css_name
 from analysis.report.tables import Table
 
 
@@ -31,9 +31,9 @@ def _environment() -> Environment:
     return environment
 
 
-def html(content: Content, drawings: Mapping[str, Sequence[Drawing]]) -> str:
+def html(content: Content, drawings: Mapping[str, Mapping[str, Drawing]]) -> str:
     """The page, with style, script and the drawings of each section (by its anchor) inside."""
-    models = sorted({one.model for part in content.sections for one in part.section.series})
+    models = sorted(colourful([one for part in content.sections for one in part.section.series]))
     return (
         _environment()
         .get_template("page.html.j2")
@@ -43,6 +43,8 @@ def html(content: Content, drawings: Mapping[str, Sequence[Drawing]]) -> str:
             colours=[(css_name(model), look(model)) for model in models],
             series=_series(content),
             css_name=css_name,
+            figures=[name(figure) for figure in FIGURES],
+            name=name,
             roles={"ink": INK, "muted": MUTED, "grid": GRID, "card": PAPER},
         )
     )
@@ -56,6 +58,7 @@ def markdown(content: Content) -> str:
         .render(
             content=content,
             table_md=table_md,
+            name=name,
             figures=[(name(figure), figure.TITLE, figure.CAPTION) for figure in FIGURES],
         )
     )

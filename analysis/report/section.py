@@ -1,4 +1,4 @@
-"""One setting of the report: its cells, the uRNN series that speaks for it, and its baselines.
+"""One setting of the report: its cells, ladders and ceilings, the uRNN that speaks for it, and its baselines.
 
 Known weakness: one backend of the uRNN speaks in headlines, the fastest; the others are in figures and
 tables.
@@ -13,7 +13,7 @@ import pandas as pd
 
 from analysis.figures.style import series_in_order
 from analysis.focus import Focus, focus, over_hidden_size
-from analysis.schema import PHASES
+from analysis.schema import CEILING, LADDER, PHASES, of_family, ordinary
 from analysis.settings import Choice, Setting
 from analysis.statistics import fastest, summarise
 
@@ -31,17 +31,24 @@ class Series:
 
 @dataclass(frozen=True)
 class Section:
-    """What the report says of one setting starts here."""
+    """What the report says of one setting starts here.
+
+    `cells` are the summary rows of models to compare; `ladders` and `ceilings` stand apart from them.
+    """
 
     setting: Setting
     rows: pd.DataFrame
     cells: pd.DataFrame
+    ladders: pd.DataFrame
+    ceilings: pd.DataFrame
     left_out: tuple[Setting, ...]
 
     @classmethod
     def of(cls, choice: Choice) -> Section:
         """Summarise the rows of a chosen setting."""
-        return cls(choice.setting, choice.rows, summarise(choice.rows), choice.left_out)
+        every = summarise(choice.rows)
+        kinds = (ordinary(every), of_family(every, LADDER), of_family(every, CEILING))
+        return cls(choice.setting, choice.rows, *kinds, choice.left_out)
 
     @cached_property
     def series(self) -> list[Series]:

@@ -59,11 +59,11 @@ def _name(text: str) -> Cell:
 
 
 def _cell_columns(row: Any) -> list[Cell]:
-    sizes = [_whole(value) for value in (row.hidden_size, row.length, row.batch)]
+    sizes = [_whole(value) for value in (row.hidden_size, row.length, row.batch, row.num_layers)]
     return [_name(row.series), _name(PHASE_LABELS.get(row.phase, row.phase)), *sizes]
 
 
-CELL_HEADINGS = [("Model", False), ("Phase", False), ("n", True), ("T", True), ("B", True)]
+CELL_HEADINGS = [("Model", False), ("Phase", False), ("n", True), ("T", True), ("B", True), ("Layers", True)]
 
 
 def _series_ids(rows: Iterable[Any]) -> list[str]:
@@ -164,7 +164,7 @@ def _exponent(section: Section, series: Series, phase: str, metric: str, size: s
     at = section.focuses[phase]
     if at is None:
         return None
-    here = section.cells.query("phase == @phase and task == @at.task and batch == @at.batch and metric == @metric")
+    here = section.cells[at.holds(section.cells) & (section.cells["metric"] == metric)]
     here = here[(here["model"] == series.model) & (here["backend"] == series.backend)]
     other, fixed = ("length", at.length) if size == "hidden_size" else ("hidden_size", at.hidden_size)
     return exponent(here[here[other] == fixed], size)
@@ -205,7 +205,8 @@ def first_calls(section: Section) -> Table:
     rows, ids = [], []
     for row in found.itertuples():
         at = section.focuses.get(row.phase)
-        if at and (row.batch, row.length, row.hidden_size) == (at.batch, at.length, at.hidden_size):
+        axes = ("batch", "length", "hidden_size", "num_layers")
+        if at and all(getattr(row, axis) == getattr(at, axis) for axis in axes):
             ids.append(f"{row.model}:{row.backend}")
             times = [_number(value, units.seconds) for value in (row.first, row.call)]
             rows.append([*_cell_columns(row), *times, _number(row.factor, units.ahead_or_behind)])

@@ -35,7 +35,12 @@ from analysis.schema import (
 
 FILE_VERSION = 2
 PARAM_NAMES = ("model", "phase", "device", "hidden_size", "length", "batch")
+# A suite from before layers were an axis names none, and then there was one.
+LAYERED_PARAM_NAMES = (*PARAM_NAMES, "num_layers")
+DEFAULTS = {"num_layers": 1}
 COUNT_PARAM_NAMES = ("model", "hidden_size")
+COUNTED_BY = (*COUNT_PARAM_NAMES, "num_layers")
+ORDERS = (PARAM_NAMES, LAYERED_PARAM_NAMES, COUNT_PARAM_NAMES)
 METRICS = {"time_call": STEP_TIME, "track_peak_allocated_bytes": PEAK_ALLOCATED}
 PARAMETER_COUNT = "track_parameters"
 
@@ -123,7 +128,7 @@ def _integer(text: Any) -> int | None:
 def _measurements(
     tables: Mapping[str, Mapping[str, Any]],
     names: Mapping[str, Sequence[str]],
-    counts: Mapping[tuple[str, int], int],
+    counts: Mapping[tuple[str, int, int], int],
     common: Row,
     registry: Registry,
 ) -> Iterator[Row]:
@@ -133,11 +138,11 @@ def _measurements(
         if metric is None:
             continue
         started = from_milliseconds(table.get("started_at"))
-        for index, cell in enumerate(_cells(benchmark, table, names, PARAM_NAMES)):
+        for index, cell in enumerate(_cells(benchmark, table, names, LAYERED_PARAM_NAMES)):
             count = passes[metric, cell] = passes.get((metric, cell), 0) + 1
             base = common | _describe(cell, registry) | {"pass": count, "measured_at": started}
             base |= {"metric": metric, "unit": UNITS[metric]}
-            base["parameters"] = counts.get((base["model"], base["hidden_size"]))
+            base["parameters"] = counts.get((base["model"], base["hidden_size"], base["num_layers"]))
             per_call = base["length"] if metric == STEP_TIME else 1
             for value in _values(table, index):
                 scaled = value["value"] / per_call if "value" in value else None
@@ -149,36 +154,36 @@ def _cells(
 ) -> Iterator[Cell]:
     """The cells in asv's order, each as the values of the wanted parameters."""
     params = table["params"]
-    order = names.get(benchmark) or (wanted if len(params) == len(wanted) else ())
-    if not set(wanted) <= set(order):
-        raise ValueError(f"{benchmark} has other parameters than {', '.join(wanted)}")
+    order = names.get(benchmark) or next((known for known in ORDERS if len(known) == len(params)), ())
+    required = [name for name in wanted if name not in DEFAULTS]
+    if not set(required) <= set(order):
+        raise ValueError(f"{benchmark} has other parameters than {', '.join(required)}")
     for texts in itertools.product(*params):
-        values = dict(zip(order, (ast.literal_eval(text) for text in texts), strict=True))
+        values = DEFAULTS | dict(zip(order, (ast.literal_eval(text) for text in texts), strict=True))
         yield tuple(values[name] for name in wanted)
 
 
 def _describe(cell: Cell, registry: Registry) -> Row:
-    name, phase, device, hidden_size, length, batch = cell
+    name, phase, device, hidden_size, length, batch, num_layers = cell
     model, _, backend = str(name).partition(":")
     sizes = {"hidden_size": int(hidden_size), "length": int(length), "batch": int(batch)}
+    sizes |= {"num_layers": int(num_layers)}
     texts = {"model": model, "backend": backend or "unknown", "phase": phase, "device": device}
-    return texts | sizes | registry.describe(model, int(hidden_size))
+    return texts | sizes | registry.describe(model, sizes["hidden_size"], sizes["num_layers"])
 
 
 def _parameter_counts(
     tables: Mapping[str, Mapping[str, Any]], names: Mapping[str, Sequence[str]]
-) -> dict[tuple[str, int], int]:
-    """Parameter counts by model (without its backend) and hidden size, from the benchmark that tracks them."""
-    counts: dict[tuple[str, int], int] = {}
+) -> dict[tuple[str, int, int], int]:
+    """Parameter counts by model (without its backend), hidden size and layers, from the benchmark of them."""
+    counts: dict[tuple[str, int, int], int] = {}
     for benchmark, table in tables.items():
         if benchmark.rpartition(".")[2] != PARAMETER_COUNT:
             continue
-        wanted = PARAM_NAMES if len(table["params"]) == len(PARAM_NAMES) else COUNT_PARAM_NAMES
-        for index, cell in enumerate(_cells(benchmark, table, names, wanted)):
+        for index, (name, *sizes) in enumerate(_cells(benchmark, table, names, COUNTED_BY)):
             value = _at(table, "result", index)
             if value is not None and not math.isnan(value):
-                by_name = dict(zip(wanted, cell, strict=True))
-                counts[by_name["model"].partition(":")[0], by_name["hidden_size"]] = int(value)
+                counts[name.partition(":")[0], *sizes] = int(value)
     return counts
 
 

@@ -34,6 +34,7 @@ from analysis.schema import (
 RUN_FORMAT = 1
 CELL_TEXTS = ("model", "backend", "phase", "task", "device", "dtype")
 CELL_SIZES = ("hidden_size", "length", "batch")
+OPTIONAL = ("label", "family", "state_size", "parameters", "threads", "allocator", "pass", "kernel_build_seconds")
 
 Row = dict[str, Any]
 
@@ -53,8 +54,8 @@ def rows(document: Mapping[str, Any], path: Path, registry: Registry) -> tuple[l
             f"{path}: expected benchmarks with extra_info.model, as `python -m bench run` writes them, got a "
             f"pytest-benchmark file of something else."
         )
-    common = _common(document, run, path)
     try:
+        common = _common(document, run, path)
         result = [row for entry in ours for row in _entry_rows(entry, common, registry)]
         result += [
             row for outcome in run.get("outcomes") or [] for row in _outcome_rows(outcome, common, registry)
@@ -89,16 +90,23 @@ def _common(document: Mapping[str, Any], run: Mapping[str, Any], path: Path) -> 
         "torch": machine.get("torch"),
         "threads": run.get("threads"),
         "allocator": run.get("allocator") or "unknown",
+        "kernel_build_seconds": _kernel_build_seconds(run, machine, document),
     }
 
 
+def _kernel_build_seconds(*places: Mapping[str, Any]) -> float | None:
+    """The time (s) stated in the first place that has one; None where the kernel was cached or nobody looked."""
+    stated = (place.get("kernel_build_seconds") for place in places)
+    return next((float(seconds) for seconds in stated if seconds is not None), None)
+
+
 def _cell(info: Mapping[str, Any], registry: Registry) -> Row:
-    sizes = {name: int(info[name]) for name in CELL_SIZES}
+    sizes = {name: int(info[name]) for name in CELL_SIZES} | {"num_layers": int(info.get("num_layers", 1))}
     if min(sizes.values()) < 1:
         raise ValueError(f"expected sizes of at least 1, got {sizes}")
-    known = registry.describe(info["model"], sizes["hidden_size"])
+    known = registry.describe(info["model"], sizes["hidden_size"], sizes["num_layers"])
     cell = {name: str(info[name]) for name in CELL_TEXTS} | sizes | known
-    for name in ("label", "family", "state_size", "parameters", "threads", "allocator", "pass"):
+    for name in OPTIONAL:
         if info.get(name) is not None:
             cell[name] = info[name]
     return {"pass": 1} | cell

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from analysis.schema import KNOWN_LABELS
+from analysis.schema import KNOWN_FAMILIES, KNOWN_LABELS
 
 FILE_NAME = "models.json"
 LEVELS_UP = 3
@@ -40,12 +40,12 @@ class Registry:
                 models.update({name: row for name, row in content.items() if isinstance(row, dict)})
         return cls(models)
 
-    def describe(self, model: str, hidden_size: int) -> dict[str, Any]:
-        """Columns label, family and state_size (real numbers) of a model with so many hidden units."""
+    def describe(self, model: str, hidden_size: int, num_layers: int = 1) -> dict[str, Any]:
+        """Columns label, family and state_size (real numbers) of a model with so many hidden units a layer."""
         row = self.models.get(model, {})
         per_unit = row.get("state_per_unit")
         return {
             "label": row.get("label") or KNOWN_LABELS.get(model, model),
-            "family": row.get("family") or ("unitary" if model == "urnn" else None),
-            "state_size": None if per_unit is None else round(per_unit * hidden_size),
+            "family": row.get("family") or KNOWN_FAMILIES.get(model),
+            "state_size": None if per_unit is None else round(per_unit * hidden_size) * num_layers,
         }

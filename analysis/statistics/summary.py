@@ -30,7 +30,7 @@ from analysis.schema import (
 from analysis.statistics.bootstrap import Process, Quartiles, bounds, median, middle, replicates
 from analysis.units import per_cent
 
-CELL = ["model", "backend", "phase", "task", "hidden_size", "length", "batch"]
+CELL = ["model", "backend", "phase", "task", "hidden_size", "length", "batch", "num_layers"]
 DESCRIPTION = ["label", "family", "state_size", "parameters"]
 
 MAX_ROUND_SPREAD = 0.10
@@ -69,7 +69,7 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
         for key, part in rows.groupby([*CELL, "metric"], dropna=False, sort=True)
     ]
     table = pd.DataFrame(summaries, columns=COLUMNS)
-    whole = dict.fromkeys(("hidden_size", "length", "batch"), "int64")
+    whole = dict.fromkeys(("hidden_size", "length", "batch", "num_layers"), "int64")
     return table.astype(whole | {"state_size": "float64", "parameters": "float64"})
 
 
@@ -168,7 +168,7 @@ def fastest(table: pd.DataFrame, model: str) -> str | None:
     times = table[(table["model"] == model) & (table["metric"] == STEP_TIME) & (table["outcome"] == MEASURED)]
     if times.empty:
         return None
-    cell = ["phase", "task", "hidden_size", "length", "batch"]
+    cell = [axis for axis in CELL if axis not in ("model", "backend")]
     by_backend = times.pivot_table(index=cell, columns="backend", values="value", aggfunc="first", dropna=False)
     common = by_backend.dropna()
     if common.empty:

@@ -8,18 +8,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from analysis.report import Report, write_report
+from analysis.results import Results
 from analysis.schema import tidy_frame
 
 LABELS = {
     "urnn": ("uRNN", "unitary", "reference"),
     "lstm": ("nn.LSTM", "gated", "torch"),
     "gru": ("nn.GRU", "gated", "torch"),
+    "urnn_ladder": ("uRNN ladder", "ladder", "op_by_op"),
+    "lstm_ladder": ("LSTM ladder", "ladder", "naive"),
+    "ceiling": ("Ceiling", "ceiling", "fourier"),
 }
 
 
@@ -53,6 +59,7 @@ def make_row(model: str = "urnn", value: float | None = 1.0, **changes: Any) -> 
         "hidden_size": 64,
         "length": 100,
         "batch": 32,
+        "num_layers": 1,
         "metric": "step_time",
         "unit": "s per time step",
         "statistic": "sample",
@@ -105,6 +112,80 @@ def small_frame() -> pd.DataFrame:
             rows += make_curve("urnn", {n: float(4096 * n) for n in sizes}, **at, **memory)
             rows += make_curve("lstm", {n: float(1024 * n) for n in sizes}, **at, **memory)
     return tidy_frame(rows)
+
+
+def noisy(value: float) -> list[float]:
+    """Five rounds around a time, 4 % apart."""
+    return [value * change for change in (0.98, 0.99, 1.0, 1.01, 1.02)]
+
+
+def make_ladder(model: str, times: dict[str, float | None], **changes: Any) -> list[dict[str, Any]]:
+    """Rows of one ladder at one place: seconds a time step for each rung, None where it does not apply."""
+    at = {"length": 100, "hidden_size": 128, "batch": 16} | changes
+    rows = []
+    for rung, value in times.items():
+        gone = {"outcome": "not applicable", "message": "Streams are for CUDA."} if value is None else {}
+        for number, sample in enumerate([None] if value is None else noisy(value), start=1):
+            rows.append(make_row(model, sample, backend=rung, round=number, **(at | gone)))
+    return rows
+
+
+@pytest.fixture
+def ladder() -> Callable[..., list[dict[str, Any]]]:
+    return make_ladder
+
+
+URNN_GAINS = {
+    "op_by_op": 1.0,
+    "real_pairs": 1.5,
+    "materialised": 6.0,
+    "hoisted_input": 7.0,
+    "fused_step": 14.0,
+    "whole_sequence": 41.0,
+}
+LSTM_GAINS = {
+    "naive": 1.0,
+    "grouped_gates": 2.1,
+    "fused_pointwise": 2.6,
+    "transposed_weights": 0.94,
+    "batched_input": 3.3,
+    "batched_weight_gradient": 3.4,
+    "nn_lstm": 4.4,
+}
+
+
+@pytest.fixture(scope="session")
+def full_frame(small_frame: pd.DataFrame) -> pd.DataFrame:
+    """The small frame with both ladders, at three sizes with one and four layers, and both ceilings.
+
+    Of the uRNN's ladder the wavefront has no value with one layer, and no rung at the largest size but one; the
+    LSTM's has no streams. The kernel took 12 s to build.
+    """
+    rows: list[dict[str, Any]] = []
+    for (n, batch), layers, phase in product(((64, 1), (128, 16), (512, 64)), (1, 4), ("train", "forward")):
+        at = {"hidden_size": n, "batch": batch, "num_layers": layers, "phase": phase}
+        first = 1e-6 * n * batch**0.5 * layers * (3 if phase == "train" else 1)
+        less = 1.4 if phase == "forward" else 1.0
+        urnn = {rung: first / gain**less for rung, gain in URNN_GAINS.items()}
+        urnn |= {"wavefront": first / 60} if layers > 1 else {}
+        if (n, layers, phase) == (512, 4, "train"):
+            urnn.pop("materialised")
+        rows += make_ladder("urnn_ladder", urnn, **at)
+        lstm: dict[str, float | None] = {rung: first / gain**less for rung, gain in LSTM_GAINS.items()}
+        rows += make_ladder("lstm_ladder", lstm | {"streams": None}, **at)
+    for n in (64, 128, 256, 512):
+        rows += make_curve("urnn", {n: noisy(1e-8 * n)}, backend="cpu", phase="forward")
+        at = {"phase": "forward", "batch": 32}
+        rows += make_curve("ceiling", {n: noisy(7e-9 * n)}, **at)
+        rows += make_curve("ceiling", {n: noisy(4e-10 * n)}, backend="memory", **at)
+    built = tidy_frame([row | {"kernel_build_seconds": 12.0} for row in rows])
+    return pd.concat([small_frame, built], ignore_index=True)
+
+
+@pytest.fixture(scope="session")
+def full_report(full_frame: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Report:
+    """The full frame's report, written."""
+    return write_report(Results(full_frame), tmp_path_factory.mktemp("full") / "report")
 
 
 def make_entry(**info: Any) -> dict[str, Any]:

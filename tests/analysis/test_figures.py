@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from analysis import figures
-from analysis.figures import step_time_over_hidden_size, style
+from analysis.figures import efficiency, ladder_lstm, ladder_urnn, step_time_over_hidden_size, style
 from analysis.schema import tidy_frame
 from analysis.statistics import summarise
 
@@ -62,6 +62,45 @@ def test_several_backends_of_one_model_share_its_colour_and_differ_in_line(curve
         "uRNN (fused kernel)",
         "uRNN (eager reference)",
     ]
+
+
+@pytest.mark.parametrize("figure", [efficiency, ladder_urnn, ladder_lstm], ids=figures.name)
+def test_a_chapters_figure_without_data_says_so(figure, small_frame):
+    assert "not measured" in texts(figure.draw(summarise(small_frame)))
+
+
+def test_the_efficiency_has_a_panel_a_ceiling_and_a_line_at_100_per_cent(full_frame):
+    figure = efficiency.draw(summarise(full_frame))
+    assert [ax.get_title(loc="left").strip() for ax in figure.axes] == [
+        "Two Fourier transforms alone",
+        "Writing the output alone",
+    ]
+    for ax in figure.axes:
+        assert any(set(line.get_ydata()) == {1} for line in ax.lines)
+    written = texts(figure)
+    assert {"the ceiling", "100 %", "uRNN (fused kernel)", "uRNN (eager reference)"} <= set(written)
+    assert "not measured" not in written
+
+
+def test_a_ladder_has_a_factor_or_a_word_for_every_rung_size_and_depth(full_frame):
+    figure = ladder_lstm.draw(summarise(full_frame))
+    written = texts(figure)
+    assert [ax.get_title(loc="left").strip() for ax in figure.axes] == [
+        f"n = {n}, B = {batch}" for _ in (1, 4) for n, batch in ((64, 1), (128, 16), (512, 64))
+    ]
+    assert {"T = 100, 1 layer", "T = 100, 4 layers", "Training step", "Inference", "gates grouped"} <= set(written)
+    assert written.count(f"{chr(215)}4.4") == 6
+    assert written.count("÷1.1") == 12
+    assert written.count("1.54 ms") == 1
+    assert written.count("not measured") == 12
+
+
+def test_where_one_phase_of_a_rung_is_missing_the_other_is_drawn(full_frame):
+    cells = summarise(full_frame)
+    largest = cells[(cells["hidden_size"] == 512) & (cells["num_layers"] == 4)]
+    written = texts(ladder_urnn.draw(largest))
+    assert written.count("not measured") == 1
+    assert f"{chr(215)}12" in written
 
 
 def test_the_heat_map_says_how_many_times_as_fast(small_frame):

@@ -14,9 +14,6 @@ import subprocess
 
 import pytest
 
-from analysis.report import write_report
-from analysis.results import Results
-
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 pytestmark = pytest.mark.skipif(
@@ -66,10 +63,10 @@ addEventListener("load", () => {
 
 
 @pytest.fixture(scope="module")
-def probed(small_frame, tmp_path_factory):
+def probed(full_report, tmp_path_factory):
     """A folder with a copy of the page that looks at itself."""
     folder = tmp_path_factory.mktemp("page")
-    text = write_report(Results(small_frame), folder / "report").page.read_text()
+    text = full_report.page.read_text()
     text = text.replace("<head>", f"<head>{WATCH}").replace("</body>", f"{PROBE}</body>")
     (folder / "probed.html").write_text(text)
     return folder
@@ -114,11 +111,11 @@ def test_the_page_fits_works_and_fetches_nothing(probe, width, dark):
     assert found["client"] == width
     assert found["scroll"] == width
     assert found["outside"] == 0
-    assert found["drawings"] == 6
+    assert found["drawings"] == 9
     assert found["dark"] is dark
     assert found["paper"] == ("rgb(18, 21, 25)" if dark else "rgb(244, 245, 247)")
     assert found["up"] == sorted(found["up"])
     assert found["down"] == sorted(found["up"], reverse=True)
     assert found["sorted"] == "descending"
-    assert found["shown"] == ["urnn:reference"]
+    assert found["shown"] == ["urnn:cpu"]
     assert found["chosen"] > 20

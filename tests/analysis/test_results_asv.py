@@ -80,6 +80,29 @@ def test_the_same_cell_in_two_sweeps_is_two_measurements(asv_file):
     assert sorted(set(frame["pass"])) == [1, 2]
 
 
+def test_layers_are_an_axis_where_the_suite_has_them_and_one_elsewhere(asv_file):
+    assert set(read([asv_file({"step_time.Sweep.time_call": [[1.0] * 4, PARAMS]})]).frame["num_layers"]) == {1}
+    count = [[3000.0, 9000.0], [["'urnn'"], ["64"], ["1", "4"]]]
+    results = {"step_time.Sweep.time_call": [[1.0] * 8, [*PARAMS, ["1", "4"]]], "memory.P.track_parameters": count}
+    path = asv_file(results)
+    names = {"memory.P.track_parameters": {"param_names": ["model", "hidden_size", "num_layers"]}}
+    (path.parent.parent / "benchmarks.json").write_text(json.dumps(names))
+    frame = read([path]).frame
+    urnn = frame[frame["model"] == "urnn"]
+    assert set(zip(urnn["num_layers"], urnn["parameters"], strict=True)) == {(1, 3000), (4, 9000)}
+
+
+def test_ladders_and_ceilings_are_known_by_their_names(asv_file):
+    params = [["'urnn_ladder:op_by_op'", "'lstm_ladder:naive'", "'ceiling:fourier'", "'urnn:cpu'"], *PARAMS[1:]]
+    frame = read([asv_file({"step_time.Sweep.time_call": [[1.0] * 8, params]})]).frame
+    assert dict(zip(frame["model"], frame["family"], strict=True)) == {
+        "urnn_ladder": "ladder",
+        "lstm_ladder": "ladder",
+        "ceiling": "ceiling",
+        "urnn": "unitary",
+    }
+
+
 def test_parameter_names_come_from_benchmarks_json(asv_file):
     swapped = [PARAMS[1], PARAMS[0], *PARAMS[2:]]
     path = asv_file({"step_time.Sweep.time_call": [[1.0] * 4, swapped]})

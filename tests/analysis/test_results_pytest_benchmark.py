@@ -33,6 +33,27 @@ def test_machine_versions_and_setting_are_kept(benchmark_file, entry):
     assert (first["commit"], first["commit_time"]) == ("a" * 40, "2026-01-01T00:00:00+00:00")
 
 
+def test_layers_are_read_and_are_one_where_the_file_does_not_say(benchmark_file, entry):
+    frame = read([benchmark_file([entry(), entry(num_layers=4)])]).frame
+    assert sorted(set(frame["num_layers"])) == [1, 4]
+
+
+@pytest.mark.parametrize("place", ["run", "machine_info", "file", "extra_info"])
+def test_the_build_of_the_kernel_is_read_from_wherever_it_is_stated(benchmark_file, entry, place):
+    path = benchmark_file([entry()])
+    document = json.loads(path.read_text())
+    assert read([path]).frame["kernel_build_seconds"].isna().all()
+    where = {"file": document, "extra_info": document["benchmarks"][0]["extra_info"]}
+    (where.get(place) or document[place])["kernel_build_seconds"] = 12.5
+    path.write_text(json.dumps(document))
+    assert set(read([path]).frame["kernel_build_seconds"]) == {12.5}
+
+
+def test_a_build_time_that_is_no_number_is_refused(benchmark_file, entry):
+    with pytest.raises(AnalysisError, match=r"damaged \(could not convert string to float: 'long'\)"):
+        read([benchmark_file([entry()], kernel_build_seconds="long")])
+
+
 def test_without_data_the_median_and_quartiles_are_read(benchmark_file, entry):
     summed_up = entry()
     del summed_up["stats"]["data"]
@@ -107,6 +128,7 @@ def test_foreign_benchmarks_among_ours_are_left_out_and_reported(benchmark_file,
         ({"hidden_size": 0}, "sizes of at least 1"),
         ({"length": "long"}, "invalid literal"),
         ({"batch": None}, "damaged"),
+        ({"num_layers": 0}, "sizes of at least 1"),
     ],
 )
 def test_damaged_benchmarks_are_refused(benchmark_file, entry, change, words):

@@ -69,6 +69,11 @@ def test_the_interval_does_not_depend_on_the_order_of_rows_or_on_other_cells(row
     assert (among["low"], among["high"]) == (alone["low"], alone["high"])
 
 
+def test_layers_are_never_pooled(row):
+    table = summarise(tidy_frame([row(value=1.0), row(value=9.0, num_layers=4)]))
+    assert dict(zip(table["num_layers"], table["value"], strict=True)) == {1: 1.0, 4: 9.0}
+
+
 def test_different_files_are_different_processes(row):
     cell = only([row(value=1.0, file="a.json"), row(value=3.0, file="b.json")])
     assert (cell["value"], cell["processes"]) == (2.0, 2)

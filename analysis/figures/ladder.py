@@ -1,0 +1,160 @@
+"""Rungs from the first at the top to the best known, each with what it gained: what both ladder figures share.
+
+Why: one lollipop a rung and phase, with the factor written beside it, reads without a legend of sixteen lines;
+the same axis in all panels makes sizes comparable by eye.
+
+Known weakness: panels grow with the number of rungs; a dozen still fits.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from analysis import units
+from analysis.appearance import look
+from analysis.figures import style
+from analysis.ladder import Climb, Place, Rung, climbs, rung_names
+from analysis.schema import PHASE_LABELS, RUNG_LABELS
+
+MARKERS = {"train": "o", "forward": "D"}
+ROW_HEIGHT = 0.34
+OFFSETS = {"train": -0.19, "forward": 0.21}
+TICKS = np.array([0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000])
+ROOM_FOR_TEXT = 0.34
+
+
+def caption(first: str) -> str:
+    """The caption of a ladder whose first rung has this label."""
+    return (
+        f"How many times as fast each rung is as the first one, '{first}', whose time per time step stands beside "
+        "it; the axis is logarithmic. A rung keeps what those above it gained. Bars are 95 % intervals."
+    )
+
+
+def draw(cells: pd.DataFrame, model: str, columns: int) -> Figure:
+    """Summary rows of ladders -> a panel for each size and number of layers of one ladder."""
+    with style.applied():
+        found = climbs(cells, model)
+        gains = [rung.over_first for climb in found.values() for rung in climb if rung.over_first]
+        if not gains:
+            figure, axes = style.panels(1, 1, style.width(columns))
+            style.say_not_measured(axes[0])
+            return figure
+        rungs = rung_names(cells, model)
+        limits = _limits([bound for gain in gains for bound in (gain.low, gain.high)])
+        panels = _panels(found)
+        figure, axes = style.panels(
+            len(panels), columns, style.width(columns), height=ROW_HEIGHT * len(rungs) + 0.75
+        )
+        colour = look(model.removesuffix("_ladder")).light
+        for number, (ax, climbed) in enumerate(zip(axes, panels, strict=True)):
+            _panel(ax, climbed, colour, limits)
+            _rung_axis(ax, model, rungs, named=number % columns == 0)
+        _legend(figure, colour)
+    return figure
+
+
+def _panels(found: dict[Place, Climb]) -> list[dict[Place, Climb]]:
+    """The phases of each size and number of layers; one layer in the first row, so that rows compare sizes."""
+    layers = sorted({place.num_layers for place in found})
+    sizes = sorted({(place.task, place.length, place.hidden_size, place.batch) for place in found})
+    grid = [
+        {place: climb for place, climb in found.items() if (place.num_layers, _size(place)) == (depth, size)}
+        for depth, size in product(layers, sizes)
+    ]
+    return [climbed for climbed in grid if climbed]
+
+
+def _size(place: Place) -> tuple[str, int, int, int]:
+    return (place.task, place.length, place.hidden_size, place.batch)
+
+
+def _limits(bounds: list[float]) -> tuple[float, float]:
+    """The axis of all panels: every interval and the line at 1, and room for a factor to the right of the last."""
+    low, high = min([1.0, *bounds]), max([2.0, *bounds])
+    span = np.log(high / low)
+    return low / np.exp(0.06 * span), high * np.exp(ROOM_FOR_TEXT * span)
+
+
+def _panel(ax: Axes, climbed: dict[Place, Climb], colour: str, limits: tuple[float, float]) -> None:
+    place = next(iter(climbed))
+    style.title(ax, place.size(), f"T = {place.length}, {place.layers()}")
+    ax.set_xscale("log")
+    ax.set_xlim(limits)
+    ax.axvline(1, color=style.MUTED, linewidth=1)
+    for number, rungs in enumerate(zip(*climbed.values(), strict=True)):
+        by_phase = {place.phase: rung for place, rung in zip(climbed, rungs, strict=True)}
+        said = {_said(rung) for rung in by_phase.values()}
+        if len(said) == 1 and said != {""}:
+            _write(ax, 1, number, said.pop(), style.MUTED, style="italic")
+            continue
+        for phase, rung in by_phase.items():
+            _mark(ax, number + OFFSETS.get(phase, 0.0), phase, rung, colour)
+
+
+def _said(rung: Rung) -> str:
+    """What stands in place of a gain; empty where there is one."""
+    if rung.over_first:
+        return ""
+    return "first rung not measured" if rung.time else rung.outcome
+
+
+def _mark(ax: Axes, y: float, phase: str, rung: Rung, colour: str) -> None:
+    gain = rung.over_first
+    if gain is None:
+        _write(ax, 1, y, _said(rung), style.MUTED, style="italic")
+        return
+    filled = phase == "train"
+    text = units.ahead_or_behind(gain.value) if rung.over_previous else units.seconds(rung.time.value)
+    ax.plot([1, gain.value], [y, y], color=colour, linewidth=1.2, alpha=0.45, zorder=2)
+    ax.plot([gain.low, gain.high], [y, y], color=colour, linewidth=2.4, zorder=3)
+    ax.plot([gain.value], [y], zorder=4, **_marker(phase, filled, colour))
+    _write(ax, max(gain.high, 1), y, text, style.INK)
+
+
+def _marker(phase: str, filled: bool, colour: str) -> dict[str, object]:
+    return {
+        "color": colour,
+        "linestyle": "none",
+        "marker": MARKERS.get(phase, "s"),
+        "markersize": 6 if filled else 5,
+        "markerfacecolor": colour if filled else style.PAPER,
+        "markeredgecolor": colour,
+        "markeredgewidth": 1.4,
+    }
+
+
+def _write(ax: Axes, x: float, y: float, text: str, colour: str, **words: str) -> None:
+    at = {"textcoords": "offset points", "ha": "left", "va": "center_baseline", "fontsize": 8, "color": colour}
+    ax.annotate(text, (x, y), (6, 0), **at, **words)
+
+
+def _rung_axis(ax: Axes, model: str, rungs: list[str], named: bool) -> None:
+    """Rungs from top to bottom, with their labels in the first column, and round factors below."""
+    labels = RUNG_LABELS.get(model, {})
+    ax.set_ylim(len(rungs) - 0.4, -0.6)
+    ax.set_yticks(range(len(rungs)), [labels.get(name, name) if named else "" for name in rungs])
+    ax.tick_params(axis="y", length=0)
+    ax.grid(False, axis="y")
+    for boundary in range(1, len(rungs)):
+        ax.axhline(boundary - 0.5, color=style.GRID, linewidth=0.8, zorder=0)
+    low, high = ax.get_xlim()
+    ticks = TICKS[(low <= TICKS) & (high >= TICKS)]
+    ax.xaxis.set_major_locator(FixedLocator(ticks if len(ticks) < 7 else ticks[np.log10(ticks) % 1 == 0]))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda factor, _: f"{units.TIMES}{factor:g}"))
+    ax.set_xlabel("times as fast as the first rung")
+
+
+def _legend(figure: Figure, colour: str) -> None:
+    handles = [
+        Line2D([], [], label=PHASE_LABELS[phase], **_marker(phase, phase == "train", colour)) for phase in MARKERS
+    ]
+    figure.legend(handles=handles, loc="outside upper left", ncols=2)

@@ -1,0 +1,157 @@
+"""The ladders of optimisation: what each rung gained over the first and over the one before it.
+
+Why: a stage of an optimisation is worth what it gains on this machine, at this size, in this phase, and that
+changes from one to the next (Appleyard, Kocisky and Blunsom 2016, arXiv 1604.01946, for the LSTM on a GPU).
+A rung that was not measured is kept in its place, so that nobody takes its absence for a gain of nothing.
+
+Known weakness: gains are of medians measured minutes apart; the intervals know nothing of a machine that slowed
+down in between.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from analysis.schema import KNOWN_LABELS, MEASURED, NOT_APPLICABLE, PHASES, RUNG_LABELS, STEP_TIME
+from analysis.statistics import Estimate, ratio
+from analysis.units import NOT_MEASURED
+
+# The cell that speaks for a ladder in a sentence, or the nearest one to it.
+ANCHOR = {"phase": "train", "num_layers": 1, "hidden_size": 128, "batch": 16}
+
+CEILING_RUNGS = ("nn_lstm",)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a ladder was climbed: everything that its rungs have in common."""
+
+    model: str
+    task: str
+    length: int
+    hidden_size: int
+    batch: int
+    num_layers: int
+    phase: str
+
+    def size(self) -> str:
+        """Hidden size and batch, for people."""
+        return f"n = {self.hidden_size}, B = {self.batch}"
+
+    def layers(self) -> str:
+        """The number of layers, for people."""
+        return f"{self.num_layers} layer{'s' * (self.num_layers > 1)}"
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One stage of a ladder.
+
+    `time` is in seconds per time step. Gains are how many times as fast: over the first rung, and over the one
+    before; `previous` is the label of that one, the nearest before it that has a value, and `skips` says whether
+    it is another than the very one before. None is not measured; then `outcome` says what to write instead, and
+    `message` why, as far as that is known.
+    """
+
+    name: str
+    label: str
+    time: Estimate | None = None
+    over_first: Estimate | None = None
+    over_previous: Estimate | None = None
+    previous: str = ""
+    skips: bool = False
+    outcome: str = NOT_MEASURED
+    message: str = ""
+    unstable: str = ""
+
+
+Climb = tuple[Rung, ...]
+
+
+def models(cells: pd.DataFrame) -> list[str]:
+    """The ladders of which a step time was measured: the known ones first, then by name."""
+    measured = cells[(cells["metric"] == STEP_TIME) & (cells["outcome"] == MEASURED)]
+    known = list(RUNG_LABELS)
+    return sorted(set(measured["model"]), key=lambda model: (known.index(model) if model in known else 99, model))
+
+
+def label(model: str) -> str:
+    """Name of a ladder for people."""
+    return KNOWN_LABELS.get(model, model)
+
+
+def rung_names(cells: pd.DataFrame, model: str) -> list[str]:
+    """All known rungs of a ladder from the first to the best, measured or not; unknown ones last, by name."""
+    known = list(RUNG_LABELS.get(model, {}))
+    return known + sorted(set(cells.loc[cells["model"] == model, "backend"]) - set(known))
+
+
+def climbs(cells: pd.DataFrame, model: str) -> dict[Place, Climb]:
+    """Summary rows of ladders -> the rungs of one at every place it was tried, smallest first."""
+    mine = cells[(cells["model"] == model) & (cells["metric"] == STEP_TIME)]
+    names = rung_names(cells, model)
+    axes = ["model", "task", "length", "hidden_size", "batch", "num_layers", "phase"]
+    found = {
+        Place(*(value.item() if isinstance(value, np.generic) else value for value in key)): _climb(part, names)
+        for key, part in mine.groupby(axes)
+    }
+    return dict(sorted(found.items(), key=lambda item: _position(item[0])))
+
+
+def _position(place: Place) -> tuple[object, ...]:
+    phase = PHASES.index(place.phase) if place.phase in PHASES else len(PHASES)
+    return (place.task, place.length, place.hidden_size, place.batch, place.num_layers, phase)
+
+
+def _climb(part: pd.DataFrame, names: list[str]) -> Climb:
+    rows = {row["backend"]: row for _, row in part.iterrows()}
+    labels = RUNG_LABELS.get(str(part["model"].iloc[0]), {})
+    rungs: list[Rung] = []
+    first, below, previous = rows.get(names[0]), None, ""
+    for name in names:
+        row, named = rows.get(name), labels.get(name, name)
+        if row is None or row["outcome"] != MEASURED:
+            rungs.append(_without_value(name, named, row))
+            continue
+        gained = None if first is None or first["outcome"] != MEASURED else ratio(first, row)
+        rungs.append(
+            Rung(
+                name,
+                named,
+                Estimate(row["value"], row["low"], row["high"]),
+                over_first=gained,
+                over_previous=None if below is None else ratio(below, row),
+                previous=previous,
+                skips=bool(rungs) and rungs[-1].time is None and below is not None,
+                outcome=MEASURED,
+                unstable=row["unstable"],
+            )
+        )
+        below, previous = row, named
+    return tuple(rungs)
+
+
+def _without_value(name: str, named: str, row: pd.Series | None) -> Rung:
+    if row is None:
+        return Rung(name, named)
+    outcome = NOT_MEASURED if row["outcome"] == NOT_APPLICABLE else row["outcome"]
+    return Rung(name, named, outcome=outcome, message=row["message"] or row["outcome"])
+
+
+def best(climb: Climb) -> Rung | None:
+    """The rung that gained most over the first, the library's own kernel aside; None where none is known."""
+    known = [rung for rung in climb[1:] if rung.over_first and rung.name not in CEILING_RUNGS]
+    return max(known, key=lambda rung: rung.over_first.value, default=None)
+
+
+def spoken(places: dict[Place, Climb]) -> Place | None:
+    """The place nearest to the anchor at which some rung can be compared with the first; None without one."""
+
+    def distance(place: Place) -> tuple[float, ...]:
+        sizes = (abs(np.log(getattr(place, axis) / ANCHOR[axis])) for axis in ("hidden_size", "batch"))
+        return (place.phase != ANCHOR["phase"], place.num_layers != ANCHOR["num_layers"], *sizes)
+
+    return min((place for place, climb in places.items() if best(climb)), key=distance, default=None)

@@ -1,0 +1,90 @@
+"""A ladder's gains are those of the measured times, and a rung that is missing is neither hidden nor counted."""
+
+from __future__ import annotations
+
+import pytest
+
+from analysis.ladder import best, climbs, models, rung_names, spoken
+from analysis.schema import RUNG_LABELS, tidy_frame
+from analysis.statistics import summarise
+
+FIRST, SECOND, THIRD = list(RUNG_LABELS["urnn_ladder"])[:3]
+
+
+def only(rows):
+    found = climbs(summarise(tidy_frame(rows)), rows[0]["model"])
+    assert len(found) == 1
+    return {rung.name: rung for climb in found.values() for rung in climb}
+
+
+def test_gains_over_the_first_rung_and_over_the_one_before(ladder):
+    rungs = only(ladder("urnn_ladder", {FIRST: 8.0, SECOND: 4.0, THIRD: 1.0}))
+    assert rungs[FIRST].over_first.value == 1.0
+    assert rungs[FIRST].over_previous is None
+    assert rungs[THIRD].over_first.value == pytest.approx(8.0)
+    assert rungs[THIRD].over_previous.value == pytest.approx(4.0)
+    assert rungs[THIRD].over_first.low < 8.0 < rungs[THIRD].over_first.high
+    assert rungs[THIRD].time.value == pytest.approx(1.0)
+
+
+def test_a_rung_is_compared_with_the_nearest_measured_one_before_it(ladder):
+    rungs = only(
+        ladder("lstm_ladder", {"naive": 8.0, "grouped_gates": 4.0, "streams": None, "fused_pointwise": 2.0})
+    )
+    fused = rungs["fused_pointwise"]
+    assert (fused.previous, fused.skips) == ("gates grouped", True)
+    assert fused.over_previous.value == pytest.approx(2.0)
+    assert not rungs["grouped_gates"].skips
+    streams = rungs["streams"]
+    assert (streams.time, streams.outcome, streams.message) == (None, "not measured", "Streams are for CUDA.")
+    assert (rungs["wavefront"].outcome, rungs["wavefront"].message) == ("not measured", "")
+
+
+def test_a_rung_that_failed_says_so(ladder, row):
+    rows = ladder("urnn_ladder", {FIRST: 8.0})
+    gone = {"outcome": "out of memory", "message": "Too big."}
+    rows.append(row("urnn_ladder", None, backend=SECOND, hidden_size=128, batch=16, **gone))
+    assert (only(rows)[SECOND].outcome, only(rows)[SECOND].message) == ("out of memory", "Too big.")
+
+
+def test_without_the_first_rung_no_gain_over_it_is_known(ladder):
+    rungs = only(ladder("urnn_ladder", {SECOND: 4.0, THIRD: 1.0}))
+    assert rungs[THIRD].over_first is None
+    assert rungs[THIRD].over_previous.value == pytest.approx(4.0)
+    assert best(tuple(rungs.values())) is None
+
+
+def test_known_rungs_keep_their_order_and_unknown_ones_come_last_by_name(ladder):
+    rows = ladder("urnn_ladder", {"zeta": 1.0, "alpha": 1.0, THIRD: 1.0, FIRST: 1.0})
+    names = rung_names(summarise(tidy_frame(rows)), "urnn_ladder")
+    assert names == [*RUNG_LABELS["urnn_ladder"], "alpha", "zeta"]
+    assert only(rows)["zeta"].label == "zeta"
+
+
+def test_layers_phases_and_sizes_are_places_of_their_own(ladder):
+    rows = ladder("urnn_ladder", {FIRST: 8.0, SECOND: 4.0}) + ladder("urnn_ladder", {FIRST: 9.0}, num_layers=4)
+    rows += ladder("urnn_ladder", {FIRST: 3.0, SECOND: 1.0}, hidden_size=64, batch=1, phase="forward")
+    rows += ladder("urnn_ladder", {FIRST: 3.0, SECOND: 1.0}, hidden_size=64, batch=1)
+    found = climbs(summarise(tidy_frame(rows)), "urnn_ladder")
+    assert [(place.size(), place.layers(), place.phase) for place in found] == [
+        ("n = 64, B = 1", "1 layer", "train"),
+        ("n = 64, B = 1", "1 layer", "forward"),
+        ("n = 128, B = 16", "1 layer", "train"),
+        ("n = 128, B = 16", "4 layers", "train"),
+    ]
+    gains = [climb[1].over_first.value if climb[1].over_first else None for climb in found.values()]
+    assert gains == [pytest.approx(3.0), pytest.approx(3.0), pytest.approx(2.0), None]
+
+
+def test_the_place_that_speaks_is_the_anchor_or_the_nearest_with_a_gain(ladder):
+    rows = ladder("urnn_ladder", {FIRST: 8.0}) + ladder("urnn_ladder", {FIRST: 8.0, SECOND: 4.0}, hidden_size=512)
+    rows += ladder("urnn_ladder", {FIRST: 8.0, SECOND: 4.0}, phase="forward")
+    table = summarise(tidy_frame(rows))
+    assert spoken(climbs(table, "urnn_ladder")).size() == "n = 512, B = 16"
+    assert spoken(climbs(table, "lstm_ladder")) is None
+    assert models(table) == ["urnn_ladder"]
+
+
+def test_the_best_rung_is_none_of_the_librarys_own(ladder):
+    climb = tuple(only(ladder("lstm_ladder", {"naive": 8.0, "wavefront": 2.0, "nn_lstm": 1.0})).values())
+    assert best(climb).name == "wavefront"
