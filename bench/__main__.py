@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import asv_harness, identity
+from bench import asv_harness, identity, subjects
 from bench.environment import ALLOCATORS
 from bench.estimate import cell_seconds
 from bench.grid import DEVICES, DTYPES, PHASES, PROFILES, Cell, Profile, get_profile, select
@@ -14,7 +14,6 @@ from bench.progress import SweepProgress, as_duration
 from bench.store import ResultsError, RunFile, write_atomically
 from bench.sweep import ROOT, Settings, SweepError, plan, run
 from bench.workloads import require_device
-from urnn import models
 from urnn.tasks import TASKS
 
 USAGE_ERROR = 2
@@ -52,7 +51,7 @@ def _add_slice_options(command: argparse.ArgumentParser) -> None:
     names = {"type": _names, "metavar": "NAME,..."}
     sizes = {"type": _sizes, "metavar": "N,..."}
     add("--profile", default="quick", help=f"one of {', '.join(PROFILES)}; default: quick")
-    add("--models", **names, help=f"of {', '.join(models.MODELS)}, or with a backend: urnn:reference")
+    add("--models", **names, help=f"of {', '.join(subjects.SUBJECTS)}, or with a backend: urnn:reference")
     add("--phase", **names, help=f"of {', '.join(PHASES)}")
     add("--device", **names, help=f"of {', '.join(DEVICES)}; default: those that are here")
     add("--dtype", **names, help=f"of {', '.join(DTYPES)}")
@@ -126,7 +125,7 @@ def chosen_cells(options: argparse.Namespace, profile: Profile) -> list[Cell]:
 def _of_models(cells: list[Cell], names: Sequence[str] | None) -> list[Cell]:
     for name in names or ():
         model, _, backend = name.partition(":")
-        known = models.get(model).backends
+        known = subjects.get(model).backends
         if backend and backend not in known:
             raise ValueError(f"backend of {model} must be one of {', '.join(known)}; got {backend!r}")
     return [cell for cell in cells if names is None or cell.model in names or cell.variant in names]
@@ -207,7 +206,7 @@ def _write_registry(folder: Path) -> None:
     """The registry as data, so that whoever reads the results needs no model to name one."""
     registry = {
         row.name: {"label": row.label, "family": row.family, "state_per_unit": row.state_per_unit}
-        for row in models.MODELS.values()
+        for row in subjects.SUBJECTS.values()
     }
     write_atomically(folder / "models.json", json.dumps(registry, indent=1))
 

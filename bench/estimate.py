@@ -12,6 +12,7 @@ from bench.prepare import describe
 SECONDS_PER_OPERATION = 4e-6  # dispatch of one small eager operation
 SECONDS_PER_FLOP = 1 / 150e9
 EAGER_OPERATIONS = 25  # of a uRNN time step
+FUSED = ("cpu", "fused_step", "whole_sequence", "wavefront", "memory")
 TRAIN_FACTOR = 3.5  # forward, backward and optimiser against forward
 OVERHEAD = 0.08  # building, profiling, storing
 
@@ -19,13 +20,13 @@ OVERHEAD = 0.08  # building, profiling, storing
 def call_seconds(cell: Cell) -> float:
     """Estimated seconds of one call of the cell's work."""
     n = cell.hidden_size
-    if cell.backend == "cpu":
+    if cell.backend in FUSED:
         operations, flops = 1, cell.batch * n * (20 * math.log2(n + 1) + 80)
-    elif cell.model == "urnn":
+    elif cell.model in ("urnn", "urnn_ladder", "ceiling"):
         operations, flops = EAGER_OPERATIONS, cell.batch * n * (80 * math.log2(n + 1) + 800)
     else:
         operations, flops = 3, 2 * cell.batch * int(describe(cell)["parameters"])
-    forward = cell.length * (operations * SECONDS_PER_OPERATION + flops * SECONDS_PER_FLOP)
+    forward = cell.num_layers * cell.length * (operations * SECONDS_PER_OPERATION + flops * SECONDS_PER_FLOP)
     if cell.phase != "train":
         return forward
     orthogonal_map = 60 * n**3 * SECONDS_PER_FLOP if cell.model.startswith("ortho_") else 0.0

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import product
 
-from urnn import models
-from urnn.backends import BACKENDS
+from bench import subjects
+from bench.ceilings import CEILINGS
+from urnn.models import LADDERS, MODELS
 from urnn.tasks import TASKS
 
 PHASES = {
@@ -21,7 +22,7 @@ PHASES = {
 }
 DEVICES = ("cpu", "cuda")
 DTYPES = ("float32", "float64")
-_ID = re.compile(r"(\w+):(\w+)-(\w+)-(\w+)-n([0-9]+)-T([0-9]+)-B([0-9]+)-(\w+)-(\w+)")
+_ID = re.compile(r"(\w+):(\w+)-(\w+)-(\w+)-n([0-9]+)-T([0-9]+)-B([0-9]+)(?:-L([0-9]+))?-(\w+)-(\w+)")
 
 
 def _require_one_of(what: str, value: str, known: Iterable[str]) -> None:
@@ -29,23 +30,19 @@ def _require_one_of(what: str, value: str, known: Iterable[str]) -> None:
         raise ValueError(f"{what} must be one of {', '.join(known)}; got {value!r}")
 
 
-def runs_on(backend: str, device: str) -> bool:
-    """Whether a backend is made for a kind of device; torch's own kernels are for all."""
-    return backend not in BACKENDS or device in BACKENDS[backend].devices
-
-
 @dataclass(frozen=True)
 class Cell:
     """One measurement's name.
 
     Attributes:
-        model, backend: a row of `urnn.models.MODELS` and one of its backends.
+        model, backend: a row of `bench.subjects` and one of its backends.
         phase: a key of `PHASES`.
         device, dtype: where and in what it runs.
         hidden_size: units (complex ones for the uRNN).
         length: time steps of a call; 1 in phase "stream".
         batch: sequences of a call; 1 in phase "stream".
         task: a key of `urnn.tasks.TASKS`, whose data is read.
+        num_layers: layers stacked; phases "forward" and "train" only.
 
     Raises:
         ValueError: a value that the grid does not have, with those that it has.
@@ -60,17 +57,18 @@ class Cell:
     length: int
     batch: int
     task: str = "copying"
+    num_layers: int = 1
 
     def __post_init__(self) -> None:
-        backends = models.get(self.model).backends
-        _require_one_of(f"backend of {self.model}", self.backend, backends)
+        row = subjects.get(self.model)
+        _require_one_of(f"backend of {self.model}", self.backend, row.backends)
         _require_one_of("phase", self.phase, PHASES)
         _require_one_of("device", self.device, DEVICES)
         _require_one_of("dtype", self.dtype, DTYPES)
         _require_one_of("task", self.task, TASKS)
-        if not runs_on(self.backend, self.device):
+        if not row.runs_on(self.backend, self.device):
             raise ValueError(f"backend {self.backend!r} of {self.model} does not run on {self.device}")
-        for name in ("hidden_size", "length", "batch"):
+        for name in ("hidden_size", "length", "batch", "num_layers"):
             size = getattr(self, name)
             if isinstance(size, bool) or not isinstance(size, int) or size < 1:
                 raise ValueError(f"{name} must be a whole number of at least 1, got {size!r}")
@@ -78,6 +76,10 @@ class Cell:
             raise ValueError(
                 f"phase 'stream' is one time step at batch 1, got length={self.length}, batch={self.batch}"
             )
+        if self.num_layers > 1 and self.model not in LADDERS:
+            raise ValueError(f"only ladders have several layers here, got {self.model} with {self.num_layers}")
+        if self.model in CEILINGS and self.phase != "forward":
+            raise ValueError(f"a ceiling has phase 'forward' alone, got {self.phase!r}")
 
     @property
     def variant(self) -> str:
@@ -89,7 +91,7 @@ class Cell:
         """What this cell shares with those it is compared with: all but the model and its backend."""
         return (
             f"{self.phase} {self.task} n={self.hidden_size} T={self.length} B={self.batch} "
-            f"{self.device} {self.dtype}"
+            f"{'' if self.num_layers == 1 else f'L={self.num_layers} '}{self.device} {self.dtype}"
         )
 
     @property
@@ -97,7 +99,7 @@ class Cell:
         """A readable name, unique in any grid; `Cell.from_id` reads it back."""
         return (
             f"{self.variant}-{self.phase}-{self.task}-n{self.hidden_size}-T{self.length}-B{self.batch}"
-            f"-{self.device}-{self.dtype}"
+            f"{'' if self.num_layers == 1 else f'-L{self.num_layers}'}-{self.device}-{self.dtype}"
         )
 
     @classmethod
@@ -112,8 +114,8 @@ class Cell:
             raise ValueError(
                 f"expected a cell such as urnn:reference-train-copying-n128-T100-B32-cpu-float32, got {text!r}"
             )
-        model, backend, phase, task, n, length, batch, device, dtype = parts.groups()
-        return cls(model, backend, phase, device, dtype, int(n), int(length), int(batch), task)
+        model, backend, phase, task, n, length, batch, layers, device, dtype = parts.groups()
+        return cls(model, backend, phase, device, dtype, int(n), int(length), int(batch), task, int(layers or 1))
 
     def as_dict(self) -> dict[str, str | int]:
         return asdict(self)
@@ -124,7 +126,7 @@ AXES = tuple(axis.name for axis in fields(Cell))
 
 def all_variants() -> tuple[str, ...]:
     """Every model with every backend, in the registry's order: "urnn:reference", "lstm:torch", ..."""
-    return tuple(f"{model.name}:{backend}" for model in models.MODELS.values() for backend in model.backends)
+    return subjects.variants(MODELS)
 
 
 @dataclass(frozen=True)
@@ -140,13 +142,14 @@ class Sweep:
     dtypes: tuple[str, ...] = ("float32",)
     tasks: tuple[str, ...] = ("copying",)
     variants: tuple[str, ...] = field(default_factory=all_variants)
+    num_layers: tuple[int, ...] = (1,)
 
     def cells(self) -> Iterator[Cell]:
         """The sweep's cells, those to be compared with each other one after another.
 
         A backend has no cells on devices that it is not made for.
         """
-        for task, phase, device, dtype, hidden_size, length, batch, variant in product(
+        for task, phase, device, dtype, hidden_size, length, batch, layers, variant in product(
             self.tasks,
             self.phases,
             self.devices,
@@ -154,11 +157,12 @@ class Sweep:
             self.hidden_sizes,
             self.lengths,
             self.batches,
+            self.num_layers,
             self.variants,
         ):
             model, backend = variant.split(":")
-            if runs_on(backend, device):
-                yield Cell(model, backend, phase, device, dtype, hidden_size, length, batch, task)
+            if subjects.get(model).runs_on(backend, device):
+                yield Cell(model, backend, phase, device, dtype, hidden_size, length, batch, task, layers)
 
 
 @dataclass(frozen=True)
@@ -200,6 +204,21 @@ LENGTHS = (100, 256, 784, 1024, 2048)
 BATCHES = (1, 8, 32, 64, 128, 256)
 SEQUENCE_PHASES = ("forward", "train")
 
+CEILING_VARIANTS = subjects.variants(CEILINGS)
+
+
+def _ladder(name: str, hidden_size: int, batch: int) -> Sweep:
+    return Sweep(
+        name,
+        SEQUENCE_PHASES,
+        (hidden_size,),
+        (100,),
+        (batch,),
+        variants=subjects.variants(LADDERS),
+        num_layers=(1, 4),
+    )
+
+
 PROFILES: dict[str, Profile] = {
     profile.name: profile
     for profile in (
@@ -211,6 +230,9 @@ PROFILES: dict[str, Profile] = {
                 Sweep("over_length", SEQUENCE_PHASES, (64, 128, 256, 512), (25, 50, 100), (32,)),
                 Sweep("stream", ("stream",), (64, 128, 256, 512, 1024)),
                 Sweep("over_pixels", ("train",), (128,), (64,), (32,), tasks=("pixels",)),
+                Sweep(
+                    "ceilings", ("forward",), (64, 128, 256, 512, 1024), (100,), (32,), variants=CEILING_VARIANTS
+                ),
             ),
             passes=2,
             rounds=2,
@@ -254,11 +276,24 @@ PROFILES: dict[str, Profile] = {
                 Sweep("over_batch", SEQUENCE_PHASES, (512,), (100,), BATCHES),
                 Sweep("stream", ("stream",), HIDDEN_SIZES),
                 Sweep("over_pixels", ("train",), (128, 512), (64, 784), (64,), tasks=("pixels",)),
+                Sweep("ceilings", ("forward",), HIDDEN_SIZES, (100,), (64,), variants=CEILING_VARIANTS),
             ),
             passes=3,
             rounds=5,
             seconds=0.5,
             allocator_controls=_allocator_controls(512, 100, 64),
+        ),
+        Profile(
+            "ladder",
+            "what each stage of the optimisation of a uRNN and of an LSTM is worth",
+            sweeps=(
+                _ladder("ladder_small", 64, 1),
+                _ladder("ladder_medium", 128, 16),
+                _ladder("ladder_large", 512, 64),
+            ),
+            passes=2,
+            rounds=3,
+            seconds=0.1,
         ),
     )
 }

@@ -10,11 +10,11 @@ from functools import cache
 
 import torch
 
+from bench import subjects
 from bench.grid import Cell
 from bench.meters.memory import peak_allocated_bytes
 from bench.meters.time import WarmUp, warm_up
 from bench.workloads import Workload, build
-from urnn import models
 from urnn.tasks import TASKS
 
 _last: dict[tuple[Cell, float], "Prepared"] = {}  # one at most
@@ -65,13 +65,13 @@ def _start_torch() -> None:
 
 def describe(cell: Cell) -> dict[str, str | int]:
     """The cell and its model's row as plain values, as they are stored beside a figure."""
-    row = models.get(cell.model)
+    row = subjects.get(cell.model)
     return {
         **cell.as_dict(),
         "label": row.label,
         "family": row.family,
-        "state_size": row.state_per_unit * cell.hidden_size,
-        "parameters": row.parameters(TASKS[cell.task].input_size, cell.hidden_size),
+        "state_size": row.state_per_unit * cell.hidden_size * cell.num_layers,
+        "parameters": row.parameters_of(TASKS[cell.task].input_size, cell.hidden_size, cell.num_layers),
     }
 
 

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from bench import subjects
 from bench.grid import Cell
-from urnn import models
+from urnn.models import Model
 from urnn.tasks import TASKS, Copying, Pixels
 
 Task = Copying | Pixels
@@ -57,8 +58,10 @@ def build(cell: Cell) -> Workload:
     dtype = getattr(torch, cell.dtype)
     x, target = x.to(cell.device, dtype), target.to(cell.device)
 
-    row = models.get(cell.model)
+    row = subjects.get(cell.model)
     options = {} if row.backends == ("torch",) else {"backend": cell.backend}
+    if cell.num_layers > 1:
+        options["num_layers"] = cell.num_layers
     rnn = row.build(task.input_size, cell.hidden_size, device=cell.device, dtype=dtype, **options)
     if cell.phase == "train":
         work = _train(rnn, row, cell.hidden_size, x, target, task)
@@ -94,7 +97,7 @@ def _stream(rnn: nn.Module, x: Tensor) -> Callable[[], Tensor]:
 
 
 def _train(
-    rnn: nn.Module, row: models.Model, hidden_size: int, x: Tensor, target: Tensor, task: Task
+    rnn: nn.Module, row: Model, hidden_size: int, x: Tensor, target: Tensor, task: Task
 ) -> Callable[[], Tensor]:
     features = row.output_per_unit * hidden_size
     read_out = nn.Linear(features, task.output_size, device=x.device, dtype=x.dtype)

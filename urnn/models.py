@@ -1,17 +1,19 @@
-"""The registry: every recurrent model of the suite, one row each.
+"""The registry: every recurrent model of the suite, one row each, and the ladders that lead to the fastest.
 
 Benchmarks, contract tests, tables and plots read this list and no other, so a model that stands here is
 measured, tested and drawn, and one that does not stand here does not exist. Adding one's own is one row.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from torch import Tensor, nn
 
 from urnn.backends import BACKENDS
 from urnn.baselines import IRNN, OrthogonalRNN
+from urnn.ladder import lstm as lstm_ladder
+from urnn.ladder import unitary as urnn_ladder
 from urnn.rnn import URNN
 from urnn.unitary import to_pair
 
@@ -24,7 +26,8 @@ class Model:
         name: the key in commands and result files.
         label: what tables and plots call it.
         family: "unitary", "orthogonal", "gated" or "plain"; orthogonal and unitary ones promise a
-            norm-preserving recurrent matrix, which the contract tests check.
+            norm-preserving recurrent matrix, which the contract tests check. "ladder" for the rungs of an
+            optimisation ladder.
         build: (input_size, hidden_size, **options) -> module that is called like nn.RNN and returns
             (output, state); options: batch_first, device, dtype, and backend where there are several.
         state_per_unit: real numbers carried from one time step to the next, for each hidden unit.
@@ -34,6 +37,7 @@ class Model:
             A loss that reads it alone spares its model a gradient as large as the whole output.
         recurrent_matrix: module -> its recurrent matrix, where orthogonality or unitarity is promised.
         backends: the ways it can be run; ("torch",) where torch's kernels are the only one.
+        runs_on: (backend, device) -> whether that backend is made for that kind of device.
     """
 
     name: str
@@ -46,6 +50,12 @@ class Model:
     last_output: Callable[..., Tensor] = lambda state: state[-1]
     recurrent_matrix: Callable[[nn.Module], object] | None = None
     backends: tuple[str, ...] = ("torch",)
+    runs_on: Callable[[str, str], bool] = lambda backend, device: True
+
+    def parameters_of(self, input_size: int, hidden_size: int, num_layers: int) -> int:
+        """Real parameters of layers stacked, each reading the output of the one below."""
+        above = self.parameters(self.output_per_unit * hidden_size, hidden_size)
+        return self.parameters(input_size, hidden_size) + (num_layers - 1) * above
 
 
 def _gated(gates: int) -> Callable[[int, int], int]:
@@ -80,6 +90,7 @@ MODELS: dict[str, Model] = {
             parameters=lambda m, n: n * (2 * m + 10),
             recurrent_matrix=lambda rnn: rnn.layers[0].W.dense(),
             backends=tuple(BACKENDS),
+            runs_on=lambda backend, device: device in BACKENDS[backend].devices,
         ),
         Model(
             "lstm",
@@ -96,6 +107,33 @@ MODELS: dict[str, Model] = {
         _orthogonal("ortho_matrix_exp", "Orthogonal RNN (matrix exp)", "matrix_exp"),
         _orthogonal("ortho_cayley", "Orthogonal RNN (Cayley)", "cayley"),
         _orthogonal("ortho_householder", "Orthogonal RNN (Householder)", "householder"),
+    )
+}
+
+
+# What each stage of an optimisation is worth: one model, its backends the rungs. Measured, but no model to choose.
+LADDERS: dict[str, Model] = {
+    model.name: model
+    for model in (
+        replace(
+            MODELS["urnn"],
+            name="urnn_ladder",
+            label="uRNN ladder",
+            family="ladder",
+            build=urnn_ladder.build,
+            recurrent_matrix=None,
+            backends=tuple(urnn_ladder.RUNGS),
+            runs_on=lambda rung, device: device in urnn_ladder.RUNGS[rung].devices,
+        ),
+        replace(
+            MODELS["lstm"],
+            name="lstm_ladder",
+            label="LSTM ladder",
+            family="ladder",
+            build=lstm_ladder.build,
+            backends=tuple(lstm_ladder.RUNGS),
+            runs_on=lambda rung, device: rung != "streams" or device == "cuda",
+        ),
     )
 }
 

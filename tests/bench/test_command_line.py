@@ -28,7 +28,7 @@ class TestBadInput:
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            ("--profile quik", "profile must be one of quick, check, ci, full; got 'quik'"),
+            ("--profile quik", "profile must be one of quick, check, ci, full, ladder; got 'quik'"),
             (
                 "--models lstn",
                 f"unknown model 'lstn'; the registry (urnn/models.py) has: {', '.join(models.MODELS)}",

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from bench.grid import DEVICES, DTYPES, PHASES, PROFILES, Cell, all_variants, runs_on, select
+from bench import subjects
+from bench.grid import DEVICES, DTYPES, PHASES, PROFILES, Cell, all_variants, select
 from tests.bench.cells import TINY, cell
 from urnn.tasks import TASKS
 
@@ -24,12 +25,20 @@ def test_ids_are_unique():
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("phase", PHASES)
 def test_every_axis_stands_in_the_id(variant, device, dtype, task, phase):
-    if not runs_on(variant.split(":")[1], device):
+    model, backend = variant.split(":")
+    if not subjects.get(model).runs_on(backend, device):
         with pytest.raises(ValueError, match=f"^backend '\\w+' of \\w+ does not run on {device}$"):
             cell(variant, device=device)
         return
     tested = cell(variant, phase=phase, task=task, device=device, dtype=dtype, hidden_size=2048)
     assert Cell.from_id(tested.id) == tested
+
+
+def test_several_layers_stand_in_the_id_and_the_group():
+    tested = cell("lstm_ladder:naive", num_layers=4)
+    assert tested.id == "lstm_ladder:naive-train-copying-n4-T3-B2-L4-cpu-float32"
+    assert Cell.from_id(tested.id) == tested
+    assert tested.group == "train copying n=4 T=3 B=2 L=4 cpu float32"
 
 
 def test_the_id_reads_as_documented():
@@ -65,7 +74,7 @@ def test_a_group_holds_all_that_differ_only_in_the_model():
         ({"task": "adding"}, f"task must be one of {', '.join(TASKS)}; got 'adding'"),
         *(
             ({axis: bad}, f"{axis} must be a whole number of at least 1, got {bad!r}")
-            for axis in ("hidden_size", "length", "batch")
+            for axis in ("hidden_size", "length", "batch", "num_layers")
             for bad in (0, -1, True, 1.5, "8", None)
         ),
         (

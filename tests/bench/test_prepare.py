@@ -16,6 +16,7 @@ from bench.meters.time import rounds_within
 from bench.prepare import describe, describe_failure, prepare
 from bench.suite import PROFILE
 from bench.test_step_time import test_step_time as time_under_pytest
+from bench.workloads import build
 from tests.bench.cells import cell
 
 
@@ -131,11 +132,21 @@ def test_the_description_is_the_cell_and_its_models_row():
         "length": 100,
         "batch": 64,
         "task": "copying",
+        "num_layers": 1,
         "label": "uRNN",
         "family": "unitary",
         "state_size": 1024,
         "parameters": 512 * 30,
     }
+
+
+def test_the_description_of_several_layers_counts_them_all():
+    described = describe(cell("lstm_ladder:naive", hidden_size=8, num_layers=3))
+    assert described["state_size"] == 3 * 2 * 8
+    assert described["parameters"] == 4 * 8 * (10 + 8 + 2) + 2 * 4 * 8 * (8 + 8 + 2)
+    rnn = build(cell("urnn_ladder:op_by_op", hidden_size=8, num_layers=3)).model
+    count = sum(parameter.numel() for parameter in rnn.parameters())
+    assert describe(cell("urnn_ladder:op_by_op", hidden_size=8, num_layers=3))["parameters"] == count
 
 
 def test_the_description_counts_parameters_for_the_tasks_input():

@@ -10,16 +10,19 @@ from types import ModuleType
 import pytest
 
 from bench import suite
-from bench.grid import HIDDEN_SIZES, PHASES, PROFILES, Cell, Sweep, all_variants, get_profile, runs_on
+from bench.ceilings import CEILINGS
+from bench.grid import HIDDEN_SIZES, PHASES, PROFILES, Cell, Sweep, all_variants, get_profile
 from urnn import models
+from urnn.models import Model
 
 MEASURING = ("quick", "ci", "full")  # "check" holds two harnesses against each other, on purpose with two models
 
 
-def registered(device: str) -> set[tuple[str, str]]:
-    """Every model with every backend that is made for a device."""
-    rows = models.MODELS.values()
-    return {(row.name, backend) for row in rows for backend in row.backends if runs_on(backend, device)}
+def registered(device: str, rows: dict[str, Model]) -> set[tuple[str, str]]:
+    """Every row with every backend that is made for a device."""
+    return {
+        (row.name, backend) for row in rows.values() for backend in row.backends if row.runs_on(backend, device)
+    }
 
 
 @pytest.mark.parametrize("profile", MEASURING)
@@ -28,7 +31,32 @@ def registered(device: str) -> set[tuple[str, str]]:
 def test_every_registered_model_with_every_backend_is_in_every_measuring_profile(profile, phase, device):
     cells = get_profile(profile).cells()
     measured = {(cell.model, cell.backend) for cell in cells if (cell.phase, cell.device) == (phase, device)}
-    assert measured == registered(device)
+    assert {pair for pair in measured if pair[0] not in CEILINGS} == registered(device, models.MODELS)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+@pytest.mark.parametrize("num_layers", [1, 4])
+@pytest.mark.parametrize("phase", ["forward", "train"])
+@pytest.mark.parametrize(("hidden_size", "batch"), [(64, 1), (128, 16), (512, 64)])
+def test_the_ladders_are_climbed_at_three_sizes_with_one_and_four_layers(
+    device, num_layers, phase, hidden_size, batch
+):
+    axes = (device, num_layers, phase, hidden_size, batch, 100)
+    cells = get_profile("ladder").cells()
+    found = {
+        (cell.model, cell.backend)
+        for cell in cells
+        if (cell.device, cell.num_layers, cell.phase, cell.hidden_size, cell.batch, cell.length) == axes
+    }
+    assert found == registered(device, models.LADDERS)
+
+
+@pytest.mark.parametrize("profile", ["quick", "full"])
+def test_the_ceilings_are_measured_where_the_models_are(profile):
+    over_hidden_size, *_, ceilings = get_profile(profile).sweeps
+    assert {cell.model for cell in ceilings.cells()} == set(CEILINGS)
+    places = {(cell.hidden_size, cell.length, cell.batch) for cell in ceilings.cells()}
+    assert places == {(cell.hidden_size, cell.length, cell.batch) for cell in over_hidden_size.cells()}
 
 
 def test_a_new_row_is_on_the_grid_by_being_registered(monkeypatch):
@@ -66,7 +94,7 @@ class TestEveryProfile:
 
 
 def test_an_unknown_profile_is_refused_with_those_there_are():
-    with pytest.raises(ValueError, match=r"^profile must be one of quick, check, ci, full; got 'quik'$"):
+    with pytest.raises(ValueError, match=r"^profile must be one of quick, check, ci, full, ladder; got 'quik'$"):
         get_profile("quik")
 
 
@@ -79,11 +107,12 @@ def test_the_full_axes_run_through_the_anchor_from_end_to_end(phase, axis, least
     lines: dict[tuple[str, str], set[int]] = {
         (f"{model}:{backend}", device): set()
         for device in ("cpu", "cuda")
-        for model, backend in registered(device)
+        for model, backend in registered(device, models.MODELS)
     }
     for cell in get_profile("full").cells():
         beside = {name: getattr(cell, name) for name in anchor if name != axis}
-        if (cell.phase, cell.task) == (phase, "copying") and beside.items() <= anchor.items():
+        ours = cell.model in models.MODELS and (cell.phase, cell.task) == (phase, "copying")
+        if ours and beside.items() <= anchor.items():
             lines[cell.variant, cell.device].add(getattr(cell, axis))
     for sizes in lines.values():
         assert {least, anchor[axis], most} <= sizes

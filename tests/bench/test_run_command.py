@@ -13,8 +13,8 @@ import pytest
 
 from bench.__main__ import main
 from bench.grid import PROFILES, Cell
+from bench.subjects import SUBJECTS
 from bench.sweep import ROOT
-from urnn import models
 
 TOO_MANY = 10**15  # sequences of 8 bytes at least: 53 bits of address
 ARGUMENTS = (
@@ -104,7 +104,7 @@ def test_the_registry_stands_beside_it(done):
     registry = json.loads((done.folder / "models.json").read_text())
     assert registry["urnn"] == {"label": "uRNN", "family": "unitary", "state_per_unit": 2}
     assert {name: row["label"] for name, row in registry.items()} == {
-        name: row.label for name, row in models.MODELS.items()
+        name: row.label for name, row in SUBJECTS.items()
     }
 
 

@@ -65,6 +65,7 @@ def test_a_figure_carries_all_that_readers_are_promised(done):
         "hidden_size": 4,
         "length": 3,
         "batch": 2,
+        "num_layers": 1,
         "state_size": 8,
         "parameters": 120,
         "pass": 1,

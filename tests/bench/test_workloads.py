@@ -8,6 +8,7 @@ from sklearn.datasets import load_digits
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from bench import subjects
 from bench.grid import Cell
 from bench.workloads import SEED, build, require_device
 from tests.bench.cells import VARIANTS, cell
@@ -175,8 +176,9 @@ def test_the_backend_of_the_cell_is_the_one_that_is_built(monkeypatch):
             asked.append(options["backend"])
             return row.build(*sizes, **options)
 
-    monkeypatch.setattr(models, "get", lambda name: Row)
-    build(Cell("urnn", "reference", "train", "cpu", "float32", 4, 3, 2))
+    asked_for = Cell("urnn", "reference", "train", "cpu", "float32", 4, 3, 2)
+    monkeypatch.setattr(subjects, "get", lambda name: Row)
+    build(asked_for)
     assert asked == ["reference"]
 
 

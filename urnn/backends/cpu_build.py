@@ -40,12 +40,12 @@ class Library:
     Attributes:
         functions: the C functions by their plain names ("forward", "backward", ...).
         target: the instruction set, a key of `TARGETS`.
-        build_seconds: what compiling took; 0 where the cache had it.
+        build_seconds: what compiling took, now or when the cache was filled; None where that is not known.
     """
 
     functions: dict[str, ctypes._CFuncPtr]
     target: str
-    build_seconds: float
+    build_seconds: float | None
 
 
 def target() -> str:
@@ -102,7 +102,7 @@ def compiler() -> str | None:
     return shutil.which(os.environ.get("CXX") or "g++")
 
 
-def _compiled(dtype: str, chosen: str) -> tuple[Path, float]:
+def _compiled(dtype: str, chosen: str) -> tuple[Path, float | None]:
     command = compiler()
     if command is None:
         raise BuildError(
@@ -118,14 +118,25 @@ def _compiled(dtype: str, chosen: str) -> tuple[Path, float]:
         digest.update((folder / name).read_bytes())
     path = cache_folder() / f"urnn-{dtype}-{chosen}-{digest.hexdigest()[:16]}.so"
     if path.exists():
-        return path, 0.0
+        return path, _noted_seconds(path)
+    return path, _compile(command, flags, threads, folder / SOURCES[0], path)
+
+
+def _note(path: Path) -> Path:
+    """The file beside a library that says what compiling it took."""
+    return path.with_suffix(".seconds")
+
+
+def _noted_seconds(path: Path) -> float | None:
+    try:
+        return float(_note(path).read_text())
+    except (OSError, ValueError):
+        return None  # the process that is compiling it has not come so far, or was killed
+
+
+def _compile(command: str, flags: list[str], threads: str | None, source: Path, path: Path) -> float:
+    """Compiles in a folder beside the result and renames it into place; returns the seconds it took."""
     start = time.perf_counter()
-    _compile(command, flags, threads, folder / SOURCES[0], path)
-    return path, time.perf_counter() - start
-
-
-def _compile(command: str, flags: list[str], threads: str | None, source: Path, path: Path) -> None:
-    """Compiles in a folder beside the result and renames it into place."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
@@ -135,11 +146,14 @@ def _compile(command: str, flags: list[str], threads: str | None, source: Path, 
             # Linked to the library that torch has loaded: one pool of threads, not two that fight.
             _call([command, "-shared", f"{built}.o", *([threads] if threads else []), "-o", str(built)])
             built.replace(path)
+        seconds = time.perf_counter() - start
+        _note(path).write_text(f"{seconds:.3f}\n")
     except OSError as error:
         raise BuildError(
             f"cannot write the compiled kernel to {path.parent} ({error.strerror}), so the uRNN runs on its eager "
             "reference; name a folder that can be written in URNN_CACHE"
         ) from error
+    return seconds
 
 
 def _call(command: list[str]) -> None:

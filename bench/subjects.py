@@ -1,0 +1,24 @@
+"""What can stand in a cell: the models, the ladders that lead to the fastest, and the machine's ceilings.
+
+Only the first are compared with each other; the others explain them.
+"""
+
+from bench.ceilings import CEILINGS
+from urnn import models
+from urnn.models import LADDERS, Model
+
+SUBJECTS: dict[str, Model] = {**models.MODELS, **LADDERS, **CEILINGS}
+
+
+def get(name: str) -> Model:
+    """The row of that name.
+
+    Raises:
+        ValueError: no such row; the message lists the models there are.
+    """
+    return LADDERS.get(name) or CEILINGS.get(name) or models.get(name)
+
+
+def variants(rows: dict[str, Model]) -> tuple[str, ...]:
+    """Every row with every backend, in the registry's order: "urnn:reference", "lstm:torch", ..."""
+    return tuple(f"{row.name}:{backend}" for row in rows.values() for backend in row.backends)
