@@ -5,13 +5,32 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from analysis.schema import COLUMNS, series_label, tidy_frame
+from analysis.schema import (
+    BACKEND_LABELS,
+    CEILING_LABELS,
+    COLUMNS,
+    KNOWN_LABELS,
+    RUNG_LABELS,
+    series_label,
+    tidy_frame,
+)
+from bench.ceilings import CEILINGS
+from urnn.models import LADDERS, MODELS
 
 
 def test_frame_has_the_documented_columns_in_order(row):
     frame = tidy_frame([row()])
     assert list(frame.columns) == [column.name for column in COLUMNS]
     assert [str(dtype) for dtype in frame.dtypes] == [column.dtype for column in COLUMNS]
+
+
+def test_all_that_can_be_measured_has_a_name_for_people():
+    assert {*MODELS, *LADDERS} <= set(KNOWN_LABELS)
+    assert set(MODELS["urnn"].backends) <= set(BACKEND_LABELS)
+    assert {name: tuple(rungs) for name, rungs in RUNG_LABELS.items()} == {
+        name: row.backends for name, row in LADDERS.items()
+    }
+    assert tuple(CEILING_LABELS) == CEILINGS["ceiling"].backends
 
 
 def test_missing_keys_are_missing_values_and_unknown_ones_an_error():

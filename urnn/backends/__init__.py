@@ -20,14 +20,12 @@ class Backend:
 
     Attributes:
         name: how users ask for it.
-        label: what tables and plots call it.
         run_sequence: see `reference.run_sequence`, whose signature every backend has.
         applies: whether it can run this many complex units on this kind of device.
         devices: the kinds of device it is made for.
     """
 
     name: str
-    label: str
     run_sequence: Callable[..., tuple[Tensor, Tensor]]
     applies: Callable[[int, str], bool]
     devices: tuple[str, ...] = ("cpu", "cuda")
@@ -35,8 +33,8 @@ class Backend:
 
 # Fastest first: "auto" takes the first that applies.
 BACKENDS: dict[str, Backend] = {
-    "cpu": Backend("cpu", "fused CPU kernel", cpu.run_sequence, cpu.applies, devices=("cpu",)),
-    "reference": Backend("reference", "eager reference", reference.run_sequence, lambda n, device: True),
+    "cpu": Backend("cpu", cpu.run_sequence, cpu.applies, devices=("cpu",)),
+    "reference": Backend("reference", reference.run_sequence, lambda n, device: True),
 }
 
 

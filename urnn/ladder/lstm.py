@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from urnn.ladder.lstm_products import FirstOrderOnly, LayerWeights
 from urnn.ladder.lstm_schedules import layer_by_layer, wavefront
-from urnn.ladder.lstm_stages import LABELS, RUNGS, Stages
+from urnn.ladder.lstm_stages import RUNGS, Stages
 
-__all__ = ["LABELS", "RUNGS", "StagedLSTM", "Stages", "build"]
+__all__ = ["RUNGS", "StagedLSTM", "Stages", "build"]
 
 
 class StagedLSTM(nn.Module):

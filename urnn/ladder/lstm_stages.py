@@ -67,15 +67,3 @@ RUNGS: dict[str, Stages | None] = {
     # last gap lies between two libraries and not between two schedules.
     "nn_lstm": None,
 }
-
-LABELS: dict[str, str] = {
-    "naive": "one GEMM a gate",
-    "grouped_gates": "gates grouped",
-    "streams": "two streams (side rung)",
-    "fused_pointwise": "pointwise fused",
-    "transposed_weights": "weights transposed",
-    "batched_input": "input batched over time",
-    "batched_weight_gradient": "weight gradient batched over time",
-    "wavefront": "wavefront over layers",
-    "nn_lstm": "nn.LSTM",
-}

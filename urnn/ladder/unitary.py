@@ -46,27 +46,26 @@ class Rung(Backend):
     run_layers: Callable[..., tuple[Tensor, list[Tensor]]] = _one_after_another
 
 
-def _eager(name: str, label: str, run_sequence: Callable[..., tuple[Tensor, Tensor]]) -> Rung:
-    return Rung(name, label, run_sequence, lambda n, device: True)
+def _eager(name: str, run_sequence: Callable[..., tuple[Tensor, Tensor]]) -> Rung:
+    return Rung(name, run_sequence, lambda n, device: True)
 
 
-def _fused(name: str, label: str, run_sequence: Callable[..., tuple[Tensor, Tensor]], **options: Callable) -> Rung:
-    return Rung(name, label, run_sequence, cpu.applies, devices=("cpu",), **options)
+def _fused(name: str, run_sequence: Callable[..., tuple[Tensor, Tensor]], **options: Callable) -> Rung:
+    return Rung(name, run_sequence, cpu.applies, devices=("cpu",), **options)
 
 
 RUNGS: dict[str, Rung] = {  # from the ground up
     rung.name: rung
     for rung in (
-        _eager("op_by_op", "op by op, complex", unitary_steps.op_by_op),
-        _eager("real_pairs", "real pairs", unitary_steps.real_pairs),
-        _eager("materialised", "W materialised", unitary_steps.materialised),
-        _eager("hoisted_input", "input product hoisted", unitary_steps.hoisted_input),
-        _fused("fused_step", "fused step", unitary_steps.fused_step),
-        _fused("whole_sequence", "whole sequence in one kernel", cpu.run_sequence),
-        _fused("wavefront", "layers as a wavefront", cpu.run_sequence, run_layers=unitary_wavefront.run_layers),
+        _eager("op_by_op", unitary_steps.op_by_op),
+        _eager("real_pairs", unitary_steps.real_pairs),
+        _eager("materialised", unitary_steps.materialised),
+        _eager("hoisted_input", unitary_steps.hoisted_input),
+        _fused("fused_step", unitary_steps.fused_step),
+        _fused("whole_sequence", cpu.run_sequence),
+        _fused("wavefront", cpu.run_sequence, run_layers=unitary_wavefront.run_layers),
     )
 }
-LABELS: dict[str, str] = {name: rung.label for name, rung in RUNGS.items()}
 
 
 class LadderURNN(nn.Module):
