@@ -118,35 +118,35 @@ struct Backward : Block<T, L> {
     return c1;
   }
 
-  // Adds x^T z of one step and `width` units from k on to `product` (m rows of 2n): the gradient of V, transposed.
-  // `z` has rows [Re; Im] of SEGMENT units each. Written over units, since samples may be few: each register of units
+  // Adds x^T z of one step and the tile from unit k on to `product` (m rows of 2n): the gradient of V, transposed.
+  // `z` has rows [Re; Im] of TILE units each. Written over units, since samples may be few: each register of units
   // takes every sample while the sums of some inputs stay in registers.
-  static constexpr Index SEGMENT = 16;
-  __attribute__((noinline)) void add_input_product(const T* x, Index m, Index k, Index width, const T* z,
-                                                   T* product) const {
+  static constexpr Index TILE = 16;
+  __attribute__((noinline)) void add_input_product(const T* x, Index m, Index k, const T* z, T* product) const {
     constexpr int lanes = 64 / sizeof(T);
-    for (Index part = 0; part < 2; ++part, z += SEGMENT, k += n) {
+    const Index width = B::tile_width();
+    for (Index part = 0; part < 2; ++part, z += TILE, k += n) {
       if (width % lanes) {
         for (Index c = 0; c < m; ++c)
           for (Index l = 0; l < samples; ++l)
-            for (Index e = 0; e < width; ++e) product[c * 2 * n + k + e] += x[l * m + c] * z[l * 2 * SEGMENT + e];
+            for (Index e = 0; e < width; ++e) product[c * 2 * n + k + e] += x[l * m + c] * z[l * 2 * TILE + e];
         continue;
       }
-      auto tile = [&](auto M, Index c, Index e) URNN_INLINE {
+      auto sum_up = [&](auto M, Index c, Index e) URNN_INLINE {
         using W = Vector<T, lanes>;
         T* out = product + c * 2 * n + k + e;
         W sum[M];
         for (int i = 0; i < M; ++i) sum[i] = load_row<T, lanes>(out + i * 2 * n);
         for (Index l = 0; l < samples; ++l) {
-          const W row = load_row<T, lanes>(z + l * 2 * SEGMENT + e);
+          const W row = load_row<T, lanes>(z + l * 2 * TILE + e);
           for (int i = 0; i < M; ++i) sum[i] += x[l * m + c + i] * row;
         }
         for (int i = 0; i < M; ++i) std::memcpy(out + i * 2 * n, &sum[i], sizeof(W));
       };
       for (Index e = 0; e < width; e += lanes) {
         Index c = 0;
-        for (; c + 5 <= m; c += 5) tile(std::integral_constant<int, 5>{}, c, e);
-        for (; c < m; ++c) tile(std::integral_constant<int, 1>{}, c, e);
+        for (; c + 5 <= m; c += 5) sum_up(std::integral_constant<int, 5>{}, c, e);
+        for (; c < m; ++c) sum_up(std::integral_constant<int, 1>{}, c, e);
       }
     }
   }
@@ -156,8 +156,8 @@ struct Backward : Block<T, L> {
   // `gradient` (null if there is none) start at step 0.
   void run(const T* h_0, Index h_0_stride, const T* x, Index m, const T* states, const T* gradient, Index begin,
            Index end, T* carry, T* z_gradient, T* product) const {
-    const Index step = batch * 2 * n, tile = B::tile_width(), segment = std::min(SEGMENT, n);
-    alignas(64) T z[L * 2 * SEGMENT];
+    const Index step = batch * 2 * n, tile = B::tile_width();
+    alignas(64) T z[L * 2 * TILE];
     C s1 = zero(), c1 = zero();
     B::load(carry, 2 * n, G);
     B::load(states + (end - 1) * step, 2 * n, H);
@@ -165,16 +165,15 @@ struct Backward : Block<T, L> {
       for_each_chunk(t, [&](const Chunk& c) {
         if (i + 1 < end) undo_first(c, s1, c1);
         else c.for_each_run(1, [&](Index k, Index u) { U[u] = G[at(k)]; });
-        c.for_each_run(segment, [&](Index from, Index place) {
-          for (Index e = 0; e < segment; e += tile) {
-            const Index k = from + e, u = place + e;
-            if (gradient) B::add_tile(k, u, gradient + i * step);
-            if (gradient && i > 0) B::expect_tile(k, gradient + (i - 1) * step);
-            undo_modrelu(k, u);
-            if (z_gradient) B::store_tile(k, u, z_gradient + (i - begin) * step);
-            if (product) B::template store_tile<false>(u, z + e, 2 * SEGMENT, SEGMENT);
+        c.for_each_run(tile, [&](Index k, Index u) {
+          if (gradient) B::add_tile(k, u, gradient + i * step);
+          if (gradient && i > 0) B::expect_tile(k, gradient + (i - 1) * step);
+          undo_modrelu(k, u);
+          if (z_gradient) B::store_tile(k, u, z_gradient + (i - begin) * step);
+          if (product) {
+            B::template store_tile<false>(u, z, 2 * TILE, TILE);
+            add_input_product(x + (i * batch + first) * m, m, k, z, product);
           }
-          if (product) add_input_product(x + (i * batch + first) * m, m, from, segment, z, product);
         });
         first_stage<T, V>(t, c, t.d3_conj.data(), U, G);
       });

@@ -15,7 +15,7 @@ struct Block {
   using V = Vector<T, L>;
   using C = Complex<V>;
   // Units worked on in turns: each is one long chain of dependent operations.
-  static constexpr int GROUP = std::min(4, L);
+  static constexpr int GROUP = 4;
 
   const Tables<T>& t;
   Index n, batch, first, samples;  // samples <= L, from row `first` of `batch`
@@ -57,7 +57,8 @@ struct Block {
       }
     });
   }
-  // A run of L units (n, where n < L), the first one k and U[i]: U += rows.
+  // A tile is a run of 16 units, n if there are fewer; the first is k and stands in U[i]: U += rows.
+  Index tile_width() const { return std::min<Index>(16, n); }
   __attribute__((noinline)) void add_tile(Index k, Index i, const T* rows) const {
     const Index stride = 2 * n;
     const T* own = rows + first * stride + k;
@@ -65,11 +66,13 @@ struct Block {
       for (Index e = 0; e < n; ++e) U[i + e] = U[i + e] + gather(own + e, stride);
     else
       with_samples([&](auto full) URNN_INLINE {
-        V tile[L];
-        load_units<T, L, full>(own, stride, samples, tile);
-        for (int e = 0; e < L; ++e) U[i + e].re += tile[e];
-        load_units<T, L, full>(own + n, stride, samples, tile);
-        for (int e = 0; e < L; ++e) U[i + e].im += tile[e];
+        for (Index end = i + tile_width(); i < end; i += L, own += L) {
+          V tile[L];
+          load_units<T, L, full>(own, stride, samples, tile);
+          for (int e = 0; e < L; ++e) U[i + e].re += tile[e];
+          load_units<T, L, full>(own + n, stride, samples, tile);
+          for (int e = 0; e < L; ++e) U[i + e].im += tile[e];
+        }
       });
   }
   // Asks for a tile of rows that will be read a step later: no prefetcher sees through the order of chunks.
@@ -85,18 +88,19 @@ struct Block {
       for (Index e = 0; e < n; ++e) scatter(U[i + e], own + e, stride, apart);
     else
       with_samples([&](auto full) URNN_INLINE {
-        V tile[L];
-        for (int e = 0; e < L; ++e) tile[e] = U[i + e].re;
-        store_units<T, L, full, streams>(tile, own, stride, samples);
-        for (int e = 0; e < L; ++e) tile[e] = U[i + e].im;
-        store_units<T, L, full, streams>(tile, own + apart, stride, samples);
+        for (Index end = i + tile_width(); i < end; i += L, own += L) {
+          V tile[L];
+          for (int e = 0; e < L; ++e) tile[e] = U[i + e].re;
+          store_units<T, L, full, streams>(tile, own, stride, samples);
+          for (int e = 0; e < L; ++e) tile[e] = U[i + e].im;
+          store_units<T, L, full, streams>(tile, own + apart, stride, samples);
+        }
       });
   }
   template <bool streams = false>
   void store_tile(Index k, Index i, T* rows) const {
     store_tile<streams>(i, rows + first * 2 * n + k, 2 * n, n);
   }
-  Index tile_width() const { return std::min<Index>(L, n); }
   // Calls f with whether every lane has a sample, as a constant.
   template <class F>
   URNN_INLINE void with_samples(F f) const {
