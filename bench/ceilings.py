@@ -20,14 +20,15 @@ class Fourier(nn.Module):
         self.state: Tensor | None = None
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """(T, B, m) -> the state as real (B, n, 2), twice."""
+        """(T, B, m) -> the state as real (1, B, 2n), twice."""
         if self.state is None:  # made at the first call, which is the warm-up's
             pairs = torch.randn(x.shape[1], self.hidden_size, 2, generator=torch.Generator().manual_seed(0))
             self.state = torch.view_as_complex(pairs.to(self.device, self.dtype))
         z = self.state
         for _ in range(len(x)):
             z = torch.fft.ifft(torch.fft.fft(z))
-        return torch.view_as_real(z), torch.view_as_real(z)
+        output = torch.view_as_real(z).flatten(1).unsqueeze(0)
+        return output, output
 
 
 class Memory(nn.Module):
