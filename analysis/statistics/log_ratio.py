@@ -1,0 +1,107 @@
+"""How much slower or faster one commit is than another, as a mean log-ratio with its interval.
+
+Why: the process is the unit of timing, so each number here is the log of one process's median. Logs make a
+slowdown of 5 % and a speed-up of 5 % alike, and Student's t gives the interval of their mean.
+
+Known weakness: with fewer than three processes a side nothing is known of their spread, so a stated one is taken
+(`ASSUMED_SPREAD`); on a machine noisier than that such intervals are too narrow.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+Floats = NDArray[np.float64]
+
+CONFIDENCE = 0.95
+ASSUMED_SPREAD = 0.03  # standard deviation of the log of a process median; 1 to 5 % on shared machines
+ENOUGH = 3  # processes a side from which on their own spread is taken
+ENOUGH_FOR_WEIGHT = 10  # degrees of freedom
+
+
+@dataclass(frozen=True)
+class LogRatio:
+    """Mean of log(head / base), its standard error, the degrees of freedom of t, and the processes a side."""
+
+    mean: float
+    error: float
+    freedom: float
+    processes: int
+
+    def interval(self, confidence: float = CONFIDENCE) -> tuple[float, float]:
+        """Two-sided bounds of the mean."""
+        reach = float(stats.t.ppf((1 + confidence) / 2, self.freedom)) * self.error
+        return self.mean - reach, self.mean + reach
+
+    def p_slower(self) -> float:
+        """One-sided p value against 'head is not slower': small where it is."""
+        return _upper_tail(self.mean, self.error, self.freedom)
+
+    def p_faster(self) -> float:
+        """One-sided p value against 'head is not faster'."""
+        return _upper_tail(-self.mean, self.error, self.freedom)
+
+
+def _upper_tail(mean: float, error: float, freedom: float) -> float:
+    if error == 0:  # values equal to the last bit have no spread to test against
+        return 0.5 if mean == 0 else float(mean < 0)
+    return float(stats.t.sf(mean / error, freedom))
+
+
+def of_pairs(differences: Sequence[float]) -> LogRatio:
+    """Log-ratios of processes that ran side by side, one a round -> their mean (the paired t of Student 1908).
+
+    Raises ValueError for no round at all.
+    """
+    values = np.asarray(differences, dtype=np.float64)
+    if len(values) == 0:
+        raise ValueError("Expected at least one round, got none.")
+    mean = float(values.mean())
+    if len(values) < ENOUGH:
+        return LogRatio(mean, ASSUMED_SPREAD * math.sqrt(2 / len(values)), math.inf, len(values))
+    error = float(values.std(ddof=1)) / math.sqrt(len(values))
+    return LogRatio(mean, error, len(values) - 1, len(values))
+
+
+def of_groups(base: Sequence[float], head: Sequence[float]) -> LogRatio:
+    """Logs of processes that did not run side by side -> the difference of their means (Welch 1947).
+
+    Raises ValueError where a side has no process.
+    """
+    sides = [np.asarray(side, dtype=np.float64) for side in (base, head)]
+    counts = [len(side) for side in sides]
+    if min(counts) == 0:
+        raise ValueError(f"Expected processes on both sides, got {counts[0]} and {counts[1]}.")
+    mean = float(sides[1].mean() - sides[0].mean())
+    if min(counts) < ENOUGH:
+        error = ASSUMED_SPREAD * math.sqrt(1 / counts[0] + 1 / counts[1])
+        return LogRatio(mean, error, math.inf, min(counts))
+    parts = [side.var(ddof=1) / len(side) for side in sides]
+    total = float(sum(parts))
+    if total == 0:
+        return LogRatio(mean, 0.0, sum(counts) - 2, min(counts))
+    freedom = total**2 / sum(part**2 / (count - 1) for part, count in zip(parts, counts, strict=True))
+    return LogRatio(mean, math.sqrt(total), float(freedom), min(counts))
+
+
+def sentinel_weight(cells: Sequence[tuple[Sequence[float], Sequence[float]]]) -> float:
+    """How much of a cell's log-ratio its sentinel's explains, from 0 to 1.
+
+    `cells` holds, for each cell, its log-ratios and its sentinel's of the same rounds. The weight is the slope of
+    the one on the other within cells, over all of them (the control variate's coefficient): where both drift
+    together it is 1, and where the sentinel is mere noise it is 0 and subtracts none. With little to learn from it
+    is 1, the plain ratio to the sentinel.
+    """
+    freedom = sum(max(len(own) - 1, 0) for own, _ in cells)
+    centred = [(np.asarray(own) - np.mean(own), np.asarray(other) - np.mean(other)) for own, other in cells]
+    explained = sum(float(own @ other) for own, other in centred)
+    spread = sum(float(other @ other) for _, other in centred)
+    if freedom < ENOUGH_FOR_WEIGHT or spread == 0:
+        return 1.0
+    return min(max(explained / spread, 0.0), 1.0)
