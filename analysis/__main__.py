@@ -1,7 +1,8 @@
-"""The command line: `python -m analysis report` and `python -m analysis table`.
+"""The command line: `python -m analysis report`, `table`, `compare` and `gate`.
 
-Why: `make report` ends here. What the user can mend is one sentence on standard error and exit code 2;
-everything else keeps its traceback. Known weakness: none known.
+Why: `make report` and the gate end here. What the user can mend is one sentence on standard error and exit code 2;
+everything else keeps its traceback. `compare` and `gate` exit with 0 for a pass, 1 for a regression and 2 where
+something was not measured. Known weakness: none known.
 """
 
 from __future__ import annotations
@@ -12,6 +13,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from analysis.errors import AnalysisError
+from analysis.regressions.comparison import Comparison, compare
+from analysis.regressions.document import document
+from analysis.regressions.gate import judge_folder
+from analysis.regressions.markdown import markdown
+from analysis.regressions.terminal import show
 from analysis.report import DEFAULT_TITLE, write_report
 from analysis.report.writing import write_file
 from analysis.results import DEFAULT_PATHS, Results, read
@@ -20,12 +26,12 @@ BAD_INPUT = 2
 
 
 def parser() -> argparse.ArgumentParser:
-    """The arguments of both commands."""
+    """The arguments of all commands."""
     defaults = " and ".join(str(path) for path in DEFAULT_PATHS)
     main = argparse.ArgumentParser(
         prog="python -m analysis", description="Turn measurements into tables and a report."
     )
-    commands = main.add_subparsers(dest="command", required=True)
+    commands = main.add_subparsers(required=True, metavar="COMMAND")
     paths_help = f"folders or files of asv and pytest-benchmark results (default: {defaults})"
 
     report = commands.add_parser("report", help="write the page, the figures and the tidy table into a folder")
@@ -37,10 +43,24 @@ def parser() -> argparse.ArgumentParser:
         help="folder to write or replace (default: %(default)s)",
     )
     report.add_argument("--title", default=DEFAULT_TITLE, help="title of the page (default: %(default)s)")
+    report.set_defaults(command=_report)
 
     table = commands.add_parser("table", help="print the tidy table as CSV, one row a measured value")
     table.add_argument("paths", nargs="*", type=Path, metavar="PATH", help=paths_help)
     table.add_argument("--output", type=Path, help="file to write instead of standard output")
+    table.set_defaults(command=_table)
+
+    compare = commands.add_parser("compare", help="judge two result sets: did the new commit get slower?")
+    for name in ("old", "new"):
+        compare.add_argument(name, type=Path, metavar=name.upper(), help="results of asv or pytest-benchmark")
+    compare.set_defaults(command=_compare)
+    gate = commands.add_parser("gate", help="judge what `python -m bench gate` has measured")
+    gate.add_argument("folder", type=Path, metavar="FOLDER", help="the gate's folder")
+    gate.add_argument("--quiet", action="store_true", help="print nothing; for the gate itself, between rounds")
+    gate.set_defaults(command=_gate)
+    for command in (compare, gate):
+        command.add_argument("--markdown", type=Path, metavar="FILE", help="write the table for a pull request")
+        command.add_argument("--json", type=Path, metavar="FILE", help="write the verdicts for machines")
     return main
 
 
@@ -48,32 +68,56 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the return value is the exit code."""
     options = parser().parse_args(arguments)
     try:
-        results = read(options.paths)
-        for problem in results.problems:
-            print(f"warning: {problem}", file=sys.stderr)
-        (_report if options.command == "report" else _table)(results, options)
+        return options.command(options)
     except AnalysisError as error:
         print(f"error: {error}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
         print("error: stopped before the end; nothing was written.", file=sys.stderr)
         return BAD_INPUT
-    return 0
 
 
-def _report(results: Results, options: argparse.Namespace) -> None:
-    report = write_report(results, options.output, options.title)
+def _read(options: argparse.Namespace) -> Results:
+    results = read(options.paths)
+    for problem in results.problems:
+        print(f"warning: {problem}", file=sys.stderr)
+    return results
+
+
+def _report(options: argparse.Namespace) -> int:
+    report = write_report(_read(options), options.output, options.title)
     for sentence in report.headlines:
         print(sentence)
     print(report.page)
+    return 0
 
 
-def _table(results: Results, options: argparse.Namespace) -> None:
-    text = results.frame.to_csv(index=False)
+def _table(options: argparse.Namespace) -> int:
+    text = _read(options).frame.to_csv(index=False)
     if options.output:
         write_file(options.output, text)
     else:
         sys.stdout.write(text)
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    return _tell(compare(options.old, options.new), options)
+
+
+def _gate(options: argparse.Namespace) -> int:
+    return _tell(judge_folder(options.folder), options, quiet=options.quiet)
+
+
+def _tell(comparison: Comparison, options: argparse.Namespace, quiet: bool = False) -> int:
+    """Writes the files that were asked for, prints the table, and returns the exit code."""
+    if options.markdown:
+        write_file(options.markdown, markdown(comparison))
+    if options.json:
+        write_file(options.json, document(comparison))
+    if not quiet:
+        show(comparison)
+    return comparison.outcome.code
 
 
 if __name__ == "__main__":

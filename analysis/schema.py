@@ -20,6 +20,9 @@ import pandas as pd
 STEP_TIME = "step_time"
 FIRST_CALL_TIME = "first_call_time"
 PEAK_ALLOCATED = "peak_allocated"
+SAVED_FOR_BACKWARD = "saved_for_backward"
+OPERATORS = "operators"
+PARAMETERS = "parameters"  # a column of every row; named like a metric where two commits are compared
 
 SAMPLE, MEDIAN, LOWER_QUARTILE, UPPER_QUARTILE = "sample", "median", "lower quartile", "upper quartile"
 
@@ -34,6 +37,15 @@ PHASES = ("train", "forward", "stream")
 
 # Families that are no models to compare: stages of one model's optimisation, and what the machine can do at best.
 LADDER, CEILING = "ladder", "ceiling"
+
+
+UNITS: Mapping[str, str] = {
+    STEP_TIME: "s per time step",
+    FIRST_CALL_TIME: "s per call",
+    PEAK_ALLOCATED: "B",
+    SAVED_FOR_BACKWARD: "B",
+    OPERATORS: "1 per call",
+}
 
 
 @dataclass(frozen=True)
@@ -83,7 +95,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("num_layers", "Int64", "layers", "layers stacked; 1 where the file does not say"),
     Column("state_size", "Int64", "real numbers", "real numbers carried from one time step to the next"),
     Column("parameters", "Int64", "real numbers", "trainable real numbers"),
-    Column("metric", "string", "", f"{STEP_TIME}, {FIRST_CALL_TIME} or {PEAK_ALLOCATED}"),
+    Column("metric", "string", "", f"one of {', '.join(UNITS)}"),
     Column("value", "float64", "see unit", "the measured value; NaN where there is none"),
     Column("unit", "string", "", "unit of value"),
     Column("statistic", "string", "", "sample, or median and quartiles where the harness kept no samples"),
@@ -98,12 +110,12 @@ COLUMNS: tuple[Column, ...] = (
     Column("message", "string", "", "one sentence on an outcome other than measured"),
 )
 
-UNITS: Mapping[str, str] = {STEP_TIME: "s per time step", FIRST_CALL_TIME: "s per call", PEAK_ALLOCATED: "B"}
-
 METRIC_LABELS: Mapping[str, str] = {
     STEP_TIME: "Time per time step",
     FIRST_CALL_TIME: "First call",
     PEAK_ALLOCATED: "Peak memory",
+    SAVED_FOR_BACKWARD: "Saved for backward",
+    OPERATORS: "Operators",
 }
 
 PHASE_LABELS: Mapping[str, str] = {

@@ -23,9 +23,11 @@ from analysis.schema import (
     LOWER_QUARTILE,
     MEASURED,
     MEDIAN,
+    OPERATORS,
     OUTCOMES,
     PEAK_ALLOCATED,
     SAMPLE,
+    SAVED_FOR_BACKWARD,
     STEP_TIME,
     UNITS,
     UPPER_QUARTILE,
@@ -35,6 +37,12 @@ RUN_FORMAT = 1
 CELL_TEXTS = ("model", "backend", "phase", "task", "device", "dtype")
 CELL_SIZES = ("hidden_size", "length", "batch")
 OPTIONAL = ("label", "family", "state_size", "parameters", "threads", "allocator", "pass", "kernel_build_seconds")
+FIGURES = {
+    FIRST_CALL_TIME: "first_call_seconds",
+    PEAK_ALLOCATED: "peak_allocated_bytes",
+    SAVED_FOR_BACKWARD: "saved_for_backward_bytes",
+    OPERATORS: "operators",
+}
 
 Row = dict[str, Any]
 
@@ -116,7 +124,7 @@ def _entry_rows(entry: Mapping[str, Any], common: Row, registry: Registry) -> li
     info, stats = entry["extra_info"], entry["stats"]
     base = common | _cell(info, registry) | {"outcome": MEASURED, "statistic": SAMPLE, "round": 1}
     result = [base | measured for measured in _step_times(stats, base["length"])]
-    for metric, key in ((FIRST_CALL_TIME, "first_call_seconds"), (PEAK_ALLOCATED, "peak_allocated_bytes")):
+    for metric, key in FIGURES.items():
         if info.get(key) is not None:
             result.append(base | {"metric": metric, "value": float(info[key]), "unit": UNITS[metric]})
     return result

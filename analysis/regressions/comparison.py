@@ -1,0 +1,104 @@
+"""Two result sets of any two commits -> one comparison: `python -m analysis compare OLD NEW`.
+
+Why: users of pytest-benchmark and of asv get the gate's verdicts on files that they have. Both sides must come
+from one machine and the same versions, or a difference says nothing about the code.
+
+Known weakness: the two were not measured in turn, so a drift between them is seen by the sentinel alone; there are
+no fresh rounds to confirm a suspicion with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+
+from analysis.errors import AnalysisError
+from analysis.regressions.judge import judge
+from analysis.regressions.side import side_of
+from analysis.regressions.verdict import Outcome, Row, outcome, worst_first
+from analysis.results import read
+from analysis.settings import Setting, split
+
+UNKNOWN = (None, "unknown", "unversioned")
+# What must be equal on both sides, where both recorded it.
+CONDITIONS = {
+    "machine": "machine",
+    "torch": "version of torch",
+    "threads": "number of threads",
+    "allocator": "allocator setting",
+}
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A side's name for people, and its subject line where it is known."""
+
+    name: str
+    subject: str = ""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Everything that the outputs show. `open` and `suspects` are the gate's, which goes on measuring them."""
+
+    base: Commit
+    head: Commit
+    rows: list[Row]
+    outcome: Outcome
+    notes: tuple[str, ...] = ()
+    again: str = ""
+    open: tuple[str, ...] = ()
+    suspects: tuple[str, ...] = ()
+
+
+def compare(old: Path, new: Path) -> Comparison:
+    """Files or folders of asv or pytest-benchmark, one commit each -> the comparison of new with old.
+
+    Raises AnalysisError for what cannot be read or does not belong together.
+    """
+    sides, settings, notes = [], [], []
+    for path in (old, new):
+        results = read([path])
+        notes += results.problems
+        settings.append(one_setting(results.frame, path))
+        sides.append(side_of(results.frame))
+    require_comparable(*settings, old, new)
+    if settings[0].source != settings[1].source:
+        notes.append(f"measured by different harnesses: {settings[0].source} and {settings[1].source}")
+    base, head = sides
+    seen = dict.fromkeys([*base.times, *base.messages, *head.times, *head.messages])
+    cells = [cell for cell in seen if cell not in base.skipped & head.skipped]
+    rows = worst_first(judge(base, head, cells).rows)
+    again = f"python -m analysis compare {old} {new}"
+    commits = [Commit(setting.version()) for setting in settings]
+    return Comparison(*commits, rows, outcome(rows), tuple(notes), again)
+
+
+def one_setting(frame: pd.DataFrame, path: Path) -> Setting:
+    """The setting of a side; cells on several devices or dtypes may stand in one.
+
+    Raises AnalysisError where several commits or conditions are mixed.
+    """
+    settings = list(dict.fromkeys(replace(setting, device="", dtype="") for setting in split(frame)))
+    if len(settings) > 1:
+        told = "; ".join(
+            sorted({f"{one.version()} on {one.machine}, allocator {one.allocator}" for one in settings})
+        )
+        raise AnalysisError(
+            f"{path}: expected one commit under one set of conditions, got {len(settings)} ({told}); "
+            "name one file."
+        )
+    return settings[0]
+
+
+def require_comparable(old: Setting, new: Setting, old_path: Path, new_path: Path) -> None:
+    """Raises AnalysisError, naming what differs, unless both sides were measured alike."""
+    for name, words in CONDITIONS.items():
+        before, after = getattr(old, name), getattr(new, name)
+        if before != after and before not in UNKNOWN and after not in UNKNOWN:
+            raise AnalysisError(
+                f"Expected one {words} on both sides, got {before} in {old_path} and {after} in {new_path}; "
+                "a difference would not be the code's."
+            )

@@ -1,0 +1,70 @@
+"""A folder of `python -m bench gate` -> its comparison.
+
+Why: the gate measures and stores; what that means is said here, from the files alone, as often as it asks.
+
+The folder holds `gate.json` (the plan: format, base, head, cells, sentinel, suspects, notes, again), the
+screening's `base.json` and `head.json`, and the confirmation's `confirm_base.json` and `confirm_head.json`, all
+four in pytest-benchmark's format, with the round as their pass. Each may be missing while nothing is in it yet.
+
+Known weakness: a cell that is in none of the files is known from the plan alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from analysis.errors import AnalysisError
+from analysis.regressions.comparison import Commit, Comparison, one_setting, require_comparable
+from analysis.regressions.judge import judge_gate
+from analysis.regressions.side import Side, side_of
+from analysis.regressions.verdict import outcome, worst_first
+from analysis.results import load_json, read
+
+FORMAT = 1
+PLAN = "gate.json"
+
+
+def judge_folder(folder: Path) -> Comparison:
+    """What the measurements in a gate's folder say so far.
+
+    Raises AnalysisError for a folder without a plan, a damaged file, or sides that do not belong together.
+    """
+    plan = _plan(folder)
+    screening = _sides(folder, "base.json", "head.json")
+    confirmation = _sides(folder, "confirm_base.json", "confirm_head.json")
+    try:
+        cells, sentinel, suspects = plan["cells"], plan["sentinel"], plan["suspects"]
+        commits = [Commit(plan[side]["name"], plan[side]["subject"]) for side in ("base", "head")]
+        notes, again = tuple(plan["notes"]), plan["again"]
+    except (KeyError, TypeError) as error:
+        raise AnalysisError(f"{folder / PLAN}: the plan is incomplete ({error} is missing).") from error
+    judged = judge_gate(screening, confirmation, cells, suspects, sentinel=sentinel)
+    rows = worst_first(judged.rows)
+    return Comparison(*commits, rows, outcome(rows), notes, again, judged.open, judged.suspects)
+
+
+def _plan(folder: Path) -> Mapping[str, Any]:
+    path = folder / PLAN
+    plan = load_json(path)
+    found = plan.get("format") if isinstance(plan, dict) else None
+    if found != FORMAT:
+        raise AnalysisError(f"{path}: expected a gate's plan of format {FORMAT}, got {found!r}.")
+    return plan
+
+
+def _sides(folder: Path, base: str, head: str) -> tuple[Side, Side]:
+    """Both sides of one stage; a file that is not there yet is an empty side."""
+    sides, settings = [], []
+    for path in (folder / base, folder / head):
+        if not path.exists():
+            sides.append(Side({}))
+            continue
+        frame = read([path]).frame
+        settings.append((one_setting(frame, path), path))
+        sides.append(side_of(frame, by_pass=True))
+    if len(settings) == 2:
+        (old, old_path), (new, new_path) = settings
+        require_comparable(old, new, old_path, new_path)
+    return sides[0], sides[1]

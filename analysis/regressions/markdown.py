@@ -1,0 +1,57 @@
+"""The comparison as Markdown for a pull request: the answer, what needs a look, the rest folded away."""
+
+from __future__ import annotations
+
+from analysis.regressions.comparison import Commit, Comparison
+from analysis.regressions.rules import MARGINS, RULES
+from analysis.regressions.verdict import Row
+from analysis.regressions.wording import HEADINGS, tally, texts, worth_showing
+from analysis.units import per_cent
+
+# A comment is found again by this line, and updated instead of repeated.
+MARK = "<!-- urnn performance gate -->"
+
+
+def markdown(comparison: Comparison) -> str:
+    """The whole text, ending in a newline."""
+    shown = [row for row in comparison.rows if worth_showing(row)]
+    rest = [row for row in comparison.rows if not worth_showing(row)]
+    blocks = [
+        MARK,
+        f"### {comparison.outcome.sentence}",
+        f"Base {_commit(comparison.base)}, head {_commit(comparison.head)}: {tally(comparison.rows)}.",
+        _table(shown),
+        f"<details><summary>{len(rest)} rows that pass</summary>\n\n{_table(rest)}\n\n</details>" if rest else "",
+        "\n".join(f"- {_escape(note)}" for note in comparison.notes),
+        f"See it again: `{comparison.again}`" if comparison.again else "",
+        _legend(),
+    ]
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _commit(commit: Commit) -> str:
+    return f"`{commit.name}`" + (f" ({_escape(commit.subject)})" if commit.subject else "")
+
+
+def _table(rows: list[Row]) -> str:
+    if not rows:
+        return ""
+    lines = [HEADINGS, ["---"] * len(HEADINGS), *([_escape(text) for text in texts(row)] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _escape(text: str) -> str:
+    """What GitHub would take for a table's border, a tag, a mention or a code mark is shown as it is."""
+    for character in "\\`*_<|@":
+        text = text.replace(character, f"&#{ord(character)};")
+    return " ".join(text.split())
+
+
+def _legend() -> str:
+    margins = ", ".join(f"{name.replace('_', ' ')} {per_cent(margin)}" for name, margin in MARGINS.items())
+    return (
+        f"<sub>A time regressed if its mean is more than {per_cent(RULES.floor)} above base's, at a level "
+        f"of {per_cent(RULES.level)} over all cells; it passes if its interval ends "
+        f"below {per_cent(RULES.tolerated)}. "
+        f"Margins of deterministic figures: {margins}.</sub>"
+    )

@@ -1,0 +1,94 @@
+"""One side of a comparison, as the judge needs it: process medians, deterministic figures, and what went wrong.
+
+Known weakness: asv does not say which process a sample came from, so a cell of its results counts as one process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from analysis.schema import (
+    MEASURED,
+    MEDIAN,
+    NOT_APPLICABLE,
+    OPERATORS,
+    PARAMETERS,
+    PEAK_ALLOCATED,
+    SAMPLE,
+    SAVED_FOR_BACKWARD,
+    STEP_TIME,
+)
+
+FIGURES = (PEAK_ALLOCATED, SAVED_FOR_BACKWARD, OPERATORS)
+AXES = ["model", "backend", "phase", "task", "hidden_size", "length", "batch", "num_layers", "device", "dtype"]
+
+Process = Hashable  # (file, pass), or the pass alone where the file is one
+
+
+@dataclass(frozen=True)
+class Side:
+    """What was measured of one commit, by cell id.
+
+    Attributes:
+        times: seconds per time step, the median of each process.
+        figures: bytes or counts, by metric; the same at every call.
+        messages: why a cell has no time.
+        skipped: cells without a time that cannot be measured here, a device that is absent, say.
+    """
+
+    times: Mapping[str, Mapping[Process, float]]
+    figures: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    messages: Mapping[str, str] = field(default_factory=dict)
+    skipped: frozenset[str] = frozenset()
+
+
+def side_of(frame: pd.DataFrame, *, by_pass: bool = False) -> Side:
+    """Rows of one setting -> one side.
+
+    `by_pass` names a process by its pass alone, so that it pairs with the other side's of that pass.
+    """
+    named = frame.assign(cell=[cell_id(row) for row in frame[AXES].to_dict("records")])
+    measured = named[named["outcome"] == MEASURED]
+    times = _process_medians(measured, ["pass"] if by_pass else ["file", "pass"])
+    failed = named[(named["outcome"] != MEASURED) & ~named["cell"].isin(list(times))]
+    skipped = frozenset(failed.loc[failed["outcome"] == NOT_APPLICABLE, "cell"])
+    return Side(times, _figures(measured), {row.cell: _why(row) for row in failed.itertuples()}, skipped)
+
+
+def cell_id(axes: Mapping[str, Any]) -> str:
+    """The name that `bench` gives a cell, such as urnn:cpu-train-copying-n128-T100-B32-cpu-float32."""
+    layers = "" if axes["num_layers"] == 1 else f"-L{axes['num_layers']}"
+    return (
+        f"{axes['model']}:{axes['backend']}-{axes['phase']}-{axes['task']}-n{axes['hidden_size']}"
+        f"-T{axes['length']}-B{axes['batch']}{layers}-{axes['device']}-{axes['dtype']}"
+    )
+
+
+def of_variant(cell: str, variant: str) -> str:
+    """The cell of another variant ("lstm:torch") at the same sizes."""
+    return f"{variant}-{cell.partition('-')[2]}"
+
+
+def _process_medians(measured: pd.DataFrame, process: list[str]) -> dict[str, dict[Process, float]]:
+    rows = measured[(measured["metric"] == STEP_TIME) & measured["statistic"].isin([SAMPLE, MEDIAN])]
+    found: dict[str, dict[Process, float]] = {}
+    for (cell, *key), part in rows.groupby(["cell", *process], sort=True):
+        found.setdefault(cell, {})[key[0] if len(key) == 1 else tuple(key)] = float(part["value"].median())
+    return found
+
+
+def _figures(measured: pd.DataFrame) -> dict[str, dict[str, float]]:
+    found: dict[str, dict[str, float]] = {}
+    for (cell, metric), part in measured[measured["metric"].isin(FIGURES)].groupby(["cell", "metric"]):
+        found.setdefault(cell, {})[metric] = float(part["value"].median())
+    for cell, count in measured.groupby("cell")[PARAMETERS].first().dropna().items():
+        found.setdefault(cell, {})[PARAMETERS] = float(count)
+    return found
+
+
+def _why(row: Any) -> str:
+    return str(row.outcome) if pd.isna(row.message) else f"{row.outcome}: {row.message}"

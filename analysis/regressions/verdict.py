@@ -1,0 +1,98 @@
+"""The five verdicts, a judged row, and the exit code that a pipeline sees.
+
+Why: a gate is only as good as its worst answer is clear. Rows are counted before they are judged, and what was not
+measured is never taken for a pass.
+
+Known weakness: a run with some inconclusive cells passes, and says so; only one in which every time is
+inconclusive does not.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """From the worst to the best."""
+
+    REGRESSED = "regressed"
+    NOT_MEASURED = "not measured"
+    INCONCLUSIVE = "inconclusive"
+    FASTER = "faster"
+    PASS = "pass"
+
+
+PASSED, FAILED, UNUSABLE = 0, 1, 2
+TIME = "time"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One metric of one cell, judged.
+
+    `base` and `head` are in the metric's unit (s per time step, B, or a count), `ratio` is head over base after
+    the sentinel's share has been taken out, `low` and `high` its 95 % interval (None for a deterministic figure),
+    `rounds` the processes a side. `excused` marks a cell that base does not have, which is nobody's fault.
+    """
+
+    cell: str
+    metric: str
+    verdict: Verdict
+    base: float | None = None
+    head: float | None = None
+    ratio: float | None = None
+    low: float | None = None
+    high: float | None = None
+    rounds: int = 0
+    reason: str = ""
+    excused: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What comes of a whole comparison: the exit code and one sentence."""
+
+    code: int
+    sentence: str
+
+
+def counts(rows: Sequence[Row]) -> dict[Verdict, int]:
+    """Rows by verdict, all five named."""
+    found = Counter(row.verdict for row in rows)
+    return {verdict: found[verdict] for verdict in Verdict}
+
+
+def outcome(rows: Sequence[Row]) -> Outcome:
+    """Exit code 1 for a regression, 2 where cells were not measured or nothing could be judged, otherwise 0."""
+    times = [row for row in rows if row.metric == TIME]
+    judged = [row for row in times if row.verdict is not Verdict.NOT_MEASURED]
+    lost = [row for row in rows if row.verdict is Verdict.NOT_MEASURED and not row.excused]
+    if not judged:
+        return Outcome(UNUSABLE, f"Not measured: none of {_cells(len(times))} has a time on both sides.")
+    regressed = {row.cell for row in rows if row.verdict is Verdict.REGRESSED}
+    if regressed:
+        return Outcome(FAILED, f"Regressed: {len(regressed)} of {_cells(len(judged))} judged.")
+    if lost:
+        number = len({row.cell for row in lost})
+        return Outcome(UNUSABLE, f"Not measured: {number} of {_cells(len(times))}, for the reasons in the table.")
+    unclear = sum(row.verdict is Verdict.INCONCLUSIVE for row in times)
+    if unclear == len(judged):
+        cause = "the machine is too noisy, or the processes are too few (--passes)"
+        return Outcome(UNUSABLE, f"Inconclusive: all {_cells(len(judged))}; {cause}.")
+    rest = f", {unclear} inconclusive" if unclear else ""
+    return Outcome(PASSED, f"Passed: {_cells(len(judged))} judged, none regressed{rest}.")
+
+
+def _cells(number: int) -> str:
+    return f"{number} cell{'s' * (number != 1)}"
+
+
+def worst_first(rows: Sequence[Row]) -> list[Row]:
+    """The order of every table: by verdict, then the largest change, then the name; new cells come last."""
+    order = list(Verdict)
+    return sorted(
+        rows, key=lambda row: (row.excused, order.index(row.verdict), -(row.ratio or 0.0), row.cell, row.metric)
+    )

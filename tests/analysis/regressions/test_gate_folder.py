@@ -1,0 +1,130 @@
+"""A gate's folder -> verdicts: what stands in it at any moment of a run, whole or not."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from analysis.__main__ import main
+from analysis.regressions.gate import judge_folder
+
+NOISE = (0.004, -0.006, 0.001, 0.005, -0.003, -0.001)
+AT = "-train-copying-n64-T100-B32-cpu-float32"
+URNN, LSTM = f"urnn:reference{AT}", f"lstm:torch{AT}"
+
+
+@pytest.fixture
+def folder(benchmark_file, entry, tmp_path) -> Path:
+    """A gate's folder whose screening has six rounds, with the uRNN 6 % slower in head."""
+    write_side(benchmark_file, entry, "base")
+    write_side(benchmark_file, entry, "head", 1.06)
+    write_plan(tmp_path / "gate")
+    return tmp_path / "gate"
+
+
+def write_plan(folder: Path, **changes: object) -> None:
+    plan = {
+        "format": 1,
+        "base": {"name": "aaaaaaaa", "subject": "Before"},
+        "head": {"name": "bbbbbbbb", "subject": "After <b>"},
+        "cells": [LSTM, URNN],
+        "sentinel": "lstm:torch",
+        "suspects": None,
+        "notes": ["the machine was busy"],
+        "again": "python -m bench gate --base a --head b",
+    } | changes
+    (folder / "gate.json").write_text(json.dumps(plan))
+
+
+def write_side(benchmark_file, entry, name: str, factor: float = 1.0, models=("urnn", "lstm"), **changes) -> Path:
+    benchmarks = []
+    for model in models:
+        for number, noise in enumerate(NOISE if "base" in name else reversed(NOISE), start=1):
+            one = entry(model=model, backend="reference" if model == "urnn" else "torch", **{"pass": number})
+            one["stats"]["data"] = [0.02 * math.exp(noise) * (factor if model == "urnn" else 1.0)]
+            benchmarks.append(one)
+    return benchmark_file(benchmarks, f"gate/{name}.json", **changes)
+
+
+def test_the_screening_alone_names_suspects(folder):
+    found = judge_folder(folder)
+    assert found.suspects == (URNN,)
+    assert found.open == ()
+    assert [row.verdict for row in found.rows if row.cell == URNN] == ["inconclusive", "pass", "pass"]
+    assert (found.notes, found.base.subject) == (("the machine was busy",), "Before")
+
+
+def test_the_confirmation_decides(folder, benchmark_file, entry, capsys, tmp_path):
+    write_side(benchmark_file, entry, "confirm_base", models=("urnn", "lstm"))
+    write_side(benchmark_file, entry, "confirm_head", 1.06)
+    write_plan(folder, suspects=[URNN])
+    out = tmp_path / "out.md"
+    assert main(["gate", str(folder), "--markdown", str(out), "--json", str(tmp_path / "out.json")]) == 1
+    assert capsys.readouterr().out.splitlines()[-1] == ("Regressed: 1 of 2 cells judged. (1 regressed, 5 pass)")
+    assert json.loads((tmp_path / "out.json").read_text())["rows"][0]["reason"] == "confirmed by fresh rounds"
+    assert "head `bbbbbbbb` (After &#60;b>)" in out.read_text()
+    assert "See it again: `python -m bench gate --base a --head b`" in out.read_text()
+
+
+def test_quiet_prints_nothing(folder, tmp_path, capsys):
+    assert main(["gate", str(folder), "--quiet", "--json", str(tmp_path / "out.json")]) == 0
+    assert capsys.readouterr() == ("", "")
+    assert json.loads((tmp_path / "out.json").read_text())["suspects"] == [URNN]
+
+
+def test_a_planned_cell_that_no_file_holds_is_missed(folder):
+    missing = f"gru:torch{AT}"
+    write_plan(folder, cells=[LSTM, URNN, missing])
+    found = judge_folder(folder)
+    assert found.rows[0].reason == "planned, and measured on neither side"
+    assert found.outcome.code == 2
+
+
+@pytest.mark.parametrize("side", ["base", "head"])
+def test_a_side_that_is_not_there_is_not_measured(folder, side):
+    (folder / f"{side}.json").unlink()
+    assert judge_folder(folder).outcome.code == 2
+    assert judge_folder(folder).outcome.sentence == "Not measured: none of 2 cells has a time on both sides."
+
+
+def test_rounds_of_one_side_alone_are_left_out(folder, benchmark_file, entry):
+    head = json.loads((folder / "head.json").read_text())
+    head["benchmarks"] = [one for one in head["benchmarks"] if one["extra_info"]["pass"] <= 4]
+    (folder / "head.json").write_text(json.dumps(head))
+    assert {row.rounds for row in judge_folder(folder).rows if row.metric == "time"} == {4}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "sentence"),
+    [
+        ("gate.json", None, "gate.json: cannot be read (No such file or directory)."),
+        ("gate.json", '{"format": 1', "gate.json: expected complete JSON, but it is cut off or damaged at "),
+        ("gate.json", '{"format": 2}', "gate.json: expected a gate's plan of format 1, got 2."),
+        ("gate.json", "[]", "gate.json: expected a gate's plan of format 1, got None."),
+        ("gate.json", '{"format": 1}', "gate.json: the plan is incomplete ('cells' is missing)."),
+        ("base.json", '{"machine_info": {', "base.json: expected complete JSON, but it is cut off or damaged at "),
+        (
+            "head.json",
+            '{"benchmarks": [], "machine_info": {}, "run": {"format": 1}}',
+            "No measurement in any of 1",
+        ),
+    ],
+)
+def test_a_fault_is_one_sentence_and_exit_code_2(folder, capsys, name, text, sentence):
+    (folder / name).unlink()
+    if text is not None:
+        (folder / name).write_text(text)
+    assert main(["gate", str(folder)]) == 2
+    out, error = capsys.readouterr()
+    assert out == ""
+    assert sentence in error
+    assert error.count("\n") == 1
+
+
+def test_sides_of_two_machines_are_refused(folder, benchmark_file, entry, capsys):
+    write_side(benchmark_file, entry, "head", machine_info={"node": "other", "torch": "2.13.0+cpu"})
+    assert main(["gate", str(folder)]) == 2
+    assert "Expected one machine on both sides, got box in " in capsys.readouterr().err
