@@ -12,7 +12,8 @@ from bench.estimate import cell_seconds
 from bench.grid import DEVICES, DTYPES, PHASES, PROFILES, Cell, Profile, get_profile, select
 from bench.progress import SweepProgress, as_duration
 from bench.store import ResultsError, RunFile, write_atomically
-from bench.sweep import ROOT, Settings, SweepError, plan, run
+from bench.sweep import plan, run
+from bench.worker import ROOT, Settings, SweepError
 from bench.workloads import require_device
 from urnn.tasks import TASKS
 

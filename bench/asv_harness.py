@@ -16,7 +16,7 @@ from bench.environment import KEPT_HEAP, measured_environment
 from bench.grid import Profile
 from bench.store import write_atomically
 from bench.suite import class_name
-from bench.sweep import ROOT, SweepError
+from bench.worker import ROOT, SweepError
 
 ASV_BENCHMARK_FAILED = 2
 CONDITIONS = (*KEPT_HEAP, "OMP_NUM_THREADS", "MKL_NUM_THREADS")

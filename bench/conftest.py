@@ -21,11 +21,11 @@ from bench.prepare import describe_failure
 class Measuring:
     """How the cells of this session are measured, and the conditions that are stored with each figure.
 
-    Memory is measured in the first pass only: it is the same every time, down to the byte.
+    Deterministic figures are measured in the first pass only: memory is the same every time, down to the byte.
     """
 
     profile: Profile
-    memory: bool
+    figures: bool
     conditions: dict[str, object]
 
 

@@ -13,6 +13,7 @@ import torch
 from bench import subjects
 from bench.grid import Cell
 from bench.meters.memory import peak_allocated_bytes
+from bench.meters.operators import counts
 from bench.meters.time import WarmUp, warm_up
 from bench.workloads import Workload, build
 from urnn.tasks import TASKS
@@ -32,6 +33,15 @@ class Prepared:
     def peak_allocated_bytes(self) -> int:
         """See `bench.meters.memory`; runs the workload once more."""
         return peak_allocated_bytes(self.workload.run, self.workload.cell.device)
+
+    def deterministic_figures(self) -> dict[str, int]:
+        """Bytes and counts that are the same at every call, by the name under which they are stored."""
+        counted = counts(self.workload.run)
+        return {
+            "peak_allocated_bytes": self.peak_allocated_bytes(),
+            "saved_for_backward_bytes": counted.saved_bytes,
+            "operators": counted.operators,
+        }
 
 
 def prepare(cell: Cell, warm_up_seconds: float) -> Prepared:

@@ -5,37 +5,15 @@ is stored, so no clock runs while the disk is written. If it dies (killed for me
 recorded as that, and a new process goes on with the next.
 """
 
-import contextlib
-import json
-import signal
-import socket
-import subprocess
-import sys
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from bench.environment import measured_environment
-from bench.grid import Cell, Profile
+from bench.grid import Cell
 from bench.prepare import describe
 from bench.store import RunFile
+from bench.worker import Settings, SweepError, death, measuring_process
 
-ROOT = Path(__file__).parents[1]
 KILLED = "killed"
-
-
-class SweepError(Exception):
-    """Measuring could not be started or went on in no useful way; the message is for the user."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a sweep's processes run: a profile's rounds, threads, a key of `bench.environment.ALLOCATORS`."""
-
-    profile: Profile
-    threads: int
-    allocator: str
 
 
 @dataclass(frozen=True)
@@ -88,7 +66,7 @@ def _measure(
     jobs = {job.cell.id: job for job in queue}
     sweep_pass = queue[0].sweep_pass
     current: Job | None = None
-    with _process(queue, settings) as worker:
+    with measuring_process([job.cell for job in queue], sweep_pass, settings) as worker:
         for event in worker.events():
             if event["kind"] == "header":
                 run_file.content["machine_info"] = event["machine_info"]
@@ -102,7 +80,7 @@ def _measure(
             if event["kind"] == "benchmark":
                 run_file.add_benchmark(event["benchmark"])
             else:
-                _store_outcome(run_file, job, settings, event["outcome"], event["message"])
+                store_outcome(run_file, job, settings, event["outcome"], event["message"])
             finished(job, event.get("outcome", "measured"))
             current = None
         code = worker.wait()
@@ -110,69 +88,13 @@ def _measure(
             output = worker.output()
             raise SweepError(f"the measuring process ended (exit code {code}) before it measured:\n{output}")
     if current is not None:
-        _store_outcome(run_file, current, settings, KILLED, _death(code))
+        store_outcome(run_file, current, settings, KILLED, death(code))
         finished(current, KILLED)
         del jobs[current.cell.id]
     return [job for job in queue if job.cell.id in jobs and job.sweep_pass == sweep_pass]
 
 
-def _death(code: int) -> str:
-    how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-    cause = ", most likely for want of memory" if code == -signal.SIGKILL else ""
-    return f"the process that measured it ended with {how}{cause}"
-
-
-def _store_outcome(run_file: RunFile, job: Job, settings: Settings, outcome: str, message: str) -> None:
+def store_outcome(run_file: RunFile, job: Job, settings: Settings, outcome: str, message: str) -> None:
+    """Stores that a job gave no figure, with the conditions that a figure would have carried."""
     conditions = {"pass": job.sweep_pass, "threads": settings.threads, "allocator": settings.allocator}
     run_file.add_outcome(job.cell.id, {**describe(job.cell), **conditions}, outcome, message)
-
-
-class _Worker:
-    """A running measuring process and this end of its socket."""
-
-    def __init__(self, process: subprocess.Popen, channel: socket.socket, log: Path) -> None:
-        self.process, self.channel, self.log = process, channel, log
-
-    def events(self) -> Iterator[dict]:
-        """Each report, answered once the consumer has dealt with it; ends when the process does."""
-        # A process that dies with an answer unread resets the connection.
-        with self.channel.makefile("r") as lines, contextlib.suppress(ConnectionError):
-            for line in lines:
-                yield json.loads(line)
-                self.channel.sendall(b"\n")
-
-    def wait(self) -> int:
-        return self.process.wait()
-
-    def output(self) -> str:
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
-
-
-@contextlib.contextmanager
-def _process(queue: Sequence[Job], settings: Settings) -> Iterator[_Worker]:
-    """The measuring process, in a session of its own, so that Ctrl-C reaches only this one, which then ends it."""
-    here, there = socket.socketpair()
-    with tempfile.TemporaryDirectory(prefix="urnn-bench-") as scratch, here, there:
-        cells, log = Path(scratch, "cells"), Path(scratch, "log")
-        cells.write_text("\n".join(job.cell.id for job in queue))
-        command = [sys.executable, "-m", "pytest", "bench/test_step_time.py", "--benchmark-only", "-q"]
-        command += ["-p", "no:cacheprovider", "-W", "default", f"--profile={settings.profile.name}"]
-        command += [f"--cells={cells}", f"--threads={settings.threads}", f"--pass={queue[0].sweep_pass}"]
-        command += [f"--events={there.fileno()}"]
-        with log.open("w") as output:
-            process = subprocess.Popen(
-                command,
-                cwd=ROOT,
-                env=measured_environment(settings.allocator, settings.threads),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                pass_fds=[there.fileno()],
-                start_new_session=True,
-            )
-        there.close()
-        try:
-            yield _Worker(process, here, log)
-        finally:
-            process.kill()
-            process.wait()

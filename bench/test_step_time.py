@@ -9,6 +9,8 @@ from bench.grid import Cell
 from bench.meters.time import rounds_within
 from bench.prepare import describe, prepare
 
+FIGURES = {"peak_allocated_bytes": "bytes", "saved_for_backward_bytes": "bytes", "operators": "a call"}
+
 
 def test_step_time(benchmark, cell_id, measuring):
     cell = Cell.from_id(cell_id)
@@ -18,7 +20,7 @@ def test_step_time(benchmark, cell_id, measuring):
         describe(cell),
         **measuring.conditions,
         first_call_seconds=prepared.warm_up.first_call,
-        units={"stats": "seconds a call", "peak_allocated_bytes": "bytes"},
+        units={"stats": "seconds a call", **FIGURES},
     )
     rounds = rounds_within(
         prepared.warm_up.warm_call,
@@ -27,4 +29,5 @@ def test_step_time(benchmark, cell_id, measuring):
     )
     benchmark.pedantic(prepared.workload.run, rounds=rounds)
     # After the timing: the profiler's own memory unsettles the heap, and the next call would pay for it.
-    benchmark.extra_info["peak_allocated_bytes"] = prepared.peak_allocated_bytes() if measuring.memory else None
+    figures = prepared.deterministic_figures() if measuring.figures else dict.fromkeys(FIGURES)
+    benchmark.extra_info.update(figures)

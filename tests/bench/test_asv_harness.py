@@ -14,7 +14,7 @@ from bench.__main__ import main
 from bench.asv_harness import benchmark_patterns
 from bench.environment import KEPT_HEAP
 from bench.grid import PROFILES, get_profile
-from bench.sweep import ROOT, SweepError
+from bench.worker import ROOT, SweepError
 
 CHECK = get_profile("check")
 

@@ -9,7 +9,7 @@ from bench import __main__ as command_line
 from bench.__main__ import main
 from bench.environment import ALLOCATORS
 from bench.grid import DEVICES, DTYPES, PHASES, PROFILES, Cell, get_profile
-from bench.sweep import ROOT
+from bench.worker import ROOT
 from tests.bench.cells import VARIANTS
 from urnn import models
 from urnn.tasks import TASKS

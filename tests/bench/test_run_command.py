@@ -14,7 +14,7 @@ import pytest
 from bench.__main__ import main
 from bench.grid import PROFILES, Cell
 from bench.subjects import SUBJECTS
-from bench.sweep import ROOT
+from bench.worker import ROOT
 
 TOO_MANY = 10**15  # sequences of 8 bytes at least: 53 bits of address
 ARGUMENTS = (

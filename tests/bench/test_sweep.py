@@ -8,14 +8,15 @@ import os
 import signal
 import subprocess
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bench import sweep
 from bench.grid import PROFILES
 from bench.store import ResultsError, RunFile
-from bench.sweep import Job, Settings, SweepError, plan, run
+from bench.sweep import Job, plan, run
+from bench.worker import Settings, SweepError
 from tests.bench.cells import cell
 
 SETTINGS = Settings(PROFILES["quick"], 1, "kept")
@@ -110,11 +111,11 @@ def test_a_disk_that_is_full_ends_the_sweep_and_keeps_what_was_stored(tmp_path, 
     assert [process.poll() for process in processes] == [-signal.SIGKILL]
 
 
-def test_a_process_that_does_not_start_ends_the_sweep_with_what_it_said(tmp_path, processes, monkeypatch):
-    monkeypatch.setattr(sweep, "ROOT", tmp_path)
+def test_a_process_that_does_not_start_ends_the_sweep_with_what_it_said(tmp_path, processes):
+    nowhere = replace(SETTINGS, root=tmp_path)
     message = r"^the measuring process ended \(exit code 4\) before it measured:\n(?s:.+)unrecognized arguments: "
     with pytest.raises(SweepError, match=message) as caught:
-        run(plan(CELLS, 1), SETTINGS, file_in(tmp_path), lambda job: None, lambda job, outcome: None)
+        run(plan(CELLS, 1), nowhere, file_in(tmp_path), lambda job: None, lambda job, outcome: None)
     assert len(str(caught.value).splitlines()) <= 16
     assert file_in(tmp_path).measured() == set()
     assert len(processes) == 1

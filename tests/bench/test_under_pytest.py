@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from bench.grid import get_profile
-from bench.sweep import ROOT
+from bench.worker import ROOT
 from tests.bench.cells import cell
 
 
@@ -50,6 +50,7 @@ def test_models_of_one_size_are_compared_in_one_group(done):
 def test_a_figure_carries_all_that_readers_are_promised(done):
     info = done.content["benchmarks"][1]["extra_info"]
     first_call, peak = info.pop("first_call_seconds"), info.pop("peak_allocated_bytes")
+    assert min(info.pop("operators"), info.pop("saved_for_backward_bytes")) > 0
     assert first_call > 0
     assert isinstance(peak, int)
     assert peak > 0
@@ -71,7 +72,12 @@ def test_a_figure_carries_all_that_readers_are_promised(done):
         "pass": 1,
         "threads": 1,
         "allocator": "default",
-        "units": {"stats": "seconds a call", "peak_allocated_bytes": "bytes"},
+        "units": {
+            "stats": "seconds a call",
+            "peak_allocated_bytes": "bytes",
+            "saved_for_backward_bytes": "bytes",
+            "operators": "a call",
+        },
     }
 
 

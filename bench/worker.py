@@ -1,0 +1,103 @@
+"""A measuring process: pytest with pytest-benchmark, which reports each cell as it ends and waits for an answer.
+
+While it waits it does nothing, so that its owner decides when the next cell is measured: after the result has been
+stored, or after another process has had its turn.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.environment import measured_environment
+from bench.grid import Cell, Profile
+
+ROOT = Path(__file__).parents[1]
+
+
+class SweepError(Exception):
+    """Measuring could not be started or went on in no useful way; the message is for the user."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How measuring processes run: a profile's rounds, threads, a key of `bench.environment.ALLOCATORS`.
+
+    `root` is the checkout whose code measures and is measured.
+    """
+
+    profile: Profile
+    threads: int
+    allocator: str
+    root: Path = ROOT
+
+
+class Worker:
+    """A running measuring process and this end of its socket."""
+
+    def __init__(self, process: subprocess.Popen, channel: socket.socket, log: Path) -> None:
+        self.process, self.channel, self.log = process, channel, log
+
+    def events(self) -> Iterator[dict]:
+        """Each report, answered once the consumer has dealt with it; ends when the process does."""
+        # A process that dies with an answer unread resets the connection.
+        with self.channel.makefile("r") as lines, contextlib.suppress(ConnectionError):
+            for line in lines:
+                yield json.loads(line)
+                self.channel.sendall(b"\n")
+
+    def wait(self) -> int:
+        """Its exit code, once it has ended."""
+        return self.process.wait()
+
+    def output(self) -> str:
+        """The last lines of what it printed."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
+
+
+@contextlib.contextmanager
+def measuring_process(cells: Sequence[Cell], sweep_pass: int, settings: Settings) -> Iterator[Worker]:
+    """The measuring process, in a session of its own, so that Ctrl-C reaches only this one, which then ends it."""
+    here, there = socket.socketpair()
+    with tempfile.TemporaryDirectory(prefix="urnn-bench-") as scratch, here, there:
+        queue, log = Path(scratch, "cells"), Path(scratch, "log")
+        queue.write_text("\n".join(cell.id for cell in cells))
+        command = [sys.executable, "-m", "pytest", "bench/test_step_time.py", "--benchmark-only", "-q"]
+        command += ["-p", "no:cacheprovider", "-W", "default", f"--profile={settings.profile.name}"]
+        command += [f"--cells={queue}", f"--threads={settings.threads}", f"--pass={sweep_pass}"]
+        command += [f"--events={there.fileno()}"]
+        environment = measured_environment(settings.allocator, settings.threads)
+        # Before a checkout that is installed, and before one that the caller put there.
+        paths = [str(settings.root), environment.get("PYTHONPATH", "")]
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+        with log.open("w") as output:
+            process = subprocess.Popen(
+                command,
+                cwd=settings.root,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                pass_fds=[there.fileno()],
+                start_new_session=True,
+            )
+        there.close()
+        try:
+            yield Worker(process, here, log)
+        finally:
+            process.kill()
+            process.wait()
+
+
+def death(code: int) -> str:
+    """One sentence on a process that ended with this exit code in the middle of a cell."""
+    how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+    cause = ", most likely for want of memory" if code == -signal.SIGKILL else ""
+    return f"the process that measured it ended with {how}{cause}"
