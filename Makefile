@@ -6,9 +6,11 @@ RUN := $(VENV)/bin/python
 READY := $(VENV)/ready
 PROFILE ?= full
 REPORT ?= reports/latest
+BASE ?= main
+HEAD ?= HEAD
 
 .DEFAULT_GOAL := help
-.PHONY: help report test lint bench clean
+.PHONY: help report test lint bench gate clean
 
 help: ## show this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 16
@@ -27,6 +29,9 @@ lint: $(READY) ## check style and formatting
 
 bench: $(READY) ## asv over the current commit; PROFILE=quick, ci or full (full: hours)
 	$(RUN) -m bench run --profile $(PROFILE) --harness asv
+
+gate: $(READY) ## did HEAD get slower than BASE? exit code 0: no, 1: yes, 2: not measured (10 minutes)
+	$(RUN) -m bench gate --base $(BASE) --head $(HEAD)
 
 clean: ## remove the environment and caches; results and reports stay
 	rm -rf $(VENV) .asv/env .pytest_cache .ruff_cache .hypothesis build *.egg-info

@@ -1,7 +1,11 @@
-"""`python -m bench`: run any slice of the grid, or list what would run and roughly how long."""
+"""`python -m bench`: run any slice of the grid, list what would run, or hold one commit against another.
+
+Exit codes: 0 done, 2 after one line on standard error; `gate` has 1 besides, for a regression.
+"""
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +13,7 @@ from pathlib import Path
 from bench import asv_harness, identity, subjects
 from bench.environment import ALLOCATORS
 from bench.estimate import cell_seconds
+from bench.gate.command import RESULTS, Request, gate
 from bench.grid import DEVICES, DTYPES, PHASES, PROFILES, Cell, Profile, get_profile, select
 from bench.progress import SweepProgress, as_duration
 from bench.store import ResultsError, RunFile, write_atomically
@@ -44,14 +49,19 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(command=function)
         _add_slice_options(command)
         _add_run_options(command)
+    purpose = "did head get slower than base? 0: no, 1: yes, 2: that was not measured"
+    gate_command = commands.add_parser("gate", help=purpose, description=purpose)
+    gate_command.set_defaults(command=_gate)
+    _add_slice_options(gate_command, profile="ci")
+    _add_gate_options(gate_command)
     return parser
 
 
-def _add_slice_options(command: argparse.ArgumentParser) -> None:
+def _add_slice_options(command: argparse.ArgumentParser, profile: str = "quick") -> None:
     add = command.add_argument
     names = {"type": _names, "metavar": "NAME,..."}
     sizes = {"type": _sizes, "metavar": "N,..."}
-    add("--profile", default="quick", help=f"one of {', '.join(PROFILES)}; default: quick")
+    add("--profile", default=profile, help=f"one of {', '.join(PROFILES)}; default: %(default)s")
     add("--models", **names, help=f"of {', '.join(subjects.SUBJECTS)}, or with a backend: urnn:reference")
     add("--phase", **names, help=f"of {', '.join(PHASES)}")
     add("--device", **names, help=f"of {', '.join(DEVICES)}; default: those that are here")
@@ -71,6 +81,30 @@ def _add_run_options(command: argparse.ArgumentParser) -> None:
     add("--passes", type=_size, metavar="N", help="measure each cell in N processes; default: the profile's")
     add("--results", type=Path, default=ROOT / ".benchmarks", help="folder of results; default: .benchmarks")
     add("--fresh", action="store_true", help="start a new results file instead of going on with the last")
+
+
+def _add_gate_options(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("--base", default="main", metavar="COMMIT", help="default: %(default)s")
+    add("--head", default="HEAD", metavar="COMMIT", help="default: %(default)s")
+    add("--minutes", type=_positive, default=10.0, help="time to measure in, builds apart; default: 10")
+    add("--wait", type=_positive, default=60.0, help="seconds to wait for a quiet machine; default: 60")
+    add("--threads", type=_size, default=1, help="threads torch may use; default: 1")
+    add("--allocator", choices=list(ALLOCATORS), default="kept", help="heap setting; default: %(default)s")
+    add("--results", type=Path, default=RESULTS, help="folder of gates; default: .gate")
+    add("--fresh", action="store_true", help="measure anew instead of going on with the last")
+    add("--markdown", type=Path, metavar="FILE", help="write the table for a pull request")
+    add("--json", type=Path, metavar="FILE", help="write the verdicts for machines")
+
+
+def _positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
+    return value
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -165,6 +199,34 @@ def _run(options: argparse.Namespace) -> int:
     if options.allocator == "kept" and controls:
         _measure(controls, options, profile, "default", passes=1)
     return 0
+
+
+def _gate(options: argparse.Namespace) -> int:
+    profile = get_profile(options.profile)
+    outputs = [(f"--{name}", getattr(options, name)) for name in ("markdown", "json")]
+    return gate(
+        Request(
+            base=options.base,
+            head=options.head,
+            cells=chosen_cells(options, profile),
+            profile=profile,
+            threads=options.threads,
+            allocator=options.allocator,
+            minutes=options.minutes,
+            wait=options.wait,
+            results=options.results.resolve(),
+            fresh=options.fresh,
+            slice=_slice(options),
+            outputs=tuple(text for name, path in outputs if path for text in (name, str(path.resolve()))),
+        )
+    )
+
+
+def _slice(options: argparse.Namespace) -> tuple[str, ...]:
+    """The options that chose the cells, as they are written on the command line."""
+    names = ("models", "phase", "device", "dtype", "task", "hidden_size", "length", "batch")
+    given = {name.removesuffix("_size"): getattr(options, name) for name in names}
+    return tuple(f"--{name}={','.join(map(str, values))}" for name, values in given.items() if values)
 
 
 def _require_whole_profile(options: argparse.Namespace) -> None:

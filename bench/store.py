@@ -71,15 +71,16 @@ class RunFile:
         earlier = sorted(folder.glob(f"[0-9]*_{name}.json"))
         if earlier and not fresh:
             return cls(earlier[-1], _read(earlier[-1]))
-        content = {
-            "machine_info": {},
-            "commit_info": {},
-            "benchmarks": [],
-            "datetime": datetime.datetime.now(datetime.UTC).isoformat(),
-            "version": pytest_benchmark.__version__,
-            "run": {"format": FORMAT, **conditions, "outcomes": []},
-        }
-        return cls(folder / f"{number + 1:04d}_{name}.json", content)
+        return cls(folder / f"{number + 1:04d}_{name}.json", _empty(conditions))
+
+    @classmethod
+    def at(cls, path: Path, conditions: Mapping[str, object]) -> "RunFile":
+        """The file at `path`, or a new one to be written there.
+
+        Raises:
+            ResultsError: the file there is damaged or of another format.
+        """
+        return cls(path, _read(path) if path.exists() else _empty(conditions))
 
     def measured(self) -> set[tuple[str, int]]:
         """(cell id, pass) of everything that needs no measuring again, cells without a figure included."""
@@ -101,6 +102,17 @@ class RunFile:
 
     def _save(self) -> None:
         write_atomically(self.path, json.dumps(self.content))
+
+
+def _empty(conditions: Mapping[str, object]) -> dict:
+    return {
+        "machine_info": {},
+        "commit_info": {},
+        "benchmarks": [],
+        "datetime": datetime.datetime.now(datetime.UTC).isoformat(),
+        "version": pytest_benchmark.__version__,
+        "run": {"format": FORMAT, **conditions, "outcomes": []},
+    }
 
 
 def _read(path: Path) -> dict:

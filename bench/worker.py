@@ -39,6 +39,13 @@ class Settings:
     root: Path = ROOT
 
 
+def environment_of(settings: Settings) -> dict[str, str]:
+    """A measuring process's environment, in which the packages of `settings.root` come before all others."""
+    environment = measured_environment(settings.allocator, settings.threads)
+    paths = [str(settings.root), environment.get("PYTHONPATH", "")]
+    return environment | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+
+
 class Worker:
     """A running measuring process and this end of its socket."""
 
@@ -73,15 +80,11 @@ def measuring_process(cells: Sequence[Cell], sweep_pass: int, settings: Settings
         command += ["-p", "no:cacheprovider", "-W", "default", f"--profile={settings.profile.name}"]
         command += [f"--cells={queue}", f"--threads={settings.threads}", f"--pass={sweep_pass}"]
         command += [f"--events={there.fileno()}"]
-        environment = measured_environment(settings.allocator, settings.threads)
-        # Before a checkout that is installed, and before one that the caller put there.
-        paths = [str(settings.root), environment.get("PYTHONPATH", "")]
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
         with log.open("w") as output:
             process = subprocess.Popen(
                 command,
                 cwd=settings.root,
-                env=environment,
+                env=environment_of(settings),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

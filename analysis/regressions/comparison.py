@@ -9,7 +9,8 @@ no fresh rounds to confirm a suspicion with.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -41,7 +42,11 @@ class Commit:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Everything that the outputs show. `open` and `suspects` are the gate's, which goes on measuring them."""
+    """Everything that the outputs show.
+
+    `again` measures all of it again, `commands` one cell each. `open` and `suspects` are the gate's, which goes on
+    measuring them.
+    """
 
     base: Commit
     head: Commit
@@ -51,6 +56,7 @@ class Comparison:
     again: str = ""
     open: tuple[str, ...] = ()
     suspects: tuple[str, ...] = ()
+    commands: Mapping[str, str] = field(default_factory=dict)
 
 
 def compare(old: Path, new: Path) -> Comparison:

@@ -27,6 +27,7 @@ def document(comparison: Comparison) -> str:
         "rows": [_row(row) for row in comparison.rows],
         "notes": list(comparison.notes),
         "again": comparison.again,
+        "commands": dict(comparison.commands),
         "open": list(comparison.open),
         "suspects": list(comparison.suspects),
     }

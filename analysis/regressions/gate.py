@@ -2,16 +2,17 @@
 
 Why: the gate measures and stores; what that means is said here, from the files alone, as often as it asks.
 
-The folder holds `gate.json` (the plan: format, base, head, cells, sentinel, suspects, notes, again), the
-screening's `base.json` and `head.json`, and the confirmation's `confirm_base.json` and `confirm_head.json`, all
-four in pytest-benchmark's format, with the round as their pass. Each may be missing while nothing is in it yet.
+The folder holds the plan, `gate.json` (format, base, head, cells, those that base or head is without, sentinel,
+suspects, notes, again, commands), the screening's `base.json` and `head.json`, and the confirmation's
+`confirm_base.json` and `confirm_head.json`, all four in pytest-benchmark's format, with the round as their pass.
+Each may be missing while nothing is in it yet.
 
 Known weakness: a cell that is in none of the files is known from the plan alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from analysis.errors import AnalysisError
 from analysis.regressions.comparison import Commit, Comparison, one_setting, require_comparable
 from analysis.regressions.judge import judge_gate
 from analysis.regressions.side import Side, side_of
-from analysis.regressions.verdict import outcome, worst_first
+from analysis.regressions.verdict import TIME, Row, Verdict, outcome, worst_first
 from analysis.results import load_json, read
 
 FORMAT = 1
@@ -35,14 +36,29 @@ def judge_folder(folder: Path) -> Comparison:
     screening = _sides(folder, "base.json", "head.json")
     confirmation = _sides(folder, "confirm_base.json", "confirm_head.json")
     try:
-        cells, sentinel, suspects = plan["cells"], plan["sentinel"], plan["suspects"]
+        absent = _absent_rows(plan["cells"], plan["absent"]["base"], plan["absent"]["head"])
+        cells = [cell for cell in plan["cells"] if cell not in {row.cell for row in absent}]
+        sentinel, suspects = plan["sentinel"], plan["suspects"]
         commits = [Commit(plan[side]["name"], plan[side]["subject"]) for side in ("base", "head")]
-        notes, again = tuple(plan["notes"]), plan["again"]
+        notes, again, commands = tuple(plan["notes"]), plan["again"], plan["commands"]
     except (KeyError, TypeError) as error:
         raise AnalysisError(f"{folder / PLAN}: the plan is incomplete ({error} is missing).") from error
     judged = judge_gate(screening, confirmation, cells, suspects, sentinel=sentinel)
-    rows = worst_first(judged.rows)
-    return Comparison(*commits, rows, outcome(rows), notes, again, judged.open, judged.suspects)
+    rows = worst_first(judged.rows + absent)
+    asked = (judged.open, judged.suspects)
+    return Comparison(*commits, rows, outcome(rows), notes, again, *asked, commands)
+
+
+def _absent_rows(cells: Sequence[str], base: Sequence[str], head: Sequence[str]) -> list[Row]:
+    """Cells that a commit's registry does not have. Only one that head has lost is head's fault."""
+    rows = []
+    for cell in cells:
+        if cell in base:
+            reason = "neither commit has it" if cell in head else "new: base does not have it"
+            rows.append(Row(cell, TIME, Verdict.NOT_MEASURED, reason=reason, excused=True))
+        elif cell in head:
+            rows.append(Row(cell, TIME, Verdict.NOT_MEASURED, reason="head does not have it: removed or renamed"))
+    return rows
 
 
 def _plan(folder: Path) -> Mapping[str, Any]:

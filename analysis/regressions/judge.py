@@ -24,7 +24,7 @@ from analysis.units import per_cent
 
 @dataclass(frozen=True)
 class Judgement:
-    """The rows, and for the gate which cells need more rounds and which a confirmation."""
+    """The rows, and for the gate which cells need more rounds and which a confirmation, the surest first."""
 
     rows: list[Row]
     open: tuple[str, ...] = ()
@@ -77,7 +77,7 @@ def judge_gate(
     return Judgement(
         rows + figure_rows(base, head, cells),
         open=tuple(cell for cell, ratio in ratios.items() if _is_open(ratio, rules)),
-        suspects=tuple(cell for cell, ratio in ratios.items() if _is_suspect(ratio, rules)),
+        suspects=_suspects(ratios, rules),
     )
 
 
@@ -129,6 +129,11 @@ def _bounded(ratio: LogRatio, rules: Rules) -> tuple[Verdict, str]:
 
 def _is_suspect(ratio: LogRatio, rules: Rules) -> bool:
     return ratio.mean > rules.log_suspect_floor and ratio.p_slower() <= rules.suspect_level
+
+
+def _suspects(ratios: Mapping[str, LogRatio], rules: Rules) -> tuple[str, ...]:
+    found = [cell for cell, ratio in ratios.items() if _is_suspect(ratio, rules)]
+    return tuple(sorted(found, key=lambda cell: ratios[cell].p_slower()))
 
 
 def _is_open(ratio: LogRatio, rules: Rules) -> bool:

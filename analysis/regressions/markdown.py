@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from analysis.regressions.comparison import Commit, Comparison
 from analysis.regressions.rules import MARGINS, RULES
-from analysis.regressions.verdict import Row
+from analysis.regressions.verdict import Row, Verdict
 from analysis.regressions.wording import HEADINGS, tally, texts, worth_showing
 from analysis.units import per_cent
 
@@ -24,9 +24,19 @@ def markdown(comparison: Comparison) -> str:
         f"<details><summary>{len(rest)} rows that pass</summary>\n\n{_table(rest)}\n\n</details>" if rest else "",
         "\n".join(f"- {_escape(note)}" for note in comparison.notes),
         f"See it again: `{comparison.again}`" if comparison.again else "",
+        _commands(comparison),
         _legend(),
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _commands(comparison: Comparison) -> str:
+    """What to run for each cell that needs a look."""
+    cells = dict.fromkeys(
+        row.cell for row in comparison.rows if row.verdict in (Verdict.REGRESSED, Verdict.INCONCLUSIVE)
+    )
+    lines = [comparison.commands[cell] for cell in cells if cell in comparison.commands]
+    return "\n".join(["One cell alone:", "", "```", *lines, "```"]) if lines else ""
 
 
 def _commit(commit: Commit) -> str:

@@ -31,10 +31,12 @@ def write_plan(folder: Path, **changes: object) -> None:
         "base": {"name": "aaaaaaaa", "subject": "Before"},
         "head": {"name": "bbbbbbbb", "subject": "After <b>"},
         "cells": [LSTM, URNN],
+        "absent": {"base": [], "head": []},
         "sentinel": "lstm:torch",
         "suspects": None,
         "notes": ["the machine was busy"],
         "again": "python -m bench gate --base a --head b",
+        "commands": {URNN: "python -m bench gate --models urnn:reference", LSTM: "nothing"},
     } | changes
     (folder / "gate.json").write_text(json.dumps(plan))
 
@@ -66,6 +68,7 @@ def test_the_confirmation_decides(folder, benchmark_file, entry, capsys, tmp_pat
     assert capsys.readouterr().out.splitlines()[-1] == ("Regressed: 1 of 2 cells judged. (1 regressed, 5 pass)")
     assert json.loads((tmp_path / "out.json").read_text())["rows"][0]["reason"] == "confirmed by fresh rounds"
     assert "head `bbbbbbbb` (After &#60;b>)" in out.read_text()
+    assert "```\npython -m bench gate --models urnn:reference\n```" in out.read_text()
     assert "See it again: `python -m bench gate --base a --head b`" in out.read_text()
 
 
@@ -81,6 +84,23 @@ def test_a_planned_cell_that_no_file_holds_is_missed(folder):
     found = judge_folder(folder)
     assert found.rows[0].reason == "planned, and measured on neither side"
     assert found.outcome.code == 2
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "reason", "code"),
+    [
+        (True, False, "new: base does not have it", 0),
+        (False, True, "head does not have it: removed or renamed", 2),
+        (True, True, "neither commit has it", 0),
+    ],
+)
+def test_a_cell_that_a_commit_does_not_have_says_so(folder, base, head, reason, code):
+    other = f"gru:torch{AT}"
+    absent = {"base": [other] * base, "head": [other] * head}
+    write_plan(folder, cells=[LSTM, URNN, other], absent=absent)
+    found = judge_folder(folder)
+    assert [row.reason for row in found.rows if row.cell == other] == [reason]
+    assert found.outcome.code == code
 
 
 @pytest.mark.parametrize("side", ["base", "head"])

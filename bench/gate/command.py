@@ -1,0 +1,138 @@
+"""`python -m bench gate`: the pieces of this package put together.
+
+Known weakness: what is measured is the product of two commits; changes that are not committed are not seen, except
+those to the suite, which measures both.
+"""
+
+import shlex
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bench import identity
+from bench.gate import judge
+from bench.gate.checkouts import Commit, check_out, known_cells, resolve
+from bench.gate.conductor import Hands, conduct
+from bench.gate.folder import Folder, commands
+from bench.gate.lock import sole_run
+from bench.gate.machine import Watch
+from bench.gate.turns import Side, measure_round
+from bench.grid import Cell, Profile
+from bench.worker import ROOT, Settings, SweepError
+
+SENTINEL = "lstm:torch"
+RESULTS = ROOT / ".gate"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for.
+
+    Attributes:
+        base, head: what git takes for a commit.
+        cells, profile: what is measured, and how long each time.
+        minutes: the time to measure in, builds apart.
+        wait: seconds to wait for a quiet machine, in all.
+        slice: the options that chose the cells, to name the same ones again.
+        outputs: options of `python -m analysis gate`, for files to write.
+    """
+
+    base: str
+    head: str
+    cells: Sequence[Cell]
+    profile: Profile
+    threads: int = 1
+    allocator: str = "kept"
+    minutes: float = 10.0
+    wait: float = 60.0
+    results: Path = RESULTS
+    fresh: bool = False
+    slice: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+
+
+def gate(request: Request, told: Callable[[str], None] = print) -> int:
+    """Measures base against head and prints the verdict; the exit code.
+
+    Raises:
+        SweepError, ResultsError: it cannot be measured; what was measured before is kept.
+    """
+    base, head = resolve(request.base), resolve(request.head)
+    with (
+        sole_run(f"{base.name} against {head.name}"),
+        tempfile.TemporaryDirectory(prefix="urnn-gate-") as scratch,
+    ):
+        folder = _folder(request, base, head)
+        if folder.plan["ended"]:
+            told(f"measured already, in {folder.path}; --fresh measures again")
+        else:
+            _measure(request, folder, {"base": base, "head": head}, Path(scratch), told)
+        told(f"results: {folder.path}")
+        return judge.final(folder.path, request.outputs)
+
+
+def sentinels(cells: Sequence[Cell]) -> list[Cell]:
+    """The sentinel of each cell, each once; a cell with several layers has none."""
+    model, backend = SENTINEL.split(":")
+    return list(
+        dict.fromkeys(replace(cell, model=model, backend=backend) for cell in cells if cell.num_layers == 1)
+    )
+
+
+def _folder(request: Request, base: Commit, head: Commit) -> Folder:
+    conditions = {
+        "profile": request.profile.name,
+        "threads": request.threads,
+        "allocator": request.allocator,
+        "suite": identity.source_digest(ROOT),
+    }
+    again = (
+        f"python -m bench gate --base {base.name} --head {head.name} --profile {request.profile.name} "
+        f"--threads {request.threads} --allocator {request.allocator}"
+    )
+    plan = {
+        "cells": [cell.id for cell in request.cells],
+        "absent": {"base": [], "head": []},
+        "sentinel": SENTINEL,
+        "again": f"{shlex.join([*again.split(), *request.slice])} --fresh",
+        "commands": commands(request.cells, again),
+    }
+    return Folder.open(request.results, base, head, conditions, plan, fresh=request.fresh)
+
+
+def _measure(
+    request: Request, folder: Folder, commits: dict[str, Commit], scratch: Path, told: Callable[[str], None]
+) -> None:
+    every = list(dict.fromkeys([*sentinels(request.cells), *request.cells]))
+    settings, known = {}, {}
+    for side, commit in commits.items():
+        told(f"{side}: {commit.name} {commit.subject}")
+        root = scratch / side
+        check_out(commit, root)
+        settings[side] = Settings(request.profile, request.threads, request.allocator, root)
+        known[side] = set(known_cells(f"{side} {commit.name}", settings[side], every))
+        folder.plan["absent"][side] = [cell.id for cell in request.cells if cell not in known[side]]
+    folder.save()
+    shared = [cell for cell in every if cell in known["base"] & known["head"]]
+    judged = [cell for cell in request.cells if cell in shared]
+    if not judged:
+        raise SweepError("base and head have none of these cells in common, so there is nothing to measure")
+
+    def measure(stage: str, number: int, names: Sequence[str]) -> None:
+        chosen = [cell for cell in shared if cell.id in names]
+        guards = sentinels(chosen)
+        base, head = (
+            Side(side, settings[side], _commit_info(commits[side]), folder.run_file(stage, side))
+            for side in ("base", "head")
+        )
+        measure_round(base, head, [cell for cell in shared if cell in chosen or cell in guards], number)
+
+    watch = Watch(request.wait, told, folder.note)
+    hands = Hands(measure, lambda: judge.so_far(folder.path), watch, told)
+    conduct(folder, [cell.id for cell in judged], 60 * request.minutes, hands)
+
+
+def _commit_info(commit: Commit) -> dict[str, object]:
+    """As pytest-benchmark describes a commit; a checkout without uncommitted changes."""
+    return {"id": commit.digits, "time": commit.time, "dirty": False, "branch": "(gate)", "project": "urnn"}

@@ -1,0 +1,101 @@
+"""Where a gate's measurements lie: a folder that is whole at every moment, and taken up again where it ended.
+
+It holds the plan, `gate.json`, which `python -m analysis gate` reads, and a file of pytest-benchmark's format for
+each side of each stage. Known weakness: a plan that was made for other cells is another folder, so that a larger
+slice measures its shared cells again.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from bench.gate.checkouts import Commit
+from bench.grid import Cell
+from bench.store import ResultsError, RunFile, write_atomically
+
+FORMAT = 1
+PLAN = "gate.json"
+SCREENING, CONFIRMATION = "", "confirm_"
+
+
+class Folder:
+    """One gate's folder.
+
+    Attributes:
+        path: the folder.
+        plan: what `gate.json` holds; `save` writes it.
+    """
+
+    def __init__(self, path: Path, plan: dict) -> None:
+        self.path, self.plan = path, plan
+
+    @classmethod
+    def open(
+        cls,
+        results: Path,
+        base: Commit,
+        head: Commit,
+        conditions: Mapping[str, object],
+        plan: Mapping[str, object],
+        *,
+        fresh: bool,
+    ) -> "Folder":
+        """The newest folder of this plan under `results`, or a new one if there is none or `fresh` asks for it.
+
+        Raises:
+            ResultsError: the plan there is damaged, or the folder cannot be written.
+        """
+        digest = hashlib.sha256(json.dumps([plan["cells"], conditions], sort_keys=True).encode()).hexdigest()[:8]
+        name = f"{base.name}-{head.name}-{digest}"
+        number = max([int(re.match(r"\d+", path.name)[0]) for path in results.glob("[0-9]*_*")], default=0)
+        earlier = sorted(results.glob(f"[0-9]*_{name}"))
+        if earlier and not fresh:
+            return cls(earlier[-1], _read(earlier[-1] / PLAN))
+        sides = {
+            side: {"name": commit.name, "commit": commit.digits, "subject": commit.subject}
+            for side, commit in (("base", base), ("head", head))
+        }
+        empty = {"suspects": None, "confirm_rounds": None, "ended": False, "notes": []}
+        folder = cls(
+            results / f"{number + 1:04d}_{name}",
+            {"format": FORMAT, **sides, "conditions": dict(conditions), **empty, **plan},
+        )
+        folder.save()
+        return folder
+
+    def save(self) -> None:
+        """Writes the plan."""
+        write_atomically(self.path / PLAN, json.dumps(self.plan, indent=1))
+
+    def note(self, text: str) -> None:
+        """Keeps a remark on the run, once, for whoever reads its verdict."""
+        if text not in self.plan["notes"]:
+            self.plan["notes"].append(text)
+            self.save()
+
+    def run_file(self, stage: str, side: str) -> RunFile:
+        """The figures of "base" or "head" in the SCREENING or the CONFIRMATION."""
+        return RunFile.at(self.path / f"{stage}{side}.json", self.plan["conditions"])
+
+
+def _read(path: Path) -> dict:
+    advice = "move the folder away, or start a new one with --fresh"
+    try:
+        plan = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise ResultsError(f"{path} is not a whole plan ({error}); {advice}.") from error
+    found = plan.get("format") if isinstance(plan, dict) else None
+    if found != FORMAT:
+        raise ResultsError(f"expected {path} to be of format {FORMAT}, got {found!r}; {advice}.")
+    return plan
+
+
+def commands(cells: Sequence[Cell], again: str) -> dict[str, str]:
+    """For each cell the command that measures it alone, afresh; `again` is the one that measures them all."""
+    return {
+        cell.id: f"{again} --models {cell.variant} --phase {cell.phase} --device {cell.device} --task {cell.task} "
+        f"--hidden {cell.hidden_size} --length {cell.length} --batch {cell.batch} --dtype {cell.dtype} --fresh"
+        for cell in cells
+    }
