@@ -80,7 +80,7 @@ def outcome(rows: Sequence[Row]) -> Outcome:
         return Outcome(UNUSABLE, f"Not measured: {number} of {_cells(len(times))}, for the reasons in the table.")
     unclear = sum(row.verdict is Verdict.INCONCLUSIVE for row in times)
     if unclear == len(judged):
-        cause = "the machine is too noisy, or the processes are too few (--passes)"
+        cause = "the machine is too noisy, or more passes or minutes are needed"
         return Outcome(UNUSABLE, f"Inconclusive: all {_cells(len(judged))}; {cause}.")
     rest = f", {unclear} inconclusive" if unclear else ""
     return Outcome(PASSED, f"Passed: {_cells(len(judged))} judged, none regressed{rest}.")

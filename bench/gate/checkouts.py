@@ -2,10 +2,12 @@
 
 The folders come from `git archive`, not from `git worktree`, so that an interrupted run leaves nothing behind in
 the repository. The suite is the one that runs the gate: a change to how a call is timed must not pass for a change
-of the product. Both run with this interpreter's packages, the kernel compiled for each from its own source.
+of the product. Both run with this interpreter's packages, each kernel compiled from its own source.
 
-Known weakness: a commit whose `urnn` does not fit today's suite cannot be measured, and dependencies that differ
-between the commits are not installed for each.
+Where a commit's product does not fit that suite, a model registry of last month say, each commit is measured by
+its own, and the verdict says so.
+
+Known weakness: dependencies that differ between the commits are not installed for each.
 """
 
 import io
@@ -20,6 +22,8 @@ from pathlib import Path
 
 from bench.grid import Cell
 from bench.worker import ROOT, Settings, SweepError, environment_of
+
+PROBE = Path(__file__).with_name("probe.py")
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,9 @@ def resolve(revision: str, repository: Path = ROOT) -> Commit:
     Raises:
         SweepError: no such commit, or this is no git checkout.
     """
-    done = _git(["log", "-1", "--format=%H%n%cI%n%s", "--end-of-options", revision, "--"], repository)
+    done = _git(
+        ["log", "-1", "--format=%H%n%cI%n%s", "--end-of-options", f"{revision}^{{commit}}", "--"], repository
+    )
     if done.returncode != 0:
         said = done.stderr.decode(errors="replace").strip().partition("\n")[0]
         raise SweepError(
@@ -51,8 +57,8 @@ def resolve(revision: str, repository: Path = ROOT) -> Commit:
     return Commit(*done.stdout.decode(errors="replace").strip().split("\n", 2))
 
 
-def check_out(commit: Commit, folder: Path, repository: Path = ROOT, suite: Path = ROOT) -> None:
-    """Writes the commit's files into `folder` and puts the suite of `suite` in the place of its own.
+def check_out(commit: Commit, folder: Path, suite: Path | None = ROOT, repository: Path = ROOT) -> None:
+    """Writes the commit's files into `folder`, with the suite of the checkout `suite` in the place of its own.
 
     Raises:
         SweepError: git cannot read the commit, or the folder cannot be written.
@@ -63,9 +69,10 @@ def check_out(commit: Commit, folder: Path, repository: Path = ROOT, suite: Path
     try:
         with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
             archive.extractall(folder, filter="data")
-        shutil.rmtree(folder / "bench", ignore_errors=True)
-        shutil.copytree(suite / "bench", folder / "bench", ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copy2(suite / "pyproject.toml", folder / "pyproject.toml")
+        if suite is not None:
+            shutil.rmtree(folder / "bench", ignore_errors=True)
+            shutil.copytree(suite / "bench", folder / "bench", ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copy2(suite / "pyproject.toml", folder / "pyproject.toml")
     except OSError as error:
         raise SweepError(f"cannot check out {commit.name} into {folder}: {error.strerror}") from error
 
@@ -77,7 +84,7 @@ def known_cells(name: str, settings: Settings, cells: Sequence[Cell]) -> list[Ce
         SweepError: the suite does not run there, or would measure another checkout.
     """
     done = subprocess.run(
-        [sys.executable, "-m", "bench.gate.probe"],
+        [sys.executable, "-c", PROBE.read_text()],  # a suite of its own may be older than the probe
         input="\n".join(cell.id for cell in cells),
         cwd=settings.root,
         env=environment_of(settings),
@@ -87,7 +94,7 @@ def known_cells(name: str, settings: Settings, cells: Sequence[Cell]) -> list[Ce
     )
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        raise SweepError(f"{name} cannot be measured by this suite: {last}")
+        raise SweepError(f"the suite does not run on {name}: {last}")
     found = json.loads(done.stdout.splitlines()[-1])
     for package in ("urnn", "bench"):
         if Path(found[package]).parent.resolve() != settings.root.resolve():

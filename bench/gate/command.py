@@ -5,8 +5,9 @@ those to the suite, which measures both.
 """
 
 import shlex
+import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -105,14 +106,15 @@ def _measure(
     request: Request, folder: Folder, commits: dict[str, Commit], scratch: Path, told: Callable[[str], None]
 ) -> None:
     every = list(dict.fromkeys([*sentinels(request.cells), *request.cells]))
-    settings, known = {}, {}
+    settings = {
+        side: Settings(request.profile, request.threads, request.allocator, scratch / side) for side in commits
+    }
     for side, commit in commits.items():
         told(f"{side}: {commit.name} {commit.subject}")
-        root = scratch / side
-        check_out(commit, root)
-        settings[side] = Settings(request.profile, request.threads, request.allocator, root)
-        known[side] = set(known_cells(f"{side} {commit.name}", settings[side], every))
-        folder.plan["absent"][side] = [cell.id for cell in request.cells if cell not in known[side]]
+    known = _prepare(commits, settings, every, folder, told)
+    folder.plan["absent"] = {
+        side: [cell.id for cell in request.cells if cell not in known[side]] for side in commits
+    }
     folder.save()
     shared = [cell for cell in every if cell in known["base"] & known["head"]]
     judged = [cell for cell in request.cells if cell in shared]
@@ -131,6 +133,33 @@ def _measure(
     watch = Watch(request.wait, told, folder.note)
     hands = Hands(measure, lambda: judge.so_far(folder.path), watch, told)
     conduct(folder, [cell.id for cell in judged], 60 * request.minutes, hands)
+
+
+def _prepare(
+    commits: Mapping[str, Commit],
+    settings: Mapping[str, Settings],
+    cells: Sequence[Cell],
+    folder: Folder,
+    told: Callable[[str], None],
+) -> dict[str, set[Cell]]:
+    """Checks both commits out and builds their kernels; the cells that each knows."""
+
+    def prepared(suite: Path | None) -> dict[str, set[Cell]]:
+        known = {}
+        for side, commit in commits.items():
+            shutil.rmtree(settings[side].root, ignore_errors=True)
+            check_out(commit, settings[side].root, suite)
+            known[side] = set(known_cells(f"{side} {commit.name}", settings[side], cells))
+        return known
+
+    try:
+        return prepared(ROOT)
+    except SweepError as error:
+        remark = f"each commit was measured by its own suite, because {error}"
+        told(remark)
+        known = prepared(None)
+        folder.note(remark)
+        return known
 
 
 def _commit_info(commit: Commit) -> dict[str, object]:

@@ -1,9 +1,9 @@
-"""How many rounds, and of which cells: a screening, more where it is open, fresh ones for suspects.
+"""How many rounds, of which cells: a screening, more where it is open, fresh ones for the suspects.
 
-A third of the time is kept for the confirmation. Its rounds and cells are fixed before it begins, from what a round
-has cost so far, because a test that is repeated until it says something says nothing; where time is short, the
-surest suspects are confirmed and the others stay inconclusive. What this does with clocks and processes is handed
-in, so that it can be tested without either.
+A third of the time is kept for the confirmation. Its rounds and cells are fixed before it begins, from what a
+round has cost so far, because a test that is repeated until it says something says nothing; where time is short,
+the surest suspects are confirmed and the others stay inconclusive. What this does with clocks and processes is
+handed in, so that it can be tested without either.
 
 Known weakness: the first rounds are run whatever they cost, so a slow machine may exceed the time.
 """
@@ -105,8 +105,9 @@ def _affordable(suspects: list[str], pace: Pace, folder: Folder) -> list[str]:
     each = CONFIRMING_ROUNDS * pace.per_cell
     number = max(1, int(pace.left() / each)) if each > 0 else len(suspects)
     if number < len(suspects):
-        left_out = _count(len(suspects) - number, "suspect")
-        folder.note(f"time sufficed to confirm the {number} surest; {left_out} stay open, --minutes gives more")
+        folder.note(
+            f"time sufficed to confirm the {number} surest of {len(suspects)} suspects; --minutes gives more"
+        )
     return suspects[:number]
 
 

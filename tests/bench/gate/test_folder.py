@@ -1,0 +1,84 @@
+"""A gate's folder is taken up again where it ended, and one that is damaged is named."""
+
+import json
+import shlex
+
+import pytest
+
+from bench.__main__ import _parser, chosen_cells
+from bench.gate.folder import CONFIRMATION, SCREENING, commands
+from bench.grid import get_profile
+from bench.store import ResultsError
+from tests.bench.gate.conftest import BASE, open_folder
+
+
+def test_the_same_plan_goes_on_and_fresh_starts_again(tmp_path):
+    first = open_folder(tmp_path)
+    first.note("busy")
+    first.note("busy")
+    assert open_folder(tmp_path).plan["notes"] == ["busy"]
+    assert open_folder(tmp_path).path == first.path
+    second = open_folder(tmp_path, fresh=True)
+    assert second.path.name == f"0002_{first.path.name.removeprefix('0001_')}"
+    assert second.plan["notes"] == []
+    assert open_folder(tmp_path).path == second.path
+
+
+def test_other_cells_or_conditions_make_another_folder(tmp_path):
+    paths = {
+        open_folder(tmp_path, *cells, **more).path
+        for cells, more in (((), {}), ((("one",),), {}), ((), {"threads": 2}), ((), {"suite": "other"}))
+    }
+    assert len(paths) == 4
+
+
+def test_each_stage_and_side_has_a_file_of_its_own_with_the_conditions(tmp_path):
+    folder = open_folder(tmp_path, allocator="kept")
+    files = [folder.run_file(stage, side) for stage in (SCREENING, CONFIRMATION) for side in ("base", "head")]
+    assert [file.path.name for file in files] == [
+        "base.json",
+        "head.json",
+        "confirm_base.json",
+        "confirm_head.json",
+    ]
+    assert files[0].content["run"].items() >= {"threads": 1, "allocator": "kept"}.items()
+    files[0].add_benchmark({"params": {"cell_id": "one"}, "extra_info": {"pass": 1}})
+    assert open_folder(tmp_path, allocator="kept").run_file(SCREENING, "base").measured() == {("one", 1)}
+    assert json.loads((folder.path / "gate.json").read_text())["base"]["commit"] == BASE.digits
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            '{"format": 1',
+            r"gate\.json is not a whole plan \(.*\); move the folder away, or start .* with --fresh\.$",
+        ),
+        ("[]", r"^expected .*gate\.json to be of format 1, got None; move the folder away, or start "),
+        ('{"format": 2}', r"^expected .*gate\.json to be of format 1, got 2; "),
+        (None, r"gate\.json is not a whole plan \(.*No such file or directory"),
+    ],
+)
+def test_a_damaged_plan_is_named(tmp_path, text, message):
+    path = open_folder(tmp_path).path / "gate.json"
+    path.unlink()
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(ResultsError, match=message):
+        open_folder(tmp_path)
+
+
+def test_a_truncated_results_file_is_named(tmp_path):
+    folder = open_folder(tmp_path)
+    (folder.path / "head.json").write_text('{"machine_info": {}, "bench')
+    with pytest.raises(ResultsError, match=r"head\.json is not a whole JSON file"):
+        folder.run_file(SCREENING, "head")
+
+
+def test_a_cells_command_measures_that_cell_alone():
+    profile = get_profile("ci")
+    for cell in [cell for cell in profile.cells() if cell.device == "cpu"]:
+        text = commands([cell], "python -m bench gate --profile ci")[cell.id]
+        options = _parser().parse_args(shlex.split(text)[3:])
+        assert chosen_cells(options, profile) == [cell]
+        assert options.fresh
