@@ -16,7 +16,7 @@ from bench.gate.folder import CONFIRMATION, SCREENING, Folder
 from bench.gate.judge import SoFar
 
 FIRST_ROUNDS = 4
-CONFIRMING_ROUNDS = 8
+FEWEST_CONFIRMING_ROUNDS, MOST_CONFIRMING_ROUNDS = 8, 16
 KEPT_FOR_CONFIRMATION = 1 / 3
 
 MeasureRound = Callable[[str, int, Sequence[str]], None]
@@ -95,20 +95,21 @@ def _screen(folder: Folder, cells: Sequence[str], pace: Pace, hands: Hands) -> N
         if wanted and len(wanted) * pace.per_cell > affordable:
             folder.note(f"time was up with {_count(len(wanted), 'cell')} open; --minutes gives more")
             break
-    folder.plan["suspects"] = _affordable(list(seen.suspects) if cells else [], pace, folder)
-    folder.plan["confirm_rounds"] = CONFIRMING_ROUNDS
+    folder.plan["suspects"], folder.plan["confirm_rounds"] = _affordable(list(seen.suspects), pace)
+    if len(folder.plan["suspects"]) < len(seen.suspects):
+        chosen = f"the {len(folder.plan['suspects'])} surest of {len(seen.suspects)} suspects"
+        folder.note(f"time sufficed to confirm {chosen}; --minutes gives more")
     folder.save()
 
 
-def _affordable(suspects: list[str], pace: Pace, folder: Folder) -> list[str]:
-    """The surest suspects whose confirmation fits the time that is left, one at least."""
-    each = CONFIRMING_ROUNDS * pace.per_cell
-    number = max(1, int(pace.left() / each)) if each > 0 else len(suspects)
-    if number < len(suspects):
-        folder.note(
-            f"time sufficed to confirm the {number} surest of {len(suspects)} suspects; --minutes gives more"
-        )
-    return suspects[:number]
+def _affordable(suspects: list[str], pace: Pace) -> tuple[list[str], int]:
+    """The surest suspects whose confirmation fits the time that is left, one at least, and in how many rounds."""
+    each = 2 * pace.per_cell  # its sentinel is measured along with it
+    if not suspects or each == 0:
+        return suspects, MOST_CONFIRMING_ROUNDS
+    number = min(len(suspects), max(1, int(pace.left() / (FEWEST_CONFIRMING_ROUNDS * each))))
+    rounds = int(pace.left() / (number * each))
+    return suspects[:number], min(max(rounds, FEWEST_CONFIRMING_ROUNDS), MOST_CONFIRMING_ROUNDS)
 
 
 def _count(number: int, what: str) -> str:

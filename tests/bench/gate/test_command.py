@@ -9,6 +9,7 @@ import pytest
 
 from bench.__main__ import main
 from bench.gate import command
+from bench.gate.conductor import MOST_CONFIRMING_ROUNDS
 from bench.gate.judge import SoFar
 from bench.prepare import describe
 from bench.worker import ROOT, SweepError
@@ -78,7 +79,7 @@ def test_a_slowdown_is_suspected_confirmed_and_called(product, tmp_path, capfd):
     assert f"`{verdict['again']}`" in (tmp_path / "out.md").read_text()
     assert "--models=urnn --phase=train --device=cpu --hidden=8 --length=5 --batch=2 --fresh" in verdict["again"]
     assert product.rounds[0] == ("base.json", 1, [LSTM, FUSED, URNN])
-    assert product.rounds[-1] == ("confirm_base.json", 8, [LSTM, URNN])
+    assert product.rounds[-1] == ("confirm_base.json", MOST_CONFIRMING_ROUNDS, [LSTM, URNN])
     assert "Regressed: 1 of 2 cells judged." in capfd.readouterr().out
 
 

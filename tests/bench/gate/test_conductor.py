@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.gate.conductor import CONFIRMING_ROUNDS, FIRST_ROUNDS, Hands, conduct
+from bench.gate.conductor import FEWEST_CONFIRMING_ROUNDS, FIRST_ROUNDS, MOST_CONFIRMING_ROUNDS, Hands, conduct
 from bench.gate.folder import CONFIRMATION, SCREENING, Folder
 from bench.gate.judge import SoFar
 from bench.worker import SweepError
@@ -70,22 +70,31 @@ def test_rounds_end_where_the_next_would_take_time_kept_for_a_confirmation(folde
 def test_suspects_are_confirmed_in_a_number_of_fresh_rounds_fixed_beforehand(folder):
     world = World(SoFar(("one",), ("two",)), SoFar((), ("two",)))
     conduct(folder, CELLS, 600, world.hands())
-    assert world.of(CONFIRMATION) == [(number, ("two",)) for number in range(1, CONFIRMING_ROUNDS + 1)]
-    assert world.said[-1] == f"confirming 1 suspect in {CONFIRMING_ROUNDS} fresh rounds"
+    assert world.of(CONFIRMATION) == [(number, ("two",)) for number in range(1, MOST_CONFIRMING_ROUNDS + 1)]
+    assert world.said[-1] == f"confirming 1 suspect in {MOST_CONFIRMING_ROUNDS} fresh rounds"
     assert folder.plan["suspects"] == ["two"]
 
 
 def test_where_time_is_short_the_surest_suspects_are_confirmed(folder):
     world = World(SoFar((), ("three", "one", "two")))
-    conduct(folder, CELLS, 12 + 2 * CONFIRMING_ROUNDS + 1, world.hands())
+    # Four rounds of three seconds; then a suspect costs two a round, one of them for its sentinel.
+    conduct(folder, CELLS, 12 + 2 * 2 * FEWEST_CONFIRMING_ROUNDS + 1, world.hands())
+    assert folder.plan["confirm_rounds"] == FEWEST_CONFIRMING_ROUNDS
     assert folder.plan["suspects"] == ["three", "one"]
     assert folder.plan["notes"] == ["time sufficed to confirm the 2 surest of 3 suspects; --minutes gives more"]
+
+
+def test_time_that_is_left_goes_into_more_rounds(folder):
+    world = World(SoFar((), ("three",)))
+    conduct(folder, CELLS, 12 + 2 * 11, world.hands())
+    assert folder.plan["confirm_rounds"] == 11
+    assert len(world.of(CONFIRMATION)) == 11
 
 
 def test_one_suspect_is_confirmed_whatever_the_time(folder):
     world = World(SoFar((), ("three", "one")))
     conduct(folder, CELLS, 1, world.hands())
-    assert world.of(CONFIRMATION)[-1] == (CONFIRMING_ROUNDS, ("three",))
+    assert world.of(CONFIRMATION)[-1] == (FEWEST_CONFIRMING_ROUNDS, ("three",))
 
 
 @pytest.mark.parametrize("after", [2, FIRST_ROUNDS + 3])
@@ -109,7 +118,7 @@ def test_an_interrupted_run_goes_on_where_it_was(folder, after):
     conduct(again, CELLS, 600, world.hands())
     assert again.plan["ended"]
     assert (world.of(SCREENING) == []) == (after > FIRST_ROUNDS)
-    assert len(world.of(CONFIRMATION)) == CONFIRMING_ROUNDS
+    assert len(world.of(CONFIRMATION)) == MOST_CONFIRMING_ROUNDS
 
 
 def test_a_judge_that_fails_ends_the_run_and_the_plan_stays_open(folder):
