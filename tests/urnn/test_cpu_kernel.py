@@ -236,9 +236,10 @@ def test_torch_compile_does_not_break_the_graph():
     assert done.returncode == 0, done.stderr[-2000:]
 
 
-def test_it_keeps_the_norm_over_many_steps(generator):
+@pytest.mark.parametrize("n", [16, 128])
+def test_it_keeps_the_norm_over_many_steps(n, generator):
     """100,000 linear steps in float64: no input, no bias."""
-    given = arguments(16, 1, 100_000, 1, torch.float64, generator)
+    given = arguments(n, 1, 100_000, 1, torch.float64, generator)
     given |= {"x": torch.zeros_like(given["x"]), "b": torch.zeros_like(given["b"])}
     _, last = cpu.run_sequence(**given)
     drift = abs(last.norm() / given["h_0"].norm() - 1).item()
