@@ -12,17 +12,6 @@
 
 namespace {
 
-template <typename T>
-constexpr int widest() {
-#if defined(__AVX512F__)
-  return 64 / sizeof(T);
-#elif defined(__AVX2__)
-  return 32 / sizeof(T);
-#else
-  return 16 / sizeof(T);
-#endif
-}
-
 struct Slice {
   Index first, samples;
   int lanes;
