@@ -20,7 +20,19 @@ from pathlib import Path
 
 import torch
 
-SOURCES = ("cpu.cpp", "cpu_backward.h", "cpu_kernel.h", "cpu_tables.h", "cpu_fourier.h", "cpu_vectors.h")
+SOURCES = (
+    "cpu.cpp",
+    "cpu_backward.h",
+    "cpu_kernel.h",
+    "cpu_single_backward.h",
+    "cpu_single.h",
+    "cpu_single_tables.h",
+    "cpu_lanes.h",
+    "cpu_tables.h",
+    "cpu_modrelu.h",
+    "cpu_fourier.h",
+    "cpu_vectors.h",
+)
 FLAGS = ("-std=c++20", "-O3", "-fno-math-errno", "-fPIC", "-w")
 TARGETS = {
     "avx512": ("-march=x86-64-v4", "-mprefer-vector-width=512"),
