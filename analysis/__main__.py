@@ -20,6 +20,7 @@ from analysis.report.writing import write_file
 from analysis.results import DEFAULT_PATHS, Results, read
 
 BAD_INPUT = 2
+STEP_COSTS = "step_costs"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -64,7 +65,7 @@ def _add_experiments(commands: argparse._SubParsersAction) -> None:
         type=Path,
         default=[],
         metavar="PATH",
-        help="benchmark results for step times and memory (default: those of `report`, where there are any)",
+        help="benchmark results for step times and memory (default: those beside the runs and those of `report`)",
     )
 
 
@@ -105,13 +106,20 @@ def _experiments(options: argparse.Namespace) -> None:
     logs = experiments.read(options.runs)
     for problem in logs.problems:
         print(f"warning: {problem}", file=sys.stderr)
-    _say(experiments.write_report(logs, options.output, _measurements(options.measurements), options.title))
+    measurements = _measurements(options.measurements, options.runs)
+    _say(experiments.write_report(logs, options.output, measurements, options.title))
 
 
-def _measurements(paths: Sequence[Path]) -> pd.DataFrame | None:
-    """The benchmark's tidy frame; None where none was named and the usual places hold nothing that can be used."""
+def _measurements(paths: Sequence[Path], runs: Path) -> pd.DataFrame | None:
+    """The benchmark's tidy frame; None where none was named and the usual places hold nothing that can be used.
+
+    The usual places are those of `report` and the folder beside the runs that `python -m bench reproduce` fills.
+    """
+    usual = [path for path in (*DEFAULT_PATHS, runs / STEP_COSTS) if path.is_dir()]
+    if not paths and not usual:
+        return None
     try:
-        return _read(paths).frame
+        return _read(paths or usual).frame
     except AnalysisError:
         if paths:
             raise

@@ -4,8 +4,8 @@ Why: accuracy means little without its price. The benchmark's own measurement of
 backend, hidden size, steps, batch, device, dtype) is taken where there is one; else the time follows from the
 run's iterations a second, and the memory is not known.
 
-Known weakness: the benchmark's inputs are those of copying or of pixels; for adding they are ten wide instead of
-two. Iterations a second include drawing the data and, where runs share a machine, each other.
+Known weakness: the benchmark's inputs are those of copying or of pixels; for adding, one wide instead of two.
+Iterations a second include drawing the data and, where runs share a machine, each other.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from analysis.experiments.groups import Group
 from analysis.experiments.schema import TASK_LABELS
 from analysis.schema import MEASURED, PEAK_ALLOCATED, STEP_TIME
 
-BENCHMARK_TASKS = {task: "copying" if task in ("copying", "adding") else "pixels" for task in TASK_LABELS}
+BENCHMARK_TASKS = {task: "copying" if task == "copying" else "pixels" for task in TASK_LABELS}
 MATCHED = ("model", "backend", "hidden_size", "batch", "device", "dtype", "threads", "cpu")
 
 

@@ -102,7 +102,8 @@ class Group:
     @property
     def size(self) -> str:
         """Model and hidden size, for people."""
-        return f"{self.fact('label')}-{self.fact('hidden_size')}"
+        label, n = self.fact("label"), self.fact("hidden_size")
+        return f"{label}, n = {n}" if label.endswith(")") else f"{label}-{n}"
 
     def fact(self, column: str) -> Any:
         """The value of a column that all runs share."""

@@ -68,12 +68,24 @@ def _span(found: Sequence[Group], column: str) -> str:
 
 
 def _misses(found: Sequence[Group]) -> str:
-    """What those places look like where not every seed solved it."""
+    """What became of the lengths that not every seed solved, alike ones together."""
+    alike: dict[str, list[Group]] = {}
+    for group in found:
+        alike.setdefault(
+            f"{_of(group.solved, group)} and {group.below_baseline} ended below the baseline", []
+        ).append(group)
     return "; ".join(
-        f"at T = {group.place.length} {group.solved} of {group.seeds} solved, {group.below_baseline} below the "
-        f"baseline, within {int(group.members['iterations'].max()):,} iterations"
-        for group in found
+        f"at T = {_listed([str(group.place.length) for group in groups])}, {words}, within {_iterations(groups)}"
+        for words, groups in alike.items()
     )
+
+
+def _of(solved: int, group: Group) -> str:
+    return f"{solved} of {group.seeds} seed{'s' * (group.seeds > 1)} solved it"
+
+
+def _iterations(found: Sequence[Group]) -> str:
+    return f"{max(int(group.members['iterations'].max()) for group in found):,} iterations"
 
 
 def _scores(task: str, found: Sequence[Group]) -> str:

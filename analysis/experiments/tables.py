@@ -75,7 +75,8 @@ def _result_row(number: int, group: Group) -> list[Cell]:
 def _mean(found: Across | None, text: Any) -> Cell:
     if found is None:
         return NOTHING
-    note = f"{text(found.low)} to {text(found.high)}" if found.seeds > 1 else ""
+    low, high = text(found.low), text(found.high)
+    note = f"{low} to\n{high}" if found.seeds > 1 and low != high else ""
     return Cell(text(found.mean), found.mean, note)
 
 

@@ -36,6 +36,7 @@ HEIGHT = 2.9
 
 # Below this a gradient is nothing that training could use, and lines of zeros would squeeze all others.
 LEAST_SHOWN = 1e-12
+WIDE_SPREAD = 20
 
 
 def draw(study: Study, columns: int = 3) -> Figure:
@@ -74,7 +75,16 @@ def _panel(ax: Axes, found: list[Group], looks: list[pd.DataFrame], iteration: i
             "linewidth": 2.2 if group.model == "urnn" else 1.5,
         }
         ax.plot(mean.index, mean, gid=style.series_id(group.model, group.variant), **line)
-    ax.set_yscale("log")
-    ax.yaxis.set_major_formatter(LogFormatterSciNotation())
-    ax.yaxis.set_minor_formatter(NullFormatter())
+    _value_axis(ax)
     ax.set(xlabel="time step t", ylabel=QUANTITIES[quantity])
+
+
+def _value_axis(ax: Axes) -> None:
+    """Logarithmic where the lines spread widely, else from zero on."""
+    drawn = np.concatenate([line.get_ydata() for line in ax.lines]) if ax.lines else np.ones(1)
+    if drawn.max() > WIDE_SPREAD * drawn.min():
+        ax.set_yscale("log")
+        ax.yaxis.set_major_formatter(LogFormatterSciNotation())
+        ax.yaxis.set_minor_formatter(NullFormatter())
+    else:
+        ax.set_ylim(0, drawn.max() * 1.1)

@@ -29,19 +29,23 @@ HEIGHT = 2.9
 
 
 def draw(study: Study, columns: int = 2) -> Figure:
-    """A row a task with two panels: time and memory."""
+    """A row a task with a panel for time and one for memory; one word where no memory was measured at all."""
     with style.applied():
         shown = _places(study)
-        figure, axes = style.panels(max(2 * len(shown), 1), columns, style.width(columns), HEIGHT)
-        if not shown:
-            style.say_not_measured(axes[0], "no run has ended")
-            return figure
-        for number, place in enumerate(shown):
-            costs = [(group, price) for group, price in study.costs if group.place == place and group.ended]
-            for ax, memory in zip(axes[2 * number : 2 * number + 2], (False, True), strict=True):
-                style.title(ax, place.label)
-                _panel(ax, costs, memory)
-        style.legend(figure, cells([group for place in shown for group in study.places[place]]))
+        ended = {
+            place: [(g, price) for g, price in study.costs if g.place == place and g.ended] for place in shown
+        }
+        memory = any(price.peak_memory is not None for costs in ended.values() for _, price in costs)
+        panels = [(place, kind) for place in shown for kind in ((False, True) if memory else (False,))]
+        figure, axes = style.panels(len(panels) + (not memory), columns, style.width(columns), HEIGHT)
+        for ax, (place, of_memory) in zip(axes, panels, strict=False):
+            style.title(ax, place.label)
+            _panel(ax, ended[place], of_memory)
+        if not memory:
+            style.title(axes[-1], "Peak memory of a training step")
+            style.say_not_measured(axes[-1])
+        if shown:
+            style.legend(figure, cells([group for costs in ended.values() for group, _ in costs]))
     return figure
 
 

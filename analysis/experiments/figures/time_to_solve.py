@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from analysis.experiments.groups import Group, cells
 from analysis.experiments.study import Study
@@ -64,6 +64,7 @@ def _panel(ax: Axes, found: list[Group], reached: str, solved: str, named: bool)
     else:
         ax.set_xscale("log")
         ax.set_xlim(min(values) / 1.3, max(values) * 1.3)
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         ax.xaxis.set_minor_formatter(NullFormatter())
 
