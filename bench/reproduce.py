@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO
 
 from bench.environment import measured_environment
 from bench.experiments import Experiment
@@ -164,6 +163,6 @@ def summary(result: Result, planned: int) -> list[str]:
     return lines
 
 
-def show(text: str, stream: TextIO = sys.stdout) -> None:
+def show(text: str) -> None:
     """One line, at once, for logs that are read while they grow."""
-    print(text, file=stream, flush=True)
+    print(text, flush=True)

@@ -5,7 +5,7 @@ Known weakness: English only; the uRNN and the LSTM speak, all other models are 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from analysis import units
 from analysis.experiments.claims import AGREE, DIFFER, NOT_RUN, Answer, accuracy, tally
@@ -48,7 +48,8 @@ def _solving(task: str, found: list[Group]) -> str:
     rest = [group for group in found if group.solved < group.seeds]
     if not solved:
         return f"{name} does not solve {NAMES[task]} ({goal}): {_misses(rest)}."
-    numbers = f"{_span(solved, 'solved_iteration')} iterations, {_span(solved, 'solved_seconds')} s"
+    iterations = _span(solved, "solved_iteration", lambda value: f"{value:,.0f}")
+    numbers = f"{iterations} iterations, {_span(solved, 'solved_seconds', units.significant)} s"
     lengths = _listed([str(group.place.length) for group in solved])
     sentence = f"{name} solves {NAMES[task]} at T = {lengths} with {_every(solved)}, in {numbers} ({goal})"
     return f"{sentence}; {_misses(rest)}." if rest else f"{sentence}."
@@ -61,9 +62,9 @@ def _every(found: Sequence[Group]) -> str:
     return f"each of {most} seeds" if least == most else f"each of {least} to {most} seeds"
 
 
-def _span(found: Sequence[Group], column: str) -> str:
+def _span(found: Sequence[Group], column: str, text: Callable[[float], str]) -> str:
     values = [float(value) for group in found for value in group.members[column]]
-    low, high = (units.significant(value) for value in (min(values), max(values)))
+    low, high = text(min(values)), text(max(values))
     return low if low == high else f"{low} to {high}"
 
 
@@ -109,8 +110,8 @@ def _seeds(study: Study) -> str:
         return f"{runs} run{'s' * (runs > 1)}, none of which has ended."
     least, most = min(counts), max(counts)
     seeds = f"{most} seed{'s' * (most > 1)}" if least == most else f"{least} to {most} seeds"
-    also = f"; {unfinished} more settings have no run that ended" if unfinished else ""
-    return f"{runs} runs, {seeds} for each of {len(counts)} settings{also}."
+    also = f"; of {unfinished} more, no run has ended" if unfinished else ""
+    return f"{runs} runs: {seeds} for each of {len(counts)} settings{also}."
 
 
 def _listed(words: Sequence[str]) -> str:

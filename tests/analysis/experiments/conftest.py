@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from analysis.experiments import Logs, read
+from analysis.experiments import read, write_report
 from analysis.experiments.study import Study
+from analysis.report import Report
 
 LABELS = {"urnn": "uRNN", "lstm": "nn.LSTM", "irnn": "IRNN", "ortho_cayley": "Orthogonal RNN (Cayley)"}
 SIZES = {"urnn": 128, "lstm": 40, "irnn": 80, "ortho_cayley": 64}
@@ -153,58 +154,51 @@ def rising(first: float, last: float, count: int) -> list[float]:
     return [first + (last - first) * number / (count - 1) for number in range(count)]
 
 
-def write_reduced_set(folder: Path) -> None:
-    """What `make reproduce` might give: copying solved by the uRNN and not by the LSTM; one run that diverged."""
-    for length in (100, 200, 300, 500):
+def write_set(folder: Path) -> None:
+    """A small reproduction: the uRNN solves all but digits, the LSTM beats one baseline, one run diverged."""
+    for length, share in ((100, 0.7), (200, 1.0)):
         base = header(length=length)["baseline"]
-        looks = {
-            "urnn": [anatomy(at, length + 19, 0.5 + at / 200, 0.5) for at in (0, 100)],
-            "lstm": [anatomy(at, length + 19, 4.0 + at / 10, 0.002) for at in (0, 100)],
-        }
         for seed in range(3):
-            count = 5 + seed
-            common = {"length": length, "seed": seed}
-            losses = falling(base * 2, base * 0.05, count)
-            write_run(folder, losses, rising(0.125, 1.0, count), "solved", 6000 / length, looks["urnn"], **common)
-            share = 0.7 if length == 100 else 1.0
-            losses = falling(base * 3, base * share, 20)
-            looks_inside = looks["lstm"] if seed == 0 else []
-            write_run(folder, losses, [0.13] * 20, "finished", 9000 / length, looks_inside, model="lstm", **common)
+            at, count = {"length": length, "seed": seed}, 5 + seed
+            looks = [anatomy(i, length + 19, 0.5 + i / 200, 0.5) for i in (0, 100)]
+            write_run(
+                folder, falling(base * 2, base / 20, count), rising(0.1, 1, count), "solved", looks=looks, **at
+            )
+            looks = [anatomy(i, length + 19, 4 + i / 10, 0.002) for i in (0, 100)] if seed == 0 else []
+            write_run(folder, falling(base * 3, base * share, 20), [0.13] * 20, model="lstm", looks=looks, **at)
         write_run(folder, falling(base * 3, base, 20), [0.125] * 20, model="irnn", length=length, speed=100)
-        write_run(folder, [base * 2], [0.125], None, model="ortho_cayley", length=length)
-    for length in (100, 200):
-        for seed in range(2):
-            common = {"task": "adding", "length": length, "seed": seed, "max_iterations": 3000, "batch": 50}
-            size = {"hidden_size": 512, "parameters": 8193}
-            losses = falling(0.17, 0.009, 20 + 10 * seed)
-            write_run(folder, losses, rising(0.1, 0.5, len(losses)), "solved", 8, **common, **size)
-            write_run(folder, [0.17] * 30, [0.08] * 30, model="lstm", speed=25, **common)
-    write_run(
-        folder, [0.2, 0.19], [0.05] * 2, "diverged", task="adding", model="irnn", max_iterations=3000, batch=50
-    )
+    write_run(folder, [0.3], [0.125], None, model="ortho_cayley")
+    adding = {"task": "adding", "max_iterations": 3000, "batch": 50}
+    for seed in range(2):
+        losses = falling(0.17, 0.009, 20 + 10 * seed)
+        write_run(folder, losses, rising(0.1, 0.5, len(losses)), "solved", 8, seed=seed, hidden_size=512, **adding)
+        write_run(folder, [0.17] * 30, [0.08] * 30, model="lstm", speed=25, seed=seed, **adding)
+    write_run(folder, [0.2, 0.19], [0.05] * 2, "diverged", model="irnn", **adding)
     for task, best in (
         ("digits", {"urnn": 0.96, "lstm": 0.97}),
         ("permuted_digits", {"urnn": 0.95, "lstm": 0.91}),
     ):
         for model, accuracy in best.items():
             for seed in range(3):
-                write_run(
-                    folder,
-                    falling(2.3, 0.1 + 0.02 * seed, 20),
-                    rising(0.1, accuracy - 0.01 * seed, 20),
-                    task=task,
-                    length=64,
-                    model=model,
-                    seed=seed,
-                    hidden_size=512 if model == "urnn" else 128,
-                    batch=50,
-                    speed=40,
-                )
+                scores = rising(0.1, accuracy - 0.01 * seed, 20)
+                write_run(folder, falling(2.3, 0.1, 20), scores, task=task, length=64, model=model, seed=seed)
 
 
 @pytest.fixture(scope="session")
-def reduced_logs(tmp_path_factory: pytest.TempPathFactory) -> Logs:
-    """The reduced set, read."""
-    folder = tmp_path_factory.mktemp("reduced")
-    write_reduced_set(folder)
-    return read(folder)
+def set_of_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a small reproduction."""
+    folder = tmp_path_factory.mktemp("runs")
+    write_set(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_study(set_of_runs: Path) -> Study:
+    """The small reproduction, read."""
+    return Study(read(set_of_runs))
+
+
+@pytest.fixture(scope="session")
+def small_report(small_study: Study, tmp_path_factory: pytest.TempPathFactory) -> Report:
+    """The small reproduction's report, written."""
+    return write_report(small_study.logs, tmp_path_factory.mktemp("experiments") / "report")
