@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ from pathlib import Path
 from bench.environment import measured_environment
 from bench.experiments import Experiment
 from bench.sweep import ROOT
+from urnn import models
 
 TRAINER = (sys.executable, "-m", "urnn.training")
 INTERRUPTED, FAILED = "interrupted", "failed"
@@ -153,14 +155,14 @@ def summary(result: Result, planned: int) -> list[str]:
     """What was run and what was not, a sentence a line."""
     done = len(result.before) + len(result.ended)
     lines = [f"{done} of {planned} runs have ended, {len(result.ended)} of them now."]
-    for title, found in (
-        ("interrupted, to go on with the same command", result.interrupted),
-        ("not run for want of time", result.not_run),
-    ):
-        if found:
-            lines.append(f"{len(found)} {title}: {'; '.join(str(one) for one in found)}.")
-    lines += [f"failed: {one}: {why}" for one, why in result.failed]
-    return lines
+    if result.interrupted:
+        names = "; ".join(str(one) for one in result.interrupted)
+        lines.append(f"{len(result.interrupted)} interrupted, to go on with the same command: {names}.")
+    if result.not_run:
+        counts = Counter(f"{models.get(one.model).label}, seed {one.seed}" for one in result.not_run)
+        names = "; ".join(f"{name} ({count})" for name, count in counts.items())
+        lines.append(f"{len(result.not_run)} not run for want of time: {names}.")
+    return lines + [f"failed: {one}: {why}" for one, why in result.failed]
 
 
 def show(text: str) -> None:

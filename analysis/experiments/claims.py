@@ -23,6 +23,7 @@ AGREE, DIFFER, NOT_RUN = "agree", "differ", "not run"
 
 # Above this share of its own norm, from step to step, a state still takes something in.
 SATURATED = 0.01
+LEAST_SAID = 1e-12
 
 
 @dataclass(frozen=True)
@@ -152,19 +153,19 @@ def _anatomy() -> list[Claim]:
         Claim(
             "After 100 iterations, gradients of the uRNN fade less on their way back than those of the LSTM.",
             source,
-            "|dC/dh_t| in the first tenth of the steps over that in the last tenth is larger",
+            "on adding, |dC/dh_t| in the first tenth of the steps over that in the last tenth is larger",
             partial(_inside, measure=decay, words="first over last tenth", larger="urnn"),
         ),
         Claim(
             "The norm of the uRNN's state changes less over time than that of the LSTM's.",
             source,
-            "the norm's standard deviation over its mean is smaller",
+            "on copying, the norm's standard deviation over its mean is smaller",
             partial(_inside, measure=unevenness, words="deviation over mean", larger="lstm"),
         ),
         Claim(
             "The LSTM's state hardly moves after the first steps: it is saturated.",
             source,
-            f"in the second half of the wait it moves by less than {units.per_cent(SATURATED)} of its norm a step",
+            f"on copying, it moves by less than {units.per_cent(SATURATED)} of its norm a step in the second half",
             _saturated,
         ),
     ]
@@ -241,7 +242,7 @@ def _inside(study: Study, measure: Callable[[Study, str], float | None], words: 
     if None in found.values():
         return UNKNOWN
     other = "lstm" if larger == "urnn" else "urnn"
-    measured = f"{words}: uRNN {units.significant(found['urnn'], 2)}, LSTM {units.significant(found['lstm'], 2)}"
+    measured = f"{words}: uRNN {_faint(found['urnn'])}, LSTM {_faint(found['lstm'])}"
     return Answer(AGREE if found[larger] > found[other] else DIFFER, measured)
 
 
@@ -249,7 +250,12 @@ def _saturated(study: Study) -> Answer:
     moved = wandering(study, "lstm")
     if moved is None:
         return UNKNOWN
-    return Answer(AGREE if moved < SATURATED else DIFFER, f"LSTM: {units.per_cent(moved)} of its norm a step")
+    return Answer(AGREE if moved < SATURATED else DIFFER, f"LSTM: {_faint(moved)} of its norm a step")
+
+
+def _faint(value: float) -> str:
+    """Two digits of a number that may be as good as nothing."""
+    return f"below {LEAST_SAID:g}" if value < LEAST_SAID else f"{value:.2g}"
 
 
 def tally(answers: Sequence[Answer]) -> dict[str, int]:

@@ -42,11 +42,11 @@ class Study:
         return self.logs.anatomy[self.logs.anatomy["run"].isin(group.runs["run"])]
 
     @cached_property
-    def anatomy_place(self) -> Place | None:
-        """Where most models were looked into, of equals the longest; None where none was."""
-        counts = {
-            place: (len({group.model for group in found if len(self.anatomy_of(group))}), place.length)
-            for place, found in self.places.items()
-        }
-        known = {place: count for place, count in counts.items() if count[0]}
-        return max(known, key=known.__getitem__, default=None)
+    def anatomy_places(self) -> dict[str, Place]:
+        """For each task where most models were looked into, of equals the longest; no task without any."""
+        best: dict[str, tuple[int, int, Place]] = {}
+        for place, found in self.places.items():
+            models = len({group.model for group in found if len(self.anatomy_of(group))})
+            if models and (models, place.length) > best.get(place.task, (0, 0))[:2]:
+                best[place.task] = (models, place.length, place)
+        return {task: place for task, (_, _, place) in best.items()}

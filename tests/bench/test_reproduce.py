@@ -145,12 +145,16 @@ def test_when_the_time_is_up_nothing_is_started_and_what_is_going_keeps_its_log(
 
 def test_the_summary_says_what_was_run_and_what_was_not():
     result = Result(
-        before=[LSTM], ended=[(URNN, {})], interrupted=[ENDLESS], failed=[(FAILS, "why")], not_run=[KILLED]
+        before=[URNN],
+        ended=[(URNN, {})],
+        interrupted=[ENDLESS],
+        failed=[(FAILS, "why")],
+        not_run=[KILLED, Experiment("adding", 100, "urnn", 1), LSTM],
     )
     assert summary(result, 5) == [
         "2 of 5 runs have ended, 1 of them now.",
         "1 interrupted, to go on with the same command: copying T = 100, Orthogonal RNN (Cayley), seed 0.",
-        "1 not run for want of time: copying T = 100, uRNN, seed 1.",
+        "3 not run for want of time: uRNN, seed 1 (2); nn.LSTM, seed 0 (1).",
         "failed: copying T = 100, IRNN, seed 0: why",
     ]
 

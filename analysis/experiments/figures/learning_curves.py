@@ -53,8 +53,8 @@ def _panel(ax: Axes, found: Sequence[Group], axis: str, quantity: str) -> None:
     baseline = found[0].fact("baseline" if quantity == "loss" else "baseline_score")
     if np.isfinite(baseline):
         ax.axhline(baseline, color=style.INK, linewidth=1.2, linestyle=(0, (4, 3)), zorder=2.5)
-        corner = {"textcoords": "offset points", "fontsize": 8, "color": style.MUTED}
-        ax.annotate("baseline", (0.01, baseline), (0, 3), xycoords=ax.get_yaxis_transform(), **corner)
+        below = {"textcoords": "offset points", "ha": "right", "va": "top", "fontsize": 8, "color": style.MUTED}
+        ax.annotate("baseline", (0.99, baseline), (0, -3), xycoords=ax.get_yaxis_transform(), **below)
     _quantity_axis(ax, quantity, str(found[0].fact(f"{quantity}_name")))
     positions = _points(found, axis, quantity)
     if axis == "iteration":

@@ -171,8 +171,11 @@ def write_set(folder: Path) -> None:
     adding = {"task": "adding", "max_iterations": 3000, "batch": 50}
     for seed in range(2):
         losses = falling(0.17, 0.009, 20 + 10 * seed)
-        write_run(folder, losses, rising(0.1, 0.5, len(losses)), "solved", 8, seed=seed, hidden_size=512, **adding)
-        write_run(folder, [0.17] * 30, [0.08] * 30, model="lstm", speed=25, seed=seed, **adding)
+        looks = [anatomy(100, 100, 0.5, 0.5)]
+        scores = rising(0.1, 0.5, len(losses))
+        write_run(folder, losses, scores, "solved", 8, looks, seed=seed, hidden_size=512, **adding)
+        looks = [anatomy(100, 100, 100.0, 0.1)]
+        write_run(folder, [0.17] * 30, [0.08] * 30, "finished", 25, looks, model="lstm", seed=seed, **adding)
     write_run(folder, [0.2, 0.19], [0.05] * 2, "diverged", model="irnn", **adding)
     for task, best in (
         ("digits", {"urnn": 0.96, "lstm": 0.97}),

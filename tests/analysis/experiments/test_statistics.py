@@ -148,7 +148,8 @@ def test_a_step_costs_what_the_benchmark_measured_or_what_the_run_took(add, stud
 
 
 def test_numbers_for_what_figure_4_shows(add, study):
-    add([0.1], [0.5], length=199, looks=[anatomy(100, 200, 2.0, 0.5)])
+    add([0.1], [0.5], task="adding", length=200, looks=[anatomy(100, 200, 2.0, 0.5)])
+    add([0.1], [0.5], length=180, looks=[anatomy(100, 200, 7.0, 0.5)])
     found = study()
     # The medians of the first and the last tenth lie 180 of 200 steps apart.
     assert decay(found, "urnn") == pytest.approx(np.exp(-2.0 * 180 / 200), rel=1e3 * EPS)
