@@ -1,7 +1,7 @@
 """What a training step of each run costs, measured as the benchmark measures: its time alone and its peak memory.
 
-A run's own iterations a second include drawing data, and its memory is nobody's count. For each task and model the
-longest sequences that were trained are measured, once for all seeds.
+A run's own iterations a second include drawing data, and its memory is nobody's count. Seeds share a step, and so
+do the permuted images and those in order.
 
 Known weakness: the benchmark knows copying and pixels; adding is measured on pixels of its length, which has one
 input instead of two and the same read-out of one step.
@@ -20,16 +20,9 @@ FOLDER = "step_costs"
 
 
 def cells(experiments: Sequence[Experiment], runs: Path) -> list[Cell]:
-    """The cell of each task's longest run of each model that has a log, in the order of the runs."""
-    longest: dict[tuple[str, str], tuple[int, Cell]] = {}
-    for experiment in experiments:
-        lines = experiment.lines(runs)
-        if not lines:
-            continue
-        first, key = lines[0], (experiment.task, experiment.model)
-        if first["steps"] > longest.get(key, (0, None))[0]:
-            longest[key] = (first["steps"], _cell(first))
-    return list(dict.fromkeys(cell for _, cell in longest.values()))
+    """The training step of every run that has a log, each once, in the order of the runs."""
+    logs = (experiment.lines(runs) for experiment in experiments)
+    return list(dict.fromkeys(_cell(lines[0]) for lines in logs if lines))
 
 
 def _cell(first: dict) -> Cell:

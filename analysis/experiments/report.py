@@ -87,7 +87,7 @@ def write_report(
         (folder / MARK).write_text(html(content, drawings), encoding="utf-8")
         (folder / "report.md").write_text(markdown(content), encoding="utf-8")
         for part in ("runs", "evaluations", "anatomy"):
-            getattr(logs, part).to_csv(folder / f"{part}.csv", index=False)
+            getattr(logs, part).to_csv(folder / f"{part}.csv", index=False, float_format="%.8g")
     return Report(output / MARK, content.headlines)
 
 
