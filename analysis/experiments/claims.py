@@ -65,7 +65,7 @@ def _group(study: Study, task: str, length: int | None, model: str) -> Group | N
 
 
 def _copying() -> list[Claim]:
-    source, lengths = "section 4.1, figure 1", (100, 200, 300, 500)
+    source, lengths = "copying, figure 1", (100, 200, 300, 500)
     solves = [
         Claim(
             f"Copying, T = {length}: the uRNN solves it.",
@@ -88,7 +88,7 @@ def _copying() -> list[Claim]:
 
 
 def _adding() -> list[Claim]:
-    source, names = "section 4.2, figure 2", {"urnn": "uRNN", "lstm": "LSTM"}
+    source, names = "adding, figure 2", {"urnn": "uRNN", "lstm": "LSTM"}
     well = [
         Claim(
             f"Adding, T = {length}: the {name} does well.",
@@ -112,7 +112,7 @@ def _adding() -> list[Claim]:
 
 
 def _images() -> list[Claim]:
-    source = "section 4.3, table 1"
+    source = "pixel-by-pixel MNIST, table 1"
     found = [
         Claim(
             f"{images}: the {name} reaches {100 * reached:.1f} % test accuracy.",
@@ -148,7 +148,7 @@ def _images() -> list[Claim]:
 
 
 def _anatomy() -> list[Claim]:
-    source = "section 4.4, figure 4"
+    source = "figure 4"
     return [
         Claim(
             "After 100 iterations, gradients of the uRNN fade less on their way back than those of the LSTM.",
