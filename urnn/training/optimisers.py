@@ -1,0 +1,42 @@
+"""The optimisers that a run can use, each as its authors set it but for what the command line says."""
+
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import nn
+
+OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "rmsprop": lambda groups, lr, decay: torch.optim.RMSprop(groups, lr=lr, alpha=decay),
+    "adam": lambda groups, lr, decay: torch.optim.Adam(groups, lr=lr),
+    "sgd": lambda groups, lr, decay: torch.optim.SGD(groups, lr=lr, momentum=0.9),
+}
+
+
+def require_known(name: str) -> None:
+    """Raises ValueError, with those that there are, where there is no optimiser of that name."""
+    if name not in OPTIMISERS:
+        raise ValueError(f"unknown optimiser {name!r}; there are: {', '.join(OPTIMISERS)}")
+
+
+def build(
+    name: str,
+    module: nn.Module,
+    slow: Iterable[nn.Parameter],
+    *,
+    learning_rate: float,
+    slow_rate: float,
+    decay: float,
+) -> torch.optim.Optimizer:
+    """The optimiser of that name over the module's parameters.
+
+    Args:
+        slow: those of the module's parameters that learn at slow_rate * learning_rate.
+        decay: of RMSprop's running mean of squared gradients; unused by the others.
+    """
+    slow = list(slow)
+    kept = {id(parameter) for parameter in slow}
+    rest = [parameter for parameter in module.parameters() if id(parameter) not in kept]
+    groups = [{"params": rest}]
+    if slow:
+        groups.append({"params": slow, "lr": slow_rate * learning_rate})
+    return OPTIMISERS[name](groups, learning_rate, decay)
