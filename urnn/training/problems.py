@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -26,6 +26,7 @@ SOLVED_SHARE = 0.1  # of the baseline's loss
 SOLVED_ERROR = 0.01
 
 
+@runtime_checkable
 class Task(Protocol):
     """A task's definition; `score_all`, over all steps, is None where there is one answer a sequence."""
 

@@ -3,7 +3,7 @@
 A stream's `state_dict` is small, whole, and loads with torch's weights-only reader.
 """
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -13,12 +13,14 @@ from urnn.tasks.images import Images
 Batch = tuple[Tensor, Tensor]
 
 
+@runtime_checkable
 class Task(Protocol):
     """The part of a task that a stream needs."""
 
     def sample(self, batch: int, generator: torch.Generator) -> Batch: ...
 
 
+@runtime_checkable
 class Stream(Protocol):
     """Training batches: inputs (T, B, m) and targets whose last dimension is B."""
 
