@@ -121,8 +121,8 @@ class TestCheckpoint:
         other.mkdir()
         shutil.copy(path, other)
         assert complaint([*TINY, "--model=lstm"], tmp_path, capsys) == (
-            f"{other / path.name} is of another run: model urnn instead of lstm, clip None instead of 1.0, "
-            f"backend {torch.load(path)['identity']['backend']} instead of torch; "
+            f"{other / path.name} is of another run: model urnn instead of lstm, "
+            f"backend {torch.load(path)['identity']['backend']} instead of torch, clip None instead of 1.0; "
             "start over with --fresh, or name another folder with --runs"
         )
 
