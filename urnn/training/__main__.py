@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         end = _train(options)
-    except (ValueError, RuntimeError, TrainingError) as error:
+    except (ValueError, RuntimeError, TrainingError, OSError) as error:  # OSError: a full disk, a closed pipe
         print(f"training: {error}", file=sys.stderr)
         return USAGE_ERROR
     except KeyboardInterrupt:
