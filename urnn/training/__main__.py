@@ -92,7 +92,7 @@ def _add_preset_options(group: argparse._ArgumentGroup) -> None:
     add("--optimiser", help=f"one of {', '.join(OPTIMISERS)}")
     add("--learning-rate", type=float, metavar="RATE")
     add("--slow-rate", type=float, metavar="SHARE", help="of it, for a dense orthogonal recurrent matrix")
-    add("--decay", type=float, help="of RMSprop's mean of squared gradients")
+    add("--decay", type=float, help="of RMSprop's and Adam's mean of squared gradients")
     add("--clip", type=float, metavar="BOUND", help="on every entry of the gradient; 0 for none")
 
 

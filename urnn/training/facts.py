@@ -21,7 +21,7 @@ def of_run(trainer: Trainer) -> dict[str, object]:
         "steps": task.length,
         "label": models.get(settings.model).label,
         "backend": network.backend_in_use,
-        "decay": settings.decay if settings.optimiser == "rmsprop" else None,
+        "decay": None if settings.optimiser == "sgd" else settings.decay,
         "parameters": network.parameter_count,
         "baseline": task.baseline,
         "baseline_score": task.baseline_score,

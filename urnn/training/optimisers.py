@@ -7,7 +7,7 @@ from torch import nn
 
 OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "rmsprop": lambda groups, lr, decay: torch.optim.RMSprop(groups, lr=lr, alpha=decay),
-    "adam": lambda groups, lr, decay: torch.optim.Adam(groups, lr=lr),
+    "adam": lambda groups, lr, decay: torch.optim.Adam(groups, lr=lr, betas=(0.9, decay)),
     "sgd": lambda groups, lr, decay: torch.optim.SGD(groups, lr=lr, momentum=0.9),
 }
 
@@ -31,7 +31,7 @@ def build(
 
     Args:
         slow: those of the module's parameters that learn at slow_rate * learning_rate.
-        decay: of RMSprop's running mean of squared gradients; unused by the others.
+        decay: of the running mean of squared gradients, RMSprop's alpha and Adam's second beta; not SGD's.
     """
     slow = list(slow)
     kept = {id(parameter) for parameter in slow}

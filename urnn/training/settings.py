@@ -24,7 +24,7 @@ class Settings:
         optimiser: a key of `optimisers.OPTIMISERS`.
         learning_rate: of all parameters but the model's slow ones.
         slow_rate: the slow ones' learning rate as a multiple of it.
-        decay: of RMSprop's running mean of squared gradients; unused by the others.
+        decay: of RMSprop's and Adam's running mean of squared gradients; SGD has none.
         clip: bound on every entry of the gradient, or None.
         max_iterations: the run's end if it is not solved before.
         evaluate_every: iterations between two evaluations; each one leaves a checkpoint.

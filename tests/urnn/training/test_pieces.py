@@ -150,8 +150,9 @@ class TestOptimisers:
         assert group["lr"] == 0.5
         assert len(group["params"]) == len(list(trainer(model=name).network.parameters()))
 
-    def test_rmsprop_decays_as_it_is_told(self):
+    def test_squared_gradients_decay_as_told(self):
         assert trainer(decay=0.7).optimiser.defaults["alpha"] == 0.7
+        assert trainer(decay=0.7, optimiser="adam").optimiser.defaults["betas"] == (0.9, 0.7)
 
 
 class TestNetwork:
