@@ -58,9 +58,10 @@ class Display:
         self.bar.update(self.task, completed=done.iteration, told=self._told(done, done.iterations_per_second))
 
     def evaluated(self, done: Done, iterations_per_second: float) -> None:
-        """After each evaluation: a line where there is no terminal."""
+        """After each evaluation: the live line, or a line of its own where there is no terminal."""
+        told = self._told(done, iterations_per_second)
+        self.bar.update(self.task, completed=done.iteration, told=told)
         if not self.console.is_terminal:
-            told = self._told(done, iterations_per_second)
             self.say(f"iteration {done.iteration} of {self.last}: {told}")
 
     def _told(self, done: Done, rate: float) -> str:
