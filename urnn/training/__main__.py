@@ -93,6 +93,7 @@ def _add_preset_options(group: argparse._ArgumentGroup) -> None:
     add("--learning-rate", type=float, metavar="RATE")
     add("--slow-rate", type=float, metavar="SHARE", help="of it, for a dense orthogonal recurrent matrix")
     add("--decay", type=float, help="of RMSprop's and Adam's mean of squared gradients")
+    add("--momentum", type=float, help="of Adam and SGD")
     add("--clip", type=float, metavar="BOUND", help="on every entry of the gradient; 0 for none")
 
 

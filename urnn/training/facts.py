@@ -22,6 +22,7 @@ def of_run(trainer: Trainer) -> dict[str, object]:
         "label": models.get(settings.model).label,
         "backend": network.backend_in_use,
         "decay": None if settings.optimiser == "sgd" else settings.decay,
+        "momentum": None if settings.optimiser == "rmsprop" else settings.momentum,
         "parameters": network.parameter_count,
         "baseline": task.baseline,
         "baseline_score": task.baseline_score,

@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
-    "rmsprop": lambda groups, lr, decay: torch.optim.RMSprop(groups, lr=lr, alpha=decay),
-    "adam": lambda groups, lr, decay: torch.optim.Adam(groups, lr=lr, betas=(0.9, decay)),
-    "sgd": lambda groups, lr, decay: torch.optim.SGD(groups, lr=lr, momentum=0.9),
+    "rmsprop": lambda groups, lr, decay, momentum: torch.optim.RMSprop(groups, lr=lr, alpha=decay),
+    "adam": lambda groups, lr, decay, momentum: torch.optim.Adam(groups, lr=lr, betas=(momentum, decay)),
+    "sgd": lambda groups, lr, decay, momentum: torch.optim.SGD(groups, lr=lr, momentum=momentum),
 }
 
 
@@ -26,12 +26,14 @@ def build(
     learning_rate: float,
     slow_rate: float,
     decay: float,
+    momentum: float,
 ) -> torch.optim.Optimizer:
     """The optimiser of that name over the module's parameters.
 
     Args:
         slow: those of the module's parameters that learn at slow_rate * learning_rate.
         decay: of the running mean of squared gradients, RMSprop's alpha and Adam's second beta; not SGD's.
+        momentum: Adam's first beta and SGD's momentum; the paper's RMSprop has none.
     """
     slow = list(slow)
     kept = {id(parameter) for parameter in slow}
@@ -39,4 +41,4 @@ def build(
     groups = [{"params": rest}]
     if slow:
         groups.append({"params": slow, "lr": slow_rate * learning_rate})
-    return OPTIMISERS[name](groups, learning_rate, decay)
+    return OPTIMISERS[name](groups, learning_rate, decay, momentum)

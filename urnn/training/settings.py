@@ -25,6 +25,7 @@ class Settings:
         learning_rate: of all parameters but the model's slow ones.
         slow_rate: the slow ones' learning rate as a multiple of it.
         decay: of RMSprop's and Adam's running mean of squared gradients; SGD has none.
+        momentum: of Adam and SGD; RMSprop has none.
         clip: bound on every entry of the gradient, or None.
         max_iterations: the run's end if it is not solved before.
         evaluate_every: iterations between two evaluations; each one leaves a checkpoint.
@@ -47,6 +48,7 @@ class Settings:
     learning_rate: float
     slow_rate: float
     decay: float
+    momentum: float
     clip: float | None
     max_iterations: int
     evaluate_every: int
@@ -62,7 +64,8 @@ class Settings:
         self._require("seed", self.seed >= 0, "at least 0")
         for name in ("learning_rate", "slow_rate"):
             self._require(name, getattr(self, name) > 0, "more than 0")
-        self._require("decay", 0 <= self.decay < 1, "at least 0 and less than 1")
+        for name in ("decay", "momentum"):
+            self._require(name, 0 <= getattr(self, name) < 1, "at least 0 and less than 1")
         self._require("clip", self.clip is None or self.clip > 0, "more than 0")
         self._require("device", self.device in ("cpu", "cuda"), "cpu or cuda")
         if self.device == "cuda" and not torch.cuda.is_available():

@@ -80,6 +80,7 @@ class Trainer:
             learning_rate=settings.learning_rate,
             slow_rate=settings.slow_rate,
             decay=settings.decay,
+            momentum=settings.momentum,
         )
         self.stream = problem.stream(settings.batch, seeds.generator(settings.seed, "training data"))
         self.progress = Progress()

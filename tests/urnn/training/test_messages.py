@@ -53,6 +53,7 @@ def complaint(arguments: list[str], tmp_path, capsys) -> str:
         ("copying --length=9 --learning-rate=nan", "learning_rate must be more than 0, got nan"),
         ("copying --length=9 --slow-rate=0", "slow_rate must be more than 0, got 0.0"),
         ("copying --length=9 --decay=1", "decay must be at least 0 and less than 1, got 1.0"),
+        ("copying --length=9 --momentum=1", "momentum must be at least 0 and less than 1, got 1.0"),
         ("copying --length=9 --clip=-1", "clip must be more than 0, got -1.0"),
         (
             "copying --length=9 --optimiser=newton",

@@ -152,7 +152,9 @@ class TestOptimisers:
 
     def test_squared_gradients_decay_as_told(self):
         assert trainer(decay=0.7).optimiser.defaults["alpha"] == 0.7
-        assert trainer(decay=0.7, optimiser="adam").optimiser.defaults["betas"] == (0.9, 0.7)
+        adam = trainer(decay=0.7, momentum=0.6, optimiser="adam").optimiser
+        assert adam.defaults["betas"] == (0.6, 0.7)
+        assert trainer(momentum=0.6, optimiser="sgd").optimiser.defaults["momentum"] == 0.6
 
 
 class TestNetwork:

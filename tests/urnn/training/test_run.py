@@ -20,7 +20,17 @@ from urnn.training.run import Run
 from urnn.training.trainer import Progress, Trainer
 
 FACTS = {"kind", "format", "task", "length", "steps", "model", "label", "backend", "hidden_size", "parameters"}
-FACTS |= {"batch", "seed", "optimiser", "learning_rate", "slow_rate", "decay", "clip", "max_iterations"}
+FACTS |= {
+    "batch",
+    "seed",
+    "optimiser",
+    "learning_rate",
+    "slow_rate",
+    "decay",
+    "momentum",
+    "clip",
+    "max_iterations",
+}
 FACTS |= {"evaluate_every", "baseline", "baseline_score", "loss_name", "score_name", "threads", "device"}
 FACTS |= {"dtype", "torch", "python", "machine", "cpu", "commit", "started_at"}
 

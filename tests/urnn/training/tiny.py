@@ -26,6 +26,7 @@ COPYING = Settings(
     learning_rate=1e-3,
     slow_rate=0.1,
     decay=0.9,
+    momentum=0.9,
     clip=None,
     max_iterations=9,
     evaluate_every=4,
