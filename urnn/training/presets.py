@@ -48,7 +48,7 @@ PLANS = {
     "copying": Plan("copying", batch=20, max_iterations=1000),
     # RMSprop leaves the uRNN between 0.02 and 0.18 after 3,000 to 6,000 iterations at T = 100: learning rates of
     # 3e-4 to 3e-3, decays of 0.9 and 0.99, batches of 20 and 50, biases of 0 to +-0.1, either preset of the layer,
-    # or a cosine schedule (0.017). Without a bias the network is linear and has to leave that plateau first: Adam
+    # or a cosine schedule (0.017). Without a bias the network is linear and has to leave that plateau first. Adam
     # with its usual second beta, 0.999, does at T = 100 and not at T = 200; with RMSprop's 0.9 it does at both.
     # Momenta above 0.9 are faster at T = 100 and unstable at T = 200 (0.95) or at both (0.98).
     "adding": Plan("adding", batch=20, max_iterations=10_000, optimiser="adam"),
