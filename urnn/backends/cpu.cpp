@@ -34,16 +34,18 @@ struct Slice {
   int lanes;
 };
 
-// The batch as blocks of lanes: full ones, then the narrowest that holds the rest. Threads have no say in it, so
-// results do not depend on their number.
+// The batch as blocks of lanes: full ones, then the narrowest that holds the rest; where there are units enough, half
+// a block or less is as fast sample by sample, and more threads can share it. Threads have no say in it, so results
+// do not depend on their number.
 template <typename T>
-std::vector<Slice> slices_of(Index batch) {
+std::vector<Slice> slices_of(Index n, Index batch) {
+  const Index few = SingleTables<T>::apply(n) ? widest<T>() / 2 : 1;
   std::vector<Slice> slices;
   for (Index first = 0; first < batch;) {
     const Index rest = batch - first;
     int lanes = widest<T>();
     while (lanes > 4 && rest <= lanes / 2) lanes /= 2;
-    if (rest == 1) lanes = 1;
+    if (rest <= few) lanes = 1;
     slices.push_back({first, std::min<Index>(rest, lanes), lanes});
     first += lanes;
   }
@@ -71,7 +73,7 @@ Index workspace(Index n, Index m) {  // bytes for one thread, whatever the slice
 template <class F>
 void for_each_slice(Index count, int threads, F f) {
 #ifdef _OPENMP
-#pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1 && count > 1)
+#pragma omp parallel for schedule(dynamic) num_threads(threads) if (threads > 1 && count > 1)
   for (Index i = 0; i < count; ++i) f(i, omp_get_thread_num());
 #else
   for (Index i = 0; i < count; ++i) f(i, 0);
@@ -98,7 +100,7 @@ std::vector<T> transposed(Index n, Index m, const T* V) {
   return weights;
 }
 
-// The tables for a sample alone where the batch leaves one and there are units enough; else null.
+// The tables for samples alone where there are such and units enough; else null.
 template <typename T>
 const SingleTables<T>* tables_alone(const Prepared<T>& t, const std::vector<Slice>& slices) {
   return slices.back().lanes == 1 ? t.single() : nullptr;
@@ -107,9 +109,9 @@ const SingleTables<T>* tables_alone(const Prepared<T>& t, const std::vector<Slic
 template <typename T>
 void forward(const Prepared<T>& t, Index steps, Index batch, Index m, int threads, const T* h_0, Index h_0_stride,
              const T* x, const T* V, T* states, T* work) {
-  const auto slices = slices_of<T>(batch);
+  const auto slices = slices_of<T>(t.n, batch);
   const SingleTables<T>* alone = tables_alone(t, slices);
-  const std::vector<T> weights = x && !(alone && batch == 1) ? input_weights<T>(t.n, m, V) : std::vector<T>();
+  const std::vector<T> weights = x && !(alone && slices[0].lanes == 1) ? input_weights<T>(t.n, m, V) : std::vector<T>();
   const std::vector<T> weights_alone = x && alone ? transposed<T>(t.n, m, V) : std::vector<T>();
   for_each_slice(slices.size(), threads, [&](Index i, int thread) {
     const Slice s = slices[i];
@@ -135,7 +137,7 @@ template <typename T>
 void backward(const Prepared<T>& t, Index batch, Index m, int threads, const T* h_0, Index h_0_stride, const T* x,
               const T* states, const T* gradient, Index begin, Index end, T* carry, T* z_gradient, double* partial,
               T* work) {
-  const auto slices = slices_of<T>(batch);
+  const auto slices = slices_of<T>(t.n, batch);
   const SingleTables<T>* alone = tables_alone(t, slices);
   const Index n = t.n;
   for_each_slice(slices.size(), threads, [&](Index i, int thread) {
@@ -256,7 +258,7 @@ void* urnn_tables(Index n, const T* theta, const T* v, const Index* permutation,
 }
 void urnn_release(void* tables) { delete static_cast<std::shared_ptr<const Prepared<T>>*>(tables); }
 Index urnn_workspace(Index n, Index m) { return workspace<T>(n, m); }
-Index urnn_slices(Index batch) { return slices_of<T>(batch).size(); }
+Index urnn_slices(Index n, Index batch) { return slices_of<T>(n, batch).size(); }
 void urnn_forward(const void* tables, Index steps, Index batch, Index m, Index threads, const T* h_0, Index h_0_stride,
                   const T* x, const T* V, T* states, T* work) {
   forward<T>(*tables_in(tables), steps, batch, m, threads, h_0, h_0_stride, x, V, states, work);

@@ -96,7 +96,7 @@ SIGNATURES = {
     "tables": (POINTER, INDEX, POINTER, POINTER, POINTER, POINTER, REAL),
     "release": (None, POINTER),
     "workspace": (INDEX, INDEX, INDEX),
-    "slices": (INDEX, INDEX),
+    "slices": (INDEX, INDEX, INDEX),
     "forward": (None, POINTER, *[INDEX] * 4, POINTER, INDEX, *[POINTER] * 4),
     "backward": (None, POINTER, *[INDEX] * 3, POINTER, INDEX, *[POINTER] * 3, *[INDEX] * 2, *[POINTER] * 4),
     "finish": (None, POINTER, *[INDEX] * 2, *[POINTER] * 6),

@@ -1,8 +1,9 @@
 // One sample alone on its way through a whole sequence, its units across the lanes of a register.
 //
 // Rows [Re; Im] of a state are registers as they lie in memory. Passes work on four rows in turns: a square for the
-// transform across lanes, and the dependent chains of one row hide behind the others'. Known weakness: the permutation
-// picks single numbers, about a fifth of a step's time.
+// transform across lanes, and the dependent chains of one row hide behind the others'. Known weaknesses: the
+// permutation picks numbers one by one (a gather instruction is no faster), and passes run over all units, so that
+// states past the first cache (n > 2048) slow it down.
 #pragma once
 
 #include "cpu_modrelu.h"

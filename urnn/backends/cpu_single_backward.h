@@ -62,7 +62,8 @@ struct SingleBackward : Single<T> {
     }
   }
 
-  // By A = F D1 h and the F D3^H dL/dz in P: G = F^H D2^H ... as far as the lanes go; adds to the sums of u2 and theta2.
+  // From A = F D1 h and the F D3^H dL/dz in P to G = F^H times the gradient of F R1' D1 h, as far as the lanes go;
+  // adds to the sums of u2 and theta2.
   __attribute__((noinline)) void undo_middle(Scalar s1, Scalar s2, Scalar c2) const {
     const Scalar twice1 = scaled(s1, T(2)), twice2 = scaled(c2, T(2));
     const Scalar grown = scaled(s2, static_cast<T>(n) * static_cast<T>(n));  // D2 has length 1/n, so D2 D2^H 1/n^2
