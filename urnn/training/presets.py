@@ -51,7 +51,7 @@ PLANS = {
     # or a cosine schedule (0.017). Without a bias the network is linear and has to leave that plateau first. Adam
     # with its usual second beta, 0.999, does at T = 100 and not at T = 200; with RMSprop's 0.9 it does at both.
     # Momenta above 0.9 are faster at T = 100 and unstable at T = 200 (0.95) or at both (0.98).
-    "adding": Plan("adding", batch=20, max_iterations=10_000, optimiser="adam"),
+    "adding": Plan("adding", batch=20, max_iterations=12_000, optimiser="adam"),
     "digits": Plan("images", batch=20, max_iterations=2000),
     "permuted_digits": Plan("images", batch=20, max_iterations=2000),
     "mnist": Plan("images", batch=20, max_iterations=20_000),
