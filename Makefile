@@ -8,9 +8,13 @@ PROFILE ?= full
 REPORT ?= reports/latest
 BASE ?= main
 HEAD ?= HEAD
+RUNS ?= runs
+EXPERIMENTS ?= reports/experiments
+# Of the 30 that `make reproduce` may take; the rest is for measuring steps and drawing the report.
+MINUTES ?= 27
 
 .DEFAULT_GOAL := help
-.PHONY: help report test lint bench gate clean
+.PHONY: help report reproduce test lint bench gate clean
 
 help: ## show this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 16
@@ -19,6 +23,10 @@ report: $(READY) ## measure the quick profile on this machine and write reports/
 	$(RUN) -m bench run --profile quick $(if $(FRESH),--fresh)
 	-@$(RUN) -m bench run --profile check --harness asv --existing
 	$(RUN) -m analysis report --output $(REPORT)
+
+reproduce: $(READY) ## train the paper's experiments and write reports/experiments (30 minutes)
+	$(RUN) -m bench reproduce --minutes $(MINUTES) --runs $(RUNS) $(if $(FULL),--full)
+	$(RUN) -m analysis experiments $(RUNS) --output $(EXPERIMENTS)
 
 test: $(READY) lint ## run the linters and the tests
 	$(RUN) -m pytest

@@ -1,4 +1,4 @@
-"""The command line: `python -m analysis report`, `table`, `compare` and `gate`.
+"""The command line: `python -m analysis report`, `table`, `experiments`, `compare` and `gate`.
 
 Why: `make report` and the gate end here. What the user can mend is one sentence on standard error and exit code 2;
 everything else keeps its traceback. `compare` and `gate` exit with 0 for a pass, 1 for a regression and 2 where
@@ -12,17 +12,21 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
+
+from analysis import experiments
 from analysis.errors import AnalysisError
 from analysis.regressions.comparison import Comparison, compare
 from analysis.regressions.document import document
 from analysis.regressions.gate import judge_folder
 from analysis.regressions.markdown import markdown
 from analysis.regressions.terminal import show
-from analysis.report import DEFAULT_TITLE, write_report
+from analysis.report import DEFAULT_TITLE, Report, write_report
 from analysis.report.writing import write_file
 from analysis.results import DEFAULT_PATHS, Results, read
 
 BAD_INPUT = 2
+STEP_COSTS = "step_costs"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -49,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
     table.add_argument("paths", nargs="*", type=Path, metavar="PATH", help=paths_help)
     table.add_argument("--output", type=Path, help="file to write instead of standard output")
     table.set_defaults(command=_table)
+    _add_experiments(commands)
 
     compare = commands.add_parser("compare", help="judge two result sets: did the new commit get slower?")
     for name in ("old", "new"):
@@ -64,6 +69,27 @@ def parser() -> argparse.ArgumentParser:
     return main
 
 
+def _add_experiments(commands: argparse._SubParsersAction) -> None:
+    command = commands.add_parser("experiments", help="write the report of training runs into a folder")
+    command.set_defaults(command=_experiments)
+    command.add_argument("runs", type=Path, metavar="RUNS", help="folder of runs of `python -m urnn.training`")
+    command.add_argument(
+        "--output",
+        type=Path,
+        default=Path("reports/experiments"),
+        help="folder to write or replace (default: %(default)s)",
+    )
+    command.add_argument("--title", default=experiments.DEFAULT_TITLE, help="title (default: %(default)s)")
+    command.add_argument(
+        "--measurements",
+        nargs="*",
+        type=Path,
+        default=[],
+        metavar="PATH",
+        help="benchmark results for step times and memory (default: those beside the runs and those of `report`)",
+    )
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the return value is the exit code."""
     options = parser().parse_args(arguments)
@@ -77,23 +103,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return BAD_INPUT
 
 
-def _read(options: argparse.Namespace) -> Results:
-    results = read(options.paths)
+def _read(paths: Sequence[Path]) -> Results:
+    results = read(paths)
     for problem in results.problems:
         print(f"warning: {problem}", file=sys.stderr)
     return results
 
 
 def _report(options: argparse.Namespace) -> int:
-    report = write_report(_read(options), options.output, options.title)
-    for sentence in report.headlines:
-        print(sentence)
-    print(report.page)
-    return 0
+    return _say(write_report(_read(options.paths), options.output, options.title))
 
 
 def _table(options: argparse.Namespace) -> int:
-    text = _read(options).frame.to_csv(index=False)
+    text = _read(options.paths).frame.to_csv(index=False)
     if options.output:
         write_file(options.output, text)
     else:
@@ -118,6 +140,37 @@ def _tell(comparison: Comparison, options: argparse.Namespace, quiet: bool = Fal
     if not quiet:
         show(comparison)
     return comparison.outcome.code
+
+
+def _experiments(options: argparse.Namespace) -> int:
+    logs = experiments.read(options.runs)
+    for problem in logs.problems:
+        print(f"warning: {problem}", file=sys.stderr)
+    measurements = _measurements(options.measurements, options.runs)
+    return _say(experiments.write_report(logs, options.output, measurements, options.title))
+
+
+def _measurements(paths: Sequence[Path], runs: Path) -> pd.DataFrame | None:
+    """The benchmark's tidy frame; None where none was named and the usual places hold nothing that can be used.
+
+    The usual places are those of `report` and the folder beside the runs that `python -m bench reproduce` fills.
+    """
+    usual = [path for path in (*DEFAULT_PATHS, runs / STEP_COSTS) if path.is_dir()]
+    if not paths and not usual:
+        return None
+    try:
+        return _read(paths or usual).frame
+    except AnalysisError:
+        if paths:
+            raise
+        return None
+
+
+def _say(report: Report) -> int:
+    for sentence in report.headlines:
+        print(sentence)
+    print(report.page)
+    return 0
 
 
 if __name__ == "__main__":

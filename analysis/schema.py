@@ -11,7 +11,7 @@ has to filter on `statistic`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -180,10 +180,10 @@ CEILING_LABELS: Mapping[str, str] = {
 }
 
 
-def tidy_frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """Rows with the schema's keys -> the tidy frame in its order and types; a missing key is missing data."""
+def tidy_frame(rows: Iterable[Mapping[str, Any]], columns: Sequence[Column] = COLUMNS) -> pd.DataFrame:
+    """Rows with the columns' names as keys -> a frame in their order and types; a missing key is missing data."""
     records = list(rows)
-    unknown = {key for record in records for key in record} - {column.name for column in COLUMNS}
+    unknown = {key for record in records for key in record} - {column.name for column in columns}
     if unknown:
         raise ValueError(f"Expected only the schema's columns, got also: {', '.join(sorted(unknown))}.")
     return pd.DataFrame(
@@ -193,9 +193,9 @@ def tidy_frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
             )
             if column.dtype != "float64"
             else [float("nan") if record.get(column.name) is None else record[column.name] for record in records]
-            for column in COLUMNS
+            for column in columns
         }
-    ).astype({column.name: column.dtype for column in COLUMNS})
+    ).astype({column.name: column.dtype for column in columns})
 
 
 def ordinary(table: pd.DataFrame) -> pd.DataFrame:

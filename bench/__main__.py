@@ -10,12 +10,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import asv_harness, identity, subjects
+from bench import asv_harness, identity, step_costs, subjects
 from bench.environment import ALLOCATORS
 from bench.estimate import cell_seconds
+from bench.experiments import plan as planned_experiments
 from bench.gate.command import RESULTS, Request, gate
 from bench.grid import DEVICES, DTYPES, PHASES, PROFILES, Cell, Profile, get_profile, select
 from bench.progress import SweepProgress, as_duration
+from bench.reproduce import Conditions, conduct, show, summary
 from bench.store import ResultsError, RunFile, write_atomically
 from bench.sweep import plan, run
 from bench.worker import ROOT, Settings, SweepError
@@ -54,7 +56,23 @@ def _parser() -> argparse.ArgumentParser:
     gate_command.set_defaults(command=_gate)
     _add_slice_options(gate_command, profile="ci")
     _add_gate_options(gate_command)
+    _add_reproduce(commands)
     return parser
+
+
+def _add_reproduce(commands: argparse._SubParsersAction) -> None:
+    purpose = "train the paper's experiments until the time is up; the same command goes on"
+    command = commands.add_parser("reproduce", help=purpose, description=purpose)
+    command.set_defaults(command=_reproduce)
+    add = command.add_argument
+    add("--full", action="store_true", help="the paper's whole set, on a GPU where there is one")
+    add("--minutes", type=float, default=30.0, help="start nothing after so many; default: %(default)s")
+    add("--seeds", type=_size, default=3, help="seeds of each setting; default: %(default)s")
+    add("--jobs", type=_size, default=2, help="runs at a time, one thread each; default: %(default)s")
+    add("--runs", type=Path, default=Path("runs"), metavar="FOLDER", help="where runs are kept; default: runs")
+    add(
+        "--mnist", type=Path, default=Path("mnist"), metavar="FOLDER", help="--full: MNIST's files; default: mnist"
+    )
 
 
 def _add_slice_options(command: argparse.ArgumentParser, profile: str = "quick") -> None:
@@ -263,6 +281,29 @@ def _measure(
             "and the same command goes on from there"
         ) from None
     print(f"results: {run_file.path}")
+
+
+def _reproduce(options: argparse.Namespace) -> int:
+    """Trains, then measures what a step of each run costs; 2 where no run ended or Ctrl-C stopped them."""
+    with_mnist = options.full and options.mnist.is_dir()
+    experiments = planned_experiments(options.full, options.seeds, with_mnist)
+    device = "cuda" if options.full and _is_here("cuda") else "cpu"
+    extra = (f"--device={device}", *((f"--mnist={options.mnist.resolve()}",) if with_mnist else ()))
+    conditions = Conditions(options.runs, options.jobs, 60 * options.minutes, extra)
+    result = conduct(experiments, conditions, show)
+    if options.full and not with_mnist:
+        show(f"MNIST was not run: there is no folder {options.mnist} with its files.")
+    for line in summary(result, len(experiments)):
+        show(line)
+    if result.stopped:
+        raise KeyboardInterrupt
+    if not (result.before or result.ended):
+        return USAGE_ERROR
+    try:
+        step_costs.measure(experiments, options.runs)
+    except (ValueError, ResultsError, SweepError) as error:  # the report does without
+        show(f"step times and memory were not measured: {error}")
+    return 0
 
 
 def _write_registry(folder: Path) -> None:

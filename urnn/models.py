@@ -4,7 +4,7 @@ Benchmarks, contract tests, tables and plots read this list and no other, so a m
 measured, tested and drawn, and one that does not stand here does not exist. Adding one's own is one row.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -36,6 +36,7 @@ class Model:
         last_output: the state that a module returns -> the last layer's output at the last step, (B, features).
             A loss that reads it alone spares its model a gradient as large as the whole output.
         recurrent_matrix: module -> its recurrent matrix, where orthogonality or unitarity is promised.
+        slow_parameters: module -> the parameters that its authors train at a smaller learning rate.
         backends: the ways it can be run; ("torch",) where torch's kernels are the only one.
         runs_on: (backend, device) -> whether that backend is made for that kind of device.
     """
@@ -49,6 +50,7 @@ class Model:
     output_per_unit: int = 1
     last_output: Callable[..., Tensor] = lambda state: state[-1]
     recurrent_matrix: Callable[[nn.Module], object] | None = None
+    slow_parameters: Callable[[nn.Module], Iterable[nn.Parameter]] = lambda rnn: ()
     backends: tuple[str, ...] = ("torch",)
     runs_on: Callable[[str, str], bool] = lambda backend, device: True
 
@@ -72,6 +74,7 @@ def _orthogonal(name: str, label: str, orthogonal_map: str) -> Model:
         state_per_unit=1,
         parameters=lambda m, n: n * (m + n + 1),
         recurrent_matrix=lambda rnn: rnn.Q,
+        slow_parameters=lambda rnn: rnn.recurrent.parameters(),
     )
 
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from io import BytesIO, StringIO
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
-import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis import figures
@@ -45,7 +45,7 @@ def draw(section: Section, chapters: Sequence[Chapter], folder: Path) -> dict[st
     wanted = [(figure, section.cells) for figure in figures.FIGURES]
     wanted += [(figure, chapter.cells) for chapter in chapters for figure in chapter.figures]
     models = colourful(section.series)
-    return {figures.name(figure): _draw(figure, cells, models, folder) for figure, cells in wanted}
+    return {figures.name(figure): draw_figure(figure, cells, models, folder) for figure, cells in wanted}
 
 
 def colourful(series: Sequence[Series]) -> list[str]:
@@ -53,9 +53,13 @@ def colourful(series: Sequence[Series]) -> list[str]:
     return list(dict.fromkeys([*LOOKS, *(one.model for one in series)]))
 
 
-def _draw(figure: ModuleType, cells: pd.DataFrame, models: Sequence[str], folder: Path) -> Drawing:
+def draw_figure(figure: ModuleType, data: Any, models: Sequence[str], folder: Path) -> Drawing:
+    """Draw one figure of `data` for both widths and write its PNG and SVG into the folder, which exists.
+
+    `models` are those whose colours the page exchanges, as `colourful` gives them.
+    """
     name = figures.name(figure)
-    wide, narrow = figure.draw(cells), figure.draw(cells, 1)
+    wide, narrow = figure.draw(data), figure.draw(data, 1)
     svg = to_svg(wide)
     (folder / f"{name}.svg").write_text(svg, encoding="utf-8")
     (folder / f"{name}.png").write_bytes(to_png(wide))

@@ -28,11 +28,16 @@ static double run(Index n, Index batch, Index steps, Index m, bool shared, bool 
   Real* work = static_cast<Real*>(std::aligned_alloc(64, threads * urnn_workspace(n, m)));
   urnn_forward(tables, steps, batch, m, threads, h_0.data(), shared ? 0 : 2 * n, m ? x.data() : nullptr,
                V.data(), states.data(), work);
-  const Index slices = urnn_slices(batch);
+  const Index slices = urnn_slices(n, batch);
   std::vector<double> partial(slices * (8 + 2 * m) * n, 0);
   std::vector<Real> theta_gradient(3 * n), v_gradient(4 * n), bias_gradient(n), product(m * 2 * n);
-  urnn_backward(tables, batch, m, threads, h_0.data(), shared ? 0 : 2 * n, x.data(), states.data(),
-                with_gradient ? gradient.data() : nullptr, 0, steps, carry.data(), z.data(), partial.data(), work);
+  auto backward = [&](Index begin, Index end) {
+    urnn_backward(tables, batch, m, threads, h_0.data(), shared ? 0 : 2 * n, x.data(), states.data(),
+                  with_gradient ? gradient.data() : nullptr, begin, end, carry.data(), z.data(), partial.data(), work);
+  };
+  const Index cut = steps / 4;
+  if (cut) backward(cut, steps);
+  backward(0, cut ? cut : steps);
   urnn_finish(tables, m, slices, partial.data(), v.data(), theta_gradient.data(), v_gradient.data(),
               bias_gradient.data(), product.data());
   std::free(work);
@@ -48,6 +53,8 @@ int main() {
         sum += run(n, batch, 3, m, batch % 2, m % 2);
         sum += run(n, batch, 1, m, !(batch % 2), !(m % 2));
       }
+  for (Index n : {64, 128, 1024})  // samples alone, for more steps than are held together
+    for (Index batch : {1, 17}) sum += run(n, batch, 15, batch == 1 ? 10 : 3, batch == 1, true);
   std::printf("%s\n", std::isfinite(sum) ? "finite" : "not finite");
   return 0;
 }

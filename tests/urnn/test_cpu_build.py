@@ -62,7 +62,7 @@ from urnn import URNN
 from urnn.backends import cpu_build
 torch.manual_seed(0)
 n, steps = 64, 6
-rnn, x = URNN(3, n, backend="cpu"), torch.randn(steps, 21, 3)
+rnn, x = URNN(3, n, backend="cpu"), torch.randn(steps, 18, 3)  # blocks and two samples alone
 def run(rnn, x):
     rnn.zero_grad()
     output, _ = rnn(x)

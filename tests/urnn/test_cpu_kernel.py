@@ -91,7 +91,7 @@ def assert_equals_reference(given: dict, dtype: torch.dtype) -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
-@pytest.mark.parametrize("batch", [1, 2, 5, 20])
+@pytest.mark.parametrize("batch", [1, 5, 12, 20])
 @pytest.mark.parametrize("n", [4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048])
 def test_outputs_and_gradients_are_the_references(n, batch, dtype, generator):
     assert_equals_reference(arguments(n, batch, 5, 3, dtype, generator), dtype)
@@ -101,6 +101,22 @@ def test_outputs_and_gradients_are_the_references(n, batch, dtype, generator):
 @pytest.mark.parametrize("steps", [1, 2, 40])
 def test_any_input_width_and_length(m, steps, generator):
     assert_equals_reference(arguments(16, 3, steps, m, torch.float64, generator), torch.float64)
+
+
+@pytest.mark.parametrize("m", [1, 10])
+@pytest.mark.parametrize("steps", [33, 75])
+def test_gradients_where_none_is_asked_for_the_input(m, steps, generator):
+    """The chunks are longer then, and a sample alone adds several steps to V's gradient at a time."""
+    given = arguments(64, 1, steps, m, torch.float64, generator)
+    names = [name for name in NAMES if name != "x"]
+    for name in names:
+        given[name].requires_grad_()
+    exact, found = (
+        torch.autograd.grad(run_sequence(**given)[0].square().sum(), [given[name] for name in names])
+        for run_sequence in (reference.run_sequence, cpu.run_sequence)
+    )
+    for value, expected in zip(found, exact, strict=True):
+        assert error_of(value, expected) <= 8 * 64 * steps * torch.finfo(torch.float64).eps
 
 
 @given(
@@ -116,14 +132,15 @@ def test_random_shapes(exponent, batch, steps, m, seed):
     assert_equals_reference(arguments(2**exponent, batch, steps, m, torch.float64, generator), torch.float64)
 
 
-def test_the_released_epsilon(generator):
-    given = arguments(32, 5, 6, 3, torch.float64, generator) | {"epsilon": 1e-2}
+@pytest.mark.parametrize("n", [32, 64])
+def test_the_released_epsilon(n, generator):
+    given = arguments(n, 11, 6, 3, torch.float64, generator) | {"epsilon": 1e-2}
     assert_equals_reference(given, torch.float64)
 
 
 def test_long_sequences_stay_with_the_reference(generator):
     """b = 0 keeps the norm, so errors add up and are not forgotten."""
-    given = arguments(64, 3, 1000, 2, torch.float64, generator)
+    given = arguments(64, 11, 1000, 2, torch.float64, generator)
     given["b"] = torch.zeros_like(given["b"])
     assert_equals_reference(given, torch.float64)
 
@@ -139,32 +156,37 @@ def test_a_shared_first_state_gets_the_sum_of_gradients(generator):
     torch.testing.assert_close(found, rnn.layers[0].h_0.grad)
 
 
-def test_units_that_are_all_dead_pass_no_gradient(generator):
-    given = arguments(16, 3, 4, 2, torch.float64, generator)
+@pytest.mark.parametrize("n", [16, 64])
+def test_units_that_are_all_dead_pass_no_gradient(n, generator):
+    given = arguments(n, 3, 4, 2, torch.float64, generator)
     given["b"] = torch.full_like(given["b"], -100.0)
-    states, _, gradients = run(cpu.run_sequence, given, (torch.ones(4, 3, 32), torch.ones(3, 32)), torch.float64)
+    weights = torch.ones(4, 3, 2 * n), torch.ones(3, 2 * n)
+    states, _, gradients = run(cpu.run_sequence, given, weights, torch.float64)
     assert states.abs().max() == 0
     assert all(gradient.abs().max() == 0 for gradient in gradients)
 
 
-def test_states_at_exactly_zero_pass_no_gradient(generator):
-    given = arguments(16, 3, 4, 2, torch.float64, generator)
+@pytest.mark.parametrize("n", [16, 64])
+def test_states_at_exactly_zero_pass_no_gradient(n, generator):
+    given = arguments(n, 3, 4, 2, torch.float64, generator)
     for name in ("x", "h_0"):
         given[name] = torch.zeros_like(given[name])
-    states, _, gradients = run(cpu.run_sequence, given, (torch.ones(4, 3, 32), torch.ones(3, 32)), torch.float64)
+    weights = torch.ones(4, 3, 2 * n), torch.ones(3, 2 * n)
+    states, _, gradients = run(cpu.run_sequence, given, weights, torch.float64)
     assert states.abs().max() == 0
     assert all(torch.isfinite(gradient).all() and gradient.abs().max() == 0 for gradient in gradients)
 
 
 @pytest.mark.parametrize("poison", [float("nan"), float("inf")])
 @pytest.mark.parametrize("m", [3, 40])
-def test_what_is_not_finite_reaches_the_output_of_its_sample_only(poison, m, generator):
-    given = arguments(32, 18, 3, m, torch.float32, generator)
-    given["x"][1, 7, 0] = poison
+@pytest.mark.parametrize(("n", "sample"), [(32, 7), (64, 7), (64, 17)], ids=["block", "beside", "alone"])
+def test_what_is_not_finite_reaches_the_output_of_its_sample_only(n, sample, poison, m, generator):
+    given = arguments(n, 18, 3, m, torch.float32, generator)
+    given["x"][1, sample, 0] = poison
     states, _ = cpu.run_sequence(**given)
     assert torch.isfinite(states[0]).all()
-    assert not torch.isfinite(states[1:, 7]).any()
-    assert torch.isfinite(states[:, [*range(7), *range(8, 18)]]).all()
+    assert not torch.isfinite(states[1:, sample]).any()
+    assert torch.isfinite(states[:, [*range(sample), *range(sample + 1, 18)]]).all()
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
@@ -236,9 +258,10 @@ def test_torch_compile_does_not_break_the_graph():
     assert done.returncode == 0, done.stderr[-2000:]
 
 
-def test_it_keeps_the_norm_over_many_steps(generator):
+@pytest.mark.parametrize("n", [16, 64])
+def test_it_keeps_the_norm_over_many_steps(n, generator):
     """100,000 linear steps in float64: no input, no bias."""
-    given = arguments(16, 1, 100_000, 1, torch.float64, generator)
+    given = arguments(n, 1, 100_000, 1, torch.float64, generator)
     given |= {"x": torch.zeros_like(given["x"]), "b": torch.zeros_like(given["b"])}
     _, last = cpu.run_sequence(**given)
     drift = abs(last.norm() / given["h_0"].norm() - 1).item()

@@ -1,10 +1,12 @@
 // The C interface of the kernel: the batch cut into slices, the slices given to threads. URNN_REAL is float or
 // double; the instruction set is the compiler's.
 #include "cpu_backward.h"
+#include "cpu_single_backward.h"
 
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 
 #ifdef _OPENMP
 #include <omp.h>
@@ -12,32 +14,38 @@
 
 namespace {
 
+// The tables of one set of parameters, those for a sample alone made when the first one comes.
 template <typename T>
-constexpr int widest() {
-#if defined(__AVX512F__)
-  return 64 / sizeof(T);
-#elif defined(__AVX2__)
-  return 32 / sizeof(T);
-#else
-  return 16 / sizeof(T);
-#endif
-}
+struct Prepared : Tables<T> {
+  using Tables<T>::Tables;
+  const SingleTables<T>* single() const {  // null where there are too few units
+    if (!SingleTables<T>::apply(this->n)) return nullptr;
+    std::call_once(once, [this] { made.emplace(*this); });
+    return &*made;
+  }
+
+ private:
+  mutable std::once_flag once;
+  mutable std::optional<SingleTables<T>> made;
+};
 
 struct Slice {
   Index first, samples;
   int lanes;
 };
 
-// The batch as blocks of lanes: full ones, then the narrowest that holds the rest. Threads have no say in it, so
-// results do not depend on their number.
+// The batch as blocks of lanes: full ones, then the narrowest that holds the rest; where there are units enough, half
+// a block or less is as fast sample by sample, and more threads can share it. Threads have no say in it, so results
+// do not depend on their number.
 template <typename T>
-std::vector<Slice> slices_of(Index batch) {
+std::vector<Slice> slices_of(Index n, Index batch) {
+  const Index few = SingleTables<T>::apply(n) ? widest<T>() / 2 : 1;
   std::vector<Slice> slices;
   for (Index first = 0; first < batch;) {
     const Index rest = batch - first;
     int lanes = widest<T>();
     while (lanes > 4 && rest <= lanes / 2) lanes /= 2;
-    if (rest == 1) lanes = 1;
+    if (rest <= few) lanes = 1;
     slices.push_back({first, std::min<Index>(rest, lanes), lanes});
     first += lanes;
   }
@@ -53,17 +61,19 @@ void with_lanes(int lanes, F f) {
 }
 
 template <typename T>
-Index workspace(Index n, Index m) {  // bytes for one thread, whatever the lanes
+Index workspace(Index n, Index m) {  // bytes for one thread, whatever the slice
   using B = Block<T, widest<T>()>;
-  return B::planes(n) * static_cast<Index>(sizeof(typename B::C)) +
-         Sums<T, widest<T>()>::size(n) * static_cast<Index>(sizeof(typename B::V)) +
-         (m * 2 * n * static_cast<Index>(sizeof(T)) + 63) / 64 * 64;
+  using S = SingleBackward<T>;
+  const Index block = B::planes(n) * static_cast<Index>(sizeof(typename B::C)) +
+                      Sums<T, widest<T>()>::size(n) * static_cast<Index>(sizeof(typename B::V));
+  const Index single = S::planes(n) * static_cast<Index>(sizeof(typename S::C));
+  return std::max(block, single) + (m * 2 * n * static_cast<Index>(sizeof(T)) + 63) / 64 * 64;
 }
 
 template <class F>
 void for_each_slice(Index count, int threads, F f) {
 #ifdef _OPENMP
-#pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1 && count > 1)
+#pragma omp parallel for schedule(dynamic) num_threads(threads) if (threads > 1 && count > 1)
   for (Index i = 0; i < count; ++i) f(i, omp_get_thread_num());
 #else
   for (Index i = 0; i < count; ++i) f(i, 0);
@@ -81,17 +91,41 @@ std::vector<T> input_weights(Index n, Index m, const T* V) {
   return weights;
 }
 
+// The same for a sample alone: (m, 2n).
 template <typename T>
-void forward(const Tables<T>& t, Index steps, Index batch, Index m, int threads, const T* h_0, Index h_0_stride,
+std::vector<T> transposed(Index n, Index m, const T* V) {
+  std::vector<T> weights(2 * n * m);
+  for (Index k = 0; k < 2 * n; ++k)
+    for (Index c = 0; c < m; ++c) weights[c * 2 * n + k] = V[k * m + c];
+  return weights;
+}
+
+// The tables for samples alone where there are such and units enough; else null.
+template <typename T>
+const SingleTables<T>* tables_alone(const Prepared<T>& t, const std::vector<Slice>& slices) {
+  return slices.back().lanes == 1 ? t.single() : nullptr;
+}
+
+template <typename T>
+void forward(const Prepared<T>& t, Index steps, Index batch, Index m, int threads, const T* h_0, Index h_0_stride,
              const T* x, const T* V, T* states, T* work) {
-  const auto slices = slices_of<T>(batch);
-  const std::vector<T> weights = x ? input_weights<T>(t.n, m, V) : std::vector<T>();
+  const auto slices = slices_of<T>(t.n, batch);
+  const SingleTables<T>* alone = tables_alone(t, slices);
+  const std::vector<T> weights = x && !(alone && slices[0].lanes == 1) ? input_weights<T>(t.n, m, V) : std::vector<T>();
+  const std::vector<T> weights_alone = x && alone ? transposed<T>(t.n, m, V) : std::vector<T>();
   for_each_slice(slices.size(), threads, [&](Index i, int thread) {
     const Slice s = slices[i];
+    char* own = reinterpret_cast<char*>(work) + thread * workspace<T>(t.n, 0);
+    if (s.lanes == 1 && alone) {
+      using S = Single<T>;
+      S(t, *alone, batch, s.first, reinterpret_cast<typename S::C*>(own))
+          .forward(h_0, h_0_stride, x, m, weights_alone.data(), states, steps);
+      return;
+    }
     with_lanes<T, widest<T>()>(s.lanes, [&](auto lanes) {
       using B = Block<T, lanes.value>;
-      auto* own = reinterpret_cast<typename B::C*>(reinterpret_cast<char*>(work) + thread * workspace<T>(t.n, 0));
-      B(t, batch, s.first, s.samples, own).forward(h_0, h_0_stride, x, m, weights.data(), states, steps);
+      B(t, batch, s.first, s.samples, reinterpret_cast<typename B::C*>(own))
+          .forward(h_0, h_0_stride, x, m, weights.data(), states, steps);
     });
   });
 }
@@ -100,29 +134,38 @@ void forward(const Tables<T>& t, Index steps, Index batch, Index m, int threads,
 // inputs, the gradient of V transposed (2nm). Each slice in its own row and the rows in order: bits do not depend on
 // threads.
 template <typename T>
-void backward(const Tables<T>& t, Index batch, Index m, int threads, const T* h_0, Index h_0_stride, const T* x,
+void backward(const Prepared<T>& t, Index batch, Index m, int threads, const T* h_0, Index h_0_stride, const T* x,
               const T* states, const T* gradient, Index begin, Index end, T* carry, T* z_gradient, double* partial,
               T* work) {
-  const auto slices = slices_of<T>(batch);
+  const auto slices = slices_of<T>(t.n, batch);
+  const SingleTables<T>* alone = tables_alone(t, slices);
   const Index n = t.n;
   for_each_slice(slices.size(), threads, [&](Index i, int thread) {
     const Slice s = slices[i];
-    with_lanes<T, widest<T>()>(s.lanes, [&](auto lanes) {
-      constexpr int L = lanes.value;
-      using S = Sums<T, L>;
-      char* own = reinterpret_cast<char*>(work) + thread * workspace<T>(n, m);
-      auto* planes = reinterpret_cast<typename Block<T, L>::C*>(own);
-      auto* sums = reinterpret_cast<typename S::V*>(planes + Block<T, L>::planes(n));
-      T* product = reinterpret_cast<T*>(sums + S::size(n));
-      std::memset(static_cast<void*>(sums), 0, S::size(n) * sizeof(typename S::V) + m * 2 * n * sizeof(T));
-      Backward<T, L>(t, batch, s.first, s.samples, planes, S(sums, n))
-          .run(h_0, h_0_stride, x, m, states, gradient, begin, end, carry, z_gradient, m ? product : nullptr);
-      double* out = partial + i * (8 + 2 * m) * n;
-      for (Index k = 0; k < 2 * n * m; ++k) out[8 * n + k] += product[k];
-      const T* values = reinterpret_cast<const T*>(sums);
-      for (Index row = 0; row < 8 * n; ++row)
-        for (int l = 0; l < L; ++l) out[row] += values[row * L + l];
-    });
+    char* own = reinterpret_cast<char*>(work) + thread * workspace<T>(n, m);
+    T* product = reinterpret_cast<T*>(own + workspace<T>(n, 0));
+    std::fill_n(product, m * 2 * n, T(0));
+    double* out = partial + i * (8 + 2 * m) * n;
+    if (s.lanes == 1 && alone) {
+      using S = SingleBackward<T>;
+      const S single(t, *alone, batch, s.first, reinterpret_cast<typename S::C*>(own));
+      single.run(h_0, h_0_stride, x, m, states, gradient, begin, end, carry, z_gradient, m ? product : nullptr);
+      single.add_sums(out);
+    } else {
+      with_lanes<T, widest<T>()>(s.lanes, [&](auto lanes) {
+        constexpr int L = lanes.value;
+        using S = Sums<T, L>;
+        auto* planes = reinterpret_cast<typename Block<T, L>::C*>(own);
+        auto* sums = reinterpret_cast<typename S::V*>(planes + Block<T, L>::planes(n));
+        std::memset(static_cast<void*>(sums), 0, S::size(n) * sizeof(typename S::V));
+        Backward<T, L>(t, batch, s.first, s.samples, planes, S(sums, n))
+            .run(h_0, h_0_stride, x, m, states, gradient, begin, end, carry, z_gradient, m ? product : nullptr);
+        const T* values = reinterpret_cast<const T*>(sums);
+        for (Index row = 0; row < 8 * n; ++row)
+          for (int l = 0; l < L; ++l) out[row] += values[row * L + l];
+      });
+    }
+    for (Index k = 0; k < 2 * n * m; ++k) out[8 * n + k] += product[k];
   });
 }
 
@@ -173,12 +216,12 @@ void finish(const Tables<T>& t, Index m, Index slices, const double* partial, co
 // The tables of the last few sets of parameters. Made in double, they cost more than a step of a stream does; the
 // parameters are compared by value, since nothing else tells that they have not been written to.
 template <typename T>
-std::shared_ptr<const Tables<T>> remembered_tables(Index n, const T* theta, const T* v, const Index* permutation,
+std::shared_ptr<const Prepared<T>> remembered_tables(Index n, const T* theta, const T* v, const Index* permutation,
                                                    const T* bias, T epsilon) {
   struct Entry {
     std::vector<T> values;
     std::vector<Index> permutation;
-    std::shared_ptr<const Tables<T>> tables;
+    std::shared_ptr<const Prepared<T>> tables;
   };
   static std::mutex guard;
   static std::deque<Entry> entries;
@@ -195,7 +238,7 @@ std::shared_ptr<const Tables<T>> remembered_tables(Index n, const T* theta, cons
   Entry made{{theta, theta + 3 * n}, {permutation, permutation + n}, nullptr};
   made.values.insert(made.values.end(), v, v + 4 * n);
   made.values.insert(made.values.end(), bias, bias + n);
-  made.tables = std::make_shared<const Tables<T>>(n, theta, v, permutation, bias, epsilon);
+  made.tables = std::make_shared<const Prepared<T>>(n, theta, v, permutation, bias, epsilon);
   if (entries.size() == REMEMBERED) entries.pop_back();
   entries.push_front(made);
   return made.tables;
@@ -205,17 +248,17 @@ std::shared_ptr<const Tables<T>> remembered_tables(Index n, const T* theta, cons
 extern "C" {
 using T = URNN_REAL;
 
-static const Tables<T>* tables_in(const void* handle) {
-  return static_cast<const std::shared_ptr<const Tables<T>>*>(handle)->get();
+static const Prepared<T>* tables_in(const void* handle) {
+  return static_cast<const std::shared_ptr<const Prepared<T>>*>(handle)->get();
 }
 
 void* urnn_tables(Index n, const T* theta, const T* v, const Index* permutation, const T* bias, double epsilon) {
-  return new std::shared_ptr<const Tables<T>>(
+  return new std::shared_ptr<const Prepared<T>>(
       remembered_tables<T>(n, theta, v, permutation, bias, static_cast<T>(epsilon)));
 }
-void urnn_release(void* tables) { delete static_cast<std::shared_ptr<const Tables<T>>*>(tables); }
+void urnn_release(void* tables) { delete static_cast<std::shared_ptr<const Prepared<T>>*>(tables); }
 Index urnn_workspace(Index n, Index m) { return workspace<T>(n, m); }
-Index urnn_slices(Index batch) { return slices_of<T>(batch).size(); }
+Index urnn_slices(Index n, Index batch) { return slices_of<T>(n, batch).size(); }
 void urnn_forward(const void* tables, Index steps, Index batch, Index m, Index threads, const T* h_0, Index h_0_stride,
                   const T* x, const T* V, T* states, T* work) {
   forward<T>(*tables_in(tables), steps, batch, m, threads, h_0, h_0_stride, x, V, states, work);

@@ -1,6 +1,8 @@
 """The fused CPU kernel: the whole sequence in compiled C++, a block of samples at a time.
 
-A block's state stays in cache while it runs through all time steps, one unit of 16 samples a vector register.
+A block's state stays in cache while it runs through all time steps, one unit of 16 samples a vector
+register. Where n is four registers or more (64 for float32 and AVX-512), the few samples that a batch leaves over
+run one by one, a register 16 units of the same sample.
 Two identities take passes away. With u1 = F^H v1 and u2 = F v2 (unit vectors),
 
     W = D3 F^-1 R2' D2 Pi F R1' D1,     R1' = I - 2 u1 u1^H,     R2' = I - 2 u2 u2^H,
@@ -30,7 +32,9 @@ from urnn.backends import cpu_build
 
 SMALLEST, LARGEST = 4, 1 << 14
 WIDEST_INPUT = 16  # multiplied inside the kernel; a wider one in one matrix product before it
-CHUNKS = 16  # of the backward pass: where dL/dz is needed, it is held for one of them at a time
+# Chunks of the backward pass. Sums over one are in the inputs' dtype, over all in float64; where dL/dz is needed,
+# it is held for one at a time.
+CHUNKS, CHUNKS_HELD = 4, 16
 
 
 def applies(n: int, device_type: str) -> bool:
@@ -160,15 +164,16 @@ def _sequence_backward(
     x, (h_0, stride), threads = x.contiguous(), _rows(h_0), torch.get_num_threads()
     carry = states.new_zeros(batch, 2 * n) if last_gradient is None else last_gradient.clone().contiguous()
     gradient = None if states_gradient is None else states_gradient.contiguous()
-    chunk = -(-steps // CHUNKS)
     x_gradient = torch.empty_like(x) if with_x else x.new_empty(0)
     inside = m if m <= WIDEST_INPUT else 0  # inputs whose part of V's gradient the kernel sums up
-    z_gradient = states.new_empty(chunk, batch, 2 * n) if with_x or not inside else None
+    holds_z = with_x or not inside
+    chunk = -(-steps // (CHUNKS_HELD if holds_z else CHUNKS))
+    z_gradient = states.new_empty(chunk, batch, 2 * n) if holds_z else None
     V_gradient, product = torch.zeros_like(V), V.new_empty(inside, 2 * n)  # noqa: N806
     theta_gradient, v_gradient, b_gradient = (parameter.new_empty(parameter.shape) for parameter in (theta, v, b))
     with _Tables(theta, v, permutation, b, epsilon) as tables:
         work = tables.workspace(threads, inside)
-        slices = tables.functions["slices"](batch)
+        slices = tables.functions["slices"](n, batch)
         partial = torch.zeros(slices, (8 + 2 * inside) * n, dtype=torch.float64)
         for end in range(steps, 0, -chunk):
             begin = max(0, end - chunk)

@@ -24,8 +24,7 @@ struct Backward : Block<T, L> {
   using B = Block<T, L>;
   using V = typename B::V;
   using C = typename B::C;
-  using B::A, B::accumulate, B::accumulate_product, B::batch, B::first, B::G, B::GROUP, B::H, B::n, B::reflect,
-      B::samples, B::scaled, B::t, B::U, B::zero;
+  using B::A, B::batch, B::first, B::G, B::GROUP, B::H, B::n, B::samples, B::t, B::U, B::zero;
 
   Sums<T, L> sums;
 
@@ -39,7 +38,7 @@ struct Backward : Block<T, L> {
       C g[GROUP];
       for (int i = 0; i < GROUP; ++i) {
         g[i] = U[place + e + i];
-        through_unit(H[at(tile + e + i)], V{} + t.bias[tile + e + i], g[i], bias[i], theta3[i]);
+        through_modrelu<T, L>(H[at(tile + e + i)], V{} + t.bias[tile + e + i], t.epsilon, g[i], bias[i], theta3[i]);
       }
       for (int i = 0; i < GROUP; ++i) {
         U[place + e + i] = g[i];
@@ -48,43 +47,17 @@ struct Backward : Block<T, L> {
       }
     }
   }
-  URNN_INLINE void through_unit(C h, V b, C& g, V& bias, V& theta3) const {
-    const T epsilon = t.epsilon;
-    const V square = h.re * h.re + h.im * h.im, inverse = inverse_root<T, L>(square), norm = square * inverse;
-    const C e{h.re * inverse, h.im * inverse};
-    V radial = e.re * g.re + e.im * g.im;
-    V tangential = e.re * g.im - e.im * g.re;
-    V scale;
-    bias = radial;
-    if (epsilon == 0) {  // |h| = |z| + b
-      scale = norm / (norm - b);
-    } else {  // |h| = (|z| + b) |z| / (|z| + epsilon)
-      const V shifted = norm - b, four = V{} + 4 * epsilon;
-      const V modulus = (shifted + square_root<T, L>(shifted * shifted + four * norm)) * T(0.5);
-      const V divisor = T(1) / (modulus + epsilon);
-      bias = radial * modulus * divisor;
-      radial = radial * (T(1) + epsilon * (b - epsilon) * divisor * divisor);
-      scale = norm / modulus;
-    }
-    const V zero{};
-    const auto dead = square <= zero;
-    const V turn = tangential * scale;
-    g.re = dead ? zero : e.re * radial - e.im * turn;
-    g.im = dead ? zero : e.re * turn + e.im * radial;
-    bias = dead ? zero : bias;
-    theta3 = dead ? zero : norm * tangential;
-  }
 
   // U = D1^H R1' G for a chunk, G the gradient of R1' D1 H; adds to the sums of u1 and theta1.
   __attribute__((noinline)) void undo_first(const Chunk& c, C s1, C c1) const {
-    const C twice = scaled(c1, 2);
+    const C twice = scaled(c1, T(2));
     c.for_each_run(c.legs, [&](Index base, Index place) URNN_INLINE {
       for (Index j = 0; j < c.legs; ++j) {
         const Index k = base + j;
         const C a = times(t.d1[k], H[at(k)]);
         C g = G[at(k)];
-        accumulate_product(sums.u1[k], s1, g);
-        accumulate_product(sums.u1[k], c1, a);
+        accumulate(sums.u1[k], s1, g);
+        accumulate(sums.u1[k], c1, a);
         g = reflect(g, t.u1[k], twice);
         sums.theta1[k] += g.im * a.re - g.re * a.im;
         U[place + j] = times_conj(t.d1[k], g);
@@ -99,12 +72,12 @@ struct Backward : Block<T, L> {
       G[at(p)] = g;
       accumulate(c2, t.u2[p], g);
     });
-    const C twice1 = scaled(s1, 2), twice2 = scaled(c2, 2);
+    const C twice1 = scaled(s1, T(2)), twice2 = scaled(c2, T(2));
     adjoint_begin<T, V>(t, A, [&](Index q) URNN_INLINE {
       const C a = times(t.d2_source[q], reflect(A[at(q)], t.f1_source[q], twice1));
       C g = G[t.target_row[q]];
-      accumulate_product(sums.u2[q], s2, g);
-      accumulate_product(sums.u2[q], c2, a);
+      accumulate(sums.u2[q], s2, g);
+      accumulate(sums.u2[q], c2, a);
       g = reflect(g, t.u2_source[q], twice2);
       sums.theta2[q] += g.im * a.re - g.re * a.im;
       return times_conj(t.d2_source[q], g);

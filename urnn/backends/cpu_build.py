@@ -20,7 +20,19 @@ from pathlib import Path
 
 import torch
 
-SOURCES = ("cpu.cpp", "cpu_backward.h", "cpu_kernel.h", "cpu_tables.h", "cpu_fourier.h", "cpu_vectors.h")
+SOURCES = (
+    "cpu.cpp",
+    "cpu_backward.h",
+    "cpu_kernel.h",
+    "cpu_single_backward.h",
+    "cpu_single.h",
+    "cpu_single_tables.h",
+    "cpu_lanes.h",
+    "cpu_tables.h",
+    "cpu_modrelu.h",
+    "cpu_fourier.h",
+    "cpu_vectors.h",
+)
 FLAGS = ("-std=c++20", "-O3", "-fno-math-errno", "-fPIC", "-w")
 TARGETS = {
     "avx512": ("-march=x86-64-v4", "-mprefer-vector-width=512"),
@@ -84,7 +96,7 @@ SIGNATURES = {
     "tables": (POINTER, INDEX, POINTER, POINTER, POINTER, POINTER, REAL),
     "release": (None, POINTER),
     "workspace": (INDEX, INDEX, INDEX),
-    "slices": (INDEX, INDEX),
+    "slices": (INDEX, INDEX, INDEX),
     "forward": (None, POINTER, *[INDEX] * 4, POINTER, INDEX, *[POINTER] * 4),
     "backward": (None, POINTER, *[INDEX] * 3, POINTER, INDEX, *[POINTER] * 3, *[INDEX] * 2, *[POINTER] * 4),
     "finish": (None, POINTER, *[INDEX] * 2, *[POINTER] * 6),

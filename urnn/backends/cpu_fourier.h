@@ -32,18 +32,19 @@ URNN_INLINE inline void fourier(Complex<V>* x) {
 inline Index at(Index k) { return k + (k >> 6); }
 inline Index rows_for(Index n) { return at(n) + 9; }  // the odd rest keeps two buffers from aliasing each other
 
-// The factors of a transform of length n. "Position" is where the decimation in frequency leaves a frequency.
+// The factors of a transform of length n, in no fewer stages than asked for. "Position" is where the decimation in
+// frequency leaves a frequency.
 template <typename T>
 struct Stages {
   Index n;
-  std::vector<int> radices;                       // two or more, first stage first
+  std::vector<int> radices;                       // first stage first
   std::vector<std::vector<Complex<T>>> twiddles;  // per stage: [j][q], q = 1..R-1
   std::vector<Index> frequency;                   // that stands at position p
 
-  explicit Stages(Index size) : n(size), frequency(size, 0) {
+  explicit Stages(Index size, int fewest = 2) : n(size), frequency(size, 0) {
     int e = 0;
     while ((Index{1} << e) < n) ++e;
-    if (e <= 3) radices = {e == 2 ? 2 : 4, 2}, e = 0;
+    if (e <= 3 && fewest > 1) radices = {e == 2 ? 2 : 4, 2}, e = 0;
     while (e > 4 || e == 3) radices.push_back(8), e -= 3;
     while (e > 0) radices.push_back(4), e -= 2;
     Index length = n, step = 1;

@@ -3,9 +3,11 @@
 // The state of a block lies as [n][L]: one vector register holds one unit of L samples, so every butterfly,
 // twiddle and dot product is a full-width operation and the permutation is a row index. A step ends in the stage
 // of the transform in which the next one begins, so that a chunk of units goes through both, and through all that
-// is done unit by unit between them, while it is in the first cache. The passes over a chunk are kept apart: one alone fits the registers.
+// is done unit by unit between them, while it is in the first cache. The passes over a chunk are kept apart: one
+// alone fits the registers.
 #pragma once
 
+#include "cpu_modrelu.h"
 #include "cpu_tables.h"
 
 namespace {
@@ -27,19 +29,6 @@ struct Block {
   static constexpr Index planes(Index n) { return 3 * rows_for(n) + Chunk::MOST; }
 
   static C zero() { return {V{}, V{}}; }
-  URNN_INLINE static C scaled(C a, T s) { return {a.re * s, a.im * s}; }
-  URNN_INLINE static void accumulate(C& sum, Complex<T> w, C a) {  // sum += conj(w) a
-    sum.re += a.re * w.re + a.im * w.im;
-    sum.im += a.im * w.re - a.re * w.im;
-  }
-  URNN_INLINE static void accumulate_product(C& sum, C s, C a) {  // sum += conj(s) a
-    sum.re += s.re * a.re + s.im * a.im;
-    sum.im += s.re * a.im - s.im * a.re;
-  }
-  // a - 2 u s for lanes s, the reflection once its dot product s = u^H a is known; `twice` is 2 s.
-  URNN_INLINE static C reflect(C a, Complex<T> u, C twice) {
-    return {a.re - (twice.re * u.re - twice.im * u.im), a.im - (twice.im * u.re + twice.re * u.im)};
-  }
 
   // Rows [Re; Im] of samples, of step `rows`, between memory and lanes.
   void load(const T* rows, Index stride, C* x) const {
@@ -150,19 +139,8 @@ struct Block {
       A[at(q)] = a;
       accumulate(s2, t.w2[q], a);
     });
-    return reflect(s2, t.cross, scaled(s1, 2));
+    return reflect(s2, t.cross, scaled(s1, T(2)));
   }
-
-  // (|z| + b) / (|z| + epsilon) where that is positive, else 0; comparisons that are false for NaN keep it alive.
-  URNN_INLINE static V modrelu_scale(V square, V b, T epsilon) {
-    const V tiny = V{} + tiniest(), one = V{} + T(1);
-    const V inverse = inverse_root<T, L>(square);
-    V scale;
-    if (epsilon == 0) scale = one + b * inverse;
-    else scale = (square * inverse + b) / (square * inverse + epsilon);
-    return (square <= tiny) | (scale <= V{}) ? V{} : scale;
-  }
-  static T tiniest() { return sizeof(T) == 4 ? static_cast<T>(1.17549435e-38) : static_cast<T>(2.2250738585072014e-308); }
 
   // U = z + V x becomes h = modReLU(z + V x; b) for a tile, in turns of GROUP units; s1 is added u1^H D1 h.
   template <int M>
@@ -179,7 +157,7 @@ struct Block {
           z[g].im += w[2 * M * g + M + m] * lanes[m];
         }
       for (int g = 0; g < GROUP; ++g) scale[g] = z[g].re * z[g].re + z[g].im * z[g].im;
-      for (int g = 0; g < GROUP; ++g) scale[g] = modrelu_scale(scale[g], V{} + t.bias[k + g], t.epsilon);
+      for (int g = 0; g < GROUP; ++g) scale[g] = modrelu_scale<T, L>(scale[g], V{} + t.bias[k + g], t.epsilon);
       for (int g = 0; g < GROUP; ++g) {
         const C h = U[place + e + g] = {z[g].re * scale[g], z[g].im * scale[g]};
         accumulate(s1, t.w1[k + g], h);
@@ -198,7 +176,7 @@ struct Block {
     load_first(h_0, h_0_stride);
     C s1 = enter();
     for (Index i = 0; i < steps; ++i) {
-      const C s2 = second_dot(s1), twice1 = scaled(s1, 2), twice2 = scaled(s2, 2);
+      const C s2 = second_dot(s1), twice1 = scaled(s1, T(2)), twice2 = scaled(s2, T(2));
       adjoint_begin<T, V>(t, H, [&](Index p) URNN_INLINE {
         return reflect(reflect(times(t.d2[p], A[t.source_row[p]]), t.f1[p], twice1), t.u2[p], twice2);
       });

@@ -29,6 +29,18 @@ struct Register<T, 1> {
 template <typename T, int L>
 using Vector = typename Register<T, L>::type;
 
+// Lanes of the widest register.
+template <typename T>
+constexpr int widest() {
+#if defined(__AVX512F__)
+  return 64 / sizeof(T);
+#elif defined(__AVX2__)
+  return 32 / sizeof(T);
+#else
+  return 16 / sizeof(T);
+#endif
+}
+
 template <typename V>
 struct Complex {
   V re, im;
@@ -50,6 +62,21 @@ template <typename V, typename T>
 URNN_INLINE inline Complex<V> times_conj(Complex<T> w, Complex<V> a) {
   return {a.re * w.re + a.im * w.im, a.im * w.re - a.re * w.im};
 }
+template <typename V, typename T>
+URNN_INLINE inline Complex<V> scaled(Complex<V> a, T s) {
+  return {a.re * s, a.im * s};
+}
+// sum += conj(w) a.
+template <typename V, typename W>
+URNN_INLINE inline void accumulate(Complex<V>& sum, Complex<W> w, Complex<V> a) {
+  sum.re += a.re * w.re + a.im * w.im;
+  sum.im += a.im * w.re - a.re * w.im;
+}
+// a - 2 u s, the reflection once its dot product s = u^H a is known; `twice` is 2 s.
+template <typename V, typename U, typename S>
+URNN_INLINE inline Complex<V> reflect(Complex<V> a, Complex<U> u, Complex<S> twice) {
+  return {a.re - (twice.re * u.re - twice.im * u.im), a.im - (twice.im * u.re + twice.re * u.im)};
+}
 // sign * i * a: a quarter turn.
 template <int sign, typename V>
 URNN_INLINE inline Complex<V> quarter(Complex<V> a) {
@@ -57,8 +84,8 @@ URNN_INLINE inline Complex<V> quarter(Complex<V> a) {
   return {a.im, -a.re};
 }
 
-// L x L transposition in registers: first within the quarters of 16 bytes, whose shuffles are the cheapest, then of
-// the quarters. A and B of a pair become (a0 b0 a1 b1 ...) of runs as long as `run`: their lower and upper halves
+// L x L transposition in registers (`exchange`): first within the quarters of 16 bytes, whose shuffles are the
+// cheapest, then of the quarters. A and B of a pair become (a0 b0 a1 b1 ...) of runs as long as `run`: their lower and upper halves
 // within each `span`.
 template <typename T, int L, int run, int span>
 URNN_INLINE inline void interleave(Vector<T, L>& a, Vector<T, L>& b) {
@@ -74,25 +101,28 @@ URNN_INLINE inline void interleave(Vector<T, L>& a, Vector<T, L>& b) {
   }(std::make_integer_sequence<int, L>{});
 }
 
+// Rows become columns in squares of `width` rows, `stride` apart, by `width` runs of `run` lanes: log2(width) perfect
+// shuffles.
+template <typename T, int L, int width, int run>
+URNN_INLINE inline void transpose(Vector<T, L>* rows, int stride) {
+  Vector<T, L> x[width], y[width];
+  for (int i = 0; i < width; ++i) x[i] = rows[i * stride];
+  for (int level = 1; level < width; level *= 2) {
+    for (int i = 0; i < width / 2; ++i) {
+      y[2 * i] = x[i], y[2 * i + 1] = x[i + width / 2];
+      interleave<T, L, run, run * width>(y[2 * i], y[2 * i + 1]);
+    }
+    for (int i = 0; i < width; ++i) x[i] = y[i];
+  }
+  for (int i = 0; i < width; ++i) rows[i * stride] = x[i];
+}
+
 template <typename T, int L>
 URNN_INLINE inline void exchange(Vector<T, L>* rows) {
   if constexpr (L > 1) {
     constexpr int quarter = std::min<int>(L, 16 / sizeof(T)), quarters = L / quarter;
-    // Perfect shuffles of rows and columns: after log2(width) of them rows have become columns.
-    auto levels = [&]<int width, int run>(int first, int stride) URNN_INLINE {
-      Vector<T, L> x[width], y[width];
-      for (int i = 0; i < width; ++i) x[i] = rows[first + i * stride];
-      for (int level = 1; level < width; level *= 2) {
-        for (int i = 0; i < width / 2; ++i) {
-          y[2 * i] = x[i], y[2 * i + 1] = x[i + width / 2];
-          interleave<T, L, run, run * width>(y[2 * i], y[2 * i + 1]);
-        }
-        for (int i = 0; i < width; ++i) x[i] = y[i];
-      }
-      for (int i = 0; i < width; ++i) rows[first + i * stride] = x[i];
-    };
-    for (int first = 0; first < L; first += quarter) levels.template operator()<quarter, 1>(first, 1);
-    for (int first = 0; first < quarter; ++first) levels.template operator()<quarters, quarter>(first, quarter);
+    for (int first = 0; first < L; first += quarter) transpose<T, L, quarter, 1>(rows + first, 1);
+    for (int first = 0; first < quarter; ++first) transpose<T, L, quarters, quarter>(rows + first, quarter);
   }
 }
 

@@ -4,6 +4,8 @@ Ten symbols are shown, then blanks, then a marker asks for the ten symbols. The 
 them over the blanks.
 """
 
+import math
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -22,16 +24,22 @@ class Copying:
     Attributes:
         input_size: 10, a one-hot of 8 symbols, the blank and the marker.
         output_size: 9, the 8 symbols and the blank.
+        baseline: the loss without memory, recall ln 8 / length: blanks where blanks are due, then any symbol.
+        baseline_score: the score without memory, 1/8.
     """
 
     input_size = SYMBOLS + 2
     output_size = SYMBOLS + 1
+    loss_name = "cross-entropy (nats)"
+    score_name = "recall accuracy"
+    baseline_score = 1 / SYMBOLS
 
     def __init__(self, length: int) -> None:
         if length < 1:
             raise ValueError(f"length must be at least 1 time step, got {length}")
         self.length = length
         self.recall = RECALL if length > 2 * RECALL else length // 3
+        self.baseline = self.recall * math.log(SYMBOLS) / length
 
     def sample(self, batch: int, generator: torch.Generator) -> tuple[Float[Tensor, "T B m"], Int[Tensor, "T B"]]:
         """Inputs, one-hot float32, and the class that is right at each step."""
@@ -47,6 +55,15 @@ class Copying:
     def loss(self, logits: Float[Tensor, "T B k"], target: Int[Tensor, "T B"]) -> Float[Tensor, ""]:
         """Cross-entropy in nats, the mean over every step."""
         return torch.nn.functional.cross_entropy(logits.flatten(0, 1), target.flatten())
+
+    def score(self, logits: Float[Tensor, "T B k"], target: Int[Tensor, "T B"]) -> float:
+        """Share of the recall steps whose symbol is right: chance is 1/8, and printing blanks scores 0."""
+        first = self.length - self.recall
+        return self.score_all(logits[first:], target[first:])
+
+    def score_all(self, logits: Float[Tensor, "T B k"], target: Int[Tensor, "T B"]) -> float:
+        """Share of all steps that are right. Flatters: a model that prints blanks alone scores 1 - recall/T."""
+        return float((logits.argmax(-1) == target).double().mean())
 
     @staticmethod
     def read(

@@ -1,24 +1,19 @@
 """Images read one pixel a time step (Le, Jaitly, Hinton 2015; Arjovsky, Shah, Bengio 2015, section 5.3).
 
-The images are scikit-learn's handwritten digits: 1,797 real 8 x 8 scans that come inside the package.
+Benchmarks draw from scikit-learn's digits at any length; training reads whole images, from sets that are split
+(`urnn.tasks.images`), and takes the loss and the score from here.
 """
 
-from functools import cache
+import math
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-PIXELS = 64
+from urnn.tasks import digits
+from urnn.tasks.digits import PIXELS
 
-
-@cache
-def _digits() -> tuple[Float[Tensor, "N 64"], Int[Tensor, " N"]]:
-    from sklearn.datasets import load_digits  # a second to import, and copying does not need it
-
-    images, labels = load_digits(return_X_y=True)
-    return torch.from_numpy(images / images.max()).float(), torch.from_numpy(labels.astype(np.int64))
+CLASSES = 10
 
 
 class Pixels:
@@ -30,10 +25,17 @@ class Pixels:
     Attributes:
         input_size: 1 grey value a step.
         output_size: 10 digits.
+        baseline: the loss of guessing, ln 10.
+        baseline_score: the accuracy of guessing, 1/10.
     """
 
     input_size = 1
-    output_size = 10
+    output_size = CLASSES
+    loss_name = "cross-entropy (nats)"
+    score_name = "accuracy"
+    baseline = math.log(CLASSES)
+    baseline_score = 1 / CLASSES
+    score_all = None
 
     def __init__(self, length: int) -> None:
         if length < 1:
@@ -42,7 +44,8 @@ class Pixels:
 
     def sample(self, batch: int, generator: torch.Generator) -> tuple[Float[Tensor, "T B m"], Int[Tensor, " B"]]:
         """Pixel sequences and the label of each sequence's last image, drawn with replacement."""
-        images, labels = _digits()
+        images, labels = digits.load()
+        images = images / digits.LARGEST
         per_sequence = -(-self.length // PIXELS)
         chosen = torch.randint(len(images), (batch, per_sequence), generator=generator)
         sequences = images[chosen].flatten(1)[:, -self.length :]
@@ -51,6 +54,10 @@ class Pixels:
     def loss(self, logits: Float[Tensor, "B k"], target: Int[Tensor, " B"]) -> Float[Tensor, ""]:
         """Cross-entropy in nats, the mean over the batch."""
         return torch.nn.functional.cross_entropy(logits, target)
+
+    def score(self, logits: Float[Tensor, "B k"], target: Int[Tensor, " B"]) -> float:
+        """Share of the sequences whose digit is right."""
+        return float((logits.argmax(-1) == target).double().mean())
 
     @staticmethod
     def read(

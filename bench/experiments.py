@@ -1,0 +1,88 @@
+"""The training runs that reproduce the paper, in the order in which they matter, and how far each one is.
+
+One seed of everything comes before the second of anything, the uRNN before its rivals and short tasks before long
+ones, so that whenever time runs out the rest is as useful as it can be. Sizes and settings are the trainer's
+presets.
+
+Known weakness: a run is known by task, length, model and seed; one of another size that was started by hand in the
+same folder counts as this one.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from urnn import models
+
+REDUCED_TASKS = (
+    *(("copying", length) for length in (100, 200, 300, 500)),
+    *(("adding", length) for length in (100, 200)),
+    ("digits", None),
+    ("permuted_digits", None),
+)
+FULL_TASKS = (
+    *(("copying", length) for length in (100, 200, 300, 500, 1000)),
+    *(("adding", length) for length in (100, 200, 400, 750)),
+    ("digits", None),
+    ("permuted_digits", None),
+)
+MNIST_TASKS = (("mnist", None), ("permuted_mnist", None))
+REDUCED_MODELS = ("urnn", "lstm", "irnn", "ortho_cayley")
+FULL_MODELS = ("urnn", "lstm", "rnn_tanh", "irnn", "ortho_cayley", "ortho_matrix_exp")
+
+ENDED = ("solved", "finished", "diverged")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One run: a task, its T (None for images), a model of the registry, a seed."""
+
+    task: str
+    length: int | None
+    model: str
+    seed: int
+
+    def __str__(self) -> str:
+        length = f" T = {self.length}" if self.length else ""
+        return f"{self.task}{length}, {models.get(self.model).label}, seed {self.seed}"
+
+    @property
+    def slug(self) -> str:
+        """A file name of its own."""
+        return f"{self.task}-T{self.length or ''}-{self.model}-seed{self.seed}"
+
+    def arguments(self) -> list[str]:
+        """What the trainer is told; the first seed is looked into for the paper's Figure 4."""
+        length = [f"--length={self.length}"] if self.length else []
+        look = ["--anatomy"] if self.seed == 0 and self.task in ("copying", "adding") else []
+        return [self.task, *length, f"--model={self.model}", f"--seed={self.seed}", *look]
+
+    def lines(self, runs: Path) -> list[dict]:
+        """The whole lines of its newest log below `runs`; none where it was never started."""
+        folder = f"{self.task}-T{self.length or '*'}/{self.model}-n*-seed{self.seed}"
+        logs = sorted(runs.glob(f"{folder}/log.jsonl"), key=lambda path: path.stat().st_mtime)
+        return list(_whole_lines(logs[-1])) if logs else []
+
+    def end(self, runs: Path) -> dict | None:
+        """Its log's end if it came to one of its own: solved, finished or diverged; else None."""
+        lines = self.lines(runs)
+        ended = bool(lines) and lines[-1].get("kind") == "end" and lines[-1].get("outcome") in ENDED
+        return lines[-1] if ended else None
+
+
+def _whole_lines(path: Path) -> Iterator[dict]:
+    for line in path.read_text().splitlines():
+        try:
+            yield json.loads(line)
+        except ValueError:  # the last line of a killed process, which the trainer drops when it goes on
+            return
+
+
+def plan(full: bool, seeds: int, mnist: bool) -> list[Experiment]:
+    """Every run of the reduced or the full set, most important first; with MNIST where `mnist`."""
+    tasks = (*FULL_TASKS, *(MNIST_TASKS if mnist else ())) if full else REDUCED_TASKS
+    names = FULL_MODELS if full else REDUCED_MODELS
+    return [
+        Experiment(task, length, model, seed) for seed in range(seeds) for model in names for task, length in tasks
+    ]

@@ -1,0 +1,170 @@
+"""The conductor of the paper's experiments: training processes side by side until all is done or the time is up.
+
+Each run is a process of the trainer's own command, so that a run that fails or diverges costs the others nothing,
+and one that is stopped goes on with the same command. When the time is up no run is started, and those that are
+going are asked to stop, which keeps their checkpoints.
+
+Known weakness: runs side by side share memory and caches, which costs each some speed.
+"""
+
+import contextlib
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.environment import measured_environment
+from bench.experiments import Experiment
+from bench.worker import ROOT
+from urnn import models
+
+TRAINER = (sys.executable, "-m", "urnn.training")
+INTERRUPTED, FAILED = "interrupted", "failed"
+POLL_SECONDS = 0.1
+GRACE_SECONDS = 60.0  # to finish an iteration, score what there is and write a checkpoint
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """How runs are made: their folder, how many at once, seconds in all, and more arguments for the trainer."""
+
+    runs: Path
+    jobs: int
+    seconds: float
+    extra: tuple[str, ...] = ()
+
+
+@dataclass
+class Result:
+    """What became of the plan, each part in the order it happened; `failed` says why, `stopped` is Ctrl-C."""
+
+    before: list[Experiment] = field(default_factory=list)
+    ended: list[tuple[Experiment, dict]] = field(default_factory=list)
+    interrupted: list[Experiment] = field(default_factory=list)
+    failed: list[tuple[Experiment, str]] = field(default_factory=list)
+    not_run: list[Experiment] = field(default_factory=list)
+    stopped: bool = False
+
+
+@dataclass
+class _Going:
+    """A run in its process, with the file that its output goes to."""
+
+    experiment: Experiment
+    process: subprocess.Popen
+    output: Path
+
+
+def conduct(experiments: Sequence[Experiment], conditions: Conditions, told: Callable[[str], None]) -> Result:
+    """Makes the runs that have not ended yet, in their order; `told` hears of each as it starts and ends.
+
+    Ctrl-C stops all runs as the end of the time does, and the result says what there is.
+    """
+    result = Result(before=[one for one in experiments if one.end(conditions.runs)])
+    waiting = [one for one in experiments if one not in result.before]
+    going: list[_Going] = []
+    deadline = time.monotonic() + conditions.seconds
+    with _nothing_left_behind(going):
+        try:
+            while (going or waiting) and time.monotonic() < deadline:
+                while waiting and len(going) < conditions.jobs:
+                    going.append(_start(waiting[0], conditions))
+                    told(f"{waiting.pop(0)}: started; {len(waiting)} more to come")
+                time.sleep(POLL_SECONDS)
+                _collect(going, conditions, result, told)
+        except KeyboardInterrupt:
+            result.stopped = True
+        _stop(going, conditions, result, told)
+    result.not_run = waiting
+    return result
+
+
+def _start(experiment: Experiment, conditions: Conditions) -> _Going:
+    """The run's process, in a session of its own, so that Ctrl-C reaches only this one."""
+    output = conditions.runs / "output" / f"{experiment.slug}.txt"
+    output.parent.mkdir(parents=True, exist_ok=True)
+    command = [*TRAINER, *experiment.arguments(), "--threads=1", f"--runs={conditions.runs.resolve()}"]
+    with output.open("w") as file:
+        process = subprocess.Popen(
+            [*command, *conditions.extra],
+            cwd=ROOT,
+            env=measured_environment("kept", threads=1),
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    return _Going(experiment, process, output)
+
+
+def _collect(going: list[_Going], conditions: Conditions, result: Result, told: Callable[[str], None]) -> None:
+    """Takes the runs whose process has ended out of `going` and into the result."""
+    for one in [one for one in going if one.process.poll() is not None]:
+        going.remove(one)
+        end = one.experiment.end(conditions.runs)
+        if end:
+            result.ended.append((one.experiment, end))
+            told(f"{one.experiment}: {end['outcome']} after {end['iteration']} iterations, {end['seconds']:.0f} s")
+        else:
+            why = _last_words(one)
+            result.failed.append((one.experiment, why))
+            told(f"{one.experiment}: failed: {why}")
+
+
+def _last_words(one: _Going) -> str:
+    lines = one.output.read_text(errors="replace").strip().splitlines()
+    return lines[-1] if lines else f"exit code {one.process.returncode}, without a word"
+
+
+def _stop(going: list[_Going], conditions: Conditions, result: Result, told: Callable[[str], None]) -> None:
+    """Asks every run to stop where it is; one that does not within the grace is killed, and can still go on."""
+    for one in going:
+        one.process.send_signal(signal.SIGINT)
+    for one in going:
+        try:
+            one.process.wait(GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            one.process.kill()
+            one.process.wait()
+        end = one.experiment.end(conditions.runs)
+        if end:  # it had just got there
+            result.ended.append((one.experiment, end))
+        else:
+            result.interrupted.append(one.experiment)
+            told(f"{one.experiment}: interrupted; the same command goes on")
+    going.clear()
+
+
+@contextlib.contextmanager
+def _nothing_left_behind(going: list[_Going]) -> Iterator[None]:
+    """Ends every process where this one is about to fail."""
+    try:
+        yield
+    except BaseException:
+        for one in going:
+            one.process.kill()
+            one.process.wait()
+        raise
+
+
+def summary(result: Result, planned: int) -> list[str]:
+    """What was run and what was not, a sentence a line."""
+    done = len(result.before) + len(result.ended)
+    lines = [f"{done} of {planned} runs have ended, {len(result.ended)} of them now."]
+    if result.interrupted:
+        names = "; ".join(str(one) for one in result.interrupted)
+        lines.append(f"{len(result.interrupted)} interrupted, to go on with the same command: {names}.")
+    if result.not_run:
+        counts = Counter(f"{models.get(one.model).label}, seed {one.seed}" for one in result.not_run)
+        names = "; ".join(f"{name} ({count})" for name, count in counts.items())
+        lines.append(f"{len(result.not_run)} not run for want of time: {names}.")
+    return lines + [f"failed: {one}: {why}" for one, why in result.failed]
+
+
+def show(text: str) -> None:
+    """One line, at once, for logs that are read while they grow."""
+    print(text, flush=True)

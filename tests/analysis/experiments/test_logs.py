@@ -1,0 +1,133 @@
+"""Logs become frames; what is wrong with one is a sentence that names file and line."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from analysis.errors import AnalysisError
+from analysis.experiments import read
+from tests.analysis.experiments.conftest import anatomy, end, evaluation, header, write_lines, write_run
+
+
+def test_a_run_is_a_row_with_its_end_and_the_moment_it_solved_the_task(runs):
+    write_run(runs, [0.3, 0.01, 0.009], [0.2, 0.99, 1.0], "solved", speed=25)
+    logs = read(runs)
+    (row,) = logs.runs.to_dict("records")
+    assert row["run"] == "copying-T100/urnn-n128-seed0"
+    assert (row["outcome"], row["iterations"], row["seconds"]) == ("solved", 150, 6.0)
+    assert (row["loss"], row["score"], row["scored_on"]) == (0.009, 1.0, "test")
+    assert (row["solved_iteration"], row["solved_seconds"]) == (100, 4.0)
+    assert row["iterations_per_second"] == 25
+    assert list(logs.evaluations["iteration"]) == [50, 100, 150]
+    assert logs.problems == ()
+
+
+def test_without_an_end_the_last_evaluation_speaks_and_the_run_is_unfinished(runs):
+    write_run(runs, [0.3, 0.2], [0.2, 0.3], None)
+    (row,) = read(runs).runs.to_dict("records")
+    assert (row["outcome"], row["iterations"], row["scored_on"], row["loss"]) == (
+        "unfinished",
+        100,
+        "validation",
+        0.2,
+    )
+
+
+def test_a_run_that_went_on_after_an_interruption_has_no_end_and_its_later_lines_count(runs):
+    first = evaluation(50, 0.5, 0.1)
+    again, further = evaluation(50, 0.4, 0.1), evaluation(100, 0.3, 0.1)
+    write_lines(runs, "a", [header(), first, end("interrupted", first), again, further])
+    logs = read(runs)
+    assert list(logs.runs["outcome"]) == ["unfinished"]
+    assert list(logs.evaluations["loss"]) == [0.4, 0.3]
+
+
+def test_a_torn_last_line_is_left_out_and_a_run_that_has_just_started_is_read(runs):
+    path = write_lines(runs, "a", [header()])
+    path.write_text(path.read_text() + '{"kind": "evalua')
+    (row,) = read(runs).runs.to_dict("records")
+    assert (row["outcome"], row["iterations"], row["seconds"]) == ("unfinished", 0, 0)
+
+
+def test_a_diverged_run_may_have_losses_that_are_no_numbers(runs):
+    write_run(runs, [0.3, float("nan")], [0.2, 0.1], "diverged")
+    (row,) = read(runs).runs.to_dict("records")
+    assert (row["outcome"], row["message"]) == ("diverged", "diverged after 100 iterations")
+    assert row["loss"] != row["loss"]
+
+
+def test_looks_inside_are_a_row_a_time_step(runs):
+    write_run(runs, [0.3], [0.2], looks=[anatomy(0, 3, 1.0, 0.5), anatomy(100, 2, 1.0, 0.5)])
+    frame = read(runs).anatomy
+    assert list(zip(frame["iteration"], frame["t"], strict=True)) == [(0, 1), (0, 2), (0, 3), (100, 1), (100, 2)]
+    assert frame["gradient_norm"].iloc[2] == 1.0
+    assert set(frame["run"]) == {"copying-T100/urnn-n128-seed0"}
+
+
+FIRST, OK = header(), evaluation(50, 0.1, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        ([OK], "line 1: expected the first line to be of kind 'run', got 'evaluation'."),
+        ([FIRST | {"format": 2}], "line 1: expected a log of format 1, got 2."),
+        ([header(hidden_size="128")], "line 1: expected hidden_size to be a whole number, got '128'."),
+        ([header(label=None)], "line 1: expected label to be a text, got nothing."),
+        ([FIRST, OK | {"iteration": 1.5}], "line 2: expected iteration to be a whole number, got 1.5."),
+        ([FIRST, OK, OK | {"seconds": True}], "line 3: expected seconds to be a number, got True."),
+        ([FIRST, {"kind": "note"}], "line 2: expected a line of kind evaluation, end or anatomy, got 'note'."),
+        (
+            [FIRST, end("won", OK)],
+            "line 2: expected outcome to be one of solved, finished, diverged, interrupted, got 'won'.",
+        ),
+        ([FIRST, [1]], "line 2: expected one JSON object, got [1]."),
+        (
+            [FIRST, anatomy(0, 2, 1.0, 1.0) | {"t": 1}],
+            "line 2: expected t, state_norm, state_change, gradient_norm to be lists.",
+        ),
+        (
+            [FIRST, anatomy(0, 2, 1.0, 1.0) | {"t": [1]}],
+            "line 2: expected lists of one length, got t 1, state_norm 2, state_change 2, gradient_norm 2.",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_with_file_and_line(runs, entries, message):
+    path = write_lines(runs, "a", entries)
+    with pytest.raises(AnalysisError) as caught:
+        read(runs)
+    assert str(caught.value) == f"No usable run in 1 log: {path}, {message}"
+
+
+def test_damage_before_the_last_line_is_an_error(runs):
+    path = write_lines(runs, "a", [FIRST, OK])
+    path.write_text(path.read_text().replace('"loss"', '"lo', 1))
+    with pytest.raises(AnalysisError, match=r"line 2: expected one JSON object, got damaged text\.$"):
+        read(runs)
+
+
+def test_a_damaged_log_among_others_is_reported_and_left_out(runs):
+    write_run(runs, [0.3], [0.2])
+    path = write_lines(runs, "empty", [])
+    logs = read(runs)
+    assert logs.problems == (f"{path}: expected a training log, but it holds no whole line.",)
+    assert len(logs.runs) == 1
+
+
+def test_a_folder_without_runs_is_an_error(runs):
+    with pytest.raises(
+        AnalysisError, match=r"runs: holds no training run \(no log.jsonl\); run `python -m bench rep"
+    ):
+        read(runs)
+    with pytest.raises(
+        AnalysisError, match="nowhere: no such folder; expected training runs; run `python -m bench"
+    ):
+        read(runs / "nowhere")
+
+
+def test_unknown_fields_do_no_harm(runs):
+    write_lines(runs, "a", [header(slow_rate=0.1), OK])
+    assert "slow_rate" not in read(runs).runs.columns
+    assert json.loads((runs / "a" / "log.jsonl").read_text().splitlines()[0])["slow_rate"] == 0.1

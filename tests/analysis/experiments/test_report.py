@@ -1,0 +1,204 @@
+"""The report says what the runs say, calls a difference a difference, and names what was not run."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from analysis.__main__ import main
+from analysis.experiments.claims import AGREE, DIFFER, NOT_RUN, claims
+from analysis.experiments.figures import FIGURES
+from analysis.experiments.headlines import headlines
+from analysis.experiments.report import gather
+from analysis.figures import name
+from tests.analysis.experiments.conftest import falling, header
+
+
+def verdicts(study):
+    """Statement -> (verdict, what was measured)."""
+    answers = {claim.says: claim.check(study) for claim in claims()}
+    return {says: (answer.verdict, answer.measured) for says, answer in answers.items()}
+
+
+def test_headlines_name_sizes_seeds_iterations_and_seconds(small_report):
+    goal = "(recall accuracy of 99 % and a tenth of the baseline's cross-entropy)"
+    assert small_report.headlines == [
+        f"uRNN-128 solves copying memory at T = 100 and 200 with each of 3 seeds, in 250 to 350 iterations, "
+        f"12.5 to 17.5 s {goal}.",
+        f"nn.LSTM-40 does not solve copying memory {goal}: at T = 100, 0 of 3 seeds solved it and 3 ended below "
+        "the baseline, within 1,000 iterations; at T = 200, 0 of 3 seeds solved it and 0 ended below the "
+        "baseline, within 1,000 iterations.",
+        "uRNN-512 solves adding at T = 100 with each of 2 seeds, in 1,000 to 1,450 iterations, 125 to 181 s "
+        "(a mean squared error of 0.01).",
+        "nn.LSTM-40 does not solve adding (a mean squared error of 0.01): at T = 100, 0 of 2 seeds solved it and "
+        "0 ended below the baseline, within 1,500 iterations.",
+        "Digits, pixel by pixel: uRNN-128 95.0 % (95 % interval 92.5 to 97.5, 3 seeds); "
+        "nn.LSTM-40 96.0 % (95 % interval 93.5 to 98.5, 3 seeds).",
+        "Digits, pixels permuted: uRNN-128 94.0 % (95 % interval 91.5 to 96.5, 3 seeds); "
+        "nn.LSTM-40 90.0 % (95 % interval 87.5 to 92.5, 3 seeds).",
+        "Of 27 statements of the paper, 11 were tested here: 9 agree, 2 differ; 16 were not run.",
+        "32 runs: 1 to 3 seeds for each of 13 settings; of 1 more, no run has ended.",
+    ]
+
+
+def test_a_length_that_not_every_seed_solves_is_said(add, study):
+    add([0.001], [1.0], "solved")
+    add([0.001], [1.0], "solved", length=200)
+    add([0.09], [0.1], length=200, seed=1)
+    assert headlines(study(), [])[0] == (
+        "uRNN-128 solves copying memory at T = 100 with its one seed, in 50 iterations, 2.50 s "
+        "(recall accuracy of 99 % and a tenth of the baseline's cross-entropy); "
+        "at T = 200, 1 of 2 seeds solved it and 1 ended below the baseline, within 50 iterations."
+    )
+
+
+def test_without_an_ended_run_the_headline_says_so(add, study):
+    add([0.3], [0.1], None)
+    assert headlines(study(), [])[0] == "No run of the uRNN or the LSTM has ended yet."
+    assert headlines(study(), [])[-1] == "1 run, none of which has ended."
+
+
+def test_verdicts_agree_differ_or_are_not_run(small_study):
+    found = verdicts(small_study)
+    assert found["Copying, T = 100: the uRNN solves it."] == (
+        AGREE,
+        "uRNN-128: solved in 3 of 3 seeds, after 350 iterations at most",
+    )
+    assert found["Copying, T = 500: the uRNN solves it."] == (NOT_RUN, "")
+    beaten = "nn.LSTM-40: below the baseline in 3 of 3 seeds, within 1,000 iterations"
+    assert found["Copying, T = 100: the LSTM beats the baseline."] == (AGREE, beaten)
+    assert found["Copying, T = 200: the LSTM does not beat the baseline."][0] == AGREE
+    assert found["Adding, T = 100: the LSTM does well."][0] == DIFFER
+    assert (
+        found["The small digits, in place of MNIST, in order: the LSTM is more accurate than the uRNN."][0]
+        == AGREE
+    )
+    assert [verdict for says, (verdict, _) in found.items() if "MNIST" in says][:6] == [NOT_RUN] * 6
+
+
+def test_verdicts_turn_with_the_data(add, study):
+    for length in (100, 200):
+        base = header(length=length)["baseline"]
+        add([base], [0.1], length=length)
+        add([base / 2], [0.5], model="lstm", length=length)
+    add([1.0], [0.96], task="mnist", length=784)
+    add([1.0], [0.90], task="mnist", length=784, model="lstm")
+    add([0.001], [1.0], "solved", task="adding", length=750)
+    add([0.16], [0.1], task="adding", length=750, model="lstm")
+    found = verdicts(study())
+    assert found["Copying, T = 100: the uRNN solves it."] == (
+        DIFFER,
+        "uRNN-128: solved in 0 of 1 seed, within 50 iterations",
+    )
+    assert found["Copying, T = 200: the LSTM does not beat the baseline."][0] == DIFFER
+    assert found["MNIST pixel by pixel: the uRNN reaches 95.1 % test accuracy."] == (
+        AGREE,
+        "uRNN-128: 96.0 % (1 seed)",
+    )
+    assert found["MNIST pixel by pixel: the LSTM reaches 98.2 % test accuracy."][0] == DIFFER
+    assert found["MNIST in order: the LSTM is more accurate than the uRNN."][0] == DIFFER
+    assert found["Adding, T = 750: the uRNN does not come near zero."][0] == DIFFER
+    assert found["Adding, T = 750: the LSTM does not come near zero."][0] == AGREE
+
+
+def test_an_interrupted_run_decides_nothing(add, study):
+    add([0.3], [0.1], "interrupted")
+    assert {verdict for verdict, _ in verdicts(study()).values()} == {NOT_RUN}
+
+
+def test_the_looks_inside_decide_on_figure_4(small_study):
+    """Gradients fade by exp(-0.5 * 0.9) and exp(-90); the LSTM's state is even and moves by 0.002 of its norm."""
+    answers = [claim.check(small_study) for claim in claims()][-3:]
+    assert [(answer.verdict, answer.measured) for answer in answers] == [
+        (AGREE, "first over last tenth: uRNN 0.64, LSTM below 1e-12"),
+        (DIFFER, "deviation over mean: uRNN 0.12, LSTM 0.00058"),
+        (AGREE, "LSTM: 0.002 of its norm a step"),
+    ]
+
+
+def test_tables_say_what_is_solved_within_how_many_iterations_and_what_did_not_end(small_study):
+    content = gather(small_study)
+    column = [heading for heading, _ in content.results.headings].index("Solved")
+    solved = {(row[0].text, row[1].text): (row[column].text, row[column].note) for row in content.results.rows}
+    assert solved["Copying memory, T = 100", "uRNN-128"] == ("3 of 3", "")
+    assert solved["Copying memory, T = 100", "IRNN-80"] == ("not solved", "within 1,000 iterations")
+    assert solved["Copying memory, T = 100", "Orthogonal RNN (Cayley), n = 64"] == ("not known", "")
+    assert solved["Digits, pixel by pixel", "uRNN-128"] == ("2 of 3", "within 1,000 iterations")
+    assert [(row[1].text, row[0].text) for row in content.troubled.rows] == [
+        ("diverged", "adding-T100/irnn-n80-seed0"),
+        ("unfinished", "copying-T100/ortho_cayley-n64-seed0"),
+    ]
+    assert len(content.runs.rows) == 32
+
+
+def test_the_folder_holds_the_page_the_markdown_the_figures_and_the_tidy_logs(small_report, small_study):
+    folder = small_report.page.parent
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == ["anatomy.csv", "evaluations.csv", "figures", "index.html", "report.md", "runs.csv"]
+    assert {path.name for path in (folder / "figures").iterdir()} == {
+        f"{name(figure)}.{kind}" for figure in FIGURES for kind in ("png", "svg")
+    }
+    for part in ("runs", "evaluations", "anatomy"):
+        assert len(pd.read_csv(folder / f"{part}.csv")) == len(getattr(small_study.logs, part))
+
+
+def test_page_and_markdown_hold_every_sentence_and_fetch_nothing(small_report):
+    page, text = small_report.page.read_text(), (small_report.page.parent / "report.md").read_text()
+    assert all(sentence in text for sentence in small_report.headlines)
+    assert "<title>What the uRNN learns, and how soon</title>" in page
+    assert page.count('class="drawing wide"') == len(FIGURES)
+    assert 'data-series="urnn:any"' in page
+    assert not any(word in page for word in ("http", "@import", "src="))
+    assert "{{" not in text + page.partition("<script>")[0]
+    assert all(line.endswith("|") for line in text.splitlines() if line.startswith("|"))
+
+
+@pytest.mark.parametrize("figure", FIGURES, ids=name)
+def test_a_figure_of_runs_that_have_just_started_says_what_is_missing(figure, runs, add, study):
+    path = add([0.1], [0.1], None)
+    path.write_text(path.read_text().splitlines()[0] + "\n")
+    drawn = figure.draw(study(), 1)
+    drawn.draw_without_rendering()
+    written = {text.get_text() for ax in drawn.axes for text in ax.texts}
+    assert written & {"no evaluation yet", "no run has ended", "not measured"}
+
+
+def test_every_series_of_a_panel_and_its_baseline_are_drawn(small_study):
+    figure = FIGURES[0].draw(small_study)
+    first = figure.axes[0]
+    ids = {(line.get_gid() or "").rsplit("--", 1)[0] for line in first.lines}
+    assert {"series--urnn--any", "series--lstm--any", "series--irnn--any", "series--ortho_cayley--any"} <= ids
+    assert any(set(line.get_ydata()) == {header()["baseline"]} for line in first.lines)
+    assert [ax.get_title(loc="left") for ax in figure.axes[:2]] == [
+        "Copying memory, T = 100",
+        "Copying memory, T = 200",
+    ]
+
+
+def test_the_command_prints_the_headlines_and_the_page(add, runs, tmp_path, capsys, monkeypatch):
+    add(falling(0.3, 0.001, 3), [0.1, 0.5, 1.0], "solved")
+    (runs / "bad").mkdir()
+    (runs / "bad" / "log.jsonl").write_text("{}\n")
+    monkeypatch.setattr("analysis.experiments.report.FIGURES", FIGURES[:1])
+    monkeypatch.chdir(tmp_path)
+    assert main(["experiments", str(runs), "--output", str(tmp_path / "out"), "--title", "Mine"]) == 0
+    out, error = capsys.readouterr()
+    assert out.startswith("uRNN-128 solves copying memory at T = 100 with its one seed, in 150 iterations, 7.50 s")
+    assert out.splitlines()[-1] == str(tmp_path / "out" / "index.html")
+    assert error.startswith(f"warning: {runs}/bad/log.jsonl, line 1: expected the first line to be of kind 'run'")
+    assert "<title>Mine</title>" in (tmp_path / "out" / "index.html").read_text()
+
+
+@pytest.mark.parametrize("measurements", [[], ["--measurements", "nowhere"]])
+def test_bad_input_is_one_sentence_and_exit_code_2(measurements, runs, add, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    if measurements:
+        add([0.3], [0.1])
+    assert main(["experiments", str(runs), *measurements]) == 2
+    out, error = capsys.readouterr()
+    assert out == ""
+    assert error.count("\n") == 1
+    assert error.startswith(
+        "error: nowhere: no such file" if measurements else f"error: {runs}: holds no training run"
+    )
+    assert not (tmp_path / "reports").exists()

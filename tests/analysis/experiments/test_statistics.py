@@ -1,0 +1,159 @@
+"""Means across seeds, curves, groups, goals and costs, on a few rows each."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.experiments.curves import mean_curve
+from analysis.experiments.goals import GOALS, below_baseline
+from analysis.experiments.groups import repeated
+from analysis.experiments.inside import decay, unevenness, wandering
+from analysis.experiments.seeds import LEAST_POSITIVE, across, curve
+from analysis.experiments.study import Study
+from analysis.schema import tidy_frame
+from tests.analysis.experiments.conftest import anatomy
+
+EPS = np.finfo(np.float64).eps
+
+
+def test_students_interval_of_three_seeds():
+    # t(0.975, 2) = 4.302653 (any table of Student's t); s = 1 and k = 3.
+    found = across([1.0, 2.0, 3.0])
+    assert found.mean == 2
+    assert found.high - 2 == pytest.approx(4.302653 / 3**0.5, rel=1e-6)
+    assert found.low - 2 == pytest.approx(-4.302653 / 3**0.5, rel=1e-6)
+    assert found.seeds == 3
+
+
+def test_the_geometric_mean_keeps_bounds_positive_and_bounds_are_cut_to_what_values_can_be():
+    found = across([1.0, 100.0], logarithmic=True)
+    assert found.mean == pytest.approx(10, rel=10 * EPS)
+    assert found.low * found.high == pytest.approx(100, rel=100 * EPS)
+    assert found.low > 0
+    assert across([0.9, 1.0], most=1.0).high == 1
+
+
+def test_one_seed_has_a_mean_and_no_interval_and_none_is_an_error():
+    found = across([0.5])
+    assert (found.mean, found.seeds) == (0.5, 1)
+    assert np.isnan([found.low, found.high]).all()
+    with pytest.raises(ValueError, match="Expected at least one seed, got none"):
+        across([])
+
+
+def test_a_loss_of_zero_counts_as_eps():
+    assert across([0.0, 0.0], logarithmic=True).mean == pytest.approx(LEAST_POSITIVE, rel=100 * EPS)
+
+
+def test_a_curve_interpolates_and_a_seed_that_ended_keeps_its_last_value():
+    one, other = (np.array([0.0, 2.0]), np.array([0.0, 2.0])), (np.array([0.0, 4.0]), np.array([0.0, 4.0]))
+    found = curve([one, other], np.array([1.0, 2.0, 4.0]), logarithmic=False)
+    assert list(found.mean) == [1.0, 2.0, 3.0]
+    assert found.seeds == 2
+
+
+def test_solved_seeds_stay_in_the_mean_and_unfinished_and_diverged_ones_are_not_in_it(add, study):
+    add([0.1, 0.001], [0.5, 1.0], "solved", seed=0)
+    add([0.1, 0.1, 0.1, 0.001], [0.5, 0.5, 0.5, 1.0], "solved", seed=1)
+    add([9.0], [0.0], None, seed=2)
+    add([9.0, 9.0], [0.0, 0.0], "diverged", seed=3)
+    (group,) = study().groups
+    assert (group.seeds, group.solved) == (3, 2)
+    found = mean_curve(group, "iteration", "score")
+    assert list(found.x) == [50, 100, 150, 200]
+    assert list(found.mean) == [0.5, 0.75, 0.75, 1.0]
+    assert found.seeds == 2
+    in_time = mean_curve(group, "seconds", "loss")
+    assert (in_time.x[0], in_time.x[-1]) == pytest.approx((2.5, 10.0), rel=10 * EPS)
+
+
+def test_a_group_that_is_still_going_has_a_mean_as_far_as_all_of_it_is(add, study):
+    add([0.3, 0.2], [0.1, 0.1], None, seed=0)
+    add([0.3, 0.2, 0.1], [0.1, 0.1, 0.1], "interrupted", seed=1)
+    (group,) = study().groups
+    assert not group.ended
+    assert list(mean_curve(group, "iteration", "loss").x) == [50, 100]
+
+
+def test_groups_differ_in_nothing_but_the_seed_and_names_say_what_differs(add, study):
+    add([0.1], [0.5], seed=0)
+    add([0.1], [0.5], seed=1)
+    add([0.1], [0.5], seed=0, hidden_size=256, backend="reference")
+    add([0.1], [0.5], model="lstm")
+    found = study().groups
+    labels = ["uRNN (n = 128, fused kernel)", "uRNN (n = 256, eager reference)", "nn.LSTM"]
+    assert [(group.label, group.seeds) for group in found] == list(zip(labels, (2, 1, 1), strict=True))
+    assert len({group.variant for group in found}) == 3
+
+
+def test_tasks_and_lengths_are_in_the_papers_order(add, study):
+    for task, length in (("digits", 64), ("adding", 200), ("copying", 500), ("copying", 100), ("adding", 100)):
+        add([0.1], [0.5], task=task, length=length)
+    assert [place.label for place in study().places] == [
+        "Copying memory, T = 100",
+        "Copying memory, T = 500",
+        "Adding, T = 100",
+        "Adding, T = 200",
+        "Digits, pixel by pixel",
+    ]
+
+
+def test_of_two_runs_with_one_seed_the_later_counts_and_the_other_is_named(add, runs, study):
+    add([0.1], [0.5]).parent.rename(runs / "old")
+    add([0.1], [0.9], started_at="2026-02-01T00:00:00+00:00")
+    found = study()
+    (group,) = found.groups
+    assert list(group.runs["score"]) == [0.9]
+    assert repeated(found.logs) == ["old: left out, because a later run has the same setting and seed 0."]
+
+
+@pytest.mark.parametrize(
+    ("task", "loss", "score", "met"),
+    [
+        ("copying", 0.1, 0.99, True),
+        ("copying", 0.1, 0.98, False),
+        ("copying", 0.11, 1.0, False),
+        ("adding", 0.01, 0.0, True),
+        ("adding", 0.011, 1.0, False),
+        ("digits", 9.0, 0.95, True),
+        ("permuted_digits", 9.0, 0.92, False),
+        ("digits", 9.0, float("nan"), False),
+    ],
+)
+def test_goals_of_the_tasks(task, loss, score, met):
+    evaluations = pd.DataFrame({"loss": [loss], "score": [score]})
+    assert GOALS[task].met(evaluations, baseline=1.0).tolist() == [met]
+
+
+@pytest.mark.parametrize(("loss", "below"), [(0.89, True), (0.9, False), (float("nan"), False)])
+def test_below_the_baseline_needs_a_margin(loss, below):
+    assert below_baseline(loss, 1.0) is below
+
+
+def test_a_step_costs_what_the_benchmark_measured_or_what_the_run_took(add, study, row):
+    add([0.1], [0.5], speed=25)
+    step = {"backend": "cpu", "hidden_size": 128, "length": 120, "batch": 20}
+    rows = [row(value=value, **step) for value in (1e-4, 2e-4, 3e-4)]
+    rows += [row(value=9.0, **(step | {"length": 119})), row(value=9.0, **(step | {"phase": "forward"}))]
+    rows.append(row(value=4096.0, metric="peak_allocated", unit="B", **step))
+    logs = study().logs
+    ((_, found),) = Study(logs, tidy_frame(rows)).costs
+    assert (found.step_time, found.benchmarked, found.peak_memory) == (2e-4, True, 4096.0)
+    for nothing in (None, tidy_frame([row(value=9.0, **(step | {"batch": 21}))])):
+        ((_, found),) = Study(logs, nothing).costs
+        assert found.step_time == pytest.approx(1 / (25 * 120), rel=10 * EPS)
+        assert (found.benchmarked, found.peak_memory) == (False, None)
+
+
+def test_numbers_for_what_figure_4_shows(add, study):
+    add([0.1], [0.5], task="adding", length=200, looks=[anatomy(100, 200, 2.0, 0.5)])
+    add([0.1], [0.5], length=180, looks=[anatomy(100, 200, 7.0, 0.5)])
+    found = study()
+    # The medians of the first and the last tenth lie 180 of 200 steps apart.
+    assert decay(found, "urnn") == pytest.approx(np.exp(-2.0 * 180 / 200), rel=1e3 * EPS)
+    norms = 1 + 0.5 * np.arange(1, 201) / 200
+    assert unevenness(found, "urnn") == pytest.approx(norms.std() / norms.mean(), rel=1e3 * EPS)
+    assert wandering(found, "urnn") == pytest.approx(np.median(0.5 / norms[95:190]), rel=1e3 * EPS)
+    assert decay(found, "lstm") is None

@@ -1,0 +1,239 @@
+"""The experiments' conductor on a trainer that trains nothing: order, failures, going on, the end of the time."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from bench import reproduce
+from bench.__main__ import main
+from bench.experiments import Experiment, plan
+from bench.grid import Cell
+from bench.reproduce import Conditions, Result, conduct, summary
+from bench.step_costs import cells
+from bench.worker import ROOT, SweepError
+
+FAKE = Path(__file__).with_name("fake_trainer.py")
+URNN = Experiment("copying", 100, "urnn", 0)
+LSTM = Experiment("digits", None, "lstm", 0)
+FAILS = Experiment("copying", 100, "irnn", 0)
+KILLED = Experiment("copying", 100, "urnn", 1)
+ENDLESS = Experiment("copying", 100, "ortho_cayley", 0)
+
+
+@pytest.fixture(autouse=True)
+def _fake_trainer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reproduce, "TRAINER", (sys.executable, str(FAKE)))
+    monkeypatch.setattr(reproduce, "POLL_SECONDS", 0.01)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Conducts experiments, one at a time unless told otherwise -> the result, and what was told."""
+
+    def conducted(*experiments: Experiment, seconds: float = 60.0, jobs: int = 1) -> tuple[Result, list[str]]:
+        told: list[str] = []
+        return conduct(experiments, Conditions(tmp_path, jobs, seconds), told.append), told
+
+    return conducted
+
+
+@pytest.fixture
+def time_is_up_when(monkeypatch, tmp_path):
+    """The clock stands still until so many endless runs are going, then jumps to the end of the time."""
+
+    def set_clock(going: int) -> None:
+        def monotonic() -> float:
+            return 0.0 if len(list(tmp_path.glob("going-*"))) < going else 61.0
+
+        monkeypatch.setattr(reproduce, "time", SimpleNamespace(monotonic=monotonic, sleep=time.sleep))
+
+    return set_clock
+
+
+def header(runs: Path, experiment: Experiment) -> dict:
+    return experiment.lines(runs)[0]
+
+
+def test_the_plan_has_one_seed_of_everything_before_the_second_and_the_urnn_first():
+    reduced = plan(full=False, seeds=3, mnist=False)
+    assert len(reduced) == len(set(reduced)) == 3 * 4 * 8
+    assert [one.seed for one in reduced] == sorted(one.seed for one in reduced)
+    assert [(one.task, one.length) for one in reduced[:8] if one.model == "urnn"] == [
+        *(("copying", length) for length in (100, 200, 300, 500)),
+        *(("adding", length) for length in (100, 200)),
+        ("digits", None),
+        ("permuted_digits", None),
+    ]
+    assert list(dict.fromkeys(one.model for one in reduced)) == ["urnn", "lstm", "irnn", "ortho_cayley"]
+
+
+def test_the_full_plan_has_the_papers_lengths_and_mnist_where_its_files_are():
+    places = {(one.task, one.length) for one in plan(full=True, seeds=1, mnist=False)}
+    assert places >= {("copying", 1000), ("adding", 400), ("adding", 750)}
+    assert not any("mnist" in task for task, _ in places)
+    with_mnist = {one.task for one in plan(full=True, seeds=1, mnist=True)}
+    assert with_mnist >= {"mnist", "permuted_mnist"}
+
+
+def test_a_run_is_told_its_task_and_one_thread_and_only_the_first_seed_is_looked_into(run, tmp_path):
+    run(URNN, LSTM)
+    wanted = ["--threads=1", f"--runs={tmp_path.resolve()}"]
+    first = header(tmp_path, URNN)
+    assert first["arguments"] == ["copying", "--length=100", "--model=urnn", "--seed=0", "--anatomy", *wanted]
+    assert first["threads"] == "1"
+    assert header(tmp_path, LSTM)["arguments"] == ["digits", "--model=lstm", "--seed=0", *wanted]
+    assert "--anatomy" not in KILLED.arguments()
+
+
+def test_a_failure_is_recorded_with_its_last_words_and_the_rest_is_run(run):
+    result, told = run(FAILS, KILLED, URNN)
+    assert result.failed == [(FAILS, "training: no such luck"), (KILLED, "exit code -9, without a word")]
+    assert [(one, end["outcome"]) for one, end in result.ended] == [(URNN, "solved")]
+    assert told == [
+        "copying T = 100, IRNN, seed 0: started; 2 more to come",
+        "copying T = 100, IRNN, seed 0: failed: training: no such luck",
+        "copying T = 100, uRNN, seed 1: started; 1 more to come",
+        "copying T = 100, uRNN, seed 1: failed: exit code -9, without a word",
+        "copying T = 100, uRNN, seed 0: started; 0 more to come",
+        "copying T = 100, uRNN, seed 0: solved after 100 iterations, 2 s",
+    ]
+
+
+def test_what_has_ended_is_not_run_again_a_divergence_included_and_what_has_not_is(run, tmp_path):
+    diverges = Experiment("copying", 100, "rnn_tanh", 0)
+    run(URNN, KILLED, diverges)
+    before = (tmp_path / "copying-T100" / "urnn-n8-seed0" / "log.jsonl").read_bytes()
+    result, told = run(URNN, KILLED, diverges)
+    assert result.before == [URNN, diverges]
+    assert [one for one, _ in result.failed] == [KILLED]
+    assert told[0] == "copying T = 100, uRNN, seed 1: started; 0 more to come"
+    assert (tmp_path / "copying-T100" / "urnn-n8-seed0" / "log.jsonl").read_bytes() == before
+
+
+def test_a_torn_last_line_is_no_end(run, tmp_path):
+    run(URNN)
+    log = tmp_path / "copying-T100" / "urnn-n8-seed0" / "log.jsonl"
+    log.write_text(log.read_text()[:-5])
+    assert URNN.end(tmp_path) is None
+
+
+def test_so_many_run_at_once(run, time_is_up_when):
+    """Two that never end occupy both places; the third waits until the time is up."""
+    time_is_up_when(going=2)
+    endless = [ENDLESS, Experiment("copying", 200, "ortho_cayley", 0)]
+    result, _ = run(*endless, URNN, jobs=2)
+    assert (result.interrupted, result.not_run, result.ended) == (endless, [URNN], [])
+
+
+def test_when_the_time_is_up_nothing_is_started_and_what_is_going_keeps_its_log(run, time_is_up_when, tmp_path):
+    result, told = run(URNN, LSTM, seconds=0.0)
+    assert (result.not_run, told) == ([URNN, LSTM], [])
+    time_is_up_when(going=1)
+    result, told = run(ENDLESS, URNN)
+    assert (result.interrupted, result.not_run, result.stopped) == ([ENDLESS], [URNN], False)
+    assert told[-1] == "copying T = 100, Orthogonal RNN (Cayley), seed 0: interrupted; the same command goes on"
+    assert ENDLESS.lines(tmp_path)[-1]["outcome"] == "interrupted"
+    assert ENDLESS.end(tmp_path) is None
+
+
+def test_the_summary_says_what_was_run_and_what_was_not():
+    result = Result(
+        before=[URNN],
+        ended=[(URNN, {})],
+        interrupted=[ENDLESS],
+        failed=[(FAILS, "why")],
+        not_run=[KILLED, Experiment("adding", 100, "urnn", 1), LSTM],
+    )
+    assert summary(result, 5) == [
+        "2 of 5 runs have ended, 1 of them now.",
+        "1 interrupted, to go on with the same command: copying T = 100, Orthogonal RNN (Cayley), seed 0.",
+        "3 not run for want of time: uRNN, seed 1 (2); nn.LSTM, seed 0 (1).",
+        "failed: copying T = 100, IRNN, seed 0: why",
+    ]
+
+
+def test_the_step_of_every_run_with_a_log_is_measured_once(run, tmp_path):
+    permuted = Experiment("permuted_digits", None, "lstm", 0)
+    adding = Experiment("adding", 200, "urnn", 0)
+    run(URNN, KILLED, LSTM, permuted, adding)
+    shared = {"phase": "train", "device": "cpu", "dtype": "float32", "hidden_size": 8, "batch": 2}
+    assert cells([URNN, KILLED, LSTM, permuted, adding, FAILS], tmp_path) == [
+        Cell("urnn", "cpu", length=120, task="copying", **shared),
+        Cell("lstm", "torch", length=64, task="pixels", **shared),
+        Cell("urnn", "cpu", length=220, task="pixels", **shared),
+    ]
+
+
+@pytest.fixture
+def command(monkeypatch, tmp_path, capsys):
+    """`python -m bench reproduce` on two experiments -> exit code, output, what was measured."""
+
+    def call(*experiments: Experiment, error: Exception | None = None) -> tuple[int, str, list]:
+        measured = []
+
+        def measure(planned, runs):
+            measured.append(runs)
+            if error:
+                raise error
+
+        monkeypatch.setattr("bench.__main__.planned_experiments", lambda full, seeds, mnist: list(experiments))
+        monkeypatch.setattr("bench.step_costs.measure", measure)
+        code = main(["reproduce", f"--runs={tmp_path}", "--minutes=1", "--jobs=1"])
+        return code, capsys.readouterr().out, measured
+
+    return call
+
+
+def test_the_command_trains_sums_up_and_measures_steps(command, tmp_path):
+    code, out, measured = command(URNN, FAILS)
+    assert (code, measured) == (0, [tmp_path])
+    assert "1 of 2 runs have ended, 1 of them now.\n" in out
+    assert out.endswith("failed: copying T = 100, IRNN, seed 0: training: no such luck\n")
+
+
+def test_the_report_does_without_step_times(command):
+    code, out, _ = command(URNN, error=SweepError("no compiler"))
+    assert code == 0
+    assert out.endswith("step times and memory were not measured: no compiler\n")
+
+
+def test_where_nothing_ended_the_exit_code_is_2_and_nothing_is_measured(command):
+    code, _, measured = command(FAILS)
+    assert (code, measured) == (2, [])
+
+
+def test_ctrl_c_stops_the_runs_says_what_there_is_and_leaves_no_process(tmp_path):
+    """The real command, with the fake trainer in its place by a line of Python."""
+    program = (
+        "import sys; from bench import reproduce; "
+        f"reproduce.TRAINER = (sys.executable, {str(FAKE)!r}); "
+        "import bench.__main__ as command; from bench.experiments import Experiment; "
+        "command.planned_experiments = lambda *a: [Experiment('copying', 100, 'ortho_cayley', 0)]; "
+        f"sys.exit(command.main(['reproduce', '--runs', {str(tmp_path)!r}]))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job ignores it
+    )
+    with process:
+        while not (tmp_path / "going-100").exists() and process.poll() is None:
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGINT)
+        out, error = process.communicate()
+    assert process.returncode == 2
+    assert "0 of 1 runs have ended, 0 of them now.\n1 interrupted, to go on with the same command: " in out
+    assert error == "bench: interrupted; what was measured is kept, and the same command goes on\n"
+    log = tmp_path / "copying-T100" / "ortho_cayley-n8-seed0" / "log.jsonl"
+    assert json.loads(log.read_text().splitlines()[-1])["outcome"] == "interrupted"

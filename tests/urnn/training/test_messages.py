@@ -1,0 +1,196 @@
+"""What a user reads when a run cannot start: one line, exit code 2, and nothing is trained."""
+
+import shutil
+
+import pytest
+import torch
+
+from tests.urnn.training.tiny import COPYING, run
+from urnn.models import MODELS
+from urnn.training import checkpoint
+from urnn.training.__main__ import main
+from urnn.training.folder import owned
+from urnn.training.optimisers import OPTIMISERS
+from urnn.training.problems import PROBLEMS
+
+TINY = ["copying", "--length=10", "--hidden=4", "--max-iterations=2", "--batch=2"]
+
+
+def complaint(arguments: list[str], tmp_path, capsys) -> str:
+    """The one line on standard error."""
+    assert main([*arguments, f"--runs={tmp_path}"]) == 2
+    told = capsys.readouterr()
+    assert told.err.startswith("training: ")
+    assert told.err.count("\n") == 1
+    assert "iteration" not in told.out
+    return told.err.removeprefix("training: ").strip()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("sorting", f"unknown task 'sorting'; there are: {', '.join(PROBLEMS)}"),
+        ("copying", "copying needs --length T, the paper's T; say --length 100"),
+        ("copying --length=0", "length of copying must be at least 1, got 0"),
+        ("adding --length=-3", "length of adding must be at least 2, got -3"),
+        ("adding --length=1", "length of adding must be at least 2, got 1"),
+        ("digits --length=30", "digits has 64 time steps, one a pixel, got --length 30; leave it out"),
+        (
+            "digits --batch=1258",
+            "batch must be at most the 1257 images there are to train on, got 1258",
+        ),
+        (
+            "copying --length=9 --model=gpt",
+            f"unknown model 'gpt'; the registry (urnn/models.py) has: {', '.join(MODELS)}",
+        ),
+        ("copying --length=9 --hidden=0", "hidden_size must be at least 1, got 0"),
+        ("copying --length=9 --batch=0", "batch must be at least 1, got 0"),
+        ("copying --length=9 --seed=-1", "seed must be at least 0, got -1"),
+        ("copying --length=9 --threads=0", "threads must be at least 1, got 0"),
+        ("copying --length=9 --max-iterations=0", "max_iterations must be at least 1, got 0"),
+        ("copying --length=9 --evaluate-every=0", "evaluate_every must be at least 1, got 0"),
+        ("copying --length=9 --learning-rate=0", "learning_rate must be more than 0, got 0.0"),
+        ("copying --length=9 --learning-rate=nan", "learning_rate must be more than 0, got nan"),
+        ("copying --length=9 --slow-rate=0", "slow_rate must be more than 0, got 0.0"),
+        ("copying --length=9 --decay=1", "decay must be at least 0 and less than 1, got 1.0"),
+        ("copying --length=9 --momentum=1", "momentum must be at least 0 and less than 1, got 1.0"),
+        ("copying --length=9 --clip=-1", "clip must be more than 0, got -1.0"),
+        (
+            "copying --length=9 --optimiser=newton",
+            f"unknown optimiser 'newton'; there are: {', '.join(OPTIMISERS)}",
+        ),
+        ("copying --length=9 --device=tpu", "device must be cpu or cuda, got tpu"),
+        (
+            "copying --length=9 --model=urnn --backend=tpu",
+            f"backend of urnn must be one of {', '.join(MODELS['urnn'].backends)}; got 'tpu'",
+        ),
+        (
+            "copying --length=9 --model=lstm --backend=cpu",
+            "backend of lstm must be one of torch; got 'cpu'",
+        ),
+        (
+            "copying --length=9 --hidden=5 --backend=cpu",
+            "backend 'cpu' cannot run hidden_size=5 on cpu; use backend='auto' or 'reference'",
+        ),
+    ],
+)
+def test_a_bad_argument_is_named(arguments, message, tmp_path, capsys):
+    assert complaint(arguments.split(), tmp_path, capsys) == message
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
+def test_an_absent_gpu_is_named(tmp_path, capsys):
+    assert complaint([*TINY, "--device=cuda"], tmp_path, capsys) == (
+        "device 'cuda' was asked for and torch sees no CUDA device here; use --device cpu"
+    )
+
+
+@pytest.mark.parametrize("task", ["mnist", "permuted_mnist"])
+def test_missing_mnist_files_are_named_with_a_way_to_get_them(task, tmp_path, capsys):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    (folder / "train-labels-idx1-ubyte.gz").touch()
+    told = complaint([task, f"--mnist={folder}"], tmp_path, capsys)
+    assert told == (
+        f"MNIST is not whole in {folder}: no train-images-idx3-ubyte, t10k-images-idx3-ubyte, "
+        "t10k-labels-idx1-ubyte, plain or .gz; fetch the four files from "
+        "https://ossci-datasets.s3.amazonaws.com/mnist/ (the mirror that torchvision uses) into one folder "
+        "and name it with --mnist FOLDER"
+    )
+
+
+class TestCheckpoint:
+    @pytest.fixture
+    def path(self, tmp_path, capsys):
+        """The checkpoint of a run that has not ended."""
+        assert main([*TINY, f"--runs={tmp_path}"]) == 0
+        capsys.readouterr()
+        folder = tmp_path / "copying-T10" / "urnn-n4-seed0"
+        log = folder / "log.jsonl"
+        log.write_text("".join(log.read_text().splitlines(keepends=True)[:-1]))
+        return folder / checkpoint.NAME
+
+    @pytest.mark.parametrize("kept", [0, 1, 200, -10])
+    def test_a_truncated_one_is_refused(self, path, kept, tmp_path, capsys):
+        path.write_bytes(path.read_bytes()[:kept])
+        told = complaint(TINY, tmp_path, capsys)
+        assert told.startswith(f"{path} is damaged or no checkpoint (")
+        assert told.endswith("); start over with --fresh, or name another folder with --runs")
+
+    def test_one_of_another_model_is_refused(self, path, tmp_path, capsys):
+        other = path.parents[1] / "lstm-n4-seed0"
+        other.mkdir()
+        shutil.copy(path, other)
+        assert complaint([*TINY, "--model=lstm"], tmp_path, capsys) == (
+            f"{other / path.name} is of another run: model urnn instead of lstm, "
+            f"backend {torch.load(path)['identity']['backend']} instead of torch, clip None instead of 1.0; "
+            "start over with --fresh, or name another folder with --runs"
+        )
+
+    def test_one_of_other_settings_is_refused(self, path, tmp_path, capsys):
+        told = complaint([*TINY, "--learning-rate=0.01", "--max-iterations=7"], tmp_path, capsys)
+        assert told == (
+            f"{path} is of another run: learning_rate 0.001 instead of 0.01, "
+            "max_iterations 2 instead of 7; start over with --fresh, or name another folder with --runs"
+        )
+
+    @pytest.mark.parametrize("content", [[1, 2], {"format": 2}])
+    def test_one_of_another_format_is_refused(self, path, content, tmp_path, capsys):
+        torch.save(content, path)
+        found = "None" if isinstance(content, list) else 2
+        assert complaint(TINY, tmp_path, capsys) == (
+            f"expected {path} to be a checkpoint of format 1, got {found}; "
+            "start over with --fresh, or name another folder with --runs"
+        )
+
+    def test_one_whose_tensors_do_not_fit_is_refused(self, path, tmp_path, capsys):
+        content = torch.load(path)
+        del content["state"]["network"]["read_out.bias"]
+        torch.save(content, path)
+        assert complaint(TINY, tmp_path, capsys) == (
+            f"{path} does not fit this model (RuntimeError); "
+            "start over with --fresh, or name another folder with --runs"
+        )
+
+    def test_one_without_its_log_is_refused(self, path, tmp_path, capsys):
+        log = path.with_name("log.jsonl")
+        log.unlink()
+        told = complaint(TINY, tmp_path, capsys)
+        assert told == f"{log} is missing or damaged beside a checkpoint; start over with --fresh"
+
+    def test_fresh_forgets_a_damaged_one(self, path, tmp_path):
+        path.write_bytes(b"")
+        assert main([*TINY, f"--runs={tmp_path}", "--fresh"]) == 0
+
+
+def test_a_folder_is_trained_by_one_process_at_a_time(tmp_path, capsys):
+    folder = tmp_path / "copying-T10" / "urnn-n4-seed0"
+    with owned(folder):
+        told = complaint(TINY, tmp_path, capsys)
+    assert told == f"another process is training {folder}; wait for it, or end it"
+    assert main([*TINY, f"--runs={tmp_path}"]) == 0
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path, capsys):
+    (tmp_path / "copying-T10").touch()
+    folder = tmp_path / "copying-T10" / "urnn-n4-seed0"
+    told = complaint(TINY, tmp_path, capsys)
+    assert told == f"cannot write to {folder} (Not a directory); name another with --runs"
+
+
+def test_a_full_disk_keeps_the_checkpoint_before(tmp_path, monkeypatch):
+    run(tmp_path)
+    before = (tmp_path / checkpoint.NAME).read_bytes()
+
+    def full(content, file):
+        file.write(b"half of it")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(checkpoint.TrainingError) as caught:
+        checkpoint.save(tmp_path, COPYING.as_dict(), {})
+    assert str(caught.value) == (
+        f"cannot write {tmp_path / checkpoint.NAME} ([Errno 28] No space left on device); "
+        "the checkpoint before it is kept"
+    )
+    assert (tmp_path / checkpoint.NAME).read_bytes() == before

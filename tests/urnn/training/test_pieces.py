@@ -1,0 +1,178 @@
+"""Streams, presets, optimisers, networks and problems: what a run is put together from."""
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.urnn.test_images import write_mnist
+from tests.urnn.training.tiny import NOWHERE, trainer
+from urnn.models import MODELS
+from urnn.tasks import Copying
+from urnn.tasks.images import MNIST_VALIDATION, Images
+from urnn.training import problems, seeds
+from urnn.training.folder import run_folder
+from urnn.training.optimisers import OPTIMISERS
+from urnn.training.presets import PLANS, preset
+from urnn.training.problems import PROBLEMS
+from urnn.training.streams import Epochs, Fresh
+
+
+def numbered(count: int) -> Images:
+    """Images of one pixel that say which one they are."""
+    return Images(torch.arange(count, dtype=torch.uint8)[:, None], torch.arange(count), 1)
+
+
+class TestStreams:
+    def test_an_epoch_shows_every_image_once_in_an_order_of_its_own(self, generator):
+        stream = Epochs(numbered(12), 4, generator)
+        epochs = [torch.cat([stream.draw()[1] for _ in range(3)]).tolist() for _ in range(3)]
+        assert all(sorted(epoch) == list(range(12)) for epoch in epochs)
+        assert epochs[0] != epochs[1] != epochs[2] != epochs[0]
+
+    def test_what_fills_no_batch_is_left_out_of_the_epoch(self, generator):
+        stream = Epochs(numbered(5), 2, generator)
+        epochs = [torch.cat([stream.draw()[1] for _ in range(2)]).tolist() for _ in range(20)]
+        assert all(len(set(epoch)) == 4 for epoch in epochs)
+        assert {image for epoch in epochs for image in epoch} == set(range(5))
+
+    @pytest.mark.parametrize("kind", ["fresh", "epochs"])
+    @pytest.mark.parametrize("drawn", [0, 1, 4])
+    def test_a_kept_place_is_taken_up(self, kind, drawn):
+        def stream(seed: int) -> Fresh | Epochs:
+            numbers = torch.Generator().manual_seed(seed)
+            return Fresh(Copying(30), 2, numbers) if kind == "fresh" else Epochs(numbered(7), 2, numbers)
+
+        first, second = stream(0), stream(1)
+        for _ in range(drawn):
+            first.draw()
+        second.load_state_dict(first.state_dict())
+        for _ in range(9):
+            assert all(map(torch.equal, first.draw(), second.draw()))
+
+
+class TestSeeds:
+    def test_each_purpose_and_each_seed_has_its_own(self):
+        drawn = {seeds.derived(seed, purpose) for seed in range(50) for purpose in seeds.PURPOSES}
+        assert len(drawn) == 50 * len(seeds.PURPOSES)
+
+    def test_validation_and_test_data_differ_and_stay_the_same(self):
+        problem = problems.build("adding", 10, NOWHERE)
+        validation, again = next(problem.validation())[0], next(problem.validation())[0]
+        assert torch.equal(validation, again)
+        assert not torch.equal(validation, next(problem.test())[0])
+
+
+class TestProblems:
+    @pytest.mark.parametrize("name", ["copying", "adding", "digits", "permuted_digits"])
+    def test_batches_fit_the_task(self, name, generator):
+        problem = problems.build(name, 10 if name in ("copying", "adding") else None, NOWHERE)
+        held_out = list(problem.validation()), list(problem.test())
+        sizes = [sum(x.shape[1] for x, _ in batches) for batches in held_out]
+        assert sizes == ([180, 360] if "digits" in name else [200, 1000])
+        for x, target in [problem.stream(3, generator).draw(), held_out[0][0]]:
+            assert x.shape[0] == problem.task.length
+            assert x.shape[2] == problem.task.input_size
+            assert target.shape[-1] == x.shape[1]
+
+    def test_copying_waits_for_t_steps_and_says_so(self):
+        problem = problems.build("copying", 10, NOWHERE)
+        assert (problem.length, problem.task.length) == (10, 30)
+
+    def test_mnist_is_read_from_the_users_folder(self, tmp_path, generator):
+        write_mnist(tmp_path)
+        plain, permuted = (problems.build(name, None, tmp_path) for name in ("mnist", "permuted_mnist"))
+        assert plain.length == permuted.length == 784
+        assert sum(x.shape[1] for x, _ in plain.validation()) == MNIST_VALIDATION
+        left, right = next(plain.test())[0], next(permuted.test())[0]
+        assert not torch.equal(left, right)
+        assert torch.equal(left.sort(0).values, right.sort(0).values)
+
+
+class TestPresets:
+    @pytest.mark.parametrize("model", MODELS)
+    @pytest.mark.parametrize("task", PROBLEMS)
+    def test_every_task_and_model_has_one(self, task, model):
+        assert preset(task, model).hidden_size > 0
+        assert preset(task, model).optimiser in OPTIMISERS
+
+    def test_all_models_see_a_task_in_the_same_batches_for_as_long(self):
+        for task in PLANS:
+            chosen = {
+                (row.batch, row.max_iterations, row.optimiser) for row in (preset(task, name) for name in MODELS)
+            }
+            assert len(chosen) == 1
+
+    @pytest.mark.parametrize(
+        ("task", "model", "parameters"),
+        [
+            ("copying", "urnn", 6153),
+            ("copying", "irnn", 8089),
+            ("adding", "urnn", 8193),
+            ("digits", "urnn", 16394),
+        ],
+    )
+    def test_the_papers_parameter_counts_are_met(self, task, model, parameters):
+        """Pixel MNIST has the digits' input and output."""
+        made = trainer(
+            task=task,
+            length=None if task == "digits" else 100,
+            model=model,
+            hidden_size=preset(task, model).hidden_size,
+        )
+        assert made.network.parameter_count == parameters
+
+    @pytest.mark.parametrize(
+        ("model", "clip"), [("urnn", None), ("ortho_cayley", None), ("lstm", 1.0), ("gru", 1.0), ("irnn", 1.0)]
+    )
+    def test_gated_and_plain_models_are_clipped(self, model, clip):
+        assert preset("copying", model).clip == clip
+
+    def test_copying_is_trained_as_in_the_paper(self):
+        chosen = preset("copying", "urnn")
+        assert (chosen.optimiser, chosen.learning_rate, chosen.decay) == ("rmsprop", 1e-3, 0.9)
+
+
+class TestOptimisers:
+    @pytest.mark.parametrize("name", [name for name in MODELS if name.startswith("ortho")])
+    def test_a_dense_orthogonal_matrix_learns_at_a_tenth_of_the_rate(self, name):
+        made = trainer(model=name, learning_rate=0.5)
+        rest, slow = made.optimiser.param_groups
+        assert (rest["lr"], slow["lr"]) == (0.5, 0.05)
+        assert {id(p) for p in slow["params"]} == {id(p) for p in made.network.rnn.recurrent.parameters()}
+        both = [id(p) for p in rest["params"] + slow["params"]]
+        assert sorted(both) == sorted(id(p) for p in made.network.parameters())
+
+    @pytest.mark.parametrize("name", [name for name in MODELS if not name.startswith("ortho")])
+    def test_every_other_model_learns_at_one_rate(self, name):
+        (group,) = trainer(model=name, learning_rate=0.5).optimiser.param_groups
+        assert group["lr"] == 0.5
+        assert len(group["params"]) == len(list(trainer(model=name).network.parameters()))
+
+    def test_squared_gradients_decay_as_told(self):
+        assert trainer(decay=0.7).optimiser.defaults["alpha"] == 0.7
+        adam = trainer(decay=0.7, momentum=0.6, optimiser="adam").optimiser
+        assert adam.defaults["betas"] == (0.6, 0.7)
+        assert trainer(momentum=0.6, optimiser="sgd").optimiser.defaults["momentum"] == 0.6
+
+
+class TestNetwork:
+    def test_the_read_out_starts_from_glorots_bound_without_a_bias(self):
+        read_out = trainer(hidden_size=512).network.read_out
+        bound = math.sqrt(6 / (2 * 512 + 9))
+        # of 9,216 values the largest is within 1 % of the bound but for a chance of e^-92
+        assert 0.99 * bound < float(read_out.weight.detach().abs().max()) <= bound * (1 + 1e-6)
+        assert not read_out.bias.any()
+
+    @pytest.mark.parametrize("model", MODELS)
+    def test_the_recurrent_model_is_the_registrys(self, model):
+        made = trainer(model=model)
+        assert type(made.network.rnn) is type(MODELS[model].build(10, 16))
+        parameters = MODELS[model].parameters(10, 16) + made.network.read_out.weight.numel() + 9
+        assert made.network.parameter_count == parameters
+
+
+def test_the_folder_of_a_run_says_what_ran():
+    made = trainer(task="digits", length=None, seed=2)
+    assert run_folder(Path("runs"), made.problem, made.settings) == Path("runs/digits-T64/urnn-n16-seed2")

@@ -1,0 +1,184 @@
+"""A run that was stopped in any way ends with the bits of one that was not."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.urnn.training.tiny import logged, run, same_bits, stored
+from urnn.models import MODELS
+from urnn.training import checkpoint
+from urnn.training.__main__ import main
+from urnn.training.interruption import Stop
+from urnn.training.log import Log
+from urnn.training.trainer import Trainer
+
+ROOT = Path(__file__).parents[3]
+
+
+class StopAfter(Stop):
+    """Asks for an end before the iteration after so many."""
+
+    def __init__(self, iterations: int) -> None:
+        self.left = iterations
+
+    @property
+    def asked(self) -> bool:
+        self.left -= 1
+        return self.left < 0
+
+
+def assert_same_run(left: Path, right: Path) -> None:
+    assert same_bits(stored(left), stored(right))
+    assert logged(left) == logged(right)
+
+
+EVERY_MODEL = [(model, "copying") for model in MODELS]
+EVERY_TASK = [("urnn", task) for task in ("adding", "digits", "permuted_digits")]
+
+
+@pytest.mark.parametrize(("model", "task"), EVERY_MODEL + EVERY_TASK)
+def test_an_interrupted_run_ends_like_an_undisturbed_one(model, task, tmp_path):
+    settings = {"model": model, "task": task, "length": None if "digits" in task else 10, "hidden_size": 4}
+    settings |= {"max_iterations": 5, "evaluate_every": 2}
+    assert run(tmp_path / "undisturbed", **settings).outcome == "finished"
+    end = run(tmp_path / "stopped", StopAfter(3), **settings)
+    assert end.outcome == "interrupted"
+    assert logged(tmp_path / "stopped")[-1]["kind"] == "end"
+    assert run(tmp_path / "stopped", **settings).outcome == "finished"
+    assert_same_run(tmp_path / "stopped", tmp_path / "undisturbed")
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "sgd"])
+def test_every_optimisers_state_is_kept(optimiser, tmp_path):
+    run(tmp_path / "undisturbed", optimiser=optimiser)
+    for stop in (StopAfter(1), StopAfter(0), StopAfter(6), None):
+        run(tmp_path / "stopped", stop, optimiser=optimiser)
+    assert_same_run(tmp_path / "stopped", tmp_path / "undisturbed")
+
+
+def test_an_epochs_order_is_kept(tmp_path):
+    """1,257 images in batches of 500: the third batch opens the second epoch."""
+    settings = {"task": "digits", "length": None, "hidden_size": 4, "batch": 500, "max_iterations": 5}
+    run(tmp_path / "undisturbed", **settings)
+    run(tmp_path / "stopped", StopAfter(1), **settings)
+    run(tmp_path / "stopped", StopAfter(2), **settings)
+    run(tmp_path / "stopped", **settings)
+    assert_same_run(tmp_path / "stopped", tmp_path / "undisturbed")
+
+
+def test_one_seed_gives_one_run_and_another_seed_another(tmp_path):
+    for name, seed in (("first", 3), ("again", 3), ("other", 4)):
+        run(tmp_path / name, seed=seed)
+    assert_same_run(tmp_path / "first", tmp_path / "again")
+    assert not same_bits(stored(tmp_path / "first")["state"], stored(tmp_path / "other")["state"])
+
+
+def test_the_users_random_numbers_have_no_part_in_it(tmp_path):
+    run(tmp_path / "first")
+    torch.manual_seed(99)
+    run(tmp_path / "again")
+    assert_same_run(tmp_path / "first", tmp_path / "again")
+
+
+COMMAND = ["copying", "--length=10", "--hidden=16", "--max-iterations=60", "--evaluate-every=5", "--batch=4"]
+
+
+def test_killed_at_any_moment_the_same_command_goes_on(tmp_path, capsys):
+    """A real process and a real SIGKILL, as soon as it has told of its fourth evaluation."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "urnn.training", *COMMAND, f"--runs={tmp_path / 'killed'}"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    with process:
+        while not process.stdout.readline().startswith("iteration 20 "):
+            assert process.poll() is None
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    place = Path("copying-T10", "urnn-n16-seed0")
+    assert Log(tmp_path / "killed" / place).end() is None
+
+    assert main([*COMMAND, f"--runs={tmp_path / 'killed'}"]) == 0
+    assert "going on after iteration " in capsys.readouterr().out
+    assert main([*COMMAND, f"--runs={tmp_path / 'undisturbed'}"]) == 0
+    assert_same_run(tmp_path / "killed" / place, tmp_path / "undisturbed" / place)
+
+
+def test_ctrl_c_is_a_sentence_and_keeps_the_iteration(tmp_path, monkeypatch, capsys):
+    """The signal comes inside an iteration; the iteration is finished first."""
+    plain = Trainer.iterate
+
+    def interrupted(self):
+        if self.progress.iteration == 6:
+            os.kill(os.getpid(), signal.SIGINT)
+        plain(self)
+
+    arguments = [*COMMAND, f"--runs={tmp_path}"]
+    before = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(Trainer, "iterate", interrupted)
+    assert main(arguments) == 2
+    folder = tmp_path / "copying-T10" / "urnn-n16-seed0"
+    assert capsys.readouterr().err == (
+        f"training: interrupted after iteration 7; {folder} keeps it, and the same command goes on\n"
+    )
+    assert signal.getsignal(signal.SIGINT) is before
+
+    monkeypatch.setattr(Trainer, "iterate", plain)
+    assert main(arguments) == 0
+    assert f"going on after iteration 7, from {folder}" in capsys.readouterr().out
+
+
+def test_ctrl_c_twice_ends_at_once(tmp_path, monkeypatch, capsys):
+    def interrupted_twice(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+        raise AssertionError("the second signal was not heard")
+
+    monkeypatch.setattr("urnn.training.trainer.Trainer.iterate", interrupted_twice)
+    assert main([*COMMAND, f"--runs={tmp_path}"]) == 2
+    assert capsys.readouterr().err == (
+        "training: interrupted; the last checkpoint is kept, and the same command goes on\n"
+    )
+
+
+def test_what_the_log_holds_beyond_the_checkpoint_is_seen_again(tmp_path):
+    """Killed between an evaluation's line and its checkpoint, and once more in the middle of a line."""
+    run(tmp_path / "undisturbed", with_anatomy=True)
+    run(tmp_path / "stopped", StopAfter(6), with_anatomy=True)
+    with (tmp_path / "stopped" / "log.jsonl").open("a") as file:
+        file.write(json.dumps({"kind": "evaluation", "iteration": 8, "loss": 0.0}) + "\n")
+        file.write('{"kind": "evaluation", "iterat')
+    run(tmp_path / "stopped", with_anatomy=True)
+    assert_same_run(tmp_path / "stopped", tmp_path / "undisturbed")
+
+
+def test_killed_before_its_first_checkpoint_a_run_starts_over(tmp_path):
+    run(tmp_path / "undisturbed")
+    run(tmp_path / "killed")
+    (tmp_path / "killed" / checkpoint.NAME).unlink()
+    run(tmp_path / "killed")
+    assert_same_run(tmp_path / "killed", tmp_path / "undisturbed")
+
+
+def test_killed_between_its_last_checkpoint_and_its_end_a_run_is_scored(tmp_path):
+    run(tmp_path / "undisturbed")
+    run(tmp_path / "killed")
+    path = tmp_path / "killed" / "log.jsonl"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+    assert run(tmp_path / "killed").outcome == "finished"
+    assert_same_run(tmp_path / "killed", tmp_path / "undisturbed")
+
+
+def test_a_run_that_has_ended_is_not_trained_again(tmp_path):
+    first = run(tmp_path)
+    modified = (tmp_path / checkpoint.NAME).stat().st_mtime_ns
+    assert run(tmp_path) == first
+    assert (tmp_path / checkpoint.NAME).stat().st_mtime_ns == modified

@@ -1,0 +1,73 @@
+"""Runs of seconds: short sequences, few units."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from urnn.training import checkpoint, problems
+from urnn.training.display import Display
+from urnn.training.interruption import Stop
+from urnn.training.log import Log
+from urnn.training.run import End, Run
+from urnn.training.settings import Settings
+from urnn.training.trainer import Trainer
+
+NOWHERE = Path("nowhere")
+COPYING = Settings(
+    task="copying",
+    length=10,
+    model="urnn",
+    backend=None,
+    hidden_size=16,
+    batch=4,
+    seed=0,
+    optimiser="rmsprop",
+    learning_rate=1e-3,
+    slow_rate=0.1,
+    decay=0.9,
+    momentum=0.9,
+    clip=None,
+    max_iterations=9,
+    evaluate_every=4,
+    device="cpu",
+    threads=1,
+)
+
+
+def trainer(settings: Settings = COPYING, **changes: object) -> Trainer:
+    settings = replace(settings, **changes)
+    return Trainer(settings, problems.build(settings.task, settings.length, NOWHERE))
+
+
+def run(folder: Path, stop: Stop | None = None, *, with_anatomy: bool = False, **changes: object) -> End:
+    """A whole run in a folder; says nothing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    made = trainer(**changes)
+    with Display(made.problem, made.settings) as display:
+        return Run(made, folder, display, with_anatomy=with_anatomy).to_its_end(stop or Stop())
+
+
+def stored(folder: Path) -> dict:
+    """What the folder's checkpoint holds, without the times that a clock has put in."""
+    content = torch.load(folder / checkpoint.NAME, weights_only=True)
+    for name in ("seconds", "window_seconds"):
+        del content["state"]["progress"][name]
+    return content
+
+
+def logged(folder: Path) -> list[dict]:
+    """The folder's log without the times that a clock has put in."""
+    timed = {"seconds", "iterations_per_second", "started_at"}
+    return [{name: line[name] for name in line if name not in timed} for line in Log(folder).lines()]
+
+
+def same_bits(left: object, right: object) -> bool:
+    """Whether two nests of dicts, lists, tensors and plain values are equal, tensors in every bit."""
+    if isinstance(left, torch.Tensor):
+        return isinstance(right, torch.Tensor) and left.dtype == right.dtype and torch.equal(left, right)
+    if isinstance(left, dict):
+        return left.keys() == right.keys() and all(same_bits(left[key], right[key]) for key in left)
+    if isinstance(left, list | tuple):
+        return len(left) == len(right) and all(map(same_bits, left, right))
+    return left == right

@@ -1,0 +1,19 @@
+"""scikit-learn's handwritten digits: 1,797 real 8 x 8 scans that come inside the package."""
+
+from functools import cache
+
+import torch
+from jaxtyping import Int, UInt8
+from torch import Tensor
+
+PIXELS = 64
+LARGEST = 16  # grey values are whole numbers from 0 to this
+
+
+@cache
+def load() -> tuple[UInt8[Tensor, "N 64"], Int[Tensor, " N"]]:
+    """Every image, row by row, and its digit."""
+    from sklearn.datasets import load_digits  # a second to import, and the other tasks do not need it
+
+    images, labels = load_digits(return_X_y=True)
+    return torch.from_numpy(images).to(torch.uint8), torch.from_numpy(labels).to(torch.int64)

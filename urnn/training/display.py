@@ -1,0 +1,71 @@
+"""What a person sees of a run: a live line on a terminal; elsewhere (a log, CI) a line at each evaluation."""
+
+import math
+import sys
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from urnn.training.problems import Problem
+from urnn.training.settings import Settings
+from urnn.training.trainer import Progress as Done
+
+
+def as_duration(seconds: float) -> str:
+    """ "45 s", "12 min", "3.5 h"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def as_result(problem: Problem, loss: float, score: float) -> str:
+    """A loss and a score beside what a model without memory gets."""
+    task = problem.task
+    error = task.loss_name.partition(" (")[0]
+    return f"{error} {loss:.4f} (baseline {task.baseline:.4f}), {task.score_name} {score:.1%}"
+
+
+class Display:
+    """Shows one run; used as a context."""
+
+    def __init__(self, problem: Problem, settings: Settings, console: Console | None = None) -> None:
+        self.problem, self.last = problem, settings.max_iterations
+        self.console = console or Console(file=sys.stdout, highlight=False)
+        columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn())
+        self.bar = Progress(
+            *columns,
+            TextColumn("{task.fields[told]}"),
+            console=self.console,
+            disable=not self.console.is_terminal,
+        )
+        self.task = self.bar.add_task(f"{problem.name} {settings.model}", total=self.last, told="")
+
+    def __enter__(self) -> "Display":
+        self.bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.bar.stop()
+
+    def say(self, sentence: str) -> None:
+        self.console.print(sentence, soft_wrap=True, markup=False)
+
+    def iterated(self, done: Done) -> None:
+        """After each iteration: the live line."""
+        self.bar.update(self.task, completed=done.iteration, told=self._told(done, done.iterations_per_second))
+
+    def evaluated(self, done: Done, iterations_per_second: float) -> None:
+        """After each evaluation: the live line, or a line of its own where there is no terminal."""
+        told = self._told(done, iterations_per_second)
+        self.bar.update(self.task, completed=done.iteration, told=told)
+        if not self.console.is_terminal:
+            self.say(f"iteration {done.iteration} of {self.last}: {told}")
+
+    def _told(self, done: Done, rate: float) -> str:
+        left = f"{rate:.1f} iterations/s, at most {as_duration((self.last - done.iteration) / rate)} left"
+        if math.isinf(done.loss):  # no evaluation yet
+            return left
+        return f"{as_result(self.problem, done.loss, done.score)}, {left}"

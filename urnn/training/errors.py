@@ -1,0 +1,9 @@
+"""What stops a run before or while it trains; each message is one line for the user."""
+
+
+class TrainingError(Exception):
+    """A run that cannot start or go on as asked: a damaged checkpoint, one of other settings, a busy folder."""
+
+
+class DivergedError(Exception):
+    """The loss is no finite number any more."""

@@ -1,0 +1,57 @@
+"""The first line of a log: what ran, on what, with which settings."""
+
+import datetime
+import platform
+import subprocess
+from pathlib import Path
+
+import torch
+
+from urnn import models
+from urnn.training.trainer import Trainer
+
+
+def of_run(trainer: Trainer) -> dict[str, object]:
+    """Everything that a reader of the log may want to group, label or judge the run by."""
+    settings, problem, network = trainer.settings, trainer.problem, trainer.network
+    task = problem.task
+    return {
+        **settings.as_dict(),
+        "length": problem.length,
+        "steps": task.length,
+        "label": models.get(settings.model).label,
+        "backend": network.backend_in_use,
+        "decay": None if settings.optimiser == "sgd" else settings.decay,
+        "momentum": None if settings.optimiser == "rmsprop" else settings.momentum,
+        "parameters": network.parameter_count,
+        "baseline": task.baseline,
+        "baseline_score": task.baseline_score,
+        "loss_name": task.loss_name,
+        "score_name": task.score_name,
+        "dtype": str(next(network.parameters()).dtype).removeprefix("torch."),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "cpu": _processor(),
+        "commit": _commit(),
+        "started_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _processor() -> str:
+    try:
+        described = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return platform.processor()
+    names = [line.partition(":")[2].strip() for line in described.splitlines() if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+def _commit() -> str:
+    """The first eight digits of the commit that this code is of, or "unversioned"."""
+    command = ["git", "rev-parse", "--short=8", "HEAD"]
+    try:
+        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "unversioned"
+    return done.stdout.strip()

@@ -1,0 +1,52 @@
+"""A recurrent model with the read-out that a task asks for: what is trained, saved and counted."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from urnn import models
+from urnn.training.problems import Task
+
+
+class Network(nn.Module):
+    """A registered model and a linear read-out of its hidden state; Glorot weights and no bias at first.
+
+    Args:
+        row: the model's row in the registry.
+        hidden_size: hidden units n.
+        task: decides input and output features, and whether every step is read or the last.
+        backend: for models that have several; None for the model's own choice.
+    """
+
+    def __init__(
+        self,
+        row: models.Model,
+        hidden_size: int,
+        task: Task,
+        backend: str | None = None,
+        device: torch.device | str | None = None,
+    ) -> None:
+        super().__init__()
+        if backend is not None and backend not in ("auto", *row.backends):
+            raise ValueError(f"backend of {row.name} must be one of {', '.join(row.backends)}; got {backend!r}")
+        options = {} if backend is None or row.backends == ("torch",) else {"backend": backend}
+        self.row, self.task = row, task
+        self.rnn = row.build(task.input_size, hidden_size, device=device, **options)
+        self.read_out = nn.Linear(row.output_per_unit * hidden_size, task.output_size, device=device)
+        nn.init.xavier_uniform_(self.read_out.weight)
+        nn.init.zeros_(self.read_out.bias)
+
+    def forward(self, x: Float[Tensor, "T B m"]) -> Float[Tensor, "... B k"]:
+        """What the task's loss takes: (T, B, k) where every step is read, else (B, k)."""
+        output, state = self.rnn(x)
+        return self.read_out(self.task.read(output, self.row.last_output(state)))
+
+    @property
+    def parameter_count(self) -> int:
+        """Real numbers that are trained, read-out included."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    @property
+    def backend_in_use(self) -> str:
+        """The backend that the next call will run on; "torch" where torch's kernels are the only one."""
+        return getattr(self.rnn, "backend_in_use", "torch")

@@ -1,0 +1,44 @@
+"""The optimisers that a run can use, each as its authors set it but for what the command line says."""
+
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import nn
+
+OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "rmsprop": lambda groups, lr, decay, momentum: torch.optim.RMSprop(groups, lr=lr, alpha=decay),
+    "adam": lambda groups, lr, decay, momentum: torch.optim.Adam(groups, lr=lr, betas=(momentum, decay)),
+    "sgd": lambda groups, lr, decay, momentum: torch.optim.SGD(groups, lr=lr, momentum=momentum),
+}
+
+
+def require_known(name: str) -> None:
+    """Raises ValueError, with those that there are, where there is no optimiser of that name."""
+    if name not in OPTIMISERS:
+        raise ValueError(f"unknown optimiser {name!r}; there are: {', '.join(OPTIMISERS)}")
+
+
+def build(
+    name: str,
+    module: nn.Module,
+    slow: Iterable[nn.Parameter],
+    *,
+    learning_rate: float,
+    slow_rate: float,
+    decay: float,
+    momentum: float,
+) -> torch.optim.Optimizer:
+    """The optimiser of that name over the module's parameters.
+
+    Args:
+        slow: those of the module's parameters that learn at slow_rate * learning_rate.
+        decay: of the running mean of squared gradients, RMSprop's alpha and Adam's second beta; not SGD's.
+        momentum: Adam's first beta and SGD's momentum; the paper's RMSprop has none.
+    """
+    slow = list(slow)
+    kept = {id(parameter) for parameter in slow}
+    rest = [parameter for parameter in module.parameters() if id(parameter) not in kept]
+    groups = [{"params": rest}]
+    if slow:
+        groups.append({"params": slow, "lr": slow_rate * learning_rate})
+    return OPTIMISERS[name](groups, learning_rate, decay, momentum)

@@ -1,0 +1,166 @@
+"""What a run is asked to learn: a task with its training, validation and test data, and when it is solved.
+
+`PROBLEMS` is the list that the command line reads; to add a problem is to add a row.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from urnn.tasks import Adding, Copying, Pixels
+from urnn.tasks.copying import RECALL
+from urnn.tasks.images import Images, Split, digits_split, mnist_split
+from urnn.training.seeds import HELD_OUT_SEED, generator
+from urnn.training.streams import Batch, Epochs, Fresh, Stream
+
+VALIDATION_SEQUENCES, TEST_SEQUENCES = 200, 1000  # of tasks that make up their sequences
+HELD_OUT_BATCH = 50  # at a time, so that scoring needs hardly more memory than training
+
+SOLVED_RECALL = 0.99
+SOLVED_SHARE = 0.1  # of the baseline's loss
+SOLVED_ERROR = 0.01
+
+
+@runtime_checkable
+class Task(Protocol):
+    """A task's definition; `score_all`, over all steps, is None where there is one answer a sequence."""
+
+    input_size: int
+    output_size: int
+    length: int
+    loss_name: str
+    score_name: str
+    baseline: float
+    baseline_score: float
+    score_all: Callable[[Tensor, Tensor], float] | None
+
+    def loss(self, logits: Tensor, target: Tensor) -> Tensor: ...
+
+    def score(self, logits: Tensor, target: Tensor) -> float: ...
+
+    @staticmethod
+    def read(output: Tensor, last: Tensor) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A task that a run can train on.
+
+    Attributes:
+        length: the paper's T; for copying the wait alone, so that sequences have T + 20 steps.
+        task: the definition; `task.length` counts all time steps.
+        stream: (batch, generator) -> training batches.
+        validation, test: -> held-out batches, the same at every call and in every run.
+        solved: (loss, score) on validation data -> whether training may end; tasks with a fixed set of images
+            train to the end, since there is no point at which they are solved.
+    """
+
+    name: str
+    length: int
+    task: Task
+    stream: Callable[[int, torch.Generator], Stream]
+    validation: Callable[[], Iterator[Batch]]
+    test: Callable[[], Iterator[Batch]]
+    solved: Callable[[float, float], bool]
+
+
+def _copying(name: str, length: int | None, mnist: Path) -> Problem:
+    task = Copying(_required(name, length, 1) + 2 * RECALL)
+    return _generated(
+        name, length, task, lambda loss, score: score >= SOLVED_RECALL and loss <= SOLVED_SHARE * task.baseline
+    )
+
+
+def _adding(name: str, length: int | None, mnist: Path) -> Problem:
+    task = Adding(_required(name, length, 2))
+    return _generated(name, length, task, lambda loss, score: loss <= SOLVED_ERROR)
+
+
+def _required(name: str, length: int | None, smallest: int) -> int:
+    if length is None:
+        raise ValueError(f"{name} needs --length T, the paper's T; say --length 100")
+    if length < smallest:
+        raise ValueError(f"length of {name} must be at least {smallest}, got {length}")
+    return length
+
+
+def _generated(name: str, length: int, task: Copying | Adding, solved: Callable[[float, float], bool]) -> Problem:
+    return Problem(
+        name,
+        length,
+        task,
+        stream=partial(Fresh, task),
+        validation=partial(_sampled, task, VALIDATION_SEQUENCES, "validation data"),
+        test=partial(_sampled, task, TEST_SEQUENCES, "test data"),
+        solved=solved,
+    )
+
+
+def _sampled(task: Copying | Adding, count: int, purpose: str) -> Iterator[Batch]:
+    numbers = generator(HELD_OUT_SEED, purpose)
+    for _ in range(count // HELD_OUT_BATCH):
+        yield task.sample(HELD_OUT_BATCH, numbers)
+
+
+def _images(
+    name: str, length: int | None, mnist: Path, *, split: Callable[[Path], Split], permuted: bool
+) -> Problem:
+    images = split(mnist)
+    images = images.permuted() if permuted else images
+    pixels = images.train.pixels.shape[1]
+    if length not in (None, pixels):
+        raise ValueError(f"{name} has {pixels} time steps, one a pixel, got --length {length}; leave it out")
+    return Problem(
+        name,
+        pixels,
+        Pixels(pixels),
+        stream=partial(Epochs, images.train),
+        validation=partial(_in_order, images.validation),
+        test=partial(_in_order, images.test),
+        solved=lambda loss, score: False,
+    )
+
+
+def _in_order(images: Images) -> Iterator[Batch]:
+    for chosen in torch.arange(len(images)).split(HELD_OUT_BATCH):
+        yield images.sequences(chosen)
+
+
+def _digits(mnist: Path) -> Split:
+    return digits_split()
+
+
+PROBLEMS: dict[str, Callable[[str, int | None, Path], Problem]] = {
+    "copying": _copying,
+    "adding": _adding,
+    "digits": partial(_images, split=_digits, permuted=False),
+    "permuted_digits": partial(_images, split=_digits, permuted=True),
+    "mnist": partial(_images, split=mnist_split, permuted=False),
+    "permuted_mnist": partial(_images, split=mnist_split, permuted=True),
+}
+
+
+def require_known(name: str) -> None:
+    """Raises ValueError, with those that there are, where there is no problem of that name."""
+    if name not in PROBLEMS:
+        raise ValueError(f"unknown task {name!r}; there are: {', '.join(PROBLEMS)}")
+
+
+def build(name: str, length: int | None, mnist: Path) -> Problem:
+    """The problem of that name.
+
+    Args:
+        name: a key of `PROBLEMS`.
+        length: T; None for images, whose pixels decide it.
+        mnist: the folder of MNIST's files, read by those tasks alone.
+
+    Raises:
+        ValueError: an unknown name, a length that the task cannot have, or MNIST's files missing or damaged.
+    """
+    require_known(name)
+    return PROBLEMS[name](name, length, mnist)

@@ -1,0 +1,174 @@
+"""A run from its start, or from where it was left, to its end.
+
+At an evaluation the log comes first and the checkpoint second. A process killed between the two leaves a line too
+many, which is dropped when the run is taken up again; the other way round a line would be missing for good.
+"""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from urnn.training import anatomy, checkpoint, facts
+from urnn.training.display import Display, as_result
+from urnn.training.errors import DivergedError, TrainingError
+from urnn.training.interruption import Stop
+from urnn.training.log import Log
+from urnn.training.trainer import Trainer
+
+ENDED = ("solved", "finished", "diverged")
+
+
+@dataclass(frozen=True)
+class End:
+    """How a run ended: outcome is "solved", "finished", "diverged" or "interrupted"."""
+
+    outcome: str
+    message: str
+
+
+class Run:
+    """A trainer bound to its folder.
+
+    Args:
+        with_anatomy: log `anatomy.dissect` at its moments; no part of what decides the bits.
+    """
+
+    def __init__(self, trainer: Trainer, folder: Path, display: Display, *, with_anatomy: bool = False) -> None:
+        self.trainer, self.folder, self.display, self.with_anatomy = trainer, folder, display, with_anatomy
+        self.log = Log(folder)
+        self.identity = {
+            **trainer.settings.as_dict(),
+            "length": trainer.problem.length,
+            "backend": trainer.network.backend_in_use,
+        }
+
+    def to_its_end(self, stop: Stop) -> End:
+        """Takes the run up where its folder left it, and trains until it ends or `stop` is asked for.
+
+        Raises:
+            TrainingError: the folder's checkpoint is damaged or of another run, or the disk is full.
+        """
+        state = checkpoint.load(self.folder, self.identity)
+        before = self.log.end()
+        if state and before and before["outcome"] in ENDED:
+            self.display.say(f"this run has ended before, {self.folder} keeps it; --fresh starts over")
+            return End(before["outcome"], before["message"])
+        if state:
+            self._take_up(state)
+        else:
+            self._start()
+        try:
+            return self._train(stop)
+        except DivergedError as error:
+            return self._diverged(error)
+
+    def _start(self) -> None:
+        self.log.start(facts.of_run(self.trainer))
+        self._dissect()
+        self._save()
+
+    def _take_up(self, state: dict[str, object]) -> None:
+        try:
+            self.trainer.load_state_dict(state)
+        except (KeyError, RuntimeError, TypeError, ValueError) as error:
+            raise TrainingError(
+                f"{self.folder / checkpoint.NAME} does not fit this model ({type(error).__name__}); "
+                f"{checkpoint.ADVICE}"
+            ) from error
+        iteration = self.trainer.progress.iteration
+        self.log.cut_after(iteration)
+        if iteration:
+            self.display.say(f"going on after iteration {iteration}, from {self.folder}")
+
+    def _train(self, stop: Stop) -> End:
+        trainer, settings = self.trainer, self.trainer.settings
+        while not (outcome := self._outcome()):
+            if stop.asked:
+                return self._interrupted()
+            trainer.iterate()
+            iteration = trainer.progress.iteration
+            self.display.iterated(trainer.progress)
+            if iteration in anatomy.MOMENTS:
+                self._dissect()
+            if iteration % settings.evaluate_every == 0 or iteration == settings.max_iterations:
+                self._evaluate()
+                self._save()
+        return self._ended(outcome)
+
+    def _outcome(self) -> str | None:
+        progress = self.trainer.progress
+        if math.isfinite(progress.loss) and self.trainer.problem.solved(progress.loss, progress.score):
+            return "solved"
+        return "finished" if progress.iteration >= self.trainer.settings.max_iterations else None
+
+    def _evaluate(self) -> None:
+        progress = self.trainer.progress
+        rate = progress.iterations_per_second
+        train_loss = self.trainer.evaluate()
+        self.log.append(
+            "evaluation",
+            iteration=progress.iteration,
+            seconds=progress.seconds,
+            train_loss=train_loss,
+            loss=progress.loss,
+            score=progress.score,
+            score_all=progress.score_all,
+            iterations_per_second=rate,
+        )
+        self.display.evaluated(progress, rate)
+
+    def _dissect(self) -> None:
+        if self.with_anatomy:
+            trainer = self.trainer
+            x, target = next(trainer.problem.validation())
+            batch = x[:, : trainer.settings.batch], target[..., : trainer.settings.batch]
+            found = anatomy.dissect(trainer.network, trainer.on_device(batch))
+            self.log.append("anatomy", iteration=trainer.progress.iteration, **found)
+
+    def _save(self) -> None:
+        if not self.trainer.is_finite():
+            iteration = self.trainer.progress.iteration
+            raise DivergedError(f"a parameter is no finite number after iteration {iteration}")
+        checkpoint.save(self.folder, self.identity, self.trainer.state_dict())
+
+    def _ended(self, outcome: str) -> End:
+        found = self.trainer.scores(self.trainer.problem.test())
+        iteration = self.trainer.progress.iteration
+        told = as_result(self.trainer.problem, found.loss, found.score)
+        return self._log_end(
+            outcome,
+            f"{outcome} after {iteration} iterations; on test data: {told}",
+            test_loss=found.loss,
+            test_score=found.score,
+        )
+
+    def _interrupted(self) -> End:
+        self._save()
+        iteration = self.trainer.progress.iteration
+        return self._log_end(
+            "interrupted",
+            f"interrupted after iteration {iteration}; {self.folder} keeps it, and the same command goes on",
+        )
+
+    def _diverged(self, error: DivergedError) -> End:
+        path = self.folder / checkpoint.NAME
+        return self._log_end(
+            "diverged",
+            f"diverged: {error}; {path} keeps the last good state; "
+            "try a smaller --learning-rate or a --clip, with --fresh",
+        )
+
+    def _log_end(
+        self, outcome: str, message: str, test_loss: float | None = None, test_score: float | None = None
+    ) -> End:
+        progress = self.trainer.progress
+        self.log.append(
+            "end",
+            iteration=progress.iteration,
+            seconds=progress.seconds,
+            outcome=outcome,
+            message=message,
+            test_loss=test_loss,
+            test_score=test_score,
+        )
+        return End(outcome, message)

@@ -1,0 +1,77 @@
+"""Endless training batches whose place can be kept and taken up again.
+
+A stream's `state_dict` is small, whole, and loads with torch's weights-only reader.
+"""
+
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from urnn.tasks.images import Images
+
+Batch = tuple[Tensor, Tensor]
+
+
+@runtime_checkable
+class Task(Protocol):
+    """The part of a task that a stream needs."""
+
+    def sample(self, batch: int, generator: torch.Generator) -> Batch: ...
+
+
+@runtime_checkable
+class Stream(Protocol):
+    """Training batches: inputs (T, B, m) and targets whose last dimension is B."""
+
+    def draw(self) -> Batch: ...
+
+    def state_dict(self) -> dict[str, object]: ...
+
+    def load_state_dict(self, state: dict[str, object]) -> None: ...
+
+
+class Fresh:
+    """Sequences that a task makes up: no two batches share one but by chance."""
+
+    def __init__(self, task: Task, batch: int, generator: torch.Generator) -> None:
+        self.task, self.batch, self.generator = task, batch, generator
+
+    def draw(self) -> Batch:
+        return self.task.sample(self.batch, self.generator)
+
+    def state_dict(self) -> dict[str, object]:
+        return {"generator": self.generator.get_state()}
+
+    def load_state_dict(self, state: dict[str, object]) -> None:
+        self.generator.set_state(state["generator"])
+
+
+class Epochs:
+    """Images in a new order each epoch, each at most once an epoch; what fills no whole batch waits for another.
+
+    Raises:
+        ValueError: batch is larger than the set.
+    """
+
+    def __init__(self, images: Images, batch: int, generator: torch.Generator) -> None:
+        if batch > len(images):
+            raise ValueError(f"batch must be at most the {len(images)} images there are to train on, got {batch}")
+        self.images, self.batch, self.generator = images, batch, generator
+        self.order = torch.empty(0, dtype=torch.int64)
+        self.position = 0
+
+    def draw(self) -> Batch:
+        if self.position + self.batch > len(self.order):
+            self.order = torch.randperm(len(self.images), generator=self.generator)
+            self.position = 0
+        chosen = self.order[self.position : self.position + self.batch]
+        self.position += self.batch
+        return self.images.sequences(chosen)
+
+    def state_dict(self) -> dict[str, object]:
+        return {"generator": self.generator.get_state(), "order": self.order, "position": self.position}
+
+    def load_state_dict(self, state: dict[str, object]) -> None:
+        self.generator.set_state(state["generator"])
+        self.order, self.position = state["order"], state["position"]

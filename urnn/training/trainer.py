@@ -1,0 +1,162 @@
+"""One run's state and its two moves: an iteration, and a score on held-out data.
+
+Everything that the next iteration depends on is in `state_dict`; were something left out, a run taken up again
+would end elsewhere.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import nn
+
+from urnn import models
+from urnn.training import optimisers, seeds
+from urnn.training.errors import DivergedError
+from urnn.training.network import Network
+from urnn.training.problems import Problem
+from urnn.training.settings import Settings
+from urnn.training.streams import Batch
+
+
+@dataclass
+class Progress:
+    """How far a run is. Seconds are of training alone, summed over resumptions.
+
+    Attributes:
+        iteration: iterations done.
+        seconds: what they took.
+        window_iterations, window_seconds, window_loss: the iterations since the last evaluation, what they took
+            and the sum of their losses.
+        loss, score, score_all: of the last evaluation; loss is infinite before the first.
+    """
+
+    iteration: int = 0
+    seconds: float = 0.0
+    window_iterations: int = 0
+    window_seconds: float = 0.0
+    window_loss: float = 0.0
+    loss: float = math.inf
+    score: float = 0.0
+    score_all: float | None = None
+
+    @property
+    def iterations_per_second(self) -> float:
+        """Since the last evaluation, or over all where there was none since."""
+        if self.window_iterations:
+            return self.window_iterations / self.window_seconds
+        return self.iteration / self.seconds if self.seconds else 0.0
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Means over held-out sequences; score_all is None where a task has one answer a sequence."""
+
+    loss: float
+    score: float
+    score_all: float | None
+
+
+class Trainer:
+    """A problem, a network and an optimiser, drawn from the settings' seed.
+
+    Raises:
+        ValueError: settings that the model or the problem's data cannot have.
+    """
+
+    def __init__(
+        self, settings: Settings, problem: Problem, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
+        torch.manual_seed(seeds.derived(settings.seed, "model"))
+        row = models.get(settings.model)
+        self.settings, self.problem, self._clock = settings, problem, clock
+        self.network = Network(row, settings.hidden_size, problem.task, settings.backend, settings.device)
+        self.optimiser = optimisers.build(
+            settings.optimiser,
+            self.network,
+            row.slow_parameters(self.network.rnn),
+            learning_rate=settings.learning_rate,
+            slow_rate=settings.slow_rate,
+            decay=settings.decay,
+            momentum=settings.momentum,
+        )
+        self.stream = problem.stream(settings.batch, seeds.generator(settings.seed, "training data"))
+        self.progress = Progress()
+
+    def iterate(self) -> None:
+        """One step of the optimiser.
+
+        Raises:
+            DivergedError: the loss is not finite; the parameters are as they were before.
+        """
+        begin, progress = self._clock(), self.progress
+        x, target = self.on_device(self.stream.draw())
+        loss = self.problem.task.loss(self.network(x), target)
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise DivergedError(f"the training loss is {value} at iteration {progress.iteration + 1}")
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        if self.settings.clip is not None:
+            nn.utils.clip_grad_value_(self.network.parameters(), self.settings.clip)
+        self.optimiser.step()
+        seconds = self._clock() - begin
+        progress.iteration += 1
+        progress.seconds += seconds
+        progress.window_iterations += 1
+        progress.window_seconds += seconds
+        progress.window_loss += value
+
+    @torch.no_grad()
+    def scores(self, batches: Iterable[Batch]) -> Scores:
+        """Loss and scores over the batches, each weighted by its sequences."""
+        task, count = self.problem.task, 0
+        loss = score = score_all = 0.0
+        for batch in batches:
+            x, target = self.on_device(batch)
+            logits, size = self.network(x), x.shape[1]
+            count += size
+            loss += size * float(task.loss(logits, target))
+            score += size * task.score(logits, target)
+            score_all += size * task.score_all(logits, target) if task.score_all else 0.0
+        return Scores(loss / count, score / count, score_all / count if task.score_all else None)
+
+    def evaluate(self) -> float:
+        """Scores the validation data into `progress`, opens a new window, and returns the old one's mean loss.
+
+        Raises:
+            DivergedError: the loss is not finite.
+        """
+        progress, found = self.progress, self.scores(self.problem.validation())
+        if not math.isfinite(found.loss):
+            raise DivergedError(f"the validation loss is {found.loss} after iteration {progress.iteration}")
+        mean_loss = progress.window_loss / max(1, progress.window_iterations)
+        progress.loss, progress.score, progress.score_all = found.loss, found.score, found.score_all
+        progress.window_iterations, progress.window_seconds, progress.window_loss = 0, 0.0, 0.0
+        return mean_loss
+
+    def is_finite(self) -> bool:
+        """Whether every parameter is a number: a checkpoint of others would be worth nothing."""
+        return all(bool(parameter.isfinite().all()) for parameter in self.network.parameters())
+
+    def state_dict(self) -> dict[str, object]:
+        return {
+            "network": self.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "stream": self.stream.state_dict(),
+            "torch_generator": torch.get_rng_state(),
+            "progress": asdict(self.progress),
+        }
+
+    def load_state_dict(self, state: dict[str, object]) -> None:
+        self.network.load_state_dict(state["network"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.stream.load_state_dict(state["stream"])
+        torch.set_rng_state(state["torch_generator"])
+        self.progress = Progress(**state["progress"])
+
+    def on_device(self, batch: Batch) -> Batch:
+        x, target = batch
+        return x.to(self.settings.device), target.to(self.settings.device)
