@@ -29,7 +29,7 @@ reproduce: $(READY) ## train the paper's experiments and write reports/experimen
 	$(RUN) -m analysis experiments $(RUNS) --output $(EXPERIMENTS)
 
 test: $(READY) lint ## run the linters and the tests
-	$(RUN) -m pytest
+	$(RUN) -m pytest -n auto --dist loadfile -p no:benchmark
 
 lint: $(READY) ## check style and formatting
 	$(VENV)/bin/ruff check .
