@@ -53,7 +53,7 @@ def _train(options: argparse.Namespace) -> End:
 
 def _settings(options: argparse.Namespace) -> Settings:
     """The preset of the task and the model, and over it what the command says."""
-    chosen = asdict(preset(options.task, options.model))
+    chosen = asdict(preset(options.task, options.model, options.length))
     chosen |= {name: value for name, value in vars(options).items() if name in chosen and value is not None}
     if chosen["clip"] == 0:
         chosen["clip"] = None

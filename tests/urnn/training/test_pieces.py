@@ -132,6 +132,11 @@ class TestPresets:
     def test_copying_is_trained_as_in_the_paper(self):
         chosen = preset("copying", "urnn")
         assert (chosen.optimiser, chosen.learning_rate, chosen.decay) == ("rmsprop", 1e-3, 0.9)
+        assert preset("copying", "urnn", 500) == chosen
+
+    def test_copying_beyond_the_papers_lengths_is_trained_more_slowly(self):
+        assert preset("copying", "urnn", 1000).learning_rate == 3e-4
+        assert preset("adding", "urnn", 1000).learning_rate == 1e-3
 
 
 class TestOptimisers:
