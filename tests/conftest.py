@@ -1,6 +1,7 @@
 """What every test runs under: shapes checked at every call of `urnn`, one thread, seeded random numbers."""
 
 import importlib.util
+import os
 
 import pytest
 import torch
@@ -11,6 +12,9 @@ if importlib.util.find_spec(
     from jaxtyping import install_import_hook
 
     install_import_hook("urnn", "beartype.beartype")
+
+# The processes that tests start are no workers of this session; pytest-benchmark measures nothing in a worker.
+os.environ.pop("PYTEST_XDIST_WORKER", None)
 
 torch.set_num_threads(1)  # the tensors are small: more threads cost time, and results could depend on their number
 
