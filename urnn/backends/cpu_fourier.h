@@ -165,7 +165,7 @@ struct Chunk {
   }
 };
 
-// The first stage of F D for one chunk. The diagonal costs nothing here: butterflies are additions.
+// The first stage of F D for one chunk. The diagonal is cheapest here: butterflies are additions, on other ports.
 template <typename T, typename V>
 __attribute__((noinline)) void first_stage(const Stages<T>& t, const Chunk& c, const Complex<T>* diagonal,
                                            const Complex<V>* units, Complex<V>* x) {

@@ -64,11 +64,6 @@ struct Block {
         }
       });
   }
-  // Asks for a tile of rows that will be read a step later: no prefetcher sees through the order of chunks.
-  URNN_INLINE void expect_tile(Index k, const T* rows) const {
-    const T* row = rows + first * 2 * n + k;
-    for (Index l = 0; l < samples; ++l, row += 2 * n) __builtin_prefetch(row, 0, 2), __builtin_prefetch(row + n, 0, 2);
-  }
   // The same, rows = U; `own` is where the block's first row has the real part of unit k, `apart` further the
   // imaginary one.
   template <bool streams = false>
@@ -89,6 +84,11 @@ struct Block {
   template <bool streams = false>
   void store_tile(Index k, Index i, T* rows) const {
     store_tile<streams>(i, rows + first * 2 * n + k, 2 * n, n);
+  }
+  // Asks for a tile of rows that will be read a step later: no prefetcher sees through the order of chunks.
+  URNN_INLINE void expect_tile(Index k, const T* rows) const {
+    const T* row = rows + first * 2 * n + k;
+    for (Index l = 0; l < samples; ++l, row += 2 * n) __builtin_prefetch(row, 0, 2), __builtin_prefetch(row + n, 0, 2);
   }
   // Calls f with whether every lane has a sample, as a constant.
   template <class F>
