@@ -21,8 +21,11 @@ REDUCED_TASKS = (
     ("digits", None),
     ("permuted_digits", None),
 )
+# Beyond the paper. In the reduced set the uRNN's alone: the others do not leave the baseline at T = 500 already.
+LONG_TASKS = tuple(("copying", length) for length in (1000, 2000, 5000))
 FULL_TASKS = (
-    *(("copying", length) for length in (100, 200, 300, 500, 1000)),
+    *(("copying", length) for length in (100, 200, 300, 500)),
+    *LONG_TASKS,
     *(("adding", length) for length in (100, 200, 400, 750)),
     ("digits", None),
     ("permuted_digits", None),
@@ -81,8 +84,21 @@ def _whole_lines(path: Path) -> Iterator[dict]:
 
 def plan(full: bool, seeds: int, mnist: bool) -> list[Experiment]:
     """Every run of the reduced or the full set, most important first; with MNIST where `mnist`."""
-    tasks = (*FULL_TASKS, *(MNIST_TASKS if mnist else ())) if full else REDUCED_TASKS
     names = FULL_MODELS if full else REDUCED_MODELS
     return [
-        Experiment(task, length, model, seed) for seed in range(seeds) for model in names for task, length in tasks
+        Experiment(task, length, model, seed)
+        for seed in range(seeds)
+        for model in names
+        for task, length in (_full_tasks(mnist) if full else _reduced_tasks(model))
     ]
+
+
+def _full_tasks(mnist: bool) -> list[tuple[str, int | None]]:
+    return [*FULL_TASKS, *(MNIST_TASKS if mnist else ())]
+
+
+def _reduced_tasks(model: str) -> list[tuple[str, int | None]]:
+    if model != "urnn":
+        return list(REDUCED_TASKS)
+    copying = [place for place in REDUCED_TASKS if place[0] == "copying"]
+    return [*copying, *LONG_TASKS, *REDUCED_TASKS[len(copying) :]]

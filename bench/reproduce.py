@@ -8,6 +8,7 @@ Known weakness: runs side by side share memory and caches, which costs each some
 """
 
 import contextlib
+import fcntl
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from pathlib import Path
 
 from bench.environment import measured_environment
 from bench.experiments import Experiment
-from bench.worker import ROOT
+from bench.worker import ROOT, SweepError
 from urnn import models
 
 TRAINER = (sys.executable, "-m", "urnn.training")
@@ -63,7 +64,15 @@ def conduct(experiments: Sequence[Experiment], conditions: Conditions, told: Cal
     """Makes the runs that have not ended yet, in their order; `told` hears of each as it starts and ends.
 
     Ctrl-C stops all runs as the end of the time does, and the result says what there is.
+
+    Raises:
+        SweepError: another conductor is at work in the folder, or it cannot be written to.
     """
+    with _sole_conductor(conditions.runs):
+        return _conduct(experiments, conditions, told)
+
+
+def _conduct(experiments: Sequence[Experiment], conditions: Conditions, told: Callable[[str], None]) -> Result:
     result = Result(before=[one for one in experiments if one.end(conditions.runs)])
     waiting = [one for one in experiments if one not in result.before]
     going: list[_Going] = []
@@ -137,6 +146,25 @@ def _stop(going: list[_Going], conditions: Conditions, result: Result, told: Cal
             result.interrupted.append(one.experiment)
             told(f"{one.experiment}: interrupted; the same command goes on")
     going.clear()
+
+
+@contextlib.contextmanager
+def _sole_conductor(runs: Path) -> Iterator[None]:
+    """Holds the folder; two conductors would start the same runs. A process that dies lets go of it."""
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        lock = (runs / "lock").open("w")
+    except OSError as error:
+        raise SweepError(f"cannot write to {runs} ({error.strerror}); name another folder with --runs") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SweepError(
+                f"another `python -m bench reproduce` is at work in {runs}; wait until it has ended, end it, or "
+                "name another folder with --runs"
+            ) from None
+        yield
 
 
 @contextlib.contextmanager

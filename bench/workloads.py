@@ -13,9 +13,9 @@ from torch.nn.utils import parametrize
 from bench import subjects
 from bench.grid import Cell
 from urnn.models import Model
-from urnn.tasks import TASKS, Copying, Pixels
+from urnn.tasks import TASKS, Adding, Copying, Pixels
 
-Task = Copying | Pixels
+Task = Adding | Copying | Pixels
 SEED = 20151120  # the day the paper appeared
 
 

@@ -36,7 +36,8 @@ class Model:
         last_output: the state that a module returns -> the last layer's output at the last step, (B, features).
             A loss that reads it alone spares its model a gradient as large as the whole output.
         recurrent_matrix: module -> its recurrent matrix, where orthogonality or unitarity is promised.
-        slow_parameters: module -> the parameters that its authors train at a smaller learning rate.
+        slow_parameters: module -> the parameters that can be given a smaller learning rate: its authors train
+            them so, or an error in them grows with every step that applies them.
         backends: the ways it can be run; ("torch",) where torch's kernels are the only one.
         runs_on: (backend, device) -> whether that backend is made for that kind of device.
     """
@@ -92,6 +93,7 @@ MODELS: dict[str, Model] = {
             # theta 3n, v 4n, V 2nm, b n, h_0 2n
             parameters=lambda m, n: n * (2 * m + 10),
             recurrent_matrix=lambda rnn: rnn.layers[0].W.dense(),
+            slow_parameters=lambda rnn: [p for layer in rnn.layers for p in (*layer.W.parameters(), layer.b)],
             backends=tuple(BACKENDS),
             runs_on=lambda backend, device: device in BACKENDS[backend].devices,
         ),

@@ -39,7 +39,7 @@ class TestBadInput:
             ("--phase train,", f"phase must be one of {', '.join(PHASES)}; got ''"),
             ("--device tpu", f"device must be one of {', '.join(DEVICES)}; got 'tpu'"),
             ("--dtype float16", f"dtype must be one of {', '.join(DTYPES)}; got 'float16'"),
-            ("--task adding", f"task must be one of {', '.join(TASKS)}; got 'adding'"),
+            ("--task sorting", f"task must be one of {', '.join(TASKS)}; got 'sorting'"),
             (
                 "--device cuda",
                 "device 'cuda' was asked for and torch sees no CUDA device here; use --device cpu, "

@@ -71,7 +71,7 @@ def test_a_group_holds_all_that_differ_only_in_the_model():
         ({"phase": "trian"}, f"phase must be one of {', '.join(PHASES)}; got 'trian'"),
         ({"device": "tpu"}, f"device must be one of {', '.join(DEVICES)}; got 'tpu'"),
         ({"dtype": "float16"}, f"dtype must be one of {', '.join(DTYPES)}; got 'float16'"),
-        ({"task": "adding"}, f"task must be one of {', '.join(TASKS)}; got 'adding'"),
+        ({"task": "sorting"}, f"task must be one of {', '.join(TASKS)}; got 'sorting'"),
         *(
             ({axis: bad}, f"{axis} must be a whole number of at least 1, got {bad!r}")
             for axis in ("hidden_size", "length", "batch", "num_layers")

@@ -63,14 +63,15 @@ def header(runs: Path, experiment: Experiment) -> dict:
 
 def test_the_plan_has_one_seed_of_everything_before_the_second_and_the_urnn_first():
     reduced = plan(full=False, seeds=3, mnist=False)
-    assert len(reduced) == len(set(reduced)) == 3 * 4 * 8
+    assert len(reduced) == len(set(reduced)) == 3 * (4 * 8 + 3)
     assert [one.seed for one in reduced] == sorted(one.seed for one in reduced)
-    assert [(one.task, one.length) for one in reduced[:8] if one.model == "urnn"] == [
-        *(("copying", length) for length in (100, 200, 300, 500)),
+    assert [(one.task, one.length) for one in reduced[:11] if one.model == "urnn"] == [
+        *(("copying", length) for length in (100, 200, 300, 500, 1000, 2000, 5000)),
         *(("adding", length) for length in (100, 200)),
         ("digits", None),
         ("permuted_digits", None),
     ]
+    assert {one.model for one in reduced if one.length and one.length > 500} == {"urnn"}
     assert list(dict.fromkeys(one.model for one in reduced)) == ["urnn", "lstm", "irnn", "ortho_cayley"]
 
 
@@ -143,6 +144,32 @@ def test_when_the_time_is_up_nothing_is_started_and_what_is_going_keeps_its_log(
     assert ENDLESS.end(tmp_path) is None
 
 
+def test_two_conductors_in_one_folder_are_refused(run, tmp_path):
+    told: list[str] = []
+
+    def second(line: str) -> None:
+        told.append(line)
+        if len(told) == 1:
+            with pytest.raises(SweepError) as caught:
+                conduct([LSTM], Conditions(tmp_path, 1, 60.0), told.append)
+            told.append(str(caught.value))
+
+    conduct([URNN], Conditions(tmp_path, 1, 60.0), second)
+    assert told[1] == (
+        f"another `python -m bench reproduce` is at work in {tmp_path}; wait until it has ended, end it, or name "
+        "another folder with --runs"
+    )
+    assert run(LSTM)[0].ended, "the first has let go of it"
+
+
+def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(SweepError) as caught:
+        conduct([URNN], Conditions(tmp_path / "file", 1, 60.0), print)
+    assert str(caught.value).startswith(f"cannot write to {tmp_path / 'file'} (")
+    assert str(caught.value).endswith("); name another folder with --runs")
+
+
 def test_the_summary_says_what_was_run_and_what_was_not():
     result = Result(
         before=[URNN],
@@ -167,7 +194,7 @@ def test_the_step_of_every_run_with_a_log_is_measured_once(run, tmp_path):
     assert cells([URNN, KILLED, LSTM, permuted, adding, FAILS], tmp_path) == [
         Cell("urnn", "cpu", length=120, task="copying", **shared),
         Cell("lstm", "torch", length=64, task="pixels", **shared),
-        Cell("urnn", "cpu", length=220, task="pixels", **shared),
+        Cell("urnn", "cpu", length=220, task="adding", **shared),
     ]
 
 

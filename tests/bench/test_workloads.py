@@ -33,6 +33,10 @@ def seen_by(module: nn.Module, run: Callable[[], Tensor]) -> list[Tensor]:
     return seen
 
 
+# About ln 9 and ln 10, a guess over the classes; a guess between 0 and 1 at four sums of two U(0, 1).
+FIRST_LOSS = {"copying": (1, 4), "pixels": (1, 4), "adding": (0.05, 4)}
+
+
 @every_variant
 @pytest.mark.parametrize("task", TASKS)
 class TestTrain:
@@ -49,7 +53,8 @@ class TestTrain:
         workload = build(cell(variant, task=task, hidden_size=8, length=25, batch=4))
         losses = [workload.run() for _ in range(12)]
         assert all(loss.shape == () and not loss.requires_grad for loss in losses)
-        assert 1 < losses[0] < 4  # about ln 9 or ln 10: a guess over the classes
+        low, high = FIRST_LOSS[task]
+        assert low < losses[0] < high
         assert losses[-1] < min(losses[:3])
 
     def test_nothing_is_left_of_its_gradients(self, variant, task):
@@ -72,7 +77,7 @@ class TestInference:
         for name, value in workload.model.state_dict().items():
             assert torch.equal(value, before[name])
 
-    @pytest.mark.parametrize("task", TASKS)
+    @pytest.mark.parametrize("task", [task for task in TASKS if task != "adding"])  # no sum in a stream's one step
     def test_parametrizations_are_folded_and_the_output_is_the_unfolded_models(self, variant, phase, task):
         tested = cell(variant, phase=phase, task=task, hidden_size=8)
         workload = build(tested)

@@ -91,7 +91,7 @@ def _add_preset_options(group: argparse._ArgumentGroup) -> None:
     add("--max-iterations", type=int, metavar="N", help="the end, if the task is not solved before")
     add("--optimiser", help=f"one of {', '.join(OPTIMISERS)}")
     add("--learning-rate", type=float, metavar="RATE")
-    add("--slow-rate", type=float, metavar="SHARE", help="of it, for a dense orthogonal recurrent matrix")
+    add("--slow-rate", type=float, metavar="SHARE", help="of it, for what a unitary or orthogonal step applies")
     add("--decay", type=float, help="of RMSprop's and Adam's mean of squared gradients")
     add("--momentum", type=float, help="of Adam and SGD")
     add("--clip", type=float, metavar="BOUND", help="on every entry of the gradient; 0 for none")

@@ -5,6 +5,7 @@ many, which is dropped when the run is taken up again; the other way round a lin
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -137,7 +138,7 @@ class Run:
         told = as_result(self.trainer.problem, found.loss, found.score)
         return self._log_end(
             outcome,
-            f"{outcome} after {iteration} iterations; on test data: {told}",
+            lambda folder: f"{outcome} after {iteration} iterations; on test data: {told}",
             test_loss=found.loss,
             test_score=found.score,
         )
@@ -147,28 +148,37 @@ class Run:
         iteration = self.trainer.progress.iteration
         return self._log_end(
             "interrupted",
-            f"interrupted after iteration {iteration}; {self.folder} keeps it, and the same command goes on",
+            lambda folder: (
+                f"interrupted after iteration {iteration}; {folder} keeps it, and the same command goes on"
+            ),
         )
 
     def _diverged(self, error: DivergedError) -> End:
-        path = self.folder / checkpoint.NAME
         return self._log_end(
             "diverged",
-            f"diverged: {error}; {path} keeps the last good state; "
-            "try a smaller --learning-rate or a --clip, with --fresh",
+            lambda folder: (
+                f"diverged: {error}; {folder / checkpoint.NAME} keeps the last good state; "
+                "try a smaller --learning-rate or a --clip, with --fresh"
+            ),
         )
 
     def _log_end(
-        self, outcome: str, message: str, test_loss: float | None = None, test_score: float | None = None
+        self,
+        outcome: str,
+        message: Callable[[Path], str],
+        test_loss: float | None = None,
+        test_score: float | None = None,
     ) -> End:
+        """`message` says how it ended, given the folder: its whole path for who reads it here, its name for a log
+        that may be read anywhere."""
         progress = self.trainer.progress
         self.log.append(
             "end",
             iteration=progress.iteration,
             seconds=progress.seconds,
             outcome=outcome,
-            message=message,
+            message=message(Path(self.folder.name)),
             test_loss=test_loss,
             test_score=test_score,
         )
-        return End(outcome, message)
+        return End(outcome, message(self.folder))

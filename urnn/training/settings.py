@@ -22,7 +22,7 @@ class Settings:
         batch: sequences an iteration.
         seed: of the model's first values and of the training data, at least 0.
         optimiser: a key of `optimisers.OPTIMISERS`.
-        learning_rate: of all parameters but the model's slow ones.
+        learning_rate: of all parameters but those that the registry names as the model's slow ones.
         slow_rate: the slow ones' learning rate as a multiple of it.
         decay: of RMSprop's and Adam's running mean of squared gradients; SGD has none.
         momentum: of Adam and SGD; RMSprop has none.

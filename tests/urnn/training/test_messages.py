@@ -123,7 +123,8 @@ class TestCheckpoint:
         shutil.copy(path, other)
         assert complaint([*TINY, "--model=lstm"], tmp_path, capsys) == (
             f"{other / path.name} is of another run: model urnn instead of lstm, "
-            f"backend {torch.load(path)['identity']['backend']} instead of torch, clip None instead of 1.0; "
+            f"backend {torch.load(path)['identity']['backend']} instead of torch, "
+            "slow_rate 1.0 instead of 0.1, clip None instead of 1.0; "
             "start over with --fresh, or name another folder with --runs"
         )
 

@@ -134,9 +134,11 @@ class TestPresets:
         assert (chosen.optimiser, chosen.learning_rate, chosen.decay) == ("rmsprop", 1e-3, 0.9)
         assert preset("copying", "urnn", 500) == chosen
 
-    def test_copying_beyond_the_papers_lengths_is_trained_more_slowly(self):
-        assert preset("copying", "urnn", 1000).learning_rate == 3e-4
-        assert preset("adding", "urnn", 1000).learning_rate == 1e-3
+    def test_beyond_the_papers_lengths_on_copying_the_unitary_step_learns_more_slowly(self):
+        assert [preset("copying", "urnn", length).slow_rate for length in (500, 1000, 5000)] == [1.0, 0.25, 0.05]
+        assert preset("copying", "urnn", 5000).learning_rate == 1e-3
+        assert preset("adding", "urnn", 1000).slow_rate == 1.0
+        assert preset("copying", "ortho_cayley", 5000).slow_rate == 0.1
 
 
 class TestOptimisers:
@@ -149,7 +151,15 @@ class TestOptimisers:
         both = [id(p) for p in rest["params"] + slow["params"]]
         assert sorted(both) == sorted(id(p) for p in made.network.parameters())
 
-    @pytest.mark.parametrize("name", [name for name in MODELS if not name.startswith("ortho")])
+    def test_all_that_the_urnn_applies_at_every_step_learns_at_the_slow_rate(self):
+        made = trainer(model="urnn", learning_rate=0.5, slow_rate=0.25)
+        rest, slow = made.optimiser.param_groups
+        names = {id(p): name.rpartition("layers.0.")[2] for name, p in made.network.named_parameters()}
+        assert (rest["lr"], slow["lr"]) == (0.5, 0.125)
+        assert {names[id(p)] for p in slow["params"]} == {"W.theta", "W.v", "b"}
+        assert {names[id(p)] for p in rest["params"]} == {"V", "h_0", "read_out.weight", "read_out.bias"}
+
+    @pytest.mark.parametrize("name", [name for name in MODELS if not name.startswith(("ortho", "urnn"))])
     def test_every_other_model_learns_at_one_rate(self, name):
         (group,) = trainer(model=name, learning_rate=0.5).optimiser.param_groups
         assert group["lr"] == 0.5

@@ -130,6 +130,8 @@ def test_ctrl_c_is_a_sentence_and_keeps_the_iteration(tmp_path, monkeypatch, cap
         f"training: interrupted after iteration 7; {folder} keeps it, and the same command goes on\n"
     )
     assert signal.getsignal(signal.SIGINT) is before
+    logged = Log(folder).end()["message"]
+    assert logged == "interrupted after iteration 7; urnn-n16-seed0 keeps it, and the same command goes on"
 
     monkeypatch.setattr(Trainer, "iterate", plain)
     assert main(arguments) == 0

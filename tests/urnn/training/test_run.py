@@ -3,6 +3,7 @@
 import io
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ from urnn.training.display import Display
 from urnn.training.errors import DivergedError
 from urnn.training.interruption import Stop
 from urnn.training.log import Log
-from urnn.training.run import Run
+from urnn.training.run import End, Run
 from urnn.training.trainer import Progress, Trainer
 
 FACTS = {"kind", "format", "task", "length", "steps", "model", "label", "backend", "hidden_size", "parameters"}
@@ -134,15 +135,16 @@ class TestOutcome:
         monkeypatch.setattr(Trainer, "iterate", poisoned)
         end = run(tmp_path / "bad", max_iterations=20)
         assert end.outcome == "diverged"
-        assert end.message == (
-            "diverged: the training loss is nan at iteration 10; "
-            f"{tmp_path / 'bad' / 'checkpoint.pt'} keeps the last good state; "
+        told = (
+            "diverged: the training loss is nan at iteration 10; {} keeps the last good state; "
             "try a smaller --learning-rate or a --clip, with --fresh"
         )
+        assert end.message == told.format(tmp_path / "bad" / "checkpoint.pt")
         good, bad = stored(tmp_path / "good"), stored(tmp_path / "bad")
         assert same_bits(good["state"]["network"], bad["state"]["network"])
         assert logged(tmp_path / "bad")[-1]["test_loss"] is None
-        assert run(tmp_path / "bad", max_iterations=20) == end
+        assert logged(tmp_path / "bad")[-1]["message"] == told.format(Path("bad", "checkpoint.pt"))
+        assert run(tmp_path / "bad", max_iterations=20) == End("diverged", logged(tmp_path / "bad")[-1]["message"])
 
     def test_divergence_is_exit_code_1_and_one_line(self, tmp_path, capsys):
         arguments = ["copying", "--length=10", "--hidden=4", "--learning-rate=1e38", f"--runs={tmp_path}"]
