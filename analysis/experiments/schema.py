@@ -46,7 +46,9 @@ HEADER: tuple[Column, ...] = (
     Column("seed", "Int64", "", "seed of parameters and data"),
     Column("optimiser", "string", "", "name of the optimiser"),
     Column("learning_rate", "float64", "1", "learning rate"),
+    Column("slow_rate", "float64", "1", "share of it for the recurrent step; NaN where all learn at it"),
     Column("decay", "float64", "1", "decay of the optimiser's running mean; NaN where it has none"),
+    Column("momentum", "float64", "1", "momentum of Adam and SGD; NaN where the optimiser has none"),
     Column("clip", "float64", "1", "bound on the gradient's elements; NaN where it is not clipped"),
     Column("max_iterations", "Int64", "iterations", "iterations after which the run ends in any case"),
     Column("evaluate_every", "Int64", "iterations", "iterations between evaluations"),
@@ -67,7 +69,7 @@ HEADER: tuple[Column, ...] = (
 
 # Fields that a log may leave empty; all others must have a value. A diverged run has no loss to write down.
 NULLABLE = {
-    *("decay", "clip", "baseline_score", "cpu", "commit"),
+    *("slow_rate", "decay", "momentum", "clip", "baseline_score", "cpu", "commit"),
     *("train_loss", "loss", "score", "score_all", "iterations_per_second"),
     *("test_loss", "test_score"),
 }

@@ -22,6 +22,7 @@ from analysis.report.tables import Cell, Table
 
 TONES = {AGREE: "ahead", DIFFER: "crosses", NOT_RUN: "none"}
 NOTHING = Cell("", math.inf)
+OPTIMISER_LABELS = {"rmsprop": "RMSprop", "adam": "Adam", "sgd": "SGD"}
 
 
 def statements(claims: Sequence[Claim], answers: Sequence[Answer]) -> Table:
@@ -56,10 +57,9 @@ def _result_row(number: int, group: Group) -> list[Cell]:
     speed = group.across("iterations_per_second", logarithmic=True)
     share = Cell(units.per_cent(loss.mean / group.fact("baseline")), loss.mean) if loss else NOTHING
     label = group.label.removeprefix(str(group.fact("label")))
-    setting = f"B = {group.fact('batch')}, {group.fact('backend')}"
     return [
         Cell(group.place.label, number),
-        Cell(f"{group.size}{label}", group.size.lower(), setting),
+        Cell(f"{group.size}{label}", group.size.lower(), _setting(group)),
         Cell(f"{group.fact('parameters'):,}", int(group.fact("parameters"))),
         Cell(str(group.seeds), group.seeds, "" if group.ended else "not ended"),
         _mean(loss, lambda value: units.significant(value)),
@@ -70,6 +70,15 @@ def _result_row(number: int, group: Group) -> list[Cell]:
         _mean(group.across("solved_seconds", logarithmic=True), units.seconds),
         _mean(speed, units.significant),
     ]
+
+
+def _setting(group: Group) -> str:
+    """How it was trained: batch, the way the sequence was run, optimiser and learning rates."""
+    slow = group.fact("slow_rate")
+    share = "" if math.isnan(slow) or slow == 1 else f", {slow:g} of it for the recurrent step"
+    optimiser = OPTIMISER_LABELS.get(group.fact("optimiser"), group.fact("optimiser"))
+    rate = f"{optimiser} {group.fact('learning_rate'):g}{share}"
+    return f"B = {group.fact('batch')}, {group.fact('backend')}; {rate}"
 
 
 def _mean(found: Across | None, text: Any) -> Cell:

@@ -14,13 +14,14 @@ from urnn.training.trainer import Trainer
 def of_run(trainer: Trainer) -> dict[str, object]:
     """Everything that a reader of the log may want to group, label or judge the run by."""
     settings, problem, network = trainer.settings, trainer.problem, trainer.network
-    task = problem.task
+    task, row = problem.task, models.get(settings.model)
     return {
         **settings.as_dict(),
         "length": problem.length,
         "steps": task.length,
-        "label": models.get(settings.model).label,
+        "label": row.label,
         "backend": network.backend_in_use,
+        "slow_rate": settings.slow_rate if list(row.slow_parameters(network.rnn)) else None,
         "decay": None if settings.optimiser == "sgd" else settings.decay,
         "momentum": None if settings.optimiser == "rmsprop" else settings.momentum,
         "parameters": network.parameter_count,
