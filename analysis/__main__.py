@@ -20,6 +20,7 @@ from analysis.regressions.comparison import Comparison, compare
 from analysis.regressions.document import document
 from analysis.regressions.gate import judge_folder
 from analysis.regressions.markdown import markdown
+from analysis.regressions.policy import Pace
 from analysis.regressions.terminal import show
 from analysis.report import DEFAULT_TITLE, Report, write_report
 from analysis.report.writing import write_file
@@ -62,6 +63,13 @@ def parser() -> argparse.ArgumentParser:
     gate = commands.add_parser("gate", help="judge what `python -m bench gate` has measured")
     gate.add_argument("folder", type=Path, metavar="FOLDER", help="the gate's folder")
     gate.add_argument("--quiet", action="store_true", help="print nothing; for the gate itself, between rounds")
+    gate.add_argument(
+        "--pace",
+        type=float,
+        nargs=4,
+        metavar=("ROUNDS", "SECONDS", "LEFT", "PER_CELL"),
+        help="how far the gate is; the JSON then says what to measure next",
+    )
     gate.set_defaults(command=_gate)
     for command in (compare, gate):
         command.add_argument("--markdown", type=Path, metavar="FILE", help="write the table for a pull request")
@@ -128,7 +136,8 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _gate(options: argparse.Namespace) -> int:
-    return _tell(judge_folder(options.folder), options, quiet=options.quiet)
+    pace = Pace(int(options.pace[0]), *options.pace[1:]) if options.pace else None
+    return _tell(judge_folder(options.folder, pace), options, quiet=options.quiet)
 
 
 def _tell(comparison: Comparison, options: argparse.Namespace, quiet: bool = False) -> int:

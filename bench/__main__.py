@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench import asv_harness, identity, step_costs, subjects
+from bench.calibration import recording
 from bench.environment import ALLOCATORS
 from bench.estimate import cell_seconds
 from bench.experiments import plan as planned_experiments
@@ -56,8 +57,22 @@ def _parser() -> argparse.ArgumentParser:
     gate_command.set_defaults(command=_gate)
     _add_slice_options(gate_command, profile="ci")
     _add_gate_options(gate_command)
+    _add_calibrate(commands)
     _add_reproduce(commands)
     return parser
+
+
+def _add_calibrate(commands: argparse._SubParsersAction) -> None:
+    purpose = "record what the gate is to be measured on: a commit against itself and slowed copies of itself"
+    command = commands.add_parser("calibrate", help=purpose, description=purpose)
+    command.set_defaults(command=_calibrate)
+    _add_slice_options(command, profile="ci")
+    add = command.add_argument
+    add("--slowed", default="urnn:cpu", metavar="NAME", help="the model that is slowed down; default: %(default)s")
+    add("--rounds", type=_size, default=16, help="of all cells, in all; default: %(default)s")
+    add("--minutes", type=_positive, default=40.0, help="begin no round after so many; default: 40")
+    add("--wait", type=_positive, default=60.0, help="seconds to wait for a quiet machine; default: 60")
+    add("--results", type=Path, default=recording.FOLDER, help="folder of recordings; default: .gate/calibration")
 
 
 def _add_reproduce(commands: argparse._SubParsersAction) -> None:
@@ -238,6 +253,24 @@ def _gate(options: argparse.Namespace) -> int:
             outputs=tuple(text for name, path in outputs if path for text in (name, str(path.resolve()))),
         )
     )
+
+
+def _calibrate(options: argparse.Namespace) -> int:
+    profile = get_profile(options.profile)
+    folder = recording.record(
+        recording.Request(
+            cells=chosen_cells(options, profile),
+            profile=profile,
+            slowed=options.slowed,
+            rounds=options.rounds,
+            minutes=options.minutes,
+            wait=options.wait,
+            results=options.results.resolve(),
+        ),
+        show,
+    )
+    print(f"recording: {folder}")
+    return 0
 
 
 def _slice(options: argparse.Namespace) -> tuple[str, ...]:

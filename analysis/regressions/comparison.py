@@ -17,6 +17,7 @@ import pandas as pd
 
 from analysis.errors import AnalysisError
 from analysis.regressions.judge import judge
+from analysis.regressions.policy import Step
 from analysis.regressions.side import side_of
 from analysis.regressions.verdict import Outcome, Row, outcome, worst_first
 from analysis.results import read
@@ -44,8 +45,8 @@ class Commit:
 class Comparison:
     """Everything that the outputs show.
 
-    `again` measures all of it again, `commands` one cell each. `open` and `suspects` are the gate's, which goes on
-    measuring them.
+    `again` measures all of it again, `commands` one cell each. `open`, `suspects` and `next` are the gate's, which
+    goes on measuring them.
     """
 
     base: Commit
@@ -57,6 +58,7 @@ class Comparison:
     open: tuple[str, ...] = ()
     suspects: tuple[str, ...] = ()
     commands: Mapping[str, str] = field(default_factory=dict)
+    next: Step | None = None
 
 
 def compare(old: Path, new: Path) -> Comparison:

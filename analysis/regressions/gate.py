@@ -19,6 +19,7 @@ from typing import Any
 from analysis.errors import AnalysisError
 from analysis.regressions.comparison import Commit, Comparison, one_setting, require_comparable
 from analysis.regressions.judge import judge_gate
+from analysis.regressions.policy import Pace, next_step
 from analysis.regressions.side import Side, side_of
 from analysis.regressions.verdict import TIME, Row, Verdict, outcome, worst_first
 from analysis.results import load_json, read
@@ -27,8 +28,8 @@ FORMAT = 1
 PLAN = "gate.json"
 
 
-def judge_folder(folder: Path) -> Comparison:
-    """What the measurements in a gate's folder say so far.
+def judge_folder(folder: Path, pace: Pace | None = None) -> Comparison:
+    """What the measurements in a gate's folder say so far; with a pace, what to measure next.
 
     Raises AnalysisError for a folder without a plan, a damaged file, or sides that do not belong together.
     """
@@ -46,7 +47,8 @@ def judge_folder(folder: Path) -> Comparison:
     judged = judge_gate(screening, confirmation, cells, suspects, sentinel=sentinel)
     rows = worst_first(judged.rows + absent)
     asked = (judged.open, judged.suspects)
-    return Comparison(*commits, rows, outcome(rows), notes, again, *asked, commands)
+    step = next_step(judged, cells, pace) if pace else None
+    return Comparison(*commits, rows, outcome(rows), notes, again, *asked, commands, step)
 
 
 def _absent_rows(cells: Sequence[str], base: Sequence[str], head: Sequence[str]) -> list[Row]:

@@ -131,7 +131,7 @@ def _measure(
         measure_round(base, head, [cell for cell in shared if cell in chosen or cell in guards], number)
 
     watch = Watch(request.wait, told, folder.note)
-    hands = Hands(measure, lambda: judge.so_far(folder.path), watch, told)
+    hands = Hands(measure, lambda pace: judge.ask(folder.path, pace), watch, told)
     conduct(folder, [cell.id for cell in judged], 60 * request.minutes, hands)
 
 

@@ -1,10 +1,10 @@
-"""One round: every cell on both sides, one after the other, in two processes that take turns.
+"""One round: every cell on both sides, one after the other, in two processes that take turns; or on more sides.
 
-Both processes are started at once and wait for their turn, so that a cell's two measurements lie a second apart
+All processes are started at once and wait for their turn, so that a cell's two measurements lie a second apart
 instead of a whole sweep; nothing is timed while the other runs. Who goes first changes from cell to cell and from
 round to round (A B, B A, ...), so that neither side profits from its place.
 
-Known weakness: both processes hold their memory at the same time; the one that waits keeps its last cell.
+Known weakness: all processes hold their memory at the same time; one that waits keeps its last cell.
 """
 
 import contextlib
@@ -107,20 +107,36 @@ class Lane:
 def measure_round(
     base: Side, head: Side, cells: Sequence[Cell], number: int, told: Told = lambda side, job, outcome: None
 ) -> None:
+    """`take_turns` of base and head over the same cells; those that a side does not have are to be left out."""
+    take_turns([(base, cells), (head, cells)], number, told)
+
+
+def take_turns(
+    parts: Sequence[tuple[Side, Sequence[Cell]]], number: int, told: Told = lambda side, job, outcome: None
+) -> None:
     """Measures what the sides' files do not hold yet of round `number`, and stores each figure as it is there.
 
-    Cells that a side does not have are to be left out. Even rounds go backwards.
+    The first side has all cells, every other one some of them, in the same order. Even rounds go backwards.
 
     Raises:
         SweepError: a process does not start.
         ResultsError: a result cannot be stored.
     """
-    order = list(cells) if number % 2 else list(reversed(cells))
-    with Lane(base, order, number) as first, Lane(head, order, number) as second:
+    step = 1 if number % 2 else -1
+    order = list(parts[0][1])[::step]
+    with contextlib.ExitStack() as stack:
+        lanes = [stack.enter_context(Lane(side, list(cells)[::step], number)) for side, cells in parts]
         for place, cell in enumerate(order):
-            first.start()
-            second.start()
-            for lane in (first, second) if (place + number) % 2 else (second, first):
+            for lane in lanes:
+                lane.start()
+            for lane in _in_turn(lanes, place + number):
                 outcome = lane.measure(cell)
                 if outcome is not None:
                     told(lane.side.name, Job(cell, number), outcome)
+
+
+def _in_turn(lanes: list[Lane], turn: int) -> list[Lane]:
+    """Another lane begins at each turn, and each second time around they go the other way."""
+    first = (turn + 1) % len(lanes)
+    found = lanes[first:] + lanes[:first]
+    return found[::-1] if len(lanes) > 2 and turn // len(lanes) % 2 else found

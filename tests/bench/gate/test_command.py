@@ -9,8 +9,7 @@ import pytest
 
 from bench.__main__ import main
 from bench.gate import command
-from bench.gate.conductor import MOST_CONFIRMING_ROUNDS
-from bench.gate.judge import SoFar
+from bench.gate.judge import Step
 from bench.prepare import describe
 from bench.worker import ROOT, SweepError
 from tests.bench.gate.conftest import BASE, HEAD
@@ -79,7 +78,7 @@ def test_a_slowdown_is_suspected_confirmed_and_called(product, tmp_path, capfd):
     assert f"`{verdict['again']}`" in (tmp_path / "out.md").read_text()
     assert "--models=urnn --phase=train --device=cpu --hidden=8 --length=5 --batch=2 --fresh" in verdict["again"]
     assert product.rounds[0] == ("base.json", 1, [LSTM, FUSED, URNN])
-    assert product.rounds[-1] == ("confirm_base.json", MOST_CONFIRMING_ROUNDS, [LSTM, URNN])
+    assert product.rounds[-1] == ("confirm_base.json", 16, [LSTM, URNN])
     assert "Regressed: 1 of 2 cells judged." in capfd.readouterr().out
 
 
@@ -88,7 +87,8 @@ class TestWithoutAsking:
 
     @pytest.fixture(autouse=True)
     def _judge(self, monkeypatch):
-        monkeypatch.setattr(command.judge, "so_far", lambda folder: SoFar((), ()))
+        steps = {1: Step(False, (FUSED, URNN)), 2: Step(False, (FUSED, URNN)), 3: Step(True, ())}
+        monkeypatch.setattr(command.judge, "ask", lambda folder, pace: steps[pace.rounds])
         monkeypatch.setattr(command.judge, "final", lambda folder, outputs: 0)
 
     def test_the_same_command_measures_nothing_again_and_fresh_does(self, product, tmp_path, capsys):

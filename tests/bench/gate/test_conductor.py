@@ -1,105 +1,74 @@
-"""How many rounds of which cells, on a made-up clock and a made-up judge."""
+"""Rounds as they are asked for, on a made-up clock: what is measured, kept, and taken up again."""
 
 import pytest
 
-from bench.gate.conductor import FEWEST_CONFIRMING_ROUNDS, FIRST_ROUNDS, MOST_CONFIRMING_ROUNDS, Hands, conduct
+from bench.gate.conductor import Hands, conduct
 from bench.gate.folder import CONFIRMATION, SCREENING, Folder
-from bench.gate.judge import SoFar
+from bench.gate.judge import Pace, Step
 from bench.worker import SweepError
 
 CELLS = ("one", "two", "three")
-CLEAR = SoFar((), ())
+AGAIN = Step(False, CELLS)
+NOTHING = Step(True, ())
+CONFIRM = Step(True, ("two",), 5, "confirming", ("a note",))
 
 
 class World:
-    """A clock that a round moves by a second a cell, and a judge that says what it is told to."""
+    """A clock that a round moves by a second a cell, and an analysis that asks for what it is told to."""
 
-    def __init__(self, *verdicts: SoFar) -> None:
-        self.now, self.rounds, self.verdicts, self.said = 0.0, [], list(verdicts), []
-        self.looks = 0
+    def __init__(self, *steps: Step) -> None:
+        self.now, self.looks, self.steps = 0.0, 0, list(steps)
+        self.rounds: list[tuple[str, int, tuple[str, ...]]] = []
+        self.paces: list[Pace] = []
+        self.said: list[str] = []
 
     def measure(self, stage: str, number: int, cells) -> None:
         self.rounds.append((stage, number, tuple(cells)))
         self.now += len(cells)
 
-    def judge(self) -> SoFar:
-        return self.verdicts.pop(0) if len(self.verdicts) > 1 else self.verdicts[0]
+    def ask(self, pace: Pace) -> Step:
+        self.paces.append(pace)
+        return self.steps[len(self.paces) - 1]
 
     def look(self) -> None:
         self.looks += 1
 
     def hands(self) -> Hands:
-        return Hands(self.measure, self.judge, self.look, self.said.append, lambda: self.now)
-
-    def of(self, stage: str) -> list[tuple[int, tuple[str, ...]]]:
-        return [(number, cells) for at, number, cells in self.rounds if at == stage]
+        return Hands(self.measure, self.ask, self.look, self.said.append, lambda: self.now)
 
 
-def first_rounds(cells=CELLS) -> list:
-    return [(number, tuple(cells)) for number in range(1, FIRST_ROUNDS + 1)]
-
-
-def test_clear_verdicts_end_after_the_first_rounds(folder):
-    world = World(CLEAR)
+def test_nothing_to_confirm_ends_it(folder):
+    world = World(AGAIN, NOTHING)
     conduct(folder, CELLS, 600, world.hands())
-    assert world.rounds == [(SCREENING, number, CELLS) for number in range(1, FIRST_ROUNDS + 1)]
-    assert world.looks == FIRST_ROUNDS
+    assert world.rounds == [(SCREENING, 1, CELLS), (SCREENING, 2, CELLS)]
+    assert world.looks == 2
+    assert world.said == []
     assert (folder.plan["suspects"], folder.plan["ended"], folder.plan["notes"]) == ([], True, [])
 
 
-def test_more_rounds_measure_what_is_open_alone(folder):
-    world = World(SoFar(("one", "three"), ()), SoFar(("three",), ()), CLEAR)
+def test_the_analysis_hears_of_the_time_and_of_what_the_last_round_cost_a_cell(folder):
+    world = World(Step(False, ("one",)), NOTHING)
+    world.now = 1000.0
+    conduct(folder, CELLS, 60, world.hands())
+    assert world.paces == [Pace(1, 60, 57.0, 1.0), Pace(2, 60, 56.0, 1.0)]
+
+
+def test_what_is_asked_for_is_measured_and_confirmed_and_notes_are_kept(folder):
+    world = World(Step(False, ("one", "two"), told="two are open"), CONFIRM)
     conduct(folder, CELLS, 600, world.hands())
-    assert world.of(SCREENING)[FIRST_ROUNDS:] == [(5, ("one", "three")), (6, ("three",))]
-    assert world.said == [
-        "round 4: 2 of 3 cells open, 0 suspects",
-        "round 5: 1 of 3 cells open, 0 suspects",
-        "round 6: 0 of 3 cells open, 0 suspects",
+    assert world.rounds == [
+        (SCREENING, 1, CELLS),
+        (SCREENING, 2, ("one", "two")),
+        *((CONFIRMATION, number, ("two",)) for number in range(1, 6)),
     ]
+    assert world.said == ["two are open", "confirming"]
+    assert (folder.plan["suspects"], folder.plan["confirm_rounds"]) == (["two"], 5)
+    assert (folder.plan["notes"], folder.plan["ended"]) == (["a note"], True)
 
 
-def test_rounds_end_where_the_next_would_take_time_kept_for_a_confirmation(folder):
-    world = World(SoFar(CELLS, ()))
-    conduct(folder, CELLS, 30, world.hands())
-    assert world.now <= 20
-    assert world.now + 3 > 20
-    assert folder.plan["notes"] == ["time was up with 3 cells open; --minutes gives more"]
-    assert folder.plan["ended"]
-
-
-def test_suspects_are_confirmed_in_a_number_of_fresh_rounds_fixed_beforehand(folder):
-    world = World(SoFar(("one",), ("two",)), SoFar((), ("two",)))
-    conduct(folder, CELLS, 600, world.hands())
-    assert world.of(CONFIRMATION) == [(number, ("two",)) for number in range(1, MOST_CONFIRMING_ROUNDS + 1)]
-    assert world.said[-1] == f"confirming 1 suspect in {MOST_CONFIRMING_ROUNDS} fresh rounds"
-    assert folder.plan["suspects"] == ["two"]
-
-
-def test_where_time_is_short_the_surest_suspects_are_confirmed(folder):
-    world = World(SoFar((), ("three", "one", "two")))
-    # Four rounds of three seconds; then a suspect costs two a round, one of them for its sentinel.
-    conduct(folder, CELLS, 12 + 2 * 2 * FEWEST_CONFIRMING_ROUNDS + 1, world.hands())
-    assert folder.plan["confirm_rounds"] == FEWEST_CONFIRMING_ROUNDS
-    assert folder.plan["suspects"] == ["three", "one"]
-    assert folder.plan["notes"] == ["time sufficed to confirm the 2 surest of 3 suspects; --minutes gives more"]
-
-
-def test_time_that_is_left_goes_into_more_rounds(folder):
-    world = World(SoFar((), ("three",)))
-    conduct(folder, CELLS, 12 + 2 * 11, world.hands())
-    assert folder.plan["confirm_rounds"] == 11
-    assert len(world.of(CONFIRMATION)) == 11
-
-
-def test_one_suspect_is_confirmed_whatever_the_time(folder):
-    world = World(SoFar((), ("three", "one")))
-    conduct(folder, CELLS, 1, world.hands())
-    assert world.of(CONFIRMATION)[-1] == (FEWEST_CONFIRMING_ROUNDS, ("three",))
-
-
-@pytest.mark.parametrize("after", [2, FIRST_ROUNDS + 3])
+@pytest.mark.parametrize("after", [2, 5])
 def test_an_interrupted_run_goes_on_where_it_was(folder, after):
-    world = World(SoFar((), ("two",)))
+    world = World(AGAIN, AGAIN, CONFIRM)
     measure, limit = world.measure, [after]
 
     def interrupted(stage, number, cells):
@@ -115,19 +84,19 @@ def test_an_interrupted_run_goes_on_where_it_was(folder, after):
     assert not again.plan["ended"]
     limit[0] = 100
     world.rounds.clear()
+    world.paces.clear()
     conduct(again, CELLS, 600, world.hands())
     assert again.plan["ended"]
-    assert (world.of(SCREENING) == []) == (after > FIRST_ROUNDS)
-    assert len(world.of(CONFIRMATION)) == MOST_CONFIRMING_ROUNDS
+    stages = [stage for stage, _, _ in world.rounds]
+    assert stages == [SCREENING] * (0 if after > 3 else 3) + [CONFIRMATION] * 5
 
 
-def test_a_judge_that_fails_ends_the_run_and_the_plan_stays_open(folder):
-    world = World(CLEAR)
-
-    def fails() -> SoFar:
+def test_an_analysis_that_fails_ends_the_run_and_the_plan_stays_open(folder):
+    def fails(pace: Pace) -> Step:
         raise SweepError("cannot be judged")
 
-    world.judge = fails
+    world = World()
+    world.ask = fails
     with pytest.raises(SweepError, match=r"^cannot be judged$"):
         conduct(folder, CELLS, 600, world.hands())
     assert folder.plan["suspects"] is None

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from bench.gate import judge
-from bench.gate.judge import SoFar, final, so_far
+from bench.gate.judge import Pace, Step, ask, final
 from bench.worker import SweepError
 
 
@@ -30,18 +30,22 @@ def analysis(monkeypatch):
     return answer
 
 
+@pytest.mark.parametrize("stage", ["screening", "confirmation"])
 @pytest.mark.parametrize("code", [0, 1, 2])
-def test_whatever_the_verdict_the_open_cells_and_suspects_are_read(analysis, folder, code):
-    asked = analysis(code, {"open": ["one"], "suspects": ["two"]})
-    assert so_far(folder.path) == SoFar(("one",), ("two",))
+def test_whatever_the_verdict_the_next_step_is_read(analysis, folder, code, stage):
+    step = {"stage": stage, "cells": ["one"], "rounds": 8, "told": "said", "notes": ["kept"]}
+    asked = analysis(code, {"next": step})
+    found = ask(folder.path, Pace(4, 600.0, 300.5, 0.25))
+    assert found == Step(stage == "confirmation", ("one",), 8, "said", ("kept",))
     assert asked[0][:5] == ["-m", "analysis", "gate", str(folder.path), "--quiet"]
+    assert asked[0][-5:] == ["--pace", "4", "600.0", "300.5", "0.25"]
 
 
 def test_an_answer_of_an_earlier_round_is_not_taken_for_this_ones(analysis, folder):
-    (folder.path / "verdicts.json").write_text('{"open": [], "suspects": []}')
+    (folder.path / "verdicts.json").write_text('{"next": {"stage": "screening"}}')
     analysis(2, None, "error: base.json: is cut off.\n")
     with pytest.raises(SweepError, match=r"^the measurements cannot be judged: base\.json: is cut off\.$"):
-        so_far(folder.path)
+        ask(folder.path, Pace(4, 600, 300, 0.25))
 
 
 @pytest.mark.parametrize(("code", "expected"), [(0, 0), (1, 1), (2, 2), (-9, 2), (139, 2)])

@@ -1,0 +1,1 @@
+"""The gate, measured: what it says of changes that are known, recorded here and replayed by the analysis."""

@@ -1,0 +1,161 @@
+"""Rounds of a commit against itself and against slowed copies of itself, side by side, stored as they come.
+
+Each round measures, cell by cell and in turn: the commit (`base`), the same once more (`same`), and a copy for
+every slowdown. So all comparisons of a round have seen the same machine; A/A and the slowdowns differ in nothing
+else. The copies measure the slowed model's cells and their sentinels alone, all else being as in `same`.
+
+Known weakness: more processes hold memory at once than in a gate, and a cell's pair lies a few seconds apart.
+"""
+
+import json
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import identity
+from bench.calibration.injection import slow_down
+from bench.gate.checkouts import Commit, check_out, known_cells, resolve
+from bench.gate.command import SENTINEL, sentinels
+from bench.gate.lock import sole_run
+from bench.gate.machine import Watch
+from bench.gate.turns import Side, take_turns
+from bench.grid import Cell, Profile
+from bench.store import ResultsError, RunFile, write_atomically
+from bench.worker import ROOT, Settings, SweepError
+
+FORMAT = 1
+PLAN = "calibration.json"
+BASE, SAME = "base", "same"
+SLOWDOWNS = (0.02, 0.03, 0.05, 0.10)
+FOLDER = ROOT / ".gate" / "calibration"
+
+Measure = Callable[[Sequence[tuple[Side, Sequence[Cell]]], int], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is recorded.
+
+    Attributes:
+        cells, profile: those of the gate.
+        slowed: the model that is slowed down, "urnn:cpu".
+        rounds: how many there shall be in all.
+        minutes: begin no round after so many.
+        wait: seconds to wait for a quiet machine, in all.
+    """
+
+    cells: Sequence[Cell]
+    profile: Profile
+    slowed: str
+    rounds: int
+    minutes: float
+    wait: float = 60.0
+    threads: int = 1
+    allocator: str = "kept"
+    results: Path = FOLDER
+
+
+def slow_name(fraction: float) -> str:
+    """0.05 -> "slow_5"."""
+    return f"slow_{100 * fraction:g}"
+
+
+def record(
+    request: Request, told: Callable[[str], None], measure: Measure = take_turns, clock=time.monotonic
+) -> Path:
+    """Records rounds until there are enough or the time is up; goes on where an earlier call ended. The folder.
+
+    Raises:
+        ValueError: the slowed model has no cell.
+        SweepError, ResultsError: it cannot be measured or stored; what was recorded before is kept.
+    """
+    slowed = [cell for cell in request.cells if cell.variant == request.slowed]
+    if not slowed:
+        raise ValueError(f"{request.slowed!r} has no cell in this slice, so there is nothing to slow down")
+    every = list(dict.fromkeys([*sentinels(request.cells), *request.cells]))
+    few = [cell for cell in every if cell in slowed or cell in sentinels(slowed)]
+    commit = resolve("HEAD")
+    folder = _folder(request, commit)
+    end = clock() + 60 * request.minutes
+    with sole_run("calibration"), tempfile.TemporaryDirectory(prefix="urnn-calibration-") as scratch:
+        names = [BASE, SAME, *map(slow_name, SLOWDOWNS)]
+        settings = {
+            name: Settings(request.profile, request.threads, request.allocator, Path(scratch, name))
+            for name in names
+        }
+        _prepare(commit, settings, request.slowed, every)
+        watch = Watch(request.wait, told, lambda text: _note(folder, text))
+        for number in range(1, request.rounds + 1):
+            if clock() > end:
+                told(f"time was up before round {number} of {request.rounds}; the same command goes on")
+                break
+            watch()
+            measure(
+                [
+                    (_side(folder, name, settings[name], commit), every if name in (BASE, SAME) else few)
+                    for name in names
+                ],
+                number,
+            )
+            told(f"round {number} of {request.rounds}")
+    return folder
+
+
+def _folder(request: Request, commit: Commit) -> Path:
+    """The recording's folder with its plan.
+
+    Raises:
+        ResultsError: another plan lies there, or it cannot be written.
+    """
+    name = f"{commit.name}-{identity.source_digest(ROOT)}-{request.slowed.replace(':', '_')}"
+    plan = {
+        "format": FORMAT,
+        "commit": {"name": commit.name, "subject": commit.subject},
+        "profile": request.profile.name,
+        "cells": [cell.id for cell in request.cells],
+        "sentinel": SENTINEL,
+        "slowed": request.slowed,
+        "slowdowns": {slow_name(fraction): fraction for fraction in SLOWDOWNS},
+        "notes": [],
+    }
+    path = request.results / name / PLAN
+    if not path.exists():
+        write_atomically(path, json.dumps(plan, indent=1))
+    found = _read(path)
+    if {**found, "notes": []} != plan:
+        raise ResultsError(f"{path} is the plan of another recording; move its folder away to start a new one.")
+    return path.parent
+
+
+def _read(path: Path) -> dict:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise ResultsError(
+            f"{path} is not a whole plan ({error}); move its folder away to start a new one."
+        ) from error
+
+
+def _note(folder: Path, text: str) -> None:
+    plan = _read(folder / PLAN)
+    if text not in plan["notes"]:
+        write_atomically(folder / PLAN, json.dumps({**plan, "notes": [*plan["notes"], text]}, indent=1))
+
+
+def _prepare(commit: Commit, settings: Mapping[str, Settings], slowed: str, cells: Sequence[Cell]) -> None:
+    """A checkout for each side, the slowed ones slowed, each with its kernel built."""
+    fractions = {slow_name(fraction): fraction for fraction in SLOWDOWNS}
+    for name, setting in settings.items():
+        check_out(commit, setting.root)
+        if name in fractions:
+            slow_down(setting.root, slowed, fractions[name])
+        if set(known_cells(f"{name} {commit.name}", setting, cells)) != set(cells):
+            raise SweepError(f"{commit.name} does not know every cell of this slice; commit the suite first")
+
+
+def _side(folder: Path, name: str, settings: Settings, commit: Commit) -> Side:
+    conditions = {"profile": settings.profile.name, "threads": settings.threads, "allocator": settings.allocator}
+    info = {"id": commit.digits, "time": commit.time, "dirty": False, "branch": f"({name})", "project": "urnn"}
+    return Side(name, settings, info, RunFile.at(folder / f"{name}.json", conditions))
