@@ -1,4 +1,5 @@
-"""The command line: `python -m analysis report`, `table`, `experiments`, `compare` and `gate`.
+"""The command line: `python -m analysis report`, `table`, `experiments`, `compare`, `gate` and
+`calibration`.
 
 Why: `make report` and the gate end here. What the user can mend is one sentence on standard error and exit code 2;
 everything else keeps its traceback. `compare` and `gate` exit with 0 for a pass, 1 for a regression and 2 where
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis import experiments
+from analysis import calibration, experiments
 from analysis.errors import AnalysisError
 from analysis.regressions.comparison import Comparison, compare
 from analysis.regressions.document import document
@@ -55,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
     table.add_argument("--output", type=Path, help="file to write instead of standard output")
     table.set_defaults(command=_table)
     _add_experiments(commands)
+    _add_calibration(commands)
 
     compare = commands.add_parser("compare", help="judge two result sets: did the new commit get slower?")
     for name in ("old", "new"):
@@ -75,6 +77,27 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("--markdown", type=Path, metavar="FILE", help="write the table for a pull request")
         command.add_argument("--json", type=Path, metavar="FILE", help="write the verdicts for machines")
     return main
+
+
+def _add_calibration(commands: argparse._SubParsersAction) -> None:
+    command = commands.add_parser(
+        "calibration", help="write the report on the gate from a recording of its rounds"
+    )
+    command.set_defaults(command=_calibration)
+    command.add_argument(
+        "recording",
+        type=Path,
+        nargs="?",
+        metavar="RECORDING",
+        help="folder of `python -m bench calibrate`, or a report's recording.json (default: the newest folder)",
+    )
+    command.add_argument(
+        "--output",
+        type=Path,
+        default=Path("reports/calibration"),
+        help="folder to write or replace (default: %(default)s)",
+    )
+    command.add_argument("--title", default=calibration.DEFAULT_TITLE, help="title (default: %(default)s)")
 
 
 def _add_experiments(commands: argparse._SubParsersAction) -> None:
@@ -149,6 +172,11 @@ def _tell(comparison: Comparison, options: argparse.Namespace, quiet: bool = Fal
     if not quiet:
         show(comparison)
     return comparison.outcome.code
+
+
+def _calibration(options: argparse.Namespace) -> int:
+    recording = calibration.read(options.recording or calibration.newest())
+    return _say(calibration.write_report(recording, options.output, title=options.title))
 
 
 def _experiments(options: argparse.Namespace) -> int:

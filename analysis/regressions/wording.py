@@ -14,7 +14,7 @@ def texts(row: Row) -> tuple[str, ...]:
     return (
         row.verdict.value,
         row.cell,
-        metric(row),
+        metric_label(row.metric),
         _value(row, row.base),
         _value(row, row.head),
         _change(row.ratio),
@@ -24,10 +24,10 @@ def texts(row: Row) -> tuple[str, ...]:
     )
 
 
-def metric(row: Row) -> str:
+def metric_label(metric: str) -> str:
     """The metric for people."""
     known = {TIME: "Time per step", PARAMETERS: "Parameters"}
-    return known.get(row.metric) or METRIC_LABELS[row.metric]
+    return known.get(metric) or METRIC_LABELS[metric]
 
 
 def _value(row: Row, value: float | None) -> str:

@@ -81,24 +81,23 @@ def record(
     end = clock() + 60 * request.minutes
     with sole_run("calibration"), tempfile.TemporaryDirectory(prefix="urnn-calibration-") as scratch:
         names = [BASE, SAME, *map(slow_name, SLOWDOWNS)]
-        settings = {
-            name: Settings(request.profile, request.threads, request.allocator, Path(scratch, name))
-            for name in names
-        }
+        how = (request.profile, request.threads, request.allocator)
+        settings = {name: Settings(*how, Path(scratch, name)) for name in names}
         _prepare(commit, settings, request.slowed, every)
         watch = Watch(request.wait, told, lambda text: _note(folder, text))
         for number in range(1, request.rounds + 1):
+            if str(number) in _read(folder / PLAN)["seconds"]:
+                continue
             if clock() > end:
                 told(f"time was up before round {number} of {request.rounds}; the same command goes on")
                 break
             watch()
-            measure(
-                [
-                    (_side(folder, name, settings[name], commit), every if name in (BASE, SAME) else few)
-                    for name in names
-                ],
-                number,
-            )
+            begin = clock()
+            sides = {name: _side(folder, name, settings[name], commit) for name in names}
+            is_fresh = all(at != number for _, at in sides[BASE].run_file.measured())
+            measure([(side, every if name in (BASE, SAME) else few) for name, side in sides.items()], number)
+            if is_fresh:
+                _time(folder, number, clock() - begin)
             told(f"round {number} of {request.rounds}")
     return folder
 
@@ -119,12 +118,13 @@ def _folder(request: Request, commit: Commit) -> Path:
         "slowed": request.slowed,
         "slowdowns": {slow_name(fraction): fraction for fraction in SLOWDOWNS},
         "notes": [],
+        "seconds": {},
     }
     path = request.results / name / PLAN
     if not path.exists():
-        write_atomically(path, json.dumps(plan, indent=1))
+        _write(path.parent, plan)
     found = _read(path)
-    if {**found, "notes": []} != plan:
+    if {**found, "notes": [], "seconds": {}} != plan:
         raise ResultsError(f"{path} is the plan of another recording; move its folder away to start a new one.")
     return path.parent
 
@@ -139,9 +139,20 @@ def _read(path: Path) -> dict:
 
 
 def _note(folder: Path, text: str) -> None:
+    """Keeps a remark on the recording."""
     plan = _read(folder / PLAN)
     if text not in plan["notes"]:
-        write_atomically(folder / PLAN, json.dumps({**plan, "notes": [*plan["notes"], text]}, indent=1))
+        _write(folder, {**plan, "notes": [*plan["notes"], text]})
+
+
+def _time(folder: Path, number: int, seconds: float) -> None:
+    """Keeps how long a whole round took; one that was taken up again has no such time."""
+    plan = _read(folder / PLAN)
+    _write(folder, {**plan, "seconds": {**plan["seconds"], str(number): seconds}})
+
+
+def _write(folder: Path, plan: dict) -> None:
+    write_atomically(folder / PLAN, json.dumps(plan, indent=1))
 
 
 def _prepare(commit: Commit, settings: Mapping[str, Settings], slowed: str, cells: Sequence[Cell]) -> None:

@@ -1,0 +1,6 @@
+"""What the gate is worth: its own decisions replayed on a recording of real rounds, as rates with intervals."""
+
+from analysis.calibration.recording import Recording, newest, read
+from analysis.calibration.report import DEFAULT_TITLE, write_report
+
+__all__ = ["DEFAULT_TITLE", "Recording", "newest", "read", "write_report"]

@@ -1,0 +1,123 @@
+"""How often simulated gates call a regression: rates with an interval that knows how short the recording is.
+
+Why two sources of doubt: a finite number of simulations leaves the binomial's (Clopper and Pearson 1934), and a
+finite number of recorded rounds leaves its own, which is the larger. For that one the rounds themselves are
+drawn anew, many times, and gates are simulated on each draw (a bootstrap around the replay, Efron 1979); its
+interval and the binomial one are joined.
+
+Known weakness: what never happened in the recorded rounds happens in no simulation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from scipy import stats
+
+from analysis.calibration.recording import SAME, Recording
+from analysis.calibration.replay import Gate, simulate
+from analysis.regressions.verdict import Verdict
+
+CONFIDENCE = 0.95
+SEED = 20151120
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How many gates are simulated, and how many redrawn recordings with how many gates each give the interval."""
+
+    gates: int = 1000
+    redrawn: int = 40
+    gates_each: int = 50
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A share of simulated gates with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What the gate says of one known change.
+
+    Attributes:
+        side: the recording's side.
+        slowdown: 0 for A/A, else the fraction.
+        called: share of gates that called a regression: of any cell in A/A, of the slowed model with a slowdown.
+        by_cell: the share for each of these cells.
+        faster, inconclusive: mean share of cells with these verdicts.
+        minutes: median and 95th percentile.
+    """
+
+    side: str
+    slowdown: float
+    called: Rate
+    by_cell: dict[str, float]
+    faster: float
+    inconclusive: float
+    minutes: tuple[float, float]
+
+
+def conditions(recording: Recording, effort: Effort) -> list[Condition]:
+    """A/A first, then the slowdowns from the smallest; the same numbers at every call."""
+    sides = {SAME: 0.0, **recording.slowdowns}
+    return [_condition(recording, side, sides[side], effort) for side in sorted(sides, key=sides.get)]
+
+
+def _condition(recording: Recording, side: str, slowdown: float, effort: Effort) -> Condition:
+    watched = recording.slowed_cells if slowdown else recording.cells
+    random = np.random.default_rng([SEED, round(1e6 * slowdown)])
+    gates = [simulate(recording, side, recording.rounds, random) for _ in range(effort.gates)]
+    rate = _rate([gate.regressed(watched) for gate in gates], _redrawn(recording, side, watched, random, effort))
+    return Condition(
+        side,
+        slowdown,
+        rate,
+        {cell: float(np.mean([gate.regressed([cell]) for gate in gates])) for cell in watched},
+        _share(gates, Verdict.FASTER),
+        _share(gates, Verdict.INCONCLUSIVE),
+        tuple(float(np.quantile([gate.minutes for gate in gates], at)) for at in (0.5, 0.95)),
+    )
+
+
+def _redrawn(
+    recording: Recording, side: str, watched: Sequence[str], random: np.random.Generator, effort: Effort
+) -> list[float]:
+    """The rate on recordings whose rounds were drawn anew from this one's."""
+    found = []
+    for _ in range(effort.redrawn):
+        rounds = random.choice(recording.rounds, len(recording.rounds))
+        gates = [simulate(recording, side, rounds, random) for _ in range(effort.gates_each)]
+        found.append(float(np.mean([gate.regressed(watched) for gate in gates])))
+    return found
+
+
+def _rate(called: Sequence[bool], redrawn: Sequence[float]) -> Rate:
+    """The share that was called; exact binomial bounds, moved out to those of the redrawn recordings."""
+    hits, number = sum(called), len(called)
+    low, high = stats.binomtest(hits, number).proportion_ci(CONFIDENCE, "exact")
+    if redrawn:
+        outer = np.quantile(redrawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+        low, high = min(low, float(outer[0])), max(high, float(outer[1]))
+    return Rate(hits / number, float(low), float(high))
+
+
+def _share(gates: Sequence[Gate], verdict: Verdict) -> float:
+    return float(np.mean([found is verdict for gate in gates for found in gate.verdicts.values()]))
+
+
+def smallest_detectable(found: Sequence[Condition], rate: float) -> float | None:
+    """The slowdown from which on that share of gates calls it, on straight lines between those recorded; or
+    None."""
+    points = [(one.slowdown, one.called.value) for one in found]
+    for (before, low), (after, high) in pairwise(points):
+        if low < rate <= high and all(value >= rate for at, value in points if at >= after):
+            return before + (after - before) * (rate - low) / (high - low)
+    return None

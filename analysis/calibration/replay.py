@@ -1,0 +1,105 @@
+"""Gates that might have been: rounds drawn from a recording, judged and decided by the gate's own rules.
+
+One half of the recorded rounds, chosen afresh each time, serves the screening and the other half the
+confirmation, so that no round is both suspicion and proof. Rounds are drawn with replacement and whole, with all
+their cells, so that what disturbs several cells at once still does. Where both sides of a cell are the same
+commit, which of the two is called base is tossed for each round.
+
+Known weakness: rounds are drawn as if they were independent; a drift over many rounds is broken up. Time passes at
+the recording's mean pace, the same for every cell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.calibration.recording import BASE, SAME, Recording
+from analysis.regressions.judge import judge_gate
+from analysis.regressions.policy import CONFIRMATION, Pace, next_step
+from analysis.regressions.side import Side, of_variant
+from analysis.regressions.verdict import TIME, Verdict
+
+SECONDS = 600.0  # the gate's own time, builds apart
+NOTHING = Side({})
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What came of one simulated gate: the verdict of each cell, and the minutes that it would have taken."""
+
+    verdicts: dict[str, Verdict]
+    minutes: float
+
+    def regressed(self, cells: Sequence[str]) -> bool:
+        """Whether any of the cells was called regressed."""
+        return any(self.verdicts[cell] is Verdict.REGRESSED for cell in cells)
+
+
+def simulate(
+    recording: Recording, head: str, rounds: Sequence[int], random: np.random.Generator, seconds: float = SECONDS
+) -> Gate:
+    """One gate of base against `head`: SAME for A/A, or one of the slowdowns; `rounds` are those to draw from."""
+    first, second = _halves(rounds, random)
+    screening, confirmation = (_drawn(recording, head, part, random) for part in (first, second))
+    base, other = _sides(recording)
+    cells, wanted, spent, number = recording.cells, recording.cells, 0.0, 0
+    while True:
+        number += 1
+        _add(base, other, number, next(screening), _with_sentinels(recording, wanted))
+        cost = recording.pair_seconds * len(_with_sentinels(recording, wanted))
+        spent += cost
+        judged = judge_gate((Side(base), Side(other)), (NOTHING, NOTHING), cells, sentinel=recording.sentinel)
+        step = next_step(judged, cells, Pace(number, seconds, seconds - spent, cost / len(wanted)))
+        if step.stage == CONFIRMATION:
+            break
+        wanted = step.cells
+    fresh = _sides(recording)
+    again = _with_sentinels(recording, step.cells)
+    for number in range(1, step.rounds + 1 if step.cells else 1):
+        _add(*fresh, number, next(confirmation), again)
+        spent += recording.pair_seconds * len(again)
+    pair = (Side(fresh[0]), Side(fresh[1]))
+    judged = judge_gate((Side(base), Side(other)), pair, cells, step.cells, sentinel=recording.sentinel)
+    return Gate({row.cell: row.verdict for row in judged.rows if row.metric == TIME}, spent / 60)
+
+
+def _halves(rounds: Sequence[int], random: np.random.Generator) -> tuple[list[int], list[int]]:
+    """Rounds, some of them perhaps several times, in two parts that have none in common."""
+    different = random.permutation(sorted(set(rounds)))
+    first = set(different[: len(different) // 2])
+    return [at for at in rounds if at in first], [at for at in rounds if at not in first]
+
+
+Times = dict[str, dict[int, float]]
+Round = dict[str, tuple[float, float]]
+
+
+def _sides(recording: Recording) -> tuple[Times, Times]:
+    return ({cell: {} for cell in recording.cells}, {cell: {} for cell in recording.cells})
+
+
+def _add(base: Times, head: Times, number: int, drawn: Round, cells: Sequence[str]) -> None:
+    for cell in cells:
+        base[cell][number], head[cell][number] = drawn[cell]
+
+
+def _with_sentinels(recording: Recording, cells: Sequence[str]) -> list[str]:
+    guards = (of_variant(cell, recording.sentinel) for cell in cells)
+    known = set(recording.cells)
+    return list(dict.fromkeys([*(guard for guard in guards if guard in known), *cells]))
+
+
+def _drawn(recording: Recording, head: str, rounds: Sequence[int], random: np.random.Generator) -> Iterator[Round]:
+    """Endless rounds of (base, head) by cell; cells that a slowed copy did not measure come from SAME."""
+    times = recording.times
+    sides = {cell: head if cell in times[head] else SAME for cell in recording.cells}
+    while True:
+        at = int(random.choice(rounds))
+        found = {cell: (times[BASE][cell][at], times[side][cell][at]) for cell, side in sides.items()}
+        if random.random() < 0.5:
+            even = {cell for cell, side in sides.items() if side == SAME}
+            found = {cell: pair[::-1] if cell in even else pair for cell, pair in found.items()}
+        yield found
