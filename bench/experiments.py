@@ -1,8 +1,8 @@
 """The training runs that reproduce the paper, in the order in which they matter, and how far each one is.
 
-One seed of everything comes before the second of anything, the uRNN before its rivals and short tasks before long
-ones, so that whenever time runs out the rest is as useful as it can be. Sizes and settings are the trainer's
-presets.
+One seed of everything comes first, then all seeds of the uRNN, whose spread matters most, then its rivals'
+others; short tasks come before long ones. So whenever time runs out the rest is as useful as it can be. Sizes
+and settings are the trainer's presets.
 
 Known weakness: a run is known by task, length, model and seed; one of another size that was started by hand in the
 same folder counts as this one.
@@ -84,11 +84,14 @@ def _whole_lines(path: Path) -> Iterator[dict]:
 
 def plan(full: bool, seeds: int, mnist: bool) -> list[Experiment]:
     """Every run of the reduced or the full set, most important first; with MNIST where `mnist`."""
-    names = FULL_MODELS if full else REDUCED_MODELS
+    first, *rivals = FULL_MODELS if full else REDUCED_MODELS
+    others = range(1, seeds)
+    turns = [(model, 0) for model in (first, *rivals)]
+    turns += [(first, seed) for seed in others]
+    turns += [(model, seed) for seed in others for model in rivals]
     return [
         Experiment(task, length, model, seed)
-        for seed in range(seeds)
-        for model in names
+        for model, seed in turns
         for task, length in (_full_tasks(mnist) if full else _reduced_tasks(model))
     ]
 

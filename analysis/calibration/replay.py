@@ -1,9 +1,10 @@
 """Gates that might have been: rounds drawn from a recording, judged and decided by the gate's own rules.
 
-One half of the recorded rounds, chosen afresh each time, serves the screening and the other half the
-confirmation, so that no round is both suspicion and proof. Rounds are drawn with replacement and whole, with all
-their cells, so that what disturbs several cells at once still does. Where both sides of a cell are the same
-commit, which of the two is called base is tossed for each round.
+Two fifths of the recorded rounds, chosen afresh each time, serve the screening and the others the confirmation, so
+that no round is both suspicion and proof. Rounds are drawn whole, with all their cells, so that what disturbs
+several cells at once still does; none is drawn twice before all of its part have been, since a test that takes one
+round for two thinks itself surer than it is. Where both sides of a cell are the same commit, which of the two is
+called base is tossed for each round.
 
 Known weakness: rounds are drawn as if they were independent; a drift over many rounds is broken up. Time passes at
 the recording's mean pace, the same for every cell.
@@ -23,6 +24,7 @@ from analysis.regressions.side import Side, of_variant
 from analysis.regressions.verdict import TIME, Verdict
 
 SECONDS = 600.0  # the gate's own time, builds apart
+SCREENED = 0.4  # share of the rounds that serve the screening
 NOTHING = Side({})
 
 
@@ -42,8 +44,7 @@ def simulate(
     recording: Recording, head: str, rounds: Sequence[int], random: np.random.Generator, seconds: float = SECONDS
 ) -> Gate:
     """One gate of base against `head`: SAME for A/A, or one of the slowdowns; `rounds` are those to draw from."""
-    first, second = _halves(rounds, random)
-    screening, confirmation = (_drawn(recording, head, part, random) for part in (first, second))
+    screening, confirmation = (_drawn(recording, head, part, random) for part in _parts(rounds, random))
     base, other = _sides(recording)
     cells, wanted, spent, number = recording.cells, recording.cells, 0.0, 0
     while True:
@@ -66,10 +67,10 @@ def simulate(
     return Gate({row.cell: row.verdict for row in judged.rows if row.metric == TIME}, spent / 60)
 
 
-def _halves(rounds: Sequence[int], random: np.random.Generator) -> tuple[list[int], list[int]]:
+def _parts(rounds: Sequence[int], random: np.random.Generator) -> tuple[list[int], list[int]]:
     """Rounds, some of them perhaps several times, in two parts that have none in common."""
     different = random.permutation(sorted(set(rounds)))
-    first = set(different[: len(different) // 2])
+    first = set(different[: round(SCREENED * len(different))])
     return [at for at in rounds if at in first], [at for at in rounds if at not in first]
 
 
@@ -92,12 +93,17 @@ def _with_sentinels(recording: Recording, cells: Sequence[str]) -> list[str]:
     return list(dict.fromkeys([*(guard for guard in guards if guard in known), *cells]))
 
 
+def _again_and_again(rounds: Sequence[int], random: np.random.Generator) -> Iterator[int]:
+    """All rounds in random order, then all in another, and so on without an end."""
+    while True:
+        yield from (int(at) for at in random.permutation(rounds))
+
+
 def _drawn(recording: Recording, head: str, rounds: Sequence[int], random: np.random.Generator) -> Iterator[Round]:
     """Endless rounds of (base, head) by cell; cells that a slowed copy did not measure come from SAME."""
     times = recording.times
     sides = {cell: head if cell in times[head] else SAME for cell in recording.cells}
-    while True:
-        at = int(random.choice(rounds))
+    for at in _again_and_again(rounds, random):
         found = {cell: (times[BASE][cell][at], times[side][cell][at]) for cell, side in sides.items()}
         if random.random() < 0.5:
             even = {cell for cell, side in sides.items() if side == SAME}

@@ -61,10 +61,14 @@ def header(runs: Path, experiment: Experiment) -> dict:
     return experiment.lines(runs)[0]
 
 
-def test_the_plan_has_one_seed_of_everything_before_the_second_and_the_urnn_first():
+def test_the_plan_has_one_seed_of_everything_then_the_urnns_others_then_its_rivals():
     reduced = plan(full=False, seeds=3, mnist=False)
     assert len(reduced) == len(set(reduced)) == 3 * (4 * 8 + 3)
-    assert [one.seed for one in reduced] == sorted(one.seed for one in reduced)
+    turns = list(dict.fromkeys((one.model, one.seed) for one in reduced))
+    names = ["urnn", "lstm", "irnn", "ortho_cayley"]
+    assert turns[:4] == [(name, 0) for name in names]
+    assert turns[4:6] == [("urnn", 1), ("urnn", 2)]
+    assert turns[6:] == [(name, seed) for seed in (1, 2) for name in names[1:]]
     assert [(one.task, one.length) for one in reduced[:11] if one.model == "urnn"] == [
         *(("copying", length) for length in (100, 200, 300, 500, 1000, 2000, 5000)),
         *(("adding", length) for length in (100, 200)),

@@ -1,0 +1,108 @@
+"""The report says what the rates say, met or missed, and can be made again from the recording beside it."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from analysis.__main__ import main
+from analysis.calibration import read, write_report
+from analysis.calibration.rates import Effort
+from analysis.calibration.recording import compact
+from analysis.errors import AnalysisError
+from tests.analysis.browser import assert_it_fits, every_screen, look, needs_browser
+from tests.analysis.calibration.conftest import recording
+
+EFFORT = Effort(gates=20, redrawn=2, gates_each=5)
+
+
+@pytest.fixture(scope="session")
+def report(quiet, tmp_path_factory):
+    return write_report(quiet, tmp_path_factory.mktemp("calibration") / "report", EFFORT)
+
+
+def test_the_sentences_hold_rates_against_the_bars(report):
+    said = report.headlines
+    assert said[0] == (
+        "Without a change, a whole run of 6 cells called a regression in 0.0 % (0.0 to 16.8) of replayed gates; "
+        "the bar is 1.0 % at most: met."
+    )
+    assert said[1] == (
+        "A slowdown of 5.0 % of urnn:cpu was called in 100.0 % (83.2 to 100.0); the bar is 95 % at least: met."
+    )
+    assert re.fullmatch(r"The smallest slowdown that 95 % of gates call: \d\.\d %\.", said[2])
+
+
+def test_a_missed_bar_is_called_missed(tmp_path):
+    said = write_report(recording(0.2, seed=3), tmp_path / "report", EFFORT).headlines
+    assert said[1].endswith("the bar is 95 % at least: missed.")
+    assert said[2] == "The smallest slowdown that 95 % of gates call: none of those recorded."
+
+
+def test_the_folder_holds_page_markdown_figure_and_recording(report, quiet):
+    folder = report.page.parent
+    assert {path.name for path in folder.iterdir()} == {"index.html", "report.md", "recording.json", "figures"}
+    text = (folder / "report.md").read_text()
+    for sentence in report.headlines:
+        assert f"- {sentence}\n" in text
+    assert "| urnn:cpu-train-copying-n128-T100-B32-cpu-float32 |" in text
+    again = read(folder / "recording.json")
+    assert again.rounds == quiet.rounds
+    assert again.times["slow_5"] == {
+        cell: {at: pytest.approx(value, rel=1e-5) for at, value in rounds.items()}
+        for cell, rounds in quiet.times["slow_5"].items()
+    }
+
+
+@needs_browser
+@every_screen
+def test_the_page_fits_and_fetches_nothing(report, tmp_path, width, dark):
+    assert_it_fits(look(report.page, tmp_path, width, dark), width, dark, drawings=1)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda text: text[:-20], "expected complete JSON, but it is cut off or damaged at line 1, column"),
+        (lambda text: text.replace('"format": 1', '"format": 9'), "expected a recording of format 1, got 9."),
+        (lambda text: "[]", "expected a recording of format 1, got None."),
+        (lambda text: text.replace('"slowed"', '"other"'), "the recording is incomplete (KeyError('slowed'))."),
+    ],
+)
+def test_what_is_no_recording_is_one_line_and_exit_code_2(tmp_path, quiet, capsys, damage, message):
+    path = tmp_path / "recording.json"
+    path.write_text(damage(compact(quiet)))
+    assert main(["calibration", str(path), f"--output={tmp_path / 'report'}"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {path}: {message}")
+    assert error.count("\n") == 1
+    assert not (tmp_path / "report").exists()
+
+
+def test_too_few_rounds_are_refused(tmp_path):
+    path = tmp_path / "recording.json"
+    path.write_text(compact(recording(0.01, rounds=5)))
+    with pytest.raises(AnalysisError) as caught:
+        read(path)
+    assert str(caught.value) == (
+        f"{path}: expected at least 8 whole rounds, got 5; `python -m bench calibrate` goes on recording."
+    )
+
+
+def test_without_a_recording_the_command_says_how_to_make_one(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["calibration"]) == 2
+    assert (
+        capsys.readouterr().err
+        == "error: No recording in .gate/calibration; run `python -m bench calibrate` first.\n"
+    )
+
+
+def test_a_round_that_one_side_did_not_finish_is_left_out(tmp_path, quiet):
+    content = json.loads(compact(quiet))
+    del content["times"]["same"][quiet.cells[0]]["3"]
+    path = tmp_path / "recording.json"
+    path.write_text(json.dumps(content))
+    assert read(path).rounds == tuple(at for at in quiet.rounds if at != 3)
