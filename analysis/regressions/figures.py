@@ -5,11 +5,12 @@ Known weakness: a figure that only one side's files hold is not compared; the ro
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from analysis.regressions.rules import MARGINS
 from analysis.regressions.side import Side
-from analysis.regressions.verdict import Row, Verdict
+from analysis.regressions.verdict import INSTRUCTIONS, Row, Verdict
 from analysis.units import per_cent
 
 
@@ -21,6 +22,22 @@ def figure_rows(base: Side, head: Side, cells: Iterable[str]) -> list[Row]:
         if head.times.get(cell)
         for metric, before in base.figures.get(cell, {}).items()
     ]
+
+
+def instruction_rows(counted: Mapping[str, Mapping[str, Any]] | None) -> list[Row]:
+    """A row for each cell whose instructions the gate counted, None where it counted none.
+
+    `counted`: side -> {"counts": {cell: instructions}, "reason": why there are none}. Where neither side has
+    them, the machine cannot count, which is not head's fault.
+    """
+    if not counted:
+        return []
+    before, after = (counted[side]["counts"] for side in ("base", "head"))
+    if not before:
+        excused = not after
+        reason = counted["base"]["reason"] if excused else f"base: {counted['base']['reason']}"
+        return [Row("(all)", INSTRUCTIONS, Verdict.NOT_MEASURED, reason=reason, excused=excused)]
+    return [_row(cell, INSTRUCTIONS, number, after.get(cell)) for cell, number in before.items()]
 
 
 def _row(cell: str, metric: str, before: float, after: float | None) -> Row:

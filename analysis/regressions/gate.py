@@ -18,6 +18,7 @@ from typing import Any
 
 from analysis.errors import AnalysisError
 from analysis.regressions.comparison import Commit, Comparison, one_setting, require_comparable
+from analysis.regressions.figures import instruction_rows
 from analysis.regressions.judge import judge_gate
 from analysis.regressions.policy import Pace, next_step
 from analysis.regressions.side import Side, side_of
@@ -42,10 +43,11 @@ def judge_folder(folder: Path, pace: Pace | None = None) -> Comparison:
         sentinel, suspects = plan["sentinel"], plan["suspects"]
         commits = [Commit(plan[side]["name"], plan[side]["subject"]) for side in ("base", "head")]
         notes, again, commands = tuple(plan["notes"]), plan["again"], plan["commands"]
+        counted = plan["instructions"]
     except (KeyError, TypeError) as error:
         raise AnalysisError(f"{folder / PLAN}: the plan is incomplete ({error} is missing).") from error
     judged = judge_gate(screening, confirmation, cells, suspects, sentinel=sentinel)
-    rows = worst_first(judged.rows + absent)
+    rows = worst_first(judged.rows + instruction_rows(counted) + absent)
     asked = (judged.open, judged.suspects)
     step = next_step(judged, cells, pace) if pace else None
     return Comparison(*commits, rows, outcome(rows), notes, again, *asked, commands, step)

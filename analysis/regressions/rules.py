@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from analysis.regressions.verdict import INSTRUCTIONS
 from analysis.schema import OPERATORS, PARAMETERS, PEAK_ALLOCATED, SAVED_FOR_BACKWARD
 
 
@@ -53,5 +54,6 @@ MARGINS: dict[str, float] = {
     PEAK_ALLOCATED: 0.01,
     SAVED_FOR_BACKWARD: 0.001,
     OPERATORS: 0.01,
+    INSTRUCTIONS: 0.01,
     PARAMETERS: 0.0,
 }

@@ -26,7 +26,7 @@ class Verdict(StrEnum):
 
 
 PASSED, FAILED, UNUSABLE = 0, 1, 2
-TIME = "time"
+TIME, INSTRUCTIONS = "time", "instructions"
 
 
 @dataclass(frozen=True)

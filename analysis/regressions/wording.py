@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analysis.regressions.verdict import TIME, Row, Verdict, counts
+from analysis.regressions.verdict import INSTRUCTIONS, TIME, Row, Verdict, counts
 from analysis.schema import METRIC_LABELS, OPERATORS, PARAMETERS
 from analysis.units import binary_bytes, seconds, significant
 
@@ -26,7 +26,7 @@ def texts(row: Row) -> tuple[str, ...]:
 
 def metric_label(metric: str) -> str:
     """The metric for people."""
-    known = {TIME: "Time per step", PARAMETERS: "Parameters"}
+    known = {TIME: "Time per step", PARAMETERS: "Parameters", INSTRUCTIONS: "Instructions"}
     return known.get(metric) or METRIC_LABELS[metric]
 
 
@@ -35,7 +35,7 @@ def _value(row: Row, value: float | None) -> str:
         return ""
     if row.metric == TIME:
         return seconds(value)
-    return f"{value:,.0f}" if row.metric in (OPERATORS, PARAMETERS) else binary_bytes(value)
+    return f"{value:,.0f}" if row.metric in (OPERATORS, PARAMETERS, INSTRUCTIONS) else binary_bytes(value)
 
 
 def _change(ratio: float | None) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench import identity
-from bench.gate import judge
+from bench.gate import instructions, judge
 from bench.gate.checkouts import Commit, check_out, known_cells, resolve
 from bench.gate.conductor import Hands, conduct
 from bench.gate.folder import Folder, commands
@@ -105,7 +105,7 @@ def _folder(request: Request, base: Commit, head: Commit) -> Folder:
 def _measure(
     request: Request, folder: Folder, commits: dict[str, Commit], scratch: Path, told: Callable[[str], None]
 ) -> None:
-    every = list(dict.fromkeys([*sentinels(request.cells), *request.cells]))
+    every = list(dict.fromkeys([*sentinels(request.cells), *request.cells, *instructions.CELLS]))
     settings = {
         side: Settings(request.profile, request.threads, request.allocator, scratch / side) for side in commits
     }
@@ -116,10 +116,17 @@ def _measure(
         side: [cell.id for cell in request.cells if cell not in known[side]] for side in commits
     }
     folder.save()
-    shared = [cell for cell in every if cell in known["base"] & known["head"]]
+    timed = dict.fromkeys([*sentinels(request.cells), *request.cells])
+    shared = [cell for cell in timed if cell in known["base"] & known["head"]]
     judged = [cell for cell in request.cells if cell in shared]
     if not judged:
         raise SweepError("base and head have none of these cells in common, so there is nothing to measure")
+
+    counted = [cell for cell in instructions.chosen(request.cells) if cell in known["base"] & known["head"]]
+    if counted and folder.plan["instructions"] is None:
+        told(f"counting instructions of {len(counted)} cells on both sides")
+        folder.plan["instructions"] = instructions.count_sides(settings, counted)
+        folder.save()
 
     def measure(stage: str, number: int, names: Sequence[str]) -> None:
         chosen = [cell for cell in shared if cell.id in names]

@@ -57,7 +57,7 @@ class Folder:
             side: {"name": commit.name, "commit": commit.digits, "subject": commit.subject}
             for side, commit in (("base", base), ("head", head))
         }
-        empty = {"suspects": None, "confirm_rounds": None, "ended": False, "notes": []}
+        empty = {"suspects": None, "confirm_rounds": None, "ended": False, "notes": [], "instructions": None}
         folder = cls(
             results / f"{number + 1:04d}_{name}",
             {"format": FORMAT, **sides, "conditions": dict(conditions), **empty, **plan},

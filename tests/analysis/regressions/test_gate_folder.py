@@ -34,6 +34,7 @@ def write_plan(folder: Path, **changes: object) -> None:
         "absent": {"base": [], "head": []},
         "sentinel": "lstm:torch",
         "suspects": None,
+        "instructions": None,
         "notes": ["the machine was busy"],
         "again": "python -m bench gate --base a --head b",
         "commands": {URNN: "python -m bench gate --models urnn:reference", LSTM: "nothing"},

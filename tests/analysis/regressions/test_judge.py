@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from analysis.regressions.figures import instruction_rows
 from analysis.regressions.judge import judge, judge_gate
 from analysis.regressions.side import Side
 from analysis.regressions.verdict import TIME, Row, Verdict, outcome, worst_first
@@ -223,6 +224,27 @@ class TestFigures:
         (row,) = self.rows(metric, before, after)
         assert row.verdict is verdict
         assert (row.base, row.head) == (before, after)
+
+    @pytest.mark.parametrize(("after", "verdict"), [(1010, Verdict.PASS), (1011, Verdict.REGRESSED)])
+    def test_one_per_cent_more_instructions_is_the_most(self, after, verdict):
+        counted = {
+            side: {"counts": {OURS: number}, "reason": ""} for side, number in (("base", 1000), ("head", after))
+        }
+        (row,) = instruction_rows(counted)
+        assert (row.verdict, row.metric, row.base, row.head) == (verdict, "instructions", 1000, after)
+
+    def test_a_machine_that_cannot_count_instructions_is_said_and_fails_nothing(self):
+        nothing = {"counts": {}, "reason": "valgrind is not installed"}
+        (row,) = instruction_rows({"base": nothing, "head": nothing})
+        assert (row.verdict, row.reason, row.excused) == (Verdict.NOT_MEASURED, "valgrind is not installed", True)
+        times = judge(side({OURS: 1.0}), side({OURS: 1.0}), [OURS]).rows
+        assert outcome([*times, row]).code == 0
+        assert instruction_rows(None) == []
+
+    def test_instructions_that_head_alone_lost_are_not_measured(self):
+        found = {"counts": {OURS: 1000}, "reason": ""}
+        (row,) = instruction_rows({"base": found, "head": {"counts": {}, "reason": "callgrind failed"}})
+        assert (row.verdict, row.excused) == (Verdict.NOT_MEASURED, False)
 
     def test_one_is_enough_to_fail(self):
         row = self.rows("saved_for_backward", 1000, 2000)

@@ -27,6 +27,7 @@ class Product:
         self.factor, self.absent, self.suites, self.misfit = 1.0, {"base": (), "head": ()}, [], False
         self.noise = numpy.random.default_rng(0)
         self.rounds: list[tuple[str, int, list[str]]] = []
+        self.counted: list[str] = []
 
     def check_out(self, commit, folder, suite) -> None:
         self.suites.append(suite)
@@ -35,6 +36,10 @@ class Product:
         if self.misfit and self.suites[-1] is not None:
             raise SweepError(f"the suite does not run on {name}: ImportError: no")
         return [cell for cell in cells if cell.id not in self.absent[settings.root.name]]
+
+    def count(self, settings, cells) -> dict:
+        self.counted = [cell.id for cell in cells]
+        return {side: {"counts": {cell.id: 1000 for cell in cells}, "reason": ""} for side in settings}
 
     def round(self, base, head, cells, number: int) -> None:
         self.rounds.append((base.run_file.path.name, number, [cell.id for cell in cells]))
@@ -57,6 +62,7 @@ def product(monkeypatch, tmp_path) -> Product:
     monkeypatch.setattr(command, "check_out", made.check_out)
     monkeypatch.setattr(command, "known_cells", made.known_cells)
     monkeypatch.setattr(command, "measure_round", made.round)
+    monkeypatch.setattr(command.instructions, "count_sides", made.count)
     monkeypatch.setattr(command, "Watch", lambda *arguments: lambda: None)
     return made
 
@@ -120,6 +126,15 @@ class TestWithoutAsking:
         assert plan(tmp_path)["absent"] == {"base": [FUSED], "head": []}
         assert plan(tmp_path)["cells"] == [FUSED, URNN]
         assert {text for _, _, cells in product.rounds for text in cells} == {LSTM, URNN}
+
+    def test_instructions_of_the_slices_models_are_counted_once_and_kept_in_the_plan(self, product, tmp_path):
+        assert gate(tmp_path) == 0
+        assert product.counted == [
+            "urnn:cpu-train-copying-n128-T40-B16-cpu-float32",
+            "urnn:reference-train-copying-n128-T40-B16-cpu-float32",
+        ]
+        assert plan(tmp_path)["instructions"]["head"]["counts"] == dict.fromkeys(product.counted, 1000)
+        assert set(product.counted).isdisjoint(text for _, _, cells in product.rounds for text in cells)
 
     def test_no_cell_in_common_is_exit_code_2(self, product, tmp_path, capsys):
         product.absent = {"base": (FUSED,), "head": (URNN,)}

@@ -1,0 +1,64 @@
+"""Instruction counts of a few cells on both sides, before any clock runs.
+
+A slowdown of a few per cent that noise hides is plain in them. The cells are small, since callgrind is fifty times
+slower than the machine; the two sides are counted side by side, as counting does not mind company.
+
+Known weakness: two and a half minutes on two cores, most of it for importing torch under valgrind.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from bench.grid import Cell
+from bench.meters.instructions import MISSING
+from bench.worker import Settings, environment_of
+
+COMMAND = [sys.executable, "-m", "bench.meters.instructions"]
+CELLS = tuple(
+    Cell(model, backend, phase, "cpu", "float32", hidden_size=128, length=40, batch=16, task="copying")
+    for model, backend, phase in (
+        ("urnn", "cpu", "forward"),
+        ("urnn", "cpu", "train"),
+        ("urnn", "reference", "train"),
+        ("lstm", "torch", "train"),
+    )
+)
+
+
+def chosen(cells: Sequence[Cell]) -> list[Cell]:
+    """Those of CELLS whose model and phase are among the gate's cells on the CPU."""
+    asked = {(cell.variant, cell.phase) for cell in cells if cell.device == "cpu"}
+    return [cell for cell in CELLS if (cell.variant, cell.phase) in asked]
+
+
+def count_sides(settings: Mapping[str, Settings], cells: Sequence[Cell]) -> dict[str, dict]:
+    """Side -> {"counts": {cell id: instructions}, "reason": why there are none or ""}."""
+    going = {side: _start(setting) for side, setting in settings.items()}
+    try:
+        queue = "\n".join(cell.id for cell in cells)
+        return {side: _result(process, queue) for side, process in going.items()}
+    finally:
+        for process in going.values():
+            process.kill()
+            process.wait()
+
+
+def _start(settings: Settings) -> subprocess.Popen:
+    # torch's timer starts "python", which has to be this interpreter; hashes decide how dictionaries are walked.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    environment = environment_of(settings) | {"PATH": path, "PYTHONHASHSEED": "0"}
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    return subprocess.Popen(COMMAND, cwd=settings.root, env=environment, text=True, **pipes)
+
+
+def _result(process: subprocess.Popen, queue: str) -> dict:
+    output, errors = process.communicate(queue)
+    if process.returncode == 0:
+        return {"counts": json.loads(output.splitlines()[-1]), "reason": ""}
+    last = (errors.strip().splitlines() or [f"exit code {process.returncode}"])[-1]
+    reason = MISSING if last.endswith(MISSING) else f"callgrind failed: {last}"
+    return {"counts": {}, "reason": reason}

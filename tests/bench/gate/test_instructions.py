@@ -1,0 +1,83 @@
+"""Which cells are counted, in which processes, and what becomes of a count that fails."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.gate import instructions
+from bench.gate.instructions import CELLS, chosen, count_sides
+from bench.grid import PROFILES, select
+from bench.meters.instructions import Calls, count
+from bench.worker import Settings
+from tests.bench.cells import cell
+
+SLICE = [CELLS[0], CELLS[1]]
+
+
+@pytest.fixture
+def counted(monkeypatch, tmp_path):
+    """A program in the place of the meter -> what comes of counting on both sides."""
+
+    def run(program: str) -> dict:
+        settings = {}
+        for side in ("base", "head"):
+            (tmp_path / side).mkdir()
+            settings[side] = Settings(PROFILES["ci"], 1, "kept", tmp_path / side)
+        monkeypatch.setattr(instructions, "COMMAND", [sys.executable, "-c", program])
+        return count_sides(settings, SLICE)
+
+    return run
+
+
+def test_the_ci_profile_has_every_counted_cell_and_a_slice_only_its_own():
+    assert chosen(PROFILES["ci"].cells()) == list(CELLS)
+    assert chosen(select(PROFILES["ci"].cells(), phase=["stream"])) == []
+    assert chosen([cell("urnn:cpu", phase="forward")]) == [CELLS[0]]
+
+
+def test_each_side_counts_in_its_own_checkout_with_this_interpreter_and_fixed_hashes(counted):
+    program = (
+        "import json, os, shutil, sys; cells = sys.stdin.read().split(); print('a remark'); "
+        "print(json.dumps({**dict.fromkeys(cells, 7), 'at': os.getcwd(), 'hash': os.environ['PYTHONHASHSEED'], "
+        "'python': shutil.which('python')}))"
+    )
+    found = counted(program)
+    for side in ("base", "head"):
+        counts = found[side]["counts"]
+        assert Path(counts.pop("at")).name == side
+        assert Path(counts.pop("python")).parent == Path(sys.executable).parent
+        assert counts == {**dict.fromkeys((one.id for one in SLICE), 7), "hash": "0"}
+
+
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [
+        ("raise RuntimeError('valgrind is not installed')", "valgrind is not installed"),
+        ("raise OSError('Failed to collect')", "callgrind failed: OSError: Failed to collect"),
+        ("import os; os._exit(3)", "callgrind failed: exit code 3"),
+    ],
+)
+def test_a_count_that_fails_is_a_reason(counted, program, reason):
+    assert counted(program) == {side: {"counts": {}, "reason": reason} for side in ("base", "head")}
+
+
+def test_calls_do_nothing_at_first_and_then_one_cell_each(monkeypatch):
+    log: list[str] = []
+
+    class Work:
+        def __init__(self, tested) -> None:
+            self.run = lambda: log.append(tested.id)
+
+    monkeypatch.setattr("bench.meters.instructions.build", Work)
+    calls = Calls([one.id for one in SLICE])
+    log.clear()
+    for expected in ([], [SLICE[0].id], [SLICE[0].id, SLICE[1].id]):
+        calls()
+        assert log == expected
+
+
+def test_without_valgrind_it_says_so(monkeypatch):
+    monkeypatch.setattr("bench.meters.instructions.shutil.which", lambda name: None)
+    with pytest.raises(RuntimeError, match=r"^valgrind is not installed$"):
+        count([SLICE[0].id])
