@@ -1,5 +1,5 @@
-"""The command line: `python -m analysis report`, `table`, `experiments`, `compare`, `gate` and
-`calibration`.
+"""The command line: `python -m analysis report`, `table`, `experiments`, `compare`, `gate`,
+`calibration` and `history`.
 
 Why: `make report` and the gate end here. What the user can mend is one sentence on standard error and exit code 2;
 everything else keeps its traceback. `compare` and `gate` exit with 0 for a pass, 1 for a regression and 2 where
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis import calibration, experiments
+from analysis import calibration, experiments, history
 from analysis.errors import AnalysisError
 from analysis.regressions.comparison import Comparison, compare
 from analysis.regressions.document import document
@@ -57,6 +57,7 @@ def parser() -> argparse.ArgumentParser:
     table.set_defaults(command=_table)
     _add_experiments(commands)
     _add_calibration(commands)
+    _add_history(commands)
 
     compare = commands.add_parser("compare", help="judge two result sets: did the new commit get slower?")
     for name in ("old", "new"):
@@ -98,6 +99,26 @@ def _add_calibration(commands: argparse._SubParsersAction) -> None:
         help="folder to write or replace (default: %(default)s)",
     )
     command.add_argument("--title", default=calibration.DEFAULT_TITLE, help="title (default: %(default)s)")
+
+
+def _add_history(commands: argparse._SubParsersAction) -> None:
+    command = commands.add_parser("history", help="write the page of a history's changes into a folder")
+    command.set_defaults(command=_history)
+    command.add_argument(
+        "folder",
+        type=Path,
+        nargs="?",
+        default=Path(".history"),
+        metavar="HISTORY",
+        help="folder of `python -m bench history` (default: %(default)s)",
+    )
+    command.add_argument(
+        "--output",
+        type=Path,
+        default=Path("reports/history"),
+        help="folder to write or replace (default: %(default)s)",
+    )
+    command.add_argument("--title", default=history.DEFAULT_TITLE, help="title (default: %(default)s)")
 
 
 def _add_experiments(commands: argparse._SubParsersAction) -> None:
@@ -177,6 +198,10 @@ def _tell(comparison: Comparison, options: argparse.Namespace, quiet: bool = Fal
 def _calibration(options: argparse.Namespace) -> int:
     recording = calibration.read(options.recording or calibration.newest())
     return _say(calibration.write_report(recording, options.output, title=options.title))
+
+
+def _history(options: argparse.Namespace) -> int:
+    return _say(history.write_report(history.read(options.folder), options.output, options.title))
 
 
 def _experiments(options: argparse.Namespace) -> int:

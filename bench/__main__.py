@@ -17,6 +17,8 @@ from bench.estimate import cell_seconds
 from bench.experiments import plan as planned_experiments
 from bench.gate.command import RESULTS, Request, gate
 from bench.grid import DEVICES, DTYPES, PHASES, PROFILES, Cell, Profile, get_profile, select
+from bench.history import fill as history
+from bench.history.site import publish
 from bench.progress import SweepProgress, as_duration
 from bench.reproduce import Conditions, conduct, show, summary
 from bench.store import ResultsError, RunFile, write_atomically
@@ -58,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_slice_options(gate_command, profile="ci")
     _add_gate_options(gate_command)
     _add_calibrate(commands)
+    _add_history(commands)
     _add_reproduce(commands)
     return parser
 
@@ -73,6 +76,16 @@ def _add_calibrate(commands: argparse._SubParsersAction) -> None:
     add("--minutes", type=_positive, default=40.0, help="begin no round after so many; default: 40")
     add("--wait", type=_positive, default=60.0, help="seconds to wait for a quiet machine; default: 60")
     add("--results", type=Path, default=recording.FOLDER, help="folder of recordings; default: .gate/calibration")
+
+
+def _add_history(commands: argparse._SubParsersAction) -> None:
+    purpose = "measure the commits of a range that changed what is timed, and publish them as asv's site"
+    command = commands.add_parser("history", help=purpose, description=purpose)
+    command.set_defaults(command=_history)
+    add = command.add_argument
+    add("--range", default="main", metavar="RANGE", help="commits, as git names them; default: %(default)s")
+    add("--results", type=Path, default=history.FOLDER, help="folder of a history; default: .history")
+    add("--site", type=Path, default=ROOT / ".asv" / "html", help="folder of asv's site; default: .asv/html")
 
 
 def _add_reproduce(commands: argparse._SubParsersAction) -> None:
@@ -270,6 +283,15 @@ def _calibrate(options: argparse.Namespace) -> int:
         show,
     )
     print(f"recording: {folder}")
+    return 0
+
+
+def _history(options: argparse.Namespace) -> int:
+    results = options.results.resolve()
+    filled = history.fill(options.range, results, show)
+    show(f"{filled.measured} commits measured now, {filled.before} before; {filled.failed} cannot be measured")
+    shown = publish(results, options.site.resolve())
+    show(f"{shown} commits in {options.site}; to look at it: python -m http.server --directory {options.site}")
     return 0
 
 

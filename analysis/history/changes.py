@@ -1,0 +1,103 @@
+"""Where a series changes: Otava's change points, asv's own steps beside them, and how large each change is.
+
+Sizes are ratios of mean levels with Welch's interval over all processes of the levels before and after. Bytes are
+the same at every call, so there any difference beyond the gate's margin is a change, found by comparison.
+
+Known weakness: a level of one commit has few processes, and a step between such levels is only as sure as they
+are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.history.commits import Commit, Series
+from analysis.regressions.rules import MARGINS, RULES
+from analysis.schema import PEAK_ALLOCATED, STEP_TIME
+from analysis.statistics.log_ratio import of_groups
+
+OTAVA, ASV, COMPARISON = "Otava", "asv", "comparison"
+
+
+@dataclass(frozen=True)
+class Change:
+    """A new level of a series from `commit` on.
+
+    Attributes:
+        at: position of the commit in the series.
+        before: the commit measured last before it; together with `commit` what a bisection starts from.
+        ratio: new level over old; low and high are its 95 % interval.
+        found_by: of OTAVA, ASV and COMPARISON.
+    """
+
+    series: Series
+    at: int
+    before: Commit
+    commit: Commit
+    ratio: float
+    low: float
+    high: float
+    found_by: tuple[str, ...]
+
+
+def asv_steps(levels: Sequence[float]) -> list[int]:
+    """First positions of the pieces that asv's step detection makes of a series, the very first left out."""
+    from asv.step_detect import detect_steps  # asv is no part of what a GPU machine needs
+
+    return [int(left) for left, *_ in detect_steps([float(value) for value in levels])][1:]
+
+
+def changes(series: Sequence[Series], otava: Mapping[Series, Sequence[int]] | None = None) -> list[Change]:
+    """Every change of every series that is beyond the gate's effect floor, newest first; of one commit the largest
+    first. `otava` holds that tool's positions, where it was asked."""
+    found = [change for one in series for change in _changes(one, (otava or {}).get(one, ()))]
+    return sorted(found, key=lambda one: (one.commit.time, abs(math.log(one.ratio))), reverse=True)
+
+
+def _changes(series: Series, otava: Sequence[int]) -> list[Change]:
+    if series.metric == PEAK_ALLOCATED:
+        by = dict.fromkeys(_different(series.levels), (COMPARISON,))
+    else:
+        steps = {OTAVA: set(otava), ASV: set(asv_steps(np.exp(series.levels)))}
+        by = {
+            at: tuple(name for name in steps if at in steps[name]) for at in sorted(set().union(*steps.values()))
+        }
+    edges = [0, *sorted(by), len(series.points)]
+    found = []
+    for number, at in enumerate(sorted(by), 1):
+        change = _change(series, edges[number - 1], at, edges[number + 1], by[at])
+        if abs(math.log(change.ratio)) > RULES.log_floor or series.metric == PEAK_ALLOCATED:
+            found.append(change)
+    return found
+
+
+def _different(levels: Sequence[float]) -> list[int]:
+    margin = math.log1p(MARGINS[PEAK_ALLOCATED])
+    return [at for at in range(1, len(levels)) if abs(levels[at] - levels[at - 1]) > margin]
+
+
+def _change(series: Series, start: int, at: int, end: int, found_by: tuple[str, ...]) -> Change:
+    before, after = (
+        np.concatenate([series.logs(point) for point in series.points[left:right]])
+        for left, right in ((start, at), (at, end))
+    )
+    if series.metric == STEP_TIME:
+        found = of_groups(before, after)
+        mean, (low, high) = found.mean, found.interval()
+    else:
+        mean = low = high = float(after.mean() - before.mean())
+    points = series.points
+    return Change(
+        series,
+        at,
+        points[at - 1].commit,
+        points[at].commit,
+        math.exp(mean),
+        math.exp(low),
+        math.exp(high),
+        found_by,
+    )

@@ -1,0 +1,67 @@
+"""Change points by Apache Otava (E-divisive means, Matteson and James 2014; as in MongoDB's and Apache's CI).
+
+Why a process: its pinned numpy and scipy are older than this suite's, so it lives in an environment of its own,
+and series go in as CSV and change points come out as JSON. Its exit code says nothing of what it found.
+
+Known weakness: a start of a second; without an installed Otava nothing is found by it, and the page says so.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from analysis.errors import AnalysisError
+
+USUAL = Path(".otava", "bin", "otava")
+START = datetime(2000, 1, 1, tzinfo=UTC)  # points are evenly spaced: Otava wants times, and none twice
+
+
+def program() -> Path | None:
+    """Where Otava is: in the environment that `make history` makes, or on the path; None where it is not."""
+    if USUAL.exists():
+        return USUAL.resolve()
+    found = shutil.which("otava")
+    return Path(found) if found else None
+
+
+def change_points(otava: Path, series: Mapping[str, Sequence[float]]) -> dict[str, list[int]]:
+    """Positions at which each series changes: the first point of every new level.
+
+    Raises AnalysisError where Otava fails, with its last line.
+    """
+    with tempfile.TemporaryDirectory(prefix="otava-") as folder:
+        names = {f"series_{number}": name for number, name in enumerate(series)}
+        tests = {}
+        for short, name in names.items():
+            rows = [
+                f"{START + timedelta(days=at):%Y-%m-%dT%H:%M:%S+00:00},{value!r}"
+                for at, value in enumerate(series[name])
+            ]
+            Path(folder, f"{short}.csv").write_text("\n".join(["time,value", *rows]) + "\n")
+            metric = {"value": {"direction": -1, "column": "value"}}
+            tests[short] = {
+                "type": "csv",
+                "file": f"{folder}/{short}.csv",
+                "time_column": "time",
+                "metrics": metric,
+            }
+        config = Path(folder, "otava.yaml")
+        config.write_text(json.dumps({"tests": tests}))  # JSON is YAML
+        command = [str(otava), "--config-file", str(config), "analyze", *names, "--output", "json"]
+        done = subprocess.run(
+            command, env={"OTAVA_CONFIG": str(config), "PATH": ""}, capture_output=True, text=True, check=False
+        )
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        raise AnalysisError(f"Otava failed: {last}")
+    found: dict[str, list[int]] = {}
+    for line in done.stdout.splitlines():
+        for short, groups in json.loads(line).items():
+            found[names[short]] = sorted({change["index"] for group in groups for change in group["changes"]})
+    return found

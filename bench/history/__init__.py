@@ -1,0 +1,1 @@
+"""The project's own history: every commit that changed what is timed, measured, and published as asv's site."""

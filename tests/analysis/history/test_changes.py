@@ -1,0 +1,80 @@
+"""Changes of hand-made series: found where they are, as large as they are, and nowhere else."""
+
+from __future__ import annotations
+
+import pytest
+
+from analysis.history.changes import ASV, COMPARISON, OTAVA, changes
+from analysis.history.commits import read
+from analysis.history.report import bisection
+from analysis.schema import PEAK_ALLOCATED, STEP_TIME
+from tests.analysis.history.conftest import digits, write_history
+
+
+def series_of(history, backend: str = "fastest", metric: str = STEP_TIME):
+    (found,) = (one for one in history.series if (one.backend, one.metric) == (backend, metric))
+    return found
+
+
+def of_time(history, **options):
+    return [one for one in changes(history.series, **options) if one.series.metric == STEP_TIME]
+
+
+def test_each_step_is_found_at_its_commit_newest_first_with_its_size(folder):
+    history = read(folder)
+    found = of_time(history)
+    assert [(one.commit.digits, one.before.digits) for one in found] == [
+        (digits(12), digits(11)),
+        (digits(8), digits(7)),
+        (digits(4), digits(3)),
+    ]
+    for one, size in zip(found, (1.05, 0.9, 0.25), strict=True):
+        assert one.low <= size <= one.high
+        assert one.high / one.low < 1.03
+        assert one.series is series_of(history)
+        assert one.found_by == (ASV,)
+
+
+def test_otavas_points_stand_beside_asvs(folder):
+    history = read(folder)
+    found = of_time(history, otava={series_of(history): [4, 6, 8]})
+    assert [one.found_by for one in found] == [(ASV,), (OTAVA, ASV), (OTAVA, ASV)]
+
+
+def test_a_point_without_a_difference_is_no_change(tmp_path):
+    history = read(write_history(tmp_path / "h", [2e-3] * 12))
+    assert of_time(history, otava={series_of(history): [6]}) == []
+
+
+def test_a_drift_of_the_machine_is_no_change_of_the_kernel(tmp_path):
+    """Both the kernel and the sentinel are a fifth slower from the seventh commit on; the sentinel's own is
+    told."""
+    history = read(write_history(tmp_path / "h", [2e-3] * 12, drift=[1.0] * 6 + [1.2] * 6))
+    assert {one.series.model for one in of_time(history)} == {"lstm"}
+
+
+def test_bytes_are_compared_and_not_tested(folder):
+    found = [one for one in changes(read(folder).series) if one.series.metric == PEAK_ALLOCATED]
+    assert [(one.commit.digits, one.found_by) for one in found] == [
+        (digits(12), (COMPARISON,)),
+        (digits(4), (COMPARISON,)),
+    ]
+    assert found[0].ratio == found[0].low == found[0].high == pytest.approx(950 / 900)
+
+
+def test_one_commit_has_no_change(tmp_path):
+    assert changes(read(write_history(tmp_path / "h", [2e-3])).series) == []
+
+
+def test_a_commit_that_lacks_a_cell_is_left_out_of_its_series_alone(folder):
+    history = read(folder)
+    assert len(series_of(history).points) == 16
+    assert all(point.cell.startswith("urnn:reference") for point in series_of(history).points[:4])
+    assert all(point.cell.startswith("urnn:cpu") for point in series_of(history).points[4:])
+
+
+def test_the_command_to_bisect_names_range_benchmark_and_cell(folder):
+    change = of_time(read(folder))[0]
+    n, length, batch = change.series.hidden_size, 100, 32
+    assert bisection(change).startswith(f"URNN_BENCH_PROFILE=ci asv find {digits(11)[:8]}..{digits(12)[:8]} ")
+    assert f"time_call\\('urnn:cpu', 'train', 'cpu', {n}, {length}, {batch}\\)" in bisection(change)
