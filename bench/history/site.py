@@ -143,7 +143,7 @@ def _publish(results: Path, site: Path, repository: Path) -> None:
     """`asv publish` with the project's settings, these results and this site."""
     settings = json.loads((ROOT / "asv.conf.json").read_text())
     settings |= {"repo": str(repository), "results_dir": str(results), "html_dir": str(site)}
-    config = results / "asv.conf.json"
+    config = results.with_name("asv.conf.json")  # not among the results, where asv would take it for one
     write_atomically(config, json.dumps(settings))
     command = [sys.executable, "-m", "asv", "publish", "--no-pull", "--config", str(config)]
     if subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, check=False).returncode != 0:

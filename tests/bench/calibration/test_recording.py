@@ -1,0 +1,189 @@
+"""Recording the gate's rounds with made-up measurements, and the slowdown on a made-up clock."""
+
+import json
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from bench.__main__ import main
+from bench.calibration import recording
+from bench.calibration.injection import WORKLOADS, slow_down
+from bench.calibration.recording import PLAN, SLOWDOWNS, Request, record
+from bench.grid import PROFILES
+from bench.prepare import describe
+from bench.store import ResultsError
+from bench.worker import SweepError
+from bench.workloads import Workload
+from tests.bench.cells import cell
+from tests.bench.gate.conftest import BASE
+
+OURS, GUARD, OTHER = (cell(variant, hidden_size=8) for variant in ("urnn:cpu", "lstm:torch", "gru:torch"))
+CELLS = [OURS, GUARD, OTHER]
+SLOWED = [f"slow_{100 * fraction:g}" for fraction in SLOWDOWNS]
+
+
+class World:
+    """Measures nothing: notes who measures what, and a clock that each round moves by a minute."""
+
+    def __init__(self) -> None:
+        self.now, self.rounds, self.known, self.slowed = 0.0, [], set(CELLS), []
+
+    def measure(self, parts, number: int) -> None:
+        self.rounds.append((number, {side.name: [one.id for one in cells] for side, cells in parts}))
+        self.now += 60
+        for side, cells in parts:
+            side.run_file.content["commit_info"] = side.commit_info
+            for one in cells:
+                entry = {"params": {"cell_id": one.id}, "extra_info": {**describe(one), "pass": number}}
+                side.run_file.add_benchmark({**entry, "stats": {"data": [0.1]}})
+
+
+@pytest.fixture
+def world(monkeypatch, tmp_path) -> World:
+    made = World()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(recording, "resolve", lambda revision: BASE)
+    monkeypatch.setattr(recording, "check_out", lambda commit, folder: None)
+    monkeypatch.setattr(recording, "slow_down", lambda *asked: made.slowed.append((asked[0].name, *asked[1:])))
+    monkeypatch.setattr(recording, "known_cells", lambda name, settings, cells: made.known)
+    monkeypatch.setattr(recording, "Watch", lambda *arguments: lambda: arguments[2]("the machine was busy"))
+    return made
+
+
+@pytest.fixture
+def go(world, tmp_path):
+    """Records; -> the folder and what was told."""
+
+    def recorded(rounds: int = 3, minutes: float = 60.0, slowed: str = "urnn:cpu") -> tuple[Path, list[str]]:
+        told: list[str] = []
+        request = Request(CELLS, PROFILES["ci"], slowed, rounds, minutes, results=tmp_path / "recordings")
+        return record(request, told.append, world.measure, lambda: world.now), told
+
+    return recorded
+
+
+def test_every_round_measures_all_cells_twice_and_the_slowed_ones_with_their_sentinels_in_each_copy(world, go):
+    go()
+    assert [number for number, _ in world.rounds] == [1, 2, 3]
+    _, sides = world.rounds[0]
+    assert list(sides) == ["base", "same", *SLOWED]
+    assert sides["base"] == sides["same"] == [GUARD.id, OURS.id, OTHER.id]
+    assert all(sides[name] == [GUARD.id, OURS.id] for name in SLOWED)
+    assert world.slowed == [(name, "urnn:cpu", fraction) for name, fraction in zip(SLOWED, SLOWDOWNS, strict=True)]
+
+
+def test_the_plan_says_what_the_analysis_has_to_know(go):
+    folder, _ = go()
+    plan = json.loads((folder / PLAN).read_text())
+    assert plan["cells"] == [one.id for one in CELLS]
+    assert plan["slowdowns"] == dict(zip(SLOWED, SLOWDOWNS, strict=True))
+    assert (plan["slowed"], plan["sentinel"], plan["notes"]) == (
+        "urnn:cpu",
+        "lstm:torch",
+        ["the machine was busy"],
+    )
+    assert plan["seconds"] == {"1": 60, "2": 60, "3": 60}
+
+
+def test_it_goes_on_where_it_ended_and_measures_no_round_again(world, go):
+    folder, told = go(rounds=5, minutes=1.5)
+    assert told == ["round 1 of 5", "round 2 of 5", "time was up before round 3 of 5; the same command goes on"]
+    world.rounds.clear()
+    again, told = go(rounds=5)
+    assert again == folder
+    assert told == ["round 3 of 5", "round 4 of 5", "round 5 of 5"]
+
+
+def test_an_interrupted_round_is_taken_up_again_and_has_no_time(world, go):
+    whole = world.measure
+
+    def interrupted(parts, number: int) -> None:
+        whole([(side, cells[:1]) for side, cells in parts], number)
+        raise KeyboardInterrupt
+
+    world.measure = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        go()
+    world.measure = lambda parts, number: whole([(side, cells[number == 1 :]) for side, cells in parts], number)
+    folder, _ = go()
+    assert json.loads((folder / PLAN).read_text())["seconds"] == {"2": 60, "3": 60}
+
+
+def test_a_model_without_a_cell_cannot_be_slowed(go):
+    with pytest.raises(
+        ValueError, match=r"^'urnn:cuda' has no cell in this slice, so there is nothing to slow down$"
+    ):
+        go(slowed="urnn:cuda")
+
+
+def test_a_commit_without_the_cells_is_refused(world, go):
+    world.known = {OURS}
+    with pytest.raises(
+        SweepError, match=r"^aaaaaaaa does not know every cell of this slice; commit the suite first$"
+    ):
+        go()
+
+
+def test_a_recording_of_other_cells_is_not_mixed_with_this_one(go, monkeypatch):
+    folder, _ = go()
+    plan = json.loads((folder / PLAN).read_text())
+    (folder / PLAN).write_text(json.dumps({**plan, "cells": []}))
+    with pytest.raises(
+        ResultsError, match=r"is the plan of another recording; move its folder away to start a new one"
+    ):
+        go()
+    (folder / PLAN).write_text("{")
+    with pytest.raises(
+        ResultsError, match=r"is not a whole plan \(.*\); move its folder away to start a new one\.$"
+    ):
+        go()
+
+
+def test_a_full_disk_keeps_the_rounds_before(world, go, monkeypatch):
+    folder, _ = go(rounds=2)
+
+    def full(self, entry) -> None:
+        raise ResultsError("no space")
+
+    monkeypatch.setattr(recording.RunFile, "add_benchmark", full)
+    with pytest.raises(ResultsError, match=r"^no space$"):
+        go()
+    kept = json.loads((folder / "base.json").read_text())["benchmarks"]
+    assert {entry["extra_info"]["pass"] for entry in kept} == {1, 2}
+
+
+@pytest.mark.parametrize(("variant", "seconds"), [("urnn:cpu", 0.105), ("lstm:torch", 0.1)])
+def test_the_copy_stretches_the_models_calls_by_so_much_of_their_own_time_and_no_others(
+    tmp_path, monkeypatch, variant, seconds
+):
+    """The copy's workloads on a clock that each look moves by a millisecond."""
+    path = tmp_path / WORKLOADS
+    path.parent.mkdir()
+    path.write_text("def build(cell):\n    return made(cell)\n")
+    slow_down(tmp_path, "urnn:cpu", 0.05)
+    clock = SimpleNamespace(now=0.0)
+
+    def look() -> float:
+        clock.now += 0.0001
+        return clock.now
+
+    def work() -> str:
+        clock.now += 0.1
+        return "result"
+
+    monkeypatch.setattr("time.perf_counter", look)
+    scope = {"made": lambda tested: Workload(tested, work, None)}
+    exec(compile(path.read_text(), "copy", "exec"), scope)
+    run = scope["build"](cell(variant, hidden_size=8)).run
+    before = clock.now
+    assert run() == "result"
+    assert clock.now - before == pytest.approx(seconds, abs=0.0005)
+
+
+def test_the_command_refuses_what_the_grid_does_not_have(tmp_path, capsys):
+    assert main(["calibrate", "--slowed=urnn:nothing", f"--results={tmp_path}", "--hidden=128"]) == 2
+    assert capsys.readouterr().err == (
+        "bench: 'urnn:nothing' has no cell in this slice, so there is nothing to slow down\n"
+    )

@@ -1,0 +1,197 @@
+"""Filling in a history of a small repository, and what asv's site is made of, without measuring anything."""
+
+import json
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from bench.__main__ import main
+from bench.history import fill as module
+from bench.history.commits import timed_commits
+from bench.history.fill import COMMITS, FAILED, Filled, fill, run_own_suite
+from bench.history.site import publish
+from bench.prepare import describe
+from bench.store import ResultsError
+from bench.worker import SweepError
+from tests.bench.cells import cell
+from tests.bench.gate.conftest import git
+
+
+@pytest.fixture(autouse=True)
+def _own_lock(monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+
+@pytest.fixture
+def repository(tmp_path) -> Path:
+    """Three commits that change what is timed, and between them one of the README and one of training."""
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    git(folder, "init", "--quiet", "--initial-branch=main")
+    for number, path in enumerate(
+        ("urnn/a.py", "README", "urnn/a.py", "urnn/training/b.py", "urnn/backends/c.cpp")
+    ):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(f"{number}\n")
+        git(folder, "add", ".")
+        git(folder, "commit", "--quiet", "--message", f"Change {number}\tof {path}")
+    return folder
+
+
+def measured(log: list[str]):
+    """A measurement that writes what the checkout holds."""
+
+    def measure(checkout: Path, results: Path) -> str:
+        text = (checkout / "urnn" / "a.py").read_text().strip()
+        log.append(text)
+        (results / "box").mkdir()
+        (results / "box" / "0001.json").write_text(json.dumps({"benchmarks": [], "text": text}))
+        return ""
+
+    return measure
+
+
+def test_the_commits_are_those_that_change_what_is_timed_oldest_first(repository):
+    found = timed_commits("main", repository)
+    assert [one.subject for one in found] == [
+        "Change 0\tof urnn/a.py",
+        "Change 2\tof urnn/a.py",
+        "Change 4\tof urnn/backends/c.cpp",
+    ]
+    assert [one.subject for one in timed_commits("main~3..main", repository)] == [one.subject for one in found[1:]]
+
+
+@pytest.mark.parametrize(
+    ("revisions", "message"),
+    [
+        ("no-such", r"^'no-such' is no range of commits here \(fatal: .*\); give one such as main or v1\.\.main$"),
+        ("--all", r"^'--all' is no range of commits here"),
+        ("main~1..main~1", r"^no commit of 'main~1\.\.main~1' changed what is timed"),
+    ],
+)
+def test_a_range_without_such_commits_is_a_sentence(repository, revisions, message):
+    with pytest.raises(SweepError, match=message):
+        timed_commits(revisions, repository)
+
+
+def test_what_is_missing_is_measured_in_a_checkout_of_its_commit_and_not_again(repository, tmp_path):
+    log, results = [], tmp_path / "history"
+    assert fill("main~1", results, lambda text: None, measured(log), repository) == Filled(2, 0, 0)
+    assert log == ["0", "2"]
+    assert fill("main", results, lambda text: None, measured(log), repository) == Filled(1, 2, 0)
+    assert log == ["0", "2", "2"]
+    known = json.loads((results / COMMITS).read_text())
+    assert [entry["commit"] for entry in known] == [one.digits for one in timed_commits("main", repository)]
+    assert {path.name for path in results.iterdir()} == {COMMITS, *(entry["commit"] for entry in known)}
+
+
+def test_after_a_crash_the_same_command_goes_on_with_the_commit_it_was_at(repository, tmp_path):
+    log, results = [], tmp_path / "history"
+
+    def crashes(checkout: Path, found: Path) -> str:
+        if len(log) == 1:
+            raise KeyboardInterrupt
+        return measured(log)(checkout, found)
+
+    with pytest.raises(KeyboardInterrupt):
+        fill("main", results, lambda text: None, crashes, repository)
+    told: list[str] = []
+    assert fill("main", results, told.append, measured(log), repository) == Filled(2, 1, 0)
+    assert log == ["0", "2", "2"]
+    assert [line.partition(":")[0] for line in told] == ["1 of 2", "2 of 2"]
+
+
+def test_a_commit_that_cannot_be_measured_says_why_and_is_not_tried_again(repository, tmp_path):
+    results = tmp_path / "history"
+    found = fill("main", results, lambda text: None, lambda checkout, into: "No module named bench", repository)
+    assert found == Filled(3, 0, 3)
+    assert {path.read_text() for path in results.glob(f"*/{FAILED}")} == {"No module named bench\n"}
+    assert fill("main", results, lambda text: None, measured([]), repository) == Filled(0, 3, 3)
+
+
+def test_a_folder_that_cannot_be_written_loses_nothing(repository, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ResultsError, match=r"^cannot write "):
+        fill("main", tmp_path / "file", lambda text: None, measured([]), repository)
+
+
+def test_two_histories_at_once_are_refused(repository, tmp_path):
+    def second(checkout: Path, results: Path) -> str:
+        with pytest.raises(SweepError, match=r"^another gate is measuring on this machine .* history of main"):
+            fill("main", tmp_path / "other", lambda text: None, measured([]), repository)
+        return ""
+
+    fill("main~4", tmp_path / "history", lambda text: None, second, repository)
+
+
+def test_a_commits_own_suite_is_run_and_its_last_words_are_kept(tmp_path, monkeypatch):
+    asked = []
+
+    def run(command, **options):
+        asked.append((command, options["cwd"], options["env"]["PYTHONPATH"]))
+        return subprocess.CompletedProcess(command, 1, "", "Traceback\nNo module named bench\n")
+
+    monkeypatch.setattr(module.subprocess, "run", run)
+    assert run_own_suite(tmp_path, tmp_path / "results") == "No module named bench"
+    ((command, folder, path),) = asked
+    assert command[1:4] == ["-m", "bench", "run"]
+    assert command[-1] == f"--results={tmp_path / 'results'}"
+    assert (folder, path) == (tmp_path, str(tmp_path))
+
+
+@pytest.fixture
+def history(repository, tmp_path) -> Path:
+    """A history whose second commit lacks a cell that the others have."""
+    results = tmp_path / "history"
+
+    def measure(checkout: Path, found: Path) -> str:
+        text = int((checkout / "urnn" / "a.py").read_text())
+        cells = [cell("lstm:torch", hidden_size=8), cell("urnn:reference", hidden_size=8)][: 1 if text == 2 else 2]
+        entries = []
+        for one in cells:
+            for number in (1, 2, 9):
+                info = {**describe(one), "pass": number, "peak_allocated_bytes": 1000}
+                stats = {"data": [number * one.length]}
+                entries.append({"params": {"cell_id": one.id}, "extra_info": info, "stats": stats})
+        machine = {
+            "node": "box",
+            "python_version": "3.11.7",
+            "torch": "2.13.0",
+            "cpu": {"brand_raw": "a cpu", "count": 2},
+        }
+        (found / "0001.json").write_text(json.dumps({"benchmarks": entries, "machine_info": machine}))
+        return ""
+
+    fill("main", results, lambda text: None, measure, repository)
+    return results
+
+
+def test_asvs_site_shows_every_commit_with_names_and_units(history, repository, tmp_path, capfd):
+    site = tmp_path / "site"
+    assert publish(history, site, repository) == 3
+    index = json.loads((site / "index.json").read_text())
+    shown = index["benchmarks"]["history.step_time"]
+    assert (shown["pretty_name"], shown["unit"]) == ("Time of a time step (B = 32, T = 100)", "seconds")
+    assert shown["param_names"] == ["model", "phase", "hidden_size"]
+    assert index["benchmarks"]["history.peak_memory"]["unit"] == "bytes"
+    files = [path for path in (site / "graphs").rglob("history.step_time.json") if "summary" not in path.parts]
+    graphs = [json.loads(path.read_text()) for path in files]
+    assert [len(graph) for graph in graphs] == [3] * len(graphs)
+    assert "Skipping" not in capfd.readouterr().out
+    assert {value for graph in graphs for _, values in graph for value in values} == {2, None}
+
+
+def test_a_history_without_results_is_not_published(repository, tmp_path):
+    results = tmp_path / "history"
+    fill("main", results, lambda text: None, lambda checkout, into: "no", repository)
+    with pytest.raises(SweepError, match=r"^no commit in .* has results, so there is nothing to publish$"):
+        publish(results, tmp_path / "site", repository)
+
+
+def test_the_command_is_one_line_and_exit_code_2_for_a_range_that_is_none(tmp_path, capsys):
+    assert main(["history", "--range=no-such-range", f"--results={tmp_path / 'history'}"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("bench: 'no-such-range' is no range of commits here (")
+    assert error.count("\n") == 1
