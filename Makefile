@@ -14,7 +14,10 @@ EXPERIMENTS ?= reports/experiments
 MINUTES ?= 27
 
 .DEFAULT_GOAL := help
-.PHONY: help report reproduce test lint bench gate clean
+RANGE ?= main
+CALIBRATION_MINUTES ?= 40
+OTAVA := .otava
+.PHONY: help report reproduce test lint bench gate history calibrate clean
 
 help: ## show this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 16
@@ -31,9 +34,13 @@ reproduce: $(READY) ## train the paper's experiments and write reports/experimen
 test: $(READY) lint ## run the linters and the tests
 	$(RUN) -m pytest -n auto --dist loadfile -p no:benchmark
 
-lint: $(READY) ## check style and formatting
+lint: $(READY) ## check style, formatting, workflows and scripts
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/zizmor --offline --pedantic --quiet .github
+	$(VENV)/bin/shellcheck .ci/*
+	@if command -v actionlint >/dev/null; then actionlint; else \
+	echo "actionlint is not installed: zizmor and tests/ci alone have checked the workflows"; fi
 
 bench: $(READY) ## asv over the current commit; PROFILE=quick, ci or full (full: hours)
 	$(RUN) -m bench run --profile $(PROFILE) --harness asv
@@ -41,11 +48,25 @@ bench: $(READY) ## asv over the current commit; PROFILE=quick, ci or full (full:
 gate: $(READY) ## did HEAD get slower than BASE? exit code 0: no, 1: yes, 2: not measured (10 minutes)
 	$(RUN) -m bench gate --base $(BASE) --head $(HEAD)
 
+history: $(READY) $(OTAVA)/ready ## measure the commits of RANGE that changed what is timed; reports/history and asv's site
+	$(RUN) -m bench history --range $(RANGE)
+	$(RUN) -m analysis history
+
+calibrate: $(READY) ## measure the gate itself: its false alarms and what it catches (40 minutes)
+	$(RUN) -m bench calibrate --minutes $(CALIBRATION_MINUTES)
+	$(RUN) -m analysis calibration
+
 clean: ## remove the environment and caches; results and reports stay
-	rm -rf $(VENV) .asv/env .pytest_cache .ruff_cache .hypothesis build *.egg-info
+	rm -rf $(VENV) $(OTAVA) .asv/env .pytest_cache .ruff_cache .hypothesis build *.egg-info
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; name one with make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[suite]'
+	@touch $@
+
+# Apache Otava wants older versions of numpy and scipy than the suite, so it has an environment of its own.
+$(OTAVA)/ready: otava.txt
+	$(PYTHON) -m venv $(OTAVA)
+	$(OTAVA)/bin/python -m pip install --quiet --disable-pip-version-check --requirement otava.txt
 	@touch $@
