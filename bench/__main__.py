@@ -16,6 +16,7 @@ from bench.environment import ALLOCATORS
 from bench.estimate import cell_seconds
 from bench.experiments import plan as planned_experiments
 from bench.gate.command import RESULTS, Request, gate
+from bench.gate.environments import KINDS as ENVIRONMENTS
 from bench.grid import DEVICES, DTYPES, PHASES, PROFILES, Cell, Profile, get_profile, select
 from bench.history import fill as history
 from bench.history.site import publish
@@ -137,6 +138,8 @@ def _add_gate_options(command: argparse.ArgumentParser) -> None:
     add("--wait", type=_positive, default=60.0, help="seconds to wait for a quiet machine; default: 60")
     add("--threads", type=_size, default=1, help="threads torch may use; default: 1")
     add("--allocator", choices=list(ALLOCATORS), default="kept", help="heap setting; default: %(default)s")
+    environments = "whose packages measure: this interpreter's or asv environments'; auto: asv's where they differ"
+    add("--environments", choices=ENVIRONMENTS, default="auto", help=environments)
     add("--results", type=Path, default=RESULTS, help="folder of gates; default: .gate")
     add("--fresh", action="store_true", help="measure anew instead of going on with the last")
     add("--markdown", type=Path, metavar="FILE", help="write the table for a pull request")
@@ -258,6 +261,7 @@ def _gate(options: argparse.Namespace) -> int:
             profile=profile,
             threads=options.threads,
             allocator=options.allocator,
+            environments=options.environments,
             minutes=options.minutes,
             wait=options.wait,
             results=options.results.resolve(),

@@ -30,13 +30,14 @@ class SweepError(Exception):
 class Settings:
     """How measuring processes run: a profile's rounds, threads, a key of `bench.environment.ALLOCATORS`.
 
-    `root` is the checkout whose code measures and is measured.
+    `root` is the checkout whose code measures and is measured, `python` the interpreter that runs it.
     """
 
     profile: Profile
     threads: int
     allocator: str
     root: Path = ROOT
+    python: Path = Path(sys.executable)
 
 
 def environment_of(settings: Settings) -> dict[str, str]:
@@ -76,7 +77,7 @@ def measuring_process(cells: Sequence[Cell], sweep_pass: int, settings: Settings
     with tempfile.TemporaryDirectory(prefix="urnn-bench-") as scratch, here, there:
         queue, log = Path(scratch, "cells"), Path(scratch, "log")
         queue.write_text("\n".join(cell.id for cell in cells))
-        command = [sys.executable, "-m", "pytest", "bench/test_step_time.py", "--benchmark-only", "-q"]
+        command = [str(settings.python), "-m", "pytest", "bench/test_step_time.py", "--benchmark-only", "-q"]
         command += ["-p", "no:cacheprovider", "-W", "default", f"--profile={settings.profile.name}"]
         command += [f"--cells={queue}", f"--threads={settings.threads}", f"--pass={sweep_pass}"]
         command += [f"--events={there.fileno()}"]

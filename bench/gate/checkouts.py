@@ -2,19 +2,18 @@
 
 The folders come from `git archive`, not from `git worktree`, so that an interrupted run leaves nothing behind in
 the repository. The suite is the one that runs the gate: a change to how a call is timed must not pass for a change
-of the product. Both run with this interpreter's packages, each kernel compiled from its own source.
+of the product. Each side's kernel is compiled from its own source.
 
 Where a commit's product does not fit that suite, a model registry of last month say, each commit is measured by
 its own, and the verdict says so.
 
-Known weakness: dependencies that differ between the commits are not installed for each.
+Known weakness: a suite of today that runs on a product of last month may still not time what that month's did.
 """
 
 import io
 import json
 import shutil
 import subprocess
-import sys
 import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -84,7 +83,7 @@ def known_cells(name: str, settings: Settings, cells: Sequence[Cell]) -> list[Ce
         SweepError: the suite does not run there, or would measure another checkout.
     """
     done = subprocess.run(
-        [sys.executable, "-c", PROBE.read_text()],  # a suite of its own may be older than the probe
+        [str(settings.python), "-c", PROBE.read_text()],  # a suite of its own may be older than the probe
         input="\n".join(cell.id for cell in cells),
         cwd=settings.root,
         env=environment_of(settings),

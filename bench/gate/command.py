@@ -15,9 +15,11 @@ from bench import identity
 from bench.gate import instructions, judge
 from bench.gate.checkouts import Commit, check_out, known_cells, resolve
 from bench.gate.conductor import Hands, conduct
+from bench.gate.environments import interpreters
 from bench.gate.folder import Folder, commands
 from bench.gate.lock import sole_run
 from bench.gate.machine import Watch
+from bench.gate.throttling import Troubles
 from bench.gate.turns import Side, measure_round
 from bench.grid import Cell, Profile
 from bench.worker import ROOT, Settings, SweepError
@@ -34,6 +36,7 @@ class Request:
         base, head: what git takes for a commit.
         cells, profile: what is measured, and how long each time.
         minutes: the time to measure in, builds apart.
+        environments: one of `environments.KINDS`: whose packages measure.
         wait: seconds to wait for a quiet machine, in all.
         slice: the options that chose the cells, to name the same ones again.
         outputs: options of `python -m analysis gate`, for files to write.
@@ -45,6 +48,7 @@ class Request:
     profile: Profile
     threads: int = 1
     allocator: str = "kept"
+    environments: str = "auto"
     minutes: float = 10.0
     wait: float = 60.0
     results: Path = RESULTS
@@ -111,7 +115,7 @@ def _measure(
     }
     for side, commit in commits.items():
         told(f"{side}: {commit.name} {commit.subject}")
-    known = _prepare(commits, settings, every, folder, told)
+    known = _prepare(request, commits, settings, every, folder, told)
     folder.plan["absent"] = {
         side: [cell.id for cell in request.cells if cell not in known[side]] for side in commits
     }
@@ -137,27 +141,36 @@ def _measure(
         )
         measure_round(base, head, [cell for cell in shared if cell in chosen or cell in guards], number)
 
-    watch = Watch(request.wait, told, folder.note)
+    troubles = Troubles(gpu=any(cell.device == "cuda" for cell in judged))
+    watch = Watch(request.wait, told, folder.note, troubles=troubles)
     hands = Hands(measure, lambda pace: judge.ask(folder.path, pace), watch, told)
     conduct(folder, [cell.id for cell in judged], 60 * request.minutes, hands)
 
 
 def _prepare(
+    request: Request,
     commits: Mapping[str, Commit],
-    settings: Mapping[str, Settings],
+    settings: dict[str, Settings],
     cells: Sequence[Cell],
     folder: Folder,
     told: Callable[[str], None],
 ) -> dict[str, set[Cell]]:
-    """Checks both commits out and builds their kernels; the cells that each knows."""
+    """Checks both commits out, finds their interpreters and builds their kernels; the cells that each knows."""
 
     def prepared(suite: Path | None) -> dict[str, set[Cell]]:
-        known = {}
         for side, commit in commits.items():
             shutil.rmtree(settings[side].root, ignore_errors=True)
             check_out(commit, settings[side].root, suite)
-            known[side] = set(known_cells(f"{side} {commit.name}", settings[side], cells))
-        return known
+        folders = {side: setting.root for side, setting in settings.items()}
+        pythons, remark = interpreters(request.environments, commits, folders, told)
+        if remark:
+            folder.note(remark)
+        for side, python in pythons.items():
+            settings[side] = replace(settings[side], python=python)
+        return {
+            side: set(known_cells(f"{side} {commit.name}", settings[side], cells))
+            for side, commit in commits.items()
+        }
 
     try:
         return prepared(ROOT)

@@ -9,15 +9,13 @@ Known weakness: two and a half minutes on two cores, most of it for importing to
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from bench.grid import Cell
 from bench.meters.instructions import MISSING
 from bench.worker import Settings, environment_of
 
-COMMAND = [sys.executable, "-m", "bench.meters.instructions"]
+MODULE = ["-m", "bench.meters.instructions"]
 CELLS = tuple(
     Cell(model, backend, phase, "cpu", "float32", hidden_size=128, length=40, batch=16, task="copying")
     for model, backend, phase in (
@@ -49,10 +47,12 @@ def count_sides(settings: Mapping[str, Settings], cells: Sequence[Cell]) -> dict
 
 def _start(settings: Settings) -> subprocess.Popen:
     # torch's timer starts "python", which has to be this interpreter; hashes decide how dictionaries are walked.
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    path = os.pathsep.join([str(settings.python.parent), os.environ.get("PATH", "")])
     environment = environment_of(settings) | {"PATH": path, "PYTHONHASHSEED": "0"}
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-    return subprocess.Popen(COMMAND, cwd=settings.root, env=environment, text=True, **pipes)
+    return subprocess.Popen(
+        [str(settings.python), *MODULE], cwd=settings.root, env=environment, text=True, **pipes
+    )
 
 
 def _result(process: subprocess.Popen, queue: str) -> dict:

@@ -1,8 +1,7 @@
 """Whether others keep this machine busy: processor time that is not ours, and whose it is.
 
 Read from /proc over a short time, time stolen by a hypervisor included; a load average would still see what ended
-a minute ago. Known weakness: Linux alone (elsewhere the machine counts as quiet), and neither a processor that
-throttles nor other processes on a GPU are seen, though the sentinel's drift shows both.
+a minute ago. Known weakness: Linux alone; elsewhere the machine counts as quiet.
 """
 
 import os
@@ -75,7 +74,10 @@ def _name(proc: Path, pid: str) -> str:
 
 
 class Watch:
-    """Looks at the machine before each round: waits for others to end, `seconds` in all, then reports them."""
+    """Looks at the machine before each round: waits for others to end, `seconds` in all, then reports them.
+
+    `troubles` says what else is wrong with it, which is noted and not waited for.
+    """
 
     def __init__(
         self,
@@ -84,12 +86,16 @@ class Watch:
         note: Callable[[str], None],
         look: Callable[[], Load] = load,
         sleep: Callable[[float], None] = time.sleep,
+        troubles: Callable[[], list[str]] = list,
     ) -> None:
+        self._troubles = troubles
         self._left, self._told, self._note, self._look, self._sleep = seconds, told, note, look, sleep
         self._noted = False
 
     def __call__(self) -> None:
         """Returns once the machine is quiet, or the time to wait is used up."""
+        for remark in self._troubles():
+            self._note(remark)
         seen = self._look()
         if seen.busy and self._left > 0:
             self._told(f"waiting up to {self._left:.0f} s for a quiet machine: {seen}")

@@ -94,7 +94,8 @@ def test_the_gates_exit_code_and_verdict_come_through(run, checkout, tmp_path, c
     assert summary.read_text() == "before\nthe table\n"
     assert calls(checkout) == [
         "make --silent .venv/ready",
-        "-m bench gate --base HEAD --head HEAD --markdown .gate/output/verdict.md --json .gate/output/verdict.json",
+        "-m bench gate --base HEAD --head HEAD "
+        "--markdown .gate/output/verdict.md --json .gate/output/verdict.json",
     ]
 
 

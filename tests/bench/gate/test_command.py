@@ -2,7 +2,9 @@
 
 import json
 import math
+import sys
 import tempfile
+from pathlib import Path
 
 import numpy
 import pytest
@@ -28,6 +30,11 @@ class Product:
         self.noise = numpy.random.default_rng(0)
         self.rounds: list[tuple[str, int, list[str]]] = []
         self.counted: list[str] = []
+        self.remark = ""
+
+    def interpreters(self, kind: str, commits, checkouts, told):
+        self.environments = (kind, sorted(checkouts))
+        return {side: Path(sys.executable) for side in commits}, self.remark
 
     def check_out(self, commit, folder, suite) -> None:
         self.suites.append(suite)
@@ -61,9 +68,10 @@ def product(monkeypatch, tmp_path) -> Product:
     monkeypatch.setattr(command, "resolve", {"main": BASE, "HEAD": HEAD}.__getitem__)
     monkeypatch.setattr(command, "check_out", made.check_out)
     monkeypatch.setattr(command, "known_cells", made.known_cells)
+    monkeypatch.setattr(command, "interpreters", made.interpreters)
     monkeypatch.setattr(command, "measure_round", made.round)
     monkeypatch.setattr(command.instructions, "count_sides", made.count)
-    monkeypatch.setattr(command, "Watch", lambda *arguments: lambda: None)
+    monkeypatch.setattr(command, "Watch", lambda *arguments, **more: lambda: None)
     return made
 
 
@@ -114,7 +122,7 @@ class TestWithoutAsking:
     def test_a_product_that_does_not_fit_is_measured_by_its_own_suite_and_that_is_noted(self, product, tmp_path):
         product.misfit = True
         assert gate(tmp_path) == 0
-        assert product.suites == [ROOT, None, None]
+        assert product.suites == [ROOT, ROOT, None, None]
         assert plan(tmp_path)["notes"] == [
             "each commit was measured by its own suite, because the suite does not run on base aaaaaaaa: "
             "ImportError: no"
@@ -135,6 +143,12 @@ class TestWithoutAsking:
         ]
         assert plan(tmp_path)["instructions"]["head"]["counts"] == dict.fromkeys(product.counted, 1000)
         assert set(product.counted).isdisjoint(text for _, _, cells in product.rounds for text in cells)
+
+    def test_environments_are_asked_for_and_what_they_were_is_noted(self, product, tmp_path):
+        product.remark = "each side was measured in an environment of its own"
+        assert gate(tmp_path, "--environments=asv") == 0
+        assert product.environments == ("asv", ["base", "head"])
+        assert plan(tmp_path)["notes"] == [product.remark]
 
     def test_no_cell_in_common_is_exit_code_2(self, product, tmp_path, capsys):
         product.absent = {"base": (FUSED,), "head": (URNN,)}

@@ -24,7 +24,7 @@ def counted(monkeypatch, tmp_path):
         for side in ("base", "head"):
             (tmp_path / side).mkdir()
             settings[side] = Settings(PROFILES["ci"], 1, "kept", tmp_path / side)
-        monkeypatch.setattr(instructions, "COMMAND", [sys.executable, "-c", program])
+        monkeypatch.setattr(instructions, "MODULE", ["-c", program])
         return count_sides(settings, SLICE)
 
     return run
