@@ -62,7 +62,10 @@ def build(commit: Commit, checkout: Path, folder: Path) -> Path:
     try:
         conf = Config.load(str(checkout / "asv.conf.json"))
         conf.repo, conf.env_dir = str(ROOT), str(folder)
-        (first, *_) = environment.get_environments(conf, None)
+        found = environment.get_environments(conf, None)
+        if not found:
+            raise RuntimeError("its asv.conf.json names none that asv can make here")
+        first = found[0]
         first.create()
         first.install_project(conf, get_repo(conf), commit.digits)
         return Path(first.find_executable("python"))
