@@ -62,7 +62,7 @@ def build(commit: Commit, checkout: Path, folder: Path) -> Path:
     try:
         conf = Config.load(str(checkout / "asv.conf.json"))
         conf.repo, conf.env_dir = str(ROOT), str(folder)
-        found = environment.get_environments(conf, None)
+        found = list(environment.get_environments(conf, None))
         if not found:
             raise RuntimeError("its asv.conf.json names none that asv can make here")
         first = found[0]
