@@ -29,9 +29,9 @@ SEED = 20151120
 class Effort:
     """How many gates are simulated, and how many redrawn recordings with how many gates each give the interval."""
 
-    gates: int = 1000
-    redrawn: int = 40
-    gates_each: int = 50
+    gates: int = 500
+    redrawn: int = 30
+    gates_each: int = 20
 
 
 @dataclass(frozen=True)

@@ -46,12 +46,12 @@ def spreads(recording: Recording) -> list[Spread]:
 
 
 def achieved(recording: Recording, side: str) -> dict[str, float]:
-    """Cell of the slowed model -> how much slower the copy was, as a fraction: the mean over rounds of its
-    log-ratio to the same commit unslowed, so that what base does drops out."""
+    """Cell of the slowed model -> how much slower the copy was, as a fraction: the median over rounds of its ratio
+    to the same commit unslowed, measured in the same round."""
     found = {}
     for cell in recording.slowed_cells:
-        slow, even = log_ratios(recording, side, cell), log_ratios(recording, SAME, cell)
-        found[cell] = float(np.expm1(slow.mean() - even.mean()))
+        apart = log_ratios(recording, side, cell) - log_ratios(recording, SAME, cell)
+        found[cell] = float(np.expm1(np.median(apart)))
     return found
 
 
