@@ -31,7 +31,7 @@ class Effort:
 
     gates: int = 500
     redrawn: int = 30
-    gates_each: int = 20
+    gates_each: int = 50
 
 
 @dataclass(frozen=True)

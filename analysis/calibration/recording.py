@@ -137,7 +137,7 @@ def _of_folder(folder: Path) -> Recording:
         "Threads": str(setting.threads),
         "Allocator": str(setting.allocator),
         "Commit": f"{commit['name']} {commit['subject']}",
-        "Recorded": _period(frames[BASE]["measured_at"].dropna().astype(str)),
+        "Recording begun": _first(frames[BASE]["measured_at"].dropna().astype(str)),
     }
     return Recording(facts=facts, cells=cells, pair_seconds=pair, times=times, notes=notes, **known)
 
@@ -150,5 +150,5 @@ def _checked(path: Path) -> Mapping[str, Any]:
     return found
 
 
-def _period(times: Any) -> str:
-    return f"{min(times)[:16]} to {max(times)[:16]}".replace("T", " ") if len(times) else "not recorded"
+def _first(times: Any) -> str:
+    return min(times)[:16].replace("T", " ") if len(times) else "not recorded"

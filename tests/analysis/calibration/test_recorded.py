@@ -1,0 +1,50 @@
+"""The gate's self-test on real rounds: those of the committed calibration, recorded on a noisy two-core
+machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from analysis.calibration.recording import SAME, read
+from analysis.calibration.replay import SECONDS, simulate
+from analysis.calibration.spread import spreads
+from analysis.regressions.verdict import Verdict
+
+RECORDING = Path(__file__).parents[3] / "reports" / "calibration" / "recording.json"
+GATES = 20
+
+
+@pytest.fixture(scope="module")
+def recorded():
+    return read(RECORDING)
+
+
+def gates(recorded, head: str):
+    random = np.random.default_rng(1)
+    return [simulate(recorded, head, recorded.rounds, random) for _ in range(GATES)]
+
+
+def test_the_rounds_are_real_in_that_no_two_processes_agree(recorded):
+    assert len(recorded.rounds) >= 16
+    assert len(recorded.cells) == 45
+    assert min(spread.plain for spread in spreads(recorded)) > 0.001
+
+
+def test_a_commit_against_itself_never_regresses_and_mostly_passes(recorded):
+    found = gates(recorded, SAME)
+    assert not any(gate.regressed(recorded.cells) for gate in found)
+    verdicts = [verdict for gate in found for verdict in gate.verdicts.values()]
+    assert verdicts.count(Verdict.PASS) > 0.9 * len(verdicts)
+
+
+@pytest.mark.parametrize(("side", "caught"), [("slow_3", 14), ("slow_5", 19), ("slow_10", GATES)])
+def test_slowdowns_are_called(recorded, side, caught):
+    """The bars are 70 % at 3 % and 95 % at 5 %."""
+    assert sum(gate.regressed(recorded.slowed_cells) for gate in gates(recorded, side)) >= caught
+
+
+def test_no_gate_exceeds_its_ten_minutes(recorded):
+    assert max(gate.minutes for gate in gates(recorded, "slow_5")) <= SECONDS / 60
