@@ -1,7 +1,7 @@
 """The gate before the GPU profile: a kernel that is wrong is not timed.
 
-The checks run in a process of their own, so that no memory of theirs is on the device while others are measured, and
-so that a kernel that brings its process down takes no measurement with it.
+The checks run in a process of their own, so that no memory of theirs is on the device while others are measured,
+and so that a kernel that brings its process down takes no measurement with it.
 """
 
 import json

@@ -1,8 +1,8 @@
 """Is a fused kernel right? Its output and gradients against the eager reference in float64, before it is timed.
 
 Rounding alone makes float32 differ from float64, and how much depends on the data; so the reference is run in
-float32 too, and a kernel may be a few times as far off as that. Known weakness: a kernel is tried on random data at
-the sizes that are timed, at fewer time steps; an error that only shows later in a sequence is caught at one length.
+float32 too, and a kernel may be a few times as far off as that. Known weakness: a kernel is tried on random data
+at the sizes that are timed but at fewer time steps; what only shows later in a sequence is caught at one length.
 """
 
 import json
@@ -29,7 +29,7 @@ class Check:
     """One kernel at one size; errors are relative, in the Euclidean norm.
 
     Attributes:
-        output_error, gradient_error: the kernel's in float32, the latter the largest over all parameters' gradients.
+        output_error, gradient_error: the kernel's in float32, the latter the largest of any parameter's gradient.
         allowed_output, allowed_gradient: the least that makes the kernel wrong.
         failure: one sentence where it could not be run; its errors are None then.
     """

@@ -37,7 +37,7 @@ class Prepared:
     def deterministic_figures(self) -> dict[str, int | None]:
         """Bytes and counts that are the same at every call, by the name under which they are stored.
 
-        A graph's replay dispatches and allocates nothing, its memory is the graph's own pool: its figures are None.
+        A graph's replay dispatches and allocates nothing, its memory is the graph's pool: these are None.
         """
         if self.workload.cell.captured:
             return dict.fromkeys(("peak_allocated_bytes", "saved_for_backward_bytes", "operators"))
