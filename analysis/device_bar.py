@@ -1,8 +1,8 @@
 """What is asked of the fused kernel on a CUDA device, and what was measured of it, row by row.
 
 Every row is one sentence of a bar, the figures found in the data and a verdict; a row whose cells are missing says
-that it was not measured. Known weakness: the bar is set for B = 128 and T = 512 on a GPU of the H200's class; other
-places and other GPUs have no bar here.
+that it was not measured. Known weakness: the bar is set for B = 128 and T = 512 on a GPU of the H200's class;
+there is none for other places and other GPUs.
 """
 
 from __future__ import annotations
@@ -100,9 +100,8 @@ def _faster(
         ours, theirs = _one(cells, URNN, fused, **at), _one(others, model, backend, **at)
         if ours is not None and theirs is not None:
             gains[n] = ratio(theirs, ours)
-    asked = "; ".join(
-        f"{units.TIMES}{bar:g} at {_sizes(n for n in bars if bars[n] == bar)}" for bar in _in_order(bars)
-    )
+    each = dict.fromkeys(bars.values())
+    asked = "; ".join(f"{units.TIMES}{bar:g} at {_sizes(n for n in bars if bars[n] == bar)}" for bar in each)
     return _finding(
         f"Training step against {than}",
         f"at least {asked}",
@@ -111,10 +110,6 @@ def _faster(
         all(gain.value >= bars[n] for n, gain in gains.items()),
         "n",
     )
-
-
-def _in_order(bars: Mapping[int, float]) -> list[float]:
-    return list(dict.fromkeys(bars.values()))
 
 
 def _sizes(values: Iterable[int], name: str = "n") -> str:

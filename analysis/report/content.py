@@ -73,8 +73,9 @@ def gather(results: Results, title: str) -> Content:
 
 
 def _of_one_device(section: Section, every: Sequence[Section]) -> list[Section]:
-    """On CUDA, the settings of the same machine in other dtypes that one may stand beside: of two such, the one with
-    a uRNN has a section, and baselines without one are told in its chapter.
+    """On CUDA, the same machine's settings in other dtypes that are told together with this one.
+
+    One with a uRNN has a section; those of baselines alone are told in its chapter.
     """
     if section.setting.device != "cuda":
         return []

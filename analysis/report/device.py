@@ -36,8 +36,8 @@ def chapter(section: Section, beside: Sequence[Section]) -> Chapter:
         name="device",
         title="The bar for this device",
         explain=(
-            "What is asked of the fused kernel on a data-centre GPU, at B = 128 and T = 512 in float32 unless said. "
-            "Times are the device's own, by events; TF32 is off unless a dtype says tf32."
+            "What is asked of the fused kernel on a data-centre GPU, at B = 128 and T = 512 in float32 unless "
+            "said. Times are the device's own, by events; TF32 is off unless a dtype says tf32."
         ),
         sentences=[sentence],
         cells=section.cells,

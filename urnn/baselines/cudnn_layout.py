@@ -1,8 +1,8 @@
 """Weights as cuDNN wants them: views of one piece of memory, each where cuDNN expects it.
 
 Handed weights that lie elsewhere, torch copies them together at every call and warns of it. `nn.RNN` lays its own
-parameters out once; weights that are computed anew at every call are laid out here, differentiably. Where each must
-lie is asked of `nn.RNN` itself. Known weakness: weights are copied once a call, n (m + n) numbers.
+parameters out once; weights that are computed anew at every call are laid out here, differentiably. Where each
+must lie is asked of `nn.RNN` itself. Known weakness: weights are copied once a call, n (m + n) numbers.
 """
 
 from functools import cache
@@ -31,7 +31,8 @@ def layout(input_size: int, hidden_size: int, device: torch.device, dtype: torch
 
     Draws no random numbers.
     """
-    rnn = nn.utils.skip_init(nn.RNN, input_size, hidden_size, device=device, dtype=dtype)
+    with torch.inference_mode(False):  # the answer outlives the call that asked
+        rnn = nn.RNN(input_size, hidden_size, device="meta", dtype=dtype).to_empty(device=device)
     weights = [rnn.weight_ih_l0, rnn.weight_hh_l0, rnn.bias_ih_l0, rnn.bias_hh_l0]
     if len({weight.untyped_storage().data_ptr() for weight in weights}) > 1:
         return None
