@@ -22,6 +22,9 @@ FIRST_CALL_TIME = "first_call_time"
 PEAK_ALLOCATED = "peak_allocated"
 SAVED_FOR_BACKWARD = "saved_for_backward"
 OPERATORS = "operators"
+PEAK_RESERVED = "peak_reserved"
+ENQUEUE_TIME = "enqueue_time"
+OUTPUT_ERROR = "output_error"
 PARAMETERS = "parameters"  # a column of every row; named like a metric where two commits are compared
 
 SAMPLE, MEDIAN, LOWER_QUARTILE, UPPER_QUARTILE = "sample", "median", "lower quartile", "upper quartile"
@@ -45,6 +48,9 @@ UNITS: Mapping[str, str] = {
     PEAK_ALLOCATED: "B",
     SAVED_FOR_BACKWARD: "B",
     OPERATORS: "1 per call",
+    PEAK_RESERVED: "B",
+    ENQUEUE_TIME: "s per call",
+    OUTPUT_ERROR: "1",
 }
 
 
@@ -64,6 +70,8 @@ COLUMNS: tuple[Column, ...] = (
     Column("machine", "string", "", "name of the machine"),
     Column("cpu", "string", "", "processor, as the harness names it"),
     Column("gpu", "string", "", "graphics processor; empty where there is none or it is not recorded"),
+    Column("gpu_facts", "string", "", "its size and the versions of CUDA and cuDNN; empty where there is no GPU"),
+    Column("tf32", "string", "", "whether float32 products may be rounded to TF32; empty where there is no GPU"),
     Column("cores", "Int64", "1", "processor cores the machine shows"),
     Column("memory_bytes", "Int64", "B", "main memory of the machine"),
     Column("os", "string", "", "operating system and its release"),
@@ -88,7 +96,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("phase", "string", "", "forward (inference), train (one optimiser step), stream (one step, online)"),
     Column("task", "string", "", "task the inputs come from"),
     Column("device", "string", "", "cpu or cuda"),
-    Column("dtype", "string", "", "floating-point type of inputs and parameters"),
+    Column("dtype", "string", "", "floating-point type of inputs and parameters; tf32 is float32 with TF32"),
     Column("hidden_size", "Int64", "units", "hidden units n as the layer counts them (complex ones for the uRNN)"),
     Column("length", "Int64", "time steps", "time steps T in one call"),
     Column("batch", "Int64", "sequences", "sequences B in one call"),
@@ -107,7 +115,7 @@ COLUMNS: tuple[Column, ...] = (
         "number of the sample, from 1; for a median or quartile, how many rounds it sums up",
     ),
     Column("outcome", "string", "", "measured, out of memory, failed, killed or not applicable"),
-    Column("message", "string", "", "one sentence on an outcome other than measured"),
+    Column("message", "string", "", "one sentence on an outcome other than measured, or on what disturbed it"),
 )
 
 METRIC_LABELS: Mapping[str, str] = {
@@ -116,6 +124,9 @@ METRIC_LABELS: Mapping[str, str] = {
     PEAK_ALLOCATED: "Peak memory",
     SAVED_FOR_BACKWARD: "Saved for backward",
     OPERATORS: "Operators",
+    PEAK_RESERVED: "Peak memory taken from the device",
+    ENQUEUE_TIME: "Host time of a call",
+    OUTPUT_ERROR: "Relative error of the output",
 }
 
 PHASE_LABELS: Mapping[str, str] = {
@@ -148,7 +159,10 @@ BACKEND_LABELS: Mapping[str, str] = {
     "reference": "eager reference",
     "materialized": "dense W",
     "cpu": "fused kernel",
+    "cuda": "fused kernel",
 }
+
+GRAPH = "+graph"  # after a backend's name: the same call, captured in a CUDA graph
 
 # Each rung is the one before it and one step more, from the first way to write the model to the best one known.
 RUNG_LABELS: Mapping[str, Mapping[str, str]] = {
@@ -219,5 +233,6 @@ def series_label(label: str, backend: str, family: str = "", alone: bool = True)
     baseline does so only where several backends of it stand side by side (`alone=False`).
     """
     if family == "unitary" or not alone:
-        return f"{label} ({BACKEND_LABELS.get(backend, backend)})"
+        way = backend.removesuffix(GRAPH)
+        return f"{label} ({BACKEND_LABELS.get(way, way)}{' in a graph' * backend.endswith(GRAPH)})"
     return label

@@ -12,11 +12,13 @@ from pathlib import Path
 
 from bench import asv_harness, identity, step_costs, subjects
 from bench.calibration import recording
+from bench.checked import run_checks, without_wrong
 from bench.environment import ALLOCATORS
 from bench.estimate import cell_seconds
 from bench.experiments import plan as planned_experiments
 from bench.gate.command import RESULTS, Request, gate
 from bench.gate.environments import KINDS as ENVIRONMENTS
+from bench.graphs import SUFFIX
 from bench.grid import DEVICES, DTYPES, PHASES, PROFILES, Cell, Profile, get_profile, select
 from bench.history import fill as history
 from bench.history.site import publish
@@ -187,6 +189,11 @@ def chosen_cells(options: argparse.Namespace, profile: Profile) -> list[Cell]:
     for device in options.device or ():
         require_device(device)
     here = options.device or [device for device in DEVICES if _is_here(device)]
+    if not any(cell.device in here for cell in profile.cells()):
+        raise RuntimeError(
+            f"profile {profile.name!r} needs a CUDA device and torch sees none here; measure another profile, "
+            "or run this on a machine with a GPU and a CUDA build of torch"
+        )
     for axis, known in (("phase", PHASES), ("device", DEVICES), ("dtype", DTYPES), ("task", TASKS)):
         for value in getattr(options, axis) or ():
             if value not in known:
@@ -210,7 +217,7 @@ def _of_models(cells: list[Cell], names: Sequence[str] | None) -> list[Cell]:
     for name in names or ():
         model, _, backend = name.partition(":")
         known = subjects.get(model).backends
-        if backend and backend not in known:
+        if backend and backend.removesuffix(SUFFIX) not in known:
             raise ValueError(f"backend of {model} must be one of {', '.join(known)}; got {backend!r}")
     return [cell for cell in cells if names is None or cell.model in names or cell.variant in names]
 
@@ -243,11 +250,11 @@ def _run(options: argparse.Namespace) -> int:
         return USAGE_ERROR if failed else 0
     cells = chosen_cells(options, profile)
     _write_registry(options.results)
-    _measure(cells, options, profile, options.allocator, options.passes or profile.passes)
+    right = _measure(cells, options, profile, options.allocator, options.passes or profile.passes)
     controls = [cell for cell in profile.allocator_controls if cell in cells]
     if options.allocator == "kept" and controls:
         _measure(controls, options, profile, "default", passes=1)
-    return 0
+    return 0 if right else USAGE_ERROR
 
 
 def _gate(options: argparse.Namespace) -> int:
@@ -319,14 +326,20 @@ def _require_whole_profile(options: argparse.Namespace) -> None:
 
 def _measure(
     cells: list[Cell], options: argparse.Namespace, profile: Profile, allocator: str, passes: int
-) -> None:
-    """Measures the cells under one allocator setting, into that setting's own file."""
+) -> bool:
+    """Measures the cells under one allocator setting, into that setting's own file.
+
+    A profile that asks for it has its kernels checked first; false if one of them is wrong and was not timed.
+    """
     settings = Settings(profile, options.threads, allocator)
     conditions = {"profile": profile.name, "threads": options.threads, "allocator": allocator}
     digest = identity.source_digest(ROOT)
     name = f"{identity.commit(ROOT)}-{digest}_{profile.name}_{options.threads}t_{allocator}"
     run_file = RunFile.open(options.results, name, conditions, fresh=options.fresh)
-    jobs = plan(cells, passes)
+    jobs, checks = plan(cells, passes), []
+    if profile.checks_kernels:
+        checks = run_checks(cells, settings, print)
+        jobs = without_wrong(jobs, checks, settings, run_file)
     measured = run_file.measured()
     pending = [job for job in jobs if (job.cell.id, job.sweep_pass) not in measured]
     if len(pending) < len(jobs):
@@ -340,6 +353,7 @@ def _measure(
             "and the same command goes on from there"
         ) from None
     print(f"results: {run_file.path}")
+    return all(check.right for check in checks)
 
 
 def _reproduce(options: argparse.Namespace) -> int:

@@ -12,6 +12,8 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 
+import torch
+
 from bench.environment import KEPT_HEAP, measured_environment
 from bench.grid import Profile
 from bench.store import write_atomically
@@ -47,6 +49,8 @@ def run(profile: Profile, *, threads: int, existing: bool, told: Callable[[str],
         environment["ASV_PYTHONPATH"] = str(ROOT)  # asv drops PYTHONPATH and takes this one
     _asv(["machine", "--yes"], environment, stdout=subprocess.DEVNULL)  # takes the defaults, and asks all the same
     where = ["--environment=existing:same", "--set-commit-hash=HEAD"] if existing else ["HEAD^!"]
+    if any("cuda" in sweep.devices for sweep in profile.sweeps) and torch.cuda.is_available():
+        where.append("--launch-method=spawn")  # a forked process cannot use CUDA where its parent has
     failures = 0
     for number, pattern in enumerate(patterns := benchmark_patterns(profile), 1):
         told(f"asv {number}/{len(patterns)}: {pattern}")

@@ -15,6 +15,7 @@ import torch
 from bench.environment import allocator_in_use, machine_facts
 from bench.grid import PROFILES, Cell, Profile, get_profile
 from bench.prepare import describe_failure
+from bench.replay import CLOCK
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,13 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "cell_id" in metafunc.fixturenames:
-        metafunc.parametrize("cell_id", _cells(metafunc.config)[0])
+        metafunc.parametrize("cell_id", [_with_its_clock(cell_id) for cell_id in _cells(metafunc.config)[0]])
+
+
+def _with_its_clock(cell_id: str) -> object:
+    """The cell as a parameter; one on CUDA is timed by events, which pytest-benchmark is told through a clock."""
+    on_cuda = Cell.from_id(cell_id).device == "cuda"
+    return pytest.param(cell_id, id=cell_id, marks=[pytest.mark.benchmark(timer=CLOCK)] if on_cuda else [])
 
 
 @pytest.fixture(scope="session")

@@ -56,6 +56,18 @@ def machine_facts() -> dict[str, object]:
         "cudnn": torch.backends.cudnn.version() if cuda else None,
         "instruction_set": torch.backends.cpu.get_cpu_capability(),
         "kernel_build_seconds": _kernel_build_seconds(),
+        **(_gpu_facts() if cuda else {}),
+    }
+
+
+def _gpu_facts() -> dict[str, object]:
+    """What torch knows of the current CUDA device; TF32 is off but in cells whose dtype says otherwise."""
+    device = torch.cuda.get_device_properties(torch.cuda.current_device())
+    return {
+        "gpu_memory_bytes": device.total_memory,
+        "multiprocessors": device.multi_processor_count,
+        "compute_capability": f"{device.major}.{device.minor}",
+        "tf32": "off unless the dtype is tf32",
     }
 
 

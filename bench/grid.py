@@ -12,6 +12,9 @@ from itertools import product
 
 from bench import subjects
 from bench.ceilings import CEILINGS
+from bench.graphs import SUFFIX
+from bench.precision import DTYPES, ON_CUDA_ALONE
+from urnn.backends import BACKENDS
 from urnn.models import LADDERS, MODELS
 from urnn.tasks import TASKS
 
@@ -21,8 +24,7 @@ PHASES = {
     "stream": "inference of one time step at batch 1, the state carried along",
 }
 DEVICES = ("cpu", "cuda")
-DTYPES = ("float32", "float64")
-_ID = re.compile(r"(\w+):(\w+)-(\w+)-(\w+)-n([0-9]+)-T([0-9]+)-B([0-9]+)(?:-L([0-9]+))?-(\w+)-(\w+)")
+_ID = re.compile(r"(\w+):(\w+(?:\+graph)?)-(\w+)-(\w+)-n([0-9]+)-T([0-9]+)-B([0-9]+)(?:-L([0-9]+))?-(\w+)-(\w+)")
 
 
 def _require_one_of(what: str, value: str, known: Iterable[str]) -> None:
@@ -35,7 +37,8 @@ class Cell:
     """One measurement's name.
 
     Attributes:
-        model, backend: a row of `bench.subjects` and one of its backends.
+        model, backend: a row of `bench.subjects` and one of its backends, or that with "+graph": the same call
+            captured in a CUDA graph; not in phase "stream", whose state moves from call to call.
         phase: a key of `PHASES`.
         device, dtype: where and in what it runs.
         hidden_size: units (complex ones for the uRNN).
@@ -61,12 +64,12 @@ class Cell:
 
     def __post_init__(self) -> None:
         row = subjects.get(self.model)
-        _require_one_of(f"backend of {self.model}", self.backend, row.backends)
+        _require_one_of(f"backend of {self.model}", self.implementation, row.backends)
         _require_one_of("phase", self.phase, PHASES)
         _require_one_of("device", self.device, DEVICES)
         _require_one_of("dtype", self.dtype, DTYPES)
         _require_one_of("task", self.task, TASKS)
-        if not row.runs_on(self.backend, self.device):
+        if not subjects.runs_on(self.model, self.backend, self.device):
             raise ValueError(f"backend {self.backend!r} of {self.model} does not run on {self.device}")
         for name in ("hidden_size", "length", "batch", "num_layers"):
             size = getattr(self, name)
@@ -76,10 +79,24 @@ class Cell:
             raise ValueError(
                 f"phase 'stream' is one time step at batch 1, got length={self.length}, batch={self.batch}"
             )
+        if self.phase == "stream" and self.captured:
+            raise ValueError("phase 'stream' carries its state along and is not captured in a graph")
+        if self.dtype in ON_CUDA_ALONE and self.device != "cuda":
+            raise ValueError(f"dtype {self.dtype!r} is for device cuda, got {self.device!r}")
         if self.num_layers > 1 and self.model not in LADDERS:
             raise ValueError(f"only ladders have several layers here, got {self.model} with {self.num_layers}")
         if self.model in CEILINGS and self.phase != "forward":
             raise ValueError(f"a ceiling has phase 'forward' alone, got {self.phase!r}")
+
+    @property
+    def captured(self) -> bool:
+        """Whether the call is replayed from a CUDA graph."""
+        return self.backend.endswith(SUFFIX)
+
+    @property
+    def implementation(self) -> str:
+        """The model's backend, however its call is launched."""
+        return self.backend.removesuffix(SUFFIX)
 
     @property
     def variant(self) -> str:
@@ -161,7 +178,7 @@ class Sweep:
             self.variants,
         ):
             model, backend = variant.split(":")
-            if subjects.get(model).runs_on(backend, device):
+            if subjects.runs_on(model, backend, device):
                 yield Cell(model, backend, phase, device, dtype, hidden_size, length, batch, task, layers)
 
 
@@ -176,6 +193,7 @@ class Profile:
         seconds: time given to a cell in each pass, so that short calls are timed more often.
         allocator_controls: cells measured once more under the C library's default allocator setting, to
             say what that costs.
+        checks_kernels: whether fused kernels are held to the reference before they are timed.
     """
 
     name: str
@@ -185,6 +203,7 @@ class Profile:
     rounds: int
     seconds: float
     allocator_controls: tuple[Cell, ...] = ()
+    checks_kernels: bool = False
 
     def cells(self) -> list[Cell]:
         """Every cell once, in the order of the sweeps."""
@@ -216,6 +235,41 @@ def _ladder(name: str, hidden_size: int, batch: int) -> Sweep:
         (batch,),
         variants=subjects.variants(LADDERS),
         num_layers=(1, 4),
+    )
+
+
+def _gpu() -> Profile:
+    """Whatever backends of the uRNN run on CUDA against cuDNN, eager loops and the same loops in a graph."""
+    on_cuda = [name for name, backend in BACKENDS.items() if "cuda" in backend.devices and name != "reference"]
+    fused = tuple(f"urnn:{name}" for name in on_cuda)
+    orthogonal = ("ortho_matrix_exp:torch", "ortho_cayley:torch")
+    eager = ("urnn:reference", f"urnn:reference{SUFFIX}", f"lstm:torch{SUFFIX}", *(f"{v}{SUFFIX}" for v in fused))
+
+    def sweep(name: str, variants: Iterable[str], sizes: tuple[int, ...], **axes: tuple) -> Sweep:
+        usual = {"phases": SEQUENCE_PHASES, "lengths": (512,), "batches": (128,), "devices": ("cuda",)}
+        return Sweep(name, hidden_sizes=sizes, variants=tuple(variants), **usual | axes)
+
+    return Profile(
+        "gpu",
+        "the answer for a CUDA GPU in less than eight minutes",
+        sweeps=(
+            sweep("gpu_over_hidden_size", (*fused, "lstm:torch", *orthogonal), HIDDEN_SIZES),
+            sweep("gpu_half", ("lstm:torch",), HIDDEN_SIZES, dtypes=("bfloat16", "float16")),
+            sweep("gpu_tf32", ("lstm:torch",), (128, 512, 2048), dtypes=("tf32",)),
+            sweep("gpu_launches", eager, (128, 512)),
+            sweep("gpu_over_batch", (*fused, "lstm:torch"), (512,), batches=(132, 264, 528, 1056, 2112)),
+            sweep("gpu_over_length", (*fused, "lstm:torch"), (128, 512), lengths=(2048,)),
+            # The loss over pixels reads the last state, that of copying every one.
+            sweep("gpu_pixels", (*fused, "lstm:torch"), (512,), phases=("train",), tasks=("pixels",)),
+            sweep(
+                "gpu_stream", (*fused, "lstm:torch"), (128, 512), phases=("stream",), lengths=(1,), batches=(1,)
+            ),
+            sweep("gpu_ceilings", CEILING_VARIANTS, HIDDEN_SIZES, phases=("forward",)),
+        ),
+        passes=2,
+        rounds=5,
+        seconds=0.2,
+        checks_kernels=True,
     )
 
 
@@ -295,6 +349,7 @@ PROFILES: dict[str, Profile] = {
             rounds=3,
             seconds=0.1,
         ),
+        _gpu(),
     )
 }
 

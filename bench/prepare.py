@@ -12,7 +12,7 @@ import torch
 
 from bench import subjects
 from bench.grid import Cell
-from bench.meters.memory import peak_allocated_bytes
+from bench.meters.memory import peak_allocated_bytes, peaks_on_cuda
 from bench.meters.operators import counts
 from bench.meters.time import WarmUp, warm_up
 from bench.workloads import Workload, build
@@ -34,9 +34,22 @@ class Prepared:
         """See `bench.meters.memory`; runs the workload once more."""
         return peak_allocated_bytes(self.workload.run, self.workload.cell.device)
 
-    def deterministic_figures(self) -> dict[str, int]:
-        """Bytes and counts that are the same at every call, by the name under which they are stored."""
+    def deterministic_figures(self) -> dict[str, int | None]:
+        """Bytes and counts that are the same at every call, by the name under which they are stored.
+
+        A graph's replay dispatches and allocates nothing, its memory is the graph's pool: these are None.
+        """
+        if self.workload.cell.captured:
+            return dict.fromkeys(("peak_allocated_bytes", "saved_for_backward_bytes", "operators"))
         counted = counts(self.workload.run)
+        if self.workload.cell.device == "cuda":
+            peaks = peaks_on_cuda(self.workload.run)
+            return {
+                "peak_allocated_bytes": peaks.allocated,
+                "peak_reserved_bytes": peaks.reserved,
+                "saved_for_backward_bytes": counted.saved_bytes,
+                "operators": counted.operators,
+            }
         return {
             "peak_allocated_bytes": self.peak_allocated_bytes(),
             "saved_for_backward_bytes": counted.saved_bytes,

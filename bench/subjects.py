@@ -4,6 +4,7 @@ Only the first are compared with each other; the others explain them.
 """
 
 from bench.ceilings import CEILINGS
+from bench.graphs import SUFFIX
 from urnn import models
 from urnn.models import LADDERS, Model
 
@@ -22,3 +23,9 @@ def get(name: str) -> Model:
 def variants(rows: dict[str, Model]) -> tuple[str, ...]:
     """Every row with every backend, in the registry's order: "urnn:reference", "lstm:torch", ..."""
     return tuple(f"{row.name}:{backend}" for row in rows.values() for backend in row.backends)
+
+
+def runs_on(model: str, backend: str, device: str) -> bool:
+    """Whether that backend of the model is made for that kind of device; captured in a graph, for CUDA alone."""
+    row = get(model)
+    return row.runs_on(backend.removesuffix(SUFFIX), device) and (device == "cuda" or not backend.endswith(SUFFIX))

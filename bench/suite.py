@@ -1,6 +1,7 @@
 """What the asv classes share: a sweep's axes become asv's parameters, and a cell is prepared before it is timed.
 
-The axis of layers is a parameter of those sweeps alone that have several, so that the others keep their history.
+The axes of layers and dtypes are parameters of those sweeps alone that have others than one layer in float32, so
+that the rest keeps its history.
 asv reads the profile from the environment variable URNN_BENCH_PROFILE ("full" if unset).
 """
 
@@ -22,18 +23,18 @@ class SweepBenchmark:
     sweep: Sweep
     prepared: Prepared
 
-    def setup(self, variant: str, phase: str, device: str, *sizes: int) -> None:
+    def setup(self, variant: str, phase: str, device: str, *sizes: int | str) -> None:
         """Prepares the cell; asv shows as n/a what is absent here: a device, or a backend for it."""
         name, backend = variant.split(":")
-        if not subjects.get(name).runs_on(backend, device):
+        if not subjects.runs_on(name, backend, device):
             raise NotImplementedError(f"backend {backend!r} does not run on {device}")
         try:
             require_device(device)
         except RuntimeError as absent:
             raise NotImplementedError(str(absent)) from absent
-        (dtype,), (task,) = self.sweep.dtypes, self.sweep.tasks
-        hidden_size, length, batch, *layers = sizes
-        cell = Cell(name, backend, phase, device, dtype, hidden_size, length, batch, task, *layers)
+        (task,) = self.sweep.tasks
+        named = dict(zip(self.param_names[3:], sizes, strict=True))
+        cell = Cell(name, backend, phase, device, **{"dtype": self.sweep.dtypes[0], "task": task} | named)
         self.prepared = prepare(cell, PROFILE.seconds)
 
 
@@ -51,6 +52,8 @@ def class_per_sweep(base: type[SweepBenchmark], where: str) -> dict[str, type[Sw
         }
         if sweep.num_layers != (1,):
             axes["num_layers"] = sweep.num_layers
+        if sweep.dtypes != ("float32",):
+            axes["dtype"] = sweep.dtypes
         own = {"params": [list(axis) for axis in axes.values()], "param_names": tuple(axes)}
         return type(class_name(sweep.name), (base,), {"sweep": sweep, **own, "__module__": where})
 

@@ -11,7 +11,9 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from bench import subjects
+from bench.graphs import captured
 from bench.grid import Cell
+from bench.precision import TENSORS, epsilon_of_rmsprop, set_tf32
 from urnn.models import Model
 from urnn.tasks import TASKS, Adding, Copying, Pixels
 
@@ -28,11 +30,13 @@ class Workload:
         run: the call to time. It returns when the work is done, on any device; what it returns depends on
             the work, so that nothing can be optimised away: the last output, or the loss.
         model: the recurrent module inside.
+        enqueue: the same call, which on CUDA returns as soon as the work is queued.
     """
 
     cell: Cell
     run: Callable[[], Tensor]
     model: nn.Module
+    enqueue: Callable[[], Tensor]
 
 
 def require_device(device: str) -> None:
@@ -48,28 +52,31 @@ def build(cell: Cell) -> Workload:
     """Builds the cell's model and data from a fixed seed.
 
     Raises:
-        RuntimeError: the cell's device is absent, or memory does not suffice.
+        RuntimeError: the cell's device is absent, memory does not suffice, or the work cannot be captured.
     """
     require_device(cell.device)
+    set_tf32(cell.dtype == "tf32")
     generator = torch.Generator().manual_seed(SEED)
     torch.manual_seed(SEED)
     task = TASKS[cell.task](cell.length)
     x, target = task.sample(cell.batch, generator)
-    dtype = getattr(torch, cell.dtype)
+    dtype = TENSORS[cell.dtype]
     x, target = x.to(cell.device, dtype), target.to(cell.device)
 
     row = subjects.get(cell.model)
-    options = {} if row.backends == ("torch",) else {"backend": cell.backend}
+    options = {} if row.backends == ("torch",) else {"backend": cell.implementation}
     if cell.num_layers > 1:
         options["num_layers"] = cell.num_layers
     rnn = row.build(task.input_size, cell.hidden_size, device=cell.device, dtype=dtype, **options)
     if cell.phase == "train":
-        work = _train(rnn, row, cell.hidden_size, x, target, task)
+        work = _train(rnn, row, cell, x, target, task)
     elif cell.phase == "stream":
         work = _stream(rnn, x)
     else:
         work = _forward(rnn, x)
-    return Workload(cell, _synchronised(work) if cell.device == "cuda" else work, rnn)
+    if cell.captured:
+        work = captured(work)
+    return Workload(cell, _synchronised(work) if cell.device == "cuda" else work, rnn, work)
 
 
 def _forward(rnn: nn.Module, x: Tensor) -> Callable[[], Tensor]:
@@ -97,12 +104,16 @@ def _stream(rnn: nn.Module, x: Tensor) -> Callable[[], Tensor]:
     return run
 
 
-def _train(
-    rnn: nn.Module, row: Model, hidden_size: int, x: Tensor, target: Tensor, task: Task
-) -> Callable[[], Tensor]:
-    features = row.output_per_unit * hidden_size
+def _train(rnn: nn.Module, row: Model, cell: Cell, x: Tensor, target: Tensor, task: Task) -> Callable[[], Tensor]:
+    features = row.output_per_unit * cell.hidden_size
     read_out = nn.Linear(features, task.output_size, device=x.device, dtype=x.dtype)
-    optimiser = torch.optim.RMSprop([*rnn.parameters(), *read_out.parameters()], lr=1e-3, alpha=0.9)
+    optimiser = torch.optim.RMSprop(
+        [*rnn.parameters(), *read_out.parameters()],
+        lr=1e-3,
+        alpha=0.9,
+        eps=epsilon_of_rmsprop(cell.dtype),
+        capturable=cell.captured,
+    )
     rnn.train()
 
     def run() -> Tensor:

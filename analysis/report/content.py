@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from analysis import units
-from analysis.report import findings, tables
+from analysis.report import device, findings, tables
 from analysis.report.chapters import Chapter, chapters
 from analysis.report.section import Section
 from analysis.report.tables import Table
@@ -63,15 +63,33 @@ class Content:
 
 def gather(results: Results, title: str) -> Content:
     """Work out everything the report says; the first section is that with most measurements."""
+    every = [Section.of(choice) for choice in choose(results.frame)]
+    shown = [section for section in every if section.ours or not _of_one_device(section, every)]
     sections = [
-        _section(results.frame, Section.of(choice), first=number == 0)
-        for number, choice in enumerate(choose(results.frame))
+        _section(results.frame, section, _of_one_device(section, every), first=number == 0)
+        for number, section in enumerate(shown)
     ]
     return Content(title, sections, results.problems)
 
 
-def _section(frame: pd.DataFrame, section: Section, first: bool) -> SectionContent:
-    anchor = slug(section.setting)
+def _of_one_device(section: Section, every: Sequence[Section]) -> list[Section]:
+    """On CUDA, the same machine's settings in other dtypes that are told together with this one.
+
+    One with a uRNN has a section; those of baselines alone are told in its chapter.
+    """
+    if section.setting.device != "cuda":
+        return []
+    same = [
+        other
+        for other in every
+        if other is not section
+        and (other.setting.machine, other.setting.device) == (section.setting.machine, section.setting.device)
+    ]
+    return [other for other in same if bool(other.ours) != bool(section.ours)]
+
+
+def _section(frame: pd.DataFrame, section: Section, beside: Sequence[Section], first: bool) -> SectionContent:
+    anchor, on_cuda = slug(section.setting), section.setting.device == "cuda"
     allocator = findings.allocator_cost(frame, section.setting)
     agreement = findings.agreement(frame, section.setting)
     return SectionContent(
@@ -80,7 +98,7 @@ def _section(frame: pd.DataFrame, section: Section, first: bool) -> SectionConte
         headlines=headlines(section),
         facts=facts(section),
         figure_folder="figures" if first else f"figures/{anchor}",
-        chapters=chapters(section),
+        chapters=[*chapters(section), *([device.chapter(section, beside)] if on_cuda else [])],
         verdicts=tables.verdict_tables(section),
         measurements=tables.measurements(section),
         scaling=tables.scaling(section),
@@ -115,6 +133,8 @@ def facts(section: Section) -> list[tuple[str, str]]:
         ("Cores", cores and str(cores)),
         ("Memory", memory and units.binary_bytes(float(memory))),
         ("GPU", _only(rows["gpu"])),
+        ("GPU's facts", _only(rows["gpu_facts"])),
+        ("TF32", _only(rows["tf32"]) if setting.device == "cuda" else None),
         ("System", _only(rows["os"])),
         ("Device", f"{setting.device}, {setting.dtype}"),
         ("Threads", "not recorded" if setting.threads is None else str(setting.threads)),

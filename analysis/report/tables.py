@@ -45,20 +45,22 @@ class Table:
     series: Sequence[str] = ()
 
 
-def _number(value: float, text: Callable[[float], str], note: str = "") -> Cell:
+def number(value: float, text: Callable[[float], str], note: str = "") -> Cell:
+    """A measured number with its text; 'not measured' where there is none."""
     missing = value is None or not math.isfinite(value)
     return Cell(units.NOT_MEASURED if missing else text(value), math.inf if missing else value, note)
 
 
 def _whole(value: float) -> Cell:
-    return _number(value, lambda number: f"{int(number):,}" if number >= 10000 else str(int(number)))
+    return number(value, lambda number: f"{int(number):,}" if number >= 10000 else str(int(number)))
 
 
 def _name(text: str) -> Cell:
     return Cell(text, text.lower())
 
 
-def _cell_columns(row: Any) -> list[Cell]:
+def cell_columns(row: Any) -> list[Cell]:
+    """The columns of `CELL_HEADINGS` for a summary row."""
     sizes = [_whole(value) for value in (row.hidden_size, row.length, row.batch, row.num_layers)]
     return [_name(row.series), _name(PHASE_LABELS.get(row.phase, row.phase)), *sizes]
 
@@ -108,7 +110,7 @@ def measurements(section: Section) -> Table:
     rows = []
     for row in wide.itertuples():
         time = (
-            _number(row.value, units.seconds)
+            number(row.value, units.seconds)
             if row.outcome == "measured"
             else Cell(row.outcome, math.inf, row.message)
         )
@@ -117,13 +119,13 @@ def measurements(section: Section) -> Table:
             f"{units.seconds(row.low)} to {units.seconds(row.high)}" if known else "",
             row.low if known else math.inf,
         )
-        spread = _number(row.spread, units.per_cent) if known else Cell("", math.inf)
-        memory = _number(row.peak, units.binary_bytes)
+        spread = number(row.spread, units.per_cent) if known else Cell("", math.inf)
+        memory = number(row.peak, units.binary_bytes)
         times = Cell(
             f"{row.processes} {units.TIMES} {row.rounds // max(row.processes, 1)}" if known else "", row.rounds
         )
         flag = Cell("unstable", 1, row.unstable, "behind") if row.unstable else Cell("", 0)
-        rows.append([*_cell_columns(row), time, between, spread, memory, _whole(row.parameters), times, flag])
+        rows.append([*cell_columns(row), time, between, spread, memory, _whole(row.parameters), times, flag])
     headings = [
         *CELL_HEADINGS,
         ("Time per step", True),
@@ -184,7 +186,7 @@ def _exponent_cell(found: Exponent | None, usual: tuple[int, int] | None) -> Cel
 def unstable(section: Section) -> Table:
     """Cells not to be trusted, with the reason."""
     rows = [
-        [*_cell_columns(row), _name(METRIC_LABELS[row.metric]), _name(row.unstable)]
+        [*cell_columns(row), _name(METRIC_LABELS[row.metric]), _name(row.unstable)]
         for row in findings.unstable(section.cells).itertuples()
     ]
     return Table("Unstable cells", [*CELL_HEADINGS, ("What", False), ("Why", False)], rows)
@@ -193,7 +195,7 @@ def unstable(section: Section) -> Table:
 def without_value(section: Section) -> Table:
     """Cells that ran out of memory, failed or were killed, with the message."""
     rows = [
-        [*_cell_columns(row), _name(row.outcome), _name(row.message)]
+        [*cell_columns(row), _name(row.outcome), _name(row.message)]
         for row in findings.without_value(section.cells).itertuples()
     ]
     return Table("Cells without a value", [*CELL_HEADINGS, ("Outcome", False), ("Message", False)], rows)
@@ -208,8 +210,8 @@ def first_calls(section: Section) -> Table:
         axes = ("batch", "length", "hidden_size", "num_layers")
         if at and all(getattr(row, axis) == getattr(at, axis) for axis in axes):
             ids.append(f"{row.model}:{row.backend}")
-            times = [_number(value, units.seconds) for value in (row.first, row.call)]
-            rows.append([*_cell_columns(row), *times, _number(row.factor, units.ahead_or_behind)])
+            times = [number(value, units.seconds) for value in (row.first, row.call)]
+            rows.append([*cell_columns(row), *times, number(row.factor, units.ahead_or_behind)])
     headings = [*CELL_HEADINGS, ("First call", True), ("Median call", True), ("Factor", True)]
     return Table("The first call", headings, rows, ids)
 
@@ -220,7 +222,7 @@ def comparison(found: findings.Comparison, name: str, first: str, second: str) -
     for row in found.rows.itertuples():
         text = units.seconds if row.metric == STEP_TIME else units.binary_bytes
         change = Cell(f"{units.TIMES}{row.ratio:.2f}", row.ratio, f"{row.ratio_low:.2f} to {row.ratio_high:.2f}")
-        pair = [_number(row.first, text), _number(row.second, text)]
-        rows.append([*_cell_columns(row), _name(METRIC_LABELS[row.metric]), *pair, change])
+        pair = [number(row.first, text), number(row.second, text)]
+        rows.append([*cell_columns(row), _name(METRIC_LABELS[row.metric]), *pair, change])
     headings = [*CELL_HEADINGS, ("What", False), (first, True), (second, True), ("Ratio", True)]
     return Table(name, headings, rows, _series_ids(found.rows.itertuples()))

@@ -35,9 +35,10 @@ from analysis.schema import (
 
 FILE_VERSION = 2
 PARAM_NAMES = ("model", "phase", "device", "hidden_size", "length", "batch")
-# A suite from before layers were an axis names none, and then there was one.
+# A sweep with one layer in float32 names neither.
 LAYERED_PARAM_NAMES = (*PARAM_NAMES, "num_layers")
-DEFAULTS = {"num_layers": 1}
+TYPED_PARAM_NAMES = (*LAYERED_PARAM_NAMES, "dtype")
+DEFAULTS = {"num_layers": 1, "dtype": "float32"}
 COUNT_PARAM_NAMES = ("model", "hidden_size")
 COUNTED_BY = (*COUNT_PARAM_NAMES, "num_layers")
 ORDERS = (PARAM_NAMES, LAYERED_PARAM_NAMES, COUNT_PARAM_NAMES)
@@ -114,7 +115,6 @@ def _common(document: Mapping[str, Any], path: Path) -> Row:
         "threads": _integer(threads),
         "allocator": "kept" if "MALLOC_TRIM_THRESHOLD_" in variables else "unknown",
         "task": "copying",
-        "dtype": "float32",
     }
 
 
@@ -138,7 +138,7 @@ def _measurements(
         if metric is None:
             continue
         started = from_milliseconds(table.get("started_at"))
-        for index, cell in enumerate(_cells(benchmark, table, names, LAYERED_PARAM_NAMES)):
+        for index, cell in enumerate(_cells(benchmark, table, names, TYPED_PARAM_NAMES)):
             count = passes[metric, cell] = passes.get((metric, cell), 0) + 1
             base = common | _describe(cell, registry) | {"pass": count, "measured_at": started}
             base |= {"metric": metric, "unit": UNITS[metric]}
@@ -164,11 +164,12 @@ def _cells(
 
 
 def _describe(cell: Cell, registry: Registry) -> Row:
-    name, phase, device, hidden_size, length, batch, num_layers = cell
+    name, phase, device, hidden_size, length, batch, num_layers, dtype = cell
     model, _, backend = str(name).partition(":")
     sizes = {"hidden_size": int(hidden_size), "length": int(length), "batch": int(batch)}
     sizes |= {"num_layers": int(num_layers)}
     texts = {"model": model, "backend": backend or "unknown", "phase": phase, "device": device}
+    texts |= {"dtype": dtype}
     return texts | sizes | registry.describe(model, sizes["hidden_size"], sizes["num_layers"])
 
 

@@ -18,6 +18,7 @@ from analysis.errors import AnalysisError
 from analysis.results.registry import Registry
 from analysis.results.times import from_iso
 from analysis.schema import (
+    ENQUEUE_TIME,
     FAILED,
     FIRST_CALL_TIME,
     LOWER_QUARTILE,
@@ -25,7 +26,9 @@ from analysis.schema import (
     MEDIAN,
     OPERATORS,
     OUTCOMES,
+    OUTPUT_ERROR,
     PEAK_ALLOCATED,
+    PEAK_RESERVED,
     SAMPLE,
     SAVED_FOR_BACKWARD,
     STEP_TIME,
@@ -42,6 +45,8 @@ FIGURES = {
     PEAK_ALLOCATED: "peak_allocated_bytes",
     SAVED_FOR_BACKWARD: "saved_for_backward_bytes",
     OPERATORS: "operators",
+    PEAK_RESERVED: "peak_reserved_bytes",
+    ENQUEUE_TIME: "enqueue_seconds",
 }
 
 Row = dict[str, Any]
@@ -68,6 +73,7 @@ def rows(document: Mapping[str, Any], path: Path, registry: Registry) -> tuple[l
         result += [
             row for outcome in run.get("outcomes") or [] for row in _outcome_rows(outcome, common, registry)
         ]
+        result += [_check_row(found, common, registry) for found in run.get("checks") or []]
     except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
         raise AnalysisError(f"{path}: a benchmark is incomplete or damaged ({_explain(error)}).") from error
     remarks = [f"{path}: {foreign} of {len(document['benchmarks'])} benchmarks are not ours and were left out."]
@@ -87,6 +93,8 @@ def _common(document: Mapping[str, Any], run: Mapping[str, Any], path: Path) -> 
         "machine": machine.get("node") or "unknown",
         "cpu": cpu.get("brand_raw") or cpu.get("brand") or machine.get("processor") or None,
         "gpu": machine.get("gpu"),
+        "gpu_facts": _gpu_facts(machine),
+        "tf32": machine.get("tf32"),
         "cores": cpu.get("count"),
         "memory_bytes": machine.get("memory_bytes"),
         "os": " ".join(filter(None, (machine.get("system"), machine.get("release")))) or None,
@@ -100,6 +108,16 @@ def _common(document: Mapping[str, Any], run: Mapping[str, Any], path: Path) -> 
         "allocator": run.get("allocator") or "unknown",
         "kernel_build_seconds": _kernel_build_seconds(run, machine, document),
     }
+
+
+def _gpu_facts(machine: Mapping[str, Any]) -> str | None:
+    known = (
+        ("compute capability {}", machine.get("compute_capability")),
+        ("{} multiprocessors", machine.get("multiprocessors")),
+        ("CUDA {}", machine.get("cuda")),
+        ("cuDNN {}", machine.get("cudnn")),
+    )
+    return ", ".join(text.format(value) for text, value in known if value) if machine.get("gpu") else None
 
 
 def _kernel_build_seconds(*places: Mapping[str, Any]) -> float | None:
@@ -123,7 +141,8 @@ def _cell(info: Mapping[str, Any], registry: Registry) -> Row:
 def _entry_rows(entry: Mapping[str, Any], common: Row, registry: Registry) -> list[Row]:
     info, stats = entry["extra_info"], entry["stats"]
     base = common | _cell(info, registry) | {"outcome": MEASURED, "statistic": SAMPLE, "round": 1}
-    result = [base | measured for measured in _step_times(stats, base["length"])]
+    disturbed = {"message": info.get("remark")}
+    result = [base | disturbed | measured for measured in _step_times(stats, base["length"])]
     for metric, key in FIGURES.items():
         if info.get(key) is not None:
             result.append(base | {"metric": metric, "value": float(info[key]), "unit": UNITS[metric]})
@@ -148,3 +167,12 @@ def _outcome_rows(outcome: Mapping[str, Any], common: Row, registry: Registry) -
     what = outcome["outcome"] if outcome["outcome"] in OUTCOMES else FAILED
     base = common | _cell(outcome, registry) | {"outcome": what, "message": outcome.get("message")}
     return [base | {"metric": metric, "unit": UNITS[metric]} for metric in (STEP_TIME, PEAK_ALLOCATED)]
+
+
+def _check_row(found: Mapping[str, Any], common: Row, registry: Registry) -> Row:
+    """The error of a fused kernel's output against float64, in float32 and a training step's forward."""
+    what = {"model": "urnn", "phase": "train", "task": "copying", "dtype": "float32", "family": "unitary"}
+    base = common | _cell(what | dict(found), registry) | {"metric": OUTPUT_ERROR, "unit": UNITS[OUTPUT_ERROR]}
+    if found.get("output_error") is None:
+        return base | {"outcome": FAILED, "message": found.get("failure")}
+    return base | {"outcome": MEASURED, "statistic": SAMPLE, "round": 1, "value": float(found["output_error"])}

@@ -92,7 +92,8 @@ def _summarise_cell(key: dict[str, Any], part: pd.DataFrame, alone: bool) -> dic
     low, high = bounds(draws)
     numbers = {"value": median(processes), "low": low, "high": high, "spread": _round_spread(processes)}
     counts = {"processes": len(processes), "rounds": sum(_rounds(process) for process in processes)}
-    reason = _why_unstable(key["metric"], processes)
+    reasons = [_why_unstable(key["metric"], processes), *measured["message"].dropna().unique()]
+    reason = "; ".join(filter(None, reasons))
     found = {"outcome": MEASURED, "message": "", "unstable": reason, "replicates": draws}
     return key | described | numbers | counts | found
 

@@ -1,11 +1,14 @@
 """Peak allocated bytes: the most that one call holds at a time, beyond what was there before it.
 
 What torch's own allocator says: its events through the profiler on a CPU, its counters on CUDA. A process's
-high-water mark cannot see this: it contains imports, set-up and buffers long freed. Known weakness: memory that
-a library takes by other means (MKL's packing buffers, cuBLAS's workspace) is not seen on a CPU.
+high-water mark cannot see this: it contains imports, set-up and buffers long freed. On CUDA that
+holds what cuDNN keeps for its backward pass and its workspaces, for torch's allocator hands them out. Known
+weakness: memory that a library takes by other means (MKL's packing buffers on a CPU, the driver's own on CUDA) is
+not seen.
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 import torch
 from torch.profiler import ProfilerActivity, profile, record_function
@@ -30,7 +33,7 @@ def peak_allocated_bytes(run: Callable[[], object], device: str) -> int:
     stream carries from call to call, say.
     """
     if device == "cuda":
-        return _peak_on_cuda(run)
+        return peaks_on_cuda(run).allocated
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as recorded:
         run()
         with record_function(MEASURED):
@@ -44,10 +47,20 @@ def peak_allocated_bytes(run: Callable[[], object], device: str) -> int:
     return peak_of(changes)
 
 
-def _peak_on_cuda(run: Callable[[], object]) -> int:
+@dataclass(frozen=True)
+class CudaPeaks:
+    """Most bytes in tensors, and most bytes that the allocator took from the device, both beyond those before."""
+
+    allocated: int
+    reserved: int
+
+
+def peaks_on_cuda(run: Callable[[], object]) -> CudaPeaks:
+    """Calls `run` once; what the allocator had kept of earlier calls is given back to the device before."""
     torch.cuda.synchronize()
+    torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
-    before = torch.cuda.memory_allocated()
+    allocated, reserved = torch.cuda.memory_allocated(), torch.cuda.memory_reserved()
     run()
     torch.cuda.synchronize()
-    return torch.cuda.max_memory_allocated() - before
+    return CudaPeaks(torch.cuda.max_memory_allocated() - allocated, torch.cuda.max_memory_reserved() - reserved)

@@ -41,6 +41,14 @@ def test_several_layers_stand_in_the_id_and_the_group():
     assert tested.group == "train copying n=4 T=3 B=2 L=4 cpu float32"
 
 
+def test_a_captured_call_stands_in_the_id_and_keeps_its_group():
+    tested = cell("lstm:torch+graph", device="cuda", dtype="tf32")
+    assert tested.id == "lstm:torch+graph-train-copying-n4-T3-B2-cuda-tf32"
+    assert Cell.from_id(tested.id) == tested
+    assert (tested.captured, tested.implementation) == (True, "torch")
+    assert tested.group == cell(device="cuda", dtype="tf32").group
+
+
 def test_the_id_reads_as_documented():
     assert (
         cell("urnn:reference", hidden_size=128, length=100, batch=32).id
@@ -70,7 +78,13 @@ def test_a_group_holds_all_that_differ_only_in_the_model():
         ({"variant": "urnn:torch"}, r"backend of urnn must be one of .*reference.*; got 'torch'"),
         ({"phase": "trian"}, f"phase must be one of {', '.join(PHASES)}; got 'trian'"),
         ({"device": "tpu"}, f"device must be one of {', '.join(DEVICES)}; got 'tpu'"),
-        ({"dtype": "float16"}, f"dtype must be one of {', '.join(DTYPES)}; got 'float16'"),
+        ({"dtype": "float8"}, f"dtype must be one of {', '.join(DTYPES)}; got 'float8'"),
+        ({"dtype": "tf32"}, "dtype 'tf32' is for device cuda, got 'cpu'$"),
+        ({"variant": "lstm:torch+graph"}, r"backend 'torch\+graph' of lstm does not run on cpu$"),
+        (
+            {"variant": "lstm:torch+graph", "device": "cuda", "phase": "stream"},
+            "phase 'stream' carries its state along and is not captured in a graph$",
+        ),
         ({"task": "sorting"}, f"task must be one of {', '.join(TASKS)}; got 'sorting'"),
         *(
             ({axis: bad}, f"{axis} must be a whole number of at least 1, got {bad!r}")

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import orthogonal
 from torch.nn.utils.rnn import PackedSequence
 
+from urnn.baselines.cudnn_layout import in_one_piece
+
 ORTHOGONAL_MAPS = ("matrix_exp", "cayley", "householder")
 
 
@@ -64,7 +66,7 @@ class OrthogonalRNN(nn.Module):
         self, input: Tensor | PackedSequence, h_0: Tensor | None = None
     ) -> tuple[Tensor | PackedSequence, Tensor]:
         # The kernel adds a bias to each product; there is one bias here, so the recurrent one is nought.
-        weights = [self.input.weight, self.Q, self.input.bias, torch.zeros_like(self.input.bias)]
+        weights = in_one_piece([self.input.weight, self.Q, self.input.bias, torch.zeros_like(self.input.bias)])
         if isinstance(input, PackedSequence):
             return self._forward_packed(input, h_0, weights)
         batched = input.dim() == 3

@@ -1,0 +1,62 @@
+"""The gate before the GPU profile: a kernel that is wrong is not timed.
+
+The checks run in a process of their own, so that no memory of theirs is on the device while others are measured,
+and so that a kernel that brings its process down takes no measurement with it.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+
+from bench.grid import Cell
+from bench.kernel_check import Check, sizes
+from bench.store import RunFile
+from bench.sweep import Job, store_outcome
+from bench.worker import ROOT, Settings, environment_of
+
+WRONG = "failed"
+
+
+def run_checks(cells: Sequence[Cell], settings: Settings, told: Callable[[str], None]) -> list[Check]:
+    """Tries every fused kernel among the cells and tells of each in one line."""
+    wanted = sizes(cells)
+    if not wanted:
+        told("no fused uRNN kernel for these cells: nothing to check")
+        return []
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.kernel_check"],
+        input=json.dumps(wanted),
+        cwd=ROOT,
+        env=environment_of(settings),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    checks = [Check(**json.loads(line)) for line in done.stdout.splitlines()]
+    said = (done.stderr.strip().splitlines() or ["no message"])[-1]
+    died = f"the process that checked it ended with exit code {done.returncode} ({said})"
+    checks += [Check(*size, failure=died) for size in wanted[len(checks) :]]
+    for check in checks:
+        told(check.line())
+    return checks
+
+
+def without_wrong(
+    jobs: Sequence[Job], checks: Sequence[Check], settings: Settings, run_file: RunFile
+) -> list[Job]:
+    """The jobs that may be timed; the others are stored with the check that their kernel failed.
+
+    The checks are stored beside, so that the report can state the errors.
+    """
+    run_file.content["run"]["checks"] = [asdict(check) for check in checks]
+    wrong = {(check.backend, check.hidden_size): check.line() for check in checks if not check.right}
+    measured, kept = run_file.measured(), []
+    for job in jobs:
+        key = (job.cell.implementation, job.cell.hidden_size)
+        if job.cell.model != "urnn" or key not in wrong:
+            kept.append(job)
+        elif (job.cell.id, job.sweep_pass) not in measured:
+            store_outcome(run_file, job, settings, WRONG, f"not timed: {wrong[key]}")
+    return kept

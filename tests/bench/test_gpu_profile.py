@@ -1,0 +1,152 @@
+"""The profile for a GPU: what is in it, and the one command that measures it, with and without a GPU."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from bench import __main__ as command_line
+from bench import asv_harness, grid
+from bench.__main__ import main
+from bench.estimate import cell_seconds
+from bench.grid import HIDDEN_SIZES, get_profile
+from bench.kernel_check import Check
+from bench.worker import ROOT
+from urnn.backends import BACKENDS
+
+GPU = get_profile("gpu")
+ABSENT = ("asv", "asv_runner", "beartype", "ruff", "virtualenv")  # a bare machine with a GPU has none
+
+
+@pytest.fixture
+def with_kernel(monkeypatch) -> grid.Profile:
+    """The profile where the uRNN has a fused kernel for CUDA."""
+    from dataclasses import replace
+
+    name = next((name for name, b in BACKENDS.items() if b.devices == ("cuda",)), None)
+    if name is None:
+        monkeypatch.setitem(BACKENDS, "cuda", replace(BACKENDS["cpu"], name="cuda", devices=("cuda",)))
+        row = replace(grid.MODELS["urnn"], backends=(*BACKENDS,))
+        monkeypatch.setitem(grid.MODELS, "urnn", row)
+        monkeypatch.setitem(grid.subjects.models.MODELS, "urnn", row)
+    return grid._gpu()
+
+
+def test_it_takes_less_than_eight_minutes(with_kernel):
+    for profile in (GPU, with_kernel):
+        assert profile.passes * sum(cell_seconds(cell, profile) for cell in profile.cells()) < 7 * 60
+
+
+def test_it_has_every_cell_that_the_bar_asks_for(with_kernel):
+    cells = with_kernel.cells()
+    assert {cell.device for cell in cells} == {"cuda"}
+
+    def sizes(axis: str, **axes: object) -> set[int]:
+        at = {"length": 512, "batch": 128, "task": "copying", "dtype": "float32"} | axes
+        here = [c for c in cells if all(getattr(c, name) == value for name, value in at.items() if name != axis)]
+        return {getattr(c, axis) for c in here}
+
+    for phase in ("train", "forward"):
+        for variant in (("urnn", "cuda"), ("lstm", "torch")):
+            here = dict(zip(("model", "backend"), variant, strict=True)) | {"phase": phase}
+            assert sizes("hidden_size", **here) == set(HIDDEN_SIZES)
+            assert sizes("batch", **here, hidden_size=512) == {128, 132, 264, 528, 1056, 2112}
+            assert sizes("length", **here, hidden_size=512) == {512, 2048}
+        for dtype in ("bfloat16", "float16"):
+            assert sizes("hidden_size", model="lstm", phase=phase, dtype=dtype) == set(HIDDEN_SIZES)
+        for backend in ("reference", "reference+graph"):
+            assert sizes("hidden_size", model="urnn", backend=backend, phase=phase) == {128, 512}
+        assert sizes("hidden_size", model="lstm", backend="torch+graph", phase=phase) == {128, 512}
+        assert sizes("hidden_size", model="ortho_matrix_exp", phase=phase) == set(HIDDEN_SIZES)
+    assert sizes("hidden_size", model="urnn", backend="cuda", phase="train", task="pixels") == {512}
+
+
+def test_without_a_gpu_it_says_so_in_one_line(without_gpu, capsys, tmp_path, processes):
+    assert main(["run", "--profile", "gpu", f"--results={tmp_path}"]) == 2
+    captured = capsys.readouterr()
+    assert captured.err == (
+        "bench: profile 'gpu' needs a CUDA device and torch sees none here; measure another profile, "
+        "or run this on a machine with a GPU and a CUDA build of torch\n"
+    )
+    assert captured.out == ""
+    assert not list(tmp_path.iterdir())
+    assert processes == []
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_kernels_are_checked_before_anything_is_timed(monkeypatch, tmp_path, capsys, right):
+    monkeypatch.setattr(command_line, "require_device", lambda device: None)
+    order = []
+    found = Check("cpu", "cpu", 16, 12, 3, 1e-7 if right else 1.0, 1e-6, 2e-6, 3e-6)
+
+    def checks(cells, settings, told):
+        order.append("check")
+        told(found.line())
+        return [found]
+
+    monkeypatch.setattr(command_line, "run_checks", checks)
+    monkeypatch.setattr(command_line, "run", lambda jobs, *rest: order.append(f"time {len(jobs)}"))
+    arguments = ["run", "--profile", "gpu", "--models", "lstm", "--phase", "train", f"--results={tmp_path}"]
+    assert main(arguments) == (0 if right else 2)
+    assert [word.split()[0] for word in order] == ["check", "time"]
+    assert found.line() in capsys.readouterr().out
+
+
+def test_asv_starts_its_processes_afresh_where_there_is_a_gpu(monkeypatch, tmp_path):
+    commands = []
+    (tmp_path / ".git").mkdir()
+    monkeypatch.setattr(asv_harness, "ROOT", tmp_path)
+    monkeypatch.setattr(asv_harness.importlib.util, "find_spec", lambda name: object())
+    monkeypatch.setattr(asv_harness, "_asv", lambda arguments, *rest, **options: commands.append(arguments) or 0)
+    for here in (True, False):
+        monkeypatch.setattr(asv_harness.torch.cuda, "is_available", lambda here=here: here)
+        commands.clear()
+        asv_harness.run(GPU, threads=1, existing=False, told=lambda line: None)
+        assert all(("--launch-method=spawn" in arguments) is here for arguments in commands[1:])
+
+
+def bare(folder, *arguments: str) -> subprocess.CompletedProcess:
+    """A command on a machine that lacks the packages of `ABSENT`, in it and in every process it starts."""
+    (folder / "sitecustomize.py").write_text(
+        "import sys\n"
+        "class Absent:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name.partition('.')[0] in {ABSENT!r}:\n"
+        "            raise ModuleNotFoundError(f'No module named {name!r}', name=name)\n"
+        "sys.meta_path.insert(0, Absent())\n"
+    )
+    environment = os.environ | {
+        "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}",
+        "CUDA_VISIBLE_DEVICES": "",
+    }
+    return subprocess.run(
+        [sys.executable, "-m", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory):
+    return tmp_path_factory.mktemp("bare")
+
+
+def test_a_bare_checkout_says_that_there_is_no_gpu(machine):
+    done = bare(machine, "bench", "run", "--profile", "gpu", f"--results={machine / 'none'}")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("bench: profile 'gpu' needs a CUDA device and torch sees none here; ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_bare_checkout_measures_and_reports(machine):
+    sizes = ("--hidden", "4,8", "--length", "3", "--batch", "2", "--device", "cpu")
+    slice_ = ("--models", "lstm,urnn:reference", "--phase", "train", *sizes, "--passes", "1", "--profile", "ci")
+    done = bare(machine, "bench", "run", *slice_, f"--results={machine / 'results'}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (file,) = (machine / "results").rglob("0001_*.json")
+    assert {entry["extra_info"]["model"] for entry in json.loads(file.read_text())["benchmarks"]} == {
+        "lstm",
+        "urnn",
+    }
+    done = bare(machine, "analysis", "report", str(machine / "results"), f"--output={machine / 'report'}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (machine / "report" / "index.html").is_file()
