@@ -174,7 +174,7 @@ def test_the_copy_stretches_the_models_calls_by_so_much_of_their_own_time_and_no
         return "result"
 
     monkeypatch.setattr("time.perf_counter", look)
-    scope = {"made": lambda tested: Workload(tested, work, None)}
+    scope = {"made": lambda tested: Workload(tested, work, None, work)}
     exec(compile(path.read_text(), "copy", "exec"), scope)
     run = scope["build"](cell(variant, hidden_size=8)).run
     before = clock.now
