@@ -189,7 +189,7 @@ def chosen_cells(options: argparse.Namespace, profile: Profile) -> list[Cell]:
     for device in options.device or ():
         require_device(device)
     here = options.device or [device for device in DEVICES if _is_here(device)]
-    if not any(cell.device in here for cell in profile.cells()):
+    if not options.device and not any(cell.device in here for cell in profile.cells()):
         raise RuntimeError(
             f"profile {profile.name!r} needs a CUDA device and torch sees none here; measure another profile, "
             "or run this on a machine with a GPU and a CUDA build of torch"

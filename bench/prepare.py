@@ -68,6 +68,8 @@ def prepare(cell: Cell, warm_up_seconds: float) -> Prepared:
     if key not in _last:
         _last.clear()  # before the next one is built, not after
         gc.collect()
+        if torch.cuda.is_initialized():
+            torch.cuda.empty_cache()  # or a cell finds the device filled by what an earlier one has left
         workload = build(cell)
         _last[key] = Prepared(workload, warm_up(workload.run, seconds=warm_up_seconds))
     return _last[key]

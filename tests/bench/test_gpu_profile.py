@@ -1,5 +1,6 @@
 """The profile for a GPU: what is in it, and the one command that measures it, with and without a GPU."""
 
+import json
 import os
 import subprocess
 import sys
@@ -143,10 +144,8 @@ def test_a_bare_checkout_measures_and_reports(machine):
     done = bare(machine, "bench", "run", *slice_, f"--results={machine / 'results'}")
     assert done.returncode == 0, done.stdout + done.stderr
     (file,) = (machine / "results").rglob("0001_*.json")
-    assert {entry["extra_info"]["model"] for entry in json.loads(file.read_text())["benchmarks"]} == {
-        "lstm",
-        "urnn",
-    }
+    entries = json.loads(file.read_text())["benchmarks"]
+    assert {entry["extra_info"]["model"] for entry in entries} == {"lstm", "urnn"}
     done = bare(machine, "analysis", "report", str(machine / "results"), f"--output={machine / 'report'}")
     assert done.returncode == 0, done.stdout + done.stderr
     assert (machine / "report" / "index.html").is_file()
