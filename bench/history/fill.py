@@ -29,7 +29,7 @@ COMMITS = "commits.json"
 FAILED = "failed.txt"
 SLICE = (
     *("--models=urnn,lstm", "--phase=forward,train", "--task=copying", "--device=cpu", "--dtype=float32"),
-    *("--hidden=128,512", "--length=100", "--batch=32", "--passes=3"),
+    *("--hidden=128,512", "--length=100", "--batch=32", "--passes=2"),
 )
 
 Measure = Callable[[Path, Path], str]

@@ -39,14 +39,14 @@ def counts(run: Callable[[], object]) -> Counts:
     Operators include those of the backward pass and the optimiser, but not those inside others. Each storage that
     is kept counts once, weights included.
     """
-    storages: dict[int, int] = {}
+    storages: dict[int, torch.UntypedStorage] = {}  # held, or a freed one's address could be another's
 
     def pack(tensor: Tensor) -> Tensor:
         if tensor.layout is torch.strided:
             storage = tensor.untyped_storage()
-            storages[storage.data_ptr()] = storage.nbytes()
+            storages[storage.data_ptr()] = storage
         return tensor
 
     with _Count() as count, saved_tensors_hooks(pack, lambda tensor: tensor):
         run()
-    return Counts(count.calls, sum(storages.values()))
+    return Counts(count.calls, sum(storage.nbytes() for storage in storages.values()))

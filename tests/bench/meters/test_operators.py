@@ -69,3 +69,14 @@ def test_without_gradients_nothing_is_saved():
     x = torch.ones(N, requires_grad=True)
     with torch.inference_mode():
         assert saved_for_backward_bytes(lambda: x * x) == 0
+
+
+def test_tensors_of_a_graph_that_is_thrown_away_count_too():
+    """The next one may get a freed one's address; whether it does is the allocator's mood."""
+    weight = torch.ones(1000, requires_grad=True)
+
+    def work() -> None:
+        for _ in range(5):
+            (weight + 1).sin()
+
+    assert saved_for_backward_bytes(work) == 5 * 1000 * 4
