@@ -102,7 +102,8 @@ def run_own_suite(checkout: Path, results: Path, slice: Sequence[str] = SLICE) -
     done = subprocess.run(command, cwd=checkout, env=environment, text=True, check=False, **pipes)
     if done.returncode == 0:
         return ""
-    return (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+    last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+    return last.replace(sys.executable, "python")  # the page that shows it may be read anywhere
 
 
 def _note(results: Path, commits: Sequence[Commit]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -131,10 +132,10 @@ def test_a_commits_own_suite_is_run_and_its_last_words_are_kept(tmp_path, monkey
 
     def run(command, **options):
         asked.append((command, options["cwd"], options["env"]["PYTHONPATH"]))
-        return subprocess.CompletedProcess(command, 1, "", "Traceback\nNo module named bench\n")
+        return subprocess.CompletedProcess(command, 1, "", f"Traceback\n{sys.executable}: No module named bench\n")
 
     monkeypatch.setattr(module.subprocess, "run", run)
-    assert run_own_suite(tmp_path, tmp_path / "results") == "No module named bench"
+    assert run_own_suite(tmp_path, tmp_path / "results") == "python: No module named bench"
     ((command, folder, path),) = asked
     assert command[1:4] == ["-m", "bench", "run"]
     assert command[-1] == f"--results={tmp_path / 'results'}"
