@@ -1,7 +1,9 @@
 """Where a series changes: Otava's change points, asv's own steps beside them, and how large each change is.
 
-Sizes are ratios of mean levels with Welch's interval over all processes of the levels before and after. Bytes are
-the same at every call, so there any difference beyond the gate's margin is a change, found by comparison.
+Both tools want several commits on either side of a step, and a project that gets faster every quarter of an hour
+does not give them; so a change of 15 % that the next commit confirms is shown as well. Sizes are ratios of mean
+levels with Welch's interval over all processes of the levels before and after. Bytes are the same at every call,
+so there any difference beyond the gate's margin is a change.
 
 Known weakness: a level of one commit has few processes, and a step between such levels is only as sure as they
 are.
@@ -20,7 +22,8 @@ from analysis.regressions.rules import MARGINS, RULES
 from analysis.schema import PEAK_ALLOCATED, STEP_TIME
 from analysis.statistics.log_ratio import of_groups
 
-OTAVA, ASV, COMPARISON = "Otava", "asv", "comparison"
+OTAVA, ASV, NEIGHBOURS, COMPARISON = "Otava", "asv", "neighbours", "bytes"
+LASTING = math.log(1.15)  # several times what two processes of one commit differ by
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Change:
         at: position of the commit in the series.
         before: the commit measured last before it; together with `commit` what a bisection starts from.
         ratio: new level over old; low and high are its 95 % interval.
-        found_by: of OTAVA, ASV and COMPARISON.
+        found_by: of OTAVA, ASV, NEIGHBOURS and COMPARISON.
     """
 
     series: Series
@@ -51,6 +54,19 @@ def asv_steps(levels: Sequence[float]) -> list[int]:
     return [int(left) for left, *_ in detect_steps([float(value) for value in levels])][1:]
 
 
+def lasting_steps(levels: Sequence[float]) -> list[int]:
+    """Positions at which logs of levels change by more than LASTING, the two commits from there on against the two
+    before: one commit that was disturbed is no step, and neither is the return from it."""
+    found = []
+    for at in range(1, len(levels) - 1):
+        apart = [
+            levels[later] - levels[earlier] for later in (at, at + 1) for earlier in range(max(at - 2, 0), at)
+        ]
+        if min(apart) > LASTING or max(apart) < -LASTING:
+            found.append(at)
+    return found
+
+
 def changes(series: Sequence[Series], otava: Mapping[Series, Sequence[int]] | None = None) -> list[Change]:
     """Every change of every series that is beyond the gate's effect floor, newest first; of one commit the largest
     first. `otava` holds that tool's positions, where it was asked."""
@@ -63,6 +79,7 @@ def _changes(series: Series, otava: Sequence[int]) -> list[Change]:
         by = dict.fromkeys(_different(series.levels), (COMPARISON,))
     else:
         steps = {OTAVA: set(otava), ASV: set(asv_steps(np.exp(series.levels)))}
+        steps[NEIGHBOURS] = set(lasting_steps(series.levels))
         by = {
             at: tuple(name for name in steps if at in steps[name]) for at in sorted(set().union(*steps.values()))
         }

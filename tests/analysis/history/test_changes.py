@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
-from analysis.history.changes import ASV, COMPARISON, OTAVA, changes
+from analysis.history.changes import ASV, COMPARISON, NEIGHBOURS, OTAVA, changes, lasting_steps
 from analysis.history.commits import read
 from analysis.history.report import bisection
 from analysis.schema import PEAK_ALLOCATED, STEP_TIME
@@ -32,13 +34,17 @@ def test_each_step_is_found_at_its_commit_newest_first_with_its_size(folder):
         assert one.low <= size <= one.high
         assert one.high / one.low < 1.03
         assert one.series is series_of(history)
-        assert one.found_by == (ASV,)
+    assert [one.found_by for one in found] == [(ASV,), (ASV,), (ASV, NEIGHBOURS)]
 
 
 def test_otavas_points_stand_beside_asvs(folder):
     history = read(folder)
     found = of_time(history, otava={series_of(history): [4, 6, 8]})
-    assert [one.found_by for one in found] == [(ASV,), (OTAVA, ASV), (OTAVA, ASV)]
+    assert [one.found_by for one in found] == [
+        (ASV,),
+        (OTAVA, ASV),
+        (OTAVA, ASV, NEIGHBOURS),
+    ]
 
 
 def test_a_point_without_a_difference_is_no_change(tmp_path):
@@ -60,6 +66,16 @@ def test_bytes_are_compared_and_not_tested(folder):
         (digits(4), (COMPARISON,)),
     ]
     assert found[0].ratio == found[0].low == found[0].high == pytest.approx(950 / 900)
+
+
+def test_a_change_lasts_if_the_next_commit_has_it_too():
+    log = math.log
+    assert lasting_steps([0.0, log(0.8), log(0.8), log(0.8)]) == [1]
+    assert lasting_steps([0.0, log(0.8), log(0.6), log(0.6)]) == [1, 2]
+    assert lasting_steps([0.0, log(1.2), log(1.2)]) == [1]
+    assert lasting_steps([0.0, log(1.5), 0.0, 0.0]) == [], "one commit was disturbed"
+    assert lasting_steps([0.0, log(0.9), log(0.9)]) == [], "too little to be sure of"
+    assert lasting_steps([0.0, log(0.5)]) == [], "nothing confirms it yet"
 
 
 def test_one_commit_has_no_change(tmp_path):
