@@ -130,4 +130,4 @@ def test_a_folder_without_runs_is_an_error(runs):
 def test_unknown_fields_do_no_harm(runs):
     write_lines(runs, "a", [header(weather=0.1), OK])
     assert "weather" not in read(runs).runs.columns
-    assert json.loads((runs / "a" / "log.jsonl").read_text().splitlines()[0])["slow_rate"] == 0.1
+    assert json.loads((runs / "a" / "log.jsonl").read_text().splitlines()[0])["weather"] == 0.1
