@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from urnn import URNN
-from urnn.backends import BACKENDS, cpu, cpu_build, reference
+from urnn.backends import BACKENDS, cpu_build, fused, reference
 
 pytestmark = pytest.mark.skipif(cpu_build.compiler() is None, reason="no C++ compiler on this machine")
 
@@ -76,7 +76,7 @@ def assert_equals_reference(given: dict, dtype: torch.dtype) -> None:
         torch.randn(batch, 2 * n, generator=generator, dtype=torch.float64),
     )
     exact = values_of(run(reference.run_sequence, given, weights, torch.float64))
-    actual = values_of(run(cpu.run_sequence, given, weights, dtype))
+    actual = values_of(run(fused.run_sequence, given, weights, dtype))
     assert all(value.dtype == dtype for value in actual)
     errors = [error_of(value, expected) for value, expected in zip(actual, exact, strict=True)]
     # A step adds a few roundings to each number; n and the steps add up.
@@ -113,7 +113,7 @@ def test_gradients_where_none_is_asked_for_the_input(m, steps, generator):
         given[name].requires_grad_()
     exact, found = (
         torch.autograd.grad(run_sequence(**given)[0].square().sum(), [given[name] for name in names])
-        for run_sequence in (reference.run_sequence, cpu.run_sequence)
+        for run_sequence in (reference.run_sequence, fused.run_sequence)
     )
     for value, expected in zip(found, exact, strict=True):
         assert error_of(value, expected) <= 8 * 64 * steps * torch.finfo(torch.float64).eps
@@ -161,7 +161,7 @@ def test_units_that_are_all_dead_pass_no_gradient(n, generator):
     given = arguments(n, 3, 4, 2, torch.float64, generator)
     given["b"] = torch.full_like(given["b"], -100.0)
     weights = torch.ones(4, 3, 2 * n), torch.ones(3, 2 * n)
-    states, _, gradients = run(cpu.run_sequence, given, weights, torch.float64)
+    states, _, gradients = run(fused.run_sequence, given, weights, torch.float64)
     assert states.abs().max() == 0
     assert all(gradient.abs().max() == 0 for gradient in gradients)
 
@@ -172,7 +172,7 @@ def test_states_at_exactly_zero_pass_no_gradient(n, generator):
     for name in ("x", "h_0"):
         given[name] = torch.zeros_like(given[name])
     weights = torch.ones(4, 3, 2 * n), torch.ones(3, 2 * n)
-    states, _, gradients = run(cpu.run_sequence, given, weights, torch.float64)
+    states, _, gradients = run(fused.run_sequence, given, weights, torch.float64)
     assert states.abs().max() == 0
     assert all(torch.isfinite(gradient).all() and gradient.abs().max() == 0 for gradient in gradients)
 
@@ -183,7 +183,7 @@ def test_states_at_exactly_zero_pass_no_gradient(n, generator):
 def test_what_is_not_finite_reaches_the_output_of_its_sample_only(n, sample, poison, m, generator):
     given = arguments(n, 18, 3, m, torch.float32, generator)
     given["x"][1, sample, 0] = poison
-    states, _ = cpu.run_sequence(**given)
+    states, _ = fused.run_sequence(**given)
     assert torch.isfinite(states[0]).all()
     assert not torch.isfinite(states[1:, sample]).any()
     assert torch.isfinite(states[:, [*range(sample), *range(sample + 1, 18)]]).all()
@@ -200,7 +200,7 @@ def test_threads_and_repetition_do_not_change_a_bit(batch, m, dtype, generator):
     try:
         for threads in (1, 2, 2, 3):
             torch.set_num_threads(threads)
-            results.append(run(cpu.run_sequence, given, weights, dtype))
+            results.append(run(fused.run_sequence, given, weights, dtype))
     finally:
         torch.set_num_threads(before)
     for other in results[1:]:
@@ -213,7 +213,7 @@ def test_gradcheck(generator):
     inputs = [given[name].requires_grad_() for name in NAMES]
 
     def states(x, h_0, theta, v, V, b):
-        return cpu.run_sequence(x, h_0, theta, v, given["permutation"], V, b, 0.0)
+        return fused.run_sequence(x, h_0, theta, v, given["permutation"], V, b, 0.0)
 
     assert torch.autograd.gradcheck(states, inputs)
 
@@ -221,7 +221,7 @@ def test_gradcheck(generator):
 def test_a_second_derivative_is_refused(generator):
     given = arguments(4, 3, 3, 2, torch.float64, generator)
     given["x"].requires_grad_()
-    (gradient,) = torch.autograd.grad(cpu.run_sequence(**given)[0].square().sum(), given["x"], create_graph=True)
+    (gradient,) = torch.autograd.grad(fused.run_sequence(**given)[0].square().sum(), given["x"], create_graph=True)
     with pytest.raises(RuntimeError):
         gradient.sum().backward()
 
@@ -263,7 +263,7 @@ def test_it_keeps_the_norm_over_many_steps(n, generator):
     """100,000 linear steps in float64: no input, no bias."""
     given = arguments(n, 1, 100_000, 1, torch.float64, generator)
     given |= {"x": torch.zeros_like(given["x"]), "b": torch.zeros_like(given["b"])}
-    _, last = cpu.run_sequence(**given)
+    _, last = fused.run_sequence(**given)
     drift = abs(last.norm() / given["h_0"].norm() - 1).item()
     assert drift <= 100_000 * torch.finfo(torch.float64).eps * 4  # a few roundings a step, all one way at worst
 

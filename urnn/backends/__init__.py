@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from urnn.backends import cpu, reference
+from urnn.backends import cpu, cuda, fused, reference
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,8 @@ class Backend:
 
 # Fastest first: "auto" takes the first that applies.
 BACKENDS: dict[str, Backend] = {
-    "cpu": Backend("cpu", cpu.run_sequence, cpu.applies, devices=("cpu",)),
+    "cuda": Backend("cuda", fused.run_sequence, cuda.applies, devices=("cuda",)),
+    "cpu": Backend("cpu", fused.run_sequence, cpu.applies, devices=("cpu",)),
     "reference": Backend("reference", reference.run_sequence, lambda n, device: True),
 }
 

@@ -17,15 +17,13 @@ with g = dL/dz, and V and dL/dV read as complex matrices,
 
     sum Im(g conj(W h)) = sum Im(g conj(z)) - Im(sum_m conj(V_m) dL/dV_m).
 
-Known weakness: n must be a power of two from 4 on. There is no second derivative: differentiating the backward
-pass raises an error.
+Known weakness: n must be a power of two from 4 on.
 """
 
 import warnings
 from functools import cache
 
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor
 
 from urnn.backends import cpu_build
@@ -59,20 +57,6 @@ def _is_built() -> bool:
     return True
 
 
-def run_sequence(
-    x: Float[Tensor, "T B m"],
-    h_0: Float[Tensor, "B two_n"],
-    theta: Float[Tensor, "3 n"],
-    v: Float[Tensor, "2 two_n"],
-    permutation: Int[Tensor, " n"],
-    V: Float[Tensor, "two_n m"],  # noqa: N803 - the paper's letter
-    b: Float[Tensor, " n"],
-    epsilon: float,
-) -> tuple[Float[Tensor, "T B two_n"], Float[Tensor, "B two_n"]]:
-    """See `reference.run_sequence`."""
-    return torch.ops.urnn.sequence(x, h_0, theta, v, permutation, V, b, epsilon)
-
-
 class _Tables:
     """The kernel's tables of one set of parameters, released with the block they are used in."""
 
@@ -93,24 +77,24 @@ class _Tables:
         return torch.empty(threads * self.functions["workspace"](self.n, m), dtype=torch.uint8)
 
 
-@torch.library.custom_op("urnn::sequence", mutates_args=(), device_types="cpu")
-def _sequence(
+def forward(
     x: Tensor,
     h_0: Tensor,
+    h_0_stride: int,
     theta: Tensor,
     v: Tensor,
     permutation: Tensor,
-    V: Tensor,  # noqa: N803
+    V: Tensor,  # noqa: N803 - the paper's letter
     b: Tensor,
     epsilon: float,
 ) -> tuple[Tensor, Tensor]:
+    """All states (T, B, 2n) and the last (B, 2n); a stride of 0 is a first state that the batch shares."""
     steps, batch, m = x.shape
     n = b.shape[0]
-    x, V, states = x.contiguous(), V.contiguous(), x.new_empty(steps, batch, 2 * n)  # noqa: N806
+    states = x.new_empty(steps, batch, 2 * n)
     inside = m <= WIDEST_INPUT
     if not inside:
         torch.mm(x.view(-1, m), V.mT, out=states.view(-1, 2 * n))
-    h_0, stride = _rows(h_0)
     threads = torch.get_num_threads()
     with _Tables(theta, v, permutation, b, epsilon) as tables:
         work = tables.workspace(threads, 0)
@@ -122,7 +106,7 @@ def _sequence(
             m,
             threads,
             h_0.data_ptr(),
-            stride,
+            h_0_stride,
             read,
             V.data_ptr(),
             states.data_ptr(),
@@ -131,26 +115,13 @@ def _sequence(
     return states, states[-1].clone()
 
 
-def _rows(h_0: Tensor) -> tuple[Tensor, int]:
-    """h_0 and the distance of its rows: 0 where one first state is shared by the batch."""
-    if h_0.stride(0) == 0 and h_0.stride(1) == 1:
-        return h_0, 0
-    return h_0.contiguous(), h_0.shape[1]
-
-
-@_sequence.register_fake
-def _(x, h_0, theta, v, permutation, V, b, epsilon):  # noqa: N803
-    width = 2 * b.shape[0]
-    return x.new_empty(x.shape[0], x.shape[1], width), x.new_empty(x.shape[1], width)
-
-
-@torch.library.custom_op("urnn::sequence_backward", mutates_args=(), device_types="cpu")
-def _sequence_backward(
+def backward(
     states_gradient: Tensor | None,
-    last_gradient: Tensor | None,
+    carry: Tensor,
     states: Tensor,
     x: Tensor,
     h_0: Tensor,
+    h_0_stride: int,
     theta: Tensor,
     v: Tensor,
     permutation: Tensor,
@@ -158,12 +129,14 @@ def _sequence_backward(
     b: Tensor,
     epsilon: float,
     with_x: bool,
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Gradients of x (empty without `with_x`), theta, v, V and b; `carry` becomes that of h_0.
+
+    theta's third row holds what V x adds to it as well, see `fused`.
+    """
     steps, batch, m = x.shape
     n = b.shape[0]
-    x, (h_0, stride), threads = x.contiguous(), _rows(h_0), torch.get_num_threads()
-    carry = states.new_zeros(batch, 2 * n) if last_gradient is None else last_gradient.clone().contiguous()
-    gradient = None if states_gradient is None else states_gradient.contiguous()
+    threads = torch.get_num_threads()
     x_gradient = torch.empty_like(x) if with_x else x.new_empty(0)
     inside = m if m <= WIDEST_INPUT else 0  # inputs whose part of V's gradient the kernel sums up
     holds_z = with_x or not inside
@@ -178,8 +151,8 @@ def _sequence_backward(
         for end in range(steps, 0, -chunk):
             begin = max(0, end - chunk)
             tables.functions["backward"](
-                tables.handle, batch, inside, threads, h_0.data_ptr(), stride, x.data_ptr(), states.data_ptr(),
-                None if gradient is None else gradient.data_ptr(), begin, end, carry.data_ptr(),
+                tables.handle, batch, inside, threads, h_0.data_ptr(), h_0_stride, x.data_ptr(), states.data_ptr(),
+                None if states_gradient is None else states_gradient.data_ptr(), begin, end, carry.data_ptr(),
                 None if z_gradient is None else z_gradient.data_ptr(), partial.data_ptr(), work.data_ptr(),
             )  # fmt: skip
             if z_gradient is None:
@@ -195,29 +168,4 @@ def _sequence_backward(
         )  # fmt: skip
     if inside:
         V_gradient = product.mT.contiguous()  # noqa: N806
-    # What V x contributed to the sum of Im(g conj(z)) is no part of theta3's gradient.
-    theta_gradient[2] -= (V[:n] * V_gradient[n:] - V[n:] * V_gradient[:n]).sum(1)
-    return x_gradient, carry, theta_gradient, v_gradient, V_gradient, b_gradient
-
-
-@_sequence_backward.register_fake
-def _(states_gradient, last_gradient, states, x, h_0, theta, v, permutation, V, b, epsilon, with_x):  # noqa: N803
-    x_gradient = torch.empty_like(x) if with_x else x.new_empty(0)
-    return x_gradient, x.new_empty(h_0.shape), *(p.new_empty(p.shape) for p in (theta, v, V, b))
-
-
-def _setup_context(ctx, inputs, output) -> None:
-    x, h_0, theta, v, permutation, V, b, epsilon = inputs  # noqa: N806
-    ctx.set_materialize_grads(False)
-    ctx.save_for_backward(output[0], x, h_0, theta, v, permutation, V, b)
-    ctx.epsilon = epsilon
-
-
-def _backward(ctx, states_gradient: Tensor | None, last_gradient: Tensor | None):
-    x_gradient, h_0, theta, v, V, b = torch.ops.urnn.sequence_backward(  # noqa: N806
-        states_gradient, last_gradient, *ctx.saved_tensors, ctx.epsilon, ctx.needs_input_grad[0]
-    )
-    return x_gradient if ctx.needs_input_grad[0] else None, h_0, theta, v, None, V, b, None
-
-
-_sequence.register_autograd(_backward, setup_context=_setup_context)
+    return x_gradient, theta_gradient, v_gradient, V_gradient, b_gradient

@@ -20,6 +20,8 @@ from pathlib import Path
 
 import torch
 
+from urnn.backends.kernel_cache import BuildError, cache_folder
+
 SOURCES = (
     "cpu.cpp",
     "cpu_backward.h",
@@ -39,10 +41,6 @@ TARGETS = {
     "avx2": ("-march=x86-64-v3",),
     "baseline": (),
 }
-
-
-class BuildError(Exception):
-    """The kernel cannot be built here; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -70,12 +68,6 @@ def target() -> str:
     if platform.machine() not in ("x86_64", "AMD64"):
         return "baseline"
     return {"AVX512": "avx512", "AVX2": "avx2"}.get(torch.backends.cpu.get_cpu_capability(), "baseline")
-
-
-def cache_folder() -> Path:
-    """Where libraries are kept: URNN_CACHE, or urnn in the user's cache folder."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("URNN_CACHE") or Path(base) / "urnn")
 
 
 @cache

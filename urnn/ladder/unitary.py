@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Complex, Float
 from torch import Tensor, nn
 
-from urnn.backends import Backend, cpu
+from urnn.backends import Backend, cpu, fused
 from urnn.ladder import unitary_steps, unitary_wavefront
 from urnn.rnn import URNN
 from urnn.unitary import to_complex, to_pair
@@ -62,8 +62,8 @@ RUNGS: dict[str, Rung] = {  # from the ground up
         _eager("materialised", unitary_steps.materialised),
         _eager("hoisted_input", unitary_steps.hoisted_input),
         _fused("fused_step", unitary_steps.fused_step),
-        _fused("whole_sequence", cpu.run_sequence),
-        _fused("wavefront", cpu.run_sequence, run_layers=unitary_wavefront.run_layers),
+        _fused("whole_sequence", fused.run_sequence),
+        _fused("wavefront", fused.run_sequence, run_layers=unitary_wavefront.run_layers),
     )
 }
 

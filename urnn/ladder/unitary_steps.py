@@ -14,7 +14,7 @@ from torch import Tensor
 
 from urnn import unitary
 from urnn.activations import modrelu
-from urnn.backends import cpu
+from urnn.backends import fused
 from urnn.ladder import real_pairs as pairs
 
 
@@ -136,6 +136,6 @@ def fused_step(
     """
     h, states = h_0, []
     for x_t in x.split(1):
-        state, h = cpu.run_sequence(x_t, h, *parameters)
+        state, h = fused.run_sequence(x_t, h, *parameters)
         states.append(state)
     return torch.cat(states), h

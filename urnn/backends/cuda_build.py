@@ -1,0 +1,144 @@
+"""From the CUDA source to machine code, by NVRTC: no compiler, toolkit or GPU is needed where it is built.
+
+Compiled at first use of a size, in one to four seconds, into the cache that the CPU kernel uses as well, keyed by
+source, options and NVRTC's version. NVRTC and its Python bindings come with torch's CUDA wheels. Known weakness: a
+GPU newer than NVRTC has no kernel until the package nvidia-cuda-nvrtc is renewed.
+"""
+
+import hashlib
+import tempfile
+import warnings
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+from urnn.backends.cuda_plan import Plan
+from urnn.backends.kernel_cache import BuildError, cache_folder
+
+SOURCES = (
+    "cuda.cu",
+    "cuda_arguments.h",
+    "cuda_backward.h",
+    "cuda_complex.h",
+    "cuda_device.h",
+    "cuda_forward.h",
+    "cuda_fourier.h",
+    "cuda_group.h",
+    "cuda_modrelu.h",
+    "cuda_packed.h",
+    "cuda_tables.h",
+)
+# The assembler's report of registers and spills goes to the log, where the tests read it.
+FLAGS = ("--std=c++17", "--ptxas-options=-v")
+
+
+@dataclass(frozen=True)
+class Build:
+    """Machine code of one plan for one architecture, and the assembler's report (empty where the cache had it)."""
+
+    cubin: bytes
+    log: str = ""
+
+
+def require(architecture: int) -> None:
+    """Raises BuildError where kernels for this architecture (90: sm_90) cannot be built."""
+    nvrtc = _nvrtc()
+    known = _checked(nvrtc, nvrtc.nvrtcGetSupportedArchs())
+    if architecture not in known:
+        raise BuildError(
+            f"NVRTC {_version(nvrtc)} compiles for sm_{min(known)} to sm_{max(known)} and this GPU is "
+            f"sm_{architecture}, so the uRNN runs on its eager reference; install another release of "
+            "nvidia-cuda-nvrtc"
+        )
+
+
+@cache
+def cubin(plan: Plan, architecture: int) -> bytes:
+    """The kernels' machine code, compiled if the cache does not have it.
+
+    Raises:
+        BuildError: NVRTC is missing or fails.
+    """
+    digest = hashlib.sha256(repr((plan, architecture, FLAGS, _version(_nvrtc()))).encode())
+    for name in SOURCES:
+        digest.update(Path(__file__).with_name(name).read_bytes())
+    path = cache_folder() / f"urnn-cuda-n{plan.n}-sm{architecture}-{digest.hexdigest()[:16]}.cubin"
+    if path.exists():
+        return path.read_bytes()
+    built = build(plan, architecture).cubin
+    _keep(built, path)
+    return built
+
+
+def build(plan: Plan, architecture: int) -> Build:
+    """Compiles, whatever the cache has.
+
+    Raises:
+        BuildError: NVRTC is missing or fails; the message has its first error.
+    """
+    nvrtc = _nvrtc()
+    folder = Path(__file__).parent
+    program = _checked(
+        nvrtc, nvrtc.nvrtcCreateProgram((folder / SOURCES[0]).read_bytes(), SOURCES[0].encode(), 0, [], [])
+    )
+    defined = [f"-D{name}={value}" for name, value in plan.definitions().items()]
+    options = [*FLAGS, f"--gpu-architecture=sm_{architecture}", f"--include-path={folder}", *defined]
+    (failed,) = nvrtc.nvrtcCompileProgram(program, len(options), [option.encode() for option in options])
+    log = _text(nvrtc, program, nvrtc.nvrtcGetProgramLogSize, nvrtc.nvrtcGetProgramLog).decode(errors="replace")
+    if failed != nvrtc.nvrtcResult.NVRTC_SUCCESS:
+        first = next((line for line in log.splitlines() if "error" in line), failed.name)
+        raise BuildError(f"NVRTC {_version(nvrtc)} could not compile the CUDA kernel for {plan}: {first.strip()}")
+    code = _text(nvrtc, program, nvrtc.nvrtcGetCUBINSize, nvrtc.nvrtcGetCUBIN)
+    _checked(nvrtc, nvrtc.nvrtcDestroyProgram(program))
+    return Build(code, log.rstrip("\0"))
+
+
+@cache
+def _nvrtc() -> ModuleType:
+    """The bindings, once NVRTC itself has been found."""
+    try:
+        from cuda.bindings import nvrtc
+
+        nvrtc.nvrtcVersion()
+    except (ImportError, RuntimeError, OSError) as error:
+        raise BuildError(
+            f"the CUDA kernel needs NVRTC and its bindings ({' '.join(str(error).split())}), so the uRNN runs on "
+            "its eager reference, tens of times slower; pip install cuda-bindings nvidia-cuda-nvrtc"
+        ) from error
+    return nvrtc
+
+
+def _version(nvrtc: ModuleType) -> str:
+    return ".".join(str(part) for part in _checked(nvrtc, nvrtc.nvrtcVersion()))
+
+
+def _checked(nvrtc: ModuleType, returned: tuple):
+    """What a call of the bindings returned behind its error code."""
+    code, *values = returned
+    if code != nvrtc.nvrtcResult.NVRTC_SUCCESS:
+        raise BuildError(f"NVRTC failed with {code.name}")
+    return values[0] if len(values) == 1 else values
+
+
+def _text(nvrtc: ModuleType, program: object, size_of, read) -> bytes:
+    buffer = b" " * _checked(nvrtc, size_of(program))
+    _checked(nvrtc, read(program, buffer))
+    return buffer
+
+
+def _keep(code: bytes, path: Path) -> None:
+    """Written beside its place and renamed; a cache that cannot be written costs the time to compile, no more."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
+            written = Path(scratch, path.name)
+            written.write_bytes(code)
+            written.replace(path)
+    except OSError as error:
+        warnings.warn(
+            f"cannot keep the compiled CUDA kernel in {path.parent} ({error.strerror}), so every process compiles "
+            "it anew; name a folder that can be written in URNN_CACHE",
+            RuntimeWarning,
+            stacklevel=2,
+        )

@@ -1,0 +1,79 @@
+// What the kernels use of a GPU's threads, in one place, so that the tests can put a host in its stead: they define
+// the guard's name and these functions over fibers, and watch every access to shared memory for races.
+#ifndef URNN_CUDA_DEVICE
+#define URNN_CUDA_DEVICE
+
+namespace {
+
+constexpr int WARP = 32;
+
+// An array in the block's shared memory.
+template <typename T>
+struct Shared {
+  T* base;
+  __device__ __forceinline__ T load(int i) const { return base[i]; }
+  __device__ __forceinline__ void store(int i, T value) const { base[i] = value; }
+};
+
+// The array of type T that begins `offset` bytes into the block's dynamic shared memory.
+template <typename T>
+__device__ __forceinline__ Shared<T> shared_at(int offset) {
+  extern __shared__ __align__(16) unsigned char bytes[];
+  return {reinterpret_cast<T*>(bytes + offset)};
+}
+
+__device__ __forceinline__ int thread_index() { return threadIdx.x; }
+__device__ __forceinline__ long long block_index() { return blockIdx.x; }
+__device__ __forceinline__ void block_barrier() { __syncthreads(); }
+__device__ __forceinline__ void warp_barrier() { __syncwarp(); }
+
+// `value` of the lane whose number differs by the bits of `bits`.
+template <typename T>
+__device__ __forceinline__ T shuffled(T value, int bits) {
+  return __shfl_xor_sync(0xffffffffu, value, bits);
+}
+
+template <int BYTES>
+struct WordOf;
+template <>
+struct WordOf<4> { using type = unsigned; };
+template <>
+struct WordOf<8> { using type = uint2; };
+template <>
+struct WordOf<16> { using type = uint4; };
+
+// A value that the kernel does not change, by loads of up to 16 bytes through the cache for such.
+template <typename T>
+__device__ __forceinline__ T constant(const T* at) {
+  using Word = typename WordOf<(sizeof(T) < 16 ? sizeof(T) : 16)>::type;
+  Word words[sizeof(T) / sizeof(Word)];
+#pragma unroll
+  for (int i = 0; i < sizeof(T) / sizeof(Word); ++i) words[i] = __ldg(reinterpret_cast<const Word*>(at) + i);
+  T value;
+  memcpy(&value, words, sizeof(T));
+  return value;
+}
+
+// Keeps the compiler from hoisting loads out of the loop over time, where they would fill the registers.
+template <typename T>
+__device__ __forceinline__ const T* hidden(const T* pointer) {
+  asm volatile("" : "+l"(pointer));
+  return pointer;
+}
+
+// 1/sqrt(x) and 1/x to about two roundings, by one instruction each in float; they take a subnormal number for 0.
+__device__ __forceinline__ float inverse_root(float x) {
+  float result;
+  asm("rsqrt.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
+  return result;
+}
+__device__ __forceinline__ float inverse(float x) {
+  float result;
+  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
+  return result;
+}
+__device__ __forceinline__ double inverse_root(double x) { return rsqrt(x); }
+__device__ __forceinline__ double inverse(double x) { return 1 / x; }
+
+}  // namespace
+#endif
