@@ -6,12 +6,15 @@ take twice the threads and shorten the chain of a time step. Known weakness: the
 and latencies of the compiled kernels, on no measurement yet.
 """
 
+import os
 from dataclasses import dataclass
 
 import torch
 
 SMALLEST, LARGEST = 4, 4096
 DTYPES = {torch.float32: "float", torch.float64: "double"}
+ELEMENTS = (2, 4, 8)
+MOST_THREADS = 1024  # of a block
 WARP = 32
 SUMS = 4  # sums over a sample's threads that are under way at a time
 SCHEDULERS = 4  # of a multiprocessor, each with a warp to run at a time
@@ -85,10 +88,10 @@ class Plan:
 
 
 def choose(n: int, batch: int, dtype: torch.dtype, released: bool, multiprocessors: int) -> Plan:
-    """The plan for a batch on a device with so many multiprocessors.
+    """The plan for a batch on a device with so many multiprocessors; URNN_CUDA_ELEMENTS overrides its elements.
 
     Raises:
-        ValueError: n is no power of two from 4 to 4096, or the dtype has no kernel.
+        ValueError: n is no power of two from 4 to 4096, the dtype has no kernel, or URNN_CUDA_ELEMENTS is wrong.
     """
     if dtype not in DTYPES:
         raise ValueError(f"the CUDA kernel runs in float32 and float64, got {dtype}; convert the layer")
@@ -98,7 +101,17 @@ def choose(n: int, batch: int, dtype: torch.dtype, released: bool, multiprocesso
     few = n <= 128 and warps <= SCHEDULERS * multiprocessors
     # Numbers of twice the size take twice the registers.
     elements = 4 if few or (dtype == torch.float64 and n < LARGEST) else 8
-    return Plan(n, min(elements, n // 2), dtype, released)
+    return Plan(n, _asked_for(n) or min(elements, n // 2), dtype, released)
+
+
+def _asked_for(n: int) -> int | None:
+    asked = os.environ.get("URNN_CUDA_ELEMENTS")
+    if not asked:
+        return None
+    possible = [str(elements) for elements in ELEMENTS if elements < n <= elements * MOST_THREADS]
+    if asked not in possible:
+        raise ValueError(f"URNN_CUDA_ELEMENTS must be one of {', '.join(possible)} at n = {n}; got {asked!r}")
+    return int(asked)
 
 
 def fits(n: int) -> bool:

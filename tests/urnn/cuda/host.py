@@ -1,18 +1,18 @@
-"""The CUDA kernels on a CPU: their source built by g++ with fibers for threads, in the place of what NVRTC builds."""
+"""The CUDA kernels on a CPU: their own source built by g++ with fibers for threads, as NVRTC does for a GPU."""
 
 import ctypes
 import subprocess
 from functools import cache
 from pathlib import Path
 
-from urnn.backends import cuda, cuda_launch, cpu_build
+from urnn.backends import cpu_build, cuda, cuda_launch
 from urnn.backends.cuda_plan import Plan
 
 HERE = Path(__file__).parent
 SOURCES = Path(cuda.__file__).parent
 
 
-class Failed(AssertionError):
+class KernelError(AssertionError):
     """A race, an access out of bounds or a barrier that not all threads reach."""
 
 
@@ -36,7 +36,7 @@ class HostKernels:
             ctypes.c_long(len(arguments)),
         )
         if failure:
-            raise Failed(f"{kernel} of {self.plan}: {failure.decode()}")
+            raise KernelError(f"{kernel} of {self.plan}: {failure.decode()}")
 
     def sizes(self) -> list[int]:
         """See `urnn_sizes` in host.cpp."""
@@ -58,12 +58,17 @@ class Host:
 
 def build(plan: Plan, folder: Path, sources: Path = SOURCES) -> ctypes.CDLL:
     """The kernels of a plan, from their own source or an altered copy of it."""
-    defined = [f"-D{name}={value}" for name, value in plan.definitions().items()]
-    path = folder / f"{'-'.join(value for value in plan.definitions().values())}.so"
-    flags = ["-std=c++20", "-O2", "-w", "-fPIC", "-shared", f"-I{HERE}", f"-I{sources}"]
-    command = [cpu_build.compiler(), *flags, *defined, str(HERE / "host.cpp"), "-o", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[:2000]
+    path = folder / f"{'-'.join(plan.definitions().values())}.so"
+    compile_for_a_host(plan, "host.cpp", path, sources)
     library = ctypes.CDLL(str(path))
     library.urnn_launch.restype = ctypes.c_char_p
     return library
+
+
+def compile_for_a_host(plan: Plan, source: str, library: Path, sources: Path = SOURCES) -> None:
+    """Compiles a file of this folder that includes the kernels."""
+    defined = [f"-D{name}={value}" for name, value in plan.definitions().items()]
+    flags = ["-std=c++20", "-O2", "-w", "-fPIC", "-shared", f"-I{HERE}", f"-I{sources}"]
+    command = [cpu_build.compiler(), *flags, *defined, str(HERE / source), "-ldl", "-o", str(library)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[:2000]

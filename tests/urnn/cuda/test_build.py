@@ -1,0 +1,149 @@
+"""NVRTC without a GPU: what it makes for three generations, the cache, and what is said where it cannot."""
+
+import builtins
+import re
+import sys
+
+import pytest
+import torch
+
+from urnn import URNN
+from urnn.backends import cuda, cuda_build
+from urnn.backends.cuda_plan import Plan
+from urnn.backends.kernel_cache import BuildError
+
+SMALL = Plan(16, 4, torch.float32, released=False)
+
+
+def nvrtc_is_missing() -> bool:
+    try:
+        cuda_build.require(90)
+    except BuildError:
+        return True
+    return False
+
+
+pytestmark = pytest.mark.skipif(nvrtc_is_missing(), reason="no NVRTC on this machine")
+
+# Most registers a thread and most bytes of spilled registers, by kernel. Up to n = 2048 few numbers are spilled;
+# at 4096 a block's 512 threads have 128 registers each.
+LIMITS = {
+    (64, 4): {"forward": (128, 0), "backward": (200, 0)},
+    (64, 8): {"forward": (168, 0), "backward": (255, 16)},
+    (128, 4): {"forward": (128, 0), "backward": (200, 0)},
+    (256, 8): {"forward": (168, 0), "backward": (255, 32)},
+    (512, 8): {"forward": (168, 0), "backward": (255, 16)},
+    (1024, 8): {"forward": (192, 0), "backward": (255, 32)},
+    (2048, 8): {"forward": (216, 0), "backward": (255, 64)},
+    (4096, 8): {"forward": (128, 64), "backward": (128, 1280)},
+}
+
+
+def resources(log: str) -> dict[str, tuple[int, int]]:
+    """Kernel -> (registers, bytes of spill stores) from the assembler's report."""
+    found = re.findall(
+        r"Compiling entry function 'urnn_(\w+)'.*?(\d+) bytes spill stores.*?Used (\d+) registers", log, re.DOTALL
+    )
+    return {kernel: (int(registers), int(spilled)) for kernel, spilled, registers in found}
+
+
+@pytest.mark.parametrize("architecture", [80, 90, 100])
+@pytest.mark.parametrize(("n", "elements"), LIMITS)
+def test_registers_and_spills_are_within_their_limits(n, elements, architecture):
+    built = cuda_build.build(Plan(n, elements, torch.float32, released=False), architecture)
+    assert built.cubin[:4] == b"\x7fELF"
+    used = resources(built.log)
+    assert set(used) == {"tables", "forward", "backward", "finish"}
+    for kernel, (registers, spilled) in LIMITS[n, elements].items():
+        assert used[kernel][0] <= registers, kernel
+        assert used[kernel][1] <= spilled, kernel
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [Plan(4, 2, torch.float32, True), Plan(512, 4, torch.float64, False), Plan(4096, 8, torch.float64, True)],
+    ids=str,
+)
+def test_every_variant_compiles(plan):
+    assert set(resources(cuda_build.build(plan, 90).log)) == {"tables", "forward", "backward", "finish"}
+
+
+@pytest.fixture
+def forgetful(monkeypatch, tmp_path):
+    """An empty cache, on disk and in memory, before and after."""
+    monkeypatch.setenv("URNN_CACHE", str(tmp_path / "cache"))
+    remembered = (cuda_build.cubin, cuda_build._nvrtc, cuda._is_built)
+    for function in remembered:
+        function.cache_clear()
+    yield tmp_path / "cache"
+    for function in remembered:
+        function.cache_clear()
+
+
+def test_a_kernel_is_compiled_once_and_kept(forgetful, monkeypatch):
+    code = cuda_build.cubin(SMALL, 90)
+    (kept,) = forgetful.iterdir()
+    assert re.fullmatch(r"urnn-cuda-n16-sm90-[0-9a-f]{16}\.cubin", kept.name)
+    assert kept.read_bytes() == code
+    cuda_build.cubin.cache_clear()  # as in another process
+    monkeypatch.setattr(cuda_build, "build", None)
+    assert cuda_build.cubin(SMALL, 90) == code
+
+
+def test_a_changed_source_is_compiled_anew(forgetful, monkeypatch):
+    cuda_build.cubin(SMALL, 90)
+    cuda_build.cubin.cache_clear()
+    monkeypatch.setattr(cuda_build, "FLAGS", (*cuda_build.FLAGS, "-DURNN_OTHER"))
+    cuda_build.cubin(SMALL, 90)
+    assert len(list(forgetful.iterdir())) == 2
+
+
+def test_every_source_is_part_of_the_key():
+    """A header that the key forgets would leave an old kernel in the cache."""
+    folder = cuda_build.Path(cuda_build.__file__).parent
+    assert sorted(cuda_build.SOURCES) == sorted(path.name for path in folder.glob("cuda*") if path.suffix != ".py")
+
+
+def test_a_cache_that_cannot_be_written_costs_a_warning_and_no_more(forgetful, monkeypatch):
+    monkeypatch.setenv("URNN_CACHE", "/dev/null/cache")
+    with pytest.warns(
+        RuntimeWarning, match=r"cannot keep the compiled CUDA kernel in /dev/null/cache .*URNN_CACHE"
+    ):
+        assert cuda_build.cubin(SMALL, 90)[:4] == b"\x7fELF"
+
+
+def test_a_kernel_that_does_not_compile_is_named_with_its_first_error(monkeypatch):
+    monkeypatch.setattr(cuda_build, "FLAGS", ("--std=c++17", "-Dconstexpr=nothing"))
+    message = r"NVRTC [\d.]+ could not compile the CUDA kernel for Plan\(n=16, .*error"
+    with pytest.raises(BuildError, match=message):
+        cuda_build.build(SMALL, 90)
+
+
+def test_a_gpu_that_nvrtc_does_not_know_runs_the_reference_and_one_warning_says_why(forgetful):
+    with pytest.warns(
+        RuntimeWarning, match=r"compiles for sm_\d+ to sm_\d+ and this GPU is sm_999.*nvidia-cuda-nvrtc"
+    ):
+        assert not cuda._is_built(999)
+    assert not cuda._is_built(999)  # said once: a second warning would be an error here
+
+
+def test_without_nvrtc_the_reference_runs_and_one_warning_says_what_to_install(forgetful, monkeypatch):
+    really = builtins.__import__
+
+    def refusing(name, *rest, **options):
+        if name == "cuda.bindings":
+            raise ImportError("No module named 'cuda'")
+        return really(name, *rest, **options)
+
+    monkeypatch.setattr(builtins, "__import__", refusing)
+    for name in [name for name in sys.modules if name.startswith("cuda.bindings")]:
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.warns(RuntimeWarning, match="pip install cuda-bindings nvidia-cuda-nvrtc"):
+        assert not cuda._is_built(90)
+    assert not cuda._is_built(90)
+
+
+def test_on_a_cpu_it_never_applies_and_asking_for_it_says_what_to_do():
+    assert not cuda.applies(64, "cpu")
+    with pytest.raises(ValueError, match="backend 'cuda' cannot run hidden_size=64 on cpu; use backend='auto'"):
+        URNN(2, 64, backend="cuda")(torch.randn(3, 1, 2))

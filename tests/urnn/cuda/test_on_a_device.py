@@ -1,0 +1,106 @@
+"""What only a real GPU can show of the kernel: streams, graphs, no waiting, torch.compile."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+
+from tests.urnn.conftest import needs_cuda
+from urnn import URNN
+
+pytestmark = needs_cuda
+
+STEPS, BATCH, M, N = 20, 5, 3, 64
+
+
+def layer_and_input(generator: torch.Generator) -> tuple[URNN, torch.Tensor]:
+    """After a first call, which builds and loads what later ones use."""
+    rnn = URNN(M, N, backend="cuda", device="cuda")
+    x = torch.randn(STEPS, BATCH, M, generator=generator).cuda()
+    rnn(x)[0].sum().backward()
+    rnn.zero_grad(set_to_none=False)
+    return rnn, x
+
+
+def gradients(rnn: URNN) -> list[torch.Tensor]:
+    return [parameter.grad.clone() for parameter in rnn.parameters()]
+
+
+def test_auto_takes_it():
+    assert URNN(M, N, device="cuda").backend_in_use == "cuda"
+    assert URNN(M, 100, device="cuda").backend_in_use == "reference"
+
+
+def test_it_runs_on_the_current_stream(generator):
+    """The input is written on a side stream after a long wait: a launch elsewhere would read what was before."""
+    rnn, x = layer_and_input(generator)
+    expected = rnn(x)[0]
+    late, side = torch.zeros_like(x), torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        torch.cuda._sleep(100_000_000)
+        late.copy_(x)
+        output = rnn(late)[0]
+    torch.cuda.current_stream().wait_stream(side)
+    assert torch.equal(output, expected)
+
+
+def test_nothing_waits_for_the_device(generator):
+    rnn, x = layer_and_input(generator)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        rnn(x)[0].sum().backward()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert all(torch.isfinite(gradient).all() for gradient in gradients(rnn))
+
+
+def test_a_training_step_can_be_captured_and_replayed_on_other_data(generator):
+    rnn, x = layer_and_input(generator)
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        for _ in range(2):
+            rnn.zero_grad(set_to_none=True)
+            rnn(x)[0].square().sum().backward()
+    torch.cuda.current_stream().wait_stream(side)
+    rnn.zero_grad(set_to_none=True)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        output = rnn(x)[0]
+        output.square().sum().backward()
+    x.copy_(torch.randn(STEPS, BATCH, M, generator=generator))
+    with torch.no_grad():
+        rnn.layers[0].W.theta.add_(0.1)  # tables are made of the parameters at each replay
+    graph.replay()
+    found = [output.clone(), *gradients(rnn)]
+    rnn.zero_grad(set_to_none=True)
+    expected = rnn(x)[0]
+    expected.square().sum().backward()
+    for value, exact in zip(found, [expected, *gradients(rnn)], strict=True):
+        assert torch.equal(value, exact)
+
+
+COMPILE = """
+import torch
+from urnn import URNN
+torch.manual_seed(0)
+rnn, x = URNN(3, 64, backend="cuda", device="cuda"), torch.randn(5, 2, 3, device="cuda")
+compiled = torch.compile(rnn, fullgraph=True)
+found = []
+for run in (compiled, rnn):
+    rnn.zero_grad()
+    output, _ = run(x)
+    output.sum().backward()
+    found.append([output.detach(), *(parameter.grad.clone() for parameter in rnn.parameters())])
+for value, expected in zip(*found):
+    torch.testing.assert_close(value, expected)
+"""
+
+
+def test_torch_compile_does_not_break_the_graph():
+    """In a process of its own: the shape checker that the tests put around every function cannot be traced."""
+    command = [sys.executable, "-c", COMPILE]
+    done = subprocess.run(command, cwd=Path(__file__).parents[3], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]

@@ -1,0 +1,127 @@
+"""The CUDA kernels on a host: every cut, launches and their blocks, and that the host sees a race where one is."""
+
+import shutil
+
+import pytest
+import torch
+
+from tests.urnn.cuda.host import SOURCES, HostKernels, KernelError, build
+from tests.urnn.parity import arguments, assert_equals_reference
+from urnn.backends import cpu_build, cuda_launch, fused
+from urnn.backends.cuda_plan import Plan
+
+pytestmark = pytest.mark.skipif(cpu_build.compiler() is None, reason="no C++ compiler on this machine")
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
+@pytest.mark.parametrize(
+    ("n", "elements"),
+    [(8, 2), (16, 2), (16, 8), (64, 2), (64, 4), (64, 8), (128, 8), (256, 4), (512, 2), (512, 4), (2048, 4)],
+)
+def test_every_cut_is_the_same_function(cuda_on_a_host, monkeypatch, n, elements, dtype, generator):
+    monkeypatch.setenv("URNN_CUDA_ELEMENTS", str(elements))
+    assert_equals_reference(fused.run_sequence, arguments(n, 3, 3, 2, dtype, generator), dtype)
+
+
+@pytest.mark.parametrize(("n", "batch", "blocks"), [(16, 8, 1), (16, 9, 2), (64, 5, 3), (512, 3, 3)])
+def test_launches_are_one_forward_and_one_a_chunk_back(cuda_on_a_host, n, batch, blocks, generator):
+    given = arguments(n, batch, 9, 2, torch.float32, generator)
+    for name in ("x", "theta"):
+        given[name].requires_grad_()
+    plan = Plan(n, 8 if n > 128 else 4, torch.float32, released=False)
+    kernels = cuda_on_a_host.load(plan)
+    kernels.launches.clear()
+    states, _ = fused.run_sequence(**given)
+    assert kernels.launches == [("tables", 1), ("forward", blocks)]
+    kernels.launches.clear()
+    states.sum().backward()
+    assert kernels.launches == [("tables", 1), *[("backward", blocks)] * 3, ("finish", 1)]
+
+
+def test_what_lies_beside_the_batch_is_not_touched(cuda_on_a_host, generator):
+    """A block's last samples may lie past the batch: guards of NaN around each array stay and reach no result."""
+    n, batch, steps = 16, 5, 2
+    plan = Plan(n, 4, torch.float32, released=False)
+    assert batch % plan.group("forward").samples
+    kernels = cuda_on_a_host.load(plan)
+
+    def guarded(*shape: int, dtype: torch.dtype = torch.float32) -> tuple[torch.Tensor, torch.Tensor]:
+        size = torch.Size(shape).numel()
+        whole = torch.full((size + 2048,), torch.nan, dtype=dtype)
+        whole[1024:-1024] = torch.rand(size, generator=generator, dtype=dtype)
+        return whole, whole[1024:-1024].view(shape)
+
+    names = ("theta", "v", "b", "h_0", "tables", "biases", "states", "last", "gradient", "carry", "z")
+    shapes = [(3, n), (2, 2 * n), (n,), (batch, 2 * n), (13, n, 2), (n,), *[(steps, batch, 2 * n)], (batch, 2 * n)]
+    shapes += [(steps, batch, 2 * n), (batch, 2 * n), (steps, batch, 2 * n)]
+    arrays = {name: guarded(*shape) for name, shape in zip(names, shapes, strict=True)}
+    for name, shape in (("roots", (n, 2)), ("sums", (plan.blocks(batch), 8, n))):
+        arrays[name] = guarded(*shape, dtype=torch.float64)
+    a = {name: inner for name, (_, inner) in arrays.items()}
+    permutation, places = torch.randperm(n, generator=generator), torch.empty(n, dtype=torch.int32)
+    blocks = plan.blocks(batch)
+    made = (a["tables"], a["biases"], places)
+    kernels.launch("tables", 1, a["theta"], a["v"], permutation, a["b"], a["roots"], *made)
+    kernels.launch("forward", blocks, a["h_0"], 2 * n, *made, a["states"], a["last"], steps, batch, 0.0)
+    kernels.launch(
+        "backward", blocks, a["h_0"], 2 * n, *made, a["states"], a["gradient"], a["carry"], a["z"], a["sums"],
+        0, steps, batch, 0.0,
+    )  # fmt: skip
+    for name, (whole, inner) in arrays.items():
+        assert torch.isnan(whole[:1024]).all(), name
+        assert torch.isnan(whole[-1024:]).all(), name
+        assert torch.isfinite(inner).all(), name
+
+
+BREAKS = {
+    "a sum read behind the last barrier": (
+        "cuda_forward.h",
+        "    group.end_sum<0>(first);\n    group.end_sum<1>(second);\n    scale(tables, D2, h);\n"
+        "    fourier<true>(h, group, tables.roots());\n",
+        "    scale(tables, D2, h);\n    fourier<true>(h, group, tables.roots());\n"
+        "    group.end_sum<0>(first);\n    group.end_sum<1>(second);\n",
+        "forward .* a write that no barrier orders behind another thread's read",
+    ),
+    "one buffer instead of two": (
+        "cuda_group.h",
+        "buffer_ = SAMPLES * REGION - buffer_;",
+        "",
+        "tables .* a (read|write) that no barrier orders behind another thread's",
+    ),
+    "an exchange without a barrier": (
+        "cuda_group.h",
+        "x[e]);\n    barrier();\n",
+        "x[e]);\n",
+        "tables .* a read .*",
+    ),
+    "a place behind the end": (
+        "cuda_group.h",
+        "return buffer_ + member * REGION + int(padded<SPREAD>(units[e]));",
+        "return buffer_ + member * REGION + int(padded<SPREAD>(units[e])) + BYTES;",
+        "tables .* an access behind the block's shared memory",
+    ),
+    "a barrier for some": (
+        "cuda_backward.h",
+        "  write_pair(a.carry + start, g, within);",
+        "  if (group.lane == 0) group.barrier();\n  write_pair(a.carry + start, g, within);",
+        "backward .* a barrier that not all threads reach",
+    ),
+}
+
+
+@pytest.mark.parametrize(("file", "right", "wrong", "message"), BREAKS.values(), ids=BREAKS)
+def test_the_host_sees_what_a_gpu_would_get_wrong(
+    cuda_on_a_host, monkeypatch, tmp_path, file, right, wrong, message, generator
+):
+    for source in SOURCES.glob("cuda*"):
+        shutil.copy(source, tmp_path)
+    text = (tmp_path / file).read_text()
+    assert text.count(right) == 1
+    (tmp_path / file).write_text(text.replace(right, wrong))
+    plan = Plan(512, 8, torch.float32, released=False)
+    broken = HostKernels(plan, build(plan, tmp_path, sources=tmp_path))
+    monkeypatch.setattr(cuda_launch, "load", lambda plan: broken)
+    given = arguments(512, 1, 2, 1, torch.float32, generator)
+    given["x"].requires_grad_()
+    with pytest.raises(KernelError, match=message):
+        fused.run_sequence(**given)[0].sum().backward()

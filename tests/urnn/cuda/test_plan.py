@@ -1,0 +1,93 @@
+"""How the kernels are cut: what is chosen, and that Python and the source count threads and bytes alike."""
+
+import pytest
+import torch
+
+from urnn.backends import cuda, cuda_plan
+from urnn.backends.cuda_plan import Plan, choose
+
+SIZES = [4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096]
+H100 = 132  # multiprocessors
+LARGEST_SHARED = {
+    80: 163 * 1024,
+    90: 227 * 1024,
+    100: 227 * 1024,
+}  # bytes a block can have (CUDA's programming guide)
+
+
+@pytest.mark.parametrize("released", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("n", [4, 64, 512, 4096])
+def test_threads_and_bytes_are_those_of_the_source(host, n, dtype, released):
+    plan = choose(n, 128, dtype, released, H100)
+    sequence, double = plan.group("forward"), plan.group("tables")
+    assert host.load(plan).sizes() == [
+        sequence.threads,
+        sequence.shared_bytes,
+        sequence.samples,
+        double.threads,
+        double.shared_bytes,
+        cuda.ROWS,
+        cuda.SUMS,
+    ]
+
+
+@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("batch", [1, 128, 132, 2112])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_block_is_full_warps_and_fits_every_gpu_since_the_a100(n, batch, dtype):
+    plan = choose(n, batch, dtype, False, H100)
+    for kernel in ("tables", "forward", "backward", "finish"):
+        group = plan.group(kernel)
+        assert group.threads % cuda_plan.WARP == 0
+        assert group.threads <= cuda_plan.MOST_THREADS
+        assert group.lanes * group.elements == n
+        assert group.shared_bytes <= min(LARGEST_SHARED.values())
+    assert plan.blocks(batch) * plan.group("forward").samples >= batch
+    assert (plan.blocks(batch) - 1) * plan.group("forward").samples < batch
+
+
+@pytest.mark.parametrize(
+    ("n", "batch", "elements"),
+    [
+        (64, 128, 4),  # 64 warps for 132 multiprocessors
+        (128, 128, 4),
+        (64, 2112, 8),
+        (128, 2112, 8),
+        (256, 128, 8),
+        (512, 128, 8),
+        (2048, 1, 8),
+        (8, 128, 4),
+        (4, 128, 2),  # a thread has half of the units at most
+    ],
+)
+def test_few_small_samples_take_more_threads(n, batch, elements):
+    assert choose(n, batch, torch.float32, False, H100).elements == elements
+
+
+def test_a_full_wave_is_one_block_a_multiprocessor():
+    """From 132 samples to 2112 the work of a multiprocessor grows with the batch, with no block left over."""
+    for batch in (132, 264, 528, 1056, 2112):
+        assert choose(512, batch, torch.float32, False, H100).blocks(batch) % H100 == 0
+
+
+@pytest.mark.parametrize("n", [2, 3, 6, 100, 8192])
+def test_other_sizes_are_refused(n):
+    assert not cuda_plan.fits(n)
+    with pytest.raises(ValueError, match=f"needs a power of two from 4 to 4096 units, got {n}"):
+        choose(n, 1, torch.float32, False, H100)
+
+
+def test_other_dtypes_are_refused():
+    message = r"runs in float32 and float64, got torch\.bfloat16; convert the layer"
+    with pytest.raises(ValueError, match=message):
+        choose(64, 1, torch.bfloat16, False, H100)
+
+
+def test_the_environment_overrides_the_units_of_a_thread(monkeypatch):
+    monkeypatch.setenv("URNN_CUDA_ELEMENTS", "2")
+    assert choose(64, 128, torch.float32, False, H100) == Plan(64, 2, torch.float32, False)
+    with pytest.raises(ValueError, match="URNN_CUDA_ELEMENTS must be one of 4, 8 at n = 4096; got '2'"):
+        choose(4096, 128, torch.float32, False, H100)
+    monkeypatch.setenv("URNN_CUDA_ELEMENTS", "")
+    assert choose(64, 128, torch.float32, False, H100).elements == 4

@@ -1,0 +1,82 @@
+"""A fused kernel held against the reference in float64: every output and gradient, to a few n * eps a step."""
+
+from collections.abc import Callable
+
+import torch
+
+from urnn.backends import reference
+
+NAMES = ("x", "h_0", "theta", "v", "V", "b")
+
+
+def arguments(n: int, batch: int, steps: int, m: int, dtype: torch.dtype, generator: torch.Generator) -> dict:
+    """First states that differ in the batch, and biases on both sides of zero, so that some units die."""
+
+    def normal(*shape):
+        return torch.randn(*shape, generator=generator, dtype=torch.float64).to(dtype)
+
+    return {
+        "x": normal(steps, batch, m),
+        "h_0": normal(batch, 2 * n) / n**0.5,
+        "theta": normal(3, n),
+        "v": normal(2, 2 * n),
+        "permutation": torch.randperm(n, generator=generator),
+        "V": normal(2 * n, m) / (n * m) ** 0.5,
+        "b": normal(n) * 0.1 / n**0.5,
+        "epsilon": 0.0,
+    }
+
+
+def run(run_sequence, given: dict, weights: tuple[torch.Tensor, torch.Tensor], dtype: torch.dtype):
+    """(states, last, gradient of each input) of a loss that reads every state and the last one once more."""
+    given = {key: value.to(dtype) if key in NAMES else value for key, value in given.items()}
+    for name in NAMES:
+        given[name] = given[name].detach().clone().requires_grad_()
+    states, last = run_sequence(**given)
+    loss = (states * weights[0].to(dtype)).sum() + (last * weights[1].to(dtype)).sum()
+    return states, last, torch.autograd.grad(loss, [given[name] for name in NAMES])
+
+
+def error_of(actual: torch.Tensor, exact: torch.Tensor) -> float:
+    """Largest error as a share of the largest value."""
+    scale = max(exact.abs().max().item(), torch.finfo(torch.float32).tiny)
+    return (actual.detach().double() - exact.detach()).abs().max().item() / scale
+
+
+def values_of(result) -> tuple[torch.Tensor, ...]:
+    states, last, gradients = result
+    return states, last, *gradients
+
+
+def sensitivity(given: dict, weights: tuple[torch.Tensor, torch.Tensor], dtype: torch.dtype) -> list[float]:
+    """How far the reference itself moves, value by value, when every input is off by one rounding."""
+    signs = torch.Generator().manual_seed(2)
+    moved = dict(given)
+    for name in NAMES:
+        sign = torch.randint(0, 2, given[name].shape, generator=signs).double() * 2 - 1
+        moved[name] = given[name] * (1 + sign * torch.finfo(dtype).eps)
+    pair = [values_of(run(reference.run_sequence, inputs, weights, torch.float64)) for inputs in (moved, given)]
+    return [error_of(value, exact) for value, exact in zip(*pair, strict=True)]
+
+
+def assert_equals_reference(run_sequence: Callable, given: dict, dtype: torch.dtype) -> None:
+    steps, batch, _ = given["x"].shape
+    n = given["b"].shape[0]
+    generator = torch.Generator().manual_seed(1)
+    weights = (
+        torch.randn(steps, batch, 2 * n, generator=generator, dtype=torch.float64),
+        torch.randn(batch, 2 * n, generator=generator, dtype=torch.float64),
+    )
+    exact = values_of(run(reference.run_sequence, given, weights, torch.float64))
+    actual = values_of(run(run_sequence, given, weights, dtype))
+    assert all(value.dtype == dtype for value in actual)
+    errors = [error_of(value, expected) for value, expected in zip(actual, exact, strict=True)]
+    # A step adds a few roundings to each number; n and the steps add up.
+    bounds = [8 * torch.finfo(dtype).eps * max(n, 16) * steps] * len(errors)
+    if max(errors) > bounds[0]:
+        # 1/|z| spreads the roundings of a small state, in the reference as much: no more than n of its inputs'.
+        bounds = [
+            bound + n * moved for bound, moved in zip(bounds, sensitivity(given, weights, dtype), strict=True)
+        ]
+    for error, bound in zip(errors, bounds, strict=True):
+        assert error <= bound, f"error {error:.2e} of the largest value, bound {bound:.2e}"
