@@ -9,8 +9,10 @@ TINY = Cell("lstm", "torch", "train", "cpu", "float32", 4, 3, 2)
 
 
 def cell(variant: str = "lstm:torch", **changes: object) -> Cell:
-    """`TINY` with another variant or other axes; phase "stream" brings its own sizes."""
+    """`TINY` with another variant or other axes; phase "stream" brings its own sizes, a CUDA kernel its device."""
     model, backend = variant.split(":")
+    if backend in BACKENDS and "cpu" not in BACKENDS[backend].devices:
+        changes = {"device": "cuda", **changes}
     if changes.get("phase") == "stream":
         changes = {"length": 1, "batch": 1, **changes}
     return replace(TINY, model=model, backend=backend, **changes)

@@ -8,39 +8,23 @@ import sys
 import pytest
 
 from bench import __main__ as command_line
-from bench import asv_harness, grid
+from bench import asv_harness
 from bench.__main__ import main
 from bench.estimate import cell_seconds
 from bench.grid import HIDDEN_SIZES, get_profile
 from bench.kernel_check import Check
 from bench.worker import ROOT
-from urnn.backends import BACKENDS
 
 GPU = get_profile("gpu")
 ABSENT = ("asv", "asv_runner", "beartype", "ruff", "virtualenv")  # a bare machine with a GPU has none
 
 
-@pytest.fixture
-def with_kernel(monkeypatch) -> grid.Profile:
-    """The profile where the uRNN has a fused kernel for CUDA."""
-    from dataclasses import replace
-
-    name = next((name for name, b in BACKENDS.items() if b.devices == ("cuda",)), None)
-    if name is None:
-        monkeypatch.setitem(BACKENDS, "cuda", replace(BACKENDS["cpu"], name="cuda", devices=("cuda",)))
-        row = replace(grid.MODELS["urnn"], backends=(*BACKENDS,))
-        monkeypatch.setitem(grid.MODELS, "urnn", row)
-        monkeypatch.setitem(grid.subjects.models.MODELS, "urnn", row)
-    return grid._gpu()
+def test_it_takes_less_than_eight_minutes():
+    assert GPU.passes * sum(cell_seconds(cell, GPU) for cell in GPU.cells()) < 7 * 60
 
 
-def test_it_takes_less_than_eight_minutes(with_kernel):
-    for profile in (GPU, with_kernel):
-        assert profile.passes * sum(cell_seconds(cell, profile) for cell in profile.cells()) < 7 * 60
-
-
-def test_it_has_every_cell_that_the_bar_asks_for(with_kernel):
-    cells = with_kernel.cells()
+def test_it_has_every_cell_that_the_bar_asks_for():
+    cells = GPU.cells()
     assert {cell.device for cell in cells} == {"cuda"}
 
     def sizes(axis: str, **axes: object) -> set[int]:
