@@ -27,6 +27,7 @@ import torch
 from torch import Tensor
 
 from urnn.backends import cpu_build
+from urnn.backends.inputs import Gradients, Inputs
 
 SMALLEST, LARGEST = 4, 1 << 14
 WIDEST_INPUT = 16  # multiplied inside the kernel; a wider one in one matrix product before it
@@ -60,13 +61,14 @@ def _is_built() -> bool:
 class _Tables:
     """The kernel's tables of one set of parameters, released with the block they are used in."""
 
-    def __init__(self, theta: Tensor, v: Tensor, permutation: Tensor, b: Tensor, epsilon: float) -> None:
-        self.functions = cpu_build.library(str(theta.dtype).removeprefix("torch.")).functions
-        self.tensors = [tensor.contiguous() for tensor in (theta, v, permutation, b)]
-        self.n, self.epsilon = b.shape[0], epsilon
+    def __init__(self, given: Inputs) -> None:
+        self.functions = cpu_build.library(str(given.theta.dtype).removeprefix("torch.")).functions
+        self.given, self.n = given, given.b.shape[0]
 
     def __enter__(self) -> "_Tables":
-        self.handle = self.functions["tables"](self.n, *map(Tensor.data_ptr, self.tensors), self.epsilon)
+        given = self.given
+        parameters = (given.theta, given.v, given.permutation, given.b)
+        self.handle = self.functions["tables"](self.n, *map(Tensor.data_ptr, parameters), given.epsilon)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -77,95 +79,55 @@ class _Tables:
         return torch.empty(threads * self.functions["workspace"](self.n, m), dtype=torch.uint8)
 
 
-def forward(
-    x: Tensor,
-    h_0: Tensor,
-    h_0_stride: int,
-    theta: Tensor,
-    v: Tensor,
-    permutation: Tensor,
-    V: Tensor,  # noqa: N803 - the paper's letter
-    b: Tensor,
-    epsilon: float,
-) -> tuple[Tensor, Tensor]:
-    """All states (T, B, 2n) and the last (B, 2n); a stride of 0 is a first state that the batch shares."""
-    steps, batch, m = x.shape
-    n = b.shape[0]
-    states = x.new_empty(steps, batch, 2 * n)
+def forward(given: Inputs) -> tuple[Tensor, Tensor]:
+    """All states (T, B, 2n) and the last (B, 2n)."""
+    steps, batch, m = given.x.shape
+    states = given.x.new_empty(steps, batch, 2 * given.b.shape[0])
     inside = m <= WIDEST_INPUT
     if not inside:
-        torch.mm(x.view(-1, m), V.mT, out=states.view(-1, 2 * n))
+        torch.mm(given.x.flatten(0, 1), given.V.mT, out=states.flatten(0, 1))
     threads = torch.get_num_threads()
-    with _Tables(theta, v, permutation, b, epsilon) as tables:
+    with _Tables(given) as tables:
         work = tables.workspace(threads, 0)
-        read = x.data_ptr() if inside else None
         tables.functions["forward"](
-            tables.handle,
-            steps,
-            batch,
-            m,
-            threads,
-            h_0.data_ptr(),
-            h_0_stride,
-            read,
-            V.data_ptr(),
-            states.data_ptr(),
-            work.data_ptr(),
-        )
+            tables.handle, steps, batch, m, threads, given.h_0.data_ptr(), given.h_0_stride,
+            given.x.data_ptr() if inside else None, given.V.data_ptr(), states.data_ptr(), work.data_ptr(),
+        )  # fmt: skip
     return states, states[-1].clone()
 
 
 def backward(
-    states_gradient: Tensor | None,
-    carry: Tensor,
-    states: Tensor,
-    x: Tensor,
-    h_0: Tensor,
-    h_0_stride: int,
-    theta: Tensor,
-    v: Tensor,
-    permutation: Tensor,
-    V: Tensor,  # noqa: N803
-    b: Tensor,
-    epsilon: float,
-    with_x: bool,
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Gradients of x (empty without `with_x`), theta, v, V and b; `carry` becomes that of h_0.
-
-    theta's third row holds what V x adds to it as well, see `fused`.
-    """
-    steps, batch, m = x.shape
-    n = b.shape[0]
-    threads = torch.get_num_threads()
-    x_gradient = torch.empty_like(x) if with_x else x.new_empty(0)
+    given: Inputs, states: Tensor, states_gradient: Tensor | None, carry: Tensor, with_x: bool
+) -> Gradients:
+    """Gradients of the parameters and, `with_x`, of x; `carry`, dL/dh_T (B, 2n), becomes the gradient of h_0."""
+    steps, batch, m = given.x.shape
+    n, threads = given.b.shape[0], torch.get_num_threads()
+    gradients = Gradients.like(given, with_x)
     inside = m if m <= WIDEST_INPUT else 0  # inputs whose part of V's gradient the kernel sums up
     holds_z = with_x or not inside
     chunk = -(-steps // (CHUNKS_HELD if holds_z else CHUNKS))
     z_gradient = states.new_empty(chunk, batch, 2 * n) if holds_z else None
-    V_gradient, product = torch.zeros_like(V), V.new_empty(inside, 2 * n)  # noqa: N806
-    theta_gradient, v_gradient, b_gradient = (parameter.new_empty(parameter.shape) for parameter in (theta, v, b))
-    with _Tables(theta, v, permutation, b, epsilon) as tables:
+    product = states.new_empty(inside, 2 * n)
+    with _Tables(given) as tables:
         work = tables.workspace(threads, inside)
         slices = tables.functions["slices"](n, batch)
         partial = torch.zeros(slices, (8 + 2 * inside) * n, dtype=torch.float64)
         for end in range(steps, 0, -chunk):
             begin = max(0, end - chunk)
             tables.functions["backward"](
-                tables.handle, batch, inside, threads, h_0.data_ptr(), h_0_stride, x.data_ptr(), states.data_ptr(),
+                tables.handle, batch, inside, threads, given.h_0.data_ptr(), given.h_0_stride,
+                given.x.data_ptr(), states.data_ptr(),
                 None if states_gradient is None else states_gradient.data_ptr(), begin, end, carry.data_ptr(),
                 None if z_gradient is None else z_gradient.data_ptr(), partial.data_ptr(), work.data_ptr(),
             )  # fmt: skip
-            if z_gradient is None:
-                continue
-            z_rows = z_gradient[: end - begin].view(-1, 2 * n)
             if not inside:
-                V_gradient.addmm_(z_rows.mT, x[begin:end].view(-1, m))
+                gradients.add_to_V(given, begin, z_gradient[: end - begin])
             if with_x:
-                torch.mm(z_rows, V, out=x_gradient[begin:end].view(-1, m))
+                gradients.fill_x(given, begin, z_gradient[: end - begin])
         tables.functions["finish"](
-            tables.handle, inside, slices, partial.data_ptr(), tables.tensors[1].data_ptr(),
-            theta_gradient.data_ptr(), v_gradient.data_ptr(), b_gradient.data_ptr(), product.data_ptr(),
+            tables.handle, inside, slices, partial.data_ptr(), given.v.data_ptr(), gradients.theta.data_ptr(),
+            gradients.v.data_ptr(), gradients.b.data_ptr(), product.data_ptr(),
         )  # fmt: skip
     if inside:
-        V_gradient = product.mT.contiguous()  # noqa: N806
-    return x_gradient, theta_gradient, v_gradient, V_gradient, b_gradient
+        gradients.V.copy_(product.mT)
+    return gradients

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from urnn.backends import cuda_build, cuda_launch, cuda_plan
 from urnn.backends.cuda_plan import Plan
+from urnn.backends.inputs import Gradients, Inputs
 from urnn.backends.kernel_cache import BuildError
 
 # Of the backward pass: dL/dz is held for one at a time; sums over one are in the inputs' dtype, all in double.
@@ -58,90 +59,56 @@ def _is_built(architecture: int) -> bool:
 
 
 class _Parameters:
-    """The kernels and tables of one call."""
+    """The kernels for one call and the tables that they read, made of its parameters."""
 
-    def __init__(
-        self, batch: int, theta: Tensor, v: Tensor, permutation: Tensor, b: Tensor, epsilon: float
-    ) -> None:
-        n = b.shape[0]
-        plan = cuda_plan.choose(n, batch, b.dtype, epsilon != 0, cuda_launch.multiprocessors())
-        self.v, self.permutation = v.contiguous(), permutation.contiguous()
+    def __init__(self, given: Inputs) -> None:
+        n, batch = given.b.shape[0], given.x.shape[1]
+        plan = cuda_plan.choose(n, batch, given.b.dtype, given.epsilon != 0, cuda_launch.multiprocessors())
         self.kernels, self.blocks = cuda_launch.load(plan), plan.blocks(batch)
-        self.roots = b.new_empty(n, 2, dtype=torch.float64)
-        self.tables, self.biases = b.new_empty(ROWS, n, 2), b.new_empty(n)
-        self.places = b.new_empty(n, dtype=torch.int32)
-        self.kernels.launch(
-            "tables", 1, theta.contiguous(), self.v, self.permutation, b.contiguous(),
-            self.roots, self.tables, self.biases, self.places,
-        )  # fmt: skip
+        self.roots = given.b.new_empty(n, 2, dtype=torch.float64)
+        places = given.b.new_empty(n, dtype=torch.int32)
+        self.tables = (given.b.new_empty(ROWS, n, 2), given.b.new_empty(n), places)
+        parameters = (given.theta, given.v, given.permutation, given.b)
+        self.kernels.launch("tables", 1, *parameters, self.roots, *self.tables)
 
 
-def forward(
-    x: Tensor,
-    h_0: Tensor,
-    h_0_stride: int,
-    theta: Tensor,
-    v: Tensor,
-    permutation: Tensor,
-    V: Tensor,  # noqa: N803 - the paper's letter
-    b: Tensor,
-    epsilon: float,
-) -> tuple[Tensor, Tensor]:
-    """All states (T, B, 2n) and the last (B, 2n); a stride of 0 is a first state that the batch shares."""
-    steps, batch, m = x.shape
-    n = b.shape[0]
-    states, last = x.new_empty(steps, batch, 2 * n), x.new_empty(batch, 2 * n)
-    with cuda_launch.on(x.device):
-        torch.mm(x.view(-1, m), V.mT, out=states.view(-1, 2 * n))
-        given = _Parameters(batch, theta, v, permutation, b, epsilon)
-        given.kernels.launch(
-            "forward", given.blocks, h_0, h_0_stride, given.tables, given.biases, given.places,
-            states, last, steps, batch, epsilon,
+def forward(given: Inputs) -> tuple[Tensor, Tensor]:
+    """All states (T, B, 2n) and the last (B, 2n)."""
+    steps, batch, _ = given.x.shape
+    width = 2 * given.b.shape[0]
+    states, last = given.x.new_empty(steps, batch, width), given.x.new_empty(batch, width)
+    with cuda_launch.on(given.x.device):
+        torch.mm(given.x.flatten(0, 1), given.V.mT, out=states.flatten(0, 1))
+        made = _Parameters(given)
+        made.kernels.launch(
+            "forward", made.blocks, given.h_0, given.h_0_stride, *made.tables, states, last,
+            steps, batch, given.epsilon,
         )  # fmt: skip
     return states, last
 
 
 def backward(
-    states_gradient: Tensor | None,
-    carry: Tensor,
-    states: Tensor,
-    x: Tensor,
-    h_0: Tensor,
-    h_0_stride: int,
-    theta: Tensor,
-    v: Tensor,
-    permutation: Tensor,
-    V: Tensor,  # noqa: N803
-    b: Tensor,
-    epsilon: float,
-    with_x: bool,
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Gradients of x (empty without `with_x`), theta, v, V and b; `carry` becomes that of h_0.
-
-    theta's third row holds what V x adds to it as well, see `fused`.
-    """
-    steps, batch, m = x.shape
-    n = b.shape[0]
-    x_gradient = torch.empty_like(x) if with_x else x.new_empty(0)
-    theta_gradient, v_gradient, b_gradient = (parameter.new_empty(parameter.shape) for parameter in (theta, v, b))
-    V_gradient = torch.zeros_like(V)  # noqa: N806
+    given: Inputs, states: Tensor, states_gradient: Tensor | None, carry: Tensor, with_x: bool
+) -> Gradients:
+    """Gradients of the parameters and, `with_x`, of x; `carry`, dL/dh_T (B, 2n), becomes the gradient of h_0."""
+    steps, batch, width = states.shape
+    gradients = Gradients.like(given, with_x)
     chunk = -(-steps // CHUNKS)
-    z_gradient = states.new_empty(chunk, batch, 2 * n)
-    with cuda_launch.on(x.device):
-        given = _Parameters(batch, theta, v, permutation, b, epsilon)
-        sums = states.new_zeros(given.blocks, SUMS, n, dtype=torch.float64)
+    z_gradient = states.new_empty(chunk, batch, width)
+    with cuda_launch.on(given.x.device):
+        made = _Parameters(given)
+        sums = states.new_zeros(made.blocks, SUMS, width // 2, dtype=torch.float64)
         for end in range(steps, 0, -chunk):
             begin = max(0, end - chunk)
-            given.kernels.launch(
-                "backward", given.blocks, h_0, h_0_stride, given.tables, given.biases, given.places,
-                states, states_gradient, carry, z_gradient, sums, begin, end, batch, epsilon,
+            made.kernels.launch(
+                "backward", made.blocks, given.h_0, given.h_0_stride, *made.tables, states, states_gradient, carry,
+                z_gradient, sums, begin, end, batch, given.epsilon,
             )  # fmt: skip
-            z_rows = z_gradient[: end - begin].view(-1, 2 * n)
-            V_gradient.addmm_(z_rows.mT, x[begin:end].view(-1, m))
+            gradients.add_to_V(given, begin, z_gradient[: end - begin])
             if with_x:
-                torch.mm(z_rows, V, out=x_gradient[begin:end].view(-1, m))
-        given.kernels.launch(
-            "finish", 1, sums.sum(0), given.v, given.permutation, given.roots,
-            theta_gradient, v_gradient, b_gradient,
+                gradients.fill_x(given, begin, z_gradient[: end - begin])
+        made.kernels.launch(
+            "finish", 1, sums.sum(0), given.v, given.permutation, made.roots,
+            gradients.theta, gradients.v, gradients.b,
         )  # fmt: skip
-    return x_gradient, theta_gradient, v_gradient, V_gradient, b_gradient
+    return gradients

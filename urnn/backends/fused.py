@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from urnn.backends import cpu, cuda
+from urnn.backends.inputs import Gradients, Inputs
 
 KERNELS = {"cpu": cpu, "cuda": cuda}
 
@@ -39,15 +40,8 @@ def _sequence(
     b: Tensor,
     epsilon: float,
 ) -> tuple[Tensor, Tensor]:
-    kernel = KERNELS[x.device.type]
-    return kernel.forward(x.contiguous(), *_rows(h_0), theta, v, permutation, V.contiguous(), b, epsilon)
-
-
-def _rows(h_0: Tensor) -> tuple[Tensor, int]:
-    """h_0 and the distance of its rows: 0 where one first state is shared by the batch."""
-    if h_0.stride(0) == 0 and h_0.stride(1) == 1:
-        return h_0, 0
-    return h_0.contiguous(), h_0.shape[1]
+    given = Inputs.of(x, h_0, theta, v, permutation, V, b, epsilon=epsilon)
+    return KERNELS[x.device.type].forward(given)
 
 
 @_sequence.register_fake
@@ -71,17 +65,21 @@ def _sequence_backward(
     epsilon: float,
     with_x: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
-    n, V = b.shape[0], V.contiguous()  # noqa: N806
+    given = Inputs.of(x, h_0, theta, v, permutation, V, b, epsilon=epsilon)
     carry = states.new_zeros(states.shape[1:])
     if last_gradient is not None:
         carry.copy_(last_gradient)
-    gradient = None if states_gradient is None else states_gradient.contiguous()
-    x_gradient, theta_gradient, v_gradient, V_gradient, b_gradient = KERNELS[x.device.type].backward(  # noqa: N806
-        gradient, carry, states, x.contiguous(), *_rows(h_0), theta, v, permutation, V, b, epsilon, with_x
-    )
-    # A kernel's theta3 is the sum of Im(g conj(z)), g = dL/dz; what V x contributed is no part of the gradient.
-    theta_gradient[2] -= (V[:n] * V_gradient[n:] - V[n:] * V_gradient[:n]).sum(1)
-    return x_gradient, carry, theta_gradient, v_gradient, V_gradient, b_gradient
+    if states_gradient is not None:
+        states_gradient = states_gradient.contiguous()
+    of = KERNELS[x.device.type].backward(given, states, states_gradient, carry, with_x)
+    _take_out_the_input(of, given)
+    return of.x, carry, of.theta, of.v, of.V, of.b
+
+
+def _take_out_the_input(gradients: Gradients, given: Inputs) -> None:
+    """From theta3's, which holds what V x contributed: V and dL/dV read as complex matrices, Im(conj(V) dL/dV)."""
+    (re, im), (re_gradient, im_gradient) = given.V.chunk(2), gradients.V.chunk(2)
+    gradients.theta[2] -= (re * im_gradient - im * re_gradient).sum(1)
 
 
 @_sequence_backward.register_fake
