@@ -41,12 +41,15 @@ __device__ __forceinline__ void add_up(double* sums, const Gradients& gradients,
   add_up(sums, U2_IM, group, [&](int e) { return gradients.u2[e].im; });
 }
 
+// The four sums of a step, each with the factor -2 of its reflection: u2^H F conj(D3) g, v1^H r, v1^H p, u2^H D2 Pi q.
+enum Product { ALONG, ACROSS, FIRST, SECOND, PRODUCTS };
+
 // p = F D1 h and g, the gradient of R2' D2 Pi q in the order before Pi, make g the gradient of p without what R1 takes
-// from it: that follows as `across`. Of v -> (I - 2 v v^H) y the gradient is -2 (conj(v^H y) g + conj(v^H g) y), g that
-// of the result; `along` and `across` hold -2 v^H g, `first` and `second` -2 v^H y.
+// from it, which is ACROSS v1. Of v -> (I - 2 v v^H) y the gradient is -2 (conj(v^H y) g + conj(v^H g) y), g that of
+// the result.
 __device__ __forceinline__ void undo_middle(
-    const Tables& tables, const Units& p, Units& g, Complex<Real> first, Complex<Real> second, Complex<Real> along,
-    Complex<Real> across, Gradients& sums) {
+    const Tables& tables, const Units& p, Units& g, const Complex<Real> (&products)[PRODUCTS], Gradients& sums) {
+  const Complex<Real> along = products[ALONG], across = products[ACROSS], first = products[FIRST];
   Units d2, u2, v1;
   tables.read(D2_PI, d2);
   tables.read(U2_PI, u2);
@@ -54,7 +57,7 @@ __device__ __forceinline__ void undo_middle(
 #pragma unroll
   for (int e = 0; e < ELEMENTS; ++e) {
     const Complex<Real> y = d2[e] * plus(p[e], first, v1[e]);
-    sums.u2[e] = plus(plus(sums.u2[e], conj(along), y), conj(second), g[e]);
+    sums.u2[e] = plus(plus(sums.u2[e], conj(along), y), conj(products[SECOND]), g[e]);
     g[e] = plus(g[e], along, u2[e]);
     sums.theta2[e] += cross(g[e], y);
     g[e] = conj(d2[e]) * g[e];
@@ -85,32 +88,27 @@ __device__ __forceinline__ void run_backward(const BackwardArguments& a) {
     }
     write_pair(a.z_gradient + (t - a.begin) * step + start, g, within);
     read_pair(t > 0 ? a.states + (t - 1) * step + start : a.h_0 + sample * a.h_0_stride + group.lane, h, within);
-    Complex<Real> along = part_of_product(tables, A2, g);                  // -2 u2^H F conj(D3) g
-    Complex<Real> across = Real(-2) * part_of_product(tables, K1, g);      // -2 v1^H r
-    group.begin_sum<0>(along);
-    group.begin_sum<1>(across);
+    Complex<Real> products[PRODUCTS];
+    products[ALONG] = part_of_product(tables, A2, g);
+    products[ACROSS] = Real(-2) * part_of_product(tables, K1, g);
     Units d3;
     tables.read(D3_SCALED, d3);
 #pragma unroll
     for (int e = 0; e < ELEMENTS; ++e) g[e] = conj(d3[e]) * g[e];
     fourier<false>(g, group, tables.roots());
 
-    Complex<Real> first = Real(-2) * part_of_product(tables, W1, h);   // -2 v1^H p
-    Complex<Real> second = Real(-2) * part_of_product(tables, K2, h);  // -2 u2^H D2 Pi q
-    group.begin_sum<2>(first);
-    group.begin_sum<3>(second);
+    products[FIRST] = Real(-2) * part_of_product(tables, W1, h);
+    products[SECOND] = Real(-2) * part_of_product(tables, K2, h);
+    group.begin_sums(products);
 #pragma unroll
     for (int e = 0; e < ELEMENTS; ++e) p[e] = h[e];
     scale(tables, D1, p);
     int places[ELEMENTS];
     tables.read_places(places);
     group.exchange<16>(g, places, group.own());
-    group.end_sum<0>(along);
-    group.end_sum<1>(across);
-    group.end_sum<2>(first);
-    group.end_sum<3>(second);
+    group.end_sums(products);
     fourier<false>(p, group, tables.roots());
-    undo_middle(tables, p, g, first, second, along, across, sums);
+    undo_middle(tables, p, g, products, sums);
 
     if (a.states_gradient && t > a.begin) read_pair(a.states_gradient + (t - 1) * step + start, more, within);
     fourier<true>(g, group, tables.roots());
@@ -120,7 +118,7 @@ __device__ __forceinline__ void run_backward(const BackwardArguments& a) {
 #pragma unroll
     for (int e = 0; e < ELEMENTS; ++e) {
       const Complex<Real> zero{0, 0};
-      g[e] = plus(plus(zero, across, w1[e]), conj(d1[e]), g[e]);
+      g[e] = plus(plus(zero, products[ACROSS], w1[e]), conj(d1[e]), g[e]);
       sums.theta1[e] += cross(g[e], h[e]);
     }
   }

@@ -89,20 +89,18 @@ __device__ __forceinline__ void run_forward(const ForwardArguments& a) {
   for (long long t = 0; t < a.steps; ++t, pair += a.batch * (2 * N)) {
     tables.next_step();
     read_pair(pair, z, within);
-    Complex<Real> first = part_of_product(tables, W1, h), second = part_of_product(tables, K2, h);
-    group.begin_sum<0>(first);
-    group.begin_sum<1>(second);
+    Complex<Real> products[] = {part_of_product(tables, W1, h), part_of_product(tables, K2, h)};
+    group.begin_sums(products);
     scale(tables, D1, h);
     fourier<false>(h, group, tables.roots());
     int places[ELEMENTS];
     tables.read_places(places);
     group.exchange<16>(h, group.own(), places);
-    group.end_sum<0>(first);
-    group.end_sum<1>(second);
+    group.end_sums(products);
     scale(tables, D2, h);
     fourier<true>(h, group, tables.roots());
-    add(tables, A1, first, z);
-    add(tables, A2, second, z);
+    add(tables, A1, products[0], z);
+    add(tables, A2, products[1], z);
     Units d3;
     Real b[ELEMENTS];
     tables.read(D3, d3);

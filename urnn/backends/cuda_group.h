@@ -22,9 +22,10 @@ class Group {
   static constexpr int WARPS = LANES > WARP ? LANES / WARP : 1;
   // A sample's places: its units and the most that `padded` skips. So samples of a warp begin LANES banks apart.
   static constexpr int REGION = N + LANES;
-  static constexpr int SLOTS = 4;  // sums that may be under way
+  // Sums of real numbers that may be under way, for each warp of a sample or each sample of a warp.
+  static constexpr int MOST_SUMS = 8;
   static constexpr int SUMS_AT = 2 * SAMPLES * REGION * int(sizeof(Complex<T>));
-  static constexpr int BYTES = SUMS_AT + (WARPS > 1 ? SLOTS * WARPS * int(sizeof(Complex<T>)) : 0);
+  static constexpr int BYTES = SUMS_AT + MOST_SUMS * WARPS * SAMPLES * int(sizeof(T));
 
   const int lane = thread_index() % LANES;
   const int member = thread_index() / LANES;  // which of the block's samples
@@ -46,23 +47,25 @@ class Group {
     for (int e = 0; e < E; ++e) x[e] = places_.load(place<SPREAD>(from, e));
   }
 
-  // A sum over the group in two halves: the second must follow where a barrier (an exchange's) lies between them, and
-  // another before the slot is used again. The order of terms is fixed, and every thread gets the same bits.
-  template <int SLOT>
-  __device__ __forceinline__ void begin_sum(Complex<T>& value) {
+  // COUNT sums over the group, in two halves: the second must follow where a barrier (an exchange's) lies between
+  // them, and another before the next sums begin. The order of terms is fixed, and every thread gets the same bits.
+  template <int COUNT>
+  __device__ __forceinline__ void begin_sums(Complex<T> (&values)[COUNT]) {
+    static_assert(2 * COUNT <= MOST_SUMS);
+    T parts[2 * COUNT];
 #pragma unroll
-    for (int bits = 1; bits < (LANES < WARP ? LANES : WARP); bits *= 2) {
-      value.re += shuffled(value.re, bits);
-      value.im += shuffled(value.im, bits);
-    }
-    if (WARPS > 1 && lane % WARP == 0) sums_.store(SLOT * WARPS + lane / WARP, value);
+    for (int i = 0; i < COUNT; ++i) parts[2 * i] = values[i].re, parts[2 * i + 1] = values[i].im;
+    fold<2 * COUNT, (LANES < WARP ? LANES : WARP) / 2>(parts, 0);
   }
-  template <int SLOT>
-  __device__ __forceinline__ void end_sum(Complex<T>& value) {
-    if constexpr (WARPS > 1) {
-      value = sums_.load(SLOT * WARPS);
+  template <int COUNT>
+  __device__ __forceinline__ void end_sums(Complex<T> (&values)[COUNT]) {
 #pragma unroll
-      for (int warp = 1; warp < WARPS; ++warp) value = value + sums_.load(SLOT * WARPS + warp);
+    for (int warp = 0; warp < WARPS; ++warp) {
+#pragma unroll
+      for (int i = 0; i < COUNT; ++i) {
+        const Complex<T> part = sums_.load((member * WARPS + warp) * (MOST_SUMS / 2) + i);
+        values[i] = warp == 0 ? part : values[i] + part;
+      }
     }
   }
 
@@ -72,6 +75,30 @@ class Group {
   }
 
  private:
+  // Lanes that differ by BITS halve what is left to add up between them, and add the other's part to their own; what a
+  // lane ends up with, the sums from number `first` on, it writes.
+  template <int COUNT, int BITS>
+  __device__ __forceinline__ void fold(T (&parts)[COUNT], int first) const {
+    if constexpr (BITS == 0) {
+      const int from = (member * WARPS + lane / WARP) * MOST_SUMS + first;
+#pragma unroll
+      for (int i = 0; i < COUNT; ++i) parts_.store(from + i, parts[i]);
+    } else if constexpr (COUNT > 1) {
+      const bool upper = lane & BITS;
+      T half[COUNT / 2];
+#pragma unroll
+      for (int i = 0; i < COUNT / 2; ++i) {
+        const T other = shuffled(upper ? parts[i] : parts[i + COUNT / 2], BITS);
+        half[i] = (upper ? parts[i + COUNT / 2] : parts[i]) + other;
+      }
+      fold<COUNT / 2, BITS / 2>(half, upper ? first + COUNT / 2 : first);
+    } else {
+#pragma unroll
+      for (int bits = BITS; bits > 0; bits /= 2) parts[0] += shuffled(parts[0], bits);
+      if (lane % (2 * BITS) == 0) fold<1, 0>(parts, first);
+    }
+  }
+
   template <int SPREAD>
   static __device__ __forceinline__ unsigned padded(unsigned unit) {
     constexpr unsigned AFTER = SPREAD * E > 16 ? SPREAD * E : 16;
@@ -87,7 +114,8 @@ class Group {
   }
 
   const Shared<Complex<T>> places_ = shared_at<Complex<T>>(0);
-  const Shared<Complex<T>> sums_ = shared_at<Complex<T>>(SUMS_AT);
+  const Shared<T> parts_ = shared_at<T>(SUMS_AT);
+  const Shared<Complex<T>> sums_ = shared_at<Complex<T>>(SUMS_AT);  // the same, by twos
   int buffer_ = 0;
 };
 

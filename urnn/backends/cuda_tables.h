@@ -27,10 +27,12 @@ __device__ __forceinline__ void for_each(F f) {
 
 // The sum over the group, in every thread.
 __device__ inline void sum_up(Wide& value, WideGroup& group) {
-  group.begin_sum<0>(value);
+  Wide values[] = {value};
+  group.begin_sums(values);
   group.barrier();
-  group.end_sum<0>(value);
+  group.end_sums(values);
   group.barrier();
+  value = values[0];
 }
 
 // a^H b

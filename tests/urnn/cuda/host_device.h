@@ -25,7 +25,7 @@
 namespace {
 
 constexpr int WARP = 32;
-constexpr std::size_t STACK = 256 * 1024;
+constexpr std::size_t STACK = 256 * 1024, WORD = 4;
 
 struct Failure : std::runtime_error {
   using std::runtime_error::runtime_error;
@@ -55,7 +55,7 @@ struct Cell {
 struct Block {
   ucontext_t scheduler;
   std::vector<Fiber> fibers;
-  std::vector<Cell> cells;  // one a byte of shared memory; an element's is that of its first byte
+  std::vector<Cell> cells;  // one a word of shared memory
   std::vector<unsigned char> shared;
   std::vector<double> shuffle;  // a place a thread
   std::function<void()> body;
@@ -77,19 +77,27 @@ struct Block {
     return before.thread < 0 || before.thread == here.thread || before.block_barriers < here.block_barriers ||
            (before.thread / WARP == here.thread / WARP && before.warp_barriers < here.warp_barriers);
   }
-  Cell& cell(std::size_t byte, std::size_t size) {
-    if (byte + size > shared.size()) throw Failure("an access behind the block's shared memory");
-    return cells[byte];
-  }
   void read(std::size_t byte, std::size_t size) {
-    Cell& place = cell(byte, size);
+    require(byte, size);
+    for (std::size_t word = byte / WORD; word < (byte + size) / WORD; ++word) read(cells[word]);
+  }
+  void write(std::size_t byte, std::size_t size) {
+    require(byte, size);
+    for (std::size_t word = byte / WORD; word < (byte + size) / WORD; ++word) write(cells[word]);
+  }
+
+ private:
+  void require(std::size_t byte, std::size_t size) const {
+    if (byte + size > shared.size()) throw Failure("an access behind the block's shared memory");
+    if (byte % size && byte % 16) throw Failure("an access across the bounds of a word");
+  }
+  void read(Cell& place) {
     if (place.writer.thread < 0) throw Failure("a read of shared memory that nobody has written");
     if (!ordered(place.writer)) throw Failure("a read that no barrier orders behind another thread's write");
     if (!place.readers.empty() && place.readers.back().block_barriers < block_barriers) place.readers.clear();
     place.readers.push_back(now());
   }
-  void write(std::size_t byte, std::size_t size) {
-    Cell& place = cell(byte, size);
+  void write(Cell& place) {
     if (!ordered(place.writer)) throw Failure("a write that no barrier orders behind another thread's write");
     for (const Access& reader : place.readers)
       if (!ordered(reader)) throw Failure("a write that no barrier orders behind another thread's read");
@@ -135,7 +143,7 @@ void Block::release() {
 
 void Block::run(int threads, std::size_t shared_bytes) {
   fibers.resize(threads);
-  cells.assign(shared_bytes, Cell{});
+  cells.assign(shared_bytes / WORD, Cell{});
   shared.assign(shared_bytes, 0);
   shuffle.assign(threads, 0);
   block_barriers = 0;

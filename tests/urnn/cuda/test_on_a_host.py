@@ -28,8 +28,7 @@ def test_launches_are_one_forward_and_one_a_chunk_back(cuda_on_a_host, n, batch,
     given = arguments(n, batch, 9, 2, torch.float32, generator)
     for name in ("x", "theta"):
         given[name].requires_grad_()
-    plan = Plan(n, 8 if n > 128 else 4, torch.float32, released=False)
-    kernels = cuda_on_a_host.load(plan)
+    kernels = cuda_on_a_host.load(Plan(n, 4, torch.float32, released=False))
     kernels.launches.clear()
     states, _ = fused.run_sequence(**given)
     assert kernels.launches == [("tables", 1), ("forward", blocks)]
@@ -76,10 +75,8 @@ def test_what_lies_beside_the_batch_is_not_touched(cuda_on_a_host, generator):
 BREAKS = {
     "a sum read behind the last barrier": (
         "cuda_forward.h",
-        "    group.end_sum<0>(first);\n    group.end_sum<1>(second);\n    scale(tables, D2, h);\n"
-        "    fourier<true>(h, group, tables.roots());\n",
-        "    scale(tables, D2, h);\n    fourier<true>(h, group, tables.roots());\n"
-        "    group.end_sum<0>(first);\n    group.end_sum<1>(second);\n",
+        "    group.end_sums(products);\n    scale(tables, D2, h);\n    fourier<true>(h, group, tables.roots());\n",
+        "    scale(tables, D2, h);\n    fourier<true>(h, group, tables.roots());\n    group.end_sums(products);\n",
         "forward .* a write that no barrier orders behind another thread's read",
     ),
     "one buffer instead of two": (
@@ -97,7 +94,7 @@ BREAKS = {
     "a place behind the end": (
         "cuda_group.h",
         "return buffer_ + member * REGION + int(padded<SPREAD>(units[e]));",
-        "return buffer_ + member * REGION + int(padded<SPREAD>(units[e])) + BYTES;",
+        "return buffer_ + member * REGION + int(padded<SPREAD>(units[e])) + BYTES / int(sizeof(T));",
         "tables .* an access behind the block's shared memory",
     ),
     "a barrier for some": (

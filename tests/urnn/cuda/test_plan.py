@@ -50,18 +50,18 @@ def test_a_block_is_full_warps_and_fits_every_gpu_since_the_a100(n, batch, dtype
 @pytest.mark.parametrize(
     ("n", "batch", "elements"),
     [
-        (64, 128, 4),  # 64 warps for 132 multiprocessors
-        (128, 128, 4),
+        (64, 128, 4),
         (64, 2112, 8),
-        (128, 2112, 8),
-        (256, 128, 8),
-        (512, 128, 8),
-        (2048, 1, 8),
+        (512, 1, 4),
+        (512, 132, 4),  # 528 warps for the four schedulers of each of 132 multiprocessors
+        (512, 133, 8),
+        (1024, 1, 8),  # 8 warps would share four schedulers
+        (2048, 128, 8),
         (8, 128, 4),
         (4, 128, 2),  # a thread has half of the units at most
     ],
 )
-def test_few_small_samples_take_more_threads(n, batch, elements):
+def test_samples_take_more_threads_where_each_warp_has_a_scheduler(n, batch, elements):
     assert choose(n, batch, torch.float32, False, H100).elements == elements
 
 
