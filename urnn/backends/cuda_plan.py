@@ -1,9 +1,9 @@
 """How the CUDA kernels are cut: threads a sample, samples a block, shared memory; by size, batch and device.
 
 A thread holds 8 units, which makes passes of radix 8: the fewest exchanges between threads, and all registers of a
-thread in the backward pass. Where a GPU has a scheduler for each warp, 4 units a thread shorten the chain of a
-time step by a fifth to a third. Known weakness: the rule stands on instruction counts and latencies of the compiled
-kernels, on no measurement yet.
+thread in the backward pass. Where a GPU has a scheduler for each warp, 4 units a thread make the chain of a time
+step a fifth to a third shorter. Known weakness: the rule stands on instructions and latencies of compiled code,
+on no measurement yet.
 """
 
 import os
