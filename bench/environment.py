@@ -6,12 +6,15 @@ is recorded with each figure. Known weakness: the variables are glibc's; elsewhe
 """
 
 import os
+import time
 from collections.abc import Mapping
 
 import numpy
 import torch
 
-from urnn.backends import cpu_build
+from urnn.backends import cpu_build, cuda_build
+from urnn.backends.cuda_plan import Plan
+from urnn.backends.kernel_cache import BuildError
 
 # Read by glibc when a process starts, so they must stand in its environment before that.
 KEPT_HEAP = {
@@ -21,8 +24,8 @@ KEPT_HEAP = {
 }
 ALLOCATORS = {"kept": KEPT_HEAP, "default": {}}
 
-# These would have another backend run than the one that the cell names.
-OVERRIDES = ("URNN_BACKEND",)
+# These would have another backend run than the one that the cell names, or cut it as nobody else has it.
+OVERRIDES = ("URNN_BACKEND", "URNN_CUDA_ELEMENTS")
 
 # The profiler's own notes on standard error, one pair a cell, say nothing that a reader needs.
 QUIET = {"KINETO_LOG_LEVEL": "5"}
@@ -68,11 +71,22 @@ def _gpu_facts() -> dict[str, object]:
         "multiprocessors": device.multi_processor_count,
         "compute_capability": f"{device.major}.{device.minor}",
         "tf32": "off unless the dtype is tf32",
+        "cuda_kernel_build_seconds": _cuda_kernel_build_seconds(10 * device.major + device.minor),
     }
+
+
+def _cuda_kernel_build_seconds(architecture: int) -> float | None:
+    """What NVRTC needs for the kernels of 512 units, whatever the cache has."""
+    start = time.perf_counter()
+    try:
+        cuda_build.build(Plan(512, 8, torch.float32, released=False), architecture)
+    except BuildError:
+        return None  # each cell that needs the kernel says why it has no value
+    return time.perf_counter() - start
 
 
 def _kernel_build_seconds() -> float | None:
     try:
         return cpu_build.library("float32").build_seconds
-    except cpu_build.BuildError:
+    except BuildError:
         return None  # each cell that needs the kernel says why it has no value

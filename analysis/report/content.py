@@ -127,6 +127,8 @@ def facts(section: Section) -> list[tuple[str, str]]:
     rows, setting = section.rows, section.setting
     memory = _only(rows["memory_bytes"])
     cores = _only(rows["cores"])
+    # That of the CPU kernel; a GPU's is among its facts.
+    built = _kernel_build(rows["kernel_build_seconds"]) if setting.device == "cpu" else None
     known = [
         ("Machine", setting.machine),
         ("Processor", _only(rows["cpu"])),
@@ -142,7 +144,7 @@ def facts(section: Section) -> list[tuple[str, str]]:
         ("torch", setting.torch),
         ("Python", _only(rows["python"])),
         ("Commit", setting.version()),
-        ("Kernel build at first use", _kernel_build(rows["kernel_build_seconds"])),
+        ("Kernel build at first use", built),
         ("Measured", _period(rows["measured_at"])),
         ("Harness", setting.source),
         ("Kept apart", "; ".join(f"{other.version()} under {other.source}" for other in section.left_out)),

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from analysis import units
 from analysis.errors import AnalysisError
 from analysis.results.registry import Registry
 from analysis.results.times import from_iso
@@ -111,11 +112,13 @@ def _common(document: Mapping[str, Any], run: Mapping[str, Any], path: Path) -> 
 
 
 def _gpu_facts(machine: Mapping[str, Any]) -> str | None:
+    built = machine.get("cuda_kernel_build_seconds")
     known = (
         ("compute capability {}", machine.get("compute_capability")),
         ("{} multiprocessors", machine.get("multiprocessors")),
         ("CUDA {}", machine.get("cuda")),
         ("cuDNN {}", machine.get("cudnn")),
+        ("CUDA kernel of 512 units built in {}, outside every measurement", built and units.seconds(built)),
     )
     return ", ".join(text.format(value) for text, value in known if value) if machine.get("gpu") else None
 

@@ -21,6 +21,7 @@ MACHINE = {
     "memory_bytes": 2**37,
     "gpu": "made-up GPU",
     "multiprocessors": 132,
+    "cuda_kernel_build_seconds": 2.5,
     "compute_capability": "9.0",
     "cuda": "13.0",
     "cudnn": 91002,

@@ -123,7 +123,10 @@ def test_each_device_has_one_section_with_its_own_facts(both):
     assert [part.section.setting.device for part in sections] == ["cuda", "cpu"]
     gpu, cpu = (dict(part.facts) for part in sections)
     assert gpu["GPU"] == "made-up GPU"
-    assert gpu["GPU's facts"] == "compute capability 9.0, 132 multiprocessors, CUDA 13.0, cuDNN 91002"
+    assert gpu["GPU's facts"] == (
+        "compute capability 9.0, 132 multiprocessors, CUDA 13.0, cuDNN 91002, "
+        "CUDA kernel of 512 units built in 2.50 s, outside every measurement"
+    )
     assert gpu["TF32"] == "off unless the dtype is tf32"
     assert gpu["Machine"] == "made-up"
     assert cpu["Machine"] == "box"

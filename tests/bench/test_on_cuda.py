@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from bench import graphs, test_step_time
+from bench import environment, graphs, test_step_time
 from bench.conftest import Measuring, _with_its_clock
 from bench.environment import machine_facts
 from bench.grid import get_profile
@@ -20,6 +20,7 @@ from bench.prepare import FAILED, OUT_OF_MEMORY, Prepared, describe_failure
 from bench.replay import CLOCK, ReplayClock
 from bench.workloads import Workload, build
 from tests.bench.cells import cell
+from urnn.backends.kernel_cache import BuildError
 
 ON_CUDA = {"device": "cuda"}
 GRAPH = cell("lstm:torch+graph", **ON_CUDA)
@@ -285,3 +286,12 @@ def test_the_facts_of_a_gpu_are_stored(monkeypatch):
     assert (facts["gpu"], facts["cudnn"], facts["multiprocessors"]) == ("a GPU", 91002, 132)
     assert facts["compute_capability"] == "9.0"
     assert facts["tf32"] == "off unless the dtype is tf32"
+    assert facts["cuda_kernel_build_seconds"] > 0
+
+
+def test_where_the_cuda_kernel_cannot_be_built_no_time_is_stated(monkeypatch):
+    def fail(plan, architecture):
+        raise BuildError("no NVRTC")
+
+    monkeypatch.setattr(environment.cuda_build, "build", fail)
+    assert environment._cuda_kernel_build_seconds(90) is None
