@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import asv_harness, identity, step_costs, subjects
+from bench import asv_harness, cuts, identity, step_costs, subjects
 from bench.calibration import recording
 from bench.checked import run_checks, without_wrong
 from bench.environment import ALLOCATORS
@@ -19,7 +19,7 @@ from bench.experiments import plan as planned_experiments
 from bench.gate.command import RESULTS, Request, gate
 from bench.gate.environments import KINDS as ENVIRONMENTS
 from bench.graphs import SUFFIX
-from bench.grid import DEVICES, DTYPES, PHASES, PROFILES, Cell, Profile, get_profile, select
+from bench.grid import DEVICES, DTYPES, HIDDEN_SIZES, PHASES, PROFILES, Cell, Profile, get_profile, select
 from bench.history import fill as history
 from bench.history.site import publish
 from bench.progress import SweepProgress, as_duration
@@ -62,10 +62,21 @@ def _parser() -> argparse.ArgumentParser:
     gate_command.set_defaults(command=_gate)
     _add_slice_options(gate_command, profile="ci")
     _add_gate_options(gate_command)
+    _add_cuts(commands)
     _add_calibrate(commands)
     _add_history(commands)
     _add_reproduce(commands)
     return parser
+
+
+def _add_cuts(commands: argparse._SubParsersAction) -> None:
+    purpose = "time the CUDA kernel with each number of units that a thread can hold; stores nothing"
+    command = commands.add_parser("cuts", help=purpose, description=purpose)
+    command.set_defaults(command=_cuts)
+    sizes = {"type": _sizes, "metavar": "N,..."}
+    command.add_argument("--hidden", **sizes, default=HIDDEN_SIZES, help="hidden sizes; default: %(default)s")
+    command.add_argument("--batch", **sizes, default=(128, 1056), help="sequences; default: %(default)s")
+    command.add_argument("--length", type=_size, default=512, help="time steps; default: %(default)s")
 
 
 def _add_calibrate(commands: argparse._SubParsersAction) -> None:
@@ -255,6 +266,14 @@ def _run(options: argparse.Namespace) -> int:
     if options.allocator == "kept" and controls:
         _measure(controls, options, profile, "default", passes=1)
     return 0 if right else USAGE_ERROR
+
+
+def _cuts(options: argparse.Namespace) -> int:
+    for hidden_size in options.hidden:
+        for batch in options.batch:
+            for line in cuts.lines(cuts.compare(hidden_size, batch, options.length)):
+                print(line, flush=True)
+    return 0
 
 
 def _gate(options: argparse.Namespace) -> int:

@@ -13,7 +13,7 @@ import numpy
 import torch
 
 from urnn.backends import cpu_build, cuda_build
-from urnn.backends.cuda_plan import Plan
+from urnn.backends.cuda_plan import OVERRIDE, Plan
 from urnn.backends.kernel_cache import BuildError
 
 # Read by glibc when a process starts, so they must stand in its environment before that.
@@ -25,7 +25,7 @@ KEPT_HEAP = {
 ALLOCATORS = {"kept": KEPT_HEAP, "default": {}}
 
 # These would have another backend run than the one that the cell names, or cut it as nobody else has it.
-OVERRIDES = ("URNN_BACKEND", "URNN_CUDA_ELEMENTS")
+OVERRIDES = ("URNN_BACKEND", OVERRIDE)
 
 # The profiler's own notes on standard error, one pair a cell, say nothing that a reader needs.
 QUIET = {"KINETO_LOG_LEVEL": "5"}

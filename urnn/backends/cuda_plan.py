@@ -14,6 +14,7 @@ import torch
 SMALLEST, LARGEST = 4, 4096
 DTYPES = {torch.float32: "float", torch.float64: "double"}
 ELEMENTS = (2, 4, 8)
+OVERRIDE = "URNN_CUDA_ELEMENTS"  # an environment variable
 MOST_THREADS = 1024  # of a block
 WARP = 32
 SUMS = 8  # real sums over a sample's threads that are under way at a time
@@ -103,13 +104,18 @@ def choose(n: int, batch: int, dtype: torch.dtype, released: bool, multiprocesso
 
 
 def _asked_for(n: int) -> int | None:
-    asked = os.environ.get("URNN_CUDA_ELEMENTS")
+    asked = os.environ.get(OVERRIDE)
     if not asked:
         return None
-    possible = [str(elements) for elements in ELEMENTS if elements < n <= elements * MOST_THREADS]
-    if asked not in possible:
-        raise ValueError(f"URNN_CUDA_ELEMENTS must be one of {', '.join(possible)} at n = {n}; got {asked!r}")
+    known = [str(elements) for elements in possible(n)]
+    if asked not in known:
+        raise ValueError(f"{OVERRIDE} must be one of {', '.join(known)} at n = {n}; got {asked!r}")
     return int(asked)
+
+
+def possible(n: int) -> list[int]:
+    """Units that a thread can hold."""
+    return [elements for elements in ELEMENTS if elements < n <= elements * MOST_THREADS]
 
 
 def fits(n: int) -> bool:
