@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
+import torch
+
 from urnn.backends.cuda_plan import Plan
 from urnn.backends.kernel_cache import BuildError, cache_folder
 
@@ -49,7 +51,7 @@ def require(architecture: int) -> None:
         raise BuildError(
             f"NVRTC {_version(nvrtc)} compiles for sm_{min(known)} to sm_{max(known)} and this GPU is "
             f"sm_{architecture}, so the uRNN runs on its eager reference; install another release of "
-            "nvidia-cuda-nvrtc"
+            "NVRTC"
         )
 
 
@@ -104,9 +106,15 @@ def _nvrtc() -> ModuleType:
     except (ImportError, RuntimeError, OSError) as error:
         raise BuildError(
             f"the CUDA kernel needs NVRTC and its bindings ({' '.join(str(error).split())}), so the uRNN runs on "
-            "its eager reference, tens of times slower; pip install cuda-bindings nvidia-cuda-nvrtc"
+            f"its eager reference, tens of times slower; pip install {_packages()}"
         ) from error
     return nvrtc
+
+
+def _packages() -> str:
+    """What has NVRTC and its bindings, in the version of CUDA that torch was built for."""
+    major = int((torch.version.cuda or "13").partition(".")[0])
+    return f"cuda-bindings=={major}.* nvidia-cuda-nvrtc{'' if major > 12 else f'-cu{major}'}"
 
 
 def _version(nvrtc: ModuleType) -> str:

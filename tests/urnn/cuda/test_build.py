@@ -123,13 +123,22 @@ def test_a_kernel_that_does_not_compile_is_named_with_its_first_error(monkeypatc
 
 def test_a_gpu_that_nvrtc_does_not_know_runs_the_reference_and_one_warning_says_why(forgetful):
     with pytest.warns(
-        RuntimeWarning, match=r"compiles for sm_\d+ to sm_\d+ and this GPU is sm_999.*nvidia-cuda-nvrtc"
+        RuntimeWarning, match=r"compiles for sm_\d+ to sm_\d+ and this GPU is sm_999, .* another release of NVRTC"
     ):
         assert not cuda._is_built(999)
     assert not cuda._is_built(999)  # said once: a second warning would be an error here
 
 
-def test_without_nvrtc_the_reference_runs_and_one_warning_says_what_to_install(forgetful, monkeypatch):
+@pytest.mark.parametrize(
+    ("version", "packages"),
+    [
+        ("13.0", "cuda-bindings==13.* nvidia-cuda-nvrtc"),
+        ("12.8", "cuda-bindings==12.* nvidia-cuda-nvrtc-cu12"),
+    ],
+)
+def test_without_nvrtc_the_reference_runs_and_one_warning_says_what_to_install(
+    forgetful, monkeypatch, version, packages
+):
     really = builtins.__import__
 
     def refusing(name, *rest, **options):
@@ -140,7 +149,8 @@ def test_without_nvrtc_the_reference_runs_and_one_warning_says_what_to_install(f
     monkeypatch.setattr(builtins, "__import__", refusing)
     for name in [name for name in sys.modules if name.startswith("cuda.bindings")]:
         monkeypatch.delitem(sys.modules, name)
-    with pytest.warns(RuntimeWarning, match="pip install cuda-bindings nvidia-cuda-nvrtc"):
+    monkeypatch.setattr(torch.version, "cuda", version)
+    with pytest.warns(RuntimeWarning, match=f"pip install {re.escape(packages)}$"):
         assert not cuda._is_built(90)
     assert not cuda._is_built(90)
 
