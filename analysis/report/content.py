@@ -65,11 +65,19 @@ def gather(results: Results, title: str) -> Content:
     """Work out everything the report says; the first section is that with most measurements."""
     every = [Section.of(choice) for choice in choose(results.frame)]
     shown = [section for section in every if section.ours or not _of_one_device(section, every)]
+    somewhere = any(section.setting.device == "cuda" for section in every)
     sections = [
-        _section(results.frame, section, _of_one_device(section, every), first=number == 0)
+        _section(results.frame, section, _on_cuda(section, every, somewhere or number > 0), first=number == 0)
         for number, section in enumerate(shown)
     ]
     return Content(title, sections, results.problems)
+
+
+def _on_cuda(section: Section, every: Sequence[Section], told: bool) -> list[device.Chapter]:
+    """The chapter on a CUDA device, in its own section; in the first one where no device was measured at all."""
+    if section.setting.device == "cuda":
+        return [device.chapter(section, _of_one_device(section, every))]
+    return [] if told else [device.not_measured(section)]
 
 
 def _of_one_device(section: Section, every: Sequence[Section]) -> list[Section]:
@@ -88,8 +96,10 @@ def _of_one_device(section: Section, every: Sequence[Section]) -> list[Section]:
     return [other for other in same if bool(other.ours) != bool(section.ours)]
 
 
-def _section(frame: pd.DataFrame, section: Section, beside: Sequence[Section], first: bool) -> SectionContent:
-    anchor, on_cuda = slug(section.setting), section.setting.device == "cuda"
+def _section(
+    frame: pd.DataFrame, section: Section, on_cuda: Sequence[device.Chapter], first: bool
+) -> SectionContent:
+    anchor = slug(section.setting)
     allocator = findings.allocator_cost(frame, section.setting)
     agreement = findings.agreement(frame, section.setting)
     return SectionContent(
@@ -98,7 +108,7 @@ def _section(frame: pd.DataFrame, section: Section, beside: Sequence[Section], f
         headlines=headlines(section),
         facts=facts(section),
         figure_folder="figures" if first else f"figures/{anchor}",
-        chapters=[*chapters(section), *([device.chapter(section, beside)] if on_cuda else [])],
+        chapters=[*chapters(section), *on_cuda],
         verdicts=tables.verdict_tables(section),
         measurements=tables.measurements(section),
         scaling=tables.scaling(section),

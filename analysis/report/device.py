@@ -23,6 +23,19 @@ TONES = {True: "ahead", False: "behind", None: "none"}
 WORDS = {True: "met", False: "not met", None: units.NOT_MEASURED}
 
 
+TITLE = "The bar for a CUDA device"
+EXPLAIN = (
+    "What is asked of the fused kernel on a data-centre GPU, at B = 128 and T = 512 in float32 unless said. Times "
+    "are the device's own, by events; TF32 is off unless a dtype says tf32."
+)
+
+
+def not_measured(section: Section) -> Chapter:
+    """The chapter where no CUDA device was measured: which command does it."""
+    nothing = section.cells.iloc[:0]
+    return Chapter("device", TITLE, EXPLAIN, sentences=[], cells=nothing, figures=[], tables=[], command=COMMAND)
+
+
 def chapter(section: Section, beside: Sequence[Section]) -> Chapter:
     """The bar's findings; `beside` are the same machine's and device's settings in other dtypes."""
     half = {other.setting.dtype: other.cells for other in beside if other.setting.dtype in HALF}
@@ -34,11 +47,8 @@ def chapter(section: Section, beside: Sequence[Section]) -> Chapter:
     )
     return Chapter(
         name="device",
-        title="The bar for this device",
-        explain=(
-            "What is asked of the fused kernel on a data-centre GPU, at B = 128 and T = 512 in float32 unless "
-            "said. Times are the device's own, by events; TF32 is off unless a dtype says tf32."
-        ),
+        title=TITLE,
+        explain=EXPLAIN,
         sentences=[sentence],
         cells=section.cells,
         figures=[],

@@ -84,8 +84,9 @@ def test_the_efficiencys_table_names_every_backend_and_size(chapters):
 
 def test_what_was_not_measured_names_the_command(small_frame):
     content = gather(Results(small_frame), "Title")
-    assert [(chapter.measured, chapter.figures) for chapter in content.sections[0].chapters] == [(False, [])] * 2
+    assert [(chapter.measured, chapter.figures) for chapter in content.sections[0].chapters] == [(False, [])] * 3
     text = markdown(content)
+    assert "Not measured. This measures it: `python -m bench run --profile gpu`" in text
     assert "Not measured. This measures it: `python -m bench run --profile ladder`" in text
     assert "Not measured. This measures it: `python -m bench run`" in text
 

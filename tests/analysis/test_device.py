@@ -175,9 +175,23 @@ def test_a_disturbed_cell_is_called_unstable_with_the_reason(both):
 
 def test_the_page_and_the_markdown_hold_both(both, tmp_path):
     page = write_report(both, tmp_path / "report").page.read_text()
-    for text in ("made-up GPU", "The bar for this device", "box, cpu, float32", "made-up, cuda, float32"):
+    for text in ("made-up GPU", "The bar for a CUDA device", "box, cpu, float32", "made-up, cuda, float32"):
         assert text in page
     text = markdown(gather(both, "Title"))
     assert "| Device time of one forward time step at n = 512 | at most 3 µs | 1.30 µs | met |" in text
     assert list((tmp_path / "report" / "figures").glob("*.png"))
     assert list((tmp_path / "report" / "figures" / "box-cpu-float32-1-kept").glob("*.png"))
+
+
+def test_where_no_cuda_device_was_measured_the_first_section_says_so(both):
+    def told(results: Results) -> list[tuple[str, bool]]:
+        """(device, whether the bar was measured) of each section that speaks of the bar."""
+        return [
+            (part.section.setting.device, chapter.measured)
+            for part in gather(results, "Title").sections
+            for chapter in part.chapters
+            if chapter.title == "The bar for a CUDA device"
+        ]
+
+    assert told(both) == [("cuda", True)]
+    assert told(Results(both.frame[both.frame["device"] == "cpu"])) == [("cpu", False)]
