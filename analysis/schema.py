@@ -159,7 +159,7 @@ BACKEND_LABELS: Mapping[str, str] = {
     "reference": "eager reference",
     "materialized": "dense W",
     "cpu": "fused kernel",
-    "cuda": "fused kernel",
+    "cuda": "fused CUDA kernel",
 }
 
 GRAPH = "+graph"  # after a backend's name: the same call, captured in a CUDA graph
