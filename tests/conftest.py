@@ -1,10 +1,15 @@
 """What every test runs under: shapes checked at every call of `urnn`, one thread, seeded random numbers."""
 
+import contextlib
 import importlib.util
 import os
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
+
+if TYPE_CHECKING:  # urnn is imported under the shape checker below, not before
+    from tests.urnn.cuda.host import Host
 
 if importlib.util.find_spec(
     "beartype"
@@ -28,3 +33,23 @@ def _seed() -> None:
 def generator() -> torch.Generator:
     """Random numbers of the test's own, the same at every run."""
     return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def host(tmp_path_factory: pytest.TempPathFactory) -> "Host":
+    """Builds CUDA kernels for a host, each once."""
+    from tests.urnn.cuda.host import Host
+
+    return Host(tmp_path_factory.mktemp("host"))
+
+
+@pytest.fixture
+def cuda_on_a_host(host: "Host", monkeypatch: pytest.MonkeyPatch) -> "Host":
+    """Tensors of the CPU go to the CUDA kernel, which runs on a host."""
+    from urnn.backends import cuda, cuda_launch, fused
+
+    monkeypatch.setitem(fused.KERNELS, "cpu", cuda)
+    monkeypatch.setattr(cuda_launch, "load", host.load)
+    monkeypatch.setattr(cuda_launch, "on", lambda device: contextlib.nullcontext())
+    monkeypatch.setattr(cuda_launch, "multiprocessors", lambda: 132)
+    return host

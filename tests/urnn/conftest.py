@@ -1,14 +1,12 @@
 """Where the model can run: the devices that there are, the backends that apply there."""
 
-import contextlib
 from collections.abc import Iterator
 
 import jaxtyping
 import pytest
 import torch
 
-from tests.urnn.cuda.host import Host
-from urnn.backends import BACKENDS, cuda, cuda_launch, fused
+from urnn.backends import BACKENDS
 
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
 
@@ -41,19 +39,3 @@ def as_a_user() -> Iterator[None]:
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", before)
-
-
-@pytest.fixture(scope="session")
-def host(tmp_path_factory: pytest.TempPathFactory) -> Host:
-    """Builds CUDA kernels for a host, each once."""
-    return Host(tmp_path_factory.mktemp("host"))
-
-
-@pytest.fixture
-def cuda_on_a_host(host: Host, monkeypatch: pytest.MonkeyPatch) -> Host:
-    """Tensors of the CPU go to the CUDA kernel, which runs on a host."""
-    monkeypatch.setitem(fused.KERNELS, "cpu", cuda)
-    monkeypatch.setattr(cuda_launch, "load", host.load)
-    monkeypatch.setattr(cuda_launch, "on", lambda device: contextlib.nullcontext())
-    monkeypatch.setattr(cuda_launch, "multiprocessors", lambda: 132)
-    return host

@@ -65,62 +65,106 @@ __device__ __forceinline__ void undo_middle(
   }
 }
 
+// What the steps read of one sample: the states, and the gradients of a loss that reads them. Where a thread has
+// registers to spare they are asked for one step ahead: the device's memory answers later than a small step takes.
+class Past {
+ public:
+  Units h, more = {};  // of the step at hand: its state, and dL/dh by what is not a later step
+
+  __device__ __forceinline__ Past(const BackwardArguments& a, long long sample, const Sample& group)
+      : a_(a), step_(a.batch * (2 * N)), start_(sample * (2 * N) + group.lane),
+        first_(a.h_0 + sample * a.h_0_stride + group.lane), within_(sample < a.batch) {
+    read_pair(state(a.end - 1), h, within_);
+    if (AHEAD) read_pair(state(a.end - 2), before_, within_);
+    read_gradient(a.end - 1);
+  }
+
+  // From step t's to the state before it; what step t read is needed no more.
+  __device__ __forceinline__ void step_back(long long t) {
+    if (AHEAD) {
+#pragma unroll
+      for (int e = 0; e < ELEMENTS; ++e) h[e] = before_[e];
+      if (t > a_.begin) read_pair(state(t - 2), before_, within_);
+      read_gradient(t - 1);
+    } else {
+      read_pair(state(t - 1), h, within_);
+    }
+  }
+  // Once there is room for it, the gradient that step t - 1 adds to.
+  __device__ __forceinline__ void finish_step(long long t) {
+    if (!AHEAD) read_gradient(t - 1);
+  }
+
+ private:
+  static constexpr bool AHEAD = ELEMENTS < 8;
+
+  __device__ __forceinline__ const Real* state(long long t) const {
+    return t >= 0 ? a_.states + t * step_ + start_ : first_;
+  }
+  __device__ __forceinline__ void read_gradient(long long t) {
+    if (a_.states_gradient && t >= a_.begin) read_pair(a_.states_gradient + t * step_ + start_, more, within_);
+  }
+
+  const BackwardArguments& a_;
+  const long long step_, start_;
+  const Real* const first_;
+  const bool within_;
+  Units before_;
+};
+
+// g = dL/dz of a step becomes dL/dh of the step before, whose state is h.
+__device__ __forceinline__ void undo_product(
+    const Tables& tables, const Units& h, Units& g, Sample& group, Gradients& sums, Past& past, long long t) {
+  Complex<Real> products[PRODUCTS];
+  products[ALONG] = part_of_product(tables, A2, g);
+  products[ACROSS] = Real(-2) * part_of_product(tables, K1, g);
+  scale<true>(tables, D3_SCALED, g);
+  fourier<false>(g, group, tables.roots());
+
+  products[FIRST] = Real(-2) * part_of_product(tables, W1, h);
+  products[SECOND] = Real(-2) * part_of_product(tables, K2, h);
+  group.begin_sums(products);
+  Units p;
+#pragma unroll
+  for (int e = 0; e < ELEMENTS; ++e) p[e] = h[e];
+  scale<false>(tables, D1, p);
+  int places[ELEMENTS];
+  tables.read_places(places);
+  group.exchange<16>(g, places, group.own());
+  group.end_sums(products);
+  fourier<false>(p, group, tables.roots());
+  undo_middle(tables, p, g, products, sums);
+
+  past.finish_step(t);
+  fourier<true>(g, group, tables.roots());
+  scale<true>(tables, D1, g);
+  add(tables, W1, products[ACROSS], g);
+#pragma unroll
+  for (int e = 0; e < ELEMENTS; ++e) sums.theta1[e] += cross(g[e], h[e]);
+}
+
 __device__ __forceinline__ void run_backward(const BackwardArguments& a) {
   Sample group;
   const long long sample = block_index() * Sample::SAMPLES + group.member, step = a.batch * (2 * N);
   const long long start = sample * (2 * N) + group.lane;
   const bool within = sample < a.batch;
   Tables tables(a.tables, a.biases, a.places, group);
-  const Real epsilon = Real(a.epsilon);
   Gradients sums;
-  Units h, g, p, more = {};
+  Past past(a, sample, group);
+  Units g;
   read_pair(a.carry + start, g, within);
-  read_pair(a.states + (a.end - 1) * step + start, h, within);
-  if (a.states_gradient) read_pair(a.states_gradient + (a.end - 1) * step + start, more, within);
   for (long long t = a.end - 1; t >= a.begin; --t) {
     tables.next_step();
     Real b[ELEMENTS];
     tables.read_biases(b);
 #pragma unroll
     for (int e = 0; e < ELEMENTS; ++e) {
-      g[e] = g[e] + more[e];
-      through_modrelu(h[e], b[e], epsilon, g[e], sums.bias[e], sums.theta3[e]);
+      g[e] = g[e] + past.more[e];
+      through_modrelu(past.h[e], b[e], Real(a.epsilon), g[e], sums.bias[e], sums.theta3[e]);
     }
     write_pair(a.z_gradient + (t - a.begin) * step + start, g, within);
-    read_pair(t > 0 ? a.states + (t - 1) * step + start : a.h_0 + sample * a.h_0_stride + group.lane, h, within);
-    Complex<Real> products[PRODUCTS];
-    products[ALONG] = part_of_product(tables, A2, g);
-    products[ACROSS] = Real(-2) * part_of_product(tables, K1, g);
-    Units d3;
-    tables.read(D3_SCALED, d3);
-#pragma unroll
-    for (int e = 0; e < ELEMENTS; ++e) g[e] = conj(d3[e]) * g[e];
-    fourier<false>(g, group, tables.roots());
-
-    products[FIRST] = Real(-2) * part_of_product(tables, W1, h);
-    products[SECOND] = Real(-2) * part_of_product(tables, K2, h);
-    group.begin_sums(products);
-#pragma unroll
-    for (int e = 0; e < ELEMENTS; ++e) p[e] = h[e];
-    scale(tables, D1, p);
-    int places[ELEMENTS];
-    tables.read_places(places);
-    group.exchange<16>(g, places, group.own());
-    group.end_sums(products);
-    fourier<false>(p, group, tables.roots());
-    undo_middle(tables, p, g, products, sums);
-
-    if (a.states_gradient && t > a.begin) read_pair(a.states_gradient + (t - 1) * step + start, more, within);
-    fourier<true>(g, group, tables.roots());
-    Units d1, w1;
-    tables.read(D1, d1);
-    tables.read(W1, w1);
-#pragma unroll
-    for (int e = 0; e < ELEMENTS; ++e) {
-      const Complex<Real> zero{0, 0};
-      g[e] = plus(plus(zero, products[ACROSS], w1[e]), conj(d1[e]), g[e]);
-      sums.theta1[e] += cross(g[e], h[e]);
-    }
+    past.step_back(t);
+    undo_product(tables, past.h, g, group, sums, past, t);
   }
   write_pair(a.carry + start, g, within);
   add_up(a.sums + block_index() * (SUMS * N), sums, group);

@@ -51,12 +51,13 @@ class Tables {
   const int* places_;
 };
 
-// x = row x
+// x = row x, or the row's conjugate times x
+template <bool CONJUGATED>
 __device__ __forceinline__ void scale(const Tables& tables, Row row, Units& x) {
   Units factor;
   tables.read(row, factor);
 #pragma unroll
-  for (int e = 0; e < ELEMENTS; ++e) x[e] = factor[e] * x[e];
+  for (int e = 0; e < ELEMENTS; ++e) x[e] = (CONJUGATED ? conj(factor[e]) : factor[e]) * x[e];
 }
 
 // This thread's part of row^H x.
@@ -91,13 +92,13 @@ __device__ __forceinline__ void run_forward(const ForwardArguments& a) {
     read_pair(pair, z, within);
     Complex<Real> products[] = {part_of_product(tables, W1, h), part_of_product(tables, K2, h)};
     group.begin_sums(products);
-    scale(tables, D1, h);
+    scale<false>(tables, D1, h);
     fourier<false>(h, group, tables.roots());
     int places[ELEMENTS];
     tables.read_places(places);
     group.exchange<16>(h, group.own(), places);
     group.end_sums(products);
-    scale(tables, D2, h);
+    scale<false>(tables, D2, h);
     fourier<true>(h, group, tables.roots());
     add(tables, A1, products[0], z);
     add(tables, A2, products[1], z);

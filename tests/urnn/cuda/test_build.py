@@ -29,15 +29,15 @@ pytestmark = pytest.mark.skipif(nvrtc_is_missing(), reason="no NVRTC on this mac
 # at 4096 a block's 512 threads have 128 registers each.
 LIMITS = {
     (64, 4): {"forward": (128, 0), "backward": (208, 0)},
-    (64, 8): {"forward": (168, 0), "backward": (255, 16)},
-    (128, 4): {"forward": (128, 0), "backward": (208, 0)},
-    (256, 4): {"forward": (128, 0), "backward": (208, 0)},
-    (256, 8): {"forward": (168, 0), "backward": (255, 48)},
-    (512, 4): {"forward": (136, 0), "backward": (232, 0)},
-    (512, 8): {"forward": (168, 0), "backward": (255, 48)},
-    (1024, 8): {"forward": (184, 0), "backward": (255, 48)},
-    (2048, 8): {"forward": (192, 0), "backward": (255, 48)},
-    (4096, 8): {"forward": (128, 32), "backward": (128, 1280)},
+    (64, 8): {"forward": (168, 0), "backward": (255, 64)},
+    (128, 4): {"forward": (128, 0), "backward": (216, 0)},
+    (256, 4): {"forward": (128, 0), "backward": (216, 0)},
+    (256, 8): {"forward": (168, 0), "backward": (255, 64)},
+    (512, 4): {"forward": (136, 0), "backward": (248, 0)},
+    (512, 8): {"forward": (168, 0), "backward": (255, 64)},
+    (1024, 8): {"forward": (184, 0), "backward": (255, 64)},
+    (2048, 8): {"forward": (192, 0), "backward": (255, 64)},
+    (4096, 8): {"forward": (128, 32), "backward": (128, 1408)},
 }
 
 

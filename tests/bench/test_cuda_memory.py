@@ -1,0 +1,31 @@
+"""Peak bytes of a training step with the CUDA kernel, without a GPU: its tensors are the same on a host."""
+
+import pytest
+import torch
+from torch import nn
+
+from bench.meters.memory import peak_allocated_bytes
+from urnn import URNN
+from urnn.backends import cpu_build
+from urnn.unitary import to_pair
+
+N, BATCH, STEPS, FLOAT32 = 32, 8, 512, 4
+
+
+@pytest.mark.skipif(cpu_build.compiler() is None, reason="no C++ compiler on this machine")
+@pytest.mark.parametrize(("reads", "bar"), [("the last state", 1.3), ("every state", 2.4)])
+def test_a_training_step_holds_little_beside_its_output(cuda_on_a_host, reads, bar):
+    rnn, read_out = URNN(2, N), nn.Linear(2 * N, 1)
+    optimiser = torch.optim.RMSprop([*rnn.parameters(), *read_out.parameters()])
+    x = torch.randn(STEPS, BATCH, 2)
+
+    def train() -> torch.Tensor:
+        output, state = rnn(x)
+        loss = read_out(output if reads == "every state" else to_pair(state[-1])).square().mean()
+        loss.backward()
+        optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
+        return loss.detach()
+
+    train()  # what the optimiser keeps is made by its first step
+    assert peak_allocated_bytes(train, "cpu") <= bar * STEPS * BATCH * 2 * N * FLOAT32
