@@ -49,9 +49,12 @@ def resources(log: str) -> dict[str, tuple[int, int]]:
     return {kernel: (int(registers), int(spilled)) for kernel, spilled, registers in found}
 
 
-@pytest.mark.parametrize("architecture", [80, 90, 100])
-@pytest.mark.parametrize(("n", "elements"), LIMITS)
-def test_registers_and_spills_are_within_their_limits(n, elements, architecture):
+@pytest.mark.parametrize(
+    ("architecture", "n", "elements"),
+    [(90, *cut) for cut in LIMITS]
+    + [(other, *cut) for other in (80, 100) for cut in [(64, 4), (512, 4), (2048, 8)]],
+)
+def test_registers_and_spills_are_within_their_limits(architecture, n, elements):
     built = cuda_build.build(Plan(n, elements, torch.float32, released=False), architecture)
     assert built.cubin[:4] == b"\x7fELF"
     used = resources(built.log)
