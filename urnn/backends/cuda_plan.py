@@ -69,7 +69,7 @@ class Plan:
     def group(self, kernel: str) -> Group:
         """How "tables", "forward", "backward" or "finish" is cut; the first and last are one block in double."""
         if kernel in ("tables", "finish"):
-            return Group(self.n, 8 if self.n > 2048 else 4 if self.n > 1024 else 2, 8)
+            return Group(self.n, max(2, self.n // 512), 8)
         return Group(self.n, self.elements, self.dtype.itemsize)
 
     def blocks(self, batch: int) -> int:

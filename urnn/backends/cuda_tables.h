@@ -9,7 +9,7 @@
 namespace {
 
 using Wide = Complex<double>;
-using WideGroup = Group<double, (N > 2048 ? 8 : N > 1024 ? 4 : 2)>;  // few units a thread: one block, one sample
+using WideGroup = Group<double, (N > 1024 ? N / 512 : 2)>;  // few units a thread: one block, one sample
 using WideUnits = WideGroup::Units;
 constexpr int WIDE_ELEMENTS = WideGroup::ELEMENTS;
 
