@@ -37,10 +37,11 @@ FLAGS = ("--std=c++17", "--ptxas-options=-v")
 
 @dataclass(frozen=True)
 class Build:
-    """Machine code of one plan for one architecture, and the assembler's report (empty where the cache had it)."""
+    """Machine code of one plan for one architecture, the PTX it was assembled from, and the assembler's report."""
 
     cubin: bytes
-    log: str = ""
+    ptx: str
+    log: str
 
 
 def require(architecture: int) -> None:
@@ -92,8 +93,9 @@ def build(plan: Plan, architecture: int) -> Build:
         first = next((line for line in log.splitlines() if "error" in line), failed.name)
         raise BuildError(f"NVRTC {_version(nvrtc)} could not compile the CUDA kernel for {plan}: {first.strip()}")
     code = _text(nvrtc, program, nvrtc.nvrtcGetCUBINSize, nvrtc.nvrtcGetCUBIN)
+    ptx = _text(nvrtc, program, nvrtc.nvrtcGetPTXSize, nvrtc.nvrtcGetPTX).decode()
     _checked(nvrtc, nvrtc.nvrtcDestroyProgram(program))
-    return Build(code, log.rstrip("\0"))
+    return Build(code, ptx.rstrip("\0"), log.rstrip("\0"))
 
 
 @cache

@@ -42,7 +42,8 @@ struct WordOf<8> { using type = uint2; };
 template <>
 struct WordOf<16> { using type = uint4; };
 
-// A value that the kernel does not change, by loads of up to 16 bytes through the cache for such.
+// A value that no thread writes while the kernel runs, by loads of up to 16 bytes through the cache for such: the
+// compiler may move them across barriers.
 template <typename T>
 __device__ __forceinline__ T constant(const T* at) {
   using Word = typename WordOf<(sizeof(T) < 16 ? sizeof(T) : 16)>::type;

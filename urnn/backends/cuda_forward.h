@@ -40,7 +40,7 @@ class Tables {
   __device__ __forceinline__ void next_step() {
     roots_ = hidden(roots_), rows_ = hidden(rows_), biases_ = hidden(biases_), places_ = hidden(places_);
   }
-  __device__ __forceinline__ const Complex<Real>* roots() const { return roots_; }
+  __device__ __forceinline__ ConstantRoots<Real> roots() const { return {roots_}; }
   __device__ __forceinline__ void read(Row row, Units& x) const { read_packed(rows_, row * N, x); }
   __device__ __forceinline__ void read_biases(Real (&b)[ELEMENTS]) const { read_packed(biases_, 0, b); }
   __device__ __forceinline__ void read_places(int (&places)[ELEMENTS]) const { read_packed(places_, 0, places); }

@@ -39,10 +39,18 @@ __device__ __forceinline__ void butterfly(Complex<T> (&y)[R]) {
   }
 }
 
+// Roots that another kernel has written; a plain pointer reads those that this one has.
+template <typename T>
+struct ConstantRoots {
+  const Complex<T>* at;
+  __device__ __forceinline__ Complex<T> operator[](int i) const { return constant(at + i); }
+  __device__ __forceinline__ ConstantRoots operator+(int i) const { return {at + i}; }
+};
+
 // One pass, after passes whose radices multiply to DONE, and those that follow. `roots` holds, pass after pass from
 // the second on, exp(-2 pi i j k / (DONE R)) for j = 1..R-1 and k < DONE: N - ELEMENTS numbers in all.
-template <bool INVERSE, int DONE = 1, typename T, int E>
-__device__ __forceinline__ void fourier(Complex<T> (&x)[E], Group<T, E>& group, const Complex<T>* roots) {
+template <bool INVERSE, int DONE = 1, typename T, int E, typename Roots>
+__device__ __forceinline__ void fourier(Complex<T> (&x)[E], Group<T, E>& group, Roots roots) {
   constexpr int R = N / DONE < E ? N / DONE : E, APART = E / R;
 #pragma unroll
   for (int s = 0; s < APART; ++s) {
@@ -52,7 +60,7 @@ __device__ __forceinline__ void fourier(Complex<T> (&x)[E], Group<T, E>& group, 
     for (int j = 0; j < R; ++j) {
       y[j] = x[s + j * APART];
       if (DONE > 1 && j > 0) {
-        const Complex<T> root = constant(roots + (j - 1) * DONE + k);
+        const Complex<T> root = roots[(j - 1) * DONE + k];
         y[j] = (INVERSE ? conj(root) : root) * y[j];
       }
     }

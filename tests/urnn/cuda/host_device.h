@@ -1,8 +1,7 @@
 // A host in a GPU's stead: the functions of cuda_device.h over fibers, one a thread of the block, that run in turn from
 // barrier to barrier. Every access to shared memory is watched: one outside the block's bytes, one of what nobody has
-// written, and one that no barrier orders behind another thread's, ends the run with a message. Not seen: an order that
-// only a GPU's memory could change between barriers of a warp and its other warps' loads from global memory, of which
-// the kernels have none.
+// written, and one that no barrier orders behind another thread's, ends the run with a message. Not seen: races in
+// global memory, and constant loads of what the same kernel writes, which a test looks for in the compiled code.
 #ifndef URNN_CUDA_DEVICE
 #define URNN_CUDA_DEVICE
 

@@ -64,6 +64,18 @@ def test_registers_and_spills_are_within_their_limits(architecture, n, elements)
         assert used[kernel][1] <= spilled, kernel
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
+@pytest.mark.parametrize("n", [64, 512])
+def test_what_a_kernel_writes_it_does_not_read_as_constant(n, dtype):
+    """Such a load may pass a barrier, which a host cannot show: the tables' own transforms read written roots."""
+    ptx = cuda_build.build(Plan(n, 4, dtype, released=False), 90).ptx
+    bodies = dict(re.findall(r"\.entry urnn_(\w+)\((.*?)\n}\n", ptx, re.DOTALL))
+    assert set(bodies) == {"tables", "forward", "backward", "finish"}
+    assert "ld.global.nc" in bodies["forward"]
+    assert "ld.global.nc" in bodies["backward"]
+    assert "ld.global.nc" not in bodies["tables"]
+
+
 @pytest.mark.parametrize(
     "plan",
     [Plan(4, 2, torch.float32, True), Plan(512, 4, torch.float64, False), Plan(4096, 8, torch.float64, True)],

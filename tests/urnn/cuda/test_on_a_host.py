@@ -7,7 +7,7 @@ import torch
 
 from tests.urnn.cuda.host import SOURCES, HostKernels, KernelError, build
 from tests.urnn.parity import arguments, assert_equals_reference
-from urnn.backends import cpu_build, cuda_launch, fused
+from urnn.backends import cpu_build, cuda, cuda_launch, fused
 from urnn.backends.cuda_plan import Plan
 
 pytestmark = pytest.mark.skipif(cpu_build.compiler() is None, reason="no C++ compiler on this machine")
@@ -50,11 +50,13 @@ def test_what_lies_beside_the_batch_is_not_touched(cuda_on_a_host, generator):
         whole[1024:-1024] = torch.rand(size, generator=generator, dtype=dtype)
         return whole, whole[1024:-1024].view(shape)
 
-    names = ("theta", "v", "b", "h_0", "tables", "biases", "states", "last", "gradient", "carry", "z")
-    shapes = [(3, n), (2, 2 * n), (n,), (batch, 2 * n), (13, n, 2), (n,), *[(steps, batch, 2 * n)], (batch, 2 * n)]
-    shapes += [(steps, batch, 2 * n), (batch, 2 * n), (steps, batch, 2 * n)]
-    arrays = {name: guarded(*shape) for name, shape in zip(names, shapes, strict=True)}
-    for name, shape in (("roots", (n, 2)), ("sums", (plan.blocks(batch), 8, n))):
+    state, every_state = (batch, 2 * n), (steps, batch, 2 * n)
+    shapes = {
+        "theta": (3, n), "v": (2, 2 * n), "b": (n,), "h_0": state, "tables": (cuda.ROWS, n, 2), "biases": (n,),
+        "states": every_state, "last": state, "gradient": every_state, "carry": state, "z": every_state,
+    }  # fmt: skip
+    arrays = {name: guarded(*shape) for name, shape in shapes.items()}
+    for name, shape in (("roots", (n, 2)), ("sums", (plan.blocks(batch), cuda.SUMS, n))):
         arrays[name] = guarded(*shape, dtype=torch.float64)
     a = {name: inner for name, (_, inner) in arrays.items()}
     permutation, places = torch.randperm(n, generator=generator), torch.empty(n, dtype=torch.int32)
