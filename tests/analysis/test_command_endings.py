@@ -1,0 +1,65 @@
+"""How commands end: exit code 1 is a regression's alone."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+ENDING = "import os, signal, sys\nfrom analysis import command_line\ndef command():\n    {body}\n"
+CALL = "sys.exit(command_line.run(command))"
+
+
+def ended(body: str, **options) -> subprocess.CompletedProcess:
+    code = ENDING.format(body=body) + CALL
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, **options)
+
+
+@pytest.mark.parametrize("code", [0, 1, 2])
+def test_a_commands_own_exit_code_is_kept(code):
+    assert ended(f"return {code}").returncode == code
+
+
+def test_an_unforeseen_exception_keeps_its_traceback_and_ends_in_2():
+    done = ended("raise KeyError('lost')")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[0] == "Traceback (most recent call last):"
+    assert done.stderr.splitlines()[-1] == "KeyError: 'lost'"
+
+
+def test_a_reader_that_went_away_ends_it_without_a_word():
+    code = ENDING.format(body="print('line\\n' * 100_000)\n    return 0") + CALL
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "line\n"
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    assert process.wait() == 2
+
+
+def test_an_ascii_terminal_shows_escapes(monkeypatch):
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    done = ended("print('2 \\u00b5s')\n    return 0")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "2 \\xb5s\n", "")
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_signal_cleans_up_like_ctrl_c(name):
+    done = ended(f"""
+    try:
+        signal.raise_signal(signal.{name})
+    finally:
+        print('cleaned up')""")
+    assert (done.returncode, done.stdout, done.stderr) == (2, "cleaned up\n", "stopped\n")
+
+
+def test_nohup_stays_in_force():
+    done = ended(
+        "signal.raise_signal(signal.SIGHUP)\n    return 0",
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+    )
+    assert done.returncode == 0
