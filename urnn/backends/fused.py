@@ -1,15 +1,15 @@
 """The operator that both fused kernels stand behind: one schema, two devices, one derivative.
 
 What is the same for every kernel is done here once: rows made contiguous, shapes for torch.compile, and what the
-gradients have in common. Known weakness: there is no second derivative; differentiating the backward pass raises
-an error.
+gradients have in common. Forward-mode derivatives, and torch.func's transforms inside torch.compile, run on the
+reference. Known weakness: there is no second derivative; differentiating the backward pass raises an error.
 """
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from urnn.backends import cpu, cuda
+from urnn.backends import cpu, cuda, reference, transforms
 from urnn.backends.inputs import Gradients, Inputs
 
 KERNELS = {"cpu": cpu, "cuda": cuda}
@@ -26,6 +26,11 @@ def run_sequence(
     epsilon: float,
 ) -> tuple[Float[Tensor, "T B two_n"], Float[Tensor, "B two_n"]]:
     """See `reference.run_sequence`; by the kernel of the device that x is on."""
+    transformed = transforms.active()
+    if transforms.forward_mode() or (transformed and torch.compiler.is_compiling()):
+        return reference.run_sequence(x, h_0, theta, v, permutation, V, b, epsilon)
+    if transformed:
+        return transforms.Sequence.apply(x, h_0, theta, v, permutation, V, b, epsilon)
     return torch.ops.urnn.sequence(x, h_0, theta, v, permutation, V, b, epsilon)
 
 
@@ -71,7 +76,7 @@ def _sequence_backward(
         carry.copy_(last_gradient)
     if states_gradient is not None:
         states_gradient = states_gradient.contiguous()
-    of = KERNELS[x.device.type].backward(given, states, states_gradient, carry, with_x)
+    of = KERNELS[x.device.type].backward(given, states.contiguous(), states_gradient, carry, with_x)
     _take_out_the_input(of, given)
     return of.x, carry, of.theta, of.v, of.V, of.b
 
@@ -103,3 +108,13 @@ def _backward(ctx, states_gradient: Tensor | None, last_gradient: Tensor | None)
 
 
 _sequence.register_autograd(_backward, setup_context=_setup_context)
+
+
+def _second_derivative(ctx, *gradients: Tensor | None):
+    raise NotImplementedError(transforms.NO_SECOND_DERIVATIVE)
+
+
+_sequence_backward.register_autograd(_second_derivative)
+# For a gradient that is mapped over but was taken without torch.func: torch.autograd.grad(is_grads_batched=True).
+_sequence.register_vmap(transforms.Sequence.vmap)
+_sequence_backward.register_vmap(transforms.SequenceBackward.vmap)

@@ -1,0 +1,96 @@
+"""The fused operator under torch.func's transforms (grad, vjp, jacrev, vmap and their compositions).
+
+An operator with a registered derivative knows nothing of them; an `autograd.Function` with a rule for vmap does.
+It costs as much as a short sequence, so `fused.run_sequence` comes here only while a transform is active.
+"""
+
+import torch
+from torch import Tensor
+from torch.autograd import Function, forward_ad
+
+NO_SECOND_DERIVATIVE = (
+    "the fused kernels have no second derivative; URNN(..., backend='reference') has it, slower and for any order"
+)
+
+
+def active() -> bool:
+    """Whether a transform of torch.func is at work. There is no public question for it."""
+    return torch._C._are_functorch_transforms_active()
+
+
+def forward_mode() -> bool:
+    """Whether forward-mode derivatives are being taken, by torch.func.jvp or torch.autograd.forward_ad."""
+    return forward_ad._current_level >= 0
+
+
+class Sequence(Function):
+    """`fused.run_sequence` as a function that transforms can see through."""
+
+    @staticmethod
+    def forward(*arguments: Tensor | float) -> tuple[Tensor, Tensor]:
+        return torch.ops.urnn.sequence(*arguments)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output) -> None:
+        *tensors, ctx.epsilon = inputs
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(output[0], *tensors)
+
+    @staticmethod
+    def backward(ctx, states_gradient: Tensor | None, last_gradient: Tensor | None):
+        with_x = ctx.needs_input_grad[0]
+        x, h_0, theta, v, V, b = SequenceBackward.apply(  # noqa: N806 - the paper's letter
+            states_gradient, last_gradient, *ctx.saved_tensors, ctx.epsilon, with_x
+        )
+        return x if with_x else None, h_0, theta, v, None, V, b, None
+
+    @staticmethod
+    def vmap(info, in_dims: tuple[int | None, ...], *arguments: Tensor | float):
+        x, h_0, *parameters = arguments
+        if any(dim is not None for dim in in_dims[2:]):
+            return _one_by_one(Sequence, info.batch_size, in_dims, arguments)
+        # One set of parameters: what is mapped over is more samples of the batch.
+        count, batch = info.batch_size, _slice(x, in_dims[0], 0).shape[1]
+        x = _in_front(x, in_dims[0], count).movedim(0, 1).flatten(1, 2)
+        h_0 = _in_front(h_0, in_dims[1], count).flatten(0, 1)
+        states, last = Sequence.apply(x, h_0, *parameters)
+        return (states.unflatten(1, (count, batch)), last.unflatten(0, (count, batch))), (1, 0)
+
+
+class SequenceBackward(Function):
+    """The gradients of `Sequence`. Their own derivative is refused in a sentence."""
+
+    @staticmethod
+    def forward(*arguments: Tensor | float | bool | None) -> tuple[Tensor, ...]:
+        return torch.ops.urnn.sequence_backward(*arguments)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output) -> None:
+        ctx.set_materialize_grads(False)
+
+    @staticmethod
+    def backward(ctx, *gradients: Tensor | None):
+        raise NotImplementedError(NO_SECOND_DERIVATIVE)
+
+    @staticmethod
+    def vmap(info, in_dims: tuple[int | None, ...], *arguments: Tensor | float | bool | None):
+        # A gradient of the parameters for each, where the kernel would add them up.
+        return _one_by_one(SequenceBackward, info.batch_size, in_dims, arguments)
+
+
+def _one_by_one(function: type[Function], count: int, in_dims: tuple[int | None, ...], arguments: tuple):
+    outputs = [
+        function.apply(*(_slice(argument, dim, i) for argument, dim in zip(arguments, in_dims, strict=True)))
+        for i in range(count)
+    ]
+    stacked = tuple(torch.stack(parts) for parts in zip(*outputs, strict=True))
+    return stacked, (0,) * len(stacked)
+
+
+def _slice(argument, dim: int | None, i: int):
+    return argument if dim is None else argument.select(dim, i)
+
+
+def _in_front(tensor: Tensor, dim: int | None, count: int) -> Tensor:
+    """The mapped dimension first; a tensor without one is repeated, which takes no memory."""
+    return tensor.expand(count, *tensor.shape) if dim is None else tensor.movedim(dim, 0)
