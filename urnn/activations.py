@@ -13,12 +13,14 @@ def modrelu(
     """z (|z| + b) / (|z| + epsilon) where |z| + b >= 0, else 0 (Arjovsky, Shah, Bengio 2015, equation 8).
 
     At z = 0 the direction is undefined; the value and every gradient are 0 there, not NaN. `epsilon` is 0 in
-    the paper and 1e-5 in the authors' released code, which shrinks every state a little.
+    the paper and 1e-5 in the authors' released code, which shrinks every state a little. A z that is NaN or
+    infinite gives NaN.
     """
     # The gradient holds 1/|z|^2: where that overflows (|z| below 1e-19 in float32) z counts as 0. It is taken out
-    # before anything divides by it: a NaN in a branch that is masked later would still reach the gradient.
-    alive = z.abs() > math.sqrt(torch.finfo(b.dtype).tiny)
-    z = torch.where(alive, z, 0)
+    # before anything divides by it: a NaN in a branch that is masked later would still reach the gradient. The
+    # comparison is false for NaN, which must not count as 0.
+    dead = z.abs() <= math.sqrt(torch.finfo(b.dtype).tiny)
+    z = torch.where(dead, 0, z)
     modulus = z.abs()
-    divisor = torch.where(alive, modulus, 1) + epsilon
+    divisor = torch.where(dead, 1, modulus) + epsilon
     return z * (torch.relu(modulus + b) / divisor)

@@ -1,6 +1,7 @@
 // The C interface of the kernel: the batch cut into slices, the slices given to threads. URNN_REAL is float or
 // double; the instruction set is the compiler's.
 #include "cpu_backward.h"
+#include "cpu_product.h"
 #include "cpu_single_backward.h"
 
 #include <deque>
@@ -60,14 +61,15 @@ void with_lanes(int lanes, F f) {
   else if constexpr (L > 1) with_lanes<T, 1>(lanes, f);
 }
 
+// Bytes for one thread, whatever the slice; `inside` inputs whose part of V's gradient is summed up.
 template <typename T>
-Index workspace(Index n, Index m) {  // bytes for one thread, whatever the slice
-  using B = Block<T, widest<T>()>;
+Index workspace(Index n, Index inside) {
+  using B = Backward<T, widest<T>()>;
   using S = SingleBackward<T>;
   const Index block = B::planes(n) * static_cast<Index>(sizeof(typename B::C)) +
                       Sums<T, widest<T>()>::size(n) * static_cast<Index>(sizeof(typename B::V));
   const Index single = S::planes(n) * static_cast<Index>(sizeof(typename S::C));
-  return std::max(block, single) + (m * 2 * n * static_cast<Index>(sizeof(T)) + 63) / 64 * 64;
+  return std::max(block, single) + (inside * 2 * n * static_cast<Index>(sizeof(T)) + 63) / 64 * 64;
 }
 
 template <class F>
@@ -130,42 +132,42 @@ void forward(const Prepared<T>& t, Index steps, Index batch, Index m, int thread
   });
 }
 
-// Adds each slice's sums to its own row of `partial`: theta1, theta2, theta3, b, u1, u2 (8n doubles) and, for m > 0
-// inputs, the gradient of V transposed (2nm). Each slice in its own row and the rows in order: bits do not depend on
-// threads.
+// Adds each slice's sums to its own row of `partial`: theta1, theta2, theta3, b, u1, u2 (8n doubles) and, for `inside`
+// inputs (all or none), the gradient of V transposed (2n each). Each slice in its own row and the rows in order: bits
+// do not depend on threads.
 template <typename T>
-void backward(const Prepared<T>& t, Index batch, Index m, int threads, const T* h_0, Index h_0_stride, const T* x,
-              const T* states, const T* gradient, Index begin, Index end, T* carry, T* z_gradient, double* partial,
-              T* work) {
+void backward(const Prepared<T>& t, const Sequence<T>& past, Index batch, Index inside, int threads, const T* gradient,
+              Index begin, Index end, T* carry, T* z_gradient, double* partial, T* work) {
   const auto slices = slices_of<T>(t.n, batch);
   const SingleTables<T>* alone = tables_alone(t, slices);
   const Index n = t.n;
   for_each_slice(slices.size(), threads, [&](Index i, int thread) {
     const Slice s = slices[i];
-    char* own = reinterpret_cast<char*>(work) + thread * workspace<T>(n, m);
+    char* own = reinterpret_cast<char*>(work) + thread * workspace<T>(n, inside);
     T* product = reinterpret_cast<T*>(own + workspace<T>(n, 0));
-    std::fill_n(product, m * 2 * n, T(0));
-    double* out = partial + i * (8 + 2 * m) * n;
+    std::fill_n(product, inside * 2 * n, T(0));
+    double* out = partial + i * (8 + 2 * inside) * n;
     if (s.lanes == 1 && alone) {
       using S = SingleBackward<T>;
-      const S single(t, *alone, batch, s.first, reinterpret_cast<typename S::C*>(own));
-      single.run(h_0, h_0_stride, x, m, states, gradient, begin, end, carry, z_gradient, m ? product : nullptr);
+      const S single(t, *alone, batch, s.first, past, reinterpret_cast<typename S::C*>(own));
+      single.run(gradient, begin, end, carry, z_gradient, inside ? product : nullptr);
       single.add_sums(out);
     } else {
       with_lanes<T, widest<T>()>(s.lanes, [&](auto lanes) {
         constexpr int L = lanes.value;
+        using B = Backward<T, L>;
         using S = Sums<T, L>;
-        auto* planes = reinterpret_cast<typename Block<T, L>::C*>(own);
-        auto* sums = reinterpret_cast<typename S::V*>(planes + Block<T, L>::planes(n));
+        auto* planes = reinterpret_cast<typename B::C*>(own);
+        auto* sums = reinterpret_cast<typename S::V*>(planes + B::planes(n));
         std::memset(static_cast<void*>(sums), 0, S::size(n) * sizeof(typename S::V));
-        Backward<T, L>(t, batch, s.first, s.samples, planes, S(sums, n))
-            .run(h_0, h_0_stride, x, m, states, gradient, begin, end, carry, z_gradient, m ? product : nullptr);
+        B(t, batch, s.first, s.samples, past, planes, S(sums, n))
+            .run(gradient, begin, end, carry, z_gradient, inside ? product : nullptr);
         const T* values = reinterpret_cast<const T*>(sums);
         for (Index row = 0; row < 8 * n; ++row)
           for (int l = 0; l < L; ++l) out[row] += values[row * L + l];
       });
     }
-    for (Index k = 0; k < 2 * n * m; ++k) out[8 * n + k] += product[k];
+    for (Index k = 0; k < 2 * n * inside; ++k) out[8 * n + k] += product[k];
   });
 }
 
@@ -263,11 +265,22 @@ void urnn_forward(const void* tables, Index steps, Index batch, Index m, Index t
                   const T* x, const T* V, T* states, T* work) {
   forward<T>(*tables_in(tables), steps, batch, m, threads, h_0, h_0_stride, x, V, states, work);
 }
-void urnn_backward(const void* tables, Index batch, Index m, Index threads, const T* h_0, Index h_0_stride, const T* x,
-                   const T* states, const T* gradient, Index begin, Index end, T* carry, T* z_gradient,
-                   double* partial, T* work) {
-  backward<T>(*tables_in(tables), batch, m, threads, h_0, h_0_stride, x, states, gradient, begin, end, carry,
-              z_gradient, partial, work);
+void urnn_backward(const void* tables, Index batch, Index m, Index inside, Index threads, const T* h_0,
+                   Index h_0_stride, const T* x, const T* V, const T* states, const T* gradient, Index begin, Index end,
+                   T* carry, T* z_gradient, double* partial, T* work) {
+  const Sequence<T> past{h_0, h_0_stride, x, V, m, states};
+  backward<T>(*tables_in(tables), past, batch, inside, threads, gradient, begin, end, carry, z_gradient, partial, work);
+}
+Index urnn_multiply_workspace() { return Product<T>::workspace(); }
+// out = a b, or out += a b; strides count elements.
+void urnn_multiply(Index threads, Index rows, Index columns, Index depth, const T* a, Index a_row, Index a_column,
+                   const T* b, Index b_row, Index b_column, T* out, Index out_row, Index out_column, Index adds,
+                   T* work) {
+  const Product<T> product{{a, rows, depth, a_row, a_column}, {b, depth, columns, b_row, b_column},
+                           {out, rows, columns, out_row, out_column}, adds != 0};
+  for_each_slice(product.blocks(), threads, [&](Index number, int thread) {
+    product.run(number, work + thread * (Product<T>::workspace() / static_cast<Index>(sizeof(T))));
+  });
 }
 void urnn_finish(const void* tables, Index m, Index slices, const double* partial, const T* v, T* theta_gradient,
                  T* v_gradient, T* bias_gradient, T* product) {

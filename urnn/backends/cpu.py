@@ -12,7 +12,9 @@ writes; the first is made up for after F, since F R1' D1 h = F D1 h - 2 (F u1) (
 decimation-in-frequency transform leaves is folded into Pi, u2 and D2; its adjoint takes it back.
 
 The backward pass keeps nothing but the states: where h != 0, |z| = |h| - b and z/|z| = h/|h|, and where h = 0
-no gradient passes. It recomputes half of W h and needs three transforms a step. The gradient of theta3 needs none:
+no gradient passes. Where |z| is so much smaller than b that the difference has lost its digits, z = W h + V x is
+worked out again for that step (`RATIO` in cpu_modrelu.h); this is rare. It recomputes half of W h and needs three
+transforms a step. The gradient of theta3 needs none:
 with g = dL/dz, and V and dL/dV read as complex matrices,
 
     sum Im(g conj(W h)) = sum Im(g conj(z)) - Im(sum_m conj(V_m) dL/dV_m).
@@ -30,7 +32,7 @@ from urnn.backends import cpu_build
 from urnn.backends.inputs import Gradients, Inputs
 
 SMALLEST, LARGEST = 4, 1 << 14
-WIDEST_INPUT = 16  # multiplied inside the kernel; a wider one in one matrix product before it
+WIDEST_INPUT = 16  # multiplied inside the kernel; a wider one in one matrix product before it, by `_multiply`
 # Chunks of the backward pass. Sums over one are in the inputs' dtype, over all in float64; where dL/dz is needed,
 # it is held for one at a time.
 CHUNKS, CHUNKS_HELD = 4, 16
@@ -58,11 +60,30 @@ def _is_built() -> bool:
     return True
 
 
+def _functions(dtype: torch.dtype) -> dict:
+    return cpu_build.library(str(dtype).removeprefix("torch.")).functions
+
+
+def _multiply(out: Tensor, a: Tensor, b: Tensor, adds: bool = False) -> None:
+    """out = a b, or out += a b, for matrices of any strides: the same bits whatever the number of threads.
+
+    torch.mm's library changes the order of its sums with the number of threads.
+    """
+    if out.shape[1] < min(64, out.shape[0]):  # vectors run along the columns, which should fill a few
+        out, a, b = out.mT, b.mT, a.mT
+    functions, threads = _functions(out.dtype), torch.get_num_threads()
+    work = torch.empty(threads * functions["multiply_workspace"](), dtype=torch.uint8)
+    functions["multiply"](
+        threads, *out.shape, a.shape[1], a.data_ptr(), *a.stride(), b.data_ptr(), *b.stride(),
+        out.data_ptr(), *out.stride(), adds, work.data_ptr(),
+    )  # fmt: skip
+
+
 class _Tables:
     """The kernel's tables of one set of parameters, released with the block they are used in."""
 
     def __init__(self, given: Inputs) -> None:
-        self.functions = cpu_build.library(str(given.theta.dtype).removeprefix("torch.")).functions
+        self.functions = _functions(given.theta.dtype)
         self.given, self.n = given, given.b.shape[0]
 
     def __enter__(self) -> "_Tables":
@@ -85,7 +106,7 @@ def forward(given: Inputs) -> tuple[Tensor, Tensor]:
     states = given.x.new_empty(steps, batch, 2 * given.b.shape[0])
     inside = m <= WIDEST_INPUT
     if not inside:
-        torch.mm(given.x.flatten(0, 1), given.V.mT, out=states.flatten(0, 1))
+        _multiply(states.flatten(0, 1), given.x.flatten(0, 1), given.V.mT)
     threads = torch.get_num_threads()
     with _Tables(given) as tables:
         work = tables.workspace(threads, 0)
@@ -115,15 +136,17 @@ def backward(
         for end in range(steps, 0, -chunk):
             begin = max(0, end - chunk)
             tables.functions["backward"](
-                tables.handle, batch, inside, threads, given.h_0.data_ptr(), given.h_0_stride,
-                given.x.data_ptr(), states.data_ptr(),
+                tables.handle, batch, m, inside, threads, given.h_0.data_ptr(), given.h_0_stride,
+                given.x.data_ptr(), given.V.data_ptr(), states.data_ptr(),
                 None if states_gradient is None else states_gradient.data_ptr(), begin, end, carry.data_ptr(),
                 None if z_gradient is None else z_gradient.data_ptr(), partial.data_ptr(), work.data_ptr(),
             )  # fmt: skip
+            if holds_z:
+                dz, x = z_gradient[: end - begin].flatten(0, 1), given.x[begin:end].flatten(0, 1)
             if not inside:
-                gradients.add_to_V(given, begin, z_gradient[: end - begin])
+                _multiply(gradients.V, dz.mT, x, adds=True)
             if with_x:
-                gradients.fill_x(given, begin, z_gradient[: end - begin])
+                _multiply(gradients.x[begin:end].flatten(0, 1), dz, given.V)
         tables.functions["finish"](
             tables.handle, inside, slices, partial.data_ptr(), given.v.data_ptr(), gradients.theta.data_ptr(),
             gradients.v.data_ptr(), gradients.b.data_ptr(), product.data_ptr(),

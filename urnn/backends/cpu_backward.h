@@ -26,20 +26,70 @@ struct Backward : Block<T, L> {
   using C = typename B::C;
   using B::A, B::batch, B::first, B::G, B::GROUP, B::H, B::n, B::samples, B::t, B::U, B::zero;
 
+  const Sequence<T>& past;
   Sums<T, L> sums;
+  B again;                   // in which W h of a step is worked out once more
+  mutable Index known = -1;  // the step whose W h stands in again.G
 
-  Backward(const Tables<T>& tables, Index batch, Index first, Index samples, C* work, Sums<T, L> sums)
-      : B(tables, batch, first, samples, work), sums(sums) {}
+  Backward(const Tables<T>& tables, Index batch, Index first, Index samples, const Sequence<T>& past, C* work,
+           Sums<T, L> sums)
+      : B(tables, batch, first, samples, work), past(past), sums(sums),
+        again(tables, batch, first, samples, work + B::planes(tables.n)) {}
+  static constexpr Index planes(Index n) { return 2 * B::planes(n); }
 
-  // U = dL/dh becomes dL/dz for a tile, by the states H; adds to the sums of b and theta3.
-  __attribute__((noinline)) void undo_modrelu(Index tile, Index place) const {
+  void load_state(const B& block, Index i) const {  // the one before step i, into the block's H
+    if (i > 0) block.load(past.states + (i - 1) * batch * 2 * n, 2 * n, block.H);
+    else block.load_first(past.h_0, past.h_0_stride);
+  }
+
+  void find_product(Index i) const {  // again.G = W h of step i
+    if (known == i) return;
+    known = i;
+    load_state(again, i);
+    again.middle(again.enter());
+    for_each_chunk(t, [&](const Chunk& c) {
+      last_stage<T, V>(t, c, t.d3.data(), again.H, again.U);
+      c.for_each_run(1, [&](Index k, Index u) { again.G[at(k)] = again.U[u]; });
+    });
+  }
+
+  // `through_modrelu` of unit k at step i in the lanes that are set in `lanes`, by z itself.
+  __attribute__((noinline, cold)) void undo_modrelu_at(Index i, Index k, unsigned lanes, C given, C& g, V& bias,
+                                                       V& theta3) const {
+    find_product(i);
+    const C state = H[at(k)], product = again.G[at(k)];
+    for (Index l = 0; l < samples; ++l) {
+      if (!(lanes >> l & 1)) continue;
+      const Complex<T> h = lane(state, l), Wh = lane(product, l);
+      const Complex<double> z = past.add_input(Wh, past.x + (i * batch + first + l) * past.m, n, k);
+      Complex<T> own = lane(given, l);
+      T own_bias, own_theta3;
+      through_modrelu_at<T>(z, {h.re, h.im}, t.bias[k], t.epsilon, own, own_bias, own_theta3);
+      set_lane(g.re, l, own.re), set_lane(g.im, l, own.im);
+      set_lane(bias, l, own_bias), set_lane(theta3, l, own_theta3);
+    }
+  }
+
+  // U = dL/dh of step i becomes dL/dz for a tile, by the states H; adds to the sums of b and theta3.
+  __attribute__((noinline)) void undo_modrelu(Index step, Index tile, Index place) const {
     for (Index e = 0; e < B::tile_width(); e += GROUP) {
       V bias[GROUP], theta3[GROUP];
       C g[GROUP];
+      unsigned unsure[GROUP], any = 0;
       for (int i = 0; i < GROUP; ++i) {
+        const Index k = tile + e + i;
         g[i] = U[place + e + i];
-        through_modrelu<T, L>(H[at(tile + e + i)], V{} + t.bias[tile + e + i], t.epsilon, g[i], bias[i], theta3[i]);
+        unsure[i] = through_modrelu<T, L>(H[at(k)], V{} + t.bias[k], V{} + t.unsure[k], t.epsilon, g[i], bias[i],
+                                          theta3[i]);
+        any |= unsure[i];
       }
+      if (__builtin_expect(any != 0, 0))
+        for (int i = 0; i < GROUP; ++i) {
+          C found = g[i];  // copies: what has an address stays out of registers
+          V found_bias = bias[i], found_theta3 = theta3[i];
+          undo_modrelu_at(step, tile + e + i, unsure[i], U[place + e + i], found, found_bias, found_theta3);
+          g[i] = found, bias[i] = found_bias, theta3[i] = found_theta3;
+        }
       for (int i = 0; i < GROUP; ++i) {
         U[place + e + i] = g[i];
         sums.bias[tile + e + i] += bias[i];
@@ -125,15 +175,14 @@ struct Backward : Block<T, L> {
   }
 
   // Steps end-1 ... begin. `carry` holds dL/dh_{end-1} from later steps as rows, and leaves with dL/dh_{begin-1}.
-  // Unless they are null, `z_gradient` takes dL/dz of these steps and `product` is added x^T dL/dz. `states`, `x` and
-  // `gradient` (null if there is none) start at step 0.
-  void run(const T* h_0, Index h_0_stride, const T* x, Index m, const T* states, const T* gradient, Index begin,
-           Index end, T* carry, T* z_gradient, T* product) const {
+  // Unless they are null, `z_gradient` takes dL/dz of these steps and `product` is added x^T dL/dz. `gradient` (null if
+  // there is none) starts at step 0.
+  void run(const T* gradient, Index begin, Index end, T* carry, T* z_gradient, T* product) const {
     const Index step = batch * 2 * n, tile = B::tile_width();
     alignas(64) T z[L * 2 * TILE];
     C s1 = zero(), c1 = zero();
     B::load(carry, 2 * n, G);
-    B::load(states + (end - 1) * step, 2 * n, H);
+    load_state(*this, end);
     for (Index i = end; i-- > begin;) {
       for_each_chunk(t, [&](const Chunk& c) {
         if (i + 1 < end) undo_first(c, s1, c1);
@@ -141,17 +190,16 @@ struct Backward : Block<T, L> {
         c.for_each_run(tile, [&](Index k, Index u) {
           if (gradient) B::add_tile(k, u, gradient + i * step);
           if (gradient && i > 0) B::expect_tile(k, gradient + (i - 1) * step);
-          undo_modrelu(k, u);
+          undo_modrelu(i, k, u);
           if (z_gradient) B::store_tile(k, u, z_gradient + (i - begin) * step);
           if (product) {
             B::template store_tile<false>(u, z, 2 * TILE, TILE);
-            add_input_product(x + (i * batch + first) * m, m, k, z, product);
+            add_input_product(past.x + (i * batch + first) * past.m, past.m, k, z, product);
           }
         });
         first_stage<T, V>(t, c, t.d3_conj.data(), U, G);
       });
-      if (i > 0) B::load(states + (i - 1) * step, 2 * n, H);
-      else B::load_first(h_0, h_0_stride);
+      load_state(*this, i);
       s1 = B::enter();
       c1 = undo_middle(s1, B::second_dot(s1));
     }

@@ -26,6 +26,7 @@ SOURCES = (
     "cpu.cpp",
     "cpu_backward.h",
     "cpu_kernel.h",
+    "cpu_product.h",
     "cpu_single_backward.h",
     "cpu_single.h",
     "cpu_single_tables.h",
@@ -90,7 +91,9 @@ SIGNATURES = {
     "workspace": (INDEX, INDEX, INDEX),
     "slices": (INDEX, INDEX, INDEX),
     "forward": (None, POINTER, *[INDEX] * 4, POINTER, INDEX, *[POINTER] * 4),
-    "backward": (None, POINTER, *[INDEX] * 3, POINTER, INDEX, *[POINTER] * 3, *[INDEX] * 2, *[POINTER] * 4),
+    "backward": (None, POINTER, *[INDEX] * 4, POINTER, INDEX, *[POINTER] * 4, *[INDEX] * 2, *[POINTER] * 4),
+    "multiply_workspace": (INDEX,),
+    "multiply": (None, *[INDEX] * 4, POINTER, *[INDEX] * 2, POINTER, *[INDEX] * 2, POINTER, *[INDEX] * 3, POINTER),
     "finish": (None, POINTER, *[INDEX] * 2, *[POINTER] * 6),
 }
 

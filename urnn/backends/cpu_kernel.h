@@ -7,7 +7,6 @@
 // alone fits the registers.
 #pragma once
 
-#include "cpu_modrelu.h"
 #include "cpu_tables.h"
 
 namespace {
@@ -142,6 +141,14 @@ struct Block {
     return reflect(s2, t.cross, scaled(s1, T(2)));
   }
 
+  // The rest of A = F D1 h, and W h in H up to the last stage and D3.
+  URNN_INLINE void middle(C s1) const {
+    const C s2 = second_dot(s1), twice1 = scaled(s1, T(2)), twice2 = scaled(s2, T(2));
+    adjoint_begin<T, V>(t, H, [&](Index p) URNN_INLINE {
+      return reflect(reflect(times(t.d2[p], A[t.source_row[p]]), t.f1[p], twice1), t.u2[p], twice2);
+    });
+  }
+
   // U = z + V x becomes h = modReLU(z + V x; b) for a tile, in turns of GROUP units; s1 is added u1^H D1 h.
   template <int M>
   __attribute__((noinline)) void activate(Index tile, Index place, const T* weights, const V* lanes, C& s1) const {
@@ -176,10 +183,7 @@ struct Block {
     load_first(h_0, h_0_stride);
     C s1 = enter();
     for (Index i = 0; i < steps; ++i) {
-      const C s2 = second_dot(s1), twice1 = scaled(s1, T(2)), twice2 = scaled(s2, T(2));
-      adjoint_begin<T, V>(t, H, [&](Index p) URNN_INLINE {
-        return reflect(reflect(times(t.d2[p], A[t.source_row[p]]), t.f1[p], twice1), t.u2[p], twice2);
-      });
+      middle(s1);
       s1 = zero();
       T* rows = states + i * batch * 2 * n;
       with_input<0, 2, 10, 16>(x ? x + (i * batch + first) * m : nullptr, x ? m : 0, [&](auto M, const V* lanes) {

@@ -1,21 +1,28 @@
 // modReLU over lanes, and the way back through it by its result alone. cpu.py holds the algebra.
 #pragma once
 
+#include <limits>
+
 #include "cpu_vectors.h"
 
 namespace {
 
 template <typename T>
 constexpr T tiniest() {  // the smallest normal number
-  return sizeof(T) == 4 ? static_cast<T>(1.17549435e-38) : static_cast<T>(2.2250738585072014e-308);
+  return std::numeric_limits<T>::min();
+}
+template <typename T>
+constexpr T largest() {
+  return std::numeric_limits<T>::max();
 }
 
 // (|z| + b) / (|z| + epsilon) for `square` = |z|^2 where that is positive, else 0; comparisons that are false for NaN
-// keep it alive.
+// keep it alive. Where the square overflows, |z| counts as the root of the largest number: beside it b is nothing.
 template <typename T, int L>
 URNN_INLINE inline Vector<T, L> modrelu_scale(Vector<T, L> square, Vector<T, L> b, T epsilon) {
   using V = Vector<T, L>;
-  const V tiny = V{} + tiniest<T>(), one = V{} + T(1);
+  const V tiny = V{} + tiniest<T>(), most = V{} + largest<T>(), one = V{} + T(1);
+  square = square > most ? most : square;
   const V inverse = inverse_root<T, L>(square);
   V scale;
   if (epsilon == 0) scale = one + b * inverse;
@@ -23,32 +30,105 @@ URNN_INLINE inline Vector<T, L> modrelu_scale(Vector<T, L> square, Vector<T, L> 
   return (square <= tiny) | (scale <= V{}) ? V{} : scale;
 }
 
+// By h alone |z| is |h| - b, whose leading digits cancel where |z| is much smaller than b > 0. Where it is below
+// b / RATIO, so that some RATIO roundings are lost, z is worked out again.
+template <typename T>
+constexpr T RATIO = sizeof(T) == 4 ? T(1 << 9) : T(1 << 16);
+
+// The |h|^2 below which h alone does not tell |z|: (b + b / RATIO)^2, and no less than what squares can hold.
+template <typename T>
+T unsure_below(T b, T epsilon) {
+  const T near = epsilon == 0 && b > 0 ? b * (1 + 1 / RATIO<T>) : T(0);
+  return std::max(tiniest<T>(), near * near);
+}
+
+// A bit for each lane of a comparison's result.
+template <int L, typename M>
+URNN_INLINE inline unsigned bits_of(M mask) {
+  if constexpr (L == 1) return mask ? 1 : 0;
+#ifdef __AVX512F__
+  else if constexpr (sizeof(M) == 64 && L == 16) return _mm512_test_epi32_mask((__m512i)mask, (__m512i)mask);
+  else if constexpr (sizeof(M) == 64 && L == 8) return _mm512_test_epi64_mask((__m512i)mask, (__m512i)mask);
+#endif
+#ifdef __AVX2__
+  else if constexpr (sizeof(M) == 32 && L == 8) return _mm256_movemask_ps((__m256)mask);
+  else if constexpr (sizeof(M) == 32 && L == 4) return _mm256_movemask_pd((__m256d)mask);
+#endif
+  else {
+    unsigned bits = 0;
+    for (int l = 0; l < L; ++l) bits |= (mask[l] ? 1u : 0u) << l;
+    return bits;
+  }
+}
+
 // g = dL/dh becomes dL/dz for h = modReLU(z; b); `bias` and `theta3` receive what it adds to the gradients of b and
-// theta3.
+// theta3. Returns the lanes where h does not tell |z| well enough, a bit each; `below` is `unsure_below`.
 template <typename T, int L, typename V = Vector<T, L>>
-URNN_INLINE inline void through_modrelu(Complex<V> h, V b, T epsilon, Complex<V>& g, V& bias, V& theta3) {
+URNN_INLINE inline unsigned through_modrelu(Complex<V> h, V b, V below, T epsilon, Complex<V>& g, V& bias, V& theta3) {
   const V square = h.re * h.re + h.im * h.im, inverse = inverse_root<T, L>(square), norm = square * inverse;
   const Complex<V> e{h.re * inverse, h.im * inverse};
+  const V zero{}, most = V{} + largest<T>();
+  auto unsure = ((square < below) & ((h.re != zero) | (h.im != zero))) | (square > most);
   V radial = e.re * g.re + e.im * g.im;
   V tangential = e.re * g.im - e.im * g.re;
   V scale;
   bias = radial;
-  if (epsilon == 0) {  // |h| = |z| + b
-    scale = norm / (norm - b);
-  } else {  // |h| = (|z| + b) |z| / (|z| + epsilon)
-    const V shifted = norm - b, four = V{} + 4 * epsilon;
-    const V modulus = (shifted + square_root<T, L>(shifted * shifted + four * norm)) * T(0.5);
+  if (epsilon == 0) {  // |h| = |z| + b; the difference of squares, fused, is rounded less than that of the moduli
+    scale = norm * (norm + b) / (h.re * h.re + (h.im * h.im - b * b));
+  } else {  // |h| = (|z| + b) |z| / (|z| + epsilon), a quadratic equation whose roots are taken without a difference
+    const V shifted = norm - b, product = norm * epsilon;
+    const V sum = (square_root<T, L>(shifted * shifted + T(4) * product) + (shifted < zero ? -shifted : shifted)) * T(0.5);
+    const V modulus = shifted < zero ? product / sum : sum;
     const V divisor = T(1) / (modulus + epsilon);
     bias = radial * modulus * divisor;
-    radial = radial * (T(1) + epsilon * (b - epsilon) * divisor * divisor);
+    const V slope = modulus * modulus + (T(2) * modulus + b) * epsilon;  // d|h|/d|z|, times (|z| + epsilon)^2
+    radial = radial * slope * divisor * divisor;
     scale = norm / modulus;
+    unsure = unsure | ((modulus + b) * (modulus + epsilon) > slope * (RATIO<T> / 4));
   }
-  const V zero{};
   const auto dead = square <= zero;
   const V turn = tangential * scale;
   g.re = dead ? zero : e.re * radial - e.im * turn;
   g.im = dead ? zero : e.re * turn + e.im * radial;
   bias = dead ? zero : bias;
   theta3 = dead ? zero : norm * tangential;
+  return bits_of<L>(unsure);
 }
+
+// The same for one number, from z itself, in double and whatever its size.
+template <typename T>
+void through_modrelu_at(Complex<double> z, Complex<double> h, double b, double epsilon, Complex<T>& g, T& bias,
+                        T& theta3) {
+  const double modulus = std::hypot(z.re, z.im), norm = std::hypot(h.re, h.im), divisor = modulus + epsilon;
+  if (modulus == 0 || norm == 0) {
+    g = {0, 0}, bias = theta3 = 0;
+    return;
+  }
+  const Complex<double> e{h.re / norm, h.im / norm};
+  const double tangential = e.re * g.im - e.im * g.re, turn = tangential * (modulus + b) / divisor;
+  const double added = (e.re * g.re + e.im * g.im) * modulus / divisor;
+  const double radial = (e.re * g.re + e.im * g.im) * (1 + epsilon / divisor * ((b - epsilon) / divisor));
+  g = {static_cast<T>(e.re * radial - e.im * turn), static_cast<T>(e.re * turn + e.im * radial)};
+  bias = static_cast<T>(added), theta3 = static_cast<T>(norm * tangential);
+}
+
+// What the way back reads of a sequence, each from step 0 on.
+template <typename T>
+struct Sequence {
+  const T* h_0;
+  Index h_0_stride;  // 0: one state for all samples
+  const T *x, *V;    // (steps, batch, m) and (2n, m)
+  Index m;
+  const T* states;
+
+  // z = W h + V x of unit k, given W h; x are the sample's inputs of the step.
+  Complex<double> add_input(Complex<T> Wh, const T* x, Index n, Index k) const {
+    Complex<double> z{Wh.re, Wh.im};
+    for (Index c = 0; c < m; ++c) {
+      z.re += static_cast<double>(V[k * m + c]) * x[c];
+      z.im += static_cast<double>(V[(n + k) * m + c]) * x[c];
+    }
+    return z;
+  }
+};
 }  // namespace

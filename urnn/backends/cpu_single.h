@@ -6,7 +6,6 @@
 // states past the first cache (n > 2048) slow it down.
 #pragma once
 
-#include "cpu_modrelu.h"
 #include "cpu_single_tables.h"
 
 namespace {

@@ -16,19 +16,24 @@ struct SingleBackward : Single<T> {
   // Steps whose part of V's gradient is added together, so that it passes through the registers less often.
   static constexpr Index TOGETHER = 8;
 
+  const Sequence<T>& past;
+  S again;                   // in which W h of a step is worked out once more
+  mutable Index known = -1;  // the step whose W h stands in again.U
+
   V *theta1, *theta2, *theta3, *bias;  // sums over steps that the gradients are made of
   C *u1, *u2;                          // u1 without D1, u2 without D2
   T *carried, *Z;                      // D1^H times a state's gradient before R1'; dL/dz of some steps
 
-  SingleBackward(const Tables<T>& tables, const SingleTables<T>& t, Index batch, Index first, C* work)
-      : S(tables, t, batch, first, work) {
-    V* sums = reinterpret_cast<V*>(work + S::planes(n));
+  SingleBackward(const Tables<T>& tables, const SingleTables<T>& t, Index batch, Index first,
+                 const Sequence<T>& past, C* work)
+      : S(tables, t, batch, first, work), past(past), again(tables, t, batch, first, work + S::planes(tables.n)) {
+    V* sums = reinterpret_cast<V*>(work + 2 * S::planes(n));
     theta1 = sums, theta2 = theta1 + rows, theta3 = theta2 + rows, bias = theta3 + rows;
     u1 = reinterpret_cast<C*>(bias + rows), u2 = u1 + rows;
     carried = U, Z = reinterpret_cast<T*>(u2 + rows);
     std::memset(static_cast<void*>(sums), 0, 8 * n * sizeof(T));
   }
-  static constexpr Index planes(Index n) { return S::planes(n) + (4 + TOGETHER) * n / L; }
+  static constexpr Index planes(Index n) { return 2 * S::planes(n) + (4 + TOGETHER) * n / L; }
 
   // z = D1^H R1' D1 applied to what is carried, for the state h; adds to the sums of u1 and theta1.
   __attribute__((noinline)) void undo_first(const T* h, Scalar s1, Scalar c1, T* z) const {
@@ -44,16 +49,58 @@ struct SingleBackward : Single<T> {
     }
   }
 
-  // z = dL/dh, to which `gradient` is added unless it is null, becomes dL/dz; adds to the sums of b and theta3.
-  __attribute__((noinline)) void undo_modrelu(const T* h, const T* gradient, T* z) const {
+  const T* state(Index i) const {  // the one before step i
+    return i > 0 ? past.states + ((i - 1) * batch + first) * 2 * n : past.h_0 + first * past.h_0_stride;
+  }
+
+  void find_product(Index i) const {  // again.U = W h of step i
+    if (known == i) return;
+    known = i;
+    const T* h = state(i);
+    const Scalar s1 = again.dot(t.w1.data(), h);
+    again.begin(t.d1.data(), h, again.A);
+    again.middle(s1, again.second_dot(again.finish_pairs(again.A, t.w2.data()), s1));
+    again.adjoint_finish(t.d3.data(), again.A, again.U);
+  }
+
+  // `through_modrelu` of row k at step i in the lanes that are set in `lanes`, by z itself.
+  __attribute__((noinline, cold)) void undo_modrelu_at(Index i, Index k, unsigned lanes, C given, C& g, V& bias,
+                                                       V& theta3) const {
+    find_product(i);
+    const C states = S::unit(state(i + 1), k), product = again.unit(again.U, k);
+    for (Index l = 0; l < L; ++l) {
+      if (!(lanes >> l & 1)) continue;
+      const Scalar h = lane(states, l), Wh = lane(product, l);
+      const Complex<double> z = past.add_input(Wh, past.x + (i * batch + first) * past.m, n, k * L + l);
+      Scalar own = lane(given, l);
+      T own_bias, own_theta3;
+      through_modrelu_at<T>(z, {h.re, h.im}, lane(t.bias[k], l), epsilon, own, own_bias, own_theta3);
+      set_lane(g.re, l, own.re), set_lane(g.im, l, own.im);
+      set_lane(bias, l, own_bias), set_lane(theta3, l, own_theta3);
+    }
+  }
+
+  // z = dL/dh of step i, to which `gradient` is added unless it is null, becomes dL/dz; adds to the sums of b and
+  // theta3.
+  __attribute__((noinline)) void undo_modrelu(Index step, const T* h, const T* gradient, T* z) const {
     for (Index k = 0; k < rows; k += GROUP) {
       C g[GROUP];
       V b[GROUP], turn[GROUP];
+      unsigned unsure[GROUP], any = 0;
       for (int i = 0; i < GROUP; ++i) {
         g[i] = S::unit(z, k + i);
         if (gradient) g[i] = g[i] + S::unit(gradient, k + i);
-        through_modrelu<T, L>(S::unit(h, k + i), t.bias[k + i], epsilon, g[i], b[i], turn[i]);
+        unsure[i] = through_modrelu<T, L>(S::unit(h, k + i), t.bias[k + i], t.unsure[k + i], epsilon, g[i], b[i], turn[i]);
+        any |= unsure[i];
       }
+      if (__builtin_expect(any != 0, 0))
+        for (int i = 0; i < GROUP; ++i) {
+          C given = S::unit(z, k + i), found = g[i];  // copies: what has an address stays out of registers
+          if (gradient) given = given + S::unit(gradient, k + i);
+          V found_b = b[i], found_turn = turn[i];
+          undo_modrelu_at(step, k + i, unsure[i], given, found, found_b, found_turn);
+          g[i] = found, b[i] = found_b, turn[i] = found_turn;
+        }
       for (int i = 0; i < GROUP; ++i) {
         S::put(g[i], z, k + i);
         bias[k + i] += b[i];
@@ -94,22 +141,21 @@ struct SingleBackward : Single<T> {
   }
 
   // As `Backward::run`.
-  void run(const T* h_0, Index h_0_stride, const T* x, Index m, const T* states, const T* gradient, Index begin,
-           Index end, T* carry, T* z_gradient, T* product) const {
+  void run(const T* gradient, Index begin, Index end, T* carry, T* z_gradient, T* product) const {
     const Index step = batch * 2 * n, own = first * 2 * n;
     const std::size_t bytes = 2 * n * sizeof(T);
-    const T* h = states + (end - 1) * step + own;
+    const T* h = state(end);
     Scalar s1{}, c1{};
     for (Index i = end; i-- > begin;) {
       const Index place = i % TOGETHER;
       T* z = Z + place * 2 * n;
       if (i + 1 < end) undo_first(h, s1, c1, z);
       else std::memcpy(z, carry + own, bytes);
-      undo_modrelu(h, gradient ? gradient + i * step + own : nullptr, z);
+      undo_modrelu(i, h, gradient ? gradient + i * step + own : nullptr, z);
       if (z_gradient) std::memcpy(z_gradient + (i - begin) * step + own, z, bytes);
       S::begin(t.d3_conj.data(), z, G);
       const Scalar c2 = S::finish_pairs(G, t.u2.data());
-      h = i > 0 ? states + (i - 1) * step + own : h_0 + first * h_0_stride;
+      h = state(i);
       s1 = S::dot(t.w1.data(), h);
       S::begin(t.d1.data(), h, A);
       const Scalar part = S::finish(A, t.w2.data(), [this](Index k, C a) URNN_INLINE { A[at(k)] = a; });
@@ -118,7 +164,8 @@ struct SingleBackward : Single<T> {
       c1 = S::dot(t.w1.data(), carried);
       if (product && (place == 0 || i == begin)) {
         const Index last = std::min(end - 1, i + TOGETHER - 1 - place);
-        add_input_product(x + (i * batch + first) * m, batch * m, m, z, last - i + 1, product);
+        const T* x = past.x + (i * batch + first) * past.m;
+        add_input_product(x, batch * past.m, past.m, z, last - i + 1, product);
       }
     }
     undo_first(h, s1, c1, carry + own);

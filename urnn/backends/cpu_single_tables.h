@@ -26,7 +26,7 @@ struct SingleTables {
   std::vector<Index> place;  // of the block's tables, for each position here
   // Over units, as in `Tables`, and the turns between rows and lanes. u1 = D1 w1 is not needed.
   Rows d1, d1_conj, d3, d3_conj, w1, turns;
-  std::vector<V> bias;
+  std::vector<V> bias, unsure;
   // Over positions p of Pi F h, which stand at position source[p] of F h.
   Rows d2, u2, f1;
   std::vector<std::int32_t> source;
@@ -71,8 +71,9 @@ SingleTables<T>::SingleTables(const Tables<T>& t) : stages(t.n / L, 1), place(pl
     const double angle = -2 * M_PI * static_cast<double>(k % L * stages.frequency[k / L]) / static_cast<double>(n);
     return Complex<T>{static_cast<T>(std::cos(angle)), static_cast<T>(std::sin(angle))};
   });
-  bias.resize(n / L);
+  bias.resize(n / L), unsure.resize(n / L);
   std::memcpy(static_cast<void*>(bias.data()), t.bias.data(), n * sizeof(T));
+  std::memcpy(static_cast<void*>(unsure.data()), t.unsure.data(), n * sizeof(T));
   d2 = placed(t.d2), u2 = placed(t.u2), f1 = placed(t.f1);
   d2_source = placed(t.d2_source), f1_source = placed(t.f1_source), w2 = placed(t.w2);
   d2_source_conj = rows_of(n, [&](Index q) { return conj(t.d2_source[place[q]]); });

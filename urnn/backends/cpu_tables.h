@@ -3,6 +3,7 @@
 #pragma once
 
 #include "cpu_fourier.h"
+#include "cpu_modrelu.h"
 
 namespace {
 
@@ -11,7 +12,7 @@ struct Tables : Stages<T> {
   using C = Complex<T>;
   // Over units: D1, D3, conj(D3), u1 and conj(D1) u1, whose product with h is the first reflection's.
   std::vector<C> d1, d3, d3_conj, u1, w1;
-  std::vector<T> bias;
+  std::vector<T> bias, unsure;  // unsure: see `unsure_below`
   // Over positions p of Pi F h, which stand at row source_row[p] of F h: D2, u2, and D2 F u1, so that the first
   // reflection can be made up for after the transform.
   std::vector<C> d2, u2, f1;
@@ -43,7 +44,7 @@ std::vector<Complex<double>> unit_vector(Index n, const T* pair) {
 // Worked out in double: once a sequence, and every step would repeat an error.
 template <typename T>
 Tables<T>::Tables(Index n, const T* theta, const T* v, const Index* permutation, const T* b, T modrelu_epsilon)
-    : Stages<T>(n), d1(n), d3(n), d3_conj(n), u1(n), w1(n), bias(b, b + n), d2(n), u2(n), f1(n), source_row(n), d2_source(n),
+    : Stages<T>(n), d1(n), d3(n), d3_conj(n), u1(n), w1(n), bias(b, b + n), unsure(n), d2(n), u2(n), f1(n), source_row(n), d2_source(n),
       u2_source(n), f1_source(n), w2(n), target(n), target_row(n), epsilon(modrelu_epsilon) {
   using D = Complex<double>;
   const Stages<double> exact(n);
@@ -69,6 +70,7 @@ Tables<T>::Tables(Index n, const T* theta, const T* v, const Index* permutation,
     d1[k] = cast(phase(0, k)), d3[k] = cast(phase(2, k)), d3_conj[k] = {d3[k].re, -d3[k].im};
     u1[k] = cast(u1_exact[k]);
     w1[k] = cast(times_conj(phase(0, k), u1_exact[k]));
+    unsure[k] = unsure_below(b[k], epsilon);
   }
   D sum{0, 0};
   for (Index p = 0; p < n; ++p) {

@@ -5,10 +5,11 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
-#ifdef __AVX512F__
+#ifdef __AVX2__
 #include <immintrin.h>
 #endif
 
@@ -45,6 +46,21 @@ template <typename V>
 struct Complex {
   V re, im;
 };
+// One lane; a register of one is a number.
+template <typename V>
+auto lane(V v, Index l) {
+  if constexpr (std::is_arithmetic_v<V>) return v;
+  else return v[l];
+}
+template <typename V>
+auto lane(Complex<V> v, Index l) {
+  return Complex<decltype(lane(v.re, l))>{lane(v.re, l), lane(v.im, l)};
+}
+template <typename V, typename T>
+void set_lane(V& v, Index l, T value) {
+  if constexpr (std::is_arithmetic_v<V>) v = value;
+  else v[l] = value;
+}
 template <typename V>
 URNN_INLINE inline Complex<V> operator+(Complex<V> a, Complex<V> b) {
   return {a.re + b.re, a.im + b.im};
@@ -185,7 +201,7 @@ URNN_INLINE inline Vector<T, L> inverse_root(Vector<T, L> x) {
 #ifdef __AVX512F__
   if constexpr (sizeof(T) == 4 && L == 16) {
     const Vector<T, L> y = (Vector<T, L>)_mm512_rsqrt14_ps((__m512)x);
-    return y * (T(1.5) - T(0.5) * x * y * y);
+    return y + y * T(0.5) * (T(1) - x * y * y);  // Newton's step as a correction: one rounding at the end
   }
 #endif
   return T(1) / square_root<T, L>(x);

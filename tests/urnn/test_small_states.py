@@ -1,0 +1,105 @@
+"""Numbers far from 1: |z| far below b, which the state alone does not tell, and squares that overflow."""
+
+import itertools
+
+import pytest
+import torch
+
+from tests.urnn.conftest import needs_cuda
+from tests.urnn.parity import NAMES
+from urnn.backends import cpu_build, fused, reference
+
+pytestmark = pytest.mark.skipif(cpu_build.compiler() is None, reason="no C++ compiler on this machine")
+
+EXPONENTS = range(1, 21)
+BIASES = (1e-6, 1e-3, 0.1, 1.0, 5.0)
+M = 3
+
+
+@pytest.fixture(params=["cpu", "cuda-on-a-host", pytest.param("cuda", marks=needs_cuda)])
+def device(request: pytest.FixtureRequest) -> str:
+    if request.param == "cuda-on-a-host":
+        request.getfixturevalue("cuda_on_a_host")
+    return "cuda" if request.param == "cuda" else "cpu"
+
+
+def arguments(n: int, batch: int, modulus: float, bias: float, epsilon: float, m: int = M) -> dict:
+    """A first step whose z is `modulus` V_k, a product without a sum to round; then two steps of ordinary size."""
+    generator = torch.Generator().manual_seed(n + batch)
+
+    def normal(*shape):
+        return torch.randn(*shape, generator=generator, dtype=torch.float64).float().double()
+
+    x = normal(3, batch, m)
+    x[0] = modulus * torch.nn.functional.one_hot(torch.arange(batch) % m, m).double()
+    # Away from zero, so that the smallest |V_k| does not add to what is asked.
+    V = normal(2 * n, m)
+    V += 0.3 * V.sign()
+    return {
+        "x": x.float().double() if modulus < 1e30 else x,
+        "h_0": torch.zeros(batch, 2 * n).double(),
+        "theta": normal(3, n),
+        "v": normal(2, 2 * n),
+        "permutation": torch.randperm(n, generator=generator),
+        "V": V.float().double(),
+        "b": (bias * (1 + 0.1 * torch.rand(n, generator=generator))).double(),
+        "epsilon": epsilon,
+    }
+
+
+def gradients(run_sequence, given: dict, dtype: torch.dtype, device: str = "cpu") -> dict[str, torch.Tensor]:
+    given = {
+        name: value.to(device, dtype if name in NAMES else value.dtype) if torch.is_tensor(value) else value
+        for name, value in given.items()
+    }
+    leaves = {name: given[name].clone().requires_grad_() for name in NAMES}
+    states, _ = run_sequence(**given | leaves)
+    weights = torch.randn(states.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    found = torch.autograd.grad((states * weights.to(states)).sum(), list(leaves.values()))
+    found = {name: gradient.double().cpu() for name, gradient in zip(NAMES, found, strict=True)}
+    x = found.pop("x")
+    return found | {"x, first step": x[0], "x, later": x[1:]}
+
+
+def error(found: torch.Tensor, exact: torch.Tensor) -> float:
+    """As a share of the largest value; infinite for NaN."""
+    return ((found - exact).abs().max() / exact.abs().max()).nan_to_num(nan=float("inf")).item()
+
+
+@pytest.mark.parametrize("epsilon", [0.0, 1e-5], ids=["paper", "released"])
+@pytest.mark.parametrize(("n", "batch", "m"), [(16, 2, M), (64, 1, M), (64, 20, M), (64, 17, 20)])
+def test_gradients_are_the_references(device, n, batch, m, epsilon, request):
+    biases = (1e-3, 5.0) if "cuda-on-a-host" in request.node.name else BIASES
+    checked = 0
+    for exponent, bias in itertools.product(EXPONENTS, biases):
+        given = arguments(n, batch, 10.0**-exponent, bias, epsilon, m)
+        exact = gradients(reference.run_sequence, given, torch.float64)
+        rounded = gradients(reference.run_sequence, given, torch.float32)
+        for dtype, bound in ((torch.float32, 1e-4), (torch.float64, 1e-9)):
+            found = gradients(fused.run_sequence, given, dtype, device)
+            for name, expected in exact.items():
+                if error(rounded[name], expected) < 1e-4:
+                    off = error(found[name], expected)
+                    assert off < bound, f"{name}: {off:.1e} at |z| = 1e-{exponent}, b = {bias}, {dtype}"
+                    checked += 1
+    # Below 1e-19 z counts as 0 in float32; above, nearly everything can be compared.
+    assert checked > 0.8 * 2 * 7 * len(EXPONENTS) * len(biases)
+
+
+@pytest.mark.parametrize("epsilon", [0.0, 1e-5], ids=["paper", "released"])
+@pytest.mark.parametrize(("n", "batch"), [(16, 2), (64, 1), (64, 20)])
+@pytest.mark.parametrize(("dtype", "modulus"), [(torch.float32, 1e25), (torch.float64, 1e200)], ids=str)
+def test_states_whose_square_overflows_are_those_of_the_reference(device, n, batch, epsilon, dtype, modulus):
+    """All that is linear scales; modReLU's b is nothing beside such a modulus."""
+    given = arguments(n, batch, modulus, 0.5, epsilon)
+    given = {name: value.to(device) if torch.is_tensor(value) else value for name, value in given.items()}
+    typed = {name: given[name].to(dtype) for name in NAMES}
+    states, last = fused.run_sequence(**given | typed)
+    exact, exact_last = reference.run_sequence(**given)
+    for found, expected in ((states, exact), (last, exact_last)):
+        assert torch.isfinite(found).all()
+        assert error(found.double().cpu(), expected.cpu()) < 8 * n * 3 * torch.finfo(dtype).eps
+
+    found = gradients(fused.run_sequence, given, dtype, device)
+    for name, expected in gradients(reference.run_sequence, given, torch.float64).items():
+        assert error(found[name], expected) < 8 * n * 3 * torch.finfo(dtype).eps, name
