@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from urnn import models
-from urnn.training import checkpoint, folder, interruption, problems
+from urnn.training import folder, interruption, problems
 from urnn.training.display import Display
 from urnn.training.errors import TrainingError
 from urnn.training.optimisers import OPTIMISERS
@@ -44,11 +44,12 @@ def _train(options: argparse.Namespace) -> End:
     problem = problems.build(settings.task, settings.length, options.mnist)
     where = folder.run_folder(options.runs, problem, settings)
     with folder.owned(where), interruption.listening() as stop:
-        if options.fresh:
-            checkpoint.remove(where)
         trainer = Trainer(settings, problem)
         with Display(problem, settings) as display:
-            return Run(trainer, where, display, with_anatomy=options.anatomy).to_its_end(stop)
+            run = Run(trainer, where, display, with_anatomy=options.anatomy)
+            if options.fresh:
+                run.forget()
+            return run.to_its_end(stop)
 
 
 def _settings(options: argparse.Namespace) -> Settings:

@@ -8,6 +8,11 @@ from urnn import models
 from urnn.training import problems
 from urnn.training.optimisers import require_known
 
+# What a command may change when it goes on with a run; anything else makes it another run. How long a run is has
+# no part in what an iteration does: one whose limit was raised has the parameters of one that had the limit from
+# the start. Its log has one evaluation more, at the old limit.
+MAY_CHANGE = ("max_iterations",)
+
 
 @dataclass(frozen=True)
 class Settings:

@@ -1,14 +1,17 @@
 """What a user reads when a run cannot start: one line, exit code 2, and nothing is trained."""
 
+import io
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
 
-from tests.urnn.training.tiny import COPYING, run
+from tests.urnn.training.tiny import run
 from urnn.models import MODELS
 from urnn.training import checkpoint
 from urnn.training.__main__ import main
+from urnn.training.errors import TrainingError
 from urnn.training.folder import owned
 from urnn.training.optimisers import OPTIMISERS
 from urnn.training.problems import PROBLEMS
@@ -99,6 +102,23 @@ def test_missing_mnist_files_are_named_with_a_way_to_get_them(task, tmp_path, ca
     )
 
 
+def write(path: Path, content: object) -> None:
+    """A checkpoint with a right checksum, whatever is in it."""
+    body = io.BytesIO()
+    torch.save(content, body)
+    path.write_bytes(checkpoint.sealed(body.getvalue()))
+
+
+class Planted:
+    """Unpickled without care, it makes a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple:
+        return Path.touch, (self.path,)
+
+
 class TestCheckpoint:
     @pytest.fixture
     def path(self, tmp_path, capsys):
@@ -123,31 +143,49 @@ class TestCheckpoint:
         shutil.copy(path, other)
         assert complaint([*TINY, "--model=lstm"], tmp_path, capsys) == (
             f"{other / path.name} is of another run: model urnn instead of lstm, "
-            f"backend {torch.load(path)['identity']['backend']} instead of torch, "
+            f"backend {checkpoint.read(path)['identity']['backend']} instead of torch, "
             "slow_rate 1.0 instead of 0.1, clip None instead of 1.0; "
             "start over with --fresh, or name another folder with --runs"
         )
 
     def test_one_of_other_settings_is_refused(self, path, tmp_path, capsys):
-        told = complaint([*TINY, "--learning-rate=0.01", "--max-iterations=7"], tmp_path, capsys)
+        told = complaint([*TINY, "--learning-rate=0.01", "--max-iterations=7", "--batch=3"], tmp_path, capsys)
         assert told == (
-            f"{path} is of another run: learning_rate 0.001 instead of 0.01, "
-            "max_iterations 2 instead of 7; start over with --fresh, or name another folder with --runs"
-        )
-
-    @pytest.mark.parametrize("content", [[1, 2], {"format": 2}])
-    def test_one_of_another_format_is_refused(self, path, content, tmp_path, capsys):
-        torch.save(content, path)
-        found = "None" if isinstance(content, list) else 2
-        assert complaint(TINY, tmp_path, capsys) == (
-            f"expected {path} to be a checkpoint of format 1, got {found}; "
+            f"{path} is of another run: batch 2 instead of 3, learning_rate 0.001 instead of 0.01; "
             "start over with --fresh, or name another folder with --runs"
         )
 
+    def test_one_of_another_format_is_refused(self, path, tmp_path, capsys):
+        path.write_bytes(checkpoint.sealed(b"", version=3))
+        assert complaint(TINY, tmp_path, capsys) == (
+            f"expected {path} to be a checkpoint of format 2, got 3; "
+            "start over with --fresh, or name another folder with --runs"
+        )
+
+    def test_one_of_the_time_before_checksums_is_refused(self, path, tmp_path, capsys):
+        torch.save({"format": 1, **checkpoint.read(path)}, path)
+        assert complaint(TINY, tmp_path, capsys) == (
+            f"{path} is of format 1, which has no checksum, and this version reads format 2; "
+            "start over with --fresh, or name another folder with --runs"
+        )
+
+    @pytest.mark.parametrize("content", [[1, 2], {"identity": {}}, {"identity": [], "state": {}}])
+    def test_one_without_identity_and_state_is_refused(self, content, path, tmp_path, capsys):
+        write(path, content)
+        assert complaint(TINY, tmp_path, capsys) == (
+            f"{path} is damaged or no checkpoint (no identity and state in it); "
+            "start over with --fresh, or name another folder with --runs"
+        )
+
+    def test_one_with_code_in_it_is_refused_and_the_code_is_not_run(self, path, tmp_path, capsys):
+        write(path, Planted(tmp_path / "ran"))
+        assert complaint(TINY, tmp_path, capsys).startswith(f"{path} is damaged or no checkpoint (Weights only ")
+        assert not (tmp_path / "ran").exists()
+
     def test_one_whose_tensors_do_not_fit_is_refused(self, path, tmp_path, capsys):
-        content = torch.load(path)
+        content = checkpoint.read(path)
         del content["state"]["network"]["read_out.bias"]
-        torch.save(content, path)
+        write(path, content)
         assert complaint(TINY, tmp_path, capsys) == (
             f"{path} does not fit this model (RuntimeError); "
             "start over with --fresh, or name another folder with --runs"
@@ -179,19 +217,12 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path, capsys):
     assert told == f"cannot write to {folder} (Not a directory); name another with --runs"
 
 
-def test_a_full_disk_keeps_the_checkpoint_before(tmp_path, monkeypatch):
+def test_a_full_disk_keeps_the_checkpoint_before(tmp_path, limited_files):
     run(tmp_path)
-    before = (tmp_path / checkpoint.NAME).read_bytes()
-
-    def full(content, file):
-        file.write(b"half of it")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(torch, "save", full)
-    with pytest.raises(checkpoint.TrainingError) as caught:
-        checkpoint.save(tmp_path, COPYING.as_dict(), {})
-    assert str(caught.value) == (
-        f"cannot write {tmp_path / checkpoint.NAME} ([Errno 28] No space left on device); "
-        "the checkpoint before it is kept"
-    )
-    assert (tmp_path / checkpoint.NAME).read_bytes() == before
+    path = tmp_path / checkpoint.NAME
+    before = path.read_bytes()
+    with limited_files(len(before) // 2), pytest.raises(TrainingError) as caught:
+        checkpoint.save(tmp_path, {}, checkpoint.read(path)["state"])
+    assert str(caught.value) == f"cannot write {path} (File too large); the checkpoint before it is kept"
+    assert path.read_bytes() == before
+    assert not path.with_name("checkpoint.pt.tmp").exists(), "half a file takes room that is not there"

@@ -50,7 +50,7 @@ def run(folder: Path, stop: Stop | None = None, *, with_anatomy: bool = False, *
 
 def stored(folder: Path) -> dict:
     """What the folder's checkpoint holds, without the times that a clock has put in."""
-    content = torch.load(folder / checkpoint.NAME, weights_only=True)
+    content = checkpoint.read(folder / checkpoint.NAME)
     for name in ("seconds", "window_seconds"):
         del content["state"]["progress"][name]
     return content
