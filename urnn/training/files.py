@@ -4,6 +4,7 @@ What stands in a file's place may be a folder, a FIFO, or a link that leads nowh
 ever, so nothing but an ordinary file is read or appended to.
 """
 
+import fcntl
 import os
 import stat
 from collections.abc import Iterator
@@ -64,6 +65,20 @@ def write(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Holds the file, which is made, while this lasts; a process that dies lets go of it.
+
+    Raises:
+        BlockingIOError: another process holds it.
+        OSError: it cannot be made, or is a link.
+        TrainingError: it is no ordinary file.
+    """
+    with _opened(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, "r+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
 
 
 def remove(path: Path) -> None:

@@ -1,20 +1,24 @@
 """What a user reads when a run cannot start: one line, exit code 2, and nothing is trained."""
 
 import io
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 import torch
 
-from tests.urnn.training.tiny import run
+from bench.meters.memory import peak_allocated_bytes
+from tests.urnn.training.tiny import raises, run, trainer
 from urnn.models import MODELS
-from urnn.training import checkpoint
+from urnn.training import checkpoint, command, memory
 from urnn.training.__main__ import main
 from urnn.training.errors import TrainingError
 from urnn.training.folder import owned
 from urnn.training.optimisers import OPTIMISERS
 from urnn.training.problems import PROBLEMS
+from urnn.training.settings import MOST_THREADS
+from urnn.training.trainer import Trainer
 
 TINY = ["copying", "--length=10", "--hidden=4", "--max-iterations=2", "--batch=2"]
 
@@ -34,9 +38,9 @@ def complaint(arguments: list[str], tmp_path, capsys) -> str:
     [
         ("sorting", f"unknown task 'sorting'; there are: {', '.join(PROBLEMS)}"),
         ("copying", "copying needs --length T, the paper's T; say --length 100"),
-        ("copying --length=0", "length of copying must be at least 1, got 0"),
-        ("adding --length=-3", "length of adding must be at least 2, got -3"),
-        ("adding --length=1", "length of adding must be at least 2, got 1"),
+        ("copying --length=0", "--length of copying must be from 1 to 1000000000, got 0"),
+        ("adding --length=-3", "--length of adding must be from 2 to 1000000000, got -3"),
+        ("adding --length=1", "--length of adding must be from 2 to 1000000000, got 1"),
         ("digits --length=30", "digits has 64 time steps, one a pixel, got --length 30; leave it out"),
         (
             "digits --batch=1258",
@@ -46,23 +50,21 @@ def complaint(arguments: list[str], tmp_path, capsys) -> str:
             "copying --length=9 --model=gpt",
             f"unknown model 'gpt'; the registry (urnn/models.py) has: {', '.join(MODELS)}",
         ),
-        ("copying --length=9 --hidden=0", "hidden_size must be at least 1, got 0"),
-        ("copying --length=9 --batch=0", "batch must be at least 1, got 0"),
-        ("copying --length=9 --seed=-1", "seed must be at least 0, got -1"),
-        ("copying --length=9 --threads=0", "threads must be at least 1, got 0"),
-        ("copying --length=9 --max-iterations=0", "max_iterations must be at least 1, got 0"),
-        ("copying --length=9 --evaluate-every=0", "evaluate_every must be at least 1, got 0"),
-        ("copying --length=9 --learning-rate=0", "learning_rate must be more than 0, got 0.0"),
-        ("copying --length=9 --learning-rate=nan", "learning_rate must be more than 0, got nan"),
-        ("copying --length=9 --slow-rate=0", "slow_rate must be more than 0, got 0.0"),
-        ("copying --length=9 --decay=1", "decay must be at least 0 and less than 1, got 1.0"),
-        ("copying --length=9 --momentum=1", "momentum must be at least 0 and less than 1, got 1.0"),
-        ("copying --length=9 --clip=-1", "clip must be more than 0, got -1.0"),
+        ("copying --length=9 --hidden=0", "--hidden must be a whole number from 1 to 1000000000, got 0"),
+        ("copying --length=9 --batch=0", "--batch must be a whole number from 1 to 1000000000, got 0"),
+        (
+            "copying --length=9 --max-iterations=0",
+            "--max-iterations must be a whole number from 1 to 1000000000, got 0",
+        ),
+        (
+            "copying --length=9 --evaluate-every=0",
+            "--evaluate-every must be a whole number from 1 to 1000000000, got 0",
+        ),
         (
             "copying --length=9 --optimiser=newton",
             f"unknown optimiser 'newton'; there are: {', '.join(OPTIMISERS)}",
         ),
-        ("copying --length=9 --device=tpu", "device must be cpu or cuda, got tpu"),
+        ("copying --length=9 --device=tpu", "--device must be cpu or cuda, got tpu"),
         (
             "copying --length=9 --model=urnn --backend=tpu",
             f"backend of urnn must be one of {', '.join(MODELS['urnn'].backends)}; got 'tpu'",
@@ -79,6 +81,128 @@ def complaint(arguments: list[str], tmp_path, capsys) -> str:
 )
 def test_a_bad_argument_is_named(arguments, message, tmp_path, capsys):
     assert complaint(arguments.split(), tmp_path, capsys) == message
+
+
+WHOLE = "a whole number from {} to {}"
+COUNT = WHOLE.format(1, 10**9)
+DIGITS = "9" * 26
+RANGES = {
+    "--hidden": (COUNT, ["-1", "0", "1000000001", DIGITS]),
+    "--batch": (COUNT, ["-1", "0", DIGITS]),
+    "--max-iterations": (COUNT, ["-1", "0", DIGITS]),
+    "--evaluate-every": (COUNT, ["-1", "0", DIGITS]),
+    "--threads": (WHOLE.format(1, MOST_THREADS), ["-1", "0", str(MOST_THREADS + 1), "1000000", DIGITS]),
+    "--seed": (WHOLE.format(0, 2**63 - 1), ["-1", str(2**63), str(2**64), DIGITS]),
+    "--learning-rate": ("a number from 1e-30 to 1e+30", ["nan", "inf", "-inf", "-1.0", "0.0", "1e+31", "1e-31"]),
+    "--slow-rate": ("a number from 1e-09 to 1000000.0", ["nan", "inf", "-1.0", "0.0", "1e+31"]),
+    "--clip": ("a number from 1e-30 to 1e+30, or 0 for none", ["nan", "inf", "-1.0", "1e+300"]),
+    "--decay": ("a number of at least 0 and less than 1", ["nan", "inf", "-0.1", "1.0"]),
+    "--momentum": ("a number of at least 0 and less than 1", ["nan", "inf", "-0.1", "1.0"]),
+}
+
+
+@pytest.mark.parametrize(
+    ("option", "wanted", "got"),
+    [(option, wanted, got) for option, (wanted, many) in RANGES.items() for got in many],
+)
+def test_a_number_out_of_its_range_is_named_with_the_range(option, wanted, got, tmp_path, capsys):
+    told = complaint(["copying", "--length=9", f"{option}={got}"], tmp_path, capsys)
+    assert told == f"{option} must be {wanted}, got {got}"
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("length", ["1000000000000", DIGITS])
+def test_a_length_out_of_its_range_is_named(length, tmp_path, capsys):
+    told = complaint(["copying", f"--length={length}"], tmp_path, capsys)
+    assert told == f"--length of copying must be from 1 to 1000000000, got {length}"
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("--hidden=many", "argument --hidden: invalid int value: 'many'"),
+        ("--decay=1,5", "argument --decay: invalid float value: '1,5'"),
+        ("--hiden=5", "unrecognized arguments: --hiden=5"),
+        ("--seed=1e3", "argument --seed: invalid int value: '1e3'"),
+    ],
+)
+def test_what_is_no_number_or_no_option_is_one_line(argument, message, tmp_path, capsys):
+    told = complaint(["copying", "--length=9", argument], tmp_path, capsys)
+    assert told == f"{message}; see python -m urnn.training --help"
+
+
+class TestMemory:
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (
+                "copying --length=1000000000",
+                "--length 1000000000, --hidden 128 and --batch 20 need at least 53.2 TB of memory",
+            ),
+            (
+                "digits --hidden=500000 --model=lstm",
+                "--hidden 500000 and --batch 20 need at least 12.0 TB of memory",
+            ),
+            (
+                "copying --length=100 --batch=1000000000",
+                "--length 100, --hidden 128 and --batch 1000000000 need at least 127.7 TB of memory",
+            ),
+        ],
+    )
+    def test_a_run_that_cannot_fit_is_refused_before_anything_is_allocated(
+        self, arguments, message, tmp_path, capsys, monkeypatch
+    ):
+        monkeypatch.setattr(memory, "available", lambda device: 8_000_000_000)
+        monkeypatch.setattr(command, "Trainer", None)
+        told = complaint(arguments.split(), tmp_path, capsys)
+        assert told == f"{message}, and 8.0 GB are free; make one of them smaller"
+
+    def test_what_the_allocator_refuses_is_a_sentence(self, tmp_path, capsys, monkeypatch):
+        monkeypatch.setattr(Trainer, "iterate", lambda self: torch.empty(10**15))
+        told = complaint(TINY, tmp_path, capsys)
+        assert told == "there is not enough memory for this run; make --batch, --hidden or --length smaller"
+
+    @pytest.mark.parametrize("error", [MemoryError(), torch.OutOfMemoryError("CUDA out of memory.")])
+    def test_so_is_what_others_refuse(self, error, tmp_path, capsys, monkeypatch):
+        monkeypatch.setattr(Trainer, "iterate", raises(error))
+        assert complaint(TINY, tmp_path, capsys).startswith("there is not enough memory for this run; ")
+
+    def test_another_error_in_an_iteration_is_a_crash(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(Trainer, "iterate", raises(RuntimeError("a mistake")))
+        with pytest.raises(RuntimeError, match="a mistake"):
+            main([*TINY, f"--runs={tmp_path}"])
+
+    @pytest.mark.parametrize("model", ["urnn", "lstm", "gru", "rnn_tanh", "ortho_cayley"])
+    @pytest.mark.parametrize("task", ["copying", "adding"])
+    def test_no_run_that_fits_is_refused(self, task, model):
+        """What is said to be needed is less than what torch's allocator counts in an iteration."""
+        made = trainer(task=task, model=model, length=200, hidden_size=64, batch=60)
+        made.iterate()
+        state = sum(parameter.numel() for parameter in made.network.parameters()) * memory.FLOAT * 2
+        peak = peak_allocated_bytes(made.iterate, "cpu")
+        assert 0.1 * peak < memory.least(made.settings, made.problem) <= peak + state
+
+    def test_a_containers_limit_counts_and_no_limit_does_not(self, tmp_path, monkeypatch):
+        files = {"free": "MemAvailable: 3 kB\nSwapFree: 1 kB", "limit": "2048", "none": "max"}
+        for name, text in files.items():
+            (tmp_path / name).write_text(text)
+        monkeypatch.setattr(memory, "_MEMINFO", tmp_path / "free")
+        for names, free in ((["limit", "none"], 2048), (["none", "missing"], 4096)):
+            monkeypatch.setattr(memory, "_CGROUP_LIMITS", [tmp_path / name for name in names])
+            assert memory.available("cpu") == free
+
+    def test_where_the_system_says_nothing_it_is_what_is_installed(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(memory, "_MEMINFO", tmp_path / "missing")
+        monkeypatch.setattr(memory, "_CGROUP_LIMITS", [])
+        assert memory.available("cpu") == os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+@pytest.mark.parametrize(
+    ("count", "told"),
+    [(0, "0 bytes"), (999, "999 bytes"), (1500, "1.5 kB"), (2 * 10**15, "2.0 PB"), (10**20, "100000.0 PB")],
+)
+def test_sizes_in_words(count, told):
+    assert memory.as_bytes(count) == told
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.urnn.training.tiny import logged, run, same_bits, stored
+from tests.urnn.training.tiny import logged, raises, run, same_bits, stored
 from urnn.models import MODELS
 from urnn.training import checkpoint
 from urnn.training.__main__ import main
@@ -21,15 +21,6 @@ from urnn.training.run import Run
 from urnn.training.trainer import Trainer
 
 ROOT = Path(__file__).parents[3]
-
-
-def raises(error):
-    """A function that does nothing else."""
-
-    def call(*_: object, **__: object):
-        raise error
-
-    return call
 
 
 class StopAfter(Stop):

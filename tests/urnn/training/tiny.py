@@ -1,5 +1,6 @@
 """Runs of seconds: short sequences, few units."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -46,6 +47,15 @@ def run(folder: Path, stop: Stop | None = None, *, with_anatomy: bool = False, *
     made = trainer(**changes)
     with Display(made.problem, made.settings) as display:
         return Run(made, folder, display, with_anatomy=with_anatomy).to_its_end(stop or Stop())
+
+
+def raises(error: BaseException | type[BaseException]) -> Callable[..., None]:
+    """A function that does nothing else."""
+
+    def call(*_: object, **__: object) -> None:
+        raise error
+
+    return call
 
 
 def stored(folder: Path) -> dict:
