@@ -97,5 +97,6 @@ def _has_its_fields(content: Mapping[str, object]) -> bool:
         return True
     counted = isinstance(iteration, int) and not isinstance(iteration, bool)
     if kind == "end":
-        return counted and isinstance(content.get("outcome"), str) and isinstance(content.get("message"), str)
+        told = all(isinstance(content.get(name), str) for name in ("outcome", "message"))
+        return counted and told and isinstance(content.get("seconds"), int | float)
     return counted and kind in ("evaluation", "anatomy")

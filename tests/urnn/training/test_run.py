@@ -90,8 +90,9 @@ class TestLog:
     def test_half_a_line_is_no_line(self, tmp_path):
         log = Log(tmp_path)
         log.start({})
-        log.append("end", outcome="solved")
+        log.append("end", iteration=1, seconds=0.5, outcome="solved", message="")
         whole = log.lines()
+        assert len(whole) == 2
         with log.path.open("a") as file:
             file.write('{"kind": "en')
         assert log.lines() == whole
