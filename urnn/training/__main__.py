@@ -10,12 +10,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command's exit code, also where a package is not installed."""
     try:
         from urnn.training import command
+
+        return command.main(arguments)
     except ModuleNotFoundError as error:
-        if error.name and error.name.partition(".")[0] == "urnn":  # no package of others, but a mistake here
+        package = (error.name or "").partition(".")[0]
+        if package in ("", "urnn"):  # no package of others, but a mistake here
             raise
-        print(f"training: the package {error.name} is missing; pip install 'urnn[suite]' has it", file=sys.stderr)
+        print(f"training: the package {package} is missing; pip install 'urnn[suite]' has it", file=sys.stderr)
         return ending.FAILED
-    return command.main(arguments)
 
 
 if __name__ == "__main__":

@@ -107,7 +107,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--threads", type=int, default=1, help="threads torch may use; default: %(default)s")
     add("--device", default="cpu", help="cpu or cuda; default: %(default)s")
     add("--runs", type=Path, default=Path("runs"), metavar="FOLDER", help="where runs are kept; default: runs")
-    add("--mnist", type=Path, default=Path("mnist"), metavar="FOLDER", help="MNIST's IDX files; default: mnist")
+    add(
+        "--mnist",
+        type=Path,
+        default=Path("mnist"),
+        metavar="FOLDER",
+        help="MNIST's IDX files, or torchvision's; default: mnist",
+    )
     add("--fresh", action="store_true", help="start over instead of going on")
     add("--evaluate-every", type=int, default=50, metavar="N", help="iterations; default: %(default)s")
     add(owner.OPTION, action="store_true", help="end when standard input does: for programs that start this one")

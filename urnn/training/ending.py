@@ -23,7 +23,7 @@ def run(command: Callable[[], int]) -> int:
     try:
         return _called(command)
     except BrokenPipeError:  # `| head`: it has read what it wanted
-        _discard_output()
+        _flush()
         return FAILED
 
 
@@ -41,26 +41,26 @@ def _called(command: Callable[[], int]) -> int:
     except Exception:
         traceback.print_exc()
         code = FAILED
-    return code if _flushed() else FAILED
-
-
-def _flushed() -> bool:
-    """Whether all that was printed could be written; the interpreter's own last flush would end in code 120."""
-    try:
-        for stream in filter(None, (sys.stdout, sys.stderr)):
-            stream.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
+    error = _flush()
+    if error is None:
+        return code
+    if code == DONE and not isinstance(error, BrokenPipeError):  # else it has said already why it ends
         print(f"training: cannot write the output ({error.strerror})", file=sys.stderr)
-        _discard_output()
-        return False
-    return True
+    return FAILED
 
 
-def _discard_output() -> None:
-    """What is still buffered goes nowhere, so that the interpreter's last flush does not complain."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
+def _flush() -> OSError | None:
+    """Writes what is still buffered; where that fails it goes nowhere, and the error is returned.
+
+    The interpreter's own last flush would end the program with code 120.
+    """
+    failed = None
     for stream in filter(None, (sys.stdout, sys.stderr)):
-        os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)
+        try:
+            stream.flush()
+        except OSError as error:
+            failed = error
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
+    return failed

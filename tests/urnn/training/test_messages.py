@@ -219,8 +219,8 @@ def test_missing_mnist_files_are_named_with_a_way_to_get_them(task, tmp_path, ca
     (folder / "train-labels-idx1-ubyte.gz").touch()
     told = complaint([task, f"--mnist={folder}"], tmp_path, capsys)
     assert told == (
-        f"MNIST is not whole in {folder}: no train-images-idx3-ubyte, t10k-images-idx3-ubyte, "
-        "t10k-labels-idx1-ubyte, plain or .gz; fetch the four files from "
+        f"MNIST is not whole in {folder} or {folder / 'MNIST' / 'raw'}: no train-images-idx3-ubyte, "
+        "t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte, plain or .gz; fetch the four files from "
         "https://ossci-datasets.s3.amazonaws.com/mnist/ (the mirror that torchvision uses) into one folder "
         "and name it with --mnist FOLDER"
     )

@@ -15,7 +15,7 @@ from urnn.models import MODELS
 from urnn.training import checkpoint
 from urnn.training.__main__ import main
 from urnn.training.errors import TrainingError
-from urnn.training.interruption import Stop
+from urnn.training.interruption import SIGNALS, Stop
 from urnn.training.log import Log
 from urnn.training.run import Run
 from urnn.training.trainer import Trainer
@@ -114,24 +114,25 @@ def test_killed_at_any_moment_the_same_command_goes_on(tmp_path, capsys):
     assert_same_run(tmp_path / "killed" / place, tmp_path / "undisturbed" / place)
 
 
-def test_ctrl_c_is_a_sentence_and_keeps_the_iteration(tmp_path, monkeypatch, capsys):
-    """The signal comes inside an iteration; the iteration is finished first."""
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_is_a_sentence_and_keeps_the_iteration(number, tmp_path, monkeypatch, capsys):
+    """It comes inside an iteration; the iteration is finished first."""
     plain = Trainer.iterate
 
     def interrupted(self):
         if self.progress.iteration == 6:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), number)
         plain(self)
 
     arguments = [*COMMAND, f"--runs={tmp_path}"]
-    before = signal.getsignal(signal.SIGINT)
+    before = signal.getsignal(number)
     monkeypatch.setattr(Trainer, "iterate", interrupted)
     assert main(arguments) == 2
     folder = tmp_path / "copying-T10" / "urnn-n16-seed0"
     assert capsys.readouterr().err == (
         f"training: interrupted after iteration 7; {folder} keeps it, and the same command goes on\n"
     )
-    assert signal.getsignal(signal.SIGINT) is before
+    assert signal.getsignal(number) is before
     logged = Log(folder).end()["message"]
     assert logged == "interrupted after iteration 7; urnn-n16-seed0 keeps it, and the same command goes on"
 
