@@ -169,6 +169,7 @@ def _stop(going: list[_Going], conditions: Conditions, result: Result, told: Cal
         except subprocess.TimeoutExpired:
             _kill(one)
         one.process.stdin.close()
+    for one in going:  # told last: where a terminal is gone, that fails
         end = one.experiment.end(conditions.runs)
         if end:  # it had just got there
             result.ended.append((one.experiment, end))

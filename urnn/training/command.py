@@ -52,11 +52,11 @@ def _train(options: argparse.Namespace) -> End:
             problem = problems.build(settings.task, settings.length, options.mnist)
             memory.require(settings, problem)
             where = folder.run_folder(options.runs, problem, settings)
-            held.enter_context(folder.owned(where))
+            require_own = held.enter_context(folder.owned(where))
             stop = held.enter_context(interruption.listening())
             trainer = Trainer(settings, problem)
             display = Display(problem, settings)
-            run = Run(trainer, where, display, with_anatomy=options.anatomy)
+            run = Run(trainer, where, display, with_anatomy=options.anatomy, require_own=require_own)
         if options.fresh:
             run.forget()
         with display:

@@ -7,7 +7,7 @@ ever, so nothing but an ordinary file is read or appended to.
 import fcntl
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -68,8 +68,12 @@ def write(path: Path, content: bytes) -> None:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[Callable[[], bool]]:
     """Holds the file, which is made, while this lasts; a process that dies lets go of it.
+
+    Yields:
+        () -> whether the path still leads to the file that is held: its folder may have been removed, and another
+        process may hold a new one of that name.
 
     Raises:
         BlockingIOError: another process holds it.
@@ -78,7 +82,15 @@ def locked(path: Path) -> Iterator[None]:
     """
     with _opened(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, "r+b") as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
+        held = os.fstat(file.fileno())
+
+        def still_there() -> bool:
+            try:
+                return os.path.samestat(held, os.stat(path))
+            except OSError:
+                return False
+
+        yield still_there
 
 
 def remove(path: Path) -> None:

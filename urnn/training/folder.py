@@ -1,6 +1,6 @@
 """Where a run is kept, and that one process at a time trains it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -17,8 +17,11 @@ def run_folder(runs: Path, problem: Problem, settings: Settings) -> Path:
 
 
 @contextmanager
-def owned(folder: Path) -> Iterator[None]:
+def owned(folder: Path) -> Iterator[Callable[[], None]]:
     """Makes the folder and holds it; a process that dies lets go of it.
+
+    Yields:
+        A function that raises TrainingError where the folder has been removed or replaced since.
 
     Raises:
         TrainingError: another process holds it, or it cannot be written to.
@@ -26,11 +29,16 @@ def owned(folder: Path) -> Iterator[None]:
     with ExitStack() as held:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            held.enter_context(files.locked(folder / "lock"))
+            still_there = held.enter_context(files.locked(folder / "lock"))
         except BlockingIOError as error:
             raise TrainingError(f"another process is training {folder}; wait for it, or end it") from error
         except OSError as error:
             raise TrainingError(
                 f"cannot write to {folder} ({files.reason(error)}); name another with --runs"
             ) from error
-        yield
+
+        def require_own() -> None:
+            if not still_there():
+                raise TrainingError(f"{folder} was removed or replaced while it was trained in; start again")
+
+        yield require_own

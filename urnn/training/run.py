@@ -33,10 +33,20 @@ class Run:
 
     Args:
         with_anatomy: log `anatomy.dissect` at its moments; no part of what decides the bits.
+        require_own: raises TrainingError where the folder is another process's; asked before each writing.
     """
 
-    def __init__(self, trainer: Trainer, folder: Path, display: Display, *, with_anatomy: bool = False) -> None:
+    def __init__(
+        self,
+        trainer: Trainer,
+        folder: Path,
+        display: Display,
+        *,
+        with_anatomy: bool = False,
+        require_own: Callable[[], None] = lambda: None,
+    ) -> None:
         self.trainer, self.folder, self.display, self.with_anatomy = trainer, folder, display, with_anatomy
+        self.require_own = require_own
         self.log = Log(folder)
         settings = {**trainer.settings.as_dict(), "length": trainer.problem.length}
         settings["backend"] = trainer.network.backend_in_use
@@ -131,11 +141,15 @@ class Run:
             return "solved"
         return "finished" if progress.iteration >= self.trainer.settings.max_iterations else None
 
+    def _append(self, kind: str, **values: object) -> None:
+        self.require_own()
+        self.log.append(kind, **values)
+
     def _evaluate(self) -> None:
         progress = self.trainer.progress
         rate = progress.iterations_per_second
         train_loss = self.trainer.evaluate()
-        self.log.append(
+        self._append(
             "evaluation",
             iteration=progress.iteration,
             seconds=progress.seconds,
@@ -153,12 +167,13 @@ class Run:
             x, target = next(trainer.problem.validation())
             batch = x[:, : trainer.settings.batch], target[..., : trainer.settings.batch]
             found = anatomy.dissect(trainer.network, trainer.on_device(batch))
-            self.log.append("anatomy", iteration=trainer.progress.iteration, **found)
+            self._append("anatomy", iteration=trainer.progress.iteration, **found)
 
     def _save(self) -> None:
         if not self.trainer.is_finite():
             iteration = self.trainer.progress.iteration
             raise DivergedError(f"a parameter is no finite number after iteration {iteration}")
+        self.require_own()
         checkpoint.save(self.folder, self.identity, self.trainer.state_dict())
 
     def _ended(self, outcome: str) -> End:
@@ -201,7 +216,7 @@ class Run:
         """`message` says how it ended, given the folder: its whole path for who reads it here, its name for a log
         that may be read anywhere."""
         progress = self.trainer.progress
-        self.log.append(
+        self._append(
             "end",
             iteration=progress.iteration,
             seconds=progress.seconds,

@@ -15,6 +15,7 @@ from urnn.training import checkpoint, command, memory
 from urnn.training.__main__ import main
 from urnn.training.errors import TrainingError
 from urnn.training.folder import owned
+from urnn.training.log import Log
 from urnn.training.optimisers import OPTIMISERS
 from urnn.training.problems import PROBLEMS
 from urnn.training.settings import MOST_THREADS
@@ -23,13 +24,13 @@ from urnn.training.trainer import Trainer
 TINY = ["copying", "--length=10", "--hidden=4", "--max-iterations=2", "--batch=2"]
 
 
-def complaint(arguments: list[str], tmp_path, capsys) -> str:
-    """The one line on standard error."""
+def complaint(arguments: list[str], tmp_path, capsys, *, quiet: bool = True) -> str:
+    """The one line on standard error; before it nothing was trained where it is to be `quiet`."""
     assert main([*arguments, f"--runs={tmp_path}"]) == 2
     told = capsys.readouterr()
     assert told.err.startswith("training: ")
     assert told.err.count("\n") == 1
-    assert "iteration" not in told.out
+    assert not quiet or "iteration" not in told.out
     return told.err.removeprefix("training: ").strip()
 
 
@@ -332,6 +333,48 @@ def test_a_folder_is_trained_by_one_process_at_a_time(tmp_path, capsys):
         told = complaint(TINY, tmp_path, capsys)
     assert told == f"another process is training {folder}; wait for it, or end it"
     assert main([*TINY, f"--runs={tmp_path}"]) == 0
+
+
+@pytest.mark.parametrize("instead", ["nothing", "a file", "another's folder"])
+def test_a_folder_that_is_replaced_in_the_middle_is_not_written_to(instead, tmp_path, capsys, monkeypatch):
+    folder = tmp_path / "copying-T10" / "urnn-n4-seed0"
+    plain = Trainer.iterate
+
+    def replaced(self):
+        plain(self)
+        shutil.rmtree(folder)
+        if instead == "a file":
+            folder.touch()
+        if instead == "another's folder":
+            run(folder, hidden_size=4)
+
+    monkeypatch.setattr(Trainer, "iterate", replaced)
+    if instead == "another's folder":
+        monkeypatch.setattr(Trainer, "iterate", lambda self: (monkeypatch.undo(), replaced(self)))
+    assert complaint([*TINY, "--evaluate-every=1"], tmp_path, capsys, quiet=False) == (
+        f"{folder} was removed or replaced while it was trained in; start again"
+    )
+    if instead == "another's folder":
+        assert Log(folder).end()["iteration"] == 9
+
+
+@pytest.mark.parametrize("kind", ["folder", "FIFO", "link"])
+def test_a_lock_that_is_no_file_is_named(kind, tmp_path, capsys):
+    path = tmp_path / "copying-T10" / "urnn-n4-seed0" / "lock"
+    path.parent.mkdir(parents=True)
+    {"folder": path.mkdir, "FIFO": lambda: os.mkfifo(path), "link": lambda: path.symlink_to(tmp_path / "other")}[
+        kind
+    ]()
+    told = complaint(TINY, tmp_path, capsys)
+    assert (
+        told
+        == {
+            "folder": f"{path} is a folder; remove it, or name another folder with --runs",
+            "FIFO": f"{path} is no ordinary file; remove it, or name another folder with --runs",
+            "link": f"cannot write to {path.parent} (Too many levels of symbolic links); name another with --runs",
+        }[kind]
+    )
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path, capsys):
