@@ -7,9 +7,9 @@ alone, and it holds from before the process has begun to watch.
 
 import os
 import signal
-import sys
 import threading
 
+STDIN = 0
 OPTION = "--end-with-stdin"  # of the trainer's command line
 
 
@@ -19,7 +19,7 @@ def watch() -> None:
     At once, as kill -9 would: a run that is killed at any moment goes on from its last checkpoint. Whoever passes
     `OPTION` has to give the process a pipe; a terminal or /dev/null would end it, or never.
     """
-    threading.Thread(target=_end_with, args=(os.dup(sys.stdin.fileno()),), daemon=True).start()
+    threading.Thread(target=_end_with, args=(os.dup(STDIN),), daemon=True).start()
 
 
 def _end_with(descriptor: int) -> None:

@@ -2,12 +2,10 @@
 
 import io
 import os
-import runpy
 import select
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import rich.console
@@ -87,19 +85,29 @@ class TestCode:
         assert call(io.StringIO()) == 2
         assert capsys.readouterr().err.endswith("ZeroDivisionError: a mistake\n")
 
-    @pytest.mark.parametrize(("name", "task"), [("rich", "copying"), ("sklearn", "digits")])
-    def test_a_missing_package_is_named(self, name, task, monkeypatch, capsys):
-        monkeypatch.delattr("urnn.training.command", raising=False)
-        digits.load.cache_clear()
-        for one in [one for one in sys.modules if one.startswith(("urnn.training.command", f"{name}."))]:
-            monkeypatch.delitem(sys.modules, one)
-        for one in [one for one in sys.modules if one == "urnn.training.display"]:
-            monkeypatch.delitem(sys.modules, one)
-        monkeypatch.setitem(sys.modules, name, None)
-        assert ending.run(lambda: module.main([task])) == 2
+    def test_a_missing_package_is_named(self, monkeypatch, capsys):
+        self.take_away("rich", monkeypatch)
+        for name in ("command", "display"):  # those that import it
+            monkeypatch.delitem(sys.modules, f"urnn.training.{name}")
+            monkeypatch.delattr(f"urnn.training.{name}")
+        assert ending.run(lambda: module.main(["copying"])) == 2
         assert capsys.readouterr().err == (
-            f"training: the package {name} is missing; pip install 'urnn[suite]' has it\n"
+            "training: the package rich is missing; pip install 'urnn[suite]' has it\n"
         )
+
+    def test_so_is_one_that_a_task_needs(self, monkeypatch, capsys):
+        self.take_away("sklearn", monkeypatch)
+        digits.load.cache_clear()
+        assert ending.run(lambda: module.main(["digits"])) == 2
+        assert capsys.readouterr().err == (
+            "training: the package sklearn is missing; pip install 'urnn[suite]' has it\n"
+        )
+
+    @staticmethod
+    def take_away(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        for loaded in [one for one in sys.modules if one.startswith(f"{package}.")]:
+            monkeypatch.delitem(sys.modules, loaded)
+        monkeypatch.setitem(sys.modules, package, None)
 
     def test_a_module_of_our_own_that_is_missing_is_a_crash(self, monkeypatch, capsys):
         monkeypatch.setitem(sys.modules, "urnn.training.command", None)
@@ -165,10 +173,8 @@ def test_a_process_and_what_it_started_end_with_their_killed_owner():
 
 
 def test_input_that_is_still_open_ends_nothing():
-    assert Path(owner.__file__).name == "owner.py"
     program = f"import runpy; runpy.run_path({owner.__file__!r})['watch'](); print('done')"
-    done = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    with done:
-        assert done.stdout.read() == b"done\n"
-        assert done.wait() == 0
-    assert callable(runpy.run_path(owner.__file__)["watch"])
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout.read() == b"done\n"
+        assert process.wait() == 0
