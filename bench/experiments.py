@@ -8,12 +8,13 @@ Known weakness: a run is known by task, length, model and seed; one of another s
 same folder counts as this one.
 """
 
-import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from urnn import models
+from urnn.training.errors import TrainingError
+from urnn.training.log import NAME as LOG
+from urnn.training.log import Log
 
 REDUCED_TASKS = (
     *(("copying", length) for length in (100, 200, 300, 500)),
@@ -34,6 +35,7 @@ MNIST_TASKS = (("mnist", None), ("permuted_mnist", None))
 REDUCED_MODELS = ("urnn", "lstm", "irnn", "ortho_cayley")
 FULL_MODELS = ("urnn", "lstm", "rnn_tanh", "irnn", "ortho_cayley", "ortho_matrix_exp")
 
+MOST_SEEDS = 1000
 ENDED = ("solved", "finished", "diverged")
 
 
@@ -62,10 +64,16 @@ class Experiment:
         return [self.task, *length, f"--model={self.model}", f"--seed={self.seed}", *look]
 
     def lines(self, runs: Path) -> list[dict]:
-        """The whole lines of its newest log below `runs`; none where it was never started."""
+        """The whole lines of its newest log below `runs`; none where it was never started or cannot be read.
+
+        Of a log that cannot be read the trainer says so, as soon as it is started.
+        """
         folder = f"{self.task}-T{self.length or '*'}/{self.model}-n*-seed{self.seed}"
-        logs = sorted(runs.glob(f"{folder}/log.jsonl"), key=lambda path: path.stat().st_mtime)
-        return list(_whole_lines(logs[-1])) if logs else []
+        logs = sorted(runs.glob(f"{folder}/{LOG}"), key=_written_at)
+        try:
+            return Log(logs[-1].parent).lines() if logs else []
+        except TrainingError:
+            return []
 
     def end(self, runs: Path) -> dict | None:
         """Its log's end if it came to one of its own: solved, finished or diverged; else None."""
@@ -74,16 +82,21 @@ class Experiment:
         return lines[-1] if ended else None
 
 
-def _whole_lines(path: Path) -> Iterator[dict]:
-    for line in path.read_text().splitlines():
-        try:
-            yield json.loads(line)
-        except ValueError:  # the last line of a killed process, which the trainer drops when it goes on
-            return
+def _written_at(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:  # gone since, or a link to itself
+        return 0.0
 
 
 def plan(full: bool, seeds: int, mnist: bool) -> list[Experiment]:
-    """Every run of the reduced or the full set, most important first; with MNIST where `mnist`."""
+    """Every run of the reduced or the full set, most important first; with MNIST where `mnist`.
+
+    Raises:
+        ValueError: a number of seeds that nobody could train.
+    """
+    if not 1 <= seeds <= MOST_SEEDS:
+        raise ValueError(f"--seeds must be a whole number from 1 to {MOST_SEEDS}, got {seeds}")
     first, *rivals = FULL_MODELS if full else REDUCED_MODELS
     others = range(1, seeds)
     turns = [(model, 0) for model in (first, *rivals)]

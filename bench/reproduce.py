@@ -2,13 +2,14 @@
 
 Each run is a process of the trainer's own command, so that a run that fails or diverges costs the others nothing,
 and one that is stopped goes on with the same command. When the time is up no run is started, and those that are
-going are asked to stop, which keeps their checkpoints.
+going are asked to stop, which keeps their checkpoints; SIGTERM and SIGHUP do the same. If the conductor is killed
+they end at once and go on from their last checkpoints.
 
 Known weakness: runs side by side share memory and caches, which costs each some speed.
 """
 
 import contextlib
-import fcntl
+import os
 import signal
 import subprocess
 import sys
@@ -18,25 +19,42 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from analysis.command_line import stopped_like_ctrl_c
 from bench.environment import measured_environment
 from bench.experiments import Experiment
 from bench.worker import ROOT, SweepError
 from urnn import models
+from urnn.training import files, owner
+from urnn.training.display import as_line
+from urnn.training.errors import TrainingError
 
 TRAINER = (sys.executable, "-m", "urnn.training")
 INTERRUPTED, FAILED = "interrupted", "failed"
 POLL_SECONDS = 0.1
+MOST_JOBS = max(64, os.cpu_count() or 1)  # trainers at a time; each is a process with a copy of torch
+MOST_SECONDS = 60.0 * 10**6  # two years
 GRACE_SECONDS = 60.0  # to finish an iteration, score what there is and write a checkpoint
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """How runs are made: their folder, how many at once, seconds in all, and more arguments for the trainer."""
+    """How runs are made: their folder, how many at once, seconds in all, and more arguments for the trainer.
+
+    Raises:
+        ValueError: a number out of its range, by the name of its option.
+    """
 
     runs: Path
     jobs: int
     seconds: float
     extra: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.jobs <= MOST_JOBS:
+            raise ValueError(f"--jobs must be a whole number from 1 to {MOST_JOBS}, got {self.jobs}")
+        if not 0 <= self.seconds <= MOST_SECONDS:  # no number is neither
+            most = f"{MOST_SECONDS / 60:.0f}"
+            raise ValueError(f"--minutes must be a number from 0 to {most}, got {self.seconds / 60:g}")
 
 
 @dataclass
@@ -63,12 +81,12 @@ class _Going:
 def conduct(experiments: Sequence[Experiment], conditions: Conditions, told: Callable[[str], None]) -> Result:
     """Makes the runs that have not ended yet, in their order; `told` hears of each as it starts and ends.
 
-    Ctrl-C stops all runs as the end of the time does, and the result says what there is.
+    Ctrl-C, SIGTERM and SIGHUP stop all runs as the end of the time does, and the result says what there is.
 
     Raises:
         SweepError: another conductor is at work in the folder, or it cannot be written to.
     """
-    with _sole_conductor(conditions.runs):
+    with _sole_conductor(conditions.runs), stopped_like_ctrl_c():
         return _conduct(experiments, conditions, told)
 
 
@@ -93,20 +111,28 @@ def _conduct(experiments: Sequence[Experiment], conditions: Conditions, told: Ca
 
 
 def _start(experiment: Experiment, conditions: Conditions) -> _Going:
-    """The run's process, in a session of its own, so that Ctrl-C reaches only this one."""
+    """The run's process, in a session of its own, so that Ctrl-C reaches only this one.
+
+    Raises:
+        SweepError: it cannot be started, or the file for its output cannot be made.
+    """
     output = conditions.runs / "output" / f"{experiment.slug}.txt"
-    output.parent.mkdir(parents=True, exist_ok=True)
     command = [*TRAINER, *experiment.arguments(), "--threads=1", f"--runs={conditions.runs.resolve()}"]
-    with output.open("w") as file:
-        process = subprocess.Popen(
-            [*command, *conditions.extra],
-            cwd=ROOT,
-            env=measured_environment("kept", threads=1),
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.unlink(missing_ok=True)  # a FIFO in its place would wait for a reader
+        with output.open("x") as file:
+            process = subprocess.Popen(
+                [*command, owner.OPTION, *conditions.extra],
+                cwd=ROOT,
+                env=measured_environment("kept", threads=1),
+                stdin=subprocess.PIPE,  # its end is the run's end: see `urnn.training.owner`
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+    except OSError as error:
+        raise SweepError(f"cannot start {experiment}, its output in {output} ({files.reason(error)})") from error
     return _Going(experiment, process, output)
 
 
@@ -114,6 +140,7 @@ def _collect(going: list[_Going], conditions: Conditions, result: Result, told: 
     """Takes the runs whose process has ended out of `going` and into the result."""
     for one in [one for one in going if one.process.poll() is not None]:
         going.remove(one)
+        one.process.stdin.close()
         end = one.experiment.end(conditions.runs)
         if end:
             result.ended.append((one.experiment, end))
@@ -125,20 +152,24 @@ def _collect(going: list[_Going], conditions: Conditions, result: Result, told: 
 
 
 def _last_words(one: _Going) -> str:
-    lines = one.output.read_text(errors="replace").strip().splitlines()
-    return lines[-1] if lines else f"exit code {one.process.returncode}, without a word"
+    try:
+        lines = one.output.read_text(errors="replace").strip().splitlines()
+    except OSError:  # taken away in the meantime
+        lines = []
+    return as_line(lines[-1]) if lines else f"exit code {one.process.returncode}, without a word"
 
 
 def _stop(going: list[_Going], conditions: Conditions, result: Result, told: Callable[[str], None]) -> None:
     """Asks every run to stop where it is; one that does not within the grace is killed, and can still go on."""
     for one in going:
-        one.process.send_signal(signal.SIGINT)
+        one.process.send_signal(signal.SIGTERM)  # SIGINT is ignored where this command runs in the background
     for one in going:
         try:
             one.process.wait(GRACE_SECONDS)
         except subprocess.TimeoutExpired:
-            one.process.kill()
-            one.process.wait()
+            _kill(one)
+        one.process.stdin.close()
+    for one in going:  # told last: where a terminal is gone, that fails
         end = one.experiment.end(conditions.runs)
         if end:  # it had just got there
             result.ended.append((one.experiment, end))
@@ -148,22 +179,29 @@ def _stop(going: list[_Going], conditions: Conditions, result: Result, told: Cal
     going.clear()
 
 
+def _kill(one: _Going) -> None:
+    """Ends the run's process and the compiler that it may have started."""
+    with contextlib.suppress(ProcessLookupError):  # all of them have ended
+        os.killpg(one.process.pid, signal.SIGKILL)
+    one.process.wait()
+
+
 @contextlib.contextmanager
 def _sole_conductor(runs: Path) -> Iterator[None]:
     """Holds the folder; two conductors would start the same runs. A process that dies lets go of it."""
-    try:
-        runs.mkdir(parents=True, exist_ok=True)
-        lock = (runs / "lock").open("w")
-    except OSError as error:
-        raise SweepError(f"cannot write to {runs} ({error.strerror}); name another folder with --runs") from error
-    with lock:
+    with contextlib.ExitStack() as held:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            runs.mkdir(parents=True, exist_ok=True)
+            held.enter_context(files.locked(runs / "lock"))
         except BlockingIOError:
             raise SweepError(
                 f"another `python -m bench reproduce` is at work in {runs}; wait until it has ended, end it, or "
                 "name another folder with --runs"
             ) from None
+        except (OSError, TrainingError) as error:
+            raise SweepError(
+                f"cannot write to {runs} ({files.reason(error)}); name another folder with --runs"
+            ) from error
         yield
 
 
@@ -174,8 +212,8 @@ def _nothing_left_behind(going: list[_Going]) -> Iterator[None]:
         yield
     except BaseException:
         for one in going:
-            one.process.kill()
-            one.process.wait()
+            _kill(one)
+            one.process.stdin.close()
         raise
 
 

@@ -7,12 +7,13 @@ Known weakness: the benchmark's images are the small digits, repeated where a ru
 same, its values are not.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bench import identity
 from bench.experiments import Experiment
 from bench.grid import PROFILES, Cell
+from bench.reproduce import show
 from bench.store import RunFile
 from bench.sweep import plan, run
 from bench.worker import ROOT, Settings
@@ -21,16 +22,30 @@ from urnn.tasks import TASKS
 FOLDER = "step_costs"
 
 
-def cells(experiments: Sequence[Experiment], runs: Path) -> list[Cell]:
-    """The training step of every run that has a log, each once, in the order of the runs."""
-    logs = (experiment.lines(runs) for experiment in experiments)
-    return list(dict.fromkeys(_cell(lines[0]) for lines in logs if lines))
+def cells(experiments: Sequence[Experiment], runs: Path, told: Callable[[str], None] = show) -> list[Cell]:
+    """The training step of every run that has a log, each once, in the order of the runs.
+
+    `told` hears of each run that is left out, since the first line of its log does not say what was trained.
+    """
+    found: dict[Cell, None] = {}
+    for experiment in experiments:
+        lines = experiment.lines(runs)
+        if not lines:
+            continue
+        try:
+            found[_cell(experiment, lines[0])] = None
+        except (KeyError, TypeError, ValueError) as error:
+            why = f"no {error} in it" if isinstance(error, KeyError) else str(error)
+            told(f"{experiment}: its step is not measured, for its log's first line is damaged: {why}")
+    return list(found)
 
 
-def _cell(first: dict) -> Cell:
+def _cell(experiment: Experiment, first: dict) -> Cell:
     """The first line of a log -> the cell of its training step."""
+    if (first["task"], first["model"]) != (experiment.task, experiment.model):
+        raise ValueError(f"it is of {first['task']!r} and {first['model']!r}")
     return Cell(
-        model=first["model"],
+        model=experiment.model,
         backend=first["backend"],
         phase="train",
         device=first["device"],
@@ -38,7 +53,7 @@ def _cell(first: dict) -> Cell:
         hidden_size=first["hidden_size"],
         length=first["steps"],
         batch=first["batch"],
-        task=first["task"] if first["task"] in TASKS else "pixels",
+        task=experiment.task if experiment.task in TASKS else "pixels",
     )
 
 

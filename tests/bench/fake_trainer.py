@@ -1,13 +1,14 @@
 """Stands in for `python -m urnn.training`: reads the same arguments and writes such a log, without any training.
 
 What a run does is decided by its model and seed: the IRNN fails with a word, the orthogonal one never ends by
-itself and keeps an interrupted log at SIGINT, seed 1 dies of a signal, the tanh network diverges; all others are
+itself and keeps an interrupted log at SIGTERM, seed 1 dies of a signal, the tanh network diverges; all others are
 solved at once.
 """
 
 import argparse
 import json
 import os
+import runpy
 import signal
 import sys
 import time
@@ -25,8 +26,11 @@ for name, kind in (
 ):
     parser.add_argument(f"--{name}", type=kind)
 parser.add_argument("--anatomy", action="store_true")
+parser.add_argument("--end-with-stdin", action="store_true")
 options = parser.parse_args()
 
+if options.end_with_stdin:  # the real thing, without the seconds that it takes to import torch
+    runpy.run_path(Path(__file__).parents[2] / "urnn" / "training" / "owner.py")["watch"]()
 if options.model == "irnn":
     sys.exit("training: no such luck")
 folder = options.runs / f"{options.task}-T{options.length or 64}" / f"{options.model}-n8-seed{options.seed}"
@@ -63,7 +67,9 @@ if options.model == "ortho_cayley":
         end("interrupted")
         sys.exit(2)
 
-    signal.signal(signal.SIGINT, interrupted)
-    (options.runs / f"going-{options.length}").touch()
+    signal.signal(signal.SIGTERM, interrupted)
+    started = options.runs / f"started-{options.length}"
+    started.write_text(str(os.getpid()))
+    started.rename(options.runs / f"going-{options.length}")
     time.sleep(600)
 end("diverged" if options.model == "rnn_tanh" else "solved")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 
 from bench import reproduce
 from bench.__main__ import main
-from bench.experiments import Experiment, plan
+from bench.experiments import MOST_SEEDS, Experiment, plan
 from bench.grid import Cell
 from bench.reproduce import Conditions, Result, conduct, summary
 from bench.step_costs import cells
@@ -89,7 +90,7 @@ def test_the_full_plan_has_the_papers_lengths_and_mnist_where_its_files_are():
 
 def test_a_run_is_told_its_task_and_one_thread_and_only_the_first_seed_is_looked_into(run, tmp_path):
     run(URNN, LSTM)
-    wanted = ["--threads=1", f"--runs={tmp_path.resolve()}"]
+    wanted = ["--threads=1", f"--runs={tmp_path.resolve()}", "--end-with-stdin"]
     first = header(tmp_path, URNN)
     assert first["arguments"] == ["copying", "--length=100", "--model=urnn", "--seed=0", "--anatomy", *wanted]
     assert first["threads"] == "1"
@@ -240,8 +241,9 @@ def test_where_nothing_ended_the_exit_code_is_2_and_nothing_is_measured(command)
     assert (code, measured) == (2, [])
 
 
-def test_ctrl_c_stops_the_runs_says_what_there_is_and_leaves_no_process(tmp_path):
-    """The real command, with the fake trainer in its place by a line of Python."""
+@pytest.fixture
+def started_command(tmp_path):
+    """The real command in a process of its own, as soon as its one trainer, the endless fake, is going."""
     program = (
         "import sys; from bench import reproduce; "
         f"reproduce.TRAINER = (sys.executable, {str(FAKE)!r}); "
@@ -261,10 +263,151 @@ def test_ctrl_c_stops_the_runs_says_what_there_is_and_leaves_no_process(tmp_path
     with process:
         while not (tmp_path / "going-100").exists() and process.poll() is None:
             time.sleep(0.01)
-        os.killpg(process.pid, signal.SIGINT)
-        out, error = process.communicate()
-    assert process.returncode == 2
+        yield process
+        process.kill()
+
+
+def test_ctrl_c_stops_the_runs_says_what_there_is_and_leaves_no_process(started_command, tmp_path):
+    os.killpg(started_command.pid, signal.SIGINT)
+    out, error = started_command.communicate()
+    assert started_command.returncode == 2
     assert "0 of 1 runs have ended, 0 of them now.\n1 interrupted, to go on with the same command: " in out
     assert error == "bench: interrupted; what was measured is kept, and the same command goes on\n"
     log = tmp_path / "copying-T100" / "ortho_cayley-n8-seed0" / "log.jsonl"
     assert json.loads(log.read_text().splitlines()[-1])["outcome"] == "interrupted"
+
+
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="nothing else tells of the end of another's process")
+def test_the_trainers_of_a_killed_conductor_end(started_command, tmp_path):
+    trainer = os.pidfd_open(int((tmp_path / "going-100").read_text()))
+    started_command.kill()
+    ended, _, _ = select.select([trainer], [], [], 60)
+    os.close(trainer)
+    assert ended
+    assert ENDLESS.lines(tmp_path)[-1]["kind"] == "run", "at once, as kill -9 would"
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_lets_every_trainer_keep_its_checkpoint(name, run, tmp_path, monkeypatch):
+    def monotonic() -> float:
+        if (tmp_path / "going-100").exists():
+            os.kill(os.getpid(), getattr(signal, name))
+        return 0.0
+
+    monkeypatch.setattr(reproduce, "time", SimpleNamespace(monotonic=monotonic, sleep=time.sleep))
+    result, told = run(ENDLESS, URNN)
+    assert (result.interrupted, result.not_run, result.stopped) == ([ENDLESS], [URNN], True)
+    assert told[-1].endswith("interrupted; the same command goes on")
+    assert ENDLESS.lines(tmp_path)[-1]["outcome"] == "interrupted"
+
+
+def test_a_conductor_that_fails_ends_its_trainers(tmp_path, monkeypatch):
+    """Its reader has gone away when it wants to tell of a start."""
+    processes = []
+
+    def told(line: str) -> None:
+        raise BrokenPipeError
+
+    start = reproduce._start
+    monkeypatch.setattr(reproduce, "_start", lambda *a: processes.append(start(*a)) or processes[-1])
+    with pytest.raises(BrokenPipeError):
+        conduct([ENDLESS], Conditions(tmp_path, 1, 60.0), told)
+    assert processes[0].process.returncode == -signal.SIGKILL
+
+
+DAMAGE = {
+    "no UTF-8": b"\xff\n",
+    "no objects": b"5\n[]\nnull\n",
+    "nesting": b"[" * 50_000 + b"\n",
+    "a long number": b'{"kind": "end", "iteration": ' + b"9" * 5000 + b"}\n",
+    "an end without numbers": b'{"kind": "run"}\n{"kind": "end", "outcome": "solved", "message": ""}\n',
+    "an end with texts": b'{"kind": "end", "outcome": "solved", "message": "", "iteration": 1, "seconds": "1"}\n',
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("kind", [*DAMAGE, "folder", "FIFO", "loop"])
+def test_a_damaged_log_is_no_end_and_hides_no_other_run(kind, run, tmp_path):
+    path = tmp_path / "copying-T100" / "urnn-n8-seed0" / "log.jsonl"
+    path.parent.mkdir(parents=True)
+    if kind in DAMAGE:
+        path.write_bytes(DAMAGE[kind])
+    else:
+        {"folder": path.mkdir, "FIFO": lambda: os.mkfifo(path), "loop": lambda: path.symlink_to(path)}[kind]()
+    run(LSTM)
+    told: list[str] = []
+    assert [cell.model for cell in cells([URNN, LSTM], tmp_path, told.append)] == ["lstm"]
+    assert URNN.end(tmp_path) is None
+    assert LSTM.end(tmp_path)["outcome"] == "solved"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "why"),
+    [
+        ("steps", None, "length must be a whole number of at least 1, got None"),
+        ("hidden_size", "8", "hidden_size must be a whole number of at least 1, got '8'"),
+        ("batch", -2, "batch must be a whole number of at least 1, got -2"),
+        ("device", [], "device must be one of cpu, cuda; got []"),
+        ("dtype", "float12", "dtype must be one of"),
+        ("backend", "abacus", "backend of lstm must be one of torch; got 'abacus'"),
+        ("model", "gru", "it is of 'digits' and 'gru'"),
+        ("task", ..., "no 'task' in it"),
+    ],
+)
+def test_a_log_that_does_not_say_what_was_trained_is_left_out_of_the_steps_by_name(
+    field, value, why, run, tmp_path
+):
+    run(LSTM, URNN)
+    path = tmp_path / "digits-T64" / "lstm-n8-seed0" / "log.jsonl"
+    first = {**header(tmp_path, LSTM), field: value}
+    if value is ...:
+        del first[field]
+    path.write_text(json.dumps(first) + "\n")
+    told: list[str] = []
+    assert [cell.model for cell in cells([LSTM, URNN], tmp_path, told.append)] == ["urnn"]
+    assert told[0].startswith(
+        f"digits, nn.LSTM, seed 0: its step is not measured, for its log's first line is damaged: {why}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("minutes", "told"), [("nan", "nan"), ("-1", "-1"), ("inf", "inf"), ("1e300", "1e+300"), ("-inf", "-inf")]
+)
+def test_minutes_that_are_none_are_refused(minutes, told, tmp_path, capsys):
+    assert main(["reproduce", f"--runs={tmp_path}", f"--minutes={minutes}"]) == 2
+    assert capsys.readouterr().err == f"bench: --minutes must be a number from 0 to 1000000, got {told}\n"
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("option", "most"), [("jobs", reproduce.MOST_JOBS), ("seeds", MOST_SEEDS)], ids=["jobs", "seeds"]
+)
+def test_more_than_anybody_could_run_is_refused(option, most, tmp_path, capsys):
+    number = "9" * 26
+    assert main(["reproduce", f"--runs={tmp_path}", f"--{option}={number}"]) == 2
+    assert capsys.readouterr().err == f"bench: --{option} must be a whole number from 1 to {most}, got {number}\n"
+
+
+@pytest.mark.parametrize("kind", ["folder", "FIFO"])
+def test_what_stands_in_the_place_of_a_trainers_output_is_replaced_or_named(kind, run, tmp_path):
+    path = tmp_path / "output" / f"{URNN.slug}.txt"
+    path.parent.mkdir()
+    if kind == "FIFO":
+        os.mkfifo(path)
+        assert run(URNN)[0].ended
+    else:
+        path.mkdir()
+        with pytest.raises(SweepError) as caught:
+            run(URNN)
+        assert str(caught.value).startswith(f"cannot start copying T = 100, uRNN, seed 0, its output in {path} (")
+
+
+@pytest.mark.parametrize("kind", ["folder", "FIFO", "link"])
+def test_what_stands_in_the_place_of_the_lock_is_named(kind, run, tmp_path):
+    path, other = tmp_path / "lock", tmp_path / "other"
+    other.write_text("precious")
+    {"folder": path.mkdir, "FIFO": lambda: os.mkfifo(path), "link": lambda: path.symlink_to(other)}[kind]()
+    with pytest.raises(SweepError) as caught:
+        run(URNN)
+    assert str(caught.value).startswith(f"cannot write to {tmp_path} (")
+    assert other.read_text() == "precious"

@@ -1,6 +1,7 @@
 """Images are split once and for all, permuted alike, and MNIST is read from the files that its authors define."""
 
 import gzip
+import os
 import struct
 from pathlib import Path
 
@@ -96,7 +97,19 @@ class TestMNIST:
             (b"<html>not found</html>", "is no IDX file of unsigned bytes; fetch it again"),
             (bytes([0, 0, 13, 1, 0, 0, 0, 1, 5]), "is no IDX file of unsigned bytes; fetch it again"),
             (bytes([0, 0, 8, 3, 0, 0]), "is no IDX file of unsigned bytes; fetch it again"),
+            (bytes([0, 0, 8]), "is no IDX file of unsigned bytes; fetch it again"),
+            (bytes([0, 0, 8, 0, 5]), "is no IDX file of unsigned bytes; fetch it again"),
+            (bytes([0, 0, 8, 200, *[0] * 799, 1, 5]), "is no IDX file of unsigned bytes; fetch it again"),
             (bytes([0, 0, 8, 1, 0, 0, 0, 4, 1, 2]), "announces 4 values and holds 2; fetch it again"),
+            (bytes([0, 0, 8, 1, 0, 0, 0, 1, 1, 2]), "announces 1 values and holds more; fetch it again"),
+            (
+                bytes([0, 0, 8, 1, 0, 0, 0, 0]),
+                "announces 0 values, from 1 to 100000000 are read; fetch it again",
+            ),
+            (
+                bytes([0, 0, 8, 2, *[255] * 8, 1]),
+                f"announces {(2**32 - 1) ** 2} values, from 1 to 100000000 are read; fetch it again",
+            ),
         ],
     )
     def test_a_damaged_file_is_named(self, content, message, tmp_path):
@@ -106,11 +119,67 @@ class TestMNIST:
             mnist.read_idx(path)
         assert str(caught.value) == f"{path} {message}"
 
-    def test_half_a_gzipped_file_is_named(self, tmp_path):
+    @pytest.mark.parametrize("damage", ["half", "no gzip", "flipped", "more"])
+    def test_a_damaged_gzipped_file_is_named(self, damage, tmp_path):
         path = tmp_path / "file.gz"
-        path.write_bytes(gzip.compress(idx(torch.zeros(50, dtype=torch.uint8)))[:-9])
-        with pytest.raises(ValueError, match=r"^cannot read .*file\.gz \(.*\); fetch it again$"):
+        whole = gzip.compress(idx(torch.zeros(50, dtype=torch.uint8)))
+        content = {
+            "half": whole[:-9],
+            "no gzip": b"<html>not found</html>",
+            "flipped": whole[:12] + bytes([whole[12] ^ 6]) + whole[13:],
+            "more": gzip.compress(idx(torch.zeros(50, dtype=torch.uint8)) + b"more"),
+        }[damage]
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"file\.gz .*; fetch it again$"):
             mnist.read_idx(path)
+
+    def test_every_flipped_bit_of_a_head_is_named(self, tmp_path):
+        """A bit of the sizes changes how many values there should be."""
+        path, whole = tmp_path / "file", idx(torch.zeros(3, 2, dtype=torch.uint8))
+        for bit in range(8 * (4 + 4 * 2)):
+            flipped = bytearray(whole)
+            flipped[bit // 8] ^= 1 << bit % 8
+            path.write_bytes(flipped)
+            with pytest.raises(ValueError, match=r"; fetch it again$"):
+                mnist.read_idx(path)
+
+    def test_where_torchvision_keeps_them_they_are_found(self, tmp_path):
+        raw = tmp_path / "MNIST" / "raw"
+        raw.mkdir(parents=True)
+        written = write_mnist(raw)
+        assert torch.equal(mnist.load(tmp_path, "train")[0], written["train"])
+        assert torch.equal(mnist.load(raw, "test")[0], written["test"])
+        assert len(mnist_split(tmp_path).test) == 4
+
+    def test_what_is_no_file_is_missing(self, tmp_path):
+        write_mnist(tmp_path, train=2)
+        path = tmp_path / mnist.FILES["train"][0]
+        for make in (path.mkdir, lambda: os.mkfifo(path), lambda: path.symlink_to(path)):
+            path.rmdir() if path.is_dir() else path.unlink()
+            make()
+            with pytest.raises(mnist.MissingFilesError) as caught:
+                mnist.load(tmp_path, "train")
+            assert (
+                f"MNIST is not whole in {tmp_path} or {tmp_path / 'MNIST' / 'raw'}: no {path.name}, plain"
+                in str(caught.value)
+            )
+
+    def test_a_label_that_is_no_digit_is_refused(self, tmp_path):
+        write_mnist(tmp_path, train=3)
+        path = tmp_path / mnist.FILES["train"][1]
+        path.write_bytes(idx(torch.tensor([3, 138, 9], dtype=torch.uint8)))
+        with pytest.raises(ValueError) as caught:
+            mnist.load(tmp_path, "train")
+        assert str(caught.value) == f"expected {path} to hold digits from 0 to 9, got 138; fetch it again"
+
+    def test_fewer_images_than_validation_keeps_are_refused(self, tmp_path):
+        write_mnist(tmp_path, train=3)
+        with pytest.raises(ValueError) as caught:
+            mnist_split(tmp_path)
+        assert str(caught.value) == (
+            f"expected MNIST in {tmp_path} to have more than the 5000 training images kept for validation, "
+            "got 3; fetch its files again"
+        )
 
     def test_images_of_another_size_are_refused(self, tmp_path):
         write_mnist(tmp_path, train=2)

@@ -74,9 +74,14 @@ def mnist_split(folder: Path) -> Split:
     """MNIST: 55,000 images to train on, 5,000 to validate, its own 10,000 to test.
 
     Raises:
-        ValueError: see `mnist.load`.
+        ValueError: see `mnist.load`; or fewer images than are kept for validation.
     """
     images, test = (Images(*mnist.load(folder, part), mnist.LARGEST) for part in ("train", "test"))
+    if len(images) <= MNIST_VALIDATION:
+        raise ValueError(
+            f"expected MNIST in {folder} to have more than the {MNIST_VALIDATION} training images kept for "
+            f"validation, got {len(images)}; fetch its files again"
+        )
     validation, train = _divide(len(images), MNIST_VALIDATION)
     return Split(images.subset(train), images.subset(validation), test)
 

@@ -2,10 +2,12 @@
 
 No Python package ships them, so the user names a folder. IDX, as its authors define it: two zero bytes, a byte for
 the type (8: unsigned bytes), a byte for the number of dimensions, each dimension as four bytes with the highest
-first, then the values.
+first, then the values. A file is trusted in nothing: not in what it announces, nor in how much a compressed one
+unpacks to.
 """
 
 import gzip
+import io
 import math
 import struct
 import zlib
@@ -15,9 +17,13 @@ import torch
 from jaxtyping import Int, UInt8
 from torch import Tensor
 
-PIXELS = 784
+SIDE = 28
+PIXELS = SIDE * SIDE
+CLASSES = 10
 LARGEST = 255  # grey values are whole numbers from 0 to this
 UNSIGNED_BYTES = 8
+MOST_VALUES = 10**8  # twice as many as the largest of the four files has
+TORCHVISION = Path("MNIST", "raw")  # where its MNIST(root) keeps the files below its root
 FILES = {  # part: images, labels
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
     "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
@@ -31,7 +37,7 @@ class MissingFilesError(ValueError):
 def load(folder: Path, part: str) -> tuple[UInt8[Tensor, "N 784"], Int[Tensor, " N"]]:
     """The images of a part, "train" (60,000) or "test" (10,000), row by row, and their digits.
 
-    Files may be plain or gzipped (".gz").
+    Files may be plain or gzipped (".gz"), and in `folder` or where torchvision keeps them below it.
 
     Raises:
         MissingFilesError: a file is not there.
@@ -40,12 +46,16 @@ def load(folder: Path, part: str) -> tuple[UInt8[Tensor, "N 784"], Int[Tensor, "
     _require_files(folder)
     images_path, labels_path = (_find(folder, name) for name in FILES[part])
     images, labels = read_idx(images_path), read_idx(labels_path)
-    if images.dim() != 3 or images.shape[1] * images.shape[2] != PIXELS:
+    if images.shape[1:] != (SIDE, SIDE):
         raise ValueError(f"expected {images_path} to hold 28 x 28 images, got shape {tuple(images.shape)}")
     if labels.shape != images.shape[:1]:
         raise ValueError(
             f"expected {labels_path} to hold one label for each of {len(images)} images, "
             f"got shape {tuple(labels.shape)}"
+        )
+    if int(labels.max()) >= CLASSES:
+        raise ValueError(
+            f"expected {labels_path} to hold digits from 0 to 9, got {int(labels.max())}; fetch it again"
         )
     return images.flatten(1), labels.to(torch.int64)
 
@@ -54,35 +64,48 @@ def _require_files(folder: Path) -> None:
     missing = [name for names in FILES.values() for name in names if _find(folder, name) is None]
     if missing:
         raise MissingFilesError(
-            f"MNIST is not whole in {folder}: no {', '.join(missing)}, plain or .gz; fetch the four files from "
+            f"MNIST is not whole in {folder} or {folder / TORCHVISION}: no {', '.join(missing)}, "
+            "plain or .gz; fetch the four files from "
             "https://ossci-datasets.s3.amazonaws.com/mnist/ (the mirror that torchvision uses) into one folder "
             "and name it with --mnist FOLDER"
         )
 
 
 def _find(folder: Path, name: str) -> Path | None:
-    candidates = (folder / name, folder / f"{name}.gz")
-    return next((path for path in candidates if path.is_file()), None)
+    places = (folder, folder / TORCHVISION)
+    candidates = (place / f"{name}{suffix}" for place in places for suffix in ("", ".gz"))
+    return next((path for path in candidates if path.is_file()), None)  # a FIFO is no file, and is not opened
 
 
 def read_idx(path: Path) -> UInt8[Tensor, "..."]:
     """The array of unsigned bytes in an IDX file, plain or gzipped.
 
     Raises:
-        ValueError: the file is damaged or holds another type.
+        ValueError: the file is damaged, holds another type, nothing, or far more than MNIST's do.
     """
     try:
-        content = path.read_bytes()
-        content = gzip.decompress(content) if path.suffix == ".gz" else content
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            shape = _shape(path, file)
+            count = math.prod(shape)
+            values = file.read(count + 1)
+            held = f"{len(values)}" if len(values) <= count else "more"
     except (OSError, EOFError, zlib.error) as error:
         raise ValueError(f"cannot read {path} ({error}); fetch it again") from error
-    dimensions = content[3] if len(content) >= 4 else 0
-    start = 4 + 4 * dimensions
-    if content[:3] != bytes((0, 0, UNSIGNED_BYTES)) or not dimensions or len(content) < start:
+    if len(values) != count:
+        raise ValueError(f"{path} announces {count} values and holds {held}; fetch it again")
+    return torch.frombuffer(bytearray(values), dtype=torch.uint8).view(shape)
+
+
+def _shape(path: Path, file: io.BufferedIOBase) -> tuple[int, ...]:
+    """The dimensions that an IDX file announces, one to three of at least 1; leaves `file` at the first value."""
+    head = file.read(4)
+    dimensions = head[3] if len(head) == 4 else 0
+    sizes = file.read(4 * dimensions)
+    if head[:3] != bytes((0, 0, UNSIGNED_BYTES)) or not 1 <= dimensions <= 3 or len(sizes) < 4 * dimensions:
         raise ValueError(f"{path} is no IDX file of unsigned bytes; fetch it again")
-    shape = struct.unpack(f">{dimensions}I", content[4:start])
-    if len(content) - start != math.prod(shape):
+    shape = struct.unpack(f">{dimensions}I", sizes)
+    if not 1 <= math.prod(shape) <= MOST_VALUES:
         raise ValueError(
-            f"{path} announces {math.prod(shape)} values and holds {len(content) - start}; fetch it again"
+            f"{path} announces {math.prod(shape)} values, from 1 to {MOST_VALUES} are read; fetch it again"
         )
-    return torch.frombuffer(bytearray(content[start:]), dtype=torch.uint8).view(shape)
+    return shape

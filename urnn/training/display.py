@@ -4,7 +4,7 @@ import math
 import sys
 from types import TracebackType
 
-from rich.console import Console
+import rich.console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from urnn.training.problems import Problem
@@ -26,12 +26,24 @@ def as_result(problem: Problem, loss: float, score: float) -> str:
     return f"{error} {loss:.4f} (baseline {task.baseline:.4f}), {task.score_name} {score:.1%}"
 
 
+def as_line(text: str) -> str:
+    """With what would break or change a terminal's line, in a folder's name say, as escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+class Console(rich.console.Console):
+    """rich's, but for a reader that went away: that ends the program as everywhere else, and not with code 1."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 class Display:
     """Shows one run; used as a context."""
 
-    def __init__(self, problem: Problem, settings: Settings, console: Console | None = None) -> None:
+    def __init__(self, problem: Problem, settings: Settings, console: rich.console.Console | None = None) -> None:
         self.problem, self.last = problem, settings.max_iterations
-        self.console = console or Console(file=sys.stdout, highlight=False)
+        self.console = console or Console(file=sys.stdout, highlight=False, emoji=False)
         columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn())
         self.bar = Progress(
             *columns,
@@ -51,7 +63,7 @@ class Display:
         self.bar.stop()
 
     def say(self, sentence: str) -> None:
-        self.console.print(sentence, soft_wrap=True, markup=False)
+        self.console.print(as_line(sentence), soft_wrap=True, markup=False)
 
     def iterated(self, done: Done) -> None:
         """After each iteration: the live line."""

@@ -1,6 +1,7 @@
 """The first line of a log: what ran, on what, with which settings."""
 
 import datetime
+import os
 import platform
 import subprocess
 from pathlib import Path
@@ -41,7 +42,7 @@ def of_run(trainer: Trainer) -> dict[str, object]:
 
 def _processor() -> str:
     try:
-        described = Path("/proc/cpuinfo").read_text()
+        described = Path("/proc/cpuinfo").read_text(errors="replace")
     except OSError:
         return platform.processor()
     names = [line.partition(":")[2].strip() for line in described.splitlines() if line.startswith("model name")]
@@ -51,8 +52,11 @@ def _processor() -> str:
 def _commit() -> str:
     """The first eight digits of the commit that this code is of, or "unversioned"."""
     command = ["git", "rev-parse", "--short=8", "HEAD"]
+    # GIT_DIR and its like, as a hook has them, would name another repository than this code's.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    options = {"cwd": Path(__file__).parent, "env": environment, "capture_output": True, "text": True}
     try:
-        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
+        done = subprocess.run(command, check=True, **options)
     except (OSError, subprocess.CalledProcessError):
         return "unversioned"
     return done.stdout.strip()

@@ -1,8 +1,14 @@
-"""Ctrl-C and SIGTERM as a question between two iterations, since an optimiser's step must not be cut in two."""
+"""Signals that ask for an end: a question between two iterations, since no optimiser's step may be cut in two.
+
+Outside of training they are what Ctrl-C is in any Python program. A signal that is ignored when the program starts
+(SIGHUP under nohup, SIGINT of a background job) stays ignored.
+"""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Stop:
@@ -19,11 +25,31 @@ class Stop:
 
 @contextmanager
 def listening() -> Iterator[Stop]:
-    """Takes both signals while it lasts; of the main thread only."""
+    """Every signal asks for a stop while this lasts; of the main thread only."""
     stop = Stop()
-    before = {number: signal.signal(number, stop.ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with _handled_by(stop.ask):
         yield stop
+
+
+@contextmanager
+def as_ctrl_c() -> Iterator[None]:
+    """Every signal raises KeyboardInterrupt while this lasts; of the main thread only."""
+
+    def stop(*_signal_and_frame: object) -> None:
+        raise KeyboardInterrupt
+
+    with _handled_by(stop):
+        yield
+
+
+@contextmanager
+def _handled_by(handler: Callable[..., None]) -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    taken = [number for number, old in before.items() if old is not signal.SIG_IGN]
+    for number in taken:
+        signal.signal(number, handler)
+    try:
+        yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number in taken:
+            signal.signal(number, before[number])

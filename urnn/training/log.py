@@ -1,14 +1,15 @@
 """A run's log: one JSON object a line, appended and flushed, whose readers need no model.
 
 Lines are of kind "run" (the first: settings and surroundings), "evaluation", "anatomy" and "end". A run that is
-taken up again first drops what its checkpoint does not know: half a line, evaluations after it, an end.
+taken up again first drops what its checkpoint does not know: half a line, evaluations after it, an end. A damaged
+line is left out and told; it costs a report one evaluation and the run nothing.
 """
 
-import contextlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from urnn.training import files
 from urnn.training.errors import TrainingError
 
 FORMAT = 1
@@ -26,40 +27,76 @@ class Log:
         self._rewrite([{"kind": "run", "format": FORMAT, **facts}])
 
     def append(self, kind: str, **values: object) -> None:
-        with self.path.open("a") as file:  # closed, so that a killed process has nothing in a buffer
-            file.write(json.dumps({"kind": kind, **values}) + "\n")
+        """Raises TrainingError where the disk is full or the folder is gone."""
+        try:
+            files.append(self.path, _line({"kind": kind, **values}))
+        except OSError as error:
+            raise self._cannot_write(error) from error
 
     def lines(self) -> list[dict]:
-        """Every whole line; none where there is no log."""
-        found = []
-        with contextlib.suppress(FileNotFoundError):
-            for line in self.path.read_text().splitlines(keepends=True):
-                with contextlib.suppress(ValueError):  # cut short by a killed process
-                    found.append(json.loads(line))
-        return found
+        """Every whole line; none where there is no log.
+
+        Raises:
+            TrainingError: it is no file that can be read.
+        """
+        return [line for _, line in self._numbered() if line is not None]
 
     def end(self) -> dict | None:
         """The last line if it is a run's end, else None."""
         lines = self.lines()
         return lines[-1] if lines and lines[-1]["kind"] == "end" else None
 
-    def cut_after(self, iteration: int) -> None:
-        """Drops the end and whatever was seen after this iteration.
+    def cut_after(self, iteration: int, **facts: object) -> list[int]:
+        """Drops the end and whatever was seen after this iteration; `facts` replace those of the first line.
+
+        Returns:
+            The numbers of the lines that were damaged and are left out, from 1.
 
         Raises:
             TrainingError: there is no run's first line, so this is no log that could go on.
         """
-        lines = self.lines()
-        if not lines or lines[0]["kind"] != "run":
+        found = self._numbered()
+        first = found[0][1] if found else None
+        if first is None or first["kind"] != "run":
             raise TrainingError(f"{self.path} is missing or damaged beside a checkpoint; start over with --fresh")
-        kept = [
-            line
-            for line in lines
-            if line["kind"] == "run" or (line["kind"] != "end" and line["iteration"] <= iteration)
-        ]
-        self._rewrite(kept)
+        seen = [line for _, line in found if line and line["kind"] in ("evaluation", "anatomy")]
+        self._rewrite([{**first, **facts}, *(line for line in seen if line["iteration"] <= iteration)])
+        return [number for number, line in found if line is None]
+
+    def _numbered(self) -> list[tuple[int, dict | None]]:
+        """Every line with its number, None in the place of a damaged one; half a line at the end is none."""
+        whole, newline, _ = (files.read(self.path) or b"").rpartition(b"\n")
+        return [(number, _parsed(line)) for number, line in enumerate(whole.split(b"\n"), 1)] if newline else []
 
     def _rewrite(self, lines: list[dict]) -> None:
-        temporary = self.path.with_name(f"{NAME}.tmp")
-        temporary.write_text("".join(json.dumps(line) + "\n" for line in lines))
-        temporary.replace(self.path)
+        try:
+            files.write(self.path, b"".join(map(_line, lines)))
+        except OSError as error:
+            raise self._cannot_write(error) from error
+
+    def _cannot_write(self, error: OSError) -> TrainingError:
+        return TrainingError(f"cannot write {self.path} ({files.reason(error)}); the last checkpoint is kept")
+
+
+def _line(content: Mapping[str, object]) -> bytes:
+    return json.dumps(content).encode() + b"\n"
+
+
+def _parsed(line: bytes) -> dict | None:
+    """The line's object, or None where it is not one that this module writes."""
+    try:
+        content = json.loads(line.decode())
+    except (ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) and _has_its_fields(content) else None
+
+
+def _has_its_fields(content: Mapping[str, object]) -> bool:
+    kind, iteration = content.get("kind"), content.get("iteration")
+    if kind == "run":
+        return True
+    counted = isinstance(iteration, int) and not isinstance(iteration, bool)
+    if kind == "end":
+        told = all(isinstance(content.get(name), str) for name in ("outcome", "message"))
+        return counted and told and isinstance(content.get("seconds"), int | float)
+    return counted and kind in ("evaluation", "anatomy")

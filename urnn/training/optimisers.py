@@ -11,6 +11,8 @@ OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "sgd": lambda groups, lr, decay, momentum: torch.optim.SGD(groups, lr=lr, momentum=momentum),
 }
 
+STATES = {"rmsprop": 1, "adam": 2, "sgd": 1}  # numbers that each keeps for a parameter
+
 
 def require_known(name: str) -> None:
     """Raises ValueError, with those that there are, where there is no optimiser of that name."""

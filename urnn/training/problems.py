@@ -24,6 +24,7 @@ HELD_OUT_BATCH = 50  # at a time, so that scoring needs hardly more memory than 
 SOLVED_RECALL = 0.99
 SOLVED_SHARE = 0.1  # of the baseline's loss
 SOLVED_ERROR = 0.01
+SHORTEST, LONGEST = {"copying": 1, "adding": 2}, 10**9  # T of the tasks that have one
 
 
 @runtime_checkable
@@ -70,23 +71,14 @@ class Problem:
 
 
 def _copying(name: str, length: int | None, mnist: Path) -> Problem:
-    task = Copying(_required(name, length, 1) + 2 * RECALL)
+    task = Copying(length + 2 * RECALL)
     return _generated(
         name, length, task, lambda loss, score: score >= SOLVED_RECALL and loss <= SOLVED_SHARE * task.baseline
     )
 
 
 def _adding(name: str, length: int | None, mnist: Path) -> Problem:
-    task = Adding(_required(name, length, 2))
-    return _generated(name, length, task, lambda loss, score: loss <= SOLVED_ERROR)
-
-
-def _required(name: str, length: int | None, smallest: int) -> int:
-    if length is None:
-        raise ValueError(f"{name} needs --length T, the paper's T; say --length 100")
-    if length < smallest:
-        raise ValueError(f"length of {name} must be at least {smallest}, got {length}")
-    return length
+    return _generated(name, length, Adding(length), lambda loss, score: loss <= SOLVED_ERROR)
 
 
 def _generated(name: str, length: int, task: Copying | Adding, solved: Callable[[float, float], bool]) -> Problem:
@@ -151,6 +143,17 @@ def require_known(name: str) -> None:
         raise ValueError(f"unknown task {name!r}; there are: {', '.join(PROBLEMS)}")
 
 
+def require_length(name: str, length: int | None) -> None:
+    """Raises ValueError where the problem needs a T and this is none that it can have."""
+    require_known(name)
+    if name not in SHORTEST:
+        return
+    if length is None:
+        raise ValueError(f"{name} needs --length T, the paper's T; say --length 100")
+    if not SHORTEST[name] <= length <= LONGEST:
+        raise ValueError(f"--length of {name} must be from {SHORTEST[name]} to {LONGEST}, got {length}")
+
+
 def build(name: str, length: int | None, mnist: Path) -> Problem:
     """The problem of that name.
 
@@ -162,5 +165,5 @@ def build(name: str, length: int | None, mnist: Path) -> Problem:
     Raises:
         ValueError: an unknown name, a length that the task cannot have, or MNIST's files missing or damaged.
     """
-    require_known(name)
+    require_length(name, length)
     return PROBLEMS[name](name, length, mnist)

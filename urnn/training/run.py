@@ -9,11 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from urnn.training import anatomy, checkpoint, facts
+from urnn.training import anatomy, checkpoint, facts, files
 from urnn.training.display import Display, as_result
 from urnn.training.errors import DivergedError, TrainingError
 from urnn.training.interruption import Stop
 from urnn.training.log import Log
+from urnn.training.settings import MAY_CHANGE
 from urnn.training.trainer import Trainer
 
 ENDED = ("solved", "finished", "diverged")
@@ -32,16 +33,29 @@ class Run:
 
     Args:
         with_anatomy: log `anatomy.dissect` at its moments; no part of what decides the bits.
+        require_own: raises TrainingError where the folder is another process's; asked before each writing.
     """
 
-    def __init__(self, trainer: Trainer, folder: Path, display: Display, *, with_anatomy: bool = False) -> None:
+    def __init__(
+        self,
+        trainer: Trainer,
+        folder: Path,
+        display: Display,
+        *,
+        with_anatomy: bool = False,
+        require_own: Callable[[], None] = lambda: None,
+    ) -> None:
         self.trainer, self.folder, self.display, self.with_anatomy = trainer, folder, display, with_anatomy
+        self.require_own = require_own
         self.log = Log(folder)
-        self.identity = {
-            **trainer.settings.as_dict(),
-            "length": trainer.problem.length,
-            "backend": trainer.network.backend_in_use,
-        }
+        settings = {**trainer.settings.as_dict(), "length": trainer.problem.length}
+        settings["backend"] = trainer.network.backend_in_use
+        self.identity = {name: value for name, value in settings.items() if name not in MAY_CHANGE}
+
+    def forget(self) -> None:
+        """Removes what the folder's run has reached; what comes next starts over."""
+        for name in (checkpoint.NAME, self.log.path.name):
+            files.remove(self.folder / name)
 
     def to_its_end(self, stop: Stop) -> End:
         """Takes the run up where its folder left it, and trains until it ends or `stop` is asked for.
@@ -50,34 +64,59 @@ class Run:
             TrainingError: the folder's checkpoint is damaged or of another run, or the disk is full.
         """
         state = checkpoint.load(self.folder, self.identity)
-        before = self.log.end()
-        if state and before and before["outcome"] in ENDED:
-            self.display.say(f"this run has ended before, {self.folder} keeps it; --fresh starts over")
-            return End(before["outcome"], before["message"])
-        if state:
-            self._take_up(state)
-        else:
+        if state is None:
             self._start()
+        else:
+            self._load(state)
+            if ended := self._ended_before():
+                self.display.say(f"this run has ended before, {self.folder} keeps it; --fresh starts over")
+                return ended
+            self._go_on()
         try:
             return self._train(stop)
         except DivergedError as error:
             return self._diverged(error)
 
     def _start(self) -> None:
+        if any(line["kind"] == "evaluation" for line in self.log.lines()):  # a killed process leaves none
+            raise TrainingError(
+                f"{self.log.path} has evaluations and {checkpoint.NAME} is missing beside it; "
+                f"put it back, or {checkpoint.ADVICE}"
+            )
         self.log.start(facts.of_run(self.trainer))
         self._dissect()
         self._save()
 
-    def _take_up(self, state: dict[str, object]) -> None:
+    def _load(self, state: dict[str, object]) -> None:
+        path, last = self.folder / checkpoint.NAME, self.trainer.settings.max_iterations
         try:
             self.trainer.load_state_dict(state)
-        except (KeyError, RuntimeError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
             raise TrainingError(
-                f"{self.folder / checkpoint.NAME} does not fit this model ({type(error).__name__}); "
-                f"{checkpoint.ADVICE}"
+                f"{path} does not fit this model ({type(error).__name__}); {checkpoint.ADVICE}"
             ) from error
+        done = self.trainer.progress.iteration
+        if done > last:
+            raise TrainingError(
+                f"--max-iterations must be at least {done} here, which {path} has reached, got {last}; "
+                f"{checkpoint.ADVICE}"
+            )
+
+    def _ended_before(self) -> End | None:
+        """The end in the log, unless it was the limit and the limit is higher now."""
+        end = self.log.end()
+        if end is None or end["outcome"] not in ENDED:
+            return None
+        raised = self.trainer.progress.iteration < self.trainer.settings.max_iterations
+        return None if end["outcome"] == "finished" and raised else End(end["outcome"], end["message"])
+
+    def _go_on(self) -> None:
         iteration = self.trainer.progress.iteration
-        self.log.cut_after(iteration)
+        settings = self.trainer.settings.as_dict()
+        damaged = self.log.cut_after(iteration, **{name: settings[name] for name in MAY_CHANGE})
+        if damaged:
+            numbers = ", ".join(map(str, damaged))
+            self.display.say(f"damaged lines of {self.log.path} are left out: {numbers}")
         if iteration:
             self.display.say(f"going on after iteration {iteration}, from {self.folder}")
 
@@ -102,11 +141,15 @@ class Run:
             return "solved"
         return "finished" if progress.iteration >= self.trainer.settings.max_iterations else None
 
+    def _append(self, kind: str, **values: object) -> None:
+        self.require_own()
+        self.log.append(kind, **values)
+
     def _evaluate(self) -> None:
         progress = self.trainer.progress
         rate = progress.iterations_per_second
         train_loss = self.trainer.evaluate()
-        self.log.append(
+        self._append(
             "evaluation",
             iteration=progress.iteration,
             seconds=progress.seconds,
@@ -124,12 +167,13 @@ class Run:
             x, target = next(trainer.problem.validation())
             batch = x[:, : trainer.settings.batch], target[..., : trainer.settings.batch]
             found = anatomy.dissect(trainer.network, trainer.on_device(batch))
-            self.log.append("anatomy", iteration=trainer.progress.iteration, **found)
+            self._append("anatomy", iteration=trainer.progress.iteration, **found)
 
     def _save(self) -> None:
         if not self.trainer.is_finite():
             iteration = self.trainer.progress.iteration
             raise DivergedError(f"a parameter is no finite number after iteration {iteration}")
+        self.require_own()
         checkpoint.save(self.folder, self.identity, self.trainer.state_dict())
 
     def _ended(self, outcome: str) -> End:
@@ -172,7 +216,7 @@ class Run:
         """`message` says how it ended, given the folder: its whole path for who reads it here, its name for a log
         that may be read anywhere."""
         progress = self.trainer.progress
-        self.log.append(
+        self._append(
             "end",
             iteration=progress.iteration,
             seconds=progress.seconds,

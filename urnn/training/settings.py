@@ -1,5 +1,6 @@
 """What decides a run's bits: two runs with equal settings on one machine are the same run."""
 
+import os
 from dataclasses import dataclass, fields
 
 import torch
@@ -7,6 +8,30 @@ import torch
 from urnn import models
 from urnn.training import problems
 from urnn.training.optimisers import require_known
+
+# What a command may change when it goes on with a run; anything else makes it another run. How long a run is has
+# no part in what an iteration does: one whose limit was raised has the parameters of one that had the limit from
+# the start. Its log has one evaluation more, at the old limit.
+MAY_CHANGE = ("max_iterations",)
+
+MOST = 10**9  # of anything that is counted: beyond it there is no such run
+MOST_THREADS = max(64, os.cpu_count() or 1)  # OpenMP ends the process where it cannot start so many
+# name: option, least, most
+WHOLE_NUMBERS = {
+    "hidden_size": ("--hidden", 1, MOST),
+    "batch": ("--batch", 1, MOST),
+    "max_iterations": ("--max-iterations", 1, MOST),
+    "evaluate_every": ("--evaluate-every", 1, MOST),
+    "threads": ("--threads", 1, MOST_THREADS),
+    "seed": ("--seed", 0, 2**63 - 1),  # what a log's readers hold
+}
+# Far beyond any use, and far enough within float32 that products of them are numbers and not 0.
+NUMBERS = {
+    "learning_rate": ("--learning-rate", 1e-30, 1e30),
+    "slow_rate": ("--slow-rate", 1e-9, 1e6),
+    "clip": ("--clip", 1e-30, 1e30),
+}
+SHARES = {"decay": "--decay", "momentum": "--momentum"}
 
 
 @dataclass(frozen=True)
@@ -20,7 +45,7 @@ class Settings:
         backend: how a model with several backends is run; None for its own choice.
         hidden_size: hidden units n.
         batch: sequences an iteration.
-        seed: of the model's first values and of the training data, at least 0.
+        seed: of the model's first values and of the training data.
         optimiser: a key of `optimisers.OPTIMISERS`.
         learning_rate: of all parameters but those that the registry names as the model's slow ones.
         slow_rate: the slow ones' learning rate as a multiple of it.
@@ -59,21 +84,26 @@ class Settings:
         problems.require_known(self.task)
         models.get(self.model)
         require_known(self.optimiser)
-        for name in ("hidden_size", "batch", "max_iterations", "evaluate_every", "threads"):
-            self._require(name, getattr(self, name) >= 1, "at least 1")
-        self._require("seed", self.seed >= 0, "at least 0")
-        for name in ("learning_rate", "slow_rate"):
-            self._require(name, getattr(self, name) > 0, "more than 0")
-        for name in ("decay", "momentum"):
-            self._require(name, 0 <= getattr(self, name) < 1, "at least 0 and less than 1")
-        self._require("clip", self.clip is None or self.clip > 0, "more than 0")
-        self._require("device", self.device in ("cpu", "cuda"), "cpu or cuda")
+        for name, (option, least, most) in WHOLE_NUMBERS.items():
+            value = getattr(self, name)
+            _require(option, value, least <= value <= most, f"a whole number from {least} to {most}")
+        for name, (option, least, most) in NUMBERS.items():
+            value = getattr(self, name)
+            off = ", or 0 for none" if name == "clip" else ""
+            none = off and value is None
+            _require(option, value, none or least <= value <= most, f"a number from {least} to {most}{off}")
+        for name, option in SHARES.items():
+            value = getattr(self, name)
+            _require(option, value, 0 <= value < 1, "a number of at least 0 and less than 1")
+        _require("--device", self.device, self.device in ("cpu", "cuda"), "cpu or cuda")
         if self.device == "cuda" and not torch.cuda.is_available():
             raise RuntimeError("device 'cuda' was asked for and torch sees no CUDA device here; use --device cpu")
 
-    def _require(self, name: str, holds: bool, wanted: str) -> None:
-        if not holds:
-            raise ValueError(f"{name} must be {wanted}, got {getattr(self, name)}")
-
     def as_dict(self) -> dict[str, object]:
         return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+def _require(option: str, value: object, holds: bool, wanted: str) -> None:
+    """Not a number holds nowhere: every comparison with it is false."""
+    if not holds:
+        raise ValueError(f"{option} must be {wanted}, got {value}")

@@ -1,28 +1,36 @@
 """What a user reads when a run cannot start: one line, exit code 2, and nothing is trained."""
 
+import io
+import os
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
 
-from tests.urnn.training.tiny import COPYING, run
+from bench.meters.memory import peak_allocated_bytes
+from tests.urnn.training.tiny import raises, run, trainer
 from urnn.models import MODELS
-from urnn.training import checkpoint
+from urnn.training import checkpoint, command, memory
 from urnn.training.__main__ import main
+from urnn.training.errors import TrainingError
 from urnn.training.folder import owned
+from urnn.training.log import Log
 from urnn.training.optimisers import OPTIMISERS
 from urnn.training.problems import PROBLEMS
+from urnn.training.settings import MOST_THREADS
+from urnn.training.trainer import Trainer
 
 TINY = ["copying", "--length=10", "--hidden=4", "--max-iterations=2", "--batch=2"]
 
 
-def complaint(arguments: list[str], tmp_path, capsys) -> str:
-    """The one line on standard error."""
+def complaint(arguments: list[str], tmp_path, capsys, *, quiet: bool = True) -> str:
+    """The one line on standard error; before it nothing was trained where it is to be `quiet`."""
     assert main([*arguments, f"--runs={tmp_path}"]) == 2
     told = capsys.readouterr()
     assert told.err.startswith("training: ")
     assert told.err.count("\n") == 1
-    assert "iteration" not in told.out
+    assert not quiet or "iteration" not in told.out
     return told.err.removeprefix("training: ").strip()
 
 
@@ -31,9 +39,9 @@ def complaint(arguments: list[str], tmp_path, capsys) -> str:
     [
         ("sorting", f"unknown task 'sorting'; there are: {', '.join(PROBLEMS)}"),
         ("copying", "copying needs --length T, the paper's T; say --length 100"),
-        ("copying --length=0", "length of copying must be at least 1, got 0"),
-        ("adding --length=-3", "length of adding must be at least 2, got -3"),
-        ("adding --length=1", "length of adding must be at least 2, got 1"),
+        ("copying --length=0", "--length of copying must be from 1 to 1000000000, got 0"),
+        ("adding --length=-3", "--length of adding must be from 2 to 1000000000, got -3"),
+        ("adding --length=1", "--length of adding must be from 2 to 1000000000, got 1"),
         ("digits --length=30", "digits has 64 time steps, one a pixel, got --length 30; leave it out"),
         (
             "digits --batch=1258",
@@ -43,23 +51,21 @@ def complaint(arguments: list[str], tmp_path, capsys) -> str:
             "copying --length=9 --model=gpt",
             f"unknown model 'gpt'; the registry (urnn/models.py) has: {', '.join(MODELS)}",
         ),
-        ("copying --length=9 --hidden=0", "hidden_size must be at least 1, got 0"),
-        ("copying --length=9 --batch=0", "batch must be at least 1, got 0"),
-        ("copying --length=9 --seed=-1", "seed must be at least 0, got -1"),
-        ("copying --length=9 --threads=0", "threads must be at least 1, got 0"),
-        ("copying --length=9 --max-iterations=0", "max_iterations must be at least 1, got 0"),
-        ("copying --length=9 --evaluate-every=0", "evaluate_every must be at least 1, got 0"),
-        ("copying --length=9 --learning-rate=0", "learning_rate must be more than 0, got 0.0"),
-        ("copying --length=9 --learning-rate=nan", "learning_rate must be more than 0, got nan"),
-        ("copying --length=9 --slow-rate=0", "slow_rate must be more than 0, got 0.0"),
-        ("copying --length=9 --decay=1", "decay must be at least 0 and less than 1, got 1.0"),
-        ("copying --length=9 --momentum=1", "momentum must be at least 0 and less than 1, got 1.0"),
-        ("copying --length=9 --clip=-1", "clip must be more than 0, got -1.0"),
+        ("copying --length=9 --hidden=0", "--hidden must be a whole number from 1 to 1000000000, got 0"),
+        ("copying --length=9 --batch=0", "--batch must be a whole number from 1 to 1000000000, got 0"),
+        (
+            "copying --length=9 --max-iterations=0",
+            "--max-iterations must be a whole number from 1 to 1000000000, got 0",
+        ),
+        (
+            "copying --length=9 --evaluate-every=0",
+            "--evaluate-every must be a whole number from 1 to 1000000000, got 0",
+        ),
         (
             "copying --length=9 --optimiser=newton",
             f"unknown optimiser 'newton'; there are: {', '.join(OPTIMISERS)}",
         ),
-        ("copying --length=9 --device=tpu", "device must be cpu or cuda, got tpu"),
+        ("copying --length=9 --device=tpu", "--device must be cpu or cuda, got tpu"),
         (
             "copying --length=9 --model=urnn --backend=tpu",
             f"backend of urnn must be one of {', '.join(MODELS['urnn'].backends)}; got 'tpu'",
@@ -78,6 +84,128 @@ def test_a_bad_argument_is_named(arguments, message, tmp_path, capsys):
     assert complaint(arguments.split(), tmp_path, capsys) == message
 
 
+WHOLE = "a whole number from {} to {}"
+COUNT = WHOLE.format(1, 10**9)
+DIGITS = "9" * 26
+RANGES = {
+    "--hidden": (COUNT, ["-1", "0", "1000000001", DIGITS]),
+    "--batch": (COUNT, ["-1", "0", DIGITS]),
+    "--max-iterations": (COUNT, ["-1", "0", DIGITS]),
+    "--evaluate-every": (COUNT, ["-1", "0", DIGITS]),
+    "--threads": (WHOLE.format(1, MOST_THREADS), ["-1", "0", str(MOST_THREADS + 1), "1000000", DIGITS]),
+    "--seed": (WHOLE.format(0, 2**63 - 1), ["-1", str(2**63), str(2**64), DIGITS]),
+    "--learning-rate": ("a number from 1e-30 to 1e+30", ["nan", "inf", "-inf", "-1.0", "0.0", "1e+31", "1e-31"]),
+    "--slow-rate": ("a number from 1e-09 to 1000000.0", ["nan", "inf", "-1.0", "0.0", "1e+31"]),
+    "--clip": ("a number from 1e-30 to 1e+30, or 0 for none", ["nan", "inf", "-1.0", "1e+300"]),
+    "--decay": ("a number of at least 0 and less than 1", ["nan", "inf", "-0.1", "1.0"]),
+    "--momentum": ("a number of at least 0 and less than 1", ["nan", "inf", "-0.1", "1.0"]),
+}
+
+
+@pytest.mark.parametrize(
+    ("option", "wanted", "got"),
+    [(option, wanted, got) for option, (wanted, many) in RANGES.items() for got in many],
+)
+def test_a_number_out_of_its_range_is_named_with_the_range(option, wanted, got, tmp_path, capsys):
+    told = complaint(["copying", "--length=9", f"{option}={got}"], tmp_path, capsys)
+    assert told == f"{option} must be {wanted}, got {got}"
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("length", ["1000000000000", DIGITS])
+def test_a_length_out_of_its_range_is_named(length, tmp_path, capsys):
+    told = complaint(["copying", f"--length={length}"], tmp_path, capsys)
+    assert told == f"--length of copying must be from 1 to 1000000000, got {length}"
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("--hidden=many", "argument --hidden: invalid int value: 'many'"),
+        ("--decay=1,5", "argument --decay: invalid float value: '1,5'"),
+        ("--hiden=5", "unrecognized arguments: --hiden=5"),
+        ("--seed=1e3", "argument --seed: invalid int value: '1e3'"),
+    ],
+)
+def test_what_is_no_number_or_no_option_is_one_line(argument, message, tmp_path, capsys):
+    told = complaint(["copying", "--length=9", argument], tmp_path, capsys)
+    assert told == f"{message}; see python -m urnn.training --help"
+
+
+class TestMemory:
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (
+                "copying --length=1000000000",
+                "--length 1000000000, --hidden 128 and --batch 20 need at least 53.2 TB of memory",
+            ),
+            (
+                "digits --hidden=500000 --model=lstm",
+                "--hidden 500000 and --batch 20 need at least 12.0 TB of memory",
+            ),
+            (
+                "copying --length=100 --batch=1000000000",
+                "--length 100, --hidden 128 and --batch 1000000000 need at least 127.7 TB of memory",
+            ),
+        ],
+    )
+    def test_a_run_that_cannot_fit_is_refused_before_anything_is_allocated(
+        self, arguments, message, tmp_path, capsys, monkeypatch
+    ):
+        monkeypatch.setattr(memory, "available", lambda device: 8_000_000_000)
+        monkeypatch.setattr(command, "Trainer", None)
+        told = complaint(arguments.split(), tmp_path, capsys)
+        assert told == f"{message}, and 8.0 GB are free; make one of them smaller"
+
+    def test_what_the_allocator_refuses_is_a_sentence(self, tmp_path, capsys, monkeypatch):
+        monkeypatch.setattr(Trainer, "iterate", lambda self: torch.empty(10**15))
+        told = complaint(TINY, tmp_path, capsys)
+        assert told == "there is not enough memory for this run; make --batch, --hidden or --length smaller"
+
+    @pytest.mark.parametrize("error", [MemoryError(), torch.OutOfMemoryError("CUDA out of memory.")])
+    def test_so_is_what_others_refuse(self, error, tmp_path, capsys, monkeypatch):
+        monkeypatch.setattr(Trainer, "iterate", raises(error))
+        assert complaint(TINY, tmp_path, capsys).startswith("there is not enough memory for this run; ")
+
+    def test_another_error_in_an_iteration_is_a_crash(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(Trainer, "iterate", raises(RuntimeError("a mistake")))
+        with pytest.raises(RuntimeError, match="a mistake"):
+            main([*TINY, f"--runs={tmp_path}"])
+
+    @pytest.mark.parametrize("model", ["urnn", "lstm", "gru", "rnn_tanh", "ortho_cayley"])
+    @pytest.mark.parametrize("task", ["copying", "adding"])
+    def test_no_run_that_fits_is_refused(self, task, model):
+        """What is said to be needed is less than what torch's allocator counts in an iteration."""
+        made = trainer(task=task, model=model, length=200, hidden_size=64, batch=60)
+        made.iterate()
+        state = sum(parameter.numel() for parameter in made.network.parameters()) * memory.FLOAT * 2
+        peak = peak_allocated_bytes(made.iterate, "cpu")
+        assert 0.1 * peak < memory.least(made.settings, made.problem) <= peak + state
+
+    def test_a_containers_limit_counts_and_no_limit_does_not(self, tmp_path, monkeypatch):
+        files = {"free": "MemAvailable: 3 kB\nSwapFree: 1 kB", "limit": "2048", "none": "max"}
+        for name, text in files.items():
+            (tmp_path / name).write_text(text)
+        monkeypatch.setattr(memory, "_MEMINFO", tmp_path / "free")
+        for names, free in ((["limit", "none"], 2048), (["none", "missing"], 4096)):
+            monkeypatch.setattr(memory, "_CGROUP_LIMITS", [tmp_path / name for name in names])
+            assert memory.available("cpu") == free
+
+    def test_where_the_system_says_nothing_it_is_what_is_installed(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(memory, "_MEMINFO", tmp_path / "missing")
+        monkeypatch.setattr(memory, "_CGROUP_LIMITS", [])
+        assert memory.available("cpu") == os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+@pytest.mark.parametrize(
+    ("count", "told"),
+    [(0, "0 bytes"), (999, "999 bytes"), (1500, "1.5 kB"), (2 * 10**15, "2.0 PB"), (10**20, "100000.0 PB")],
+)
+def test_sizes_in_words(count, told):
+    assert memory.as_bytes(count) == told
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
 def test_an_absent_gpu_is_named(tmp_path, capsys):
     assert complaint([*TINY, "--device=cuda"], tmp_path, capsys) == (
@@ -92,11 +220,28 @@ def test_missing_mnist_files_are_named_with_a_way_to_get_them(task, tmp_path, ca
     (folder / "train-labels-idx1-ubyte.gz").touch()
     told = complaint([task, f"--mnist={folder}"], tmp_path, capsys)
     assert told == (
-        f"MNIST is not whole in {folder}: no train-images-idx3-ubyte, t10k-images-idx3-ubyte, "
-        "t10k-labels-idx1-ubyte, plain or .gz; fetch the four files from "
+        f"MNIST is not whole in {folder} or {folder / 'MNIST' / 'raw'}: no train-images-idx3-ubyte, "
+        "t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte, plain or .gz; fetch the four files from "
         "https://ossci-datasets.s3.amazonaws.com/mnist/ (the mirror that torchvision uses) into one folder "
         "and name it with --mnist FOLDER"
     )
+
+
+def write(path: Path, content: object) -> None:
+    """A checkpoint with a right checksum, whatever is in it."""
+    body = io.BytesIO()
+    torch.save(content, body)
+    path.write_bytes(checkpoint.sealed(body.getvalue()))
+
+
+class Planted:
+    """Unpickled without care, it makes a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple:
+        return Path.touch, (self.path,)
 
 
 class TestCheckpoint:
@@ -123,31 +268,49 @@ class TestCheckpoint:
         shutil.copy(path, other)
         assert complaint([*TINY, "--model=lstm"], tmp_path, capsys) == (
             f"{other / path.name} is of another run: model urnn instead of lstm, "
-            f"backend {torch.load(path)['identity']['backend']} instead of torch, "
+            f"backend {checkpoint.read(path)['identity']['backend']} instead of torch, "
             "slow_rate 1.0 instead of 0.1, clip None instead of 1.0; "
             "start over with --fresh, or name another folder with --runs"
         )
 
     def test_one_of_other_settings_is_refused(self, path, tmp_path, capsys):
-        told = complaint([*TINY, "--learning-rate=0.01", "--max-iterations=7"], tmp_path, capsys)
+        told = complaint([*TINY, "--learning-rate=0.01", "--max-iterations=7", "--batch=3"], tmp_path, capsys)
         assert told == (
-            f"{path} is of another run: learning_rate 0.001 instead of 0.01, "
-            "max_iterations 2 instead of 7; start over with --fresh, or name another folder with --runs"
-        )
-
-    @pytest.mark.parametrize("content", [[1, 2], {"format": 2}])
-    def test_one_of_another_format_is_refused(self, path, content, tmp_path, capsys):
-        torch.save(content, path)
-        found = "None" if isinstance(content, list) else 2
-        assert complaint(TINY, tmp_path, capsys) == (
-            f"expected {path} to be a checkpoint of format 1, got {found}; "
+            f"{path} is of another run: batch 2 instead of 3, learning_rate 0.001 instead of 0.01; "
             "start over with --fresh, or name another folder with --runs"
         )
 
+    def test_one_of_another_format_is_refused(self, path, tmp_path, capsys):
+        path.write_bytes(checkpoint.sealed(b"", version=3))
+        assert complaint(TINY, tmp_path, capsys) == (
+            f"expected {path} to be a checkpoint of format 2, got 3; "
+            "start over with --fresh, or name another folder with --runs"
+        )
+
+    def test_one_of_the_time_before_checksums_is_refused(self, path, tmp_path, capsys):
+        torch.save({"format": 1, **checkpoint.read(path)}, path)
+        assert complaint(TINY, tmp_path, capsys) == (
+            f"{path} is of format 1, which has no checksum, and this version reads format 2; "
+            "start over with --fresh, or name another folder with --runs"
+        )
+
+    @pytest.mark.parametrize("content", [[1, 2], {"identity": {}}, {"identity": [], "state": {}}])
+    def test_one_without_identity_and_state_is_refused(self, content, path, tmp_path, capsys):
+        write(path, content)
+        assert complaint(TINY, tmp_path, capsys) == (
+            f"{path} is damaged or no checkpoint (no identity and state in it); "
+            "start over with --fresh, or name another folder with --runs"
+        )
+
+    def test_one_with_code_in_it_is_refused_and_the_code_is_not_run(self, path, tmp_path, capsys):
+        write(path, Planted(tmp_path / "ran"))
+        assert complaint(TINY, tmp_path, capsys).startswith(f"{path} is damaged or no checkpoint (Weights only ")
+        assert not (tmp_path / "ran").exists()
+
     def test_one_whose_tensors_do_not_fit_is_refused(self, path, tmp_path, capsys):
-        content = torch.load(path)
+        content = checkpoint.read(path)
         del content["state"]["network"]["read_out.bias"]
-        torch.save(content, path)
+        write(path, content)
         assert complaint(TINY, tmp_path, capsys) == (
             f"{path} does not fit this model (RuntimeError); "
             "start over with --fresh, or name another folder with --runs"
@@ -172,6 +335,48 @@ def test_a_folder_is_trained_by_one_process_at_a_time(tmp_path, capsys):
     assert main([*TINY, f"--runs={tmp_path}"]) == 0
 
 
+@pytest.mark.parametrize("instead", ["nothing", "a file", "another's folder"])
+def test_a_folder_that_is_replaced_in_the_middle_is_not_written_to(instead, tmp_path, capsys, monkeypatch):
+    folder = tmp_path / "copying-T10" / "urnn-n4-seed0"
+    plain = Trainer.iterate
+
+    def replaced(self):
+        plain(self)
+        shutil.rmtree(folder)
+        if instead == "a file":
+            folder.touch()
+        if instead == "another's folder":
+            run(folder, hidden_size=4)
+
+    monkeypatch.setattr(Trainer, "iterate", replaced)
+    if instead == "another's folder":
+        monkeypatch.setattr(Trainer, "iterate", lambda self: (monkeypatch.undo(), replaced(self)))
+    assert complaint([*TINY, "--evaluate-every=1"], tmp_path, capsys, quiet=False) == (
+        f"{folder} was removed or replaced while it was trained in; start again"
+    )
+    if instead == "another's folder":
+        assert Log(folder).end()["iteration"] == 9
+
+
+@pytest.mark.parametrize("kind", ["folder", "FIFO", "link"])
+def test_a_lock_that_is_no_file_is_named(kind, tmp_path, capsys):
+    path = tmp_path / "copying-T10" / "urnn-n4-seed0" / "lock"
+    path.parent.mkdir(parents=True)
+    {"folder": path.mkdir, "FIFO": lambda: os.mkfifo(path), "link": lambda: path.symlink_to(tmp_path / "other")}[
+        kind
+    ]()
+    told = complaint(TINY, tmp_path, capsys)
+    assert (
+        told
+        == {
+            "folder": f"{path} is a folder; remove it, or name another folder with --runs",
+            "FIFO": f"{path} is no ordinary file; remove it, or name another folder with --runs",
+            "link": f"cannot write to {path.parent} (Too many levels of symbolic links); name another with --runs",
+        }[kind]
+    )
+    assert not (tmp_path / "other").exists()
+
+
 def test_a_folder_that_cannot_be_made_is_named(tmp_path, capsys):
     (tmp_path / "copying-T10").touch()
     folder = tmp_path / "copying-T10" / "urnn-n4-seed0"
@@ -179,19 +384,12 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path, capsys):
     assert told == f"cannot write to {folder} (Not a directory); name another with --runs"
 
 
-def test_a_full_disk_keeps_the_checkpoint_before(tmp_path, monkeypatch):
+def test_a_full_disk_keeps_the_checkpoint_before(tmp_path, limited_files):
     run(tmp_path)
-    before = (tmp_path / checkpoint.NAME).read_bytes()
-
-    def full(content, file):
-        file.write(b"half of it")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(torch, "save", full)
-    with pytest.raises(checkpoint.TrainingError) as caught:
-        checkpoint.save(tmp_path, COPYING.as_dict(), {})
-    assert str(caught.value) == (
-        f"cannot write {tmp_path / checkpoint.NAME} ([Errno 28] No space left on device); "
-        "the checkpoint before it is kept"
-    )
-    assert (tmp_path / checkpoint.NAME).read_bytes() == before
+    path = tmp_path / checkpoint.NAME
+    before = path.read_bytes()
+    with limited_files(len(before) // 2), pytest.raises(TrainingError) as caught:
+        checkpoint.save(tmp_path, {}, checkpoint.read(path)["state"])
+    assert str(caught.value) == f"cannot write {path} (File too large); the checkpoint before it is kept"
+    assert path.read_bytes() == before
+    assert not path.with_name("checkpoint.pt.tmp").exists(), "half a file takes room that is not there"

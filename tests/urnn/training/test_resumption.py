@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.urnn.training.tiny import logged, run, same_bits, stored
+from tests.urnn.training.tiny import logged, raises, run, same_bits, stored
 from urnn.models import MODELS
 from urnn.training import checkpoint
 from urnn.training.__main__ import main
-from urnn.training.interruption import Stop
+from urnn.training.errors import TrainingError
+from urnn.training.interruption import SIGNALS, Stop
 from urnn.training.log import Log
+from urnn.training.run import Run
 from urnn.training.trainer import Trainer
 
 ROOT = Path(__file__).parents[3]
@@ -112,24 +114,25 @@ def test_killed_at_any_moment_the_same_command_goes_on(tmp_path, capsys):
     assert_same_run(tmp_path / "killed" / place, tmp_path / "undisturbed" / place)
 
 
-def test_ctrl_c_is_a_sentence_and_keeps_the_iteration(tmp_path, monkeypatch, capsys):
-    """The signal comes inside an iteration; the iteration is finished first."""
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_is_a_sentence_and_keeps_the_iteration(number, tmp_path, monkeypatch, capsys):
+    """It comes inside an iteration; the iteration is finished first."""
     plain = Trainer.iterate
 
     def interrupted(self):
         if self.progress.iteration == 6:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), number)
         plain(self)
 
     arguments = [*COMMAND, f"--runs={tmp_path}"]
-    before = signal.getsignal(signal.SIGINT)
+    before = signal.getsignal(number)
     monkeypatch.setattr(Trainer, "iterate", interrupted)
     assert main(arguments) == 2
     folder = tmp_path / "copying-T10" / "urnn-n16-seed0"
     assert capsys.readouterr().err == (
         f"training: interrupted after iteration 7; {folder} keeps it, and the same command goes on\n"
     )
-    assert signal.getsignal(signal.SIGINT) is before
+    assert signal.getsignal(number) is before
     logged = Log(folder).end()["message"]
     assert logged == "interrupted after iteration 7; urnn-n16-seed0 keeps it, and the same command goes on"
 
@@ -162,12 +165,66 @@ def test_what_the_log_holds_beyond_the_checkpoint_is_seen_again(tmp_path):
     assert_same_run(tmp_path / "stopped", tmp_path / "undisturbed")
 
 
-def test_killed_before_its_first_checkpoint_a_run_starts_over(tmp_path):
-    run(tmp_path / "undisturbed")
-    run(tmp_path / "killed")
-    (tmp_path / "killed" / checkpoint.NAME).unlink()
-    run(tmp_path / "killed")
+def test_killed_before_its_first_checkpoint_a_run_starts_over(tmp_path, monkeypatch):
+    run(tmp_path / "undisturbed", with_anatomy=True)
+    with monkeypatch.context() as patched:
+        patched.setattr(checkpoint, "save", raises(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path / "killed", with_anatomy=True)
+    assert [line["kind"] for line in logged(tmp_path / "killed")] == ["run", "anatomy"]
+    run(tmp_path / "killed", with_anatomy=True)
     assert_same_run(tmp_path / "killed", tmp_path / "undisturbed")
+
+
+def test_a_log_whose_checkpoint_is_gone_is_not_overwritten(tmp_path):
+    run(tmp_path)
+    (tmp_path / checkpoint.NAME).unlink()
+    log = tmp_path / "log.jsonl"
+    before = log.read_bytes()
+    with pytest.raises(TrainingError) as caught:
+        run(tmp_path)
+    assert str(caught.value) == (
+        f"{log} has evaluations and checkpoint.pt is missing beside it; put it back, or start over with --fresh, "
+        "or name another folder with --runs"
+    )
+    assert log.read_bytes() == before
+
+
+class TestAnotherLimit:
+    """The one setting that may change when a run goes on."""
+
+    def test_raised_the_run_goes_on_to_the_parameters_of_one_that_had_it_from_the_start(self, tmp_path):
+        run(tmp_path / "raised", max_iterations=6)
+        assert run(tmp_path / "raised", max_iterations=9).outcome == "finished"
+        run(tmp_path / "whole", max_iterations=9)
+        raised, whole = (stored(tmp_path / name)["state"] for name in ("raised", "whole"))
+        assert all(same_bits(raised[name], whole[name]) for name in ("network", "optimiser", "stream"))
+        lines = logged(tmp_path / "raised")
+        assert lines[0] == logged(tmp_path / "whole")[0], "the limit in the log's first line is the new one"
+        assert [line["iteration"] for line in lines[1:]] == [4, 6, 8, 9, 9]
+        assert run(tmp_path / "raised", max_iterations=9).outcome == "finished", "it has ended again"
+
+    def test_lowered_to_what_is_still_to_come_the_run_ends_there(self, tmp_path):
+        run(tmp_path, StopAfter(3))
+        assert run(tmp_path, max_iterations=5).message.startswith("finished after 5 iterations")
+
+    @pytest.mark.parametrize("stop", [None, StopAfter(5)])
+    def test_lowered_below_what_is_done_it_is_refused_and_nothing_is_lost(self, stop, tmp_path):
+        run(tmp_path, stop)
+        done, before, path = (9, 5)[stop is not None], stored(tmp_path), tmp_path / "checkpoint.pt"
+        with pytest.raises(TrainingError) as caught:
+            run(tmp_path, max_iterations=4)
+        assert str(caught.value) == (
+            f"--max-iterations must be at least {done} here, which {path} has reached, got 4; "
+            "start over with --fresh, or name another folder with --runs"
+        )
+        assert same_bits(stored(tmp_path), before)
+
+    def test_a_solved_run_has_ended_whatever_the_limit(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(Run, "_outcome", lambda self: "solved" if self.trainer.progress.iteration else None)
+        first = run(tmp_path)
+        assert first.outcome == "solved"
+        assert run(tmp_path, max_iterations=99).message == first.message
 
 
 def test_killed_between_its_last_checkpoint_and_its_end_a_run_is_scored(tmp_path):

@@ -90,8 +90,9 @@ class TestLog:
     def test_half_a_line_is_no_line(self, tmp_path):
         log = Log(tmp_path)
         log.start({})
-        log.append("end", outcome="solved")
+        log.append("end", iteration=1, seconds=0.5, outcome="solved", message="")
         whole = log.lines()
+        assert len(whole) == 2
         with log.path.open("a") as file:
             file.write('{"kind": "en')
         assert log.lines() == whole
@@ -146,9 +147,9 @@ class TestOutcome:
         assert logged(tmp_path / "bad")[-1]["message"] == told.format(Path("bad", "checkpoint.pt"))
         assert run(tmp_path / "bad", max_iterations=20) == End("diverged", logged(tmp_path / "bad")[-1]["message"])
 
-    def test_divergence_is_exit_code_1_and_one_line(self, tmp_path, capsys):
-        arguments = ["copying", "--length=10", "--hidden=4", "--learning-rate=1e38", f"--runs={tmp_path}"]
-        assert main(arguments) == 1
+    def test_divergence_is_exit_code_3_and_one_line(self, tmp_path, capsys):
+        arguments = ["copying", "--length=10", "--hidden=4", "--learning-rate=1e30", f"--runs={tmp_path}"]
+        assert main(arguments) == 3
         told = capsys.readouterr().err
         assert told.startswith("training: diverged: the ")
         assert told.count("\n") == 1

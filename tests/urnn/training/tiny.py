@@ -1,5 +1,6 @@
 """Runs of seconds: short sequences, few units."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -48,9 +49,18 @@ def run(folder: Path, stop: Stop | None = None, *, with_anatomy: bool = False, *
         return Run(made, folder, display, with_anatomy=with_anatomy).to_its_end(stop or Stop())
 
 
+def raises(error: BaseException | type[BaseException]) -> Callable[..., None]:
+    """A function that does nothing else."""
+
+    def call(*_: object, **__: object) -> None:
+        raise error
+
+    return call
+
+
 def stored(folder: Path) -> dict:
     """What the folder's checkpoint holds, without the times that a clock has put in."""
-    content = torch.load(folder / checkpoint.NAME, weights_only=True)
+    content = checkpoint.read(folder / checkpoint.NAME)
     for name in ("seconds", "window_seconds"):
         del content["state"]["progress"][name]
     return content

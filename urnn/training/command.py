@@ -1,0 +1,134 @@
+"""Train a registered model on a task; interrupted, the same command goes on."""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import NoReturn
+
+import torch
+
+from urnn import models
+from urnn.training import folder, interruption, memory, owner, problems
+from urnn.training.display import Display, as_line
+from urnn.training.ending import DIVERGED, DONE, FAILED
+from urnn.training.errors import TrainingError
+from urnn.training.optimisers import OPTIMISERS
+from urnn.training.presets import preset
+from urnn.training.run import End, Run
+from urnn.training.settings import Settings
+from urnn.training.trainer import Trainer
+
+EXIT_CODES = {"solved": DONE, "finished": DONE, "diverged": DIVERGED, "interrupted": FAILED}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code, see `urnn.training.ending`; but for 0 after one line on standard error."""
+    try:
+        end = _train(_parser().parse_args(arguments))
+    except BrokenPipeError:
+        raise
+    except (TrainingError, OSError) as error:  # OSError: a disk that is full, say
+        print(f"training: {as_line(str(error))}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print("training: interrupted; the last checkpoint is kept, and the same command goes on", file=sys.stderr)
+        return FAILED
+    code = EXIT_CODES[end.outcome]
+    told = as_line(end.message)
+    print(f"training: {told}" if code else told, file=sys.stderr if code else sys.stdout)
+    return code
+
+
+def _train(options: argparse.Namespace) -> End:
+    if options.end_with_stdin:
+        owner.watch()
+    with memory.exhaustion_told(), ExitStack() as held:
+        with _refusals_told():
+            settings = _settings(options)
+            torch.set_num_threads(settings.threads)
+            problem = problems.build(settings.task, settings.length, options.mnist)
+            memory.require(settings, problem)
+            where = folder.run_folder(options.runs, problem, settings)
+            require_own = held.enter_context(folder.owned(where))
+            stop = held.enter_context(interruption.listening())
+            trainer = Trainer(settings, problem)
+            display = Display(problem, settings)
+            run = Run(trainer, where, display, with_anatomy=options.anatomy, require_own=require_own)
+        if options.fresh:
+            run.forget()
+        with display:
+            return run.to_its_end(stop)
+
+
+@contextmanager
+def _refusals_told() -> Iterator[None]:
+    """What settings, models and tasks refuse, while a run is put together, is a sentence for the user."""
+    try:
+        yield
+    except (ValueError, RuntimeError) as error:
+        raise TrainingError(str(error)) from error
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    """The preset of the task and the model, and over it what the command says."""
+    problems.require_length(options.task, options.length)
+    chosen = asdict(preset(options.task, options.model, options.length))
+    chosen |= {name: value for name, value in vars(options).items() if name in chosen and value is not None}
+    if chosen["clip"] == 0:
+        chosen["clip"] = None
+    given = ("task", "length", "model", "backend", "seed", "evaluate_every", "device", "threads")
+    return Settings(**chosen, **{name: getattr(options, name) for name in given})
+
+
+class _Parser(argparse.ArgumentParser):
+    """Tells a wrong argument in one line, as all else is told."""
+
+    def error(self, message: str) -> NoReturn:
+        raise TrainingError(f"{message}; see python -m urnn.training --help")
+
+
+def _parser() -> argparse.ArgumentParser:
+    codes = "exit codes: 0 the run ended; 2 it did not, and why is told; 3 it diverged"
+    parser = _Parser(prog="python -m urnn.training", description=__doc__, epilog=codes)
+    add = parser.add_argument
+    add("task", metavar="TASK", help=f"one of {', '.join(problems.PROBLEMS)}")
+    add("--length", type=int, metavar="T", help="the paper's T, for copying and adding")
+    add("--model", default="urnn", help=f"one of {', '.join(models.MODELS)}; default: %(default)s")
+    add(
+        "--backend",
+        metavar="NAME",
+        help="how the model is run, where it has several ways; default: its choice",
+    )
+    add("--seed", type=int, default=0, help="of first values and training data; default: %(default)s")
+    add("--anatomy", action="store_true", help="log the norms of states and gradients at iterations 0 and 100")
+    add("--threads", type=int, default=1, help="threads torch may use; default: %(default)s")
+    add("--device", default="cpu", help="cpu or cuda; default: %(default)s")
+    add("--runs", type=Path, default=Path("runs"), metavar="FOLDER", help="where runs are kept; default: runs")
+    add(
+        "--mnist",
+        type=Path,
+        default=Path("mnist"),
+        metavar="FOLDER",
+        help="MNIST's IDX files, or torchvision's; default: mnist",
+    )
+    add("--fresh", action="store_true", help="start over instead of going on")
+    add("--evaluate-every", type=int, default=50, metavar="N", help="iterations; default: %(default)s")
+    add(owner.OPTION, action="store_true", help="end when standard input does: for programs that start this one")
+    _add_preset_options(parser.add_argument_group("settings", "default: the preset of the task and the model"))
+    return parser
+
+
+def _add_preset_options(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--hidden", type=int, dest="hidden_size", metavar="N", help="hidden units")
+    add("--batch", type=int, metavar="B", help="sequences an iteration")
+    add("--max-iterations", type=int, metavar="N", help="the end, if the task is not solved before")
+    add("--optimiser", help=f"one of {', '.join(OPTIMISERS)}")
+    add("--learning-rate", type=float, metavar="RATE")
+    add("--slow-rate", type=float, metavar="SHARE", help="of it, for what a unitary or orthogonal step applies")
+    add("--decay", type=float, help="of RMSprop's and Adam's mean of squared gradients")
+    add("--momentum", type=float, help="of Adam and SGD")
+    add("--clip", type=float, metavar="BOUND", help="on every entry of the gradient; 0 for none")

@@ -1,0 +1,101 @@
+"""Whether a run can fit into memory at all, said before anything is allocated.
+
+On Linux a process that takes more than there is is killed without a word, and takes others with it. What is
+compared is the least that a run needs, so that none is refused that would have fitted; one that needs more than
+this and than there is may still fail, and then the allocator's error is told as a sentence.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from urnn import models
+from urnn.training.errors import TrainingError
+from urnn.training.optimisers import STATES
+from urnn.training.problems import HELD_OUT_BATCH, Problem
+from urnn.training.settings import Settings
+
+FLOAT = 4  # bytes
+# What a model keeps of a step for its backward pass, in multiples of its output: measured, and rounded down.
+KEPT = {"unitary": 1, "orthogonal": 2.5, "plain": 2.5, "gated": 8}
+_MEMINFO = Path("/proc/meminfo")
+_CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+_ALLOCATOR = ("allocate memory", "not enough memory", "out of memory", "Storage size calculation overflowed")
+
+
+def require(settings: Settings, problem: Problem) -> None:
+    """Raises TrainingError where the run needs more memory than its device has free."""
+    needed, free = least(settings, problem), available(settings.device)
+    if free is not None and needed > free:
+        length = f"--length {problem.length}, " if settings.length else ""
+        raise TrainingError(
+            f"{length}--hidden {settings.hidden_size} and --batch {settings.batch} need at least "
+            f"{as_bytes(needed)} of memory, and {as_bytes(free)} are free; make one of them smaller"
+        )
+
+
+def least(settings: Settings, problem: Problem) -> int:
+    """Bytes that the run holds at once, at least: parameters in all their copies, and a batch with its states."""
+    row, task = models.get(settings.model), problem.task
+    features = row.output_per_unit * settings.hidden_size
+    parameters = row.parameters(task.input_size, settings.hidden_size) + task.output_size * (features + 1)
+    copies = 2 + STATES[settings.optimiser]  # the values, their gradients, and the optimiser's
+    trained = settings.batch * (task.input_size + KEPT.get(row.family, 1) * features)
+    scored = HELD_OUT_BATCH * (task.input_size + features)
+    return int(FLOAT * (copies * parameters + task.length * max(trained, scored)))
+
+
+def available(device: str) -> int | None:
+    """Bytes that a process could still take there, or None where the system does not say."""
+    if device == "cuda":
+        return torch.cuda.mem_get_info()[0]
+    try:
+        fields = dict(line.split(":") for line in _MEMINFO.read_text().splitlines())
+        free = sum(1024 * int(fields[name].split()[0]) for name in ("MemAvailable", "SwapFree"))
+    except (OSError, KeyError, ValueError, IndexError):
+        free = _installed()
+    limits = [limit for limit in map(_limit, _CGROUP_LIMITS) if limit is not None]
+    return min([*limits, free]) if free is not None else None
+
+
+def _installed() -> int | None:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
+def _limit(path: Path) -> int | None:
+    """A container's limit; None where there is none ("max") or no such file."""
+    try:
+        return int(path.read_text())
+    except (OSError, ValueError):
+        return None
+
+
+@contextlib.contextmanager
+def exhaustion_told() -> Iterator[None]:
+    """The allocators' errors as one sentence."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        told = str(error)
+        known = isinstance(error, MemoryError | torch.OutOfMemoryError) or any(text in told for text in _ALLOCATOR)
+        if not known:
+            raise
+        raise TrainingError(
+            "there is not enough memory for this run; make --batch, --hidden or --length smaller"
+        ) from error
+
+
+def as_bytes(count: int) -> str:
+    """ "512 bytes", "1.5 GB": in powers of 1,000."""
+    size = float(count)
+    for unit in ("bytes", "kB", "MB", "GB", "TB", "PB"):
+        if size < 1000 or unit == "PB":
+            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+        size /= 1000
+    raise AssertionError("the last unit has no end")
