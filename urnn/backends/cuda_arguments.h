@@ -41,6 +41,9 @@ struct BackwardArguments {
   const Complex<Real>* tables;
   const Real* biases;
   const int* places;
+  const Real* x;                // (T, B, inputs)
+  const Real* V;                // (2 N, inputs)
+  long long inputs;
   const Real* states;           // (T, B, 2 N)
   const Real* states_gradient;  // (T, B, 2 N), or null
   Real* carry;                  // (B, 2 N): dL/dh of step `end` on entry, of step `begin` on return

@@ -90,6 +90,10 @@ class Past {
       read_pair(state(t - 1), h, within_);
     }
   }
+  // The state before step t, read again.
+  __device__ __forceinline__ void read_before(long long t, Units& before) const {
+    read_pair(state(t - 1), before, within_);
+  }
   // Once there is room for it, the gradient that step t - 1 adds to.
   __device__ __forceinline__ void finish_step(long long t) {
     if (!AHEAD) read_gradient(t - 1);
@@ -112,8 +116,51 @@ class Past {
   Units before_;
 };
 
-// g = dL/dz of a step becomes dL/dh of the step before, whose state is h.
-__device__ __forceinline__ void undo_product(
+// g = dL/dh of a state becomes dL/dz; `z` is the state's own where h does not tell it.
+__device__ __forceinline__ void undo_modrelu(
+    const Tables& tables, const Units& h, Units& g, Real epsilon, Gradients& sums, const Units* z) {
+  Real b[ELEMENTS];
+  tables.read_biases(b);
+#pragma unroll
+  for (int e = 0; e < ELEMENTS; ++e) {
+    if (z && is_unsure(h[e], b[e])) {
+      through_modrelu_at((*z)[e], h[e], b[e], epsilon, g[e], sums.bias[e], sums.theta3[e]);
+    } else {
+      through_modrelu(h[e], b[e], epsilon, g[e], sums.bias[e], sums.theta3[e]);
+    }
+  }
+}
+
+// Whether a state's own z must be worked out, for this thread's units.
+__device__ __forceinline__ bool any_unsure(const Tables& tables, const Units& h) {
+  Real b[ELEMENTS];
+  tables.read_biases(b);
+  bool unsure = false;
+#pragma unroll
+  for (int e = 0; e < ELEMENTS; ++e) unsure = unsure || is_unsure(h[e], b[e]);
+  return unsure;
+}
+
+// z = W h + V x of step t, all threads of the block together; x are the sample's inputs of the step.
+__device__ __forceinline__ void find_z(
+    const BackwardArguments& a, const Tables& tables, const Past& past, long long sample, long long t, Units& z,
+    Sample& group) {
+  const bool within = sample < a.batch;
+  const Real* x = a.x + (t * a.batch + sample) * a.inputs;
+  Units Vx;
+#pragma unroll
+  for (int e = 0; e < ELEMENTS; ++e) {
+    const Real *re = a.V + group.unit(e) * a.inputs, *im = re + N * a.inputs;
+    Vx[e] = {0, 0};
+    for (long long i = 0; within && i < a.inputs; ++i) Vx[e] = {Vx[e].re + re[i] * x[i], Vx[e].im + im[i] * x[i]};
+  }
+  past.read_before(t, z);
+  multiply(tables, z, Vx, group);
+}
+
+// g = dL/dz of a step becomes dL/dh of the step before, whose state is h. Returns whether a unit of that state, in any
+// of the block's threads, is unsure.
+__device__ __forceinline__ bool undo_product(
     const Tables& tables, const Units& h, Units& g, Sample& group, Gradients& sums, Past& past, long long t) {
   Complex<Real> products[PRODUCTS];
   products[ALONG] = part_of_product(tables, A2, g);
@@ -130,7 +177,7 @@ __device__ __forceinline__ void undo_product(
   scale<false>(tables, D1, p);
   int places[ELEMENTS];
   tables.read_places(places);
-  group.exchange<16>(g, places, group.own());
+  const bool unsure = group.exchange<16>(g, places, group.own(), any_unsure(tables, h));
   group.end_sums(products);
   fourier<false>(p, group, tables.roots());
   undo_middle(tables, p, g, products, sums);
@@ -141,6 +188,7 @@ __device__ __forceinline__ void undo_product(
   add(tables, W1, products[ACROSS], g);
 #pragma unroll
   for (int e = 0; e < ELEMENTS; ++e) sums.theta1[e] += cross(g[e], h[e]);
+  return unsure;
 }
 
 __device__ __forceinline__ void run_backward(const BackwardArguments& a) {
@@ -153,18 +201,21 @@ __device__ __forceinline__ void run_backward(const BackwardArguments& a) {
   Past past(a, sample, group);
   Units g;
   read_pair(a.carry + start, g, within);
+  bool unsure = group.barrier_any(any_unsure(tables, past.h));
   for (long long t = a.end - 1; t >= a.begin; --t) {
     tables.next_step();
-    Real b[ELEMENTS];
-    tables.read_biases(b);
 #pragma unroll
-    for (int e = 0; e < ELEMENTS; ++e) {
-      g[e] = g[e] + past.more[e];
-      through_modrelu(past.h[e], b[e], Real(a.epsilon), g[e], sums.bias[e], sums.theta3[e]);
+    for (int e = 0; e < ELEMENTS; ++e) g[e] = g[e] + past.more[e];
+    if (unsure) {
+      Units z;
+      find_z(a, tables, past, sample, t, z, group);
+      undo_modrelu(tables, past.h, g, Real(a.epsilon), sums, &z);
+    } else {
+      undo_modrelu(tables, past.h, g, Real(a.epsilon), sums, nullptr);
     }
     write_pair(a.z_gradient + (t - a.begin) * step + start, g, within);
     past.step_back(t);
-    undo_product(tables, past.h, g, group, sums, past, t);
+    unsure = undo_product(tables, past.h, g, group, sums, past, t);
   }
   write_pair(a.carry + start, g, within);
   add_up(a.sums + block_index() * (SUMS * N), sums, group);

@@ -26,6 +26,13 @@ __device__ __forceinline__ int thread_index() { return threadIdx.x; }
 __device__ __forceinline__ long long block_index() { return blockIdx.x; }
 __device__ __forceinline__ void block_barrier() { __syncthreads(); }
 __device__ __forceinline__ void warp_barrier() { __syncwarp(); }
+// Barriers that say as well whether any thread of the block, or of the warp, has raised its flag.
+__device__ __forceinline__ bool block_barrier_any(bool raised) { return __syncthreads_or(raised); }
+__device__ __forceinline__ bool warp_barrier_any(bool raised) {
+  raised = __any_sync(0xffffffffu, raised);
+  __syncwarp();
+  return raised;
+}
 
 // `value` of the lane whose number differs by the bits of `bits`.
 template <typename T>

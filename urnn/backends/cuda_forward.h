@@ -78,6 +78,26 @@ __device__ __forceinline__ void add(const Tables& tables, Row row, Complex<Real>
   for (int e = 0; e < ELEMENTS; ++e) x[e] = plus(x[e], scale, y[e]);
 }
 
+// h = z + W h
+__device__ __forceinline__ void multiply(const Tables& tables, Units& h, Units& z, Sample& group) {
+  Complex<Real> products[] = {part_of_product(tables, W1, h), part_of_product(tables, K2, h)};
+  group.begin_sums(products);
+  scale<false>(tables, D1, h);
+  fourier<false>(h, group, tables.roots());
+  int places[ELEMENTS];
+  tables.read_places(places);
+  group.exchange<16>(h, group.own(), places);
+  group.end_sums(products);
+  scale<false>(tables, D2, h);
+  fourier<true>(h, group, tables.roots());
+  add(tables, A1, products[0], z);
+  add(tables, A2, products[1], z);
+  Units d3;
+  tables.read(D3, d3);
+#pragma unroll
+  for (int e = 0; e < ELEMENTS; ++e) h[e] = plus(z[e], d3[e], h[e]);
+}
+
 __device__ __forceinline__ void run_forward(const ForwardArguments& a) {
   Sample group;
   const long long sample = block_index() * Sample::SAMPLES + group.member;
@@ -90,24 +110,11 @@ __device__ __forceinline__ void run_forward(const ForwardArguments& a) {
   for (long long t = 0; t < a.steps; ++t, pair += a.batch * (2 * N)) {
     tables.next_step();
     read_pair(pair, z, within);
-    Complex<Real> products[] = {part_of_product(tables, W1, h), part_of_product(tables, K2, h)};
-    group.begin_sums(products);
-    scale<false>(tables, D1, h);
-    fourier<false>(h, group, tables.roots());
-    int places[ELEMENTS];
-    tables.read_places(places);
-    group.exchange<16>(h, group.own(), places);
-    group.end_sums(products);
-    scale<false>(tables, D2, h);
-    fourier<true>(h, group, tables.roots());
-    add(tables, A1, products[0], z);
-    add(tables, A2, products[1], z);
-    Units d3;
+    multiply(tables, h, z, group);
     Real b[ELEMENTS];
-    tables.read(D3, d3);
     tables.read_biases(b);
 #pragma unroll
-    for (int e = 0; e < ELEMENTS; ++e) h[e] = modrelu(plus(z[e], d3[e], h[e]), b[e], epsilon);
+    for (int e = 0; e < ELEMENTS; ++e) h[e] = modrelu(h[e], b[e], epsilon);
     write_pair(pair, h, within);
   }
   write_pair(a.last + sample * (2 * N) + group.lane, h, within);

@@ -39,12 +39,17 @@ class Group {
   // neighbouring lanes nor those of a transform's pass share banks.
   template <int SPREAD, typename To, typename From>
   __device__ __forceinline__ void exchange(Units& x, const To& to, const From& from) {
-    buffer_ = SAMPLES * REGION - buffer_;
-#pragma unroll
-    for (int e = 0; e < E; ++e) places_.store(place<SPREAD>(to, e), x[e]);
+    begin_exchange<SPREAD>(x, to);
     barrier();
-#pragma unroll
-    for (int e = 0; e < E; ++e) x[e] = places_.load(place<SPREAD>(from, e));
+    end_exchange<SPREAD>(x, from);
+  }
+  // The same; returns whether any of the block's threads has raised its flag.
+  template <int SPREAD, typename To, typename From>
+  __device__ __forceinline__ bool exchange(Units& x, const To& to, const From& from, bool raised) {
+    begin_exchange<SPREAD>(x, to);
+    const bool any = barrier_any(raised);
+    end_exchange<SPREAD>(x, from);
+    return any;
   }
 
   // COUNT sums over the group, in two halves: the second must follow where a barrier (an exchange's) lies between
@@ -73,8 +78,24 @@ class Group {
     if constexpr (LANES > WARP) block_barrier();
     else warp_barrier();
   }
+  __device__ __forceinline__ bool barrier_any(bool raised) {  // a block of less than two warps is one warp
+    if constexpr (LANES > WARP) return block_barrier_any(raised);
+    else return warp_barrier_any(raised);
+  }
 
  private:
+  template <int SPREAD, typename To>
+  __device__ __forceinline__ void begin_exchange(const Units& x, const To& to) {
+    buffer_ = SAMPLES * REGION - buffer_;
+#pragma unroll
+    for (int e = 0; e < E; ++e) places_.store(place<SPREAD>(to, e), x[e]);
+  }
+  template <int SPREAD, typename From>
+  __device__ __forceinline__ void end_exchange(Units& x, const From& from) {
+#pragma unroll
+    for (int e = 0; e < E; ++e) x[e] = places_.load(place<SPREAD>(from, e));
+  }
+
   // Lanes that differ by BITS halve what is left to add up between them, and add the other's part to their own; what a
   // lane ends up with, the sums from number `first` on, it writes.
   template <int COUNT, int BITS>

@@ -61,6 +61,7 @@ struct Block {
   std::string failure;
   long index = 0, block_barriers = 0;
   int current = 0;
+  bool raised[2] = {false, false};  // by a thread that waits at a barrier; by parity, since some read while others raise
 
   static void enter();
   void run(int threads, std::size_t shared_bytes);
@@ -206,6 +207,21 @@ T shuffled(T value, int bits) {
   warp_barrier();
   block.fibers[mine].warp_barriers -= 2;
   return other;
+}
+
+// Their answer is that of the barrier's own round, which parity tells from the next one's.
+bool block_barrier_any(bool raised) {
+  const long round = block.block_barriers % 2;
+  block.raised[round] = block.raised[round] || raised;
+  block_barrier();
+  block.raised[1 - round] = false;
+  return block.raised[round];
+}
+bool warp_barrier_any(bool raised) {
+  double any = raised;
+  for (int bits = 1; bits < WARP; bits *= 2) any += shuffled(any, bits);
+  warp_barrier();
+  return any > 0;
 }
 
 template <typename T>

@@ -54,6 +54,7 @@ def test_what_lies_beside_the_batch_is_not_touched(cuda_on_a_host, generator):
     shapes = {
         "theta": (3, n), "v": (2, 2 * n), "b": (n,), "h_0": state, "tables": (cuda.ROWS, n, 2), "biases": (n,),
         "states": every_state, "last": state, "gradient": every_state, "carry": state, "z": every_state,
+        "x": (steps, batch, 3), "V": (2 * n, 3),
     }  # fmt: skip
     arrays = {name: guarded(*shape) for name, shape in shapes.items()}
     for name, shape in (("roots", (n, 2)), ("sums", (plan.blocks(batch), cuda.SUMS, n))):
@@ -65,8 +66,8 @@ def test_what_lies_beside_the_batch_is_not_touched(cuda_on_a_host, generator):
     kernels.launch("tables", 1, a["theta"], a["v"], permutation, a["b"], a["roots"], *made)
     kernels.launch("forward", blocks, a["h_0"], 2 * n, *made, a["states"], a["last"], steps, batch, 0.0)
     kernels.launch(
-        "backward", blocks, a["h_0"], 2 * n, *made, a["states"], a["gradient"], a["carry"], a["z"], a["sums"],
-        0, steps, batch, 0.0,
+        "backward", blocks, a["h_0"], 2 * n, *made, a["x"], a["V"], 3, a["states"], a["gradient"], a["carry"], a["z"],
+        a["sums"], 0, steps, batch, 0.0,
     )  # fmt: skip
     for name, (whole, inner) in arrays.items():
         assert torch.isnan(whole[:1024]).all(), name
@@ -74,12 +75,12 @@ def test_what_lies_beside_the_batch_is_not_touched(cuda_on_a_host, generator):
         assert torch.isfinite(inner).all(), name
 
 
-LAST_BARRIERS = "    scale<false>(tables, D2, h);\n    fourier<true>(h, group, tables.roots());\n"
+LAST_BARRIERS = "  scale<false>(tables, D2, h);\n  fourier<true>(h, group, tables.roots());\n"
 BREAKS = {
     "a sum read behind the last barrier": (
         "cuda_forward.h",
-        f"    group.end_sums(products);\n{LAST_BARRIERS}",
-        f"{LAST_BARRIERS}    group.end_sums(products);\n",
+        f"  group.end_sums(products);\n{LAST_BARRIERS}",
+        f"{LAST_BARRIERS}  group.end_sums(products);\n",
         "forward .* a write that no barrier orders behind another thread's read",
     ),
     "one buffer instead of two": (
