@@ -1,43 +1,36 @@
 """From the kernel's source to a loaded library, without the user's care.
 
-Compiled at first use for this machine's widest instruction set, one library a dtype, into a cache keyed by source,
-flags and compiler. Written under another name and renamed, so that processes that start together do not meet half
-a file. Known weakness: the first use takes some ten seconds; `library` says in `build_seconds` what it took.
+Compiled at first use for this machine's widest instruction set, or the next narrower one that the compiler knows.
+One library a dtype is kept in the cache of kernels (kernel_cache.py), keyed by source, flags and compiler.
+Known weakness: the first use takes some ten seconds; `library` says in `build_seconds` what it took.
 """
 
 import ctypes
-import hashlib
 import os
 import platform
 import re
+import shlex
 import shutil
+import signal
 import subprocess
-import tempfile
-import time
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import torch
 
-from urnn.backends.kernel_cache import BuildError, cache_folder
+from urnn.backends import kernel_cache
+from urnn.backends.kernel_cache import BuildError
 
-SOURCES = (
-    "cpu.cpp",
-    "cpu_backward.h",
-    "cpu_kernel.h",
-    "cpu_product.h",
-    "cpu_single_backward.h",
-    "cpu_single.h",
-    "cpu_single_tables.h",
-    "cpu_lanes.h",
-    "cpu_tables.h",
-    "cpu_modrelu.h",
-    "cpu_fourier.h",
-    "cpu_vectors.h",
-)
+SOURCE = Path(__file__).with_name("cpu.cpp")
+COMPILERS = ("g++", "c++", "clang++")  # looked for in this order where CXX names none
+MAPS = Path("/proc/self/maps")  # the files that this process has mapped
+TIME_LIMIT = 300  # seconds for one call of the compiler, which takes some ten
 FLAGS = ("-std=c++20", "-O3", "-fno-math-errno", "-fPIC", "-w")
-TARGETS = {
+TARGETS = {  # widest first
     "avx512": ("-march=x86-64-v4", "-mprefer-vector-width=512"),
     "avx2": ("-march=x86-64-v3",),
     "baseline": (),
@@ -59,16 +52,46 @@ class Library:
     build_seconds: float | None
 
 
+class _CompilerError(BuildError):
+    """The compiler ran and failed."""
+
+    def __init__(self, compiler: str, reason: str) -> None:
+        super().__init__(
+            f"{compiler} could not compile the kernel, so the uRNN runs on its eager reference: {reason}; name "
+            "another C++ compiler in CXX (g++ from 10 on)"
+        )
+        self.reason = reason
+
+
 def target() -> str:
-    """The instruction set to use: URNN_INSTRUCTION_SET, or the widest that this processor has."""
-    asked = os.environ.get("URNN_INSTRUCTION_SET")
-    if asked:
-        if asked not in TARGETS:
-            raise ValueError(f"URNN_INSTRUCTION_SET must be one of {', '.join(TARGETS)}; got {asked!r}")
-        return asked
+    """The instruction set to use: URNN_INSTRUCTION_SET, or the widest that this processor has.
+
+    Raises:
+        ValueError: URNN_INSTRUCTION_SET is unknown or wider than this processor's, which would end the process.
+    """
+    asked, widest = os.environ.get("URNN_INSTRUCTION_SET"), _widest()
+    if not asked:
+        return widest
+    if asked not in TARGETS:
+        raise ValueError(f"URNN_INSTRUCTION_SET must be one of {', '.join(TARGETS)}; got {asked!r}")
+    if asked not in _from(widest):
+        raise ValueError(
+            f"URNN_INSTRUCTION_SET={asked} is wider than what torch finds on this processor, which is {widest}; "
+            f"use one of {', '.join(_from(widest))}, or unset it"
+        )
+    return asked
+
+
+def _widest() -> str:
     if platform.machine() not in ("x86_64", "AMD64"):
         return "baseline"
     return {"AVX512": "avx512", "AVX2": "avx2"}.get(torch.backends.cpu.get_cpu_capability(), "baseline")
+
+
+def _from(widest: str) -> list[str]:
+    """An instruction set and all narrower ones."""
+    known = list(TARGETS)
+    return known[known.index(widest) :]
 
 
 @cache
@@ -76,12 +99,31 @@ def library(dtype: str) -> Library:
     """The kernel for "float32" or "float64", compiled if the cache does not have it.
 
     Raises:
-        BuildError: there is no compiler, or it fails.
+        BuildError: there is no compiler, it fails, or what it makes cannot be loaded.
+        ValueError: see `target`.
     """
-    chosen = target()
-    path, seconds = _compiled(dtype, chosen)
-    loaded = ctypes.CDLL(str(path))
-    return Library({name: _function(loaded, name, kinds) for name, kinds in SIGNATURES.items()}, chosen, seconds)
+    if not kernel_cache.POSIX:
+        raise BuildError(
+            "the CPU kernel is built on Linux and macOS alone, so the uRNN runs on its eager reference"
+        )
+    command, complaint = _required_compiler()
+    version, threads = _call([*command, "--version"])[1], _openmp()
+    widest, refused = target(), None
+    for chosen in _from(widest):
+        try:
+            made = _library(dtype, chosen, command, version, threads)
+        except _CompilerError as error:
+            refused = refused or error
+            continue
+        if refused:
+            kernel_cache.warn_once(
+                f"{shlex.join(command)} cannot compile the kernel for {widest} ({refused.reason}), so it is "
+                f"compiled for {chosen}, which is slower; install a newer compiler, or set "
+                f"URNN_INSTRUCTION_SET={chosen} if this is meant"
+            )
+        kernel_cache.warn_once(complaint)
+        return made
+    raise refused
 
 
 POINTER, INDEX, REAL = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
@@ -98,85 +140,131 @@ SIGNATURES = {
 }
 
 
+def _functions(path: Path) -> dict[str, ctypes._CFuncPtr]:
+    loaded = ctypes.CDLL(str(path))
+    return {name: _function(loaded, name, kinds) for name, kinds in SIGNATURES.items()}
+
+
 def _function(loaded: ctypes.CDLL, name: str, kinds: tuple) -> ctypes._CFuncPtr:
-    function = getattr(loaded, f"urnn_{name}")
+    try:
+        function = getattr(loaded, f"urnn_{name}")
+    except AttributeError as error:
+        raise OSError(str(error)) from error  # what ctypes raises for everything else that is wrong with a library
     function.restype, function.argtypes = kinds[0], kinds[1:]
     return function
 
 
-def compiler() -> str | None:
-    """The C++ compiler: CXX, or g++, or none."""
-    return shutil.which(os.environ.get("CXX") or "g++")
+def _library(dtype: str, chosen: str, command: list[str], version: str, threads: str | None) -> Library:
+    real = f"-DURNN_REAL={'float' if dtype == 'float32' else 'double'}"
+    compiling = [*command, *FLAGS, *TARGETS[chosen], real, *(["-fopenmp"] if threads else [])]
+    # Linked to the library that torch has loaded: one pool of threads, not two that fight. A C compiler's driver
+    # (CXX=gcc) has to be told of the C++ library.
+    linked = [*([threads] if threads else []), *(["-lstdc++", "-lm"] if sys.platform == "linux" else [])]
+    key = kernel_cache.key(SOURCE, compiling, linked, version)
+
+    def build() -> bytes:
+        with kernel_cache.private() as folder:
+            made, library = folder / "kernel.o", folder / "kernel.so"
+            _compile([*compiling, "-c", str(SOURCE), "-o", str(made)], folder)
+            _compile([*command, "-shared", str(made), *linked, "-o", str(library)], folder)
+            return library.read_bytes()
+
+    functions, seconds = kernel_cache.loaded(f"urnn-{dtype}-{chosen}-{key}.so", build, _functions)
+    return Library(functions, chosen, seconds)
 
 
-def _compiled(dtype: str, chosen: str) -> tuple[Path, float | None]:
-    command = compiler()
-    if command is None:
+def compiler() -> list[str] | None:
+    """The command that compiles C++: what CXX names, or the first of `COMPILERS` that is there, or None."""
+    return _command(_asked()) or next(filter(None, map(_command, COMPILERS)), None)
+
+
+def _asked() -> str:
+    return os.environ.get("CXX", "").strip()
+
+
+def _command(words: str) -> list[str] | None:
+    """A command, split as a shell would, with the path of its program; None where that is not there."""
+    if whole := shutil.which(words):
+        return [whole]  # a path with spaces, which CXX may hold without quotes
+    try:
+        split = shlex.split(words)
+    except ValueError:  # an open quotation
+        return None
+    path = shutil.which(split[0]) if split else None
+    return [path, *split[1:]] if path else None
+
+
+def _required_compiler() -> tuple[list[str], str | None]:
+    """`compiler`, and what to tell the user where that is not what CXX names.
+
+    Raises:
+        BuildError: there is none.
+    """
+    found, asked = compiler(), _asked()
+    wrong = f"CXX names {asked!r}, which is not there" if asked and not _command(asked) else None
+    if found is None:
         raise BuildError(
-            "no C++ compiler (g++) was found, so the uRNN runs on its eager reference, some ten times slower; "
-            "install one (Debian and Ubuntu: apt-get install g++)"
+            f"{f'{wrong}, and ' if wrong else ''}no C++ compiler ({', '.join(COMPILERS)}) was found, so the uRNN "
+            "runs on its eager reference, some ten times slower; install one (Debian and Ubuntu: apt-get install "
+            "g++)"
         )
-    folder = Path(__file__).parent
-    flags = [*FLAGS, *TARGETS[chosen], f"-DURNN_REAL={'float' if dtype == 'float32' else 'double'}"]
-    version = subprocess.run([command, "--version"], capture_output=True, text=True, check=False).stdout
-    threads = _openmp()
-    digest = hashlib.sha256(repr((flags, version, threads)).encode())
-    for name in SOURCES:
-        digest.update((folder / name).read_bytes())
-    path = cache_folder() / f"urnn-{dtype}-{chosen}-{digest.hexdigest()[:16]}.so"
-    if path.exists():
-        return path, _noted_seconds(path)
-    return path, _compile(command, flags, threads, folder / SOURCES[0], path)
+    return found, f"{wrong}, so {found[0]} compiles the kernel; correct CXX or unset it" if wrong else None
 
 
-def _note(path: Path) -> Path:
-    """The file beside a library that says what compiling it took."""
-    return path.with_suffix(".seconds")
+def _compile(command: list[str], folder: Path) -> None:
+    """One call of the compiler, which leaves its result and its temporary files in `folder`."""
+    code, output = _call(command, TMPDIR=str(folder))
+    if code or not Path(command[-1]).is_file():
+        raise _CompilerError(Path(command[0]).name, _reason(code, output))
 
 
-def _noted_seconds(path: Path) -> float | None:
+def _reason(code: int, output: str) -> str:
+    """Why a compiler failed, in a line."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    # The linker's own line comes before the driver's "collect2: error: ld returned 1 exit status".
+    errors = [line for line in lines if "error:" in line and not line.startswith("collect2")]
+    first = next(iter(errors or lines), "it said nothing")
+    return f"{first[:300]}; exit code {code}"
+
+
+def _call(command: Sequence[str], **environment: str) -> tuple[int, str]:
+    """A compiler's exit code and all that it says, in English.
+
+    Raises:
+        BuildError: it cannot be started, or takes longer than `TIME_LIMIT`; it and what it started are ended then.
+    """
+    environment = {**os.environ, "LC_ALL": "C", **environment}
     try:
-        return float(_note(path).read_text())
-    except (OSError, ValueError):
-        return None  # the process that is compiling it has not come so far, or was killed
-
-
-def _compile(command: str, flags: list[str], threads: str | None, source: Path, path: Path) -> float:
-    """Compiles in a folder beside the result and renames it into place; returns the seconds it took."""
-    start = time.perf_counter()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
-            built = Path(scratch, path.name)
-            openmp = ["-fopenmp"] if threads else []
-            _call([command, *flags, *openmp, "-c", str(source), "-o", f"{built}.o"])
-            # Linked to the library that torch has loaded: one pool of threads, not two that fight.
-            _call([command, "-shared", f"{built}.o", *([threads] if threads else []), "-o", str(built)])
-            built.replace(path)
-        seconds = time.perf_counter() - start
-        _note(path).write_text(f"{seconds:.3f}\n")
+        process = subprocess.Popen(
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )  # fmt: skip
     except OSError as error:
         raise BuildError(
-            f"cannot write the compiled kernel to {path.parent} ({error.strerror}), so the uRNN runs on its eager "
-            "reference; name a folder that can be written in URNN_CACHE"
+            f"{command[0]} cannot be run ({error.strerror}), so the uRNN runs on its eager reference; name a C++ "
+            "compiler in CXX"
         ) from error
-    return seconds
-
-
-def _call(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        first = next((line for line in done.stderr.splitlines() if "error" in line), done.stderr[:200])
-        raise BuildError(
-            f"{command[0]} could not compile the kernel, so the uRNN runs on its eager reference: {first.strip()}"
-        )
+    with process:
+        try:
+            output = process.communicate(timeout=TIME_LIMIT)[0]
+        except BaseException as error:  # an interrupt as well, which does not reach a session of its own
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise BuildError(
+                    f"{shlex.join(command)} did not end within {TIME_LIMIT} seconds and was killed, so the uRNN "
+                    "runs on its eager reference; name another C++ compiler in CXX"
+                ) from None
+            raise
+    return process.returncode, output.decode(errors="replace")
 
 
 def _openmp() -> str | None:
     """The OpenMP library that torch has loaded into this process."""
     try:
-        maps = Path("/proc/self/maps").read_text()
+        maps = os.fsdecode(MAPS.read_bytes())
     except OSError:
         return None
-    found = re.search(r"/\S*/lib(?:gomp|omp|iomp5)[^/\s]*\.so\S*", maps)
-    return found[0] if found else None
+    # Address, access, offset, device, inode; then the path to the end of the line, spaces and all.
+    found = re.findall(r"^(?:\S+ +){5}(/.*/lib(?:gomp|omp|iomp5)[^/\n]*\.so[^/\n]*)$", maps, re.MULTILINE)
+    return next(filter(os.path.exists, found), None)

@@ -5,9 +5,7 @@ source, options and NVRTC's version. NVRTC and its Python bindings come with tor
 GPU newer than NVRTC has no kernel until the package nvidia-cuda-nvrtc is renewed.
 """
 
-import hashlib
-import tempfile
-import warnings
+import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,22 +13,11 @@ from types import ModuleType
 
 import torch
 
+from urnn.backends import kernel_cache
 from urnn.backends.cuda_plan import Plan
-from urnn.backends.kernel_cache import BuildError, cache_folder
+from urnn.backends.kernel_cache import BuildError
 
-SOURCES = (
-    "cuda.cu",
-    "cuda_arguments.h",
-    "cuda_backward.h",
-    "cuda_complex.h",
-    "cuda_device.h",
-    "cuda_forward.h",
-    "cuda_fourier.h",
-    "cuda_group.h",
-    "cuda_modrelu.h",
-    "cuda_packed.h",
-    "cuda_tables.h",
-)
+SOURCE = Path(__file__).with_name("cuda.cu")
 # The assembler's report of registers and spills goes to the log, where the tests read it.
 FLAGS = ("--std=c++17", "--ptxas-options=-v")
 
@@ -63,15 +50,9 @@ def cubin(plan: Plan, architecture: int) -> bytes:
     Raises:
         BuildError: NVRTC is missing or fails.
     """
-    digest = hashlib.sha256(repr((plan, architecture, FLAGS, _version(_nvrtc()))).encode())
-    for name in SOURCES:
-        digest.update(Path(__file__).with_name(name).read_bytes())
-    path = cache_folder() / f"urnn-cuda-n{plan.n}-sm{architecture}-{digest.hexdigest()[:16]}.cubin"
-    if path.exists():
-        return path.read_bytes()
-    built = build(plan, architecture).cubin
-    _keep(built, path)
-    return built
+    key = kernel_cache.key(SOURCE, plan, architecture, FLAGS, _version(_nvrtc()))
+    name = f"urnn-cuda-n{plan.n}-sm{architecture}-{key}.cubin"
+    return kernel_cache.content(name, lambda: build(plan, architecture).cubin)
 
 
 def build(plan: Plan, architecture: int) -> Build:
@@ -81,13 +62,10 @@ def build(plan: Plan, architecture: int) -> Build:
         BuildError: NVRTC is missing or fails; the message has its first error.
     """
     nvrtc = _nvrtc()
-    folder = Path(__file__).parent
-    program = _checked(
-        nvrtc, nvrtc.nvrtcCreateProgram((folder / SOURCES[0]).read_bytes(), SOURCES[0].encode(), 0, [], [])
-    )
+    program = _checked(nvrtc, nvrtc.nvrtcCreateProgram(SOURCE.read_bytes(), SOURCE.name.encode(), 0, [], []))
     defined = [f"-D{name}={value}" for name, value in plan.definitions().items()]
-    options = [*FLAGS, f"--gpu-architecture=sm_{architecture}", f"--include-path={folder}", *defined]
-    (failed,) = nvrtc.nvrtcCompileProgram(program, len(options), [option.encode() for option in options])
+    options = [*FLAGS, f"--gpu-architecture=sm_{architecture}", f"--include-path={SOURCE.parent}", *defined]
+    (failed,) = nvrtc.nvrtcCompileProgram(program, len(options), [os.fsencode(option) for option in options])
     log = _text(nvrtc, program, nvrtc.nvrtcGetProgramLogSize, nvrtc.nvrtcGetProgramLog).decode(errors="replace")
     if failed != nvrtc.nvrtcResult.NVRTC_SUCCESS:
         first = next((line for line in log.splitlines() if "error" in line), failed.name)
@@ -135,20 +113,3 @@ def _text(nvrtc: ModuleType, program: object, size_of, read) -> bytes:
     buffer = b" " * _checked(nvrtc, size_of(program))
     _checked(nvrtc, read(program, buffer))
     return buffer
-
-
-def _keep(code: bytes, path: Path) -> None:
-    """Written beside its place and renamed; a cache that cannot be written costs the time to compile, no more."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
-            written = Path(scratch, path.name)
-            written.write_bytes(code)
-            written.replace(path)
-    except OSError as error:
-        warnings.warn(
-            f"cannot keep the compiled CUDA kernel in {path.parent} ({error.strerror}), so every process compiles "
-            "it anew; name a folder that can be written in URNN_CACHE",
-            RuntimeWarning,
-            stacklevel=2,
-        )

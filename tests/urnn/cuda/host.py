@@ -69,6 +69,6 @@ def compile_for_a_host(plan: Plan, source: str, library: Path, sources: Path = S
     """Compiles a file of this folder that includes the kernels."""
     defined = [f"-D{name}={value}" for name, value in plan.definitions().items()]
     flags = ["-std=c++20", "-O2", "-w", "-fPIC", "-shared", f"-I{HERE}", f"-I{sources}"]
-    command = [cpu_build.compiler(), *flags, *defined, str(HERE / source), "-ldl", "-o", str(library)]
+    command = [*cpu_build.compiler(), *flags, *defined, str(HERE / source), "-ldl", "-o", str(library)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[:2000]

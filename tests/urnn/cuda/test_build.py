@@ -1,14 +1,16 @@
 """NVRTC without a GPU: what it makes for three generations, the cache, and what is said where it cannot."""
 
 import builtins
+import os
 import re
+import shutil
 import sys
 
 import pytest
 import torch
 
 from urnn import URNN
-from urnn.backends import cuda, cuda_build
+from urnn.backends import cuda, cuda_build, kernel_cache
 from urnn.backends.cuda_plan import Plan
 from urnn.backends.kernel_cache import BuildError
 
@@ -89,7 +91,7 @@ def test_every_variant_compiles(plan):
 def forgetful(monkeypatch, tmp_path):
     """An empty cache, on disk and in memory, before and after."""
     monkeypatch.setenv("URNN_CACHE", str(tmp_path / "cache"))
-    remembered = (cuda_build.cubin, cuda_build._nvrtc, cuda._is_built)
+    remembered = (cuda_build.cubin, cuda_build._nvrtc, cuda._is_built, kernel_cache.warn_once)
     for function in remembered:
         function.cache_clear()
     yield tmp_path / "cache"
@@ -99,7 +101,7 @@ def forgetful(monkeypatch, tmp_path):
 
 def test_a_kernel_is_compiled_once_and_kept(forgetful, monkeypatch):
     code = cuda_build.cubin(SMALL, 90)
-    (kept,) = forgetful.iterdir()
+    (kept,) = forgetful.glob("*.cubin")
     assert re.fullmatch(r"urnn-cuda-n16-sm90-[0-9a-f]{16}\.cubin", kept.name)
     assert kept.read_bytes() == code
     cuda_build.cubin.cache_clear()  # as in another process
@@ -112,20 +114,40 @@ def test_a_changed_source_is_compiled_anew(forgetful, monkeypatch):
     cuda_build.cubin.cache_clear()
     monkeypatch.setattr(cuda_build, "FLAGS", (*cuda_build.FLAGS, "-DURNN_OTHER"))
     cuda_build.cubin(SMALL, 90)
-    assert len(list(forgetful.iterdir())) == 2
+    assert len(list(forgetful.glob("*.cubin"))) == 2
 
 
-def test_every_source_is_part_of_the_key():
-    """A header that the key forgets would leave an old kernel in the cache."""
-    folder = cuda_build.Path(cuda_build.__file__).parent
-    assert sorted(cuda_build.SOURCES) == sorted(path.name for path in folder.glob("cuda*") if path.suffix != ".py")
+def test_the_source_may_lie_in_a_folder_with_a_space(forgetful, monkeypatch, tmp_path):
+    for source in kernel_cache.sources(cuda_build.SOURCE):
+        (tmp_path / "a folder").mkdir(exist_ok=True)
+        shutil.copy(source, tmp_path / "a folder")
+    monkeypatch.setattr(cuda_build, "SOURCE", tmp_path / "a folder" / cuda_build.SOURCE.name)
+    assert cuda_build.build(SMALL, 90).cubin[:4] == b"\x7fELF"
+
+
+def test_a_truncated_kernel_is_compiled_again(forgetful):
+    whole = len(cuda_build.cubin(SMALL, 90))
+    (kept,) = forgetful.glob("*.cubin")
+    os.truncate(kept, 100)
+    cuda_build.cubin.cache_clear()
+    assert len(cuda_build.cubin(SMALL, 90)) == whole  # NVRTC does not make the same bytes twice
+    assert kept.read_bytes() == cuda_build.cubin(SMALL, 90)
+
+
+def test_a_cache_that_others_can_write_is_not_read(forgetful, monkeypatch):
+    cuda_build.cubin(SMALL, 90)
+    forgetful.chmod(0o777)
+    cuda_build.cubin.cache_clear()
+    built = []
+    monkeypatch.setattr(cuda_build, "build", lambda *what: built.append(what) or cuda_build.Build(b"new", "", ""))
+    with pytest.warns(RuntimeWarning, match=f"since other users can write to {forgetful}.* in URNN_CACHE"):
+        assert cuda_build.cubin(SMALL, 90) == b"new"
+    assert built == [(SMALL, 90)]
 
 
 def test_a_cache_that_cannot_be_written_costs_a_warning_and_no_more(forgetful, monkeypatch):
     monkeypatch.setenv("URNN_CACHE", "/dev/null/cache")
-    with pytest.warns(
-        RuntimeWarning, match=r"cannot keep the compiled CUDA kernel in /dev/null/cache .*URNN_CACHE"
-    ):
+    with pytest.warns(RuntimeWarning, match=r"kernels cannot be kept in /dev/null/cache .*URNN_CACHE"):
         assert cuda_build.cubin(SMALL, 90)[:4] == b"\x7fELF"
 
 

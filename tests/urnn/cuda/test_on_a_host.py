@@ -91,8 +91,8 @@ BREAKS = {
     ),
     "an exchange without a barrier": (
         "cuda_group.h",
-        "x[e]);\n    barrier();\n",
-        "x[e]);\n",
+        "begin_exchange<SPREAD>(x, to);\n    barrier();\n",
+        "begin_exchange<SPREAD>(x, to);\n",
         "tables .* a read .*",
     ),
     "a place behind the end": (
