@@ -101,8 +101,9 @@ def backward(
         for end in range(steps, 0, -chunk):
             begin = max(0, end - chunk)
             made.kernels.launch(
-                "backward", made.blocks, given.h_0, given.h_0_stride, *made.tables, given.x, given.V, given.x.shape[2],
-                states, states_gradient, carry, z_gradient, sums, begin, end, batch, given.epsilon,
+                "backward", made.blocks, given.h_0, given.h_0_stride, *made.tables,
+                given.x, given.V, given.x.shape[2], states, states_gradient, carry,
+                z_gradient, sums, begin, end, batch, given.epsilon,
             )  # fmt: skip
             gradients.add_to_V(given, begin, z_gradient[: end - begin])
             if with_x:

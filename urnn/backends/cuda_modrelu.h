@@ -34,12 +34,12 @@ __device__ __forceinline__ Complex<Real> modrelu(Complex<Real> z, Real b, Real e
 // Whether h does not tell |z| well enough, see cpu_modrelu.h: |z| is far below b > 0, so that |h| - b has lost its
 // digits, or the square of |h| leaves the range of numbers.
 __device__ __forceinline__ bool is_unsure(Complex<Real> h, Real b) {
-  constexpr Real RATIO = sizeof(Real) == 4 ? 1 << 9 : 1 << 16;
+  constexpr Real RATIO = sizeof(Real) == 4 ? 1 << 8 : 1 << 16;
   const Real square = h.re * h.re + h.im * h.im;
   bool near;
   if (RELEASED) {  // the equation of `through_modrelu` is sensitive around |h| = b alone
     const Real away = square - b * b;
-    near = b > 0 && (away < 0 ? -away : away) < b * b * (Real(16) / RATIO);
+    near = b > 0 && (away < 0 ? -away : away) < b * b * (Real(8) / RATIO);
   } else {
     const Real least = b * (1 + 1 / RATIO);
     near = b > 0 && square < least * least;
