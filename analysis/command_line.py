@@ -8,7 +8,8 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import TextIO
 
 FAILED = 2
 
@@ -23,17 +24,25 @@ def run(command: Callable[[], int]) -> int:
     try:
         with stopped_like_ctrl_c():
             code = command()
-            sys.stdout.flush()
+            if sys.stdout is not None:  # started with it closed
+                sys.stdout.flush()
     except BrokenPipeError:
-        _discard_output()
         return FAILED
     except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
+        _say("stopped\n")
         return FAILED
     except Exception:
-        traceback.print_exc()
+        _say(traceback.format_exc())
         return FAILED
+    finally:
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            _leave_nothing_to_flush(stream)
     return code
+
+
+def _say(text: str) -> None:
+    with suppress(OSError):  # standard error is full or has no reader: the exit code still says it
+        print(text, end="", file=sys.stderr)
 
 
 def write_what_the_terminal_can_show() -> None:
@@ -62,8 +71,11 @@ def stopped_like_ctrl_c() -> Iterator[None]:
             signal.signal(number, before[number])
 
 
-def _discard_output() -> None:
-    """What is still buffered goes nowhere, so that the interpreter's last flush does not complain."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
+def _leave_nothing_to_flush(stream: TextIO) -> None:
+    """What cannot be written goes nowhere: the interpreter's last flush would fail with its own exit code."""
+    try:
+        stream.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)

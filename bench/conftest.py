@@ -14,7 +14,7 @@ import torch
 
 from bench.environment import allocator_in_use, machine_facts
 from bench.grid import PROFILES, Cell, Profile, get_profile
-from bench.prepare import describe_failure
+from bench.prepare import describe_failure, is_of_surroundings
 from bench.replay import CLOCK
 
 
@@ -117,8 +117,10 @@ class Reporter:
         report = yield
         cell = Cell.from_id(item.callspec.params["cell_id"])
         if call.excinfo is not None:
-            outcome, message = describe_failure(call.excinfo.value)
-            self.tell(kind="outcome", cell=cell.id, outcome=outcome, message=message)
+            error = call.excinfo.value
+            outcome, message = describe_failure(error)
+            again = is_of_surroundings(error)
+            self.tell(kind="outcome", cell=cell.id, outcome=outcome, message=message, again=again)
         elif call.when == "call":
             benchmark = item.funcargs["benchmark"].stats.as_dict(include_data=True)
             self.tell(kind="benchmark", cell=cell.id, benchmark=benchmark)

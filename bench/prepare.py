@@ -16,6 +16,7 @@ from bench.meters.memory import peak_allocated_bytes, peaks_on_cuda
 from bench.meters.operators import counts
 from bench.meters.time import WarmUp, warm_up
 from bench.workloads import Workload, build
+from urnn.backends.kernel_cache import BuildError
 from urnn.tasks import TASKS
 
 _last: dict[tuple[Cell, float], "Prepared"] = {}  # one at most
@@ -112,3 +113,17 @@ def describe_failure(error: BaseException) -> tuple[str, str]:
         or (isinstance(error, RuntimeError) and "can't allocate memory" in text)
     )
     return (OUT_OF_MEMORY if out_of_memory else FAILED), f"{type(error).__name__}: {text}"[:500]
+
+
+def is_of_surroundings(error: BaseException) -> bool:
+    """Whether a cell failed for what the next run may find mended: no memory, compiler or package, a full disk, a
+    device that broke down. What led to the error counts too.
+    """
+    if describe_failure(error)[0] == OUT_OF_MEMORY:
+        return True
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, (BuildError, ImportError, OSError)) or str(seen).startswith("CUDA "):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
