@@ -108,7 +108,7 @@ def process(monkeypatch):
 
     def put(stdout: str, stderr: str = "", code: int = 0) -> None:
         done = SimpleNamespace(stdout=stdout, stderr=stderr, returncode=code)
-        monkeypatch.setattr(checked.subprocess, "run", lambda command, **options: done)
+        monkeypatch.setattr(checked.cleanup, "run", lambda command, **options: done)
 
     return put
 
@@ -130,7 +130,7 @@ def test_each_check_is_told(process):
 
 
 def test_a_process_that_dies_leaves_the_rest_wrong(process):
-    process(line_of(RIGHT), "Traceback\ncudaErrorIllegalAddress\n", -6)
+    process(line_of(RIGHT) + '{"backend": "m', "Traceback\ncudaErrorIllegalAddress\n", -6)
     checks = run_checks(CELLS, SETTINGS, lambda line: None)
     assert [found.right for found in checks] == [True, False, False, False]
     assert checks[1].failure == "the process that checked it ended with exit code -6 (cudaErrorIllegalAddress)"
