@@ -27,13 +27,16 @@ ALLOCATORS = {"kept": KEPT_HEAP, "default": {}}
 # These would have another backend run than the one that the cell names, or cut it as nobody else has it.
 OVERRIDES = ("URNN_BACKEND", OVERRIDE)
 
+# What users set for sessions of their own might trace every line or start several processes.
+SESSIONS = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "COVERAGE_PROCESS_START")
+
 # The profiler's own notes on standard error, one pair a cell, say nothing that a reader needs.
 QUIET = {"KINETO_LOG_LEVEL": "5"}
 
 
 def measured_environment(allocator: str, threads: int, base: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The environment for a process that measures; `allocator` is a key of `ALLOCATORS`."""
-    kept = {name: value for name, value in base.items() if name not in (*KEPT_HEAP, *OVERRIDES)}
+    kept = {name: value for name, value in base.items() if name not in (*KEPT_HEAP, *OVERRIDES, *SESSIONS)}
     numbers = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
     return {**kept, **ALLOCATORS[allocator], **numbers, **QUIET}
 

@@ -9,7 +9,7 @@ import sys
 import pytest
 from rich.console import Console
 
-from bench.progress import SweepProgress
+from bench.progress import SweepProgress, Terminal
 from bench.sweep import Job
 from bench.worker import ROOT
 from tests.bench.cells import TINY
@@ -67,6 +67,24 @@ def test_an_output_that_is_closed_is_no_fault():
     with python("-c", program, *ONE_CELL) as process:
         assert process.communicate() == ("", "")
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize("leaving", ["sys.exit(1)", "sys.exit('a text')", "raise SystemExit(True)"])
+def test_a_library_that_leaves_with_1_ends_in_2(leaving):
+    program = (
+        f"import sys; from analysis import command_line; sys.exit(command_line.run(lambda: exec({leaving!r})))"
+    )
+    with python("-c", program) as process:
+        _, errors = process.communicate()
+    assert process.returncode == 2
+    assert errors == ("a text\n" if "text" in leaving else "")
+
+
+def test_a_reader_of_the_progress_that_goes_away_is_a_broken_pipe():
+    ours, theirs = os.pipe()
+    os.close(ours)
+    with pytest.raises(BrokenPipeError), open(theirs, "w") as gone:
+        Terminal(file=gone).print("1 of 2 measured")
 
 
 def test_progress_on_an_ascii_terminal_is_ascii():
