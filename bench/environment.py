@@ -66,6 +66,22 @@ def machine_facts() -> dict[str, object]:
     }
 
 
+def why_no_kernel(device: str) -> BuildError | None:
+    """Why the fused kernels for "cpu" or "cuda" cannot be built here; None where they can.
+
+    A layer that lacks them only says that its backend cannot run.
+    """
+    try:
+        if device == "cpu":
+            cpu_build.library("float32")
+        else:
+            properties = torch.cuda.get_device_properties(torch.cuda.current_device())
+            cuda_build.require(10 * properties.major + properties.minor)
+    except BuildError as error:
+        return error
+    return None
+
+
 def _gpu_facts() -> dict[str, object]:
     """What torch knows of the current CUDA device; TF32 is off but in cells whose dtype says otherwise."""
     device = torch.cuda.get_device_properties(torch.cuda.current_device())

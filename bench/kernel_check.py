@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor
 
+from bench.environment import why_no_kernel
 from bench.grid import Cell
 from bench.precision import set_tf32
 from urnn import URNN
@@ -91,7 +92,8 @@ def check(backend: str, device: str, hidden_size: int, length: int, batch: int) 
         exact = _run("reference", torch.float64, *size[1:])
         rounded = _errors(_run("reference", torch.float32, *size[1:]), exact)
         found = _errors(_run(backend, torch.float32, *size[1:]), exact)
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError) as failed:
+        error = why_no_kernel(device) or failed
         return Check(*size, failure=f"{type(error).__name__}: {' '.join(str(error).split())}"[:300])
     least = math.log2(2 * hidden_size) * torch.finfo(torch.float32).eps
     return Check(*size, *found, *(TOLERANCE * max(error, least) for error in rounded))

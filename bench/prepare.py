@@ -11,6 +11,7 @@ from functools import cache
 import torch
 
 from bench import subjects
+from bench.environment import why_no_kernel
 from bench.grid import Cell
 from bench.meters.memory import peak_allocated_bytes, peaks_on_cuda
 from bench.meters.operators import counts
@@ -62,7 +63,7 @@ def prepare(cell: Cell, warm_up_seconds: float) -> Prepared:
     """Builds the cell's workload and calls it until it is warm.
 
     Raises:
-        RuntimeError, MemoryError: see `describe_failure`.
+        RuntimeError, MemoryError: see `describe_failure`; BuildError where the cell's kernel cannot be built here.
     """
     _start_torch()
     key = (cell, warm_up_seconds)
@@ -71,7 +72,12 @@ def prepare(cell: Cell, warm_up_seconds: float) -> Prepared:
         gc.collect()
         if torch.cuda.is_initialized():
             torch.cuda.empty_cache()  # or a cell finds the device filled by what an earlier one has left
-        workload = build(cell)
+        try:
+            workload = build(cell)
+        except ValueError as error:
+            if cause := why_no_kernel(cell.device):
+                raise cause from error
+            raise
         _last[key] = Prepared(workload, warm_up(workload.run, seconds=warm_up_seconds))
     return _last[key]
 

@@ -210,3 +210,20 @@ def caused(cause: Exception) -> RuntimeError:
 )
 def test_what_the_surroundings_made_fail_is_told_from_the_cells_own_fault(error, expected):
     assert is_of_surroundings(error) is expected
+
+
+def test_a_cell_whose_kernel_cannot_be_built_says_why(monkeypatch):
+    def no_compiler(dtype):
+        raise BuildError("no C++ compiler (g++) was found")
+
+    def refused(cell):
+        raise ValueError("backend 'cpu' cannot run hidden_size=8 on cpu")
+
+    monkeypatch.setattr(prepare_module, "build", refused)
+    with pytest.raises(ValueError, match=r"^backend 'cpu' cannot run"):
+        prepare(cell("urnn:cpu", hidden_size=8), 0.0)
+    monkeypatch.setattr("urnn.backends.cpu_build.library", no_compiler)
+    with pytest.raises(BuildError, match=r"^no C\+\+ compiler") as caught:
+        prepare(cell("urnn:cpu", hidden_size=8), 0.0)
+    assert describe_failure(caught.value) == ("failed", "BuildError: no C++ compiler (g++) was found")
+    assert is_of_surroundings(caught.value)
