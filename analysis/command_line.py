@@ -3,37 +3,58 @@
 Only the standard library is imported here: `bench` ends its commands by the same rule, on machines without pandas.
 """
 
+import errno
 import os
 import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import TextIO
 
 FAILED = 2
+# Whoever writes files turns these into a sentence of their own; without a name they are standard output's.
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
 
 
 def run(command: Callable[[], int]) -> int:
     """Calls `command` and returns the exit code for `sys.exit`.
 
     SIGTERM and SIGHUP raise KeyboardInterrupt in it, so that it cleans up as after Ctrl-C. A reader that went away
-    (`| head`) ends it without a word, an unforeseen exception with its traceback; both with exit code 2.
+    (`| head`) ends it without a word, output that cannot be written (a full disk) with a sentence, an unforeseen
+    exception with its traceback; all with exit code 2.
     """
     write_what_the_terminal_can_show()
     try:
         with stopped_like_ctrl_c():
             code = command()
-            sys.stdout.flush()
+            if sys.stdout is not None:  # `>&-` leaves a program without one
+                sys.stdout.flush()
     except BrokenPipeError:
-        _discard_output()
         return FAILED
     except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
+        _say("stopped\n")
         return FAILED
-    except Exception:
-        traceback.print_exc()
+    except SystemExit as end:  # argparse's has 0 or 2, a library's may have 1 or a text
+        if end.code in (None, 0):
+            raise
+        _say(f"{end.code}\n" if isinstance(end.code, str) else "")
         return FAILED
+    except Exception as error:
+        if isinstance(error, OSError) and error.filename is None and error.errno in NO_ROOM:
+            _say(f"error: the output cannot be written ({error.strerror}).\n")
+        else:
+            _say(traceback.format_exc())
+        return FAILED
+    finally:
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            _leave_nothing_to_flush(stream)
     return code
+
+
+def _say(text: str) -> None:
+    with suppress(OSError):  # standard error is full or has no reader: the exit code still says it
+        print(text, end="", file=sys.stderr)
 
 
 def write_what_the_terminal_can_show() -> None:
@@ -62,8 +83,11 @@ def stopped_like_ctrl_c() -> Iterator[None]:
             signal.signal(number, before[number])
 
 
-def _discard_output() -> None:
-    """What is still buffered goes nowhere, so that the interpreter's last flush does not complain."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
+def _leave_nothing_to_flush(stream: TextIO) -> None:
+    """What cannot be written goes nowhere: the interpreter's last flush would fail with its own exit code."""
+    try:
+        stream.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)

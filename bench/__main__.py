@@ -3,10 +3,15 @@
 Exit codes: 0 done, 2 after one line on standard error; `gate` has 1 besides, for a regression.
 """
 
+import sys
+
+if __name__ == "__main__":  # before anything else is imported: a missing package must not end in Python's own 1
+    from bench.ending import run_module
+
+    sys.exit(run_module("bench.__main__"))
+
 import argparse
 import json
-import math
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +19,7 @@ from bench import asv_harness, cuts, identity, step_costs, subjects
 from bench.calibration import recording
 from bench.checked import run_checks, without_wrong
 from bench.environment import ALLOCATORS
-from bench.estimate import cell_seconds
+from bench.estimate import cell_seconds, require_memory
 from bench.experiments import plan as planned_experiments
 from bench.gate.command import RESULTS, Request, gate
 from bench.gate.environments import KINDS as ENVIRONMENTS
@@ -22,9 +27,22 @@ from bench.graphs import SUFFIX
 from bench.grid import DEVICES, DTYPES, HIDDEN_SIZES, PHASES, PROFILES, Cell, Profile, get_profile, select
 from bench.history import fill as history
 from bench.history.site import publish
+from bench.options import (
+    MOST_MINUTES,
+    MOST_SECONDS,
+    MOST_SIZE,
+    MOST_THREADS,
+    MOST_TIMES,
+    names,
+    path,
+    positive,
+    whole_number,
+    whole_numbers,
+    word,
+)
 from bench.progress import SweepProgress, as_duration
 from bench.reproduce import Conditions, conduct, show, summary
-from bench.store import ResultsError, RunFile, write_atomically
+from bench.store import ResultsError, RunFile, sole_writer, write_atomically
 from bench.sweep import plan, run
 from bench.worker import ROOT, Settings, SweepError
 from bench.workloads import require_device
@@ -37,8 +55,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code: 0, or 2 after one line on standard error."""
     options = _parser().parse_args(arguments)
     try:
-        return options.command(options)
-    except (ValueError, RuntimeError, ResultsError, SweepError) as error:
+        code = options.command(options)
+        if sys.stdout is not None:  # started with it closed
+            sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        raise  # whoever read the output has gone; `analysis.command_line` ends that
+    except (ValueError, RuntimeError, OSError, ResultsError, SweepError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return USAGE_ERROR
     except KeyboardInterrupt:
@@ -73,10 +96,12 @@ def _add_cuts(commands: argparse._SubParsersAction) -> None:
     purpose = "time the CUDA kernel with each number of units that a thread can hold; stores nothing"
     command = commands.add_parser("cuts", help=purpose, description=purpose)
     command.set_defaults(command=_cuts)
-    sizes = {"type": _sizes, "metavar": "N,..."}
+    sizes = {"type": whole_numbers(MOST_SIZE), "metavar": "N,..."}
     command.add_argument("--hidden", **sizes, default=HIDDEN_SIZES, help="hidden sizes; default: %(default)s")
     command.add_argument("--batch", **sizes, default=(128, 1056), help="sequences; default: %(default)s")
-    command.add_argument("--length", type=_size, default=512, help="time steps; default: %(default)s")
+    command.add_argument(
+        "--length", type=whole_number(MOST_SIZE), default=512, help="time steps; default: %(default)s"
+    )
 
 
 def _add_calibrate(commands: argparse._SubParsersAction) -> None:
@@ -85,11 +110,22 @@ def _add_calibrate(commands: argparse._SubParsersAction) -> None:
     command.set_defaults(command=_calibrate)
     _add_slice_options(command, profile="ci")
     add = command.add_argument
-    add("--slowed", default="urnn:cpu", metavar="NAME", help="the model that is slowed down; default: %(default)s")
-    add("--rounds", type=_size, default=16, help="of all cells, in all; default: %(default)s")
-    add("--minutes", type=_positive, default=40.0, help="begin no round after so many; default: 40")
-    add("--wait", type=_positive, default=60.0, help="seconds to wait for a quiet machine; default: 60")
-    add("--results", type=Path, default=recording.FOLDER, help="folder of recordings; default: .gate/calibration")
+    add(
+        "--slowed",
+        type=word,
+        default="urnn:cpu",
+        metavar="NAME",
+        help="the model that is slowed down; default: %(default)s",
+    )
+    add("--rounds", type=whole_number(MOST_TIMES), default=16, help="of all cells, in all; default: %(default)s")
+    add("--minutes", type=positive(MOST_MINUTES), default=40.0, help="begin no round after so many; default: 40")
+    add(
+        "--wait",
+        type=positive(MOST_SECONDS),
+        default=60.0,
+        help="seconds to wait for a quiet machine; default: 60",
+    )
+    add("--results", type=path, default=recording.FOLDER, help="folder of recordings; default: .gate/calibration")
 
 
 def _add_history(commands: argparse._SubParsersAction) -> None:
@@ -97,9 +133,15 @@ def _add_history(commands: argparse._SubParsersAction) -> None:
     command = commands.add_parser("history", help=purpose, description=purpose)
     command.set_defaults(command=_history)
     add = command.add_argument
-    add("--range", default="main", metavar="RANGE", help="commits, as git names them; default: %(default)s")
-    add("--results", type=Path, default=history.FOLDER, help="folder of a history; default: .history")
-    add("--site", type=Path, default=ROOT / ".asv" / "html", help="folder of asv's site; default: .asv/html")
+    add(
+        "--range",
+        type=word,
+        default="main",
+        metavar="RANGE",
+        help="commits, as git names them; default: %(default)s",
+    )
+    add("--results", type=path, default=history.FOLDER, help="folder of a history; default: .history")
+    add("--site", type=path, default=ROOT / ".asv" / "html", help="folder of asv's site; default: .asv/html")
 
 
 def _add_reproduce(commands: argparse._SubParsersAction) -> None:
@@ -108,25 +150,35 @@ def _add_reproduce(commands: argparse._SubParsersAction) -> None:
     command.set_defaults(command=_reproduce)
     add = command.add_argument
     add("--full", action="store_true", help="the paper's whole set, on a GPU where there is one")
-    add("--minutes", type=float, default=30.0, help="start nothing after so many; default: %(default)s")
-    add("--seeds", type=_size, default=3, help="seeds of each setting; default: %(default)s")
-    add("--jobs", type=_size, default=2, help="runs at a time, one thread each; default: %(default)s")
-    add("--runs", type=Path, default=Path("runs"), metavar="FOLDER", help="where runs are kept; default: runs")
     add(
-        "--mnist", type=Path, default=Path("mnist"), metavar="FOLDER", help="--full: MNIST's files; default: mnist"
+        "--minutes",
+        type=positive(MOST_MINUTES),
+        default=30.0,
+        help="start nothing after so many; default: %(default)s",
+    )
+    add("--seeds", type=whole_number(MOST_TIMES), default=3, help="seeds of each setting; default: %(default)s")
+    add(
+        "--jobs",
+        type=whole_number(MOST_THREADS),
+        default=2,
+        help="runs at a time, one thread each; default: %(default)s",
+    )
+    add("--runs", type=path, default=Path("runs"), metavar="FOLDER", help="where runs are kept; default: runs")
+    add(
+        "--mnist", type=path, default=Path("mnist"), metavar="FOLDER", help="--full: MNIST's files; default: mnist"
     )
 
 
 def _add_slice_options(command: argparse.ArgumentParser, profile: str = "quick") -> None:
     add = command.add_argument
-    names = {"type": _names, "metavar": "NAME,..."}
-    sizes = {"type": _sizes, "metavar": "N,..."}
+    named = {"type": names, "metavar": "NAME,..."}
+    sizes = {"type": whole_numbers(MOST_SIZE), "metavar": "N,..."}
     add("--profile", default=profile, help=f"one of {', '.join(PROFILES)}; default: %(default)s")
-    add("--models", **names, help=f"of {', '.join(subjects.SUBJECTS)}, or with a backend: urnn:reference")
-    add("--phase", **names, help=f"of {', '.join(PHASES)}")
-    add("--device", **names, help=f"of {', '.join(DEVICES)}; default: those that are here")
-    add("--dtype", **names, help=f"of {', '.join(DTYPES)}")
-    add("--task", **names, help=f"of {', '.join(TASKS)}")
+    add("--models", **named, help=f"of {', '.join(subjects.SUBJECTS)}, or with a backend: urnn:reference")
+    add("--phase", **named, help=f"of {', '.join(PHASES)}")
+    add("--device", **named, help=f"of {', '.join(DEVICES)}; default: those that are here")
+    add("--dtype", **named, help=f"of {', '.join(DTYPES)}")
+    add("--task", **named, help=f"of {', '.join(TASKS)}")
     add("--hidden", **sizes, dest="hidden_size", help="hidden sizes; any, not only the profile's")
     add("--length", **sizes, help="time steps; any")
     add("--batch", **sizes, help="sequences; any")
@@ -136,65 +188,50 @@ def _add_run_options(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("--harness", choices=("pytest-benchmark", "asv"), default="pytest-benchmark", help="default: %(default)s")
     add("--existing", action="store_true", help="asv: measure with this interpreter's packages, build nothing")
-    add("--threads", type=_size, default=1, help="threads torch may use; default: 1")
+    add("--threads", type=whole_number(MOST_THREADS), default=1, help="threads torch may use; default: 1")
     add("--allocator", choices=list(ALLOCATORS), default="kept", help="heap setting; default: %(default)s")
-    add("--passes", type=_size, metavar="N", help="measure each cell in N processes; default: the profile's")
-    add("--results", type=Path, default=ROOT / ".benchmarks", help="folder of results; default: .benchmarks")
+    add(
+        "--passes",
+        type=whole_number(MOST_TIMES),
+        metavar="N",
+        help="measure each cell in N processes; default: the profile's",
+    )
+    add("--results", type=path, default=ROOT / ".benchmarks", help="folder of results; default: .benchmarks")
     add("--fresh", action="store_true", help="start a new results file instead of going on with the last")
 
 
 def _add_gate_options(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
-    add("--base", default="main", metavar="COMMIT", help="default: %(default)s")
-    add("--head", default="HEAD", metavar="COMMIT", help="default: %(default)s")
-    add("--minutes", type=_positive, default=10.0, help="time to measure in, builds apart; default: 10")
-    add("--wait", type=_positive, default=60.0, help="seconds to wait for a quiet machine; default: 60")
-    add("--threads", type=_size, default=1, help="threads torch may use; default: 1")
+    add("--base", type=word, default="main", metavar="COMMIT", help="default: %(default)s")
+    add("--head", type=word, default="HEAD", metavar="COMMIT", help="default: %(default)s")
+    add(
+        "--minutes",
+        type=positive(MOST_MINUTES),
+        default=10.0,
+        help="time to measure in, builds apart; default: 10",
+    )
+    add(
+        "--wait",
+        type=positive(MOST_SECONDS),
+        default=60.0,
+        help="seconds to wait for a quiet machine; default: 60",
+    )
+    add("--threads", type=whole_number(MOST_THREADS), default=1, help="threads torch may use; default: 1")
     add("--allocator", choices=list(ALLOCATORS), default="kept", help="heap setting; default: %(default)s")
     environments = "whose packages measure: this interpreter's or asv environments'; auto: asv's where they differ"
     add("--environments", choices=ENVIRONMENTS, default="auto", help=environments)
-    add("--results", type=Path, default=RESULTS, help="folder of gates; default: .gate")
+    add("--results", type=path, default=RESULTS, help="folder of gates; default: .gate")
     add("--fresh", action="store_true", help="measure anew instead of going on with the last")
-    add("--markdown", type=Path, metavar="FILE", help="write the table for a pull request")
-    add("--json", type=Path, metavar="FILE", help="write the verdicts for machines")
-
-
-def _positive(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
-    return value
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(text.split(","))
-
-
-def _sizes(text: str) -> tuple[int, ...]:
-    try:
-        sizes = tuple(int(part) for part in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected whole numbers such as 128,256, got {text!r}") from None
-    if min(sizes) < 1:
-        raise argparse.ArgumentTypeError(f"expected sizes of at least 1, got {text!r}")
-    return sizes
-
-
-def _size(text: str) -> int:
-    sizes = _sizes(text)
-    if len(sizes) > 1:
-        raise argparse.ArgumentTypeError(f"expected one number, got {text!r}")
-    return sizes[0]
+    add("--markdown", type=path, metavar="FILE", help="write the table for a pull request")
+    add("--json", type=path, metavar="FILE", help="write the verdicts for machines")
 
 
 def chosen_cells(options: argparse.Namespace, profile: Profile) -> list[Cell]:
     """The slice of the profile that the options name.
 
     Raises:
-        ValueError: a name that the grid does not have, or a slice without a cell.
+        ValueError: a name that the grid does not have, a slice without a cell, or a cell that no profile has and
+            that cannot fit into memory.
         RuntimeError: a device that was asked for and is absent.
     """
     for device in options.device or ():
@@ -221,6 +258,10 @@ def chosen_cells(options: argparse.Namespace, profile: Profile) -> list[Cell]:
     )
     if not cells:
         raise ValueError(f"no cell of profile {profile.name!r} fits these options; see `python -m bench list`")
+    known = set(profile.cells())
+    for cell in cells:
+        if cell not in known:  # one of the profile that does not fit is recorded as that
+            require_memory(cell)
     return cells
 
 
@@ -256,15 +297,17 @@ def _run(options: argparse.Namespace) -> int:
     profile = get_profile(options.profile)
     if options.harness == "asv":
         _require_whole_profile(options)
-        failed = asv_harness.run(profile, threads=options.threads, existing=options.existing, told=print)
-        _write_registry(ROOT / ".asv" / "results")
+        with sole_writer(results := ROOT / ".asv" / "results"):
+            failed = asv_harness.run(profile, threads=options.threads, existing=options.existing, told=print)
+            _write_registry(results)
         return USAGE_ERROR if failed else 0
     cells = chosen_cells(options, profile)
-    _write_registry(options.results)
-    right = _measure(cells, options, profile, options.allocator, options.passes or profile.passes)
-    controls = [cell for cell in profile.allocator_controls if cell in cells]
-    if options.allocator == "kept" and controls:
-        _measure(controls, options, profile, "default", passes=1)
+    with sole_writer(options.results):
+        _write_registry(options.results)
+        right = _measure(cells, options, profile, options.allocator, options.passes or profile.passes)
+        controls = [cell for cell in profile.allocator_controls if cell in cells]
+        if options.allocator == "kept" and controls:
+            _measure(controls, options, profile, "default", passes=1)
     return 0 if right else USAGE_ERROR
 
 
@@ -368,7 +411,7 @@ def _measure(
             run(pending, settings, run_file, progress.started, progress.finished)
     except KeyboardInterrupt:
         raise SweepError(
-            f"interrupted; {len(run_file.measured())} measurements are kept in {run_file.path}, "
+            f"interrupted; {run_file.stored()} measurements are kept in {run_file.path}, "
             "and the same command goes on from there"
         ) from None
     print(f"results: {run_file.path}")
@@ -392,8 +435,9 @@ def _reproduce(options: argparse.Namespace) -> int:
     if not (result.before or result.ended):
         return USAGE_ERROR
     try:
-        step_costs.measure(experiments, options.runs)
-    except (ValueError, ResultsError, SweepError) as error:  # the report does without
+        with sole_writer(options.runs / step_costs.FOLDER):
+            step_costs.measure(experiments, options.runs)
+    except (ValueError, RuntimeError, OSError, ResultsError, SweepError) as error:  # the report does without
         show(f"step times and memory were not measured: {error}")
     return 0
 
@@ -405,7 +449,3 @@ def _write_registry(folder: Path) -> None:
         for row in subjects.SUBJECTS.values()
     }
     write_atomically(folder / "models.json", json.dumps(registry, indent=1))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

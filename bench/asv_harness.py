@@ -1,8 +1,9 @@
 """The same grid through asv, one `asv run` a benchmark.
 
 asv writes its results when a whole run is over, so an interrupted one would lose all of it. Run benchmark by
-benchmark and told to skip what it has, it loses the current one at most. Known weakness: each start of asv costs
-some seconds for finding the benchmarks again.
+benchmark and told to skip what it has, it loses the current one at most. It writes in place, so that one that is
+killed while it writes leaves half a file; each of its files therefore has a copy while it runs. Known weakness:
+each start of asv costs some seconds for finding the benchmarks again.
 """
 
 import importlib.util
@@ -11,16 +12,19 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import torch
 
+from bench import cleanup
 from bench.environment import KEPT_HEAP, measured_environment
 from bench.grid import Profile
-from bench.store import write_atomically
+from bench.store import ResultsError, write_atomically
 from bench.suite import class_name
 from bench.worker import ROOT, SweepError
 
 ASV_BENCHMARK_FAILED = 2
+COPY = ".before"
 CONDITIONS = (*KEPT_HEAP, "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -39,6 +43,7 @@ def run(profile: Profile, *, threads: int, existing: bool, told: Callable[[str],
 
     Raises:
         SweepError: asv is missing, or this is no git checkout.
+        ResultsError: a file of asv's is damaged, or cannot be written.
     """
     if importlib.util.find_spec("asv") is None:
         raise SweepError("asv is not installed here; install it, or use --harness pytest-benchmark")
@@ -51,11 +56,17 @@ def run(profile: Profile, *, threads: int, existing: bool, told: Callable[[str],
     where = ["--environment=existing:same", "--set-commit-hash=HEAD"] if existing else ["HEAD^!"]
     if any("cuda" in sweep.devices for sweep in profile.sweeps) and torch.cuda.is_available():
         where.append("--launch-method=spawn")  # a forked process cannot use CUDA where its parent has
+    results = _results()
+    _restore(results)
     failures = 0
     for number, pattern in enumerate(patterns := benchmark_patterns(profile), 1):
         told(f"asv {number}/{len(patterns)}: {pattern}")
         options = ["--bench", pattern, "--record-samples", "--skip-existing-successful"]
-        code = _asv(["run", *where, *options], environment)
+        _copy(results)
+        try:
+            code = _asv(["run", *where, *options], environment)
+        finally:
+            _restore(results)
         if code not in (0, ASV_BENCHMARK_FAILED):
             raise SweepError(f"asv could not measure {pattern} (exit code {code}); its own message stands above")
         if code == ASV_BENCHMARK_FAILED:
@@ -63,13 +74,14 @@ def run(profile: Profile, *, threads: int, existing: bool, told: Callable[[str],
             told(f"a cell failed; to see why: asv run {' '.join(where)} --bench '{pattern}' --show-stderr")
         if existing:
             _note_conditions({name: environment[name] for name in CONDITIONS if name in environment})
+    for copy in results.rglob(f".*{COPY}"):
+        copy.unlink()
     return failures
 
 
 def _asv(arguments: list[str], environment: Mapping[str, str], stdout: int | None = None) -> int:
     command = [sys.executable, "-m", "asv", *arguments]
-    done = subprocess.run(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=stdout, check=False)
-    return done.returncode
+    return cleanup.run(command, cwd=ROOT, env=environment, stdout=stdout).returncode
 
 
 def _note_conditions(conditions: Mapping[str, str]) -> None:
@@ -77,11 +89,43 @@ def _note_conditions(conditions: Mapping[str, str]) -> None:
 
     asv notes those of environments that it made; for an existing one it notes none, though they hold there too.
     """
-    results = json.loads((ROOT / "asv.conf.json").read_text())["results_dir"]
-    files = list((ROOT / results).glob("*/*-existing*.json"))
+    files = list(_results().glob("*/*-existing*.json"))
     if not files:
         return
     newest = max(files, key=os.path.getmtime)
-    content = json.loads(newest.read_text())
+    content = _read(newest)
+    if not isinstance(content, dict):
+        raise ResultsError(f"{newest} is no result of asv's; move it away, and run the same command again")
     if content.get("env_vars") != conditions:
         write_atomically(newest, json.dumps({**content, "env_vars": dict(conditions)}))
+
+
+def _results() -> Path:
+    return ROOT / json.loads((ROOT / "asv.conf.json").read_text())["results_dir"]
+
+
+def _copy(results: Path) -> None:
+    """Copies what asv has written since the last time."""
+    for path in results.rglob("*.json"):
+        copy = path.with_name(f".{path.name}{COPY}")
+        is_old = not copy.exists() or copy.stat().st_mtime_ns <= path.stat().st_mtime_ns
+        if is_old and _read(path) is not None:
+            write_atomically(copy, path.read_text(encoding="utf-8"))
+
+
+def _restore(results: Path) -> None:
+    """Puts the copy in the place of each file that is not whole; what someone has deleted stays deleted."""
+    for copy in results.rglob(f".*{COPY}"):
+        path = copy.with_name(copy.name[1:].removesuffix(COPY))
+        if not path.exists():
+            copy.unlink()
+        elif _read(path) is None:
+            copy.replace(path)
+
+
+def _read(path: Path) -> object:
+    """What the file holds; None where that is no JSON."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None

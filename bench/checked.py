@@ -7,9 +7,10 @@ and so that a kernel that brings its process down takes no measurement with it.
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 
+from bench import cleanup
 from bench.grid import Cell
 from bench.kernel_check import Check, sizes
 from bench.store import RunFile
@@ -25,22 +26,32 @@ def run_checks(cells: Sequence[Cell], settings: Settings, told: Callable[[str], 
     if not wanted:
         told("no fused uRNN kernel for these cells: nothing to check")
         return []
-    done = subprocess.run(
+    done = cleanup.run(
         [sys.executable, "-m", "bench.kernel_check"],
-        input=json.dumps(wanted),
+        said=json.dumps(wanted),
         cwd=ROOT,
         env=environment_of(settings),
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
+        errors="replace",
     )
-    checks = [Check(**json.loads(line)) for line in done.stdout.splitlines()]
+    checks = list(_read(done.stdout))
     said = (done.stderr.strip().splitlines() or ["no message"])[-1]
     died = f"the process that checked it ended with exit code {done.returncode} ({said})"
     checks += [Check(*size, failure=died) for size in wanted[len(checks) :]]
     for check in checks:
         told(check.line())
     return checks
+
+
+def _read(output: str) -> Iterator[Check]:
+    """A check a line, up to one that the process did not finish."""
+    for line in output.splitlines():
+        try:
+            yield Check(**json.loads(line))
+        except (ValueError, TypeError):
+            return
 
 
 def without_wrong(
@@ -51,12 +62,14 @@ def without_wrong(
     The checks are stored beside, so that the report can state the errors.
     """
     run_file.content["run"]["checks"] = [asdict(check) for check in checks]
-    wrong = {(check.backend, check.hidden_size): check.line() for check in checks if not check.right}
+    wrong = {(check.backend, check.hidden_size): check for check in checks if not check.right}
     measured, kept = run_file.measured(), []
     for job in jobs:
         key = (job.cell.implementation, job.cell.hidden_size)
         if job.cell.model != "urnn" or key not in wrong:
             kept.append(job)
         elif (job.cell.id, job.sweep_pass) not in measured:
-            store_outcome(run_file, job, settings, WRONG, f"not timed: {wrong[key]}")
+            check = wrong[key]  # one that did not run at all is tried again by the next run
+            message = f"not timed: {check.line()}"
+            store_outcome(run_file, job, settings, WRONG, message, again=bool(check.failure))
     return kept

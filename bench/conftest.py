@@ -14,7 +14,8 @@ import torch
 
 from bench.environment import allocator_in_use, machine_facts
 from bench.grid import PROFILES, Cell, Profile, get_profile
-from bench.prepare import describe_failure
+from bench.options import MOST_THREADS, MOST_TIMES, whole_number
+from bench.prepare import describe_failure, is_of_surroundings
 from bench.replay import CLOCK
 
 
@@ -33,13 +34,18 @@ class Measuring:
 def pytest_addoption(parser: pytest.Parser) -> None:
     add = parser.getgroup("grid").addoption
     add("--profile", default="quick", choices=list(PROFILES), help="which grid; default: quick")
-    add("--threads", type=int, default=1, help="threads torch may use; default: 1")
+    add("--threads", type=whole_number(MOST_THREADS), default=1, help="threads torch may use; default: 1")
     add("--cells", metavar="FILE", help="measure the cells of this file instead, an id a line")
-    add("--pass", type=int, default=1, dest="sweep_pass", help="stored with each figure; default: 1")
+    add("--pass", type=whole_number(MOST_TIMES), default=1, dest="sweep_pass", help="stored with each figure")
     add("--events", type=int, help="descriptor of a socket to report to, for `python -m bench run`")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("tx", None) or config.getoption("numprocesses", None):
+        raise pytest.UsageError(
+            "pytest-xdist (-n, --tx) would time several cells at once, each disturbing the others, so nothing is "
+            "measured; leave it out, or use -n0"
+        )
     torch.set_num_threads(config.getoption("threads"))
     descriptor = config.getoption("events")
     if descriptor is not None:
@@ -49,10 +55,25 @@ def pytest_configure(config: pytest.Config) -> None:
 def _cells(config: pytest.Config) -> tuple[list[str], int]:
     """The ids of the cells to measure, and how many are left out because their device is absent."""
     if config.getoption("cells"):
-        return Path(config.getoption("cells")).read_text().split(), 0
+        return _cells_in(Path(config.getoption("cells"))), 0
     cells = get_profile(config.getoption("profile")).cells()
     present = [cell for cell in cells if cell.device == "cpu" or torch.cuda.is_available()]
     return [cell.id for cell in present], len(cells) - len(present)
+
+
+def _cells_in(path: Path) -> list[str]:
+    """The ids in the file.
+
+    Raises:
+        pytest.UsageError: it cannot be read, or one is no cell's.
+    """
+    try:
+        found = path.read_text().split()
+        for text in found:
+            Cell.from_id(text)
+    except (OSError, ValueError) as error:
+        raise pytest.UsageError(f"--cells: {error}") from error
+    return found
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -117,8 +138,10 @@ class Reporter:
         report = yield
         cell = Cell.from_id(item.callspec.params["cell_id"])
         if call.excinfo is not None:
-            outcome, message = describe_failure(call.excinfo.value)
-            self.tell(kind="outcome", cell=cell.id, outcome=outcome, message=message)
+            error = call.excinfo.value
+            outcome, message = describe_failure(error)
+            again = is_of_surroundings(error)
+            self.tell(kind="outcome", cell=cell.id, outcome=outcome, message=message, again=again)
         elif call.when == "call":
             benchmark = item.funcargs["benchmark"].stats.as_dict(include_data=True)
             self.tell(kind="benchmark", cell=cell.id, benchmark=benchmark)

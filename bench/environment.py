@@ -27,13 +27,16 @@ ALLOCATORS = {"kept": KEPT_HEAP, "default": {}}
 # These would have another backend run than the one that the cell names, or cut it as nobody else has it.
 OVERRIDES = ("URNN_BACKEND", OVERRIDE)
 
+# What users set for sessions of their own might trace every line or start several processes.
+SESSIONS = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "COVERAGE_PROCESS_START")
+
 # The profiler's own notes on standard error, one pair a cell, say nothing that a reader needs.
 QUIET = {"KINETO_LOG_LEVEL": "5"}
 
 
 def measured_environment(allocator: str, threads: int, base: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The environment for a process that measures; `allocator` is a key of `ALLOCATORS`."""
-    kept = {name: value for name, value in base.items() if name not in (*KEPT_HEAP, *OVERRIDES)}
+    kept = {name: value for name, value in base.items() if name not in (*KEPT_HEAP, *OVERRIDES, *SESSIONS)}
     numbers = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
     return {**kept, **ALLOCATORS[allocator], **numbers, **QUIET}
 
@@ -61,6 +64,22 @@ def machine_facts() -> dict[str, object]:
         "kernel_build_seconds": _kernel_build_seconds(),
         **(_gpu_facts() if cuda else {}),
     }
+
+
+def why_no_kernel(device: str) -> BuildError | None:
+    """Why the fused kernels for "cpu" or "cuda" cannot be built here; None where they can.
+
+    A layer that lacks them only says that its backend cannot run.
+    """
+    try:
+        if device == "cpu":
+            cpu_build.library("float32")
+        else:
+            properties = torch.cuda.get_device_properties(torch.cuda.current_device())
+            cuda_build.require(10 * properties.major + properties.minor)
+    except BuildError as error:
+        return error
+    return None
 
 
 def _gpu_facts() -> dict[str, object]:

@@ -6,9 +6,16 @@ off by a constant factor.
 """
 
 import math
+import os
 
+import torch
+
+from bench import subjects
+from bench.ceilings import CEILINGS
 from bench.grid import Cell, Profile
+from bench.precision import TENSORS
 from bench.prepare import describe
+from urnn.tasks import TASKS
 
 SECONDS_PER_OPERATION = 4e-6  # dispatch of one small eager operation
 SECONDS_PER_FLOP = 1 / 150e9
@@ -63,3 +70,29 @@ def cell_seconds(cell: Cell, profile: Profile) -> float:
     call = call_seconds(cell)
     overhead = CUDA_OVERHEAD if cell.device == "cuda" else OVERHEAD
     return overhead + 3 * call + max(2 * call, profile.seconds) + max(profile.rounds * call, profile.seconds)
+
+
+def least_bytes(cell: Cell) -> int:
+    """Bytes that the cell needs whatever its implementation does: input, output, weights and what trains them."""
+    steps = cell.length * cell.batch
+    copies = 3 if cell.phase == "train" else 1  # weights, gradients and the optimiser's averages
+    weights = copies * int(describe(cell)["parameters"])
+    features = 0 if cell.model in CEILINGS else subjects.get(cell.model).output_per_unit * cell.hidden_size
+    return (steps * (TASKS[cell.task].input_size + features) + weights) * TENSORS[cell.dtype].itemsize
+
+
+def memory_of(device: str) -> int:
+    """Bytes that this machine, or its current CUDA device, has in all."""
+    if device == "cuda":
+        return torch.cuda.get_device_properties(torch.cuda.current_device()).total_memory
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def require_memory(cell: Cell) -> None:
+    """Raises ValueError where the cell cannot fit into its device's memory."""
+    needed, there = least_bytes(cell), memory_of(cell.device)
+    if needed > there:
+        raise ValueError(
+            f"{cell.id} needs at least {needed / 1e9:,.0f} GB of memory, and {cell.device} has {there / 1e9:,.1f} "
+            "GB here; choose a smaller --hidden, --length or --batch"
+        )

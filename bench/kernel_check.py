@@ -5,15 +5,22 @@ float32 too, and a kernel may be a few times as far off as that. Known weakness:
 at the sizes that are timed but at fewer time steps; what only shows later in a sequence is caught at one length.
 """
 
+import sys
+
+if __name__ == "__main__":
+    from bench.ending import run_module
+
+    sys.exit(run_module("bench.kernel_check"))
+
 import json
 import math
-import sys
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 import torch
 from torch import Tensor
 
+from bench.environment import why_no_kernel
 from bench.grid import Cell
 from bench.precision import set_tf32
 from urnn import URNN
@@ -85,7 +92,8 @@ def check(backend: str, device: str, hidden_size: int, length: int, batch: int) 
         exact = _run("reference", torch.float64, *size[1:])
         rounded = _errors(_run("reference", torch.float32, *size[1:]), exact)
         found = _errors(_run(backend, torch.float32, *size[1:]), exact)
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError) as failed:
+        error = why_no_kernel(device) or failed
         return Check(*size, failure=f"{type(error).__name__}: {' '.join(str(error).split())}"[:300])
     least = math.log2(2 * hidden_size) * torch.finfo(torch.float32).eps
     return Check(*size, *found, *(TOLERANCE * max(error, least) for error in rounded))
@@ -118,7 +126,3 @@ def main() -> int:
     for size in json.load(sys.stdin):
         print(json.dumps(asdict(check(*size))), flush=True)
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

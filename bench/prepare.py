@@ -11,11 +11,13 @@ from functools import cache
 import torch
 
 from bench import subjects
+from bench.environment import why_no_kernel
 from bench.grid import Cell
 from bench.meters.memory import peak_allocated_bytes, peaks_on_cuda
 from bench.meters.operators import counts
 from bench.meters.time import WarmUp, warm_up
 from bench.workloads import Workload, build
+from urnn.backends.kernel_cache import BuildError
 from urnn.tasks import TASKS
 
 _last: dict[tuple[Cell, float], "Prepared"] = {}  # one at most
@@ -61,7 +63,7 @@ def prepare(cell: Cell, warm_up_seconds: float) -> Prepared:
     """Builds the cell's workload and calls it until it is warm.
 
     Raises:
-        RuntimeError, MemoryError: see `describe_failure`.
+        RuntimeError, MemoryError: see `describe_failure`; BuildError where the cell's kernel cannot be built here.
     """
     _start_torch()
     key = (cell, warm_up_seconds)
@@ -70,7 +72,12 @@ def prepare(cell: Cell, warm_up_seconds: float) -> Prepared:
         gc.collect()
         if torch.cuda.is_initialized():
             torch.cuda.empty_cache()  # or a cell finds the device filled by what an earlier one has left
-        workload = build(cell)
+        try:
+            workload = build(cell)
+        except ValueError as error:
+            if cause := why_no_kernel(cell.device):
+                raise cause from error
+            raise
         _last[key] = Prepared(workload, warm_up(workload.run, seconds=warm_up_seconds))
     return _last[key]
 
@@ -112,3 +119,17 @@ def describe_failure(error: BaseException) -> tuple[str, str]:
         or (isinstance(error, RuntimeError) and "can't allocate memory" in text)
     )
     return (OUT_OF_MEMORY if out_of_memory else FAILED), f"{type(error).__name__}: {text}"[:500]
+
+
+def is_of_surroundings(error: BaseException) -> bool:
+    """Whether a cell failed for what the next run may find mended: no memory, compiler or package, a full disk, a
+    device that broke down. What led to the error counts too.
+    """
+    if describe_failure(error)[0] == OUT_OF_MEMORY:
+        return True
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, (BuildError, ImportError, OSError)) or str(seen).startswith("CUDA "):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False

@@ -40,6 +40,13 @@ class TimeLeft:
         return correction * max(0.0, self._total - self._done)
 
 
+class Terminal(Console):
+    """rich's, but a reader that went away is an error like any other; rich's own would end with exit code 1."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 class SweepProgress:
     """A bar on a terminal; elsewhere (a log, CI) a line now and then."""
 
@@ -48,7 +55,7 @@ class SweepProgress:
     def __init__(
         self, jobs: Sequence[Job], estimate: Callable[[Job], float], console: Console | None = None
     ) -> None:
-        self.console = console or Console(file=sys.stdout, highlight=False)
+        self.console = console or Terminal(file=sys.stdout, highlight=False)
         self.estimate = estimate
         self.time_left = TimeLeft([estimate(job) for job in jobs])
         self.total, self.done = len(jobs), 0

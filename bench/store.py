@@ -2,8 +2,9 @@
 
 The file lies where pytest-benchmark keeps its own (`.benchmarks/<machine>/0001_....json`), so its `compare` reads
 it. It carries one key more, "run": the conditions, and the cells that gave no figure. After each cell the whole
-file is written under another name and renamed, so that a crash leaves the last state and never half of one. Known
-weakness: that is quadratic in the number of cells; at a thousand cells it costs 30 ms each.
+file is written under another name, synced and renamed, so that a crash leaves the last state and never half of
+one. One process at a time writes in a folder. Known weakness: writing is quadratic in the number of cells; at a
+thousand cells it costs 30 ms each.
 """
 
 import contextlib
@@ -11,38 +12,88 @@ import datetime
 import json
 import os
 import re
-from collections.abc import Mapping
+import stat
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest_benchmark
 from pytest_benchmark.utils import get_machine_id
 
+from bench.locks import BusyError, sole_holder
+
 FORMAT = 1
+LOCK = ".lock"
+HALF_WRITTEN = re.compile(r"\.(.+\.)?[0-9]+\.tmp")
 
 
 class ResultsError(Exception):
     """A results file or folder that cannot be used; the message is one sentence for the user."""
 
 
+@contextlib.contextmanager
+def sole_writer(results: Path) -> Iterator[None]:
+    """Holds a folder of results, which is made where it is missing; what a killed writer left half is removed.
+
+    Raises:
+        ResultsError: another process writes there, and which; or the folder cannot be written to.
+    """
+    try:
+        results.mkdir(parents=True, exist_ok=True)
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(sole_holder(results / LOCK))
+            for half in (*results.glob(".*.tmp"), *results.glob("*/.*.tmp")):
+                if HALF_WRITTEN.fullmatch(half.name):
+                    half.unlink(missing_ok=True)
+            lock = stack.pop_all()
+    except BusyError as busy:
+        raise ResultsError(
+            f"another process writes results into {results} ({busy}); two at once would lose each other's. "
+            "Wait until it has ended, end it, or choose another folder with --results."
+        ) from None
+    except OSError as error:
+        raise _cannot_write(results / LOCK, error) from error
+    with lock:
+        yield
+
+
 def write_atomically(path: Path, text: str) -> None:
-    """Writes `path` as a whole or not at all.
+    """Writes `path` as a whole or not at all; it is on the disk when this returns.
 
     Raises:
         ResultsError: the folder cannot be written to or the disk is full; what stood at `path` still stands.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text)
+        temporary.unlink(missing_ok=True)  # of a killed process that had this number
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file:
+            file.write(text.encode())
+            file.flush()
+            os.fsync(file.fileno())
         temporary.replace(path)
+        _sync(path.parent)
     except OSError as error:
-        raise ResultsError(
-            f"cannot write {path}: {error.strerror}; what was measured before is kept. "
-            "Free space or choose another folder with --results, and run the same command again."
-        ) from error
+        raise _cannot_write(path, error) from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _sync(folder: Path) -> None:
+    """Puts a rename on the disk, where the file system can do that with a folder."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _cannot_write(path: Path, error: OSError) -> ResultsError:
+    return ResultsError(
+        f"cannot write {path}: {error.strerror or error}; what was measured before is kept. "
+        "Free space or choose another folder with --results, and run the same command again."
+    )
 
 
 class RunFile:
@@ -56,6 +107,7 @@ class RunFile:
     def __init__(self, path: Path, content: dict) -> None:
         self.path = path
         self.content = content
+        self._seen = _look(path)
 
     @classmethod
     def open(cls, results: Path, name: str, conditions: Mapping[str, object], *, fresh: bool) -> "RunFile":
@@ -65,13 +117,13 @@ class RunFile:
             ResultsError: the file there is damaged or of another format.
         """
         folder = results / get_machine_id()
-        number = 0
-        for path in sorted(folder.glob("[0-9]*_*.json")):
-            number = max(number, int(re.match(r"\d+", path.name)[0]))
-        earlier = sorted(folder.glob(f"[0-9]*_{name}.json"))
+        numbers = {path: int(re.match(r"[0-9]+", path.name)[0]) for path in folder.glob("[0-9]*_*.json")}
+        earlier = [path for path in numbers if path.name.partition("_")[2] == f"{name}.json"]
         if earlier and not fresh:
-            return cls(earlier[-1], _read(earlier[-1]))
-        return cls(folder / f"{number + 1:04d}_{name}.json", _empty(conditions))
+            newest = max(earlier, key=numbers.__getitem__)
+            return cls(newest, _read(newest))
+        number = max(numbers.values(), default=0) + 1
+        return cls(folder / f"{number:04d}_{name}.json", _empty(conditions))
 
     @classmethod
     def at(cls, path: Path, conditions: Mapping[str, object]) -> "RunFile":
@@ -80,28 +132,65 @@ class RunFile:
         Raises:
             ResultsError: the file there is damaged or of another format.
         """
-        return cls(path, _read(path) if path.exists() else _empty(conditions))
+        return cls(path, _read(path) if os.path.lexists(path) else _empty(conditions))
 
     def measured(self) -> set[tuple[str, int]]:
-        """(cell id, pass) of everything that needs no measuring again, cells without a figure included."""
+        """(cell id, pass) of everything that needs no measuring again, cells that fail by themselves among it."""
         figures = {
             (entry["params"]["cell_id"], entry["extra_info"]["pass"]) for entry in self.content["benchmarks"]
         }
-        return figures | {(entry["cell"], entry["pass"]) for entry in self.content["run"]["outcomes"]}
+        outcomes = self.content["run"]["outcomes"]
+        return figures | {(entry["cell"], entry["pass"]) for entry in outcomes if _is_settled(entry)}
+
+    def stored(self) -> int:
+        """How many figures and outcomes the file holds."""
+        return len(self.content["benchmarks"]) + len(self.content["run"]["outcomes"])
 
     def add_benchmark(self, entry: dict) -> None:
         """Stores a figure, as pytest-benchmark describes it."""
+        self._drop_outcome(entry["params"]["cell_id"], entry["extra_info"]["pass"])
         self.content["benchmarks"].append(entry)
         self._save()
 
-    def add_outcome(self, cell_id: str, described: Mapping[str, object], outcome: str, message: str) -> None:
-        """Stores that a cell gave no figure, and why; `described` names the cell and its pass."""
+    def add_outcome(
+        self, cell_id: str, described: Mapping[str, object], outcome: str, message: str, *, again: bool = False
+    ) -> None:
+        """Stores that a cell gave no figure, and why; `described` names the cell and its pass.
+
+        `again` says that its surroundings failed and not the cell, so that the next run is to measure it.
+        """
+        self._drop_outcome(cell_id, described["pass"])
         entry = {"cell": cell_id, **described, "outcome": outcome, "message": message}
-        self.content["run"]["outcomes"].append(entry)
+        self.content["run"]["outcomes"].append(entry | ({"again": True} if again else {}))
         self._save()
 
+    def _drop_outcome(self, cell_id: str, sweep_pass: object) -> None:
+        """Forgets what an earlier run said of a cell that has been measured again."""
+        outcomes = self.content["run"]["outcomes"]
+        outcomes[:] = [entry for entry in outcomes if (entry["cell"], entry["pass"]) != (cell_id, sweep_pass)]
+
     def _save(self) -> None:
+        if self._seen != _look(self.path):
+            raise ResultsError(
+                f"{self.path} was changed by someone else while it was written to, so it was left as it is. "
+                "Move it away, or start a new file with --fresh, and run the same command again."
+            )
         write_atomically(self.path, json.dumps(self.content))
+        self._seen = _look(self.path)
+
+
+def _is_settled(outcome: Mapping[str, object]) -> bool:
+    """Whether a cell would give no figure again."""
+    return not outcome.get("again")
+
+
+def _look(path: Path) -> tuple[int, int, int] | None:
+    """What tells one state of a file from another, None where there is none."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _empty(conditions: Mapping[str, object]) -> dict:
@@ -118,11 +207,31 @@ def _empty(conditions: Mapping[str, object]) -> dict:
 def _read(path: Path) -> dict:
     advice = "move it away, or start a new file with --fresh"
     try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise ValueError("it is no file")
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError) as error:
         raise ResultsError(f"{path} is not a whole JSON file ({error}); {advice}.") from error
     run = content.get("run") if isinstance(content, dict) else None
     found = run.get("format") if isinstance(run, dict) else None
     if found != FORMAT:
         raise ResultsError(f"expected {path} to be of format {FORMAT}, got {found!r}; {advice}.")
+    if not _is_whole(content):
+        raise ResultsError(f"{path} lacks a part, or one is not what it should be; {advice}.")
     return content
+
+
+def _is_whole(content: dict) -> bool:
+    """Whether all that this module reads is there; what reports read is theirs to check."""
+    try:
+        keys = [(entry["params"]["cell_id"], entry["extra_info"]["pass"]) for entry in content["benchmarks"]]
+        keys += [(entry["cell"], entry["pass"]) for entry in content["run"]["outcomes"]]
+        texts = [text for entry in content["run"]["outcomes"] for text in (entry["outcome"], entry["message"])]
+    except (KeyError, TypeError):
+        return False
+    lists = (content["benchmarks"], content["run"]["outcomes"])
+    return (
+        all(isinstance(entries, list) for entries in lists)
+        and all(isinstance(cell_id, str) and isinstance(number, int) for cell_id, number in keys)
+        and all(isinstance(text, str) for text in texts)
+    )

@@ -5,6 +5,7 @@ is stored, so no clock runs while the disk is written. If it dies (killed for me
 recorded as that, and a new process goes on with the next.
 """
 
+import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from bench.store import RunFile
 from bench.worker import Settings, SweepError, death, measuring_process
 
 KILLED = "killed"
+SENT = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT)  # by the system or someone, not by a fault
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,8 @@ def _measure(
             if event["kind"] == "benchmark":
                 run_file.add_benchmark(event["benchmark"])
             else:
-                store_outcome(run_file, job, settings, event["outcome"], event["message"])
+                again = event.get("again", False)
+                store_outcome(run_file, job, settings, event["outcome"], event["message"], again=again)
             finished(job, event.get("outcome", "measured"))
             current = None
         code = worker.wait()
@@ -88,13 +91,18 @@ def _measure(
             output = worker.output()
             raise SweepError(f"the measuring process ended (exit code {code}) before it measured:\n{output}")
     if current is not None:
-        store_outcome(run_file, current, settings, KILLED, death(code))
+        store_outcome(run_file, current, settings, KILLED, death(code), again=-code in SENT)
         finished(current, KILLED)
         del jobs[current.cell.id]
     return [job for job in queue if job.cell.id in jobs and job.sweep_pass == sweep_pass]
 
 
-def store_outcome(run_file: RunFile, job: Job, settings: Settings, outcome: str, message: str) -> None:
-    """Stores that a job gave no figure, with the conditions that a figure would have carried."""
+def store_outcome(
+    run_file: RunFile, job: Job, settings: Settings, outcome: str, message: str, *, again: bool = False
+) -> None:
+    """Stores that a job gave no figure, with the conditions that a figure would have carried.
+
+    `again`: its surroundings failed and not the cell, see `RunFile.add_outcome`.
+    """
     conditions = {"pass": job.sweep_pass, "threads": settings.threads, "allocator": settings.allocator}
-    run_file.add_outcome(job.cell.id, {**describe(job.cell), **conditions}, outcome, message)
+    run_file.add_outcome(job.cell.id, {**describe(job.cell), **conditions}, outcome, message, again=again)

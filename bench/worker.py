@@ -11,11 +11,11 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench import cleanup
 from bench.environment import measured_environment
 from bench.grid import Cell, Profile
 
@@ -72,32 +72,28 @@ class Worker:
 
 @contextlib.contextmanager
 def measuring_process(cells: Sequence[Cell], sweep_pass: int, settings: Settings) -> Iterator[Worker]:
-    """The measuring process, in a session of its own, so that Ctrl-C reaches only this one, which then ends it."""
+    """The measuring process; it ends with its owner, see `bench.cleanup`."""
     here, there = socket.socketpair()
-    with tempfile.TemporaryDirectory(prefix="urnn-bench-") as scratch, here, there:
-        queue, log = Path(scratch, "cells"), Path(scratch, "log")
+    with here, there, cleanup.scratch_folder() as scratch, contextlib.ExitStack() as stack:
+        queue, log = scratch / "cells", scratch / "log"
         queue.write_text("\n".join(cell.id for cell in cells))
         command = [str(settings.python), "-m", "pytest", "bench/test_step_time.py", "--benchmark-only", "-q"]
         command += ["-p", "no:cacheprovider", "-W", "default", f"--profile={settings.profile.name}"]
         command += [f"--cells={queue}", f"--threads={settings.threads}", f"--pass={sweep_pass}"]
         command += [f"--events={there.fileno()}"]
         with log.open("w") as output:
-            process = subprocess.Popen(
+            process = cleanup.child(
                 command,
                 cwd=settings.root,
-                env=environment_of(settings),
+                env=environment_of(settings) | cleanup.temporary_files(scratch),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 pass_fds=[there.fileno()],
-                start_new_session=True,
             )
+            started = stack.enter_context(process)
         there.close()
-        try:
-            yield Worker(process, here, log)
-        finally:
-            process.kill()
-            process.wait()
+        yield Worker(started, here, log)
 
 
 def death(code: int) -> str:

@@ -14,6 +14,7 @@ from bench.__main__ import main
 from bench.asv_harness import benchmark_patterns
 from bench.environment import KEPT_HEAP
 from bench.grid import PROFILES, get_profile
+from bench.store import ResultsError
 from bench.worker import ROOT, SweepError
 
 CHECK = get_profile("check")
@@ -38,17 +39,18 @@ def test_a_sweeps_class_is_named_after_it():
 @pytest.fixture
 def asv(monkeypatch, tmp_path) -> SimpleNamespace:
     """asv replaced by a list of its calls; a checkout without results; `codes` are the exit codes of its runs."""
-    state = SimpleNamespace(calls=[], codes=[], told=[], results=tmp_path / ".asv" / "results")
+    state = SimpleNamespace(calls=[], codes=[], told=[], results=tmp_path / ".asv" / "results", writes=id)
 
     def run(command, **options):
         state.calls.append((command, options))
+        state.writes(command[3])
         code = state.codes.pop(0) if command[3] == "run" and state.codes else 0
         return SimpleNamespace(returncode=code)
 
     (tmp_path / ".git").mkdir()
     (tmp_path / "asv.conf.json").write_text((ROOT / "asv.conf.json").read_text())
     monkeypatch.setattr(asv_harness, "ROOT", tmp_path)
-    monkeypatch.setattr(asv_harness.subprocess, "run", run)
+    monkeypatch.setattr(asv_harness.cleanup, "run", run)
     monkeypatch.setattr(asv_harness.importlib.util, "find_spec", lambda name: object())
     state.run = lambda **options: asv_harness.run(CHECK, told=state.told.append, **{"threads": 1} | options)
     return state
@@ -165,6 +167,57 @@ class TestNoteConditions:
         assert noted == []
         asv.run(existing=True)
         assert noted == [{**KEPT_HEAP, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}] * 3
+
+
+class TestWhatIsMeasuredSurvives:
+    """asv writes its files in place; `asv.writes` does so in its stead."""
+
+    @pytest.fixture
+    def result(self, asv):
+        path = asv.results / "vm" / "c-virtualenv.json"
+        path.parent.mkdir(parents=True)
+        path.write_text('{"results": 1}')
+        return path
+
+    def test_a_file_that_a_killed_asv_left_half_written_is_put_back(self, asv, result):
+        def killed(what):
+            if what == "run":
+                result.write_text('{"resul')
+                raise KeyboardInterrupt
+
+        asv.writes = killed
+        with pytest.raises(KeyboardInterrupt):
+            asv.run(existing=False)
+        assert result.read_text() == '{"results": 1}'
+
+    def test_the_next_run_puts_it_back_where_this_one_was_killed_too(self, asv, result):
+        result.with_name(".c-virtualenv.json.before").write_text('{"results": 1}')
+        result.write_text("")
+        asv.run(existing=False)
+        assert result.read_text() == '{"results": 1}'
+        assert [path.name for path in result.parent.iterdir()] == [result.name], "no copy stays behind"
+
+    def test_what_asv_wrote_last_is_what_the_next_copy_holds(self, asv, result):
+        written = iter(['{"results": 2}', '{"resul', '{"results": 3}'])
+        asv.writes = lambda what: result.write_text(next(written)) if what == "run" else None
+        found = []
+        asv.told = SimpleNamespace(append=lambda line: found.append(result.read_text()))
+        asv.run(existing=False)
+        assert found == ['{"results": 1}', '{"results": 2}', '{"results": 2}']
+        assert result.read_text() == '{"results": 3}'
+
+    def test_what_someone_has_deleted_does_not_come_back(self, asv, result):
+        result.with_name(".gone.json.before").write_text('{"results": 1}')
+        asv.run(existing=False)
+        assert [path.name for path in result.parent.iterdir()] == [result.name]
+
+    @pytest.mark.parametrize("text", ["", "[1]", "{"])
+    def test_a_result_that_is_damaged_is_named_and_kept(self, asv, result, text):
+        damaged = result.with_name("c-existing.json")
+        damaged.write_text(text)
+        with pytest.raises(ResultsError, match=rf"^{re.escape(str(damaged))} is no result of asv's; move it away"):
+            asv.run(existing=True)
+        assert damaged.read_text() == text
 
 
 def test_asvs_own_check_finds_no_fault(monkeypatch):

@@ -66,6 +66,31 @@ class TestBadInput:
             ("list --length abc", "argument --length: expected whole numbers such as 128,256, got 'abc'"),
             ("list --hidden 1.5", "argument --hidden: expected whole numbers such as 128,256, got '1.5'"),
             ("list --hidden 64,", "argument --hidden: expected whole numbers such as 128,256, got '64,'"),
+            ("list --hidden ١٢٨", "argument --hidden: expected whole numbers such as 128,256, got '١٢٨'"),
+            ("list --hidden 1_000", "argument --hidden: expected whole numbers such as 128,256, got '1_000'"),
+            ("list --hidden 64,64", "argument --hidden: expected each number once, got '64,64'"),
+            ("list --models lstm,lstm", "argument --models: expected each name once, got 'lstm,lstm'"),
+            (f"list --hidden {10**25}", f"argument --hidden: expected at most {10**12}, got '{10**25}'"),
+            (f"list --length {10**12 + 1}", f"argument --length: expected at most {10**12}, got '{10**12 + 1}'"),
+            (
+                f"list --batch {'9' * 5000}",
+                f"argument --batch: expected at most {10**12}, got '{'9' * 57}...'",
+            ),
+            ("list --threads 1000000", "argument --threads: expected at most 1024, got '1000000'"),
+            (f"list --passes {10**9}", f"argument --passes: expected at most 10000, got '{10**9}'"),
+            ("list --results=", "argument --results: expected a path, got ''"),
+            ("reproduce --minutes nan", "argument --minutes: expected a number above 0, got 'nan'"),
+            ("reproduce --minutes=-1", "argument --minutes: expected a number above 0, got '-1'"),
+            ("reproduce --minutes inf", "argument --minutes: expected a number above 0, got 'inf'"),
+            ("reproduce --minutes 1e999", "argument --minutes: expected at most 527040, got '1e999'"),
+            ("reproduce --minutes ٣", "argument --minutes: expected a number above 0, got '٣'"),
+            (f"reproduce --seeds {10**25}", f"argument --seeds: expected at most 10000, got '{10**25}'"),
+            ("reproduce --jobs 5000", "argument --jobs: expected at most 1024, got '5000'"),
+            ("gate --base=", "argument --base: expected a name, got ''"),
+            ("gate --wait 1e9", "argument --wait: expected at most 604800, got '1e9'"),
+            ("history --range=", "argument --range: expected a name, got ''"),
+            (f"calibrate --rounds {10**25}", f"argument --rounds: expected at most 10000, got '{10**25}'"),
+            (f"cuts --hidden {10**25}", f"argument --hidden: expected at most {10**12}, got '{10**25}'"),
             ("run --threads 0", "argument --threads: expected sizes of at least 1, got '0'"),
             ("run --passes 0", "argument --passes: expected sizes of at least 1, got '0'"),
             ("run --threads 1,2", "argument --threads: expected one number, got '1,2'"),
@@ -89,8 +114,34 @@ class TestBadInput:
         (tmp_path / "file").write_text("")
         assert main(["run", f"--results={tmp_path / 'file'}"]) == 2
         error = capsys.readouterr().err
-        assert re.fullmatch(r"bench: cannot write .*models\.json: .*; what was .*--results, .*\.\n", error)
+        assert re.fullmatch(r"bench: cannot write .*/file/\.lock: .*; what was .*--results, .*\.\n", error)
         assert processes == []
+
+    @pytest.mark.parametrize("command", ["run", "list", "gate", "calibrate"])
+    @pytest.mark.parametrize("size", ["--hidden=1000000", "--batch=1000000000000", "--length=1000000000000"])
+    def test_a_cell_that_cannot_fit_into_memory_is_refused_with_what_it_needs(
+        self, command, size, capsys, tmp_path, monkeypatch
+    ):
+        monkeypatch.setattr("bench.estimate.memory_of", lambda device: 16 * 10**9)
+        arguments = [command, "--models=lstm", "--phase=train", "--task=copying", size, f"--results={tmp_path}"]
+        assert main(arguments) == 2
+        assert re.fullmatch(
+            r"bench: lstm:torch-train-copying-\S*10{6,}\S* needs at least [\d,]+ GB of memory, and cpu "
+            r"has 16\.0 GB here; choose a smaller --hidden, --length or --batch\n",
+            capsys.readouterr().err,
+        )
+        assert not list(tmp_path.iterdir())
+
+    @pytest.mark.parametrize(
+        "error", [PermissionError(13, "Permission denied", "/x"), OSError(28, "No space left")]
+    )
+    def test_an_error_of_the_system_is_one_line(self, error, monkeypatch, capsys):
+        def failing(*_arguments):
+            raise error
+
+        monkeypatch.setattr(command_line, "get_profile", failing)
+        assert main(["list"]) == 2
+        assert capsys.readouterr().err == f"bench: {error}\n"
 
     def test_a_damaged_results_file_is_named_and_nothing_is_measured(
         self, capsys, tmp_path, processes, monkeypatch

@@ -81,6 +81,7 @@ def test_kernels_are_checked_before_anything_is_timed(monkeypatch, tmp_path, cap
 def test_asv_starts_its_processes_afresh_where_there_is_a_gpu(monkeypatch, tmp_path):
     commands = []
     (tmp_path / ".git").mkdir()
+    (tmp_path / "asv.conf.json").write_text('{"results_dir": "results"}')
     monkeypatch.setattr(asv_harness, "ROOT", tmp_path)
     monkeypatch.setattr(asv_harness.importlib.util, "find_spec", lambda name: object())
     monkeypatch.setattr(asv_harness, "_asv", lambda arguments, *rest, **options: commands.append(arguments) or 0)

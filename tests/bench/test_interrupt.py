@@ -1,12 +1,14 @@
-"""Ctrl-C on the real command: a sentence, exit code 2, nothing lost, nobody left behind, and on from there."""
+"""kill -9 and Ctrl-C on the real command: nothing lost, nobody left behind, and on from there."""
 
 import contextlib
 import json
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -20,13 +22,14 @@ ARGUMENTS += ["--hidden=4,5,6,7,8", "--length=3", "--batch=2", "--passes=1"]
 
 
 def children_of(pid: int) -> list[int]:
+    """The measuring process first, then the watcher of `bench.cleanup`."""
     found = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):  # it may be gone by now
             name, _, rest = path.read_text().rpartition(")")
             if int(rest.split()[1]) == pid:
                 found.append(int(name.split()[0]))
-    return found
+    return sorted(found, key=lambda number: b"cleanup" in Path(f"/proc/{number}/cmdline").read_bytes())
 
 
 def stored_in(folder: Path) -> list[dict]:
@@ -34,19 +37,47 @@ def stored_in(folder: Path) -> list[dict]:
     return json.loads(path.read_text())["benchmarks"]
 
 
-def test_ctrl_c_keeps_everything_and_the_same_command_goes_on(tmp_path, capsys):
+def started(results: Path, temporary: Path) -> subprocess.Popen:
+    """The command, once it has measured something."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "bench", *ARGUMENTS, f"--results={tmp_path}"],
+        [sys.executable, "-m", "bench", *ARGUMENTS, f"--results={results}"],
         cwd=ROOT,
+        env=os.environ | {"TMPDIR": str(temporary)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job ignores it
     )
-    with process:
-        assert re.match(r"\d+ of 20 measured, ", process.stdout.readline())
-        (child,) = children_of(process.pid)
+    while " measured, " not in (line := process.stdout.readline()):
+        assert line, process.stderr.read()
+    return process
+
+
+def test_a_killed_command_keeps_everything_ends_its_process_and_lets_go_of_the_folder(tmp_path, capsys):
+    results, temporary = tmp_path / "results", tmp_path / "temporary"
+    temporary.mkdir()
+    with started(results, temporary) as process:
+        children = children_of(process.pid)
+        assert len(children) == 2
+        watched = [os.pidfd_open(number) for number in children]
+        assert main([*ARGUMENTS, f"--results={results}"]) == 2
+        assert re.fullmatch(
+            rf"bench: another process writes results into {re.escape(str(results))} \(process {process.pid}, "
+            r"since \d\d:\d\d: python -m bench run --device=cpu .*\); two at once .*\.\n",
+            capsys.readouterr().err,
+        )
+        process.kill()
+        for descriptor in watched:
+            select.select([descriptor], [], [])
+            os.close(descriptor)
+    assert os.listdir(temporary) == []
+    assert 0 < len(stored_in(results)) < PLANNED
+
+
+def test_ctrl_c_keeps_everything_and_the_same_command_goes_on(tmp_path, capsys):
+    with started(tmp_path, Path(tempfile.gettempdir())) as process:
+        child = children_of(process.pid)[0]
         assert os.getsid(child) != os.getsid(process.pid), "Ctrl-C would reach it too"
         os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it
         errors = process.stderr.read()

@@ -16,6 +16,7 @@ from bench.sweep import plan
 from bench.worker import Settings
 from tests.bench.cells import cell
 from urnn.backends import BACKENDS, reference
+from urnn.backends.kernel_cache import BuildError
 
 SETTINGS = Settings(get_profile("gpu"), 1, "kept")
 SIZE = ("mine", "cpu", 16, 12, 3)
@@ -108,7 +109,7 @@ def process(monkeypatch):
 
     def put(stdout: str, stderr: str = "", code: int = 0) -> None:
         done = SimpleNamespace(stdout=stdout, stderr=stderr, returncode=code)
-        monkeypatch.setattr(checked.subprocess, "run", lambda command, **options: done)
+        monkeypatch.setattr(checked.cleanup, "run", lambda command, **options: done)
 
     return put
 
@@ -130,7 +131,7 @@ def test_each_check_is_told(process):
 
 
 def test_a_process_that_dies_leaves_the_rest_wrong(process):
-    process(line_of(RIGHT), "Traceback\ncudaErrorIllegalAddress\n", -6)
+    process(line_of(RIGHT) + '{"backend": "m', "Traceback\ncudaErrorIllegalAddress\n", -6)
     checks = run_checks(CELLS, SETTINGS, lambda line: None)
     assert [found.right for found in checks] == [True, False, False, False]
     assert checks[1].failure == "the process that checked it ended with exit code -6 (cudaErrorIllegalAddress)"
@@ -158,3 +159,18 @@ def test_a_wrong_kernel_is_not_timed_at_that_size_and_the_others_are(tmp_path):
     assert run["checks"][0]["output_error"] == 1.0
     without_wrong(plan(cells, 2), checks, SETTINGS, run_file)
     assert len(run["outcomes"]) == 2  # the same command again stores nothing twice
+
+
+def test_a_kernel_that_did_not_run_says_why_and_is_tried_again_by_the_next_run(tmp_path, monkeypatch):
+    def no_compiler(dtype):
+        raise BuildError("no C++ compiler (g++) was found")
+
+    monkeypatch.setattr("urnn.backends.cpu_build.library", no_compiler)
+    found = check("unknown", "cpu", 16, 12, 3)
+    assert found.failure == "BuildError: no C++ compiler (g++) was found"
+    run_file = RunFile.at(tmp_path / "run.json", {})
+    checks = [replace(found, backend="cpu"), replace(RIGHT, backend="cpu", hidden_size=32)]
+    jobs = plan(CELLS, 1)
+    assert without_wrong(jobs, checks, SETTINGS, run_file) == jobs[1:]
+    assert run_file.measured() == set()
+    assert run_file.content["run"]["outcomes"][0]["message"] == f"not timed: {checks[0].line()}"

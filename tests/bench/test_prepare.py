@@ -1,5 +1,6 @@
 """One cell ready at a time, the same for both harnesses; failures told apart by what torch says."""
 
+import errno
 import gc
 import inspect
 import weakref
@@ -13,11 +14,12 @@ from bench import step_time
 from bench.conftest import Measuring
 from bench.grid import PROFILES, get_profile
 from bench.meters.time import rounds_within
-from bench.prepare import describe, describe_failure, prepare
+from bench.prepare import describe, describe_failure, is_of_surroundings, prepare
 from bench.suite import PROFILE
 from bench.test_step_time import test_step_time as time_under_pytest
 from bench.workloads import build
 from tests.bench.cells import cell
+from urnn.backends.kernel_cache import BuildError
 
 
 class Benchmark:
@@ -181,3 +183,47 @@ def test_memory_that_runs_out_is_known_on_every_device(error):
 )
 def test_any_other_error_is_a_failure_in_one_line(error, message):
     assert describe_failure(error) == ("failed", message)
+
+
+def caused(cause: Exception) -> RuntimeError:
+    error = RuntimeError("no backend")
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (BuildError("no C++ compiler (g++) was found"), True),
+        (caused(BuildError("no C++ compiler")), True),
+        (ModuleNotFoundError("No module named 'sklearn'"), True),
+        (OSError(errno.ENOSPC, "No space left on device"), True),
+        (MemoryError(), True),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"), True),
+        (torch.OutOfMemoryError("CUDA out of memory"), True),
+        (RuntimeError("CUDA error: unspecified launch failure"), True),
+        (ValueError("no such size"), False),
+        (RuntimeError("shapes do not match"), False),
+        (caused(ValueError("no such size")), False),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_what_the_surroundings_made_fail_is_told_from_the_cells_own_fault(error, expected):
+    assert is_of_surroundings(error) is expected
+
+
+def test_a_cell_whose_kernel_cannot_be_built_says_why(monkeypatch):
+    def no_compiler(dtype):
+        raise BuildError("no C++ compiler (g++) was found")
+
+    def refused(cell):
+        raise ValueError("backend 'cpu' cannot run hidden_size=8 on cpu")
+
+    monkeypatch.setattr(prepare_module, "build", refused)
+    with pytest.raises(ValueError, match=r"^backend 'cpu' cannot run"):
+        prepare(cell("urnn:cpu", hidden_size=8), 0.0)
+    monkeypatch.setattr("urnn.backends.cpu_build.library", no_compiler)
+    with pytest.raises(BuildError, match=r"^no C\+\+ compiler") as caught:
+        prepare(cell("urnn:cpu", hidden_size=8), 0.0)
+    assert describe_failure(caught.value) == ("failed", "BuildError: no C++ compiler (g++) was found")
+    assert is_of_surroundings(caught.value)

@@ -4,12 +4,15 @@ import errno
 import json
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from pytest_benchmark.utils import get_machine_id
 
-from bench.store import FORMAT, ResultsError, RunFile, write_atomically
+from bench.store import FORMAT, LOCK, ResultsError, RunFile, sole_writer, write_atomically
+from bench.worker import ROOT
 
 CONDITIONS = {"profile": "quick", "threads": 1, "allocator": "kept"}
 ADVICE = "Free space or choose another folder with --results, and run the same command again."
@@ -31,20 +34,15 @@ class TestWriteAtomically:
         assert path.read_text() == "new"
         assert os.listdir(path.parent) == ["file.json"]
 
-    @pytest.mark.parametrize(
-        ("step", "left"), [("write_text", 0), ("write_text", 3), ("replace", 3)], ids=["open", "half", "rename"]
-    )
-    def test_a_full_disk_leaves_the_old_file_whole_and_nothing_else(self, tmp_path, monkeypatch, step, left):
+    @pytest.mark.parametrize("step", ["open", "fsync", "rename"])
+    def test_a_full_disk_leaves_the_old_file_whole_and_nothing_else(self, tmp_path, monkeypatch, step):
         path = tmp_path / "file.json"
         path.write_text("old")
 
-        def no_space(self, text):
-            if step == "write_text" and left:
-                with open(self, "w") as half:
-                    half.write(text[:left])
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self))
+        def no_space(*_arguments):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-        monkeypatch.setattr(Path, step, no_space)
+        monkeypatch.setattr(*(Path, "replace") if step == "rename" else (os, step), no_space)
         message = (
             rf"^cannot write {re.escape(str(path))}: No space left on device; "
             rf"what was measured before is kept\. {re.escape(ADVICE)}$"
@@ -62,6 +60,26 @@ class TestWriteAtomically:
             write_atomically(path, "newer")
         assert path.read_text() == "old"
         assert os.listdir(tmp_path) == ["file.json"]
+
+    def test_it_is_on_the_disk_before_it_is_renamed_and_the_rename_before_it_returns(self, tmp_path, monkeypatch):
+        steps, fsync, rename = [], os.fsync, Path.replace
+        monkeypatch.setattr(os, "fsync", lambda descriptor: (steps.append("fsync"), fsync(descriptor)))
+        monkeypatch.setattr(Path, "replace", lambda self, to: (steps.append("rename"), rename(self, to)))
+        write_atomically(tmp_path / "file.json", "text")
+        assert steps == ["fsync", "rename", "fsync"]
+
+    def test_what_a_killed_process_left_or_a_link_in_its_place_is_not_written_through(self, tmp_path):
+        other = tmp_path / "other"
+        other.write_text("not mine")
+        (tmp_path / f".{os.getpid()}.tmp").symlink_to(other)
+        write_atomically(tmp_path / "file.json", "text")
+        assert other.read_text() == "not mine"
+        assert sorted(os.listdir(tmp_path)) == ["file.json", "other"]
+
+    def test_the_longest_name_that_a_file_can_have_is_written(self, tmp_path):
+        path = tmp_path / ("n" * 250 + ".json")
+        write_atomically(path, "text")
+        assert path.read_text() == "text"
 
     def test_a_folder_that_cannot_be_made_is_named_with_the_reason(self, tmp_path):
         (tmp_path / "file").write_text("")
@@ -96,9 +114,50 @@ class TestRunFile:
         last = run_file(tmp_path)
         assert last.path == again.path
         assert last.measured() == {("a", 1), ("a", 2), ("b", 1)}
+        assert last.stored() == 3
         assert last.content["run"]["outcomes"] == [
             {"cell": "b", "pass": 1, "model": "lstm", "outcome": "killed", "message": "why"}
         ]
+
+    @pytest.mark.parametrize("second", ["figure", "outcome"])
+    def test_what_its_surroundings_made_fail_is_measured_again_and_then_stands_alone(self, tmp_path, second):
+        run_file(tmp_path).add_outcome("b", {"pass": 1}, "failed", "BuildError: no compiler", again=True)
+        again = run_file(tmp_path)
+        assert again.measured() == set()
+        assert again.content["run"]["outcomes"][0]["message"] == "BuildError: no compiler"
+        if second == "figure":
+            again.add_benchmark(entry("b"))
+        else:
+            again.add_outcome("b", {"pass": 1}, "failed", "ValueError: no such size")
+        last = run_file(tmp_path)
+        assert last.measured() == {("b", 1)}
+        assert last.stored() == 1
+
+    def test_the_newest_of_ten_thousand_is_found_by_its_number(self, tmp_path):
+        run_file(tmp_path).add_benchmark(entry("a"))
+        first = run_file(tmp_path).path
+        for name in ("9999_n.json", "10000_n.json"):
+            first.with_name(name).write_bytes(first.read_bytes())
+        assert run_file(tmp_path).path.name == "10000_n.json"
+        assert run_file(tmp_path, fresh=True).path.name == "10001_n.json"
+
+    def test_a_file_that_someone_changes_during_the_run_is_left_as_it_is(self, tmp_path):
+        file = run_file(tmp_path)
+        file.add_benchmark(entry("a"))
+        file.path.write_text("by hand")
+        expected = (
+            rf"^{re.escape(str(file.path))} was changed by someone else while it was written to, so it was left"
+        )
+        with pytest.raises(ResultsError, match=expected):
+            file.add_benchmark(entry("b"))
+        assert file.path.read_text() == "by hand"
+
+    def test_of_two_writers_the_second_is_refused_and_loses_nothing_of_the_first(self, tmp_path):
+        first, second = run_file(tmp_path), run_file(tmp_path)
+        first.add_benchmark(entry("a"))
+        with pytest.raises(ResultsError, match="was changed by someone else"):
+            second.add_benchmark(entry("b"))
+        assert run_file(tmp_path).measured() == {("a", 1)}
 
     def test_fresh_starts_another_file_and_leaves_the_first_as_it_is(self, tmp_path):
         run_file(tmp_path).add_benchmark(entry("a"))
@@ -151,6 +210,59 @@ class TestRunFile:
         with pytest.raises(ResultsError, match=expected):
             run_file(tmp_path)
 
+    @pytest.mark.parametrize(
+        "spoil",
+        [
+            lambda content: content.pop("benchmarks"),
+            lambda content: content.update(benchmarks={}),
+            lambda content: content["benchmarks"].append(1),
+            lambda content: content["benchmarks"].append({"params": {}, "extra_info": {}}),
+            lambda content: content["benchmarks"][0]["params"].update(cell_id=["a"]),
+            lambda content: content["run"].pop("outcomes"),
+            lambda content: content["run"].update(outcomes=None),
+            lambda content: content["run"]["outcomes"].append(
+                {"cell": "a", "pass": 1, "outcome": 1, "message": ""}
+            ),
+        ],
+    )
+    def test_a_file_that_lacks_a_part_is_refused_and_kept(self, tmp_path, spoil):
+        run_file(tmp_path).add_benchmark(entry("a"))
+        file = run_file(tmp_path)
+        spoil(file.content)
+        text = json.dumps(file.content)
+        file.path.write_text(text)
+        expected = (
+            rf"^{re.escape(str(file.path))} lacks a part, or one is not what it should be; "
+            r"move it away, or start a new file with --fresh\.$"
+        )
+        with pytest.raises(ResultsError, match=expected):
+            run_file(tmp_path)
+        assert file.path.read_text() == text
+
+    @pytest.mark.parametrize("kind", ["deep", "long number", "pipe", "folder", "loop", "nowhere"])
+    def test_what_cannot_be_read_as_a_file_is_refused_at_once(self, tmp_path, kind):
+        path = tmp_path / get_machine_id() / "0001_n.json"
+        path.parent.mkdir()
+        make = {
+            "deep": lambda: path.write_text("[" * 100_000),
+            "long number": lambda: path.write_text("1" * 5000),
+            "pipe": lambda: os.mkfifo(path),
+            "folder": path.mkdir,
+            "loop": lambda: path.symlink_to(path),
+            "nowhere": lambda: path.symlink_to(tmp_path / "missing"),
+        }
+        make[kind]()
+        with pytest.raises(ResultsError, match="is not a whole JSON file"):
+            run_file(tmp_path)
+        with pytest.raises(ResultsError, match="is not a whole JSON file"):
+            RunFile.at(path, CONDITIONS)
+
+    def test_a_byte_order_mark_is_no_fault(self, tmp_path):
+        run_file(tmp_path).add_benchmark(entry("a"))
+        path = run_file(tmp_path).path
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+        assert run_file(tmp_path).measured() == {("a", 1)}
+
     def test_bytes_that_are_no_text_are_refused(self, tmp_path):
         path = tmp_path / get_machine_id() / "0001_n.json"
         path.parent.mkdir()
@@ -166,3 +278,63 @@ class TestRunFile:
             with pytest.raises(ResultsError, match=": disk gone; what was measured before is kept"):
                 file.add_benchmark(entry("b"))
         assert run_file(tmp_path).measured() == {("a", 1)}
+
+
+HOLDER = """
+import os, sys
+from pathlib import Path
+from bench.store import sole_writer
+with sole_writer(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+class TestSoleWriter:
+    def test_the_second_is_told_who_holds_the_folder_and_a_killed_one_lets_go(self, tmp_path):
+        command = [sys.executable, "-c", HOLDER, str(tmp_path)]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        with subprocess.Popen(command, cwd=ROOT, **pipes) as holder:
+            assert holder.stdout.readline() == "held\n"
+            expected = (
+                rf"^another process writes results into {re.escape(str(tmp_path))} "
+                rf"\(process {holder.pid}, since \d\d:\d\d: -c {re.escape(str(tmp_path))}\); two at once would "
+                r"lose each other's\. Wait until it has ended, end it, or choose another folder with --results\.$"
+            )
+            with pytest.raises(ResultsError, match=expected), sole_writer(tmp_path):
+                pass
+            holder.kill()
+            holder.wait()
+            with sole_writer(tmp_path):
+                pass
+
+    def test_what_a_killed_writer_left_half_written_is_removed_and_nothing_else(self, tmp_path):
+        kept = [tmp_path / "models.json", tmp_path / ".mine.tmp", tmp_path / "vm" / "0001_n.json"]
+        half = [tmp_path / ".123.tmp", tmp_path / "vm" / ".0001_n.json.77.tmp"]
+        (tmp_path / "vm").mkdir()
+        for path in (*kept, *half):
+            path.write_text("{")
+        with sole_writer(tmp_path):
+            found = {path for path in tmp_path.rglob("*") if path.is_file()}
+        assert found == {*kept, tmp_path / LOCK}
+
+    @pytest.mark.parametrize("kind", ["link", "second name", "pipe"])
+    def test_a_lock_that_is_no_plain_file_is_refused_and_what_it_leads_to_stays(self, tmp_path, kind):
+        other = tmp_path / "other"
+        other.write_text("not mine")
+        lock = tmp_path / LOCK
+        make = {"link": lambda: lock.symlink_to(other), "pipe": lambda: os.mkfifo(lock)}
+        make.get(kind, lambda: lock.hardlink_to(other))()
+        with pytest.raises(ResultsError, match=rf"^cannot write {re.escape(str(lock))}: "), sole_writer(tmp_path):
+            pass
+        assert other.read_text() == "not mine"
+
+    def test_a_folder_that_is_a_file_is_named(self, tmp_path):
+        (tmp_path / "file").write_text("")
+        expected = r"^cannot write .*file/\.lock: File exists; .*--results"
+        with pytest.raises(ResultsError, match=expected), sole_writer(tmp_path / "file"):
+            pass
+
+    def test_a_name_that_is_too_long_is_a_sentence(self, tmp_path):
+        with pytest.raises(ResultsError, match=r": File name too long; "), sole_writer(tmp_path / ("n" * 300)):
+            pass

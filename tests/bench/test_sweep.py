@@ -61,7 +61,7 @@ def test_a_process_that_dies_takes_one_cell_with_it_and_the_rest_is_measured(tmp
     )
     assert told == [(first, "killed"), (second, "measured"), (third, "killed"), (fourth, "killed")]
     stored = file_in(tmp_path)
-    assert stored.measured() == {(job.cell.id, 1) for job in jobs}
+    assert stored.measured() == {(second.cell.id, 1)}, "who was killed is measured again by the next run"
     assert [entry["extra_info"]["hidden_size"] for entry in stored.content["benchmarks"]] == [5]
     outcomes = stored.content["run"]["outcomes"]
     by_kill = "the process that measured it ended with signal SIGKILL, most likely for want of memory"
@@ -71,6 +71,29 @@ def test_a_process_that_dies_takes_one_cell_with_it_and_the_rest_is_measured(tmp
         ("killed", 1, 1)
     }
     assert len(processes) == 3
+
+
+def test_what_a_missing_package_made_fail_says_so_and_is_measured_by_the_next_run(
+    tmp_path, processes, monkeypatch
+):
+    (tmp_path / "sklearn.py").write_text("raise ImportError('no digits here')\n")
+    jobs = plan([cell(phase="forward", task="pixels", length=4), CELLS[0]], 1)
+    told = []
+
+    def sweep() -> RunFile:
+        run(jobs, SETTINGS, file_in(tmp_path), lambda job: None, lambda job, outcome: told.append(outcome))
+        return file_in(tmp_path)
+
+    with monkeypatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(tmp_path))
+        first = sweep()
+    (outcome,) = first.content["run"]["outcomes"]
+    assert (outcome["outcome"], outcome["message"]) == ("failed", "ImportError: no digits here")
+    assert first.measured() == {(CELLS[0].id, 1)}
+    second = sweep()
+    assert second.content["run"]["outcomes"] == []
+    assert second.measured() == {(job.cell.id, 1) for job in jobs}
+    assert told == ["failed", "measured", "measured"]
 
 
 def test_an_interrupt_keeps_what_is_measured_ends_the_process_and_the_next_call_goes_on(tmp_path, processes):

@@ -101,6 +101,26 @@ def test_without_a_file_the_profile_is_the_grid(monkeypatch):
     assert collected == [f"bench/test_step_time.py::test_step_time[{cell.id}]" for cell in here]
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            "-n 2",
+            "pytest-xdist (-n, --tx) would time several cells at once, each disturbing the others, so nothing is "
+            "measured; leave it out, or use -n0",
+        ),
+        ("--threads=1000000", "argument --threads: expected at most 1024, got '1000000'"),
+        ("--cells=/nowhere/cells", "--cells: [Errno 2] No such file or directory: '/nowhere/cells'"),
+    ],
+    ids=["xdist", "threads", "cells"],
+)
+def test_what_cannot_be_measured_is_a_usage_error(options, message):
+    result = session(*options.split())
+    assert result.returncode == pytest.ExitCode.USAGE_ERROR
+    assert message in result.stderr + result.stdout
+    assert "passed" not in result.stdout
+
+
 def test_the_cells_of_an_absent_device_are_counted(without_gpu):
     from bench import conftest as grid
 
