@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import numpy
 import torch
 
+from bench import git
 from urnn.backends import cpu_build, cuda_build
 from urnn.backends.cuda_plan import OVERRIDE, Plan
 from urnn.backends.kernel_cache import BuildError
@@ -33,7 +34,7 @@ QUIET = {"KINETO_LOG_LEVEL": "5"}
 
 def measured_environment(allocator: str, threads: int, base: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The environment for a process that measures; `allocator` is a key of `ALLOCATORS`."""
-    kept = {name: value for name, value in base.items() if name not in (*KEPT_HEAP, *OVERRIDES)}
+    kept = {name: value for name, value in git.environment(base).items() if name not in (*KEPT_HEAP, *OVERRIDES)}
     numbers = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
     return {**kept, **ALLOCATORS[allocator], **numbers, **QUIET}
 

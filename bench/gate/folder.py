@@ -12,12 +12,23 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.gate.checkouts import Commit
+from bench.gate.reading import is_count, is_flag, is_mapping, is_text, is_texts, or_null, read_plan
 from bench.grid import Cell
-from bench.store import ResultsError, RunFile, write_atomically
+from bench.store import RunFile, write_atomically
 
 FORMAT = 1
 PLAN = "gate.json"
 SCREENING, CONFIRMATION = "", "confirm_"
+ADVICE = "move the folder away, or start a new one with --fresh"
+CHECKS = {
+    **dict.fromkeys(("base", "head", "conditions", "absent", "commands"), is_mapping),
+    **dict.fromkeys(("cells", "notes"), is_texts),
+    **dict.fromkeys(("sentinel", "again"), is_text),
+    "suspects": or_null(is_texts),
+    "confirm_rounds": or_null(is_count),
+    "ended": is_flag,
+    "instructions": or_null(is_mapping),
+}
 
 
 class Folder:
@@ -52,7 +63,7 @@ class Folder:
         number = max([int(re.match(r"\d+", path.name)[0]) for path in results.glob("[0-9]*_*")], default=0)
         earlier = sorted(results.glob(f"[0-9]*_{name}"))
         if earlier and not fresh:
-            return cls(earlier[-1], _read(earlier[-1] / PLAN))
+            return cls(earlier[-1], read_plan(earlier[-1] / PLAN, CHECKS, FORMAT, ADVICE))
         sides = {
             side: {"name": commit.name, "commit": commit.digits, "subject": commit.subject}
             for side, commit in (("base", base), ("head", head))
@@ -78,18 +89,6 @@ class Folder:
     def run_file(self, stage: str, side: str) -> RunFile:
         """The figures of "base" or "head" in the SCREENING or the CONFIRMATION."""
         return RunFile.at(self.path / f"{stage}{side}.json", self.plan["conditions"])
-
-
-def _read(path: Path) -> dict:
-    advice = "move the folder away, or start a new one with --fresh"
-    try:
-        plan = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise ResultsError(f"{path} is not a whole plan ({error}); {advice}.") from error
-    found = plan.get("format") if isinstance(plan, dict) else None
-    if found != FORMAT:
-        raise ResultsError(f"expected {path} to be of format {FORMAT}, got {found!r}; {advice}.")
-    return plan
 
 
 def commands(cells: Sequence[Cell], again: str) -> dict[str, str]:

@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 
 from bench.grid import Cell
-from bench.history.fill import COMMITS
+from bench.history.fill import read_commits
 from bench.store import write_atomically
 from bench.worker import ROOT, SweepError
 
@@ -38,7 +38,7 @@ def publish(history: Path, site: Path, repository: Path = ROOT) -> int:
     Raises:
         SweepError: no commit has results, or asv fails; its own message stands above.
     """
-    commits = {entry["commit"]: entry for entry in json.loads((history / COMMITS).read_text())}
+    commits = {entry["commit"]: entry for entry in read_commits(history)}
     found = {digits: values for digits in commits if (values := _values(history / digits))["step_time"]}
     if not found:
         raise SweepError(f"no commit in {history} has results, so there is nothing to publish")

@@ -191,5 +191,5 @@ def test_a_time_that_is_none_is_refused(arguments, message, capsys):
 def test_a_base_that_is_no_commit_is_one_line_and_exit_code_2(tmp_path, capsys):
     assert main(["gate", "--base=no-such-branch", *SLICE, f"--results={tmp_path}"]) == 2
     error = capsys.readouterr().err
-    assert error.startswith("bench: 'no-such-branch' names no commit here (")
+    assert error.startswith("bench: 'no-such-branch' names no commit here; known are ")
     assert error.count("\n") == 1
