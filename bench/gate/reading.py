@@ -29,7 +29,7 @@ def read_plan(path: Path, checks: Mapping[str, Check], version: int, advice: str
         raise ResultsError(f"expected {path} to be of format {version}, got {str(found)[:40]}; {advice}.")
     for key, check in checks.items():
         if key not in plan or not check(plan[key]):
-            what = f"got {str(plan[key])[:40]!r}" if key in plan else "it is missing"
+            what = f"got {str(plan[key])[:40]}" if key in plan else "it is missing"
             raise ResultsError(f"{path} is damaged at {key!r} ({what}); {advice}.")
     return plan
 

@@ -106,6 +106,7 @@ def test_an_interrupted_round_is_taken_up_again_and_has_no_time(world, go):
     world.measure = interrupted
     with pytest.raises(KeyboardInterrupt):
         go()
+    assert not list(Path(tempfile.gettempdir()).glob("urnn-calibration-*"))
     world.measure = lambda parts, number: whole([(side, cells[number == 1 :]) for side, cells in parts], number)
     folder, _ = go()
     assert json.loads((folder / PLAN).read_text())["seconds"] == {"2": 60, "3": 60}
@@ -134,11 +135,26 @@ def test_a_recording_of_other_cells_is_not_mixed_with_this_one(go, monkeypatch):
         ResultsError, match=r"is the plan of another recording; move its folder away to start a new one"
     ):
         go()
-    (folder / PLAN).write_text("{")
-    with pytest.raises(
-        ResultsError, match=r"is not a whole plan \(.*\); move its folder away to start a new one\.$"
-    ):
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", r"is not a whole plan \(.*\); move its folder away to start a new one\.$"),
+        ("[]", r"^expected .*calibration\.json to be of format 1, got None; move its folder away"),
+        (
+            '{"format": 1, "notes": [], "seconds": []}',
+            r"is damaged at 'seconds' \(got \[\]\); move its folder away",
+        ),
+        ('{"format": 1, "notes": 1, "seconds": {}}', r"is damaged at 'notes' \(got 1\); move its folder away"),
+    ],
+)
+def test_a_damaged_plan_is_named_and_left_as_it_is(go, text, message):
+    folder, _ = go()
+    (folder / PLAN).write_text(text)
+    with pytest.raises(ResultsError, match=message):
         go()
+    assert (folder / PLAN).read_text() == text
 
 
 def test_a_full_disk_keeps_the_rounds_before(world, go, monkeypatch):

@@ -169,6 +169,7 @@ class TestWithoutAsking:
         assert gate(tmp_path) == 2
         error = capsys.readouterr().err
         assert error == "bench: interrupted; what was measured is kept, and the same command goes on\n"
+        assert not list(tmp_path.glob("urnn-gate-*")), "the checkouts"
         (kept,) = (tmp_path / "gates").glob("*/base.json")
         assert len(json.loads(kept.read_text())["benchmarks"]) == 2 * 3
 

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import math
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from bench.__main__ import main
 from bench.gate.checkouts import Commit
 from bench.gate.scratch import held
 from bench.history import fill as module
+from bench.history import site as site_of
 from bench.history.commits import timed_commits
 from bench.history.fill import COMMITS, FAILED, Filled, fill, run_own_suite
 from bench.history.site import publish
@@ -279,6 +281,36 @@ def test_asvs_site_shows_every_commit_with_names_and_units(history, repository, 
     assert [len(graph) for graph in graphs] == [3] * len(graphs)
     assert "Skipping" not in capfd.readouterr().out
     assert {value for graph in graphs for _, values in graph for value in values} == {2, None}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content["benchmarks"][0]["stats"].update(data=[0]),
+        lambda content: content["benchmarks"][0]["stats"].update(data=[math.nan]),
+        lambda content: content["benchmarks"][0]["stats"].update(data=[]),
+        lambda content: content["benchmarks"][0]["params"].update(cell_id="no cell"),
+        lambda content: content["benchmarks"].append(None),
+        lambda content: content.update(benchmarks=5),
+        lambda content: content.update(machine_info=[1]),
+    ],
+    ids=range(7),
+)
+def test_a_damaged_file_is_left_out_by_its_name(history, damage):
+    path = max(history.glob("*/0001.json"))
+    content = json.loads(path.read_text())
+    damage(content)
+    path.write_text(json.dumps(content))
+    told: list[str] = []
+    assert list(site_of._files(path.parent, told.append)) == []
+    assert [line.startswith(f"left out, because it is damaged: {path} (") for line in told] == [True]
+
+
+@pytest.mark.parametrize(
+    ("node", "folder"), [("../../home", "_.._home"), ("a box", "a_box"), ("..", "unknown"), ("", "unknown")]
+)
+def test_a_machines_name_is_no_path(node, folder):
+    assert site_of._machine({"node": node})["machine"] == folder
 
 
 def test_a_history_without_results_is_not_published(repository, tmp_path):
