@@ -95,6 +95,7 @@ def commands(cells: Sequence[Cell], again: str) -> dict[str, str]:
     """For each cell the command that measures it alone, afresh; `again` is the one that measures them all."""
     return {
         cell.id: f"{again} --models {cell.variant} --phase {cell.phase} --device {cell.device} --task {cell.task} "
-        f"--hidden {cell.hidden_size} --length {cell.length} --batch {cell.batch} --dtype {cell.dtype} --fresh"
+        f"--hidden {cell.hidden_size} --length {cell.length} --batch {cell.batch} --layers {cell.num_layers} "
+        f"--dtype {cell.dtype} --fresh"
         for cell in cells
     }

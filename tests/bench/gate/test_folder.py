@@ -117,10 +117,12 @@ def test_a_truncated_results_file_is_named(tmp_path):
         folder.run_file(SCREENING, "head")
 
 
-def test_a_cells_command_measures_that_cell_alone():
-    profile = get_profile("ci")
+@pytest.mark.parametrize("name", ["ci", "ladder"])
+def test_a_cells_command_measures_that_cell_alone(name):
+    """The ladder's cells differ in their layers too."""
+    profile = get_profile(name)
     for cell in [cell for cell in profile.cells() if cell.device == "cpu"]:
-        text = commands([cell], "python -m bench gate --profile ci")[cell.id]
+        text = commands([cell], f"python -m bench gate --profile {name}")[cell.id]
         options = _parser().parse_args(shlex.split(text)[3:])
         assert chosen_cells(options, profile) == [cell]
         assert options.fresh
