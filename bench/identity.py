@@ -22,7 +22,9 @@ def source_digest(root: Path) -> str:
         digest.update(text.encode())
     for folder in MEASURED_FOLDERS:
         for path in sorted((root / folder).rglob("*.*")):
-            if path.suffix in (".py", ".cpp", ".cu", ".h"):
+            if (
+                path.suffix in (".py", ".cpp", ".cu", ".h") and path.is_file()
+            ):  # an editor's locks are dangling links
                 digest.update(path.relative_to(root).as_posix().encode())
                 digest.update(path.read_bytes())
     return digest.hexdigest()[:8]

@@ -81,7 +81,8 @@ def check_out(commit: Commit, folder: Path, suite: Path | None = ROOT, repositor
             archive.extractall(folder, filter="data")
         if suite is not None:
             shutil.rmtree(folder / "bench", ignore_errors=True)
-            shutil.copytree(suite / "bench", folder / "bench", ignore=shutil.ignore_patterns("__pycache__"))
+            left_out = shutil.ignore_patterns("__pycache__", ".*")  # an editor's locks are dangling links
+            shutil.copytree(suite / "bench", folder / "bench", ignore=left_out)
             shutil.copy2(suite / "pyproject.toml", folder / "pyproject.toml")
     except (OSError, tarfile.TarError) as error:
         reason = getattr(error, "strerror", None) or error

@@ -14,7 +14,7 @@ from pathlib import Path
 from bench.gate.checkouts import Commit
 from bench.gate.reading import is_count, is_flag, is_mapping, is_text, is_texts, or_null, read_plan
 from bench.grid import Cell
-from bench.store import RunFile, write_atomically
+from bench.store import ResultsError, RunFile, write_atomically
 
 FORMAT = 1
 PLAN = "gate.json"
@@ -60,17 +60,18 @@ class Folder:
         """
         digest = hashlib.sha256(json.dumps([plan["cells"], conditions], sort_keys=True).encode()).hexdigest()[:8]
         name = f"{base.name}-{head.name}-{digest}"
-        number = max([int(re.match(r"\d+", path.name)[0]) for path in results.glob("[0-9]*_*")], default=0)
-        earlier = sorted(results.glob(f"[0-9]*_{name}"))
+        numbers = {path: int(re.match("[0-9]+", path.name)[0]) for path in results.glob("[0-9]*_*")}
+        earlier = [path for path in numbers if path.name.partition("_")[2] == name]
         if earlier and not fresh:
-            return cls(earlier[-1], read_plan(earlier[-1] / PLAN, CHECKS, FORMAT, ADVICE))
+            newest = max(earlier, key=numbers.__getitem__)
+            return cls(newest, _read(newest / PLAN, base, head))
         sides = {
             side: {"name": commit.name, "commit": commit.digits, "subject": commit.subject}
             for side, commit in (("base", base), ("head", head))
         }
         empty = {"suspects": None, "confirm_rounds": None, "ended": False, "notes": [], "instructions": None}
         folder = cls(
-            results / f"{number + 1:04d}_{name}",
+            results / f"{max(numbers.values(), default=0) + 1:04d}_{name}",
             {"format": FORMAT, **sides, "conditions": dict(conditions), **empty, **plan},
         )
         folder.save()
@@ -89,6 +90,16 @@ class Folder:
     def run_file(self, stage: str, side: str) -> RunFile:
         """The figures of "base" or "head" in the SCREENING or the CONFIRMATION."""
         return RunFile.at(self.path / f"{stage}{side}.json", self.plan["conditions"])
+
+
+def _read(path: Path, base: Commit, head: Commit) -> dict:
+    plan = read_plan(path, CHECKS, FORMAT, ADVICE)
+    for side, commit in (("base", base), ("head", head)):
+        if plan[side].get("commit") != commit.digits:
+            raise ResultsError(f"{path} is the plan of other commits; {ADVICE}.")
+    if (plan["suspects"] is None) != (plan["confirm_rounds"] is None):
+        raise ResultsError(f"{path} is damaged: it has suspects or rounds to confirm them, not both; {ADVICE}.")
+    return plan
 
 
 def commands(cells: Sequence[Cell], again: str) -> dict[str, str]:

@@ -68,10 +68,10 @@ def fill(
         ResultsError: the folder cannot be written to, or its list of commits is damaged.
     """
     commits = timed_commits(revisions, repository, told)
-    missing = [commit for commit in commits if not (results / commit.digits).is_dir()]
-    _note(results, commits)
     killed = 0
     with sole_run(f"history of {revisions}"):
+        missing = [commit for commit in commits if not (results / commit.digits).is_dir()]
+        _note(results, commits)
         remove_dead(path for path in results.iterdir() if STAGED.fullmatch(path.name))
         for number, commit in enumerate(missing, 1):
             told(f"{number} of {len(missing)}: {commit.name} {commit.subject}")

@@ -96,6 +96,28 @@ def test_a_plan_with_another_kind_of_value_is_named_with_its_key(tmp_path, key, 
         open_folder(tmp_path)
 
 
+def test_suspects_without_rounds_and_other_commits_are_refused(tmp_path):
+    path = open_folder(tmp_path).path / "gate.json"
+    plan = json.loads(path.read_text())
+    path.write_text(json.dumps(plan | {"suspects": ["one"]}))
+    with pytest.raises(
+        ResultsError, match=r"gate\.json is damaged: it has suspects or rounds to confirm them, not both; "
+    ):
+        open_folder(tmp_path)
+    path.write_text(json.dumps(plan | {"head": plan["base"]}))
+    with pytest.raises(ResultsError, match=r"gate\.json is the plan of other commits; move the folder away"):
+        open_folder(tmp_path)
+
+
+def test_the_newest_is_the_highest_number_of_any_length(tmp_path):
+    first = open_folder(tmp_path)
+    for number in ("9999", "10000"):
+        first.path.rename(first.path.with_name(f"{number}_{first.path.name.partition('_')[2]}"))
+        first = open_folder(tmp_path, fresh=True)
+    assert first.path.name.startswith("10001_")
+    assert open_folder(tmp_path).path == first.path
+
+
 def test_a_pipe_in_the_place_of_a_plan_is_not_waited_for(tmp_path):
     path = open_folder(tmp_path).path / "gate.json"
     path.unlink()
