@@ -28,6 +28,7 @@ from bench.worker import ROOT, SweepError
 
 API_VERSION, RESULTS_VERSION = 2, 2
 COLUMNS = ("result", "params", "version")
+BRANCHES = ("main", "origin/main")  # a clone may have no main of its own
 AXES = ("model", "phase", "hidden_size")
 PEAK = "peak_allocated_bytes"
 BENCHMARKS = {  # asv's name -> (what it shows, unit)
@@ -168,7 +169,8 @@ def _machine(info: Mapping) -> dict[str, str]:
 def _publish(results: Path, site: Path, repository: Path) -> None:
     """`asv publish` with the project's settings, these results and this site."""
     settings = json.loads((ROOT / "asv.conf.json").read_text())
-    settings |= {"repo": str(repository), "results_dir": str(results), "html_dir": str(site)}
+    branch = next((name for name in BRANCHES if git.digits_of(name, repository)), "HEAD")
+    settings |= {"repo": str(repository), "results_dir": str(results), "html_dir": str(site), "branches": [branch]}
     config = results.with_name("asv.conf.json")  # not among the results, where asv would take it for one
     write_atomically(config, json.dumps(settings))
     command = [sys.executable, "-m", "asv", "publish", "--no-pull", "--config", str(config)]

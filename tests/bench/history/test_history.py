@@ -283,6 +283,20 @@ def test_asvs_site_shows_every_commit_with_names_and_units(history, repository, 
     assert {value for graph in graphs for _, values in graph for value in values} == {2, None}
 
 
+@pytest.mark.parametrize("has_origin", [True, False])
+def test_a_clone_without_a_main_of_its_own_is_published_too(history, repository, tmp_path, has_origin, capfd):
+    clone, site = tmp_path / "clone", tmp_path / "site"
+    git(tmp_path, "clone", "--quiet", str(repository), str(clone))
+    git(clone, "checkout", "--quiet", "--detach")
+    git(clone, "branch", "--quiet", "-D", "main")
+    if not has_origin:
+        git(clone, "remote", "remove", "origin")
+    assert publish(history, site, clone) == 3
+    graphs = [json.loads(path.read_text()) for path in (site / "graphs").rglob("history.step_time.json")]
+    assert {len(graph) for graph in graphs} >= {3}
+    assert "Couldn't find" not in capfd.readouterr().out
+
+
 @pytest.mark.parametrize(
     "damage",
     [
