@@ -34,9 +34,9 @@ QUIET = {"KINETO_LOG_LEVEL": "5"}
 
 def measured_environment(allocator: str, threads: int, base: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The environment for a process that measures; `allocator` is a key of `ALLOCATORS`."""
-    kept = {name: value for name, value in git.environment(base).items() if name not in (*KEPT_HEAP, *OVERRIDES)}
+    kept = {name: value for name, value in base.items() if name not in (*KEPT_HEAP, *OVERRIDES)}
     numbers = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
-    return {**kept, **ALLOCATORS[allocator], **numbers, **QUIET}
+    return {**git.environment(kept), **ALLOCATORS[allocator], **numbers, **QUIET}
 
 
 def allocator_in_use(environment: Mapping[str, str] = os.environ) -> str:
