@@ -182,6 +182,7 @@ def _add_slice_options(command: argparse.ArgumentParser, profile: str = "quick")
     add("--hidden", **sizes, dest="hidden_size", help="hidden sizes; any, not only the profile's")
     add("--length", **sizes, help="time steps; any")
     add("--batch", **sizes, help="sequences; any")
+    add("--layers", **sizes, dest="num_layers", help="layers stacked; those of the profile")
 
 
 def _add_run_options(command: argparse.ArgumentParser) -> None:
@@ -255,6 +256,7 @@ def chosen_cells(options: argparse.Namespace, profile: Profile) -> list[Cell]:
         hidden_size=options.hidden_size,
         length=options.length,
         batch=options.batch,
+        num_layers=options.num_layers,
     )
     if not cells:
         raise ValueError(f"no cell of profile {profile.name!r} fits these options; see `python -m bench list`")
@@ -370,14 +372,14 @@ def _history(options: argparse.Namespace) -> int:
 
 def _slice(options: argparse.Namespace) -> tuple[str, ...]:
     """The options that chose the cells, as they are written on the command line."""
-    names = ("models", "phase", "device", "dtype", "task", "hidden_size", "length", "batch")
-    given = {name.removesuffix("_size"): getattr(options, name) for name in names}
+    names = ("models", "phase", "device", "dtype", "task", "hidden_size", "length", "batch", "num_layers")
+    given = {name.removesuffix("_size").removeprefix("num_"): getattr(options, name) for name in names}
     return tuple(f"--{name}={','.join(map(str, values))}" for name, values in given.items() if values)
 
 
 def _require_whole_profile(options: argparse.Namespace) -> None:
     """asv's classes are whole sweeps; a slice that it would ignore is refused."""
-    axes = ("models", "phase", "device", "dtype", "task", "hidden_size", "length", "batch")
+    axes = ("models", "phase", "device", "dtype", "task", "hidden_size", "length", "batch", "num_layers")
     named = [axis for axis in axes if getattr(options, axis)]
     if named:
         raise ValueError(

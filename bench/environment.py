@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import numpy
 import torch
 
+from bench import git
 from urnn.backends import cpu_build, cuda_build
 from urnn.backends.cuda_plan import OVERRIDE, Plan
 from urnn.backends.kernel_cache import BuildError
@@ -38,7 +39,7 @@ def measured_environment(allocator: str, threads: int, base: Mapping[str, str] =
     """The environment for a process that measures; `allocator` is a key of `ALLOCATORS`."""
     kept = {name: value for name, value in base.items() if name not in (*KEPT_HEAP, *OVERRIDES, *SESSIONS)}
     numbers = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
-    return {**kept, **ALLOCATORS[allocator], **numbers, **QUIET}
+    return {**git.environment(kept), **ALLOCATORS[allocator], **numbers, **QUIET}
 
 
 def allocator_in_use(environment: Mapping[str, str] = os.environ) -> str:

@@ -6,10 +6,11 @@ another. Known weakness: only this repository's own code and the versions of tor
 
 import hashlib
 import platform
-import subprocess
 from pathlib import Path
 
 import torch
+
+from bench import git
 
 MEASURED_FOLDERS = ("urnn", "bench")
 
@@ -21,7 +22,9 @@ def source_digest(root: Path) -> str:
         digest.update(text.encode())
     for folder in MEASURED_FOLDERS:
         for path in sorted((root / folder).rglob("*.*")):
-            if path.suffix in (".py", ".cpp", ".cu", ".h"):
+            if (
+                path.suffix in (".py", ".cpp", ".cu", ".h") and path.is_file()
+            ):  # an editor's locks are dangling links
                 digest.update(path.relative_to(root).as_posix().encode())
                 digest.update(path.read_bytes())
     return digest.hexdigest()[:8]
@@ -30,9 +33,7 @@ def source_digest(root: Path) -> str:
 def commit(root: Path) -> str:
     """The first eight digits of the commit checked out at `root`, or "unversioned"."""
     try:
-        done = subprocess.run(
-            ["git", "rev-parse", "--short=8", "HEAD"], cwd=root, capture_output=True, text=True, check=True
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return "unversioned"
-    return done.stdout.strip()
+        digits = git.digits_of("HEAD", root)
+    except git.GitError:
+        digits = None
+    return digits[:8] if digits else "unversioned"

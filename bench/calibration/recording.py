@@ -8,7 +8,6 @@ Known weakness: more processes hold memory at once than in a gate, and a cell's 
 """
 
 import json
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,8 @@ from bench.gate.checkouts import Commit, check_out, known_cells, resolve
 from bench.gate.command import SENTINEL, sentinels
 from bench.gate.lock import sole_run
 from bench.gate.machine import Watch
+from bench.gate.reading import is_mapping, is_texts, read_plan
+from bench.gate.scratch import scratch_folder
 from bench.gate.turns import Side, take_turns
 from bench.grid import Cell, Profile
 from bench.store import ResultsError, RunFile, write_atomically
@@ -30,6 +31,7 @@ PLAN = "calibration.json"
 BASE, SAME = "base", "same"
 SLOWDOWNS = (0.02, 0.03, 0.05, 0.10)
 FOLDER = ROOT / ".gate" / "calibration"
+CHECKS = {"notes": is_texts, "seconds": is_mapping}  # the rest is compared with what is asked for
 
 Measure = Callable[[Sequence[tuple[Side, Sequence[Cell]]], int], None]
 
@@ -79,10 +81,10 @@ def record(
     commit = resolve("HEAD")
     folder = _folder(request, commit)
     end = clock() + 60 * request.minutes
-    with sole_run("calibration"), tempfile.TemporaryDirectory(prefix="urnn-calibration-") as scratch:
+    with sole_run("calibration"), scratch_folder("calibration") as scratch:
         names = [BASE, SAME, *map(slow_name, SLOWDOWNS)]
         how = (request.profile, request.threads, request.allocator)
-        settings = {name: Settings(*how, Path(scratch, name)) for name in names}
+        settings = {name: Settings(*how, scratch / name) for name in names}
         _prepare(commit, settings, request.slowed, every)
         watch = Watch(request.wait, told, lambda text: _note(folder, text))
         for number in range(1, request.rounds + 1):
@@ -130,12 +132,7 @@ def _folder(request: Request, commit: Commit) -> Path:
 
 
 def _read(path: Path) -> dict:
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise ResultsError(
-            f"{path} is not a whole plan ({error}); move its folder away to start a new one."
-        ) from error
+    return read_plan(path, CHECKS, FORMAT, "move its folder away to start a new one")
 
 
 def _note(folder: Path, text: str) -> None:

@@ -19,6 +19,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench import git
+from bench.gate import children
 from bench.grid import Cell
 from bench.worker import ROOT, Settings, SweepError, environment_of
 
@@ -39,21 +41,30 @@ class Commit:
 
 
 def resolve(revision: str, repository: Path = ROOT) -> Commit:
-    """The commit that a revision names.
+    """The commit that a revision names, at origin where the branch is nowhere else.
 
     Raises:
-        SweepError: no such commit, or this is no git checkout.
+        SweepError: no such commit.
+        GitError: this is no git checkout, or git does not read it.
     """
-    done = _git(
-        ["log", "-1", "--format=%H%n%cI%n%s", "--end-of-options", f"{revision}^{{commit}}", "--"], repository
-    )
-    if done.returncode != 0:
-        said = done.stderr.decode(errors="replace").strip().partition("\n")[0]
-        raise SweepError(
-            f"{revision!r} names no commit here ({said}); in a shallow clone, fetch it first: "
-            f"git fetch origin {revision}"
-        )
-    return Commit(*done.stdout.decode(errors="replace").strip().split("\n", 2))
+    digits = git.find(revision, repository)
+    if digits is None:
+        raise SweepError(f"{revision!r} names no commit here; {git.what_there_is(repository)}")
+    return listed(digits, repository, ["--max-count=1"])[0]
+
+
+def listed(
+    revisions: str, repository: Path, options: Sequence[str] = (), paths: Sequence[str] = ()
+) -> list[Commit]:
+    """The commits that `git rev-list` gives, in its order.
+
+    Raises:
+        GitError: it fails.
+    """
+    command = ["rev-list", *options, "--format=%H%x09%cI%x09%s", "--end-of-options", revisions, "--", *paths]
+    lines = git.answer(command, repository).split("\n")
+    # Each line is the second of two: "commit <digits>" comes first, which older gits cannot leave out.
+    return [Commit(*line.split("\t", 2)) for line in lines[1::2]]
 
 
 def check_out(commit: Commit, folder: Path, suite: Path | None = ROOT, repository: Path = ROOT) -> None:
@@ -62,18 +73,20 @@ def check_out(commit: Commit, folder: Path, suite: Path | None = ROOT, repositor
     Raises:
         SweepError: git cannot read the commit, or the folder cannot be written.
     """
-    done = _git(["archive", "--format=tar", commit.digits], repository)
+    done = git.run(["archive", "--format=tar", commit.digits], repository)
     if done.returncode != 0:
-        raise SweepError(f"cannot read commit {commit.name}: {done.stderr.decode(errors='replace').strip()}")
+        raise SweepError(f"cannot read commit {commit.name}: {git.why(done.stderr, repository)}")
     try:
         with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
             archive.extractall(folder, filter="data")
         if suite is not None:
             shutil.rmtree(folder / "bench", ignore_errors=True)
-            shutil.copytree(suite / "bench", folder / "bench", ignore=shutil.ignore_patterns("__pycache__"))
+            left_out = shutil.ignore_patterns("__pycache__", ".*")  # an editor's locks are dangling links
+            shutil.copytree(suite / "bench", folder / "bench", ignore=left_out)
             shutil.copy2(suite / "pyproject.toml", folder / "pyproject.toml")
-    except OSError as error:
-        raise SweepError(f"cannot check out {commit.name} into {folder}: {error.strerror}") from error
+    except (OSError, tarfile.TarError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SweepError(f"cannot check out {commit.name} into {folder}: {reason}") from error
 
 
 def known_cells(name: str, settings: Settings, cells: Sequence[Cell]) -> list[Cell]:
@@ -82,30 +95,22 @@ def known_cells(name: str, settings: Settings, cells: Sequence[Cell]) -> list[Ce
     Raises:
         SweepError: the suite does not run there, or would measure another checkout.
     """
-    done = subprocess.run(
-        [str(settings.python), "-c", PROBE.read_text()],  # a suite of its own may be older than the probe
-        input="\n".join(cell.id for cell in cells),
-        cwd=settings.root,
-        env=environment_of(settings),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = [str(settings.python), "-c", PROBE.read_text()]  # a suite of its own may be older than the probe
+    queue = "\n".join(cell.id for cell in cells)
+    done = children.run(command, settings.root, environment_of(settings), queue)
     if done.returncode != 0:
-        last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        raise SweepError(f"the suite does not run on {name}: {last}")
-    found = json.loads(done.stdout.splitlines()[-1])
-    for package in ("urnn", "bench"):
-        if Path(found[package]).parent.resolve() != settings.root.resolve():
-            raise SweepError(
-                f"expected {name} to be measured from {settings.root}, got {package} from {found[package]}"
-            )
-    known = set(found["cells"])
+        raise SweepError(f"the suite does not run on {name}: {children.last_words(done)}")
+    try:
+        found = json.loads(done.stdout.splitlines()[-1])
+        places = {package: Path(found[package]) for package in ("urnn", "bench")}
+        known = set(found["cells"])
+    except (ValueError, LookupError, TypeError) as error:
+        raise SweepError(f"the suite of {name} gave no list of its cells; its last words: {_end(done)}") from error
+    for package, place in places.items():
+        if place.parent.resolve() != settings.root.resolve():
+            raise SweepError(f"expected {name} to be measured from {settings.root}, got {package} from {place}")
     return [cell for cell in cells if cell.id in known]
 
 
-def _git(arguments: Sequence[str], repository: Path) -> subprocess.CompletedProcess:
-    try:
-        return subprocess.run(["git", *arguments], cwd=repository, capture_output=True, check=False)
-    except OSError as error:
-        raise SweepError(f"the gate needs git ({error.strerror})") from error
+def _end(done: subprocess.CompletedProcess) -> str:
+    return (done.stdout.strip().splitlines() or ["none"])[-1][:200]

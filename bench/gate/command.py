@@ -6,7 +6,6 @@ those to the suite, which measures both.
 
 import shlex
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from bench.gate.environments import interpreters
 from bench.gate.folder import Folder, commands
 from bench.gate.lock import sole_run
 from bench.gate.machine import Watch
+from bench.gate.scratch import scratch_folder
 from bench.gate.throttling import Troubles
 from bench.gate.turns import Side, measure_round
 from bench.grid import Cell, Profile
@@ -64,15 +64,12 @@ def gate(request: Request, told: Callable[[str], None] = print) -> int:
         SweepError, ResultsError: it cannot be measured; what was measured before is kept.
     """
     base, head = resolve(request.base), resolve(request.head)
-    with (
-        sole_run(f"{base.name} against {head.name}"),
-        tempfile.TemporaryDirectory(prefix="urnn-gate-") as scratch,
-    ):
+    with sole_run(f"{base.name} against {head.name}"), scratch_folder("gate") as scratch:
         folder = _folder(request, base, head)
         if folder.plan["ended"]:
             told(f"measured already, in {folder.path}; --fresh measures again")
         else:
-            _measure(request, folder, {"base": base, "head": head}, Path(scratch), told)
+            _measure(request, folder, {"base": base, "head": head}, scratch, told)
         told(f"results: {folder.path}")
         return judge.final(folder.path, request.outputs)
 

@@ -7,10 +7,13 @@ constraints.txt; both are kept under .asv/gate and used again.
 Known weakness: dependencies are compared as text, so that a reworded comment builds two environments.
 """
 
+import importlib.util
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from bench import git
+from bench.gate import children
 from bench.gate.checkouts import Commit
 from bench.worker import ROOT, SweepError
 
@@ -50,31 +53,29 @@ def interpreters(
 def build(commit: Commit, checkout: Path, folder: Path) -> Path:
     """The Python of asv's first environment for that commit, with its dependencies installed.
 
+    asv works in a process of its own, which ends with this one; what it has half built by then it builds again.
+
     Raises:
         SweepError: asv is missing, or fails; the message is its own.
     """
-    try:
-        from asv import environment, util
-        from asv.config import Config
-        from asv.repo import get_repo
-    except ImportError as error:
-        raise SweepError("asv is not installed here; install it, or use --environments current") from error
-    try:
-        conf = Config.load(str(checkout / "asv.conf.json"))
-        conf.repo, conf.env_dir = str(ROOT), str(folder)
-        found = list(environment.get_environments(conf, None))
-        if not found:
-            raise RuntimeError("its asv.conf.json names none that asv can make here")
-        first = found[0]
-        first.create()
-        first.install_project(conf, get_repo(conf), commit.digits)
-        return Path(first.find_executable("python"))
-    except (util.UserError, util.ProcessError, environment.EnvironmentUnavailable, OSError, RuntimeError) as error:
-        last = (str(error).strip().splitlines() or [type(error).__name__])[-1]
-        raise SweepError(f"asv cannot build an environment for {commit.name}: {last}") from error
+    if importlib.util.find_spec("asv") is None:
+        raise SweepError("asv is not installed here; install it, or use --environments current")
+    command = [
+        sys.executable,
+        "-m",
+        "bench.gate.asv_builder",
+        str(ROOT),
+        str(checkout),
+        str(folder),
+        commit.digits,
+    ]
+    done = children.run(command, ROOT, git.environment())
+    if done.returncode != 0:
+        raise SweepError(f"asv cannot build an environment for {commit.name}: {children.last_words(done)}")
+    return Path(done.stdout.splitlines()[-1])
 
 
-def _wanted(checkout: Path) -> list[str | None]:
+def _wanted(checkout: Path) -> list[bytes | None]:
     """What a checkout says of its dependencies; None for a file that it lacks."""
     paths = [checkout / name for name in WANTED]
-    return [path.read_text() if path.exists() else None for path in paths]
+    return [path.read_bytes() if path.exists() else None for path in paths]

@@ -12,12 +12,23 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.gate.checkouts import Commit
+from bench.gate.reading import is_count, is_flag, is_mapping, is_text, is_texts, or_null, read_plan
 from bench.grid import Cell
 from bench.store import ResultsError, RunFile, write_atomically
 
 FORMAT = 1
 PLAN = "gate.json"
 SCREENING, CONFIRMATION = "", "confirm_"
+ADVICE = "move the folder away, or start a new one with --fresh"
+CHECKS = {
+    **dict.fromkeys(("base", "head", "conditions", "absent", "commands"), is_mapping),
+    **dict.fromkeys(("cells", "notes"), is_texts),
+    **dict.fromkeys(("sentinel", "again"), is_text),
+    "suspects": or_null(is_texts),
+    "confirm_rounds": or_null(is_count),
+    "ended": is_flag,
+    "instructions": or_null(is_mapping),
+}
 
 
 class Folder:
@@ -49,17 +60,18 @@ class Folder:
         """
         digest = hashlib.sha256(json.dumps([plan["cells"], conditions], sort_keys=True).encode()).hexdigest()[:8]
         name = f"{base.name}-{head.name}-{digest}"
-        number = max([int(re.match(r"\d+", path.name)[0]) for path in results.glob("[0-9]*_*")], default=0)
-        earlier = sorted(results.glob(f"[0-9]*_{name}"))
+        numbers = {path: int(re.match("[0-9]+", path.name)[0]) for path in results.glob("[0-9]*_*")}
+        earlier = [path for path in numbers if path.name.partition("_")[2] == name]
         if earlier and not fresh:
-            return cls(earlier[-1], _read(earlier[-1] / PLAN))
+            newest = max(earlier, key=numbers.__getitem__)
+            return cls(newest, _read(newest / PLAN, base, head))
         sides = {
             side: {"name": commit.name, "commit": commit.digits, "subject": commit.subject}
             for side, commit in (("base", base), ("head", head))
         }
         empty = {"suspects": None, "confirm_rounds": None, "ended": False, "notes": [], "instructions": None}
         folder = cls(
-            results / f"{number + 1:04d}_{name}",
+            results / f"{max(numbers.values(), default=0) + 1:04d}_{name}",
             {"format": FORMAT, **sides, "conditions": dict(conditions), **empty, **plan},
         )
         folder.save()
@@ -80,15 +92,13 @@ class Folder:
         return RunFile.at(self.path / f"{stage}{side}.json", self.plan["conditions"])
 
 
-def _read(path: Path) -> dict:
-    advice = "move the folder away, or start a new one with --fresh"
-    try:
-        plan = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise ResultsError(f"{path} is not a whole plan ({error}); {advice}.") from error
-    found = plan.get("format") if isinstance(plan, dict) else None
-    if found != FORMAT:
-        raise ResultsError(f"expected {path} to be of format {FORMAT}, got {found!r}; {advice}.")
+def _read(path: Path, base: Commit, head: Commit) -> dict:
+    plan = read_plan(path, CHECKS, FORMAT, ADVICE)
+    for side, commit in (("base", base), ("head", head)):
+        if plan[side].get("commit") != commit.digits:
+            raise ResultsError(f"{path} is the plan of other commits; {ADVICE}.")
+    if (plan["suspects"] is None) != (plan["confirm_rounds"] is None):
+        raise ResultsError(f"{path} is damaged: it has suspects or rounds to confirm them, not both; {ADVICE}.")
     return plan
 
 
@@ -96,6 +106,7 @@ def commands(cells: Sequence[Cell], again: str) -> dict[str, str]:
     """For each cell the command that measures it alone, afresh; `again` is the one that measures them all."""
     return {
         cell.id: f"{again} --models {cell.variant} --phase {cell.phase} --device {cell.device} --task {cell.task} "
-        f"--hidden {cell.hidden_size} --length {cell.length} --batch {cell.batch} --dtype {cell.dtype} --fresh"
+        f"--hidden {cell.hidden_size} --length {cell.length} --batch {cell.batch} --layers {cell.num_layers} "
+        f"--dtype {cell.dtype} --fresh"
         for cell in cells
     }

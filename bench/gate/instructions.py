@@ -6,11 +6,14 @@ slower than the machine; the two sides are counted side by side, as counting doe
 Known weakness: two and a half minutes on two cores, most of it for importing torch under valgrind.
 """
 
+import contextlib
 import json
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 
+from bench.gate.children import child
 from bench.grid import Cell
 from bench.meters.instructions import MISSING
 from bench.worker import Settings, environment_of
@@ -35,30 +38,36 @@ def chosen(cells: Sequence[Cell]) -> list[Cell]:
 
 def count_sides(settings: Mapping[str, Settings], cells: Sequence[Cell]) -> dict[str, dict]:
     """Side -> {"counts": {cell id: instructions}, "reason": why there are none or ""}."""
-    going = {side: _start(setting) for side, setting in settings.items()}
-    try:
-        queue = "\n".join(cell.id for cell in cells)
+    queue = "\n".join(cell.id for cell in cells)
+    with contextlib.ExitStack() as stack:
+        going = {side: stack.enter_context(_counting(setting)) for side, setting in settings.items()}
         return {side: _result(process, queue) for side, process in going.items()}
-    finally:
-        for process in going.values():
-            process.kill()
-            process.wait()
 
 
-def _start(settings: Settings) -> subprocess.Popen:
+def _counting(settings: Settings) -> AbstractContextManager[subprocess.Popen]:
     # torch's timer starts "python", which has to be this interpreter; hashes decide how dictionaries are walked.
     path = os.pathsep.join([str(settings.python.parent), os.environ.get("PATH", "")])
-    environment = environment_of(settings) | {"PATH": path, "PYTHONHASHSEED": "0"}
+    temporary = settings.root / "temporary"  # valgrind's files, which a killed count leaves behind
+    temporary.mkdir(exist_ok=True)
+    more = {"PATH": path, "PYTHONHASHSEED": "0", "TMPDIR": str(temporary)}
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-    return subprocess.Popen(
-        [str(settings.python), *MODULE], cwd=settings.root, env=environment, text=True, **pipes
-    )
+    return child([str(settings.python), *MODULE], settings.root, environment_of(settings) | more, **pipes)
 
 
 def _result(process: subprocess.Popen, queue: str) -> dict:
     output, errors = process.communicate(queue)
     if process.returncode == 0:
-        return {"counts": json.loads(output.splitlines()[-1]), "reason": ""}
+        counts = _counts(output)
+        return {"counts": counts, "reason": "" if counts else "callgrind failed: it gave no counts"}
     last = (errors.strip().splitlines() or [f"exit code {process.returncode}"])[-1]
     reason = MISSING if last.endswith(MISSING) else f"callgrind failed: {last}"
     return {"counts": {}, "reason": reason}
+
+
+def _counts(output: str) -> dict[str, int]:
+    """The object on the last line; {} where there is none."""
+    try:
+        found = json.loads(output.splitlines()[-1])
+    except (ValueError, IndexError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -6,14 +6,18 @@ Known weakness: a second a question, most of it for importing pandas; it is aske
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
+from bench.gate.reading import is_count, is_text, is_texts, read_json
+from bench.store import write_atomically
 from bench.worker import ROOT, SweepError
 
 VERDICTS = "verdicts.json"
-CODES = (0, 1, 2)
+NOT_MEASURED = 2
+CODES = (0, 1, NOT_MEASURED)
+SCREENING, CONFIRMATION = STAGES = ("screening", "confirmation")
 
 
 @dataclass(frozen=True)
@@ -43,25 +47,68 @@ def ask(folder: Path, pace: Pace) -> Step:
     Raises:
         SweepError: the folder cannot be judged; the message is the analysis's own.
     """
-    verdicts = folder / VERDICTS
-    verdicts.unlink(missing_ok=True)
+    verdicts = _without_verdicts(folder)
     numbers = [str(number) for number in astuple(pace)]
     done = _analysis(["gate", str(folder), "--quiet", "--json", str(verdicts), "--pace", *numbers], capture=True)
     if done.returncode not in CODES or not verdicts.exists():
         said = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         raise SweepError(f"the measurements cannot be judged: {said.removeprefix('error: ')}")
-    found = json.loads(verdicts.read_text())["next"]
-    is_confirmation = found["stage"] == "confirmation"
-    return Step(is_confirmation, tuple(found["cells"]), found["rounds"], found["told"], tuple(found["notes"]))
+    try:
+        return _step(read_json(verdicts)["next"])
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise SweepError(f"the measurements cannot be judged: {verdicts} names no next step ({error})") from error
+
+
+def _step(found: Mapping[str, object]) -> Step:
+    """What the analysis asks for. ValueError where it is nothing that can be done."""
+    stage, cells = found["stage"], found["cells"]
+    fits = stage in STAGES and is_texts(cells) and is_texts(found["notes"]) and is_text(found["told"])
+    if not fits or not is_count(found["rounds"]) or (stage == SCREENING and not cells):
+        raise ValueError(f"got {str(found)[:200]}")
+    return Step(stage == CONFIRMATION, tuple(cells), found["rounds"], found["told"], tuple(found["notes"]))
 
 
 def final(folder: Path, outputs: Sequence[str] = ()) -> int:
-    """Prints the table and writes `outputs` (options of the analysis's command); the gate's exit code."""
-    done = _analysis(["gate", str(folder), *outputs], capture=False)
-    return done.returncode if done.returncode in CODES else 2
+    """Prints the table and writes `outputs` (options of the analysis's command); the gate's exit code.
+
+    Python ends with 1 after any crash, so the code alone says nothing: it counts if the verdicts that the analysis
+    has just written say the same.
+
+    Raises:
+        SweepError: the analysis crashed; its own message stands above.
+        ResultsError: the verdicts cannot be written where they were asked for.
+    """
+    verdicts = _without_verdicts(folder)
+    wanted = dict(zip(outputs[::2], outputs[1::2], strict=True))
+    copy = wanted.pop("--json", None)
+    options = [text for option in wanted.items() for text in option]
+    done = _analysis(["gate", str(folder), *options, "--json", str(verdicts)], capture=False)
+    try:
+        written = verdicts.read_text()
+        code = json.loads(written)["exit_code"]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        code = None
+    if code != done.returncode or code not in CODES:
+        if done.returncode == NOT_MEASURED:
+            return NOT_MEASURED  # it has said why
+        raise SweepError(f"the measurements cannot be judged: the analysis ended with exit code {done.returncode}")
+    if copy:
+        write_atomically(Path(copy), written)
+    return code
+
+
+def _without_verdicts(folder: Path) -> Path:
+    """Where the analysis is to write; what an earlier call has written there is removed."""
+    verdicts = folder / VERDICTS
+    try:
+        verdicts.unlink(missing_ok=True)
+    except OSError as error:
+        raise SweepError(f"cannot remove the earlier {verdicts}: {error.strerror}") from error
+    return verdicts
 
 
 def _analysis(arguments: Sequence[str], *, capture: bool) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "analysis", *arguments]
     sys.stdout.flush()
-    return subprocess.run(command, cwd=ROOT, capture_output=capture, text=True, check=False)
+    options = {"stdin": subprocess.DEVNULL, "capture_output": capture, "text": True, "errors": "replace"}
+    return subprocess.run(command, cwd=ROOT, check=False, **options)

@@ -34,10 +34,11 @@ class Load:
 
 def load(proc: Path = Path("/proc"), sleep: Callable[[float], None] = time.sleep) -> Load:
     """Looks at the machine for half a second."""
-    if not (proc / "stat").exists():
+    try:
+        busy, processes = _busy_ticks(proc), _process_ticks(proc)
+    except OSError:  # it is not there, or not for this process to read
         return Load(0.0)
     ticks = os.sysconf("SC_CLK_TCK")
-    busy, processes = _busy_ticks(proc), _process_ticks(proc)
     sleep(SAMPLE_SECONDS)
     spent = {name: value - processes.get(name, value) for name, value in _process_ticks(proc).items()}
     own = spent.pop(f"{os.getpid()}", 0)
@@ -59,7 +60,7 @@ def _process_ticks(proc: Path) -> dict[str, int]:
         if not folder.name.isdigit():
             continue
         try:
-            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            fields = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()
         except OSError:
             continue  # it ended meanwhile
         found[folder.name] = int(fields[11]) + int(fields[12])
@@ -67,10 +68,12 @@ def _process_ticks(proc: Path) -> dict[str, int]:
 
 
 def _name(proc: Path, pid: str) -> str:
+    """What a process calls itself, which may be any bytes; what cannot be shown is left out."""
     try:
-        return f"{(proc / pid / 'comm').read_text().strip()}, process {pid}"
+        name = (proc / pid / "comm").read_text(errors="replace").strip()
     except OSError:
         return f"process {pid}, which has ended"
+    return f"{''.join(filter(str.isprintable, name))}, process {pid}"
 
 
 class Watch:

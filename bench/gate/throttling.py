@@ -4,11 +4,11 @@ Known weakness: Linux and NVIDIA alone, and virtual machines show no throttling 
 drift shows it all the same.
 """
 
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+PATIENCE_SECONDS = 20.0  # with a lost GPU it can hang for ever
 THROTTLED = ("clocks_event_reasons.hw_slowdown", "clocks_event_reasons.sw_thermal_slowdown")
 
 
@@ -32,7 +32,7 @@ class Troubles:
     def _count(self) -> int:
         """How often any core has throttled since the machine was started."""
         files = self._system.glob("devices/system/cpu/cpu*/thermal_throttle/*_throttle_count")
-        return sum(int(path.read_text()) for path in files)
+        return sum(map(_number, files))
 
     def _of_gpu(self) -> list[str]:
         found = []
@@ -45,10 +45,20 @@ class Troubles:
         return found
 
 
-def nvidia_smi(query: str) -> list[str]:
-    """The lines that nvidia-smi answers; none where it is missing or fails."""
-    if shutil.which("nvidia-smi") is None:
-        return []
+def _number(path: Path) -> int:
+    """What a counter of the kernel says; 0 for a core that was taken away meanwhile."""
+    try:
+        return int(path.read_text())
+    except (OSError, ValueError):
+        return 0
+
+
+def nvidia_smi(query: str, patience: float = PATIENCE_SECONDS) -> list[str]:
+    """The lines that nvidia-smi answers; none where it is missing, fails or hangs."""
     command = ["nvidia-smi", query, "--format=csv,noheader"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    options = {"capture_output": True, "text": True, "errors": "replace", "check": False, "timeout": patience}
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, **options)
+    except (OSError, subprocess.TimeoutExpired):
+        return []
     return [line.strip() for line in done.stdout.splitlines() if line.strip()] if done.returncode == 0 else []

@@ -4,41 +4,57 @@ Known weakness: a change of the suite that moves all figures shows in every seri
 measured along, shows it too.
 """
 
-import subprocess
+import re
+from collections.abc import Callable
 from pathlib import Path
 
-from bench.gate.checkouts import Commit
+from bench import git
+from bench.gate.checkouts import Commit, listed
 from bench.worker import ROOT, SweepError
 
 # The product, less what no cell of a history runs.
 TIMED = ("urnn", *(f":(exclude)urnn/{part}" for part in ("training", "ladder", "tasks")))
 
 
-def timed_commits(revisions: str, repository: Path = ROOT) -> list[Commit]:
+def timed_commits(revisions: str, repository: Path = ROOT, told: Callable[[str], None] = print) -> list[Commit]:
     """The commits of a range ("main", "v1..main") that changed what is timed, oldest first.
 
+    A branch that is at origin alone is taken from there. In a shallow clone the first commit seems to change
+    everything, which `told` is told.
+
     Raises:
-        SweepError: git does not know the range, this is no checkout, or no such commit is in it.
+        SweepError: git does not know the range, or no such commit is in it.
+        GitError: this is no git checkout, or git does not read it.
     """
-    command = [
-        "git",
-        "log",
-        "--reverse",
-        "--first-parent",
-        "--format=%H%x09%cI%x09%s",
-        "--end-of-options",
-        revisions,
-    ]
     try:
-        done = subprocess.run(
-            [*command, "--", *TIMED], cwd=repository, capture_output=True, text=True, errors="replace", check=False
-        )
-    except OSError as error:
-        raise SweepError(f"a history needs git ({error.strerror})") from error
-    if done.returncode != 0:
-        said = done.stderr.strip().partition("\n")[0]
-        raise SweepError(f"{revisions!r} is no range of commits here ({said}); give one such as main or v1..main")
-    found = [Commit(*line.split("\t", 2)) for line in done.stdout.splitlines()]
+        wanted = _resolved(revisions, repository)
+        found = listed(wanted, repository, ["--reverse", "--first-parent"], TIMED)
+    except LookupError as error:
+        there = git.what_there_is(repository)
+        raise SweepError(f"{revisions!r} is no range of commits here: {error.args[0]}; {there}") from error
     if not found:
         raise SweepError(f"no commit of {revisions!r} changed what is timed, so there is no history to measure")
+    if git.is_shallow(repository):
+        told(
+            f"this clone is shallow: commits before {found[0].name} are not seen; git fetch --unshallow gets them"
+        )
     return found
+
+
+def _resolved(revisions: str, repository: Path) -> str:
+    """A commit, with those before it or alone (main^!), or a range of two, by their digits.
+
+    LookupError names what is none.
+    """
+    if revisions.endswith("^!"):
+        return f"{_resolved(revisions[:-2], repository)}^!"
+    parts = re.split(r"(\.\.\.?)", revisions)
+    if len(parts) not in (1, 3):
+        raise LookupError("give one such as main or v1..main")
+    for at in range(0, len(parts), 2):
+        name = parts[at] or ("HEAD" if len(parts) == 3 else "")
+        digits = git.find(name, repository)
+        if digits is None:
+            raise LookupError(f"{name!r} names no commit")
+        parts[at] = digits
+    return "".join(parts)

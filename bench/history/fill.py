@@ -9,19 +9,23 @@ Known weakness: the suites differ as the project grew; this interpreter's packag
 
 import json
 import os
+import re
 import shutil
-import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
+from bench import git
 from bench.environment import measured_environment
+from bench.gate import children
 from bench.gate.checkouts import Commit
 from bench.gate.lock import sole_run
+from bench.gate.reading import is_text, read_json
+from bench.gate.scratch import held, remove_dead, scratch_folder
 from bench.history.commits import timed_commits
-from bench.store import write_atomically
+from bench.store import ResultsError, write_atomically
 from bench.worker import ROOT, SweepError
 
 FOLDER = ROOT / ".history"
@@ -32,7 +36,13 @@ SLICE = (
     *("--hidden=128,512", "--length=100", "--batch=32", "--passes=2"),
 )
 
+STAGED = re.compile(r"\.[0-9a-f]{40,64}\.\d+")
+
 Measure = Callable[[Path, Path], str]
+
+
+class KilledError(Exception):
+    """A suite was killed before it had measured its commit."""
 
 
 @dataclass(frozen=True)
@@ -55,60 +65,115 @@ def fill(
 
     Raises:
         SweepError: see `timed_commits`; or a commit cannot be checked out.
-        ResultsError: the folder cannot be written to.
+        ResultsError: the folder cannot be written to, or its list of commits is damaged.
     """
-    commits = timed_commits(revisions, repository)
-    missing = [commit for commit in commits if not (results / commit.digits).is_dir()]
-    _note(results, commits)
+    commits = timed_commits(revisions, repository, told)
+    killed = 0
     with sole_run(f"history of {revisions}"):
+        missing = [commit for commit in commits if not (results / commit.digits).is_dir()]
+        _note(results, commits)
+        remove_dead(path for path in results.iterdir() if STAGED.fullmatch(path.name))
         for number, commit in enumerate(missing, 1):
             told(f"{number} of {len(missing)}: {commit.name} {commit.subject}")
-            _measure(commit, results, measure or run_own_suite, repository)
+            try:
+                _measure(commit, results, measure or run_own_suite, repository)
+            except KilledError as error:
+                told(f"{commit.name}: {error}; the same command measures it again")
+                killed += 1
     failed = sum((results / commit.digits / FAILED).exists() for commit in commits)
-    return Filled(len(missing), len(commits) - len(missing), failed)
+    return Filled(len(missing) - killed, len(commits) - len(missing), failed + killed)
 
 
 def _measure(commit: Commit, results: Path, measure: Measure, repository: Path) -> None:
     """One commit's results, or why there are none, as a folder that appears when it is whole."""
-    with tempfile.TemporaryDirectory(prefix="urnn-history-") as scratch:
-        checkout, found = Path(scratch, "checkout"), Path(scratch, "results")
+    with scratch_folder("history") as scratch:
+        checkout, found = scratch / "checkout", scratch / "results"
         _clone(repository, commit, checkout)
         found.mkdir()
         failure = measure(checkout, found)
         if failure:
             (found / FAILED).write_text(f"{failure}\n")
-        staged = results / f".{commit.digits}.{os.getpid()}"
+        _keep(found, results, commit)
+
+
+def _keep(found: Path, results: Path, commit: Commit) -> None:
+    """Copies a commit's results to where they stay; ResultsError where that cannot be written."""
+    staged = results / f".{commit.digits}.{os.getpid()}"
+    try:
+        staged.mkdir()
+        with held(staged):
+            shutil.copytree(found, staged, dirs_exist_ok=True)
+            staged.rename(results / commit.digits)
+    except OSError as error:
+        reason = error.strerror or error
+        raise ResultsError(
+            f"cannot write {results / commit.digits}: {reason}; the commits before are kept"
+        ) from error
+    finally:
         shutil.rmtree(staged, ignore_errors=True)
-        shutil.copytree(found, staged)
-        staged.rename(results / commit.digits)
 
 
 def _clone(repository: Path, commit: Commit, checkout: Path) -> None:
     """A clone that borrows the repository's objects; suites ask git for the commit that they measure."""
-    for command in (
-        ["git", "clone", "--quiet", "--shared", "--no-checkout", str(repository), str(checkout)],
-        ["git", "-C", str(checkout), "checkout", "--quiet", "--detach", commit.digits],
-    ):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    clone = ["clone", "--quiet", "--shared", "--no-checkout", "--template=", "--", str(repository), str(checkout)]
+    for command, folder in ((clone, repository), (["checkout", "--quiet", "--detach", commit.digits], checkout)):
+        done = git.run(command, folder)
         if done.returncode != 0:
-            raise SweepError(f"cannot check out {commit.name}: {done.stderr.strip()}")
+            raise SweepError(f"cannot check out {commit.name}: {git.why(done.stderr, repository)}")
 
 
 def run_own_suite(checkout: Path, results: Path, slice: Sequence[str] = SLICE) -> str:
-    """`python -m bench run` of that checkout into `results`; "" or the last line of what went wrong."""
-    environment = measured_environment("kept", threads=1) | {"PYTHONPATH": str(checkout)}
+    """`python -m bench run` of that checkout into `results`; "" or the last line of what went wrong.
+
+    Raises:
+        KilledError: it was killed, which says nothing of the commit.
+    """
+    temporary = checkout.with_name("temporary")  # what a killed suite leaves there is removed with the checkout
+    temporary.mkdir(exist_ok=True)
+    paths = {"PYTHONPATH": str(checkout), "TMPDIR": str(temporary)}
     command = [sys.executable, "-m", "bench", "run", *slice, f"--results={results}"]
-    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-    done = subprocess.run(command, cwd=checkout, env=environment, text=True, check=False, **pipes)
+    done = children.run(command, checkout, measured_environment("kept", threads=1) | paths)
     if done.returncode == 0:
         return ""
-    last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-    return last.replace(sys.executable, "python")  # the page that shows it may be read anywhere
+    if done.returncode < 0:
+        raise KilledError(f"its suite was ended by signal {-done.returncode}")
+    return children.last_words(done).replace(sys.executable, "python")  # its page may be read anywhere
 
 
 def _note(results: Path, commits: Sequence[Commit]) -> None:
-    """Keeps order, times and subjects of all commits that any range has asked for."""
-    path = results / COMMITS
-    known = {entry["commit"]: entry for entry in json.loads(path.read_text())} if path.exists() else {}
+    """Keeps times and subjects of all commits that any range has asked for, in the order of their times.
+
+    Raises:
+        ResultsError: the list there is damaged, or cannot be written.
+    """
+    known = {entry["commit"]: entry for entry in read_commits(results)} if (results / COMMITS).exists() else {}
     known |= {one.digits: {"commit": one.digits, "time": one.time, "subject": one.subject} for one in commits}
-    write_atomically(path, json.dumps(sorted(known.values(), key=lambda entry: entry["time"]), indent=1))
+    in_order = sorted(known.values(), key=lambda entry: datetime.fromisoformat(entry["time"]))
+    write_atomically(results / COMMITS, json.dumps(in_order, indent=1))
+
+
+def read_commits(results: Path) -> list[dict[str, str]]:
+    """Every commit of a history: its digits, time and subject.
+
+    Raises:
+        ResultsError: there is no such list, or it is damaged.
+    """
+    path = results / COMMITS
+    advice = "move it away, and `python -m bench history` writes it again; what was measured is kept"
+    try:
+        found = read_json(path)
+        if not (isinstance(found, list) and all(map(_is_commit, found))):
+            raise ValueError("expected a list of commits with digits, time and subject")
+    except (OSError, ValueError) as error:
+        raise ResultsError(f"{path} is damaged ({error}); {advice}.") from error
+    return found
+
+
+def _is_commit(entry: object) -> bool:
+    if not (isinstance(entry, dict) and all(is_text(entry.get(key)) for key in ("commit", "time", "subject"))):
+        return False
+    try:
+        moment = datetime.fromisoformat(entry["time"])
+    except ValueError:
+        return False
+    return moment.tzinfo is not None and git.DIGITS.fullmatch(entry["commit"]) is not None

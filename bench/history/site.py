@@ -8,20 +8,27 @@ Known weakness: a median a commit; asv's site knows nothing of the spread betwee
 
 import itertools
 import json
+import math
+import re
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from bench import git
+from bench.gate.children import child
+from bench.gate.reading import read_json
 from bench.grid import Cell
-from bench.history.fill import COMMITS
+from bench.history.fill import read_commits
 from bench.store import write_atomically
 from bench.worker import ROOT, SweepError
 
 API_VERSION, RESULTS_VERSION = 2, 2
 COLUMNS = ("result", "params", "version")
+BRANCHES = ("main", "origin/main")  # a clone may have no main of its own
 AXES = ("model", "phase", "hidden_size")
 PEAK = "peak_allocated_bytes"
 BENCHMARKS = {  # asv's name -> (what it shows, unit)
@@ -32,18 +39,22 @@ BENCHMARKS = {  # asv's name -> (what it shows, unit)
 Values = dict[str, dict[tuple, float]]
 
 
-def publish(history: Path, site: Path, repository: Path = ROOT) -> int:
+def publish(history: Path, site: Path, repository: Path = ROOT, told: Callable[[str], None] = print) -> int:
     """Writes asv's results beside the history and its site into `site`; how many commits it shows.
+
+    A damaged file is left out, and `told` is told which.
 
     Raises:
         SweepError: no commit has results, or asv fails; its own message stands above.
+        ResultsError: the history's list of commits is damaged, or a file cannot be written.
     """
-    commits = {entry["commit"]: entry for entry in json.loads((history / COMMITS).read_text())}
-    found = {digits: values for digits in commits if (values := _values(history / digits))["step_time"]}
+    commits = {entry["commit"]: entry for entry in read_commits(history)}
+    files = {digits: list(_files(history / digits, told)) for digits in commits}
+    found = {digits: values for digits in commits if (values := _values(files[digits]))["step_time"]}
     if not found:
         raise SweepError(f"no commit in {history} has results, so there is nothing to publish")
     results = history / "asv"
-    machine = _machine(history, found)
+    machine = files[list(found)[-1]][-1].machine
     write_atomically(results / machine["machine"] / "machine.json", json.dumps({**machine, "version": 1}))
     params = _params(found)
     write_atomically(results / "benchmarks.json", json.dumps(_benchmarks(params)))
@@ -54,24 +65,41 @@ def publish(history: Path, site: Path, repository: Path = ROOT) -> int:
     return len(found)
 
 
-def _files(folder: Path) -> Iterator[dict]:
+@dataclass(frozen=True)
+class _File:
+    """A results file: (model, phase, hidden size), seconds a time step, peak in bytes or None; and its machine."""
+
+    points: list[tuple[tuple, float, int | None]]
+    machine: dict[str, str]
+
+
+def _files(folder: Path, told: Callable[[str], None]) -> Iterator[_File]:
     for path in sorted(folder.rglob("*.json")):
-        content = json.loads(path.read_text())
-        if isinstance(content, dict) and "benchmarks" in content:
-            yield content
+        try:
+            content = read_json(path)
+            if isinstance(content, dict) and "benchmarks" in content:
+                points = [_point(entry) for entry in content["benchmarks"]]
+                yield _File(points, _machine(content.get("machine_info") or {}))
+        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+            told(f"left out, because it is damaged: {path} ({type(error).__name__}: {error})")
 
 
-def _values(folder: Path) -> Values:
+def _point(entry: Mapping) -> tuple[tuple, float, int | None]:
+    cell, peak = Cell.from_id(entry["params"]["cell_id"]), entry["extra_info"].get(PEAK)
+    seconds = statistics.median(entry["stats"]["data"])
+    if not 0 < seconds < math.inf or not (peak is None or 0 <= peak < math.inf):
+        raise ValueError(f"expected seconds above 0 and bytes, got {seconds} and {peak}")
+    return (cell.variant, cell.phase, cell.hidden_size), seconds / cell.length, peak
+
+
+def _values(files: Sequence[_File]) -> Values:
     """Medians over processes of seconds a time step, and the peak, by (model, phase, hidden size)."""
     times: dict[tuple, list[float]] = {}
     peaks: dict[tuple, list[float]] = {}
-    for content in _files(folder):
-        for entry in content["benchmarks"]:
-            cell = Cell.from_id(entry["params"]["cell_id"])
-            key = (cell.variant, cell.phase, cell.hidden_size)
-            times.setdefault(key, []).append(statistics.median(entry["stats"]["data"]) / cell.length)
-            if entry["extra_info"].get(PEAK) is not None:
-                peaks.setdefault(key, []).append(entry["extra_info"][PEAK])
+    for key, seconds, peak in (point for file in files for point in file.points):
+        times.setdefault(key, []).append(seconds)
+        if peak is not None:
+            peaks.setdefault(key, []).append(peak)
     return {
         name: {key: statistics.median(values) for key, values in found.items()}
         for name, found in (("step_time", times), ("peak_memory", peaks))
@@ -123,15 +151,14 @@ def _result(commit: Mapping, values: Values, params: list[list], machine: Mappin
     }
 
 
-def _machine(history: Path, found: Mapping[str, Values]) -> dict[str, str]:
-    """What asv wants to know of the machine, from the newest results."""
-    info = list(_files(history / list(found)[-1]))[-1]["machine_info"]
+def _machine(info: Mapping) -> dict[str, str]:
+    """What asv wants to know of the machine; its name is a folder's, so it is a plain word."""
     cpu = info.get("cpu") or {}
     return {
-        "machine": info["node"],
+        "machine": re.sub(r"[^\w.-]+", "_", str(info.get("node", ""))).lstrip(".") or "unknown",
         "os": f"{info.get('system', '')} {info.get('release', '')}".strip(),
-        "arch": info.get("machine", ""),
-        "cpu": cpu.get("brand_raw", "") if isinstance(cpu, dict) else str(cpu),
+        "arch": str(info.get("machine", "")),
+        "cpu": str(cpu.get("brand_raw", "")) if isinstance(cpu, dict) else str(cpu),
         "num_cpu": str(cpu.get("count", "")) if isinstance(cpu, dict) else "",
         "ram": "",
         "python": ".".join(str(info.get("python_version", "")).split(".")[:2]),
@@ -142,9 +169,12 @@ def _machine(history: Path, found: Mapping[str, Values]) -> dict[str, str]:
 def _publish(results: Path, site: Path, repository: Path) -> None:
     """`asv publish` with the project's settings, these results and this site."""
     settings = json.loads((ROOT / "asv.conf.json").read_text())
-    settings |= {"repo": str(repository), "results_dir": str(results), "html_dir": str(site)}
+    branch = next((name for name in BRANCHES if git.digits_of(name, repository)), "HEAD")
+    settings |= {"repo": str(repository), "results_dir": str(results), "html_dir": str(site), "branches": [branch]}
     config = results.with_name("asv.conf.json")  # not among the results, where asv would take it for one
     write_atomically(config, json.dumps(settings))
     command = [sys.executable, "-m", "asv", "publish", "--no-pull", "--config", str(config)]
-    if subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, check=False).returncode != 0:
+    with child(command, ROOT, git.environment(), stdin=subprocess.DEVNULL) as process:
+        code = process.wait()
+    if code != 0:
         raise SweepError("asv could not publish the history; its own message stands above")

@@ -1,11 +1,10 @@
 """The same code has the same identity, another line makes another."""
 
-import subprocess
-
 import pytest
 import torch
 
 from bench.identity import commit, source_digest
+from tests.bench.gate.conftest import git
 
 
 @pytest.fixture
@@ -40,6 +39,12 @@ def test_a_new_and_a_renamed_file_change_it(checkout):
     assert len(set(digests)) == 3
 
 
+def test_an_editors_lock_is_no_code(checkout):
+    before = source_digest(checkout)
+    (checkout / "bench" / ".#b.py").symlink_to("somebody@somewhere.1234")
+    assert source_digest(checkout) == before
+
+
 @pytest.mark.parametrize("file", ["README.md", "tests/test_x.py", "urnn/__pycache__/a.cpython-311.pyc"])
 def test_what_is_neither_measured_nor_measures_does_not(checkout, file):
     before = source_digest(checkout)
@@ -60,15 +65,10 @@ def test_another_torch_another_python_or_another_machine_changes_it(checkout, mo
 
 
 def test_the_commit_is_the_first_eight_digits_of_the_head(tmp_path):
-    def git(*arguments: str) -> str:
-        who = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
-        done = subprocess.run(["git", *who, *arguments], cwd=tmp_path, check=True, capture_output=True, text=True)
-        return done.stdout.strip()
-
-    git("init", "-q")
+    git(tmp_path, "init", "-q")
     assert commit(tmp_path) == "unversioned"
-    git("commit", "-q", "--allow-empty", "-m", "first")
-    assert commit(tmp_path) == git("rev-parse", "HEAD")[:8]
+    git(tmp_path, "commit", "-q", "--allow-empty", "-m", "first")
+    assert commit(tmp_path) == git(tmp_path, "rev-parse", "HEAD")[:8]
 
 
 def test_outside_a_checkout_or_without_git_it_is_unversioned(tmp_path, monkeypatch):

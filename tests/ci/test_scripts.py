@@ -11,6 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from analysis.regressions.comparison import Commit, Comparison
+from analysis.regressions.markdown import MARK, markdown
+from analysis.regressions.verdict import outcome
+from bench.git import environment as without_repository
 from bench.worker import ROOT
 from tests.bench.gate.conftest import git
 
@@ -19,6 +23,7 @@ PYTHON = """#!/usr/bin/env bash
 printf '%s\\n' "$*" >>calls.txt
 while [ $# -gt 0 ]; do
     if [ "$1" = --markdown ] && [ -n "${VERDICT:-}" ]; then printf '%s\\n' "$VERDICT" >"$2"; fi
+    if [ "$1" = --json ] && [ -n "${SAID:-}" ]; then printf '{\\n "exit_code": %s,\\n' "$SAID" >"$2"; fi
     shift
 done
 exit "${CODE:-0}"
@@ -71,7 +76,7 @@ def run(checkout, tmp_path):
     """A script with arguments and more environment -> what came of it."""
 
     def called(script: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess:
-        kept = {name: value for name, value in os.environ.items() if name != "GITHUB_STEP_SUMMARY"}
+        kept = {name: value for name, value in without_repository().items() if name != "GITHUB_STEP_SUMMARY"}
         environment = kept | {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"} | variables
         command = [str(checkout / ".ci" / script), *arguments]
         return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
@@ -88,7 +93,8 @@ def calls(checkout: Path) -> list[str]:
 def test_the_gates_exit_code_and_verdict_come_through(run, checkout, tmp_path, code):
     summary = tmp_path / "summary.md"
     summary.write_text("before\n")
-    done = run("gate", "HEAD", CODE=str(code), VERDICT="the table", GITHUB_STEP_SUMMARY=str(summary))
+    told = {"CODE": str(code), "SAID": str(code), "VERDICT": "the table"}
+    done = run("gate", "HEAD", **told, GITHUB_STEP_SUMMARY=str(summary))
     assert done.returncode == code
     assert (checkout / ".gate" / "output" / "verdict.md").read_text() == "the table\n"
     assert summary.read_text() == "before\nthe table\n"
@@ -99,14 +105,99 @@ def test_the_gates_exit_code_and_verdict_come_through(run, checkout, tmp_path, c
     ]
 
 
-def test_a_gate_that_dies_leaves_a_verdict_that_says_so(run, checkout):
-    assert run("gate", "HEAD", CODE="137").returncode == 137
-    text = (checkout / ".gate" / "output" / "verdict.md").read_text()
-    assert text.startswith("**Not measured.** The gate ended with exit code 137 before it had a verdict")
+@pytest.mark.parametrize("code", ["0", "1", "137"])
+def test_a_gate_that_dies_is_not_measured_and_leaves_a_verdict_that_says_so(run, checkout, code):
+    """Python ends with 1 after any crash."""
+    output = checkout / ".gate" / "output"
+    output.mkdir(parents=True)
+    (output / "verdict.md").write_text("an earlier one")
+    (output / "verdict.json").write_text(f'{{\n "exit_code": {code},\n')
+    assert run("gate", "HEAD", CODE=code).returncode == 2
+    text = (output / "verdict.md").read_text()
+    assert text.startswith(f"**Not measured.** The gate ended with exit code {code} before it had a verdict")
+    assert run("gate", "HEAD", CODE="1", SAID="0", VERDICT="it passes").returncode == 2
+
+
+def test_what_goes_wrong_in_the_script_itself_is_not_measured(run, checkout, tmp_path):
+    told = {"CODE": "1", "SAID": "1", "VERDICT": "the table"}
+    assert run("gate", "HEAD", **told, GITHUB_STEP_SUMMARY=str(tmp_path / "no" / "summary")).returncode == 1
+    (checkout / "file").touch()
+    assert run("gate", "HEAD", "file/output", **told).returncode == 2
+    assert run("gate", "HEAD", "output", "more", **told).returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("base", "message"),
+    [
+        (
+            "--upload-pack=touch owned",
+            "gate: expected a commit, branch or tag as the base, got the option '--upload",
+        ),
+        (
+            "release:refs/heads/owned",
+            "gate: release:refs/heads/owned is no commit here and origin does not have it",
+        ),
+        ("+release", "gate: +release is no commit here and origin does not have it"),
+        ("release..main", "gate: release..main is no commit here and origin does not have it"),
+        ("$(touch owned)", "gate: $(touch owned) is no commit here and origin does not have it"),
+    ],
+)
+def test_a_base_is_neither_an_option_nor_a_command(run, checkout, tmp_path, base, message):
+    before = git(checkout, "for-each-ref")
+    done = run("gate", base)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith(message)
+    assert calls(checkout) == []
+    assert not [*checkout.glob("*owned*"), *tmp_path.glob("*owned*")]
+    assert git(checkout, "for-each-ref") == before
+
+
+def test_a_folder_is_no_option(run):
+    done = run("gate", "HEAD", "--output")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "gate: expected a folder for the verdict, got the option '--output'\n",
+    )
+
+
+def test_a_hooks_variables_name_no_other_repository(run, checkout, tmp_path):
+    base = git(tmp_path / "origin", "rev-parse", "release")
+    run("gate", "release", GIT_DIR=str(tmp_path / "origin" / ".git"), GIT_WORK_TREE=str(tmp_path / "origin"))
+    assert f"--base {base} " in calls(checkout)[-1]
+    assert git(checkout, "rev-parse", "FETCH_HEAD") == base
+    assert not (tmp_path / "origin" / ".git" / "FETCH_HEAD").exists()
+
+
+def test_a_whole_clone_stays_whole(run, checkout, tmp_path):
+    git(checkout, "fetch", "--quiet", "--unshallow")
+    git(tmp_path / "origin", "checkout", "--quiet", "-b", "later")
+    git(tmp_path / "origin", "commit", "--quiet", "--allow-empty", "--message", "Third")
+    run("gate", "later")
+    assert f"--base {git(tmp_path / 'origin', 'rev-parse', 'later')} " in calls(checkout)[-1]
+    assert git(checkout, "rev-parse", "--is-shallow-repository") == "false"
+
+
+def test_a_tag_and_a_commit_are_fetched_too_and_without_a_network_what_is_known_of_origin_is_taken(
+    run, checkout, tmp_path
+):
+    origin = tmp_path / "origin"
+    git(origin, "tag", "v1", "release")
+    base = git(origin, "rev-parse", "v1")
+    run("gate", "v1")
+    assert f"--base {base} " in calls(checkout)[-1]
+    git(origin, "config", "uploadpack.allowAnySHA1InWant", "true")
+    tree = git(origin, "write-tree")
+    other = git(origin, "commit-tree", tree, "-m", "Other")
+    run("gate", other)
+    assert f"--base {other} " in calls(checkout)[-1]
+    git(checkout, "update-ref", "refs/remotes/origin/kept", base)
+    origin.rename(tmp_path / "gone")
+    run("gate", "kept")
+    assert f"--base {base} " in calls(checkout)[-1]
 
 
 def test_a_base_that_a_shallow_clone_lacks_is_fetched(run, checkout, tmp_path):
-    assert run("gate", "release").returncode == 0
+    assert run("gate", "release", SAID="0", VERDICT="it passes").returncode == 0
     base = git(tmp_path / "origin", "rev-parse", "release")
     assert f"--base {base} " in calls(checkout)[-1]
 
@@ -124,15 +215,17 @@ def test_an_environment_that_cannot_be_set_up_measures_nothing(run, checkout):
     done = run("gate", "HEAD", MAKE_CODE="2")
     assert done.returncode == 2
     assert done.stderr == "gate: the environment could not be set up, so nothing was measured\n"
+    assert not (checkout / ".gate" / "output" / "verdict.json").exists()
 
 
 def test_the_history_is_published_with_the_reports(run, checkout):
     for page in ("reports/history", ".asv/html"):
         executable(checkout / page / "index.html", page)
     (checkout / "public").mkdir()
+    assert run("history", "v1..main").returncode == 0
     (checkout / "public" / "old").touch()
     assert run("history", "v1..main").returncode == 0
-    assert calls(checkout) == ["make history RANGE=v1..main"]
+    assert calls(checkout) == ["make history RANGE=v1..main"] * 2
     assert (checkout / "public" / "reports" / "history" / "index.html").read_text() == "reports/history"
     assert (checkout / "public" / "asv" / "index.html").read_text() == ".asv/html"
     assert not (checkout / "public" / "old").exists()
@@ -143,24 +236,80 @@ def test_a_history_that_fails_publishes_nothing(run, checkout):
     assert not (checkout / "public").exists()
 
 
+@pytest.mark.parametrize("kind", ["folder", "link", "file"])
+def test_what_the_history_has_not_written_is_not_replaced(run, checkout, tmp_path, kind):
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "index.html").write_text("mine")
+    public = checkout / "public"
+    if kind == "folder":
+        precious.rename(public)
+    elif kind == "link":
+        public.symlink_to(precious)
+    else:
+        public.write_text("mine")
+    done = run("history")
+    assert (done.returncode, done.stderr.startswith("history: 'public' ")) == (2, True)
+    assert calls(checkout) == []
+    assert ((public / "index.html") if kind != "file" else public).read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("script", "argument"),
+    [
+        *(
+            ("history", text)
+            for text in ("--all", "main;touch owned", "$(touch owned)", "main\ntouch owned", "a b")
+        ),
+        *(("calibrate", text) for text in ("-1", "soon", "nan", "1;touch owned", "", "5 minutes", "9" * 30)),
+    ],
+)
+def test_an_argument_that_make_would_hand_to_a_shell_is_refused(run, checkout, script, argument):
+    done = run(script, argument)
+    if argument:
+        assert done.returncode == 2
+        assert done.stderr.startswith(f"{script}: expected ")
+        assert calls(checkout) == []
+    else:
+        assert calls(checkout) == ["make calibrate CALIBRATION_MINUTES=40"]
+
+
 def test_calibrating_takes_the_minutes_that_it_is_given(run, checkout):
     assert run("calibrate").returncode == 0
     assert run("calibrate", "5").returncode == 0
     assert calls(checkout) == ["make calibrate CALIBRATION_MINUTES=40", "make calibrate CALIBRATION_MINUTES=5"]
 
 
+SHA = "0123456789" * 4
+PULLS = [{"number": 7, "head": {"sha": SHA}}]
+BOT = {"type": "Bot", "login": "github-actions[bot]"}
+
+
 @pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed")
 class TestComment:
-    marker = "<!-- the gate's verdict -->"
-
     @pytest.fixture
     def comment(self, run, tmp_path):
-        def called(verdict: str, pulls: list, comments: list) -> subprocess.CompletedProcess:
+        def called(
+            verdict: str | bytes | None, comments=(), pulls=PULLS, **more: str
+        ) -> subprocess.CompletedProcess:
             (tmp_path / "pulls.json").write_text(json.dumps(pulls))
-            (tmp_path / "comments.json").write_text(json.dumps(comments))
-            (tmp_path / "verdict.md").write_text(verdict)
-            head = {"HEAD_OWNER": "them", "HEAD_BRANCH": "fix", "HEAD_SHA": "abc"}
-            return run("comment", "verdict.md", REPOSITORY="us/urnn", **head)
+            (tmp_path / "comments.json").write_text("".join(json.dumps([one]) for one in comments) or "[]")
+            if verdict is not None:
+                data = verdict.encode() if isinstance(verdict, str) else verdict
+                (tmp_path / "verdict.md").write_bytes(data)
+            asked = {"REPOSITORY": "us/urnn", "HEAD_REPOSITORY": "us/urnn", "HEAD_BRANCH": "fix", "HEAD_SHA": SHA}
+            return run("comment", "verdict.md", **(asked | more))
+
+        return called
+
+    @pytest.fixture
+    def from_fork(self, comment, tmp_path):
+        """A verdict that a fork's run has written -> the lines of the comment."""
+
+        def called(verdict: str | bytes) -> list[str]:
+            done = comment(verdict, HEAD_REPOSITORY="them/urnn")
+            assert (done.returncode, done.stdout) == (0, "comment: written under pull request 7\n")
+            return self.sent(tmp_path).split("\n")
 
         return called
 
@@ -168,26 +317,97 @@ class TestComment:
         return json.loads((folder / "sent.json").read_text())["body"]
 
     def test_the_first_verdict_is_a_new_comment(self, comment, tmp_path):
-        done = comment("| a | `$(b)` |\n", [{"number": 7, "head": {"sha": "abc"}}], [])
+        done = comment(f"{MARK}\n\n| a | `$(b)` |\n")
         assert (done.returncode, done.stdout) == (0, "comment: written under pull request 7\n")
-        assert self.sent(tmp_path) == f"{self.marker}\n| a | `$(b)` |\n"
+        assert self.sent(tmp_path) == f"{MARK}\n\n| a | `$(b)` |\n"
         assert "--method POST repos/us/urnn/issues/7/comments" in calls(tmp_path)[-1]
+        assert "-f head=us:fix" in calls(tmp_path)[0]
+
+    def test_what_the_gate_writes_is_found_again_by_its_mark_and_updated(self, comment, tmp_path):
+        """The script and the analysis name the same mark: a comment is never repeated."""
+        nothing = Comparison(Commit("a", ""), Commit("b", ""), [], outcome([]))
+        text = markdown(nothing)
+        comment(text)
+        assert self.sent(tmp_path) == text
+        done = comment(text, [{"id": 3, "user": BOT, "body": self.sent(tmp_path)}])
+        assert done.stdout == "comment: updated under pull request 7\n"
 
     def test_later_ones_update_it_and_nobody_elses(self, comment, tmp_path):
         comments = [
-            {"id": 1, "user": {"type": "User"}, "body": f"{self.marker} mine"},
-            {"id": 2, "user": {"type": "Bot"}, "body": "another bot's"},
-            {"id": 3, "user": {"type": "Bot"}, "body": f"{self.marker}\nold"},
+            {"id": 1, "user": {"type": "User", "login": "me"}, "body": f"{MARK} mine"},
+            {"id": 2, "user": BOT, "body": "another workflow's"},
+            {"id": 3, "user": {"type": "Bot", "login": "echo[bot]"}, "body": f"{MARK} what someone had it say"},
+            {"id": 4, "user": BOT, "body": f"quoted: {MARK}"},
+            {"id": 5, "user": BOT, "body": f"{MARK}\nold"},
         ]
-        done = comment("new", [{"number": 7, "head": {"sha": "abc"}}], comments)
+        done = comment("new", comments)
         assert done.stdout == "comment: updated under pull request 7\n"
-        assert "--method PATCH repos/us/urnn/issues/comments/3" in calls(tmp_path)[-1]
+        assert "--method PATCH repos/us/urnn/issues/comments/5" in calls(tmp_path)[-1]
 
     def test_a_pull_request_with_another_head_gets_none(self, comment, tmp_path):
-        done = comment("new", [{"number": 7, "head": {"sha": "other"}}], [])
+        done = comment("new", pulls=[{"number": 7, "head": {"sha": "f" * 40}}])
         assert (done.returncode, "nothing to comment on" in done.stdout) == (0, True)
+        gone = comment("new", HEAD_REPOSITORY="")
+        assert (gone.returncode, gone.stdout) == (0, "comment: the fork is gone; nothing to comment on\n")
         assert not (tmp_path / "sent.json").exists()
 
-    def test_a_verdict_is_cut_to_what_github_takes(self, comment, tmp_path):
-        comment("x" * 100_000, [{"number": 7, "head": {"sha": "abc"}}], [])
-        assert len(self.sent(tmp_path)) < 65_536
+    def test_a_forks_text_is_a_block_of_plain_text_that_it_cannot_leave(self, from_fork):
+        text = f"{MARK}\n@everyone\n\n```\n~~~\n</pre> <!-- -->\n- [x](https://a.b)\r\r\n\n#1 | a |\n"
+        mark, said, empty, *block = from_fork(text)
+        assert (mark, empty) == (MARK, "")
+        assert said == "The pull request comes from a fork. This is what its run of the gate has written:"
+        assert block.pop() == ""
+        assert block[0] == "    @everyone"
+        assert "    - [x](https://a.b)" in block
+        assert all(line.startswith("    ") for line in block), (
+            "Markdown ends a block at a line that is indented less"
+        )
+
+    def test_a_forks_text_has_no_character_that_hides_or_turns_what_is_said(self, from_fork):
+        block = from_fork("a\u202eb\u200bc\x1b[0m\x00d\x85e\u2066f\ufeffg\u2028h µ é 😀")[3]
+        assert block == "    abc[0mdefgh µ é 😀"
+
+    @pytest.mark.parametrize(
+        "verdict", ["x" * 100_000, "\n" * 100_000, "`\n" * 100_000, "é" * 100_000, b"\xff" * 100_000]
+    )
+    def test_a_verdict_is_cut_to_what_github_takes(self, from_fork, verdict):
+        assert 3000 < len("\n".join(from_fork(verdict))) < 65_536
+
+    @pytest.mark.parametrize("kind", ["link", "folder", "pipe", "none", "linked folder"])
+    def test_a_verdict_that_is_no_plain_file_is_not_read(self, comment, run, tmp_path, kind):
+        (tmp_path / "secret").write_text("a token")
+        path = tmp_path / "verdict.md"
+        if kind == "link":
+            path.symlink_to(tmp_path / "secret")
+        elif kind == "folder":
+            path.mkdir()
+        elif kind == "pipe":
+            os.mkfifo(path)
+        done = comment(None)
+        if kind == "linked folder":
+            (tmp_path / "real").mkdir()
+            (tmp_path / "real" / "verdict.md").write_text("text")
+            (tmp_path / "artifact").symlink_to(tmp_path / "real")
+            asked = {"REPOSITORY": "us/urnn", "HEAD_REPOSITORY": "us/urnn", "HEAD_BRANCH": "fix", "HEAD_SHA": SHA}
+            done = run("comment", "artifact/verdict.md", **asked)
+        assert done.returncode == 2
+        assert done.stderr.startswith("comment: expected a plain file with the verdict at '")
+        assert calls(tmp_path) == []
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("REPOSITORY", ""),
+            ("REPOSITORY", "us/urnn/issues/1"),
+            ("HEAD_REPOSITORY", "them"),
+            ("HEAD_BRANCH", ""),
+            ("HEAD_BRANCH", "a\nb"),
+            ("HEAD_SHA", "abc"),
+            ("HEAD_SHA", "main"),
+        ],
+    )
+    def test_an_environment_that_names_no_pull_request_is_refused(self, comment, tmp_path, name, value):
+        done = comment("new", **{name: value})
+        assert done.returncode == 2
+        assert done.stderr.startswith(f"comment: expected {name} to ")
+        assert calls(tmp_path) == []

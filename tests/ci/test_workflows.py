@@ -76,6 +76,12 @@ def test_code_of_a_pull_request_never_meets_a_right_to_write():
             assert "ref" not in step["with"]
 
 
+def test_the_comment_is_told_what_its_script_asks_for():
+    (step,) = [step for step in steps("comment") if "run" in step]
+    asked = re.search(r"with (.*) in the environment", (ROOT / ".ci" / "comment").read_text())[1]
+    assert set(step["env"]) == set(re.findall("[A-Z_]+", asked))
+
+
 @every_workflow
 def test_the_scripts_that_are_called_exist_and_can_be_run(name):
     called = [step["run"].split()[0] for step in steps(name) if step.get("run", "").startswith(".ci/")]

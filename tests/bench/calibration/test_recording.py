@@ -106,6 +106,7 @@ def test_an_interrupted_round_is_taken_up_again_and_has_no_time(world, go):
     world.measure = interrupted
     with pytest.raises(KeyboardInterrupt):
         go()
+    assert not list(Path(tempfile.gettempdir()).glob("urnn-calibration-*"))
     world.measure = lambda parts, number: whole([(side, cells[number == 1 :]) for side, cells in parts], number)
     folder, _ = go()
     assert json.loads((folder / PLAN).read_text())["seconds"] == {"2": 60, "3": 60}
@@ -134,11 +135,26 @@ def test_a_recording_of_other_cells_is_not_mixed_with_this_one(go, monkeypatch):
         ResultsError, match=r"is the plan of another recording; move its folder away to start a new one"
     ):
         go()
-    (folder / PLAN).write_text("{")
-    with pytest.raises(
-        ResultsError, match=r"is not a whole plan \(.*\); move its folder away to start a new one\.$"
-    ):
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", r"is not a whole plan \(.*\); move its folder away to start a new one\.$"),
+        ("[]", r"^expected .*calibration\.json to be of format 1, got None; move its folder away"),
+        (
+            '{"format": 1, "notes": [], "seconds": []}',
+            r"is damaged at 'seconds' \(got \[\]\); move its folder away",
+        ),
+        ('{"format": 1, "notes": 1, "seconds": {}}', r"is damaged at 'notes' \(got 1\); move its folder away"),
+    ],
+)
+def test_a_damaged_plan_is_named_and_left_as_it_is(go, text, message):
+    folder, _ = go()
+    (folder / PLAN).write_text(text)
+    with pytest.raises(ResultsError, match=message):
         go()
+    assert (folder / PLAN).read_text() == text
 
 
 def test_a_full_disk_keeps_the_rounds_before(world, go, monkeypatch):
@@ -154,16 +170,16 @@ def test_a_full_disk_keeps_the_rounds_before(world, go, monkeypatch):
     assert {entry["extra_info"]["pass"] for entry in kept} == {1, 2}
 
 
-@pytest.mark.parametrize(("variant", "seconds"), [("urnn:cpu", 0.105), ("lstm:torch", 0.1)])
-def test_the_copy_stretches_the_models_calls_by_so_much_of_their_own_time_and_no_others(
-    tmp_path, monkeypatch, variant, seconds
-):
-    """The copy's workloads on a clock that each look moves by a millisecond."""
+@pytest.fixture
+def copy(tmp_path, monkeypatch):
+    """The copy's workloads, those of one model slowed by 5 %, on a clock that each look moves by a little.
+
+    -> a call of a cell's, by the name under which it is timed, and the time that it then takes.
+    """
     path = tmp_path / WORKLOADS
     path.parent.mkdir()
     path.write_text("def build(cell):\n    return made(cell)\n")
-    slow_down(tmp_path, "urnn:cpu", 0.05)
-    clock = SimpleNamespace(now=0.0)
+    clock = SimpleNamespace(now=0.0, device=0.0)
 
     def look() -> float:
         clock.now += 0.0001
@@ -171,15 +187,56 @@ def test_the_copy_stretches_the_models_calls_by_so_much_of_their_own_time_and_no
 
     def work() -> str:
         clock.now += 0.1
+        clock.device += 0.3
         return "result"
 
+    class Event:
+        def __init__(self, enable_timing: bool) -> None:
+            pass
+
+        def record(self) -> None:
+            self.at = clock.device
+
+        def elapsed_time(self, end) -> float:
+            return 1e3 * (end.at - self.at)
+
+    def sleep(cycles: int) -> None:
+        clock.device += cycles * 1e-9
+
     monkeypatch.setattr("time.perf_counter", look)
-    scope = {"made": lambda tested: Workload(tested, work, None, work)}
-    exec(compile(path.read_text(), "copy", "exec"), scope)
-    run = scope["build"](cell(variant, hidden_size=8)).run
-    before = clock.now
-    assert run() == "result"
-    assert clock.now - before == pytest.approx(seconds, abs=0.0005)
+    cuda = SimpleNamespace(Event=Event, synchronize=lambda: None, _sleep=sleep)
+    scope = {
+        "made": lambda tested: Workload(tested, work, None, work),
+        "torch": SimpleNamespace(cuda=cuda),
+        "_synchronised": lambda call: call,
+    }
+
+    def call(slowed: str, tested, timed_as: str) -> tuple[float, float]:
+        slow_down(tmp_path, slowed, 0.05)
+        exec(compile(path.read_text(), "copy", "exec"), scope)
+        workload = scope["build"](tested)
+        before = clock.now, clock.device
+        assert getattr(workload, timed_as)() == "result"
+        return clock.now - before[0], clock.device - before[1]
+
+    return call
+
+
+@pytest.mark.parametrize("timed_as", ["run", "enqueue"])
+@pytest.mark.parametrize(("variant", "seconds"), [("urnn:cpu", 0.105), ("lstm:torch", 0.1)])
+def test_the_copy_stretches_the_models_calls_by_so_much_of_their_own_time_and_no_others(
+    copy, variant, seconds, timed_as
+):
+    assert copy("urnn:cpu", cell(variant, hidden_size=8), timed_as)[0] == pytest.approx(seconds, abs=0.0005)
+
+
+@pytest.mark.parametrize("timed_as", ["run", "enqueue"])
+@pytest.mark.parametrize(("variant", "share"), [("urnn:cuda", 1.05), ("lstm:torch", 1.0)])
+def test_on_a_gpu_the_launching_and_the_work_are_stretched(copy, variant, share, timed_as):
+    """CUDA cells are timed by `enqueue` alone."""
+    host, device = copy("urnn:cuda", cell(variant, hidden_size=8, device="cuda"), timed_as)
+    assert host == pytest.approx(0.1 * share, abs=0.0005)
+    assert device == pytest.approx(0.3 * share, rel=1e-6)
 
 
 def test_the_command_refuses_what_the_grid_does_not_have(tmp_path, capsys):

@@ -25,19 +25,9 @@ def test_a_revision_is_resolved_to_a_commit(repository):
     assert commit.time.startswith("20")
 
 
-@pytest.mark.parametrize("revision", ["mian", "--all", "", "main:urnn"])
-def test_a_revision_that_names_none_says_how_to_get_it(repository, revision):
-    with pytest.raises(SweepError, match=rf"^'{revision}' names no commit here \(.*\); in a shallow clone, fetch"):
-        resolve(revision, repository)
-
-
-def test_a_folder_without_a_repository_has_no_commits(tmp_path):
-    with pytest.raises(SweepError, match=r"names no commit here .*not a git repository"):
-        resolve("main", tmp_path)
-
-
 def test_both_have_their_own_product_and_the_suite_of_the_gate(repository, tmp_path):
     (repository / "bench" / "__init__.py").write_text("TEXT = 'not committed'\n")
+    (repository / "bench" / ".#__init__.py").symlink_to("an editor's lock, which leads nowhere")
     for number, text in (("main~1", "first"), ("main", "second")):
         check_out(resolve(number, repository), tmp_path / text, repository, repository)
         assert text_of(tmp_path / text, "urnn") == f"TEXT = {text!r}\n"
@@ -65,7 +55,7 @@ class TestProbe:
             {"urnn": f"{ROOT}/urnn", "bench": f"{ROOT}/bench", "cells": [], **found}
         )
         done = subprocess.CompletedProcess([], code, output, error)
-        monkeypatch.setattr(checkouts.subprocess, "run", lambda *arguments, **options: done)
+        monkeypatch.setattr(checkouts.children, "run", lambda *arguments: done)
 
     def test_the_real_one_knows_this_checkout(self):
         assert known_cells("head", self.SETTINGS, [TINY, self.OTHER]) == [TINY, self.OTHER]
@@ -79,6 +69,13 @@ class TestProbe:
         message = r"^the suite does not run on base aa: ImportError: cannot import name 'MODELS'$"
         with pytest.raises(SweepError, match=message):
             known_cells("base aa", self.SETTINGS, [TINY])
+
+    @pytest.mark.parametrize("output", ["", "no JSON\n", "[]\n", '{"urnn": 1}\n', '{"urnn": "a", "bench": "b"}\n'])
+    def test_an_answer_that_is_none_is_one_sentence(self, monkeypatch, output):
+        done = subprocess.CompletedProcess([], 0, output, "")
+        monkeypatch.setattr(checkouts.children, "run", lambda *arguments: done)
+        with pytest.raises(SweepError, match=r"^the suite of base gave no list of its cells; its last words: "):
+            known_cells("base", self.SETTINGS, [TINY])
 
     @pytest.mark.parametrize("package", ["urnn", "bench"])
     def test_a_package_from_elsewhere_is_refused(self, monkeypatch, package):

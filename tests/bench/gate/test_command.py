@@ -169,6 +169,7 @@ class TestWithoutAsking:
         assert gate(tmp_path) == 2
         error = capsys.readouterr().err
         assert error == "bench: interrupted; what was measured is kept, and the same command goes on\n"
+        assert not list(tmp_path.glob("urnn-gate-*")), "the checkouts"
         (kept,) = (tmp_path / "gates").glob("*/base.json")
         assert len(json.loads(kept.read_text())["benchmarks"]) == 2 * 3
 
@@ -191,5 +192,5 @@ def test_a_time_that_is_none_is_refused(arguments, message, capsys):
 def test_a_base_that_is_no_commit_is_one_line_and_exit_code_2(tmp_path, capsys):
     assert main(["gate", "--base=no-such-branch", *SLICE, f"--results={tmp_path}"]) == 2
     error = capsys.readouterr().err
-    assert error.startswith("bench: 'no-such-branch' names no commit here (")
+    assert error.startswith("bench: 'no-such-branch' names no commit here; known are ")
     assert error.count("\n") == 1

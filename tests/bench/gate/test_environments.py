@@ -1,5 +1,6 @@
 """Whose packages measure: this interpreter's where both sides want the same, asv's where they do not."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -61,6 +62,21 @@ def test_an_environment_that_asv_cannot_build_is_a_sentence(tmp_path):
     (tmp_path / "asv.conf.json").write_text('{"version": 1, "repo": ".", "environment_type": "no-such"}')
     with pytest.raises(SweepError, match=r"^asv cannot build an environment for aaaaaaaa: .+"):
         build(BASE, tmp_path, tmp_path / "environments")
+
+
+def test_asv_hears_of_no_other_repository_and_its_last_line_is_the_interpreter(tmp_path, monkeypatch):
+    asked = []
+
+    def run(command, folder, environment) -> subprocess.CompletedProcess:
+        asked.append((command[-3:], environment))
+        return subprocess.CompletedProcess(command, 0, "Building\n/somewhere/python\n", "")
+
+    monkeypatch.setenv("GIT_DIR", str(tmp_path))
+    monkeypatch.setattr(environments.children, "run", run)
+    assert build(BASE, tmp_path, tmp_path / "made") == Path("/somewhere/python")
+    ((arguments, environment),) = asked
+    assert arguments == [str(tmp_path), str(tmp_path / "made"), BASE.digits]
+    assert "GIT_DIR" not in environment
 
 
 def test_without_asv_the_message_names_the_way_out(tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """A gate's folder is taken up again where it ended, and one that is damaged is named."""
 
 import json
+import os
 import shlex
 
 import pytest
@@ -56,6 +57,10 @@ def test_each_stage_and_side_has_a_file_of_its_own_with_the_conditions(tmp_path)
         ),
         ("[]", r"^expected .*gate\.json to be of format 1, got None; move the folder away, or start "),
         ('{"format": 2}', r"^expected .*gate\.json to be of format 1, got 2; "),
+        ("[" * 100_000, r"gate\.json is not a whole plan \(it is nested too deeply\); "),
+        ('{"format": ' + "9" * 5000, r"gate\.json is not a whole plan \("),
+        ('{"format": true}', r"^expected .*gate\.json to be of format 1, got True; "),
+        ('{"format": 1}', r"gate\.json is damaged at 'base' \(it is missing\); move the folder away"),
         (None, r"gate\.json is not a whole plan \(.*No such file or directory"),
     ],
 )
@@ -66,6 +71,65 @@ def test_a_damaged_plan_is_named(tmp_path, text, message):
         path.write_text(text)
     with pytest.raises(ResultsError, match=message):
         open_folder(tmp_path)
+    assert text is None or path.read_text() == text, "what an editor may save is left as it is"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("cells", "one"),
+        ("cells", [1]),
+        ("suspects", {}),
+        ("confirm_rounds", -1),
+        ("confirm_rounds", True),
+        ("ended", 1),
+        ("notes", None),
+        ("instructions", []),
+        ("base", None),
+        ("again", 5),
+    ],
+)
+def test_a_plan_with_another_kind_of_value_is_named_with_its_key(tmp_path, key, value):
+    path = open_folder(tmp_path).path / "gate.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
+    with pytest.raises(ResultsError, match=rf"gate\.json is damaged at '{key}' \(got .*\); move the folder away"):
+        open_folder(tmp_path)
+
+
+def test_suspects_without_rounds_and_other_commits_are_refused(tmp_path):
+    path = open_folder(tmp_path).path / "gate.json"
+    plan = json.loads(path.read_text())
+    path.write_text(json.dumps(plan | {"suspects": ["one"]}))
+    with pytest.raises(
+        ResultsError, match=r"gate\.json is damaged: it has suspects or rounds to confirm them, not both; "
+    ):
+        open_folder(tmp_path)
+    path.write_text(json.dumps(plan | {"head": plan["base"]}))
+    with pytest.raises(ResultsError, match=r"gate\.json is the plan of other commits; move the folder away"):
+        open_folder(tmp_path)
+
+
+def test_the_newest_is_the_highest_number_of_any_length(tmp_path):
+    first = open_folder(tmp_path)
+    for number in ("9999", "10000"):
+        first.path.rename(first.path.with_name(f"{number}_{first.path.name.partition('_')[2]}"))
+        first = open_folder(tmp_path, fresh=True)
+    assert first.path.name.startswith("10001_")
+    assert open_folder(tmp_path).path == first.path
+
+
+def test_a_pipe_in_the_place_of_a_plan_is_not_waited_for(tmp_path):
+    path = open_folder(tmp_path).path / "gate.json"
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(ResultsError, match=r"gate\.json is not a whole plan \(no plain file\); "):
+        open_folder(tmp_path)
+
+
+def test_a_plan_that_an_editor_has_given_a_byte_order_mark_is_read(tmp_path):
+    path = open_folder(tmp_path).path / "gate.json"
+    path.write_text("\ufeff" + path.read_text())
+    assert open_folder(tmp_path).path == path.parent
 
 
 def test_a_truncated_results_file_is_named(tmp_path):
@@ -75,10 +139,12 @@ def test_a_truncated_results_file_is_named(tmp_path):
         folder.run_file(SCREENING, "head")
 
 
-def test_a_cells_command_measures_that_cell_alone():
-    profile = get_profile("ci")
+@pytest.mark.parametrize("name", ["ci", "ladder"])
+def test_a_cells_command_measures_that_cell_alone(name):
+    """The ladder's cells differ in their layers too."""
+    profile = get_profile(name)
     for cell in [cell for cell in profile.cells() if cell.device == "cpu"]:
-        text = commands([cell], "python -m bench gate --profile ci")[cell.id]
+        text = commands([cell], f"python -m bench gate --profile {name}")[cell.id]
         options = _parser().parse_args(shlex.split(text)[3:])
         assert chosen_cells(options, profile) == [cell]
         assert options.fresh

@@ -1,8 +1,10 @@
 """Two gates at once are refused with who holds the machine; a holder that ends leaves nothing behind."""
 
+import errno
 import os
 import re
 import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -33,14 +35,70 @@ def test_the_machine_is_free_again_after_a_run_and_after_an_error():
         assert lock_path().read_text().endswith('"what": "two"}')
 
 
-def test_a_holder_that_has_not_written_who_it_is_is_still_one():
+class TestWhatIsNoLock:
+    """Others may write to the folder of temporary files: what they put there is not written to or waited for."""
+
+    def refused(self, reason: str) -> None:
+        message = (
+            rf"^cannot use the lock .*urnn-gate\.lock: {reason}; if it is another user's, only one .* in TMPDIR\.$"
+        )
+        with pytest.raises(SweepError, match=message):
+            sole_run("one").__enter__()
+
+    @pytest.fixture
+    def file(self, tmp_path) -> Path:
+        """A file that somebody wants to see cut to nothing."""
+        path = tmp_path / "precious"
+        path.write_text("a thesis")
+        return path
+
+    def test_a_symbolic_link_is_not_followed(self, file):
+        lock_path().symlink_to(file)
+        self.refused("it is a symbolic link")
+        assert file.read_text() == "a thesis"
+
+    def test_a_link_to_nothing_makes_no_file(self, tmp_path):
+        lock_path().symlink_to(tmp_path / "new")
+        self.refused("it is a symbolic link")
+        assert not (tmp_path / "new").exists()
+
+    def test_a_hard_link_is_not_written_to(self, file):
+        lock_path().hardlink_to(file)
+        self.refused("it has another name too, by a hard link")
+        assert file.read_text() == "a thesis"
+
+    def test_a_pipe_is_not_waited_for(self):
+        os.mkfifo(lock_path())
+        self.refused("it is no plain file")
+
+    def test_a_folder(self):
+        lock_path().mkdir()
+        self.refused("Is a directory")
+
+    def test_another_users_file(self, monkeypatch):
+        lock_path().write_text("theirs")
+        monkeypatch.setattr(os, "getuid", lambda: lock_path().stat().st_uid + 1)
+        self.refused(rf"it belongs to user {lock_path().stat().st_uid}")
+        assert lock_path().read_text() == "theirs"
+
+    def test_no_folder_for_it(self, monkeypatch, tmp_path):
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+        self.refused("No such file or directory")
+
+    def test_no_folder_for_temporary_files_at_all(self, monkeypatch):
+        def none() -> str:
+            raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+        monkeypatch.setattr(tempfile, "gettempdir", none)
+        with pytest.raises(
+            SweepError, match=r"^a folder for temporary files is needed \(No usable .*\); name one in TMPDIR$"
+        ):
+            sole_run("one").__enter__()
+
+
+@pytest.mark.parametrize("note", [b"\xff\xfe", b"[" * 100_000, b"[]", b"{", b'{"pid": 1}'])
+def test_a_note_that_cannot_be_read_is_no_error(note):
     with sole_run("one"):
-        lock_path().write_text("{")
+        lock_path().write_bytes(note)
         with pytest.raises(SweepError, match=re.escape("(it has not said which)")), sole_run("two"):
             pass
-
-
-def test_a_lock_that_cannot_be_opened_is_one_sentence(tmp_path):
-    lock_path().mkdir()
-    with pytest.raises(SweepError, match=r"^cannot open the lock .*urnn-gate\.lock \(Is a directory\); is it "):
-        sole_run("one").__enter__()

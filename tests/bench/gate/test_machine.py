@@ -40,6 +40,18 @@ def test_what_others_used_is_counted_and_named_and_ours_is_not(tmp_path):
     assert str(found) == ("others keep 1.5 cores busy (name999999, process 999999, name999998, process 999998)")
 
 
+def test_a_process_whose_name_is_no_text_is_named_by_what_can_be_shown(tmp_path):
+    proc, ticks = tmp_path / "proc", {"p999999": 10}
+    write(proc, 100, **ticks)
+
+    def later(seconds: float) -> None:
+        write(proc, 200, p999999=60)
+        (proc / "999999" / "comm").write_bytes(b"a\xff\x1b[2Jb\n")
+        (proc / "999999" / "stat").write_bytes(b"999999 (a\xff) S " + b"0 " * 10 + b"59 1 0 0")
+
+    assert load(proc, later).names == ("a\ufffd[2Jb, process 999999",)
+
+
 def test_a_quiet_machine_is_quiet_and_a_process_of_before_is_no_load(tmp_path):
     found = seen(tmp_path / "proc", {"busy": 100, "p999999": 10}, {"busy": 100, "p999999": 10})
     assert found == Load(0.0)

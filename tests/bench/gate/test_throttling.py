@@ -2,7 +2,6 @@
 
 import pytest
 
-from bench.gate import throttling
 from bench.gate.machine import Load, Watch
 from bench.gate.throttling import Troubles, nvidia_smi
 
@@ -57,7 +56,20 @@ def test_without_nvidia_smi_or_with_one_that_fails_nothing_is_known(monkeypatch,
     assert nvidia_smi("--query-gpu=x") == []
     program.write_text('#!/bin/sh\necho "$1 $2"; echo\n')
     assert nvidia_smi("--query-gpu=x") == ["--query-gpu=x --format=csv,noheader"]
-    assert throttling.shutil.which("nvidia-smi") == str(program)
+    program.write_text("#!/bin/sh\nexec /bin/sleep 600\n")
+    assert nvidia_smi("--query-gpu=x", patience=0.1) == []
+    program.write_text("no program")
+    assert nvidia_smi("--query-gpu=x") == []
+
+
+def test_a_core_that_is_taken_away_has_no_count(counter, tmp_path):
+    counter(0, 5)
+    troubles = Troubles(gpu=False, system=tmp_path)
+    for core, text in ((1, ""), (2, "no number")):
+        counter(core, 0)
+        (tmp_path / f"devices/system/cpu/cpu{core}/thermal_throttle/core_throttle_count").write_text(text)
+    (tmp_path / "devices/system/cpu/cpu3/thermal_throttle/core_throttle_count").mkdir(parents=True)
+    assert troubles() == []
 
 
 def test_the_watch_notes_troubles_and_does_not_wait_for_them():

@@ -1,6 +1,8 @@
 """Filling in a history of a small repository, and what asv's site is made of, without measuring anything."""
 
+import errno
 import json
+import math
 import subprocess
 import sys
 import tempfile
@@ -9,7 +11,10 @@ from pathlib import Path
 import pytest
 
 from bench.__main__ import main
+from bench.gate.checkouts import Commit
+from bench.gate.scratch import held
 from bench.history import fill as module
+from bench.history import site as site_of
 from bench.history.commits import timed_commits
 from bench.history.fill import COMMITS, FAILED, Filled, fill, run_own_suite
 from bench.history.site import publish
@@ -67,8 +72,14 @@ def test_the_commits_are_those_that_change_what_is_timed_oldest_first(repository
 @pytest.mark.parametrize(
     ("revisions", "message"),
     [
-        ("no-such", r"^'no-such' is no range of commits here \(fatal: .*\); give one such as main or v1\.\.main$"),
-        ("--all", r"^'--all' is no range of commits here"),
+        ("no-such", r"^'no-such' is no range of commits here: 'no-such' names no commit; known are main$"),
+        ("--all", r"^'--all' is no range of commits here: '--all' names no commit; "),
+        ("", r"^'' is no range of commits here: '' names no commit; "),
+        ("--output=x..main", r"^'--output=x..main' is no range .*: '--output=x' names no commit; "),
+        (
+            "main..main..main",
+            r"^'main..main..main' is no range of commits here: give one such as main or v1\.\.main; ",
+        ),
         ("main~1..main~1", r"^no commit of 'main~1\.\.main~1' changed what is timed"),
     ],
 )
@@ -130,16 +141,104 @@ def test_two_histories_at_once_are_refused(repository, tmp_path):
 def test_a_commits_own_suite_is_run_and_its_last_words_are_kept(tmp_path, monkeypatch):
     asked = []
 
-    def run(command, **options):
-        asked.append((command, options["cwd"], options["env"]["PYTHONPATH"]))
+    def run(command, folder, environment):
+        asked.append((command, folder, environment["PYTHONPATH"], environment["TMPDIR"]))
         return subprocess.CompletedProcess(command, 1, "", f"Traceback\n{sys.executable}: No module named bench\n")
 
-    monkeypatch.setattr(module.subprocess, "run", run)
-    assert run_own_suite(tmp_path, tmp_path / "results") == "python: No module named bench"
-    ((command, folder, path),) = asked
+    monkeypatch.setattr(module.children, "run", run)
+    checkout = tmp_path / "checkout"
+    assert run_own_suite(checkout, tmp_path / "results") == "python: No module named bench"
+    ((command, folder, path, temporary),) = asked
     assert command[1:4] == ["-m", "bench", "run"]
     assert command[-1] == f"--results={tmp_path / 'results'}"
-    assert (folder, path) == (tmp_path, str(tmp_path))
+    assert (folder, path) == (checkout, str(checkout))
+    assert Path(temporary) == tmp_path / "temporary", "beside the checkout, and removed with it"
+
+
+def staged(results: Path) -> list[Path]:
+    return [path for path in results.iterdir() if path.name.startswith(".")]
+
+
+def test_what_a_killed_history_has_half_copied_is_removed_and_a_living_ones_is_not(repository, tmp_path):
+    results = tmp_path / "history"
+    dead, living, other = results / f".{'a' * 40}.17", results / f".{'b' * 40}.18", results / ".mine"
+    for folder in (dead, living, other):
+        folder.mkdir(parents=True)
+        (folder / "0001.json").touch()
+    with held(living):
+        fill("main~4", results, lambda text: None, measured([]), repository)
+    assert set(staged(results)) == {living, other}
+
+
+def test_a_suite_that_is_killed_says_nothing_of_its_commit(repository, tmp_path, monkeypatch):
+    def killed(command, folder, environment) -> subprocess.CompletedProcess:
+        return subprocess.CompletedProcess(command, -9, "", "")
+
+    monkeypatch.setattr(module.children, "run", killed)
+    told, results = [], tmp_path / "history"
+    assert fill("main", results, told.append, None, repository) == Filled(0, 0, 3)
+    assert told[1].endswith(": its suite was ended by signal 9; the same command measures it again")
+    assert fill("main", results, told.append, measured([]), repository) == Filled(3, 0, 0)
+
+
+def test_a_full_disk_keeps_the_commits_before(repository, tmp_path, monkeypatch):
+    results, copied = tmp_path / "history", []
+
+    def copy(*arguments, **options):
+        if copied:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        copied.append(arguments)
+
+    monkeypatch.setattr(module.shutil, "copytree", copy)
+    with pytest.raises(
+        ResultsError, match=r"^cannot write .*: No space left on device; the commits before are kept$"
+    ):
+        fill("main", results, lambda text: None, measured([]), repository)
+    first = timed_commits("main", repository)[0].digits
+    assert {path.name for path in results.iterdir()} == {COMMITS, first}
+    assert not list(tmp_path.glob("urnn-history-*"))
+
+
+def test_commits_are_in_the_order_of_their_times_wherever_they_were_made(tmp_path):
+    times = ["2026-01-01T23:30:00-05:00", "2026-01-02T05:00:00+01:00", "2026-01-02T06:00:00+00:00"]
+    commits = [Commit(f"{number}" * 40, time, "") for number, time in enumerate(times)]
+    module._note(tmp_path, [commits[0], commits[2]])
+    module._note(tmp_path, [commits[1]])
+    assert [entry["commit"][0] for entry in module.read_commits(tmp_path)] == ["1", "0", "2"]
+
+
+GOOD = {"commit": "a" * 40, "time": "2026-01-01T00:00:00+00:00", "subject": ""}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{}",
+        "[" * 100_000,
+        "9" * 5000,
+        "\x00",
+        json.dumps([GOOD, []]),
+        json.dumps([GOOD | {"time": "yesterday"}]),
+        json.dumps([GOOD | {"time": "2026-01-01T00:00:00"}]),
+        json.dumps([GOOD | {"commit": "../../other"}]),
+        json.dumps([GOOD | {"subject": None}]),
+    ],
+    ids=range(10),
+)
+def test_a_damaged_list_of_commits_is_named_and_left_as_it_is(repository, tmp_path, text):
+    path = tmp_path / "history" / COMMITS
+    path.parent.mkdir()
+    path.write_text(text)
+    for go in (fill, publish):
+        arguments = (
+            ("main", path.parent, lambda text: None, measured([])) if go is fill else (path.parent, tmp_path)
+        )
+        with pytest.raises(
+            ResultsError, match=rf"^{path} is damaged \(.*\); move it away, and `python -m bench hi"
+        ):
+            go(*arguments, repository=repository)
+    assert path.read_text() == text
 
 
 @pytest.fixture
@@ -184,6 +283,50 @@ def test_asvs_site_shows_every_commit_with_names_and_units(history, repository, 
     assert {value for graph in graphs for _, values in graph for value in values} == {2, None}
 
 
+@pytest.mark.parametrize("has_origin", [True, False])
+def test_a_clone_without_a_main_of_its_own_is_published_too(history, repository, tmp_path, has_origin, capfd):
+    clone, site = tmp_path / "clone", tmp_path / "site"
+    git(tmp_path, "clone", "--quiet", str(repository), str(clone))
+    git(clone, "checkout", "--quiet", "--detach")
+    git(clone, "branch", "--quiet", "-D", "main")
+    if not has_origin:
+        git(clone, "remote", "remove", "origin")
+    assert publish(history, site, clone) == 3
+    graphs = [json.loads(path.read_text()) for path in (site / "graphs").rglob("history.step_time.json")]
+    assert {len(graph) for graph in graphs} >= {3}
+    assert "Couldn't find" not in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content["benchmarks"][0]["stats"].update(data=[0]),
+        lambda content: content["benchmarks"][0]["stats"].update(data=[math.nan]),
+        lambda content: content["benchmarks"][0]["stats"].update(data=[]),
+        lambda content: content["benchmarks"][0]["params"].update(cell_id="no cell"),
+        lambda content: content["benchmarks"].append(None),
+        lambda content: content.update(benchmarks=5),
+        lambda content: content.update(machine_info=[1]),
+    ],
+    ids=range(7),
+)
+def test_a_damaged_file_is_left_out_by_its_name(history, damage):
+    path = max(history.glob("*/0001.json"))
+    content = json.loads(path.read_text())
+    damage(content)
+    path.write_text(json.dumps(content))
+    told: list[str] = []
+    assert list(site_of._files(path.parent, told.append)) == []
+    assert [line.startswith(f"left out, because it is damaged: {path} (") for line in told] == [True]
+
+
+@pytest.mark.parametrize(
+    ("node", "folder"), [("../../home", "_.._home"), ("a box", "a_box"), ("..", "unknown"), ("", "unknown")]
+)
+def test_a_machines_name_is_no_path(node, folder):
+    assert site_of._machine({"node": node})["machine"] == folder
+
+
 def test_a_history_without_results_is_not_published(repository, tmp_path):
     results = tmp_path / "history"
     fill("main", results, lambda text: None, lambda checkout, into: "no", repository)
@@ -194,5 +337,5 @@ def test_a_history_without_results_is_not_published(repository, tmp_path):
 def test_the_command_is_one_line_and_exit_code_2_for_a_range_that_is_none(tmp_path, capsys):
     assert main(["history", "--range=no-such-range", f"--results={tmp_path / 'history'}"]) == 2
     error = capsys.readouterr().err
-    assert error.startswith("bench: 'no-such-range' is no range of commits here (")
+    assert error.startswith("bench: 'no-such-range' is no range of commits here: ")
     assert error.count("\n") == 1

@@ -1,0 +1,90 @@
+"""A run's temporary folder goes with it, and what killed runs have left goes with the next one."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from bench.gate.lock import sole_run
+from bench.gate.scratch import KINDS, held, remove_dead, scratch_folder
+from bench.worker import ROOT, SweepError
+
+OWNER = """
+import sys, time, types
+sys.modules["bench.worker"] = types.SimpleNamespace(SweepError=Exception)  # the real one takes seconds to import
+from bench.gate.scratch import scratch_folder
+with scratch_folder("history") as folder:
+    (folder / "checkout").mkdir()
+    (folder / "checkout" / "file").write_text("")
+    print(folder, flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+
+@pytest.mark.parametrize("ending", [None, ValueError, KeyboardInterrupt])
+def test_a_folder_is_removed_however_the_run_ends(tmp_path, ending):
+    expected = pytest.raises(ending) if ending else held(tmp_path)
+    with expected, scratch_folder("gate") as folder:
+        (folder / "file").touch()
+        assert folder.stat().st_mode & 0o777 == 0o700
+        if ending:
+            raise ending
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_folder_of_a_killed_run_is_removed_by_the_next_and_that_of_a_living_one_is_not(tmp_path):
+    environment = os.environ | {"TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        [sys.executable, "-c", OWNER], env=environment, stdout=subprocess.PIPE, text=True
+    ) as owner:
+        folder = Path(owner.stdout.readline().strip())
+        assert folder.parent == tmp_path
+        with sole_run("the next"):
+            assert (folder / "checkout" / "file").exists()
+        owner.send_signal(signal.SIGKILL)
+        owner.wait()
+        assert folder.exists()
+        with sole_run("the one after"):
+            assert not folder.exists()
+
+
+def test_what_is_not_a_folder_of_ones_own_stays(tmp_path, monkeypatch):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "file").touch()
+    (tmp_path / "urnn-gate-link").symlink_to(elsewhere)
+    (tmp_path / "urnn-gate-file").touch()
+    (tmp_path / "urnn-other-folder").mkdir()
+    with sole_run("one"):
+        pass
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"elsewhere", "urnn-gate-link", "urnn-gate-file", "urnn-other-folder", "urnn-gate.lock"}
+    assert (elsewhere / "file").exists()
+    theirs = tmp_path / "urnn-gate-theirs"
+    theirs.mkdir()
+    monkeypatch.setattr(os, "getuid", lambda: theirs.stat().st_uid + 1)
+    remove_dead([theirs])
+    assert theirs.exists()
+
+
+def test_every_kind_is_looked_for(tmp_path):
+    for kind in KINDS:
+        (tmp_path / f"urnn-{kind}-dead").mkdir()
+    with sole_run("one"):
+        assert [path.name for path in tmp_path.iterdir()] == ["urnn-gate.lock"]
+
+
+def test_no_room_is_a_sentence(tmp_path):
+    shutil.rmtree(tmp_path)
+    with pytest.raises(SweepError, match=r"^cannot make a temporary folder in .*: No such file or directory$"):
+        scratch_folder("gate").__enter__()
