@@ -35,6 +35,9 @@ LARGEST_SIZE = 10**9
 LARGEST = 1e100
 
 
+Place = tuple[str | int, ...]
+
+
 def load(path: Path, shape: Shape | None = None) -> Any:
     """The data of one JSON file; bare NaN and Infinity, which asv writes, are allowed where the shape allows them.
 
@@ -46,10 +49,10 @@ def load(path: Path, shape: Shape | None = None) -> Any:
     return data
 
 
-def check(data: Any, shape: Shape, path: Path | str) -> None:
-    """Raises AnalysisError, naming the place in the file, for data of another shape."""
+def check(data: Any, shape: Shape, path: Path | str, at: Place = ()) -> None:
+    """Raises AnalysisError for data of another shape; `at` is its place in the file."""
     try:
-        shape.check(data, ())
+        shape.check(data, at)
     except MisfitError as misfit:
         raise AnalysisError(f"{path}: {misfit}.") from None
 
@@ -135,9 +138,6 @@ def _writable(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
-Place = tuple[str | int, ...]
-
-
 class MisfitError(Exception):
     """Data of another shape: where, what was expected and what came."""
 
@@ -201,7 +201,7 @@ class Whole:
 
     def check(self, value: Any, place: Place) -> None:
         if not isinstance(value, int) or isinstance(value, bool) or not self.least <= value <= self.most:
-            raise MisfitError(place, f"a whole number from {self.least} to {_bound(self.most)}", value)
+            raise MisfitError(place, f"a whole number from {self.least} to {self.most:,}", value)
 
 
 @dataclass(frozen=True)
@@ -217,11 +217,7 @@ class Real:
             return
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if not number or not (self.least <= value <= self.most or (self.nan and math.isnan(value))):
-            raise MisfitError(place, f"a number from {_bound(self.least)} to {_bound(self.most)}", value)
-
-
-def _bound(value: float) -> str:
-    return f"{value:.15g}" if abs(value) < 1e6 else f"{value:g}"
+            raise MisfitError(place, f"a number from {self.least:g} to {self.most:g}", value)
 
 
 @dataclass(frozen=True)
@@ -251,15 +247,17 @@ class ListOf:
 
 @dataclass(frozen=True)
 class MapOf:
-    """An object whose values have one shape, whatever its keys."""
+    """An object whose values have one shape, whatever its keys; `only_objects`: those that are objects."""
 
     shape: Shape
+    only_objects: bool = False
 
     def check(self, value: Any, place: Place) -> None:
         if not isinstance(value, dict):
             raise MisfitError(place, "an object", value)
         for key, item in value.items():
-            self.shape.check(item, (*place, key))
+            if isinstance(item, dict) or not self.only_objects:
+                self.shape.check(item, (*place, key))
 
 
 @dataclass(frozen=True)
