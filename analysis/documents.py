@@ -84,10 +84,10 @@ def reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-def parse(data: bytes, place: str) -> Any:
+def parse(data: bytes, place: str, *, of_a_line: bool = False) -> Any:
     """JSON text in UTF-8, with or without a byte-order mark, or in UTF-16 -> data whose texts can be written.
 
-    Raises AnalysisError, beginning with `place`.
+    Raises AnalysisError, beginning with `place`, which names the line already where it is `of_a_line`.
     """
     try:
         text = data.decode(json.detect_encoding(data))
@@ -95,10 +95,8 @@ def parse(data: bytes, place: str) -> Any:
     except UnicodeDecodeError as error:
         raise AnalysisError(f"{place}: expected JSON text in UTF-8, got other bytes.") from error
     except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        raise AnalysisError(
-            f"{place}: expected complete JSON, but it is cut off or damaged at {where}."
-        ) from error
+        at = f"column {error.colno}" if of_a_line else f"line {error.lineno}, column {error.colno}"
+        raise AnalysisError(f"{place}: expected complete JSON, but it is cut off or damaged at {at}.") from error
     except (ValueError, RecursionError) as error:
         told = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise AnalysisError(f"{place}: expected JSON as programs write it, but {told}.") from error

@@ -165,7 +165,7 @@ def _entries(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         if not line.strip():
             continue
         try:
-            entry = parse(line, f"{path}, line {number}")
+            entry = parse(line, f"{path}, line {number}", of_a_line=True)
         except AnalysisError:
             if number == len(lines):
                 return
@@ -201,10 +201,13 @@ def _profile(entry: Mapping[str, Any], place: str) -> dict[str, list[Any]]:
     if len(set(lengths.values())) != 1:
         found = ", ".join(f"{name} {length}" for name, length in lengths.items())
         raise AnalysisError(f"{place}: expected lists of one length, got {found}.")
-    for column in PROFILE:
-        for value in profile[column.name]:
-            _checked(column.name, value, column.dtype, place)
-    return profile
+    return {
+        column.name: [
+            math.nan if _is_nothing(value) else _checked(column.name, value, column.dtype, place)
+            for value in profile[column.name]
+        ]
+        for column in PROFILE
+    }
 
 
 def _values(entry: Mapping[str, Any], columns: Sequence[Column], place: str) -> dict[str, Any]:
@@ -213,9 +216,14 @@ def _values(entry: Mapping[str, Any], columns: Sequence[Column], place: str) -> 
 
 def _value(entry: Mapping[str, Any], name: str, dtype: str, place: str) -> Any:
     value = entry.get(name)
-    if name in NULLABLE and (value is None or value != value):
+    if name in NULLABLE and (value is None or _is_nothing(value)):
         return math.nan if dtype == "float64" else None
     return _checked(name, value, dtype, place)
+
+
+def _is_nothing(value: Any) -> bool:
+    """NaN and infinity: what a run that diverges may have to write."""
+    return isinstance(value, float) and not math.isfinite(value)
 
 
 _KINDS = {"Int64": (int, "a whole number"), "float64": ((int, float), "a number"), "string": (str, "a text")}
