@@ -3,6 +3,7 @@
 Only the standard library is imported here: `bench` ends its commands by the same rule, on machines without pandas.
 """
 
+import errno
 import os
 import signal
 import sys
@@ -11,27 +12,35 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 FAILED = 2
+# Whoever writes files turns these into a sentence of their own; without a name they are standard output's.
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
 
 
 def run(command: Callable[[], int]) -> int:
     """Calls `command` and returns the exit code for `sys.exit`.
 
     SIGTERM and SIGHUP raise KeyboardInterrupt in it, so that it cleans up as after Ctrl-C. A reader that went away
-    (`| head`) ends it without a word, an unforeseen exception with its traceback; both with exit code 2.
+    (`| head`) ends it without a word, output that cannot be written (a full disk) with a sentence, an unforeseen
+    exception with its traceback; all with exit code 2.
     """
     write_what_the_terminal_can_show()
     try:
         with stopped_like_ctrl_c():
             code = command()
-            sys.stdout.flush()
+            if sys.stdout is not None:  # `>&-` leaves a program without one
+                sys.stdout.flush()
     except BrokenPipeError:
         _discard_output()
         return FAILED
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return FAILED
-    except Exception:
-        traceback.print_exc()
+    except Exception as error:
+        if isinstance(error, OSError) and error.filename is None and error.errno in NO_ROOM:
+            _discard_output()
+            print(f"error: the output cannot be written ({error.strerror}).", file=sys.stderr)
+        else:
+            traceback.print_exc()
         return FAILED
     return code
 

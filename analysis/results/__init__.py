@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.documents import load
-from analysis.errors import AnalysisError
+from analysis.errors import AnalysisError, printable
 from analysis.results import asv, pytest_benchmark
 from analysis.results.files import Found, find
 from analysis.results.registry import Registry
@@ -56,7 +56,7 @@ def read(paths: Sequence[Path | str] = ()) -> Results:
         problems += remarks
     if not rows:
         raise AnalysisError(_nothing_read(found, problems))
-    return Results(tidy_frame(rows), tuple(dict.fromkeys(problems)))
+    return Results(tidy_frame(rows), tuple(dict.fromkeys(map(printable, problems))))
 
 
 def _existing_defaults() -> list[Path]:

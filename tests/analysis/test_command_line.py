@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from analysis import __main__ as command
+from analysis import commands
 from analysis.__main__ import main
 
 
@@ -64,7 +64,7 @@ def test_ctrl_c_is_one_sentence_and_exit_code_2(results, tmp_path, monkeypatch, 
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command, "write_report", interrupted)
+    monkeypatch.setattr(commands, "write_report", interrupted)
     assert main(["report", str(results), "--output", str(tmp_path / "out")]) == 2
     assert capsys.readouterr().err == "error: stopped before the end; nothing was written.\n"
 
