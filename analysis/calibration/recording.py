@@ -40,7 +40,7 @@ FEWEST_ROUNDS = 8  # a half of them for the screening, a half for the confirmati
 MOST_ROUNDS = 10**6
 
 # A gate is replayed until its time is up, so that a pair which costs nothing would be replayed for ever.
-PAIR = Real(0.05, 1e6)
+PAIR = Real(0.5, 1e6)
 SHARED = {
     "format": Whole(FORMAT, FORMAT),
     "cells": ListOf(TEXT, least=1),

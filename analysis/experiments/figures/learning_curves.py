@@ -96,7 +96,7 @@ def _quantity_axis(ax: Axes, quantity: str, name: str) -> None:
     """A loss is logarithmic within what the lines cover, whatever a wide interval does; a share is in per cent."""
     ys = np.concatenate([line.get_ydata() for line in ax.lines if len(line.get_ydata())]).astype(float)
     ys = ys[np.isfinite(ys)]
-    ax.set_ylabel(name)
+    ax.set_ylabel(style.literal(name))
     if quantity == "loss":
         ax.set_yscale("log")
         ax.set_ylim(ys.min() / 1.6, ys.max() * 1.6)

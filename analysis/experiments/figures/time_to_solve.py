@@ -53,7 +53,7 @@ def _panel(ax: Axes, found: list[Group], reached: str, solved: str, named: bool)
         look = style.line_style(group.model, numbers[group.model, group.variant])
         _group(ax, group, y, reached, solved, look)
     ax.set_ylim(max(heights) + 0.9, -0.9)
-    ax.set_yticks(list(ticks.values()), [label if named else "" for label in ticks])
+    ax.set_yticks(list(ticks.values()), [style.literal(label) if named else "" for label in ticks])
     ax.tick_params(axis="y", length=0)
     ax.grid(False, axis="y")
     for boundary in boundaries:
