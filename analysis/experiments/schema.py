@@ -75,10 +75,11 @@ NULLABLE = {
 }
 
 # The least that a number can be; those not named here may be negative. A seed is any number that fits.
-LEAST: Mapping[str, int] = {
+LEAST: Mapping[str, float] = {
     **dict.fromkeys(("length", "steps", "hidden_size", "batch", "max_iterations", "evaluate_every", "threads"), 1),
     **dict.fromkeys(("parameters", "iteration", "seconds", "iterations_per_second", "t"), 0),
     **dict.fromkeys(("state_norm", "state_change", "gradient_norm"), 0),
+    "baseline": 1e-12,  # losses are divided by it
 }
 UNBOUNDED = {"seed"}
 

@@ -77,6 +77,7 @@ RC = {
 }
 
 LONGEST_TEXT = 60
+LEAST_DRAWN = 1e-30  # nothing that was measured is as small, or as large as its inverse
 _ids = count()
 
 
@@ -254,15 +255,16 @@ def size_axis(ax: Axes, sizes: Sequence[int], label: str) -> None:
 def value_axis(ax: Axes, metric: str, values: Sequence[float], which: str = "y") -> None:
     """A logarithmic axis for times (s) or memory (B), ticked at round values with their units."""
     known = np.asarray(values, dtype=float)
-    known = known[np.isfinite(known) & (known > 0)]
+    known = known[(known > LEAST_DRAWN) & (known < 1 / LEAST_DRAWN)]
     low, high = (known.min(), known.max()) if len(known) else (1.0, 10.0)  # zeros alone: bytes, say
     margin = max((high / low) ** 0.07, 1.15)
     low, high = low / margin, high * margin
     memory = metric == PEAK_ALLOCATED
     ticks = units.byte_ticks(low, high) if memory else units.time_ticks(low, high)
     text = units.bytes_tick if memory else units.seconds_tick
-    (ax.set_yscale if which == "y" else ax.set_xscale)("log")
+    # Limits come first: without any, a logarithmic axis warns where all it has is zeros.
     (ax.set_ylim if which == "y" else ax.set_xlim)(low, high)
+    (ax.set_yscale if which == "y" else ax.set_xscale)("log")
     axis = ax.yaxis if which == "y" else ax.xaxis
     axis.set_major_locator(FixedLocator(ticks))
     axis.set_minor_locator(NullLocator())

@@ -84,8 +84,9 @@ class Series:
         return f"{PHASE_LABELS.get(self.phase, self.phase)}, n = {self.hidden_size}"
 
     def logs(self, point: Point) -> Floats:
-        """Logs of a point's processes, the sentinel's drift taken out, (k,)."""
-        return np.log(point.values) - self.drift.get(point.commit.digits, 0.0)
+        """Logs of a point's processes, the sentinel's drift taken out, (k,); no bytes at all count as one."""
+        values = np.maximum(point.values, 1.0) if self.metric == PEAK_ALLOCATED else np.asarray(point.values)
+        return np.log(values) - self.drift.get(point.commit.digits, 0.0)
 
     @property
     def levels(self) -> Floats:

@@ -38,6 +38,7 @@ from analysis.documents import (
     load,
 )
 from analysis.errors import AnalysisError, printable
+from analysis.results.quartiles import require_ordered
 from analysis.results.registry import Registry
 from analysis.results.times import from_milliseconds
 from analysis.schema import (
@@ -294,13 +295,11 @@ def _values(table: Mapping[str, Any], index: int) -> list[Row]:
     rounds = _at(table, "stats_repeat", index)
     if rounds is None:
         return [base | {"value": float(value)}]
-    quartiles = ((LOWER_QUARTILE, "stats_q_25"), (UPPER_QUARTILE, "stats_q_75"))
-    known = [(MEDIAN, value)] + [(name, _at(table, column, index)) for name, column in quartiles]
-    return [
-        base | {"statistic": name, "value": float(x), "round": rounds}
-        for name, x in known
-        if x is not None and not math.isnan(x)
-    ]
+    quartiles = {LOWER_QUARTILE: "stats_q_25", UPPER_QUARTILE: "stats_q_75"}
+    known = {MEDIAN: value} | {name: _at(table, column, index) for name, column in quartiles.items()}
+    known = {name: x for name, x in known.items() if x is not None and not math.isnan(x)}
+    require_ordered(known.get(LOWER_QUARTILE), value, known.get(UPPER_QUARTILE))
+    return [base | {"statistic": name, "value": float(x), "round": rounds} for name, x in known.items()]
 
 
 def _python_version(named: str | None) -> str | None:

@@ -32,6 +32,7 @@ from analysis.documents import (
     check,
 )
 from analysis.errors import AnalysisError, printable
+from analysis.results.quartiles import require_ordered
 from analysis.results.registry import Registry
 from analysis.results.times import from_iso
 from analysis.schema import (
@@ -144,6 +145,7 @@ def rows(document: Mapping[str, Any], path: Path, registry: Registry) -> tuple[l
         check(entry, ENTRY, path, ("benchmarks", number))
         if not entry["stats"].get("data"):
             check(entry["stats"], SUMMARY, path, ("benchmarks", number, "stats"))
+            _require_ordered(entry["stats"], path, number)
         result += _entry_rows(entry, common, registry)
     for number, outcome in enumerate(run.get("outcomes") or []):
         check(outcome, OUTCOME, path, ("run", "outcomes", number))
@@ -153,6 +155,13 @@ def rows(document: Mapping[str, Any], path: Path, registry: Registry) -> tuple[l
         result.append(_check_row(found, common, registry))
     remarks = [f"{path}: {foreign} of {len(document['benchmarks'])} benchmarks are not ours and were left out."]
     return result, remarks if foreign else []
+
+
+def _require_ordered(stats: Mapping[str, Any], path: Path, number: int) -> None:
+    try:
+        require_ordered(stats.get("q1"), stats["median"], stats.get("q3"))
+    except ValueError as error:
+        raise AnalysisError(f"{path}: benchmarks[{number}].stats: {error}.") from None
 
 
 def _common(document: Mapping[str, Any], run: Mapping[str, Any], path: Path) -> Row:

@@ -58,7 +58,7 @@ def _panel(ax: Axes, found: Sequence[Group], axis: str, quantity: str) -> None:
     _quantity_axis(ax, quantity, str(found[0].fact(f"{quantity}_name")))
     positions = _points(found, axis, quantity)
     if axis == "iteration":
-        ax.set(xlabel="iterations", xlim=(0, max(positions) * 1.02))
+        ax.set(xlabel="iterations", xlim=(0, max(*positions, 1) * 1.02))
     else:
         style.value_axis(ax, STEP_TIME, positions, which="x")
         ax.set_xlabel("wall-clock seconds of training")
