@@ -11,10 +11,12 @@ has to filter on `statistic`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 STEP_TIME = "step_time"
@@ -201,15 +203,14 @@ def tidy_frame(rows: Iterable[Mapping[str, Any]], columns: Sequence[Column] = CO
     if unknown:
         raise ValueError(f"Expected only the schema's columns, got also: {', '.join(sorted(unknown))}.")
     return pd.DataFrame(
-        {
-            column.name: pd.array(
-                [_missing_as_na(record.get(column.name)) for record in records], dtype=column.dtype
-            )
-            if column.dtype != "float64"
-            else [float("nan") if record.get(column.name) is None else record[column.name] for record in records]
-            for column in columns
-        }
-    ).astype({column.name: column.dtype for column in columns})
+        {column.name: _array([record.get(column.name) for record in records], column.dtype) for column in columns}
+    )
+
+
+def _array(values: list[Any], dtype: str) -> Any:
+    if dtype == "float64":
+        return np.array([math.nan if value is None else value for value in values], dtype=np.float64)
+    return pd.array([_missing_as_na(value) for value in values], dtype=dtype)
 
 
 def ordinary(table: pd.DataFrame) -> pd.DataFrame:

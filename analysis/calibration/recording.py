@@ -9,15 +9,27 @@ Known weakness: none known.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from analysis.documents import (
+    DURATION,
+    SECONDS,
+    TEXT,
+    ListOf,
+    MapOf,
+    Real,
+    Record,
+    Whole,
+    check,
+    load,
+)
 from analysis.errors import AnalysisError
 from analysis.regressions.comparison import one_setting, require_comparable
 from analysis.regressions.side import side_of
-from analysis.results import load_json
 from analysis.results import read as read_results
 
 FORMAT = 1
@@ -25,6 +37,23 @@ PLAN, COMPACT = "calibration.json", "recording.json"
 FOLDER = Path(".gate", "calibration")
 BASE, SAME = "base", "same"
 FEWEST_ROUNDS = 8  # a half of them for the screening, a half for the confirmation
+MOST_ROUNDS = 10**6
+
+# A gate is replayed until its time is up, so that a pair which costs nothing would be replayed for ever.
+PAIR = Real(0.5, 1e6)
+SHARED = {
+    "format": Whole(FORMAT, FORMAT),
+    "cells": ListOf(TEXT, least=1),
+    **dict.fromkeys(("sentinel", "slowed"), TEXT),
+    "slowdowns": MapOf(Real(1e-6, 100.0)),
+    "notes": ListOf(TEXT),
+}
+PLAN_SHAPE = Record(
+    {**SHARED, "commit": Record({"name": TEXT, "subject": TEXT}), "seconds": MapOf(DURATION)},
+)
+COMPACT_SHAPE = Record(
+    {**SHARED, "facts": MapOf(TEXT), "pair_seconds": PAIR, "times": MapOf(MapOf(MapOf(SECONDS)))},
+)
 
 Times = Mapping[str, Mapping[int, float]]
 
@@ -54,8 +83,10 @@ class Recording:
 
     @property
     def rounds(self) -> tuple[int, ...]:
-        """Rounds in which base and the same commit again were measured whole, in their order."""
+        """Rounds in which every side was measured whole, in their order; a slowed one has some cells alone."""
         whole = [set(self.times[side].get(cell, {})) for side in (BASE, SAME) for cell in self.cells]
+        slowed = [self.times[side] for side in self.slowdowns]
+        whole += [set(times[cell]) for times in slowed for cell in self.cells if cell in times]
         return tuple(sorted(set.intersection(*whole)))
 
     @property
@@ -68,7 +99,8 @@ def read(path: Path) -> Recording:
 
     Raises AnalysisError for what is no recording, is damaged, mixes conditions or has too few rounds.
     """
-    recording = _of_folder(path) if path.is_dir() else _of_file(path)
+    recording = _of_folder(path) if os.path.isdir(path) else _of_file(path)
+    _require_whole(recording, path)
     if len(recording.rounds) < FEWEST_ROUNDS:
         raise AnalysisError(
             f"{path}: expected at least {FEWEST_ROUNDS} whole rounds, got {len(recording.rounds)}; "
@@ -82,7 +114,7 @@ def newest(folder: Path = FOLDER) -> Path:
 
     Raises AnalysisError where there is none.
     """
-    plans = sorted(folder.glob(f"*/{PLAN}"), key=lambda path: path.stat().st_mtime)
+    plans = sorted(folder.glob(f"*/{PLAN}"), key=lambda path: path.lstat().st_mtime)
     if not plans:
         raise AnalysisError(f"No recording in {folder}; run `python -m bench calibrate` first.")
     return plans[-1].parent
@@ -100,36 +132,49 @@ def compact(recording: Recording) -> str:
     return json.dumps({"format": FORMAT, **asdict(recording), "times": times}, allow_nan=False) + "\n"
 
 
+def _require_whole(recording: Recording, path: Path) -> None:
+    """Raises AnalysisError where a side, or a cell that it must have, is missing altogether."""
+    wanted = {BASE: recording.cells, SAME: recording.cells}
+    wanted |= dict.fromkeys(recording.slowdowns, recording.slowed_cells)
+    for side, cells in wanted.items():
+        missing = [cell for cell in cells if not recording.times.get(side, {}).get(cell)]
+        if missing or side not in recording.times:
+            raise AnalysisError(
+                f"{path}: expected times of {missing[0] if missing else 'every cell'} for the side {side!r}, got "
+                "none."
+            )
+
+
 def _of_file(path: Path) -> Recording:
-    found = _checked(path)
-    try:
-        values = {field.name: found[field.name] for field in fields(Recording)}
-        times = {
-            side: {cell: {int(at): float(value) for at, value in rounds.items()} for cell, rounds in cells.items()}
-            for side, cells in values["times"].items()
+    found = _checked(path, COMPACT_SHAPE)
+    values = {field.name: found[field.name] for field in fields(Recording)}
+    times = {
+        side: {
+            cell: {_round(at, path): float(value) for at, value in rounds.items()}
+            for cell, rounds in cells.items()
         }
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise AnalysisError(f"{path}: the recording is incomplete ({error!r}).") from error
+        for side, cells in values["times"].items()
+    }
     return Recording(**values | {"cells": tuple(values["cells"]), "notes": tuple(values["notes"]), "times": times})
 
 
+def _round(text: str, path: Path) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(MOST_ROUNDS))):
+        raise AnalysisError(f"{path}: expected rounds to be whole numbers, got {text!r}.")
+    return int(text)
+
+
 def _of_folder(folder: Path) -> Recording:
-    plan = _checked(folder / PLAN)
-    try:
-        names = [BASE, SAME, *plan["slowdowns"]]
-        seconds, cells = plan["seconds"].values(), tuple(plan["cells"])
-        commit, known = plan["commit"], {name: plan[name] for name in ("sentinel", "slowed", "slowdowns")}
-        notes = tuple(plan["notes"])
-    except (KeyError, TypeError, AttributeError) as error:
-        raise AnalysisError(f"{folder / PLAN}: the plan is incomplete ({error!r}).") from error
-    frames = {name: read_results([folder / f"{name}.json"]).frame for name in names}
+    plan = _checked(folder / PLAN, PLAN_SHAPE)
+    names = [BASE, SAME, *plan["slowdowns"]]
+    commit, known = plan["commit"], {name: plan[name] for name in ("sentinel", "slowed", "slowdowns")}
+    results = {name: read_results([folder / f"{name}.json"]) for name in names}
+    frames = {name: side.frame for name, side in results.items()}
+    problems = dict.fromkeys(problem for side in results.values() for problem in side.problems)
     settings = {name: one_setting(frame, folder / f"{name}.json") for name, frame in frames.items()}
     for name in names[1:]:
         require_comparable(settings[BASE], settings[name], folder / f"{BASE}.json", folder / f"{name}.json")
     times = {name: side_of(frame, by_pass=True).times for name, frame in frames.items()}
-    measured = sum(len(rounds) for side in times.values() for rounds in side.values())
-    whole = {at for rounds in times[BASE].values() for at in rounds}
-    pair = 2 * sum(seconds) / len(plan["seconds"]) / (measured / len(whole)) if plan["seconds"] else 0.0
     setting = settings[BASE]
     facts = {
         "Machine": setting.machine,
@@ -139,14 +184,33 @@ def _of_folder(folder: Path) -> Recording:
         "Commit": f"{commit['name']} {commit['subject']}",
         "Recording begun": _first(frames[BASE]["measured_at"].dropna().astype(str)),
     }
-    return Recording(facts=facts, cells=cells, pair_seconds=pair, times=times, notes=notes, **known)
+    return Recording(
+        facts=facts,
+        cells=tuple(plan["cells"]),
+        pair_seconds=_pair_seconds(list(plan["seconds"].values()), times, folder / PLAN),
+        times=times,
+        notes=(*plan["notes"], *problems),
+        **known,
+    )
 
 
-def _checked(path: Path) -> Mapping[str, Any]:
-    found = load_json(path)
+def _pair_seconds(rounds: Sequence[float], times: Mapping[str, Times], plan: Path) -> float:
+    """What one cell on two sides takes, from how long the rounds that were timed took."""
+    measured = sum(len(each) for side in times.values() for each in side.values())
+    whole = {at for each in times[BASE].values() for at in each}
+    if not rounds or not whole:
+        raise AnalysisError(f"{plan}: expected rounds that were timed, got none; measure more of them.")
+    found = 2 * sum(rounds) / len(rounds) / (measured / len(whole))
+    check(found, PAIR, plan, ("seconds",))
+    return found
+
+
+def _checked(path: Path, shape: Record) -> Mapping[str, Any]:
+    found = load(path)
     given = found.get("format") if isinstance(found, dict) else None
     if given != FORMAT:
         raise AnalysisError(f"{path}: expected a recording of format {FORMAT}, got {given!r}.")
+    check(found, shape, path)
     return found
 
 

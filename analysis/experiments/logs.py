@@ -9,8 +9,8 @@ Known weakness: all logs are held in memory at once.
 
 from __future__ import annotations
 
-import json
 import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,25 +18,30 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.errors import AnalysisError
+from analysis.documents import LARGEST, MOST_WHOLE, SHOWN, parse, read_bytes
+from analysis.errors import AnalysisError, printable, shortened
 from analysis.experiments.goals import first_solved
 from analysis.experiments.schema import (
     ANATOMY,
+    END,
     EVALUATION,
     EVALUATIONS,
     FORMAT,
     HEADER,
+    LEAST,
     NULLABLE,
     OUTCOMES,
     PROFILE,
     RUNS,
     TEST,
+    UNBOUNDED,
     UNFINISHED,
     VALIDATION,
 )
 from analysis.schema import Column, tidy_frame
 
 LOG = "log.jsonl"
+MOST_INT = 2**63 - 1
 FIX = "run `python -m bench reproduce` or `python -m urnn.training` first"
 
 
@@ -56,7 +61,7 @@ def read(folder: Path | str) -> Logs:
     Raises AnalysisError where there is no such folder, no log in it, or none that can be used.
     """
     folder = Path(folder)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise AnalysisError(f"{folder}: no such folder; expected training runs; {FIX}.")
     paths = sorted(folder.rglob(LOG))
     if not paths:
@@ -65,7 +70,7 @@ def read(folder: Path | str) -> Logs:
     problems: list[str] = []
     for path in paths:
         try:
-            logs.append(_read_log(path, path.parent.relative_to(folder).as_posix()))
+            logs.append(_read_log(path, printable(path.parent.relative_to(folder).as_posix())))
         except AnalysisError as error:
             problems.append(str(error))
     if not logs:
@@ -134,7 +139,7 @@ def _read_log(path: Path, run: str) -> _Log:
         kind = entry.get("kind")
         if log is None:
             if kind != "run":
-                raise AnalysisError(f"{place}: expected the first line to be of kind 'run', got {kind!r}.")
+                raise AnalysisError(f"{place}: expected the first line to be of kind 'run', got {_shown(kind)}.")
             log = _Log(run, _header(entry, place))
         elif kind == "evaluation":
             values = _values(entry, EVALUATION, place)
@@ -145,7 +150,9 @@ def _read_log(path: Path, run: str) -> _Log:
         elif kind == "anatomy":
             log.anatomies[_value(entry, "iteration", "Int64", place)] = _profile(entry, place)
         else:
-            raise AnalysisError(f"{place}: expected a line of kind evaluation, end or anatomy, got {kind!r}.")
+            raise AnalysisError(
+                f"{place}: expected a line of kind evaluation, end or anatomy, got {_shown(kind)}."
+            )
     if log is None:
         raise AnalysisError(f"{path}: expected a training log, but it holds no whole line.")
     return log
@@ -153,37 +160,37 @@ def _read_log(path: Path, run: str) -> _Log:
 
 def _entries(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Numbered lines as objects; a last line that a crash tore is left out, as it is when the run goes on."""
-    try:
-        lines = path.read_bytes().split(b"\n")
-    except OSError as error:
-        raise AnalysisError(f"{path}: cannot be read ({error.strerror}).") from error
+    lines = read_bytes(path).split(b"\n")
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
-            entry = json.loads(line)
-        except ValueError as error:
+            entry = parse(line, f"{path}, line {number}", of_a_line=True)
+        except AnalysisError:
             if number == len(lines):
                 return
-            raise AnalysisError(f"{path}, line {number}: expected one JSON object, got damaged text.") from error
+            raise
         if not isinstance(entry, dict):
-            raise AnalysisError(f"{path}, line {number}: expected one JSON object, got {entry!r}.")
+            raise AnalysisError(f"{path}, line {number}: expected one JSON object, got {_shown(entry)}.")
         yield number, entry
+
+
+def _shown(value: Any) -> str:
+    return shortened(repr(value), SHOWN)
 
 
 def _header(entry: Mapping[str, Any], place: str) -> dict[str, Any]:
     if entry.get("format") != FORMAT:
-        raise AnalysisError(f"{place}: expected a log of format {FORMAT}, got {entry.get('format')!r}.")
+        raise AnalysisError(f"{place}: expected a log of format {FORMAT}, got {_shown(entry.get('format'))}.")
     return _values(entry, HEADER, place)
 
 
 def _end(entry: Mapping[str, Any], place: str) -> dict[str, Any]:
     if entry.get("outcome") not in OUTCOMES:
         expected = ", ".join(OUTCOMES)
-        raise AnalysisError(f"{place}: expected outcome to be one of {expected}, got {entry.get('outcome')!r}.")
-    numbers = {"iteration": "Int64", "seconds": "float64", "test_loss": "float64", "test_score": "float64"}
-    values = {name: _value(entry, name, dtype, place) for name, dtype in numbers.items()}
-    return values | {"outcome": entry["outcome"], "message": entry.get("message")}
+        got = _shown(entry.get("outcome"))
+        raise AnalysisError(f"{place}: expected outcome to be one of {expected}, got {got}.")
+    return _values(entry, END, place) | {"outcome": entry["outcome"]}
 
 
 def _profile(entry: Mapping[str, Any], place: str) -> dict[str, list[Any]]:
@@ -194,10 +201,13 @@ def _profile(entry: Mapping[str, Any], place: str) -> dict[str, list[Any]]:
     if len(set(lengths.values())) != 1:
         found = ", ".join(f"{name} {length}" for name, length in lengths.items())
         raise AnalysisError(f"{place}: expected lists of one length, got {found}.")
-    for column in PROFILE:
-        for value in profile[column.name]:
-            _checked(column.name, value, column.dtype, place)
-    return profile
+    return {
+        column.name: [
+            math.nan if _is_nothing(value) else _checked(column.name, value, column.dtype, place)
+            for value in profile[column.name]
+        ]
+        for column in PROFILE
+    }
 
 
 def _values(entry: Mapping[str, Any], columns: Sequence[Column], place: str) -> dict[str, Any]:
@@ -206,9 +216,14 @@ def _values(entry: Mapping[str, Any], columns: Sequence[Column], place: str) -> 
 
 def _value(entry: Mapping[str, Any], name: str, dtype: str, place: str) -> Any:
     value = entry.get(name)
-    if value is None and name in NULLABLE:
+    if name in NULLABLE and (value is None or _is_nothing(value)):
         return math.nan if dtype == "float64" else None
     return _checked(name, value, dtype, place)
+
+
+def _is_nothing(value: Any) -> bool:
+    """NaN and infinity: what a run that diverges may have to write."""
+    return isinstance(value, float) and not math.isfinite(value)
 
 
 _KINDS = {"Int64": (int, "a whole number"), "float64": ((int, float), "a number"), "string": (str, "a text")}
@@ -216,7 +231,13 @@ _KINDS = {"Int64": (int, "a whole number"), "float64": ((int, float), "a number"
 
 def _checked(name: str, value: Any, dtype: str, place: str) -> Any:
     kind, words = _KINDS[dtype]
+    got = "nothing" if value is None else _shown(value)
     if not isinstance(value, kind) or isinstance(value, bool):
-        got = "nothing" if value is None else repr(value)
         raise AnalysisError(f"{place}: expected {name} to be {words}, got {got}.")
+    if dtype == "string":
+        return value
+    least = LEAST.get(name, -LARGEST if dtype == "float64" else -MOST_INT)
+    most = LARGEST if dtype == "float64" else MOST_INT if name in UNBOUNDED else MOST_WHOLE
+    if not least <= value <= most:
+        raise AnalysisError(f"{place}: expected {name} to be from {least:g} to {most:g}, got {got}.")
     return value

@@ -71,8 +71,17 @@ HEADER: tuple[Column, ...] = (
 NULLABLE = {
     *("slow_rate", "decay", "momentum", "clip", "baseline_score", "cpu", "commit"),
     *("train_loss", "loss", "score", "score_all", "iterations_per_second"),
-    *("test_loss", "test_score"),
+    *("test_loss", "test_score", "message"),
 }
+
+# The least that a number can be; those not named here may be negative. A seed is any number that fits.
+LEAST: Mapping[str, float] = {
+    **dict.fromkeys(("length", "steps", "hidden_size", "batch", "max_iterations", "evaluate_every", "threads"), 1),
+    **dict.fromkeys(("parameters", "iteration", "seconds", "iterations_per_second", "t"), 0),
+    **dict.fromkeys(("state_norm", "state_change", "gradient_norm"), 0),
+    "baseline": 1e-12,  # losses are divided by it
+}
+UNBOUNDED = {"seed"}
 
 RUN = Column("run", "string", "", "folder of the run, below the folder that was read")
 
@@ -101,6 +110,15 @@ EVALUATION: tuple[Column, ...] = (
     Column("iterations_per_second", "float64", "1/s", "speed since the evaluation before"),
 )
 EVALUATIONS: tuple[Column, ...] = (RUN, *EVALUATION)
+
+# What the last line says beside the outcome.
+END: tuple[Column, ...] = (
+    Column("iteration", "Int64", "iterations", "iterations trained"),
+    Column("seconds", "float64", "s", "wall-clock time of training, without evaluation"),
+    Column("test_loss", "float64", "see runs", "loss on test data"),
+    Column("test_score", "float64", "1", "score on test data"),
+    Column("message", "string", "", "what the run says of its end"),
+)
 
 PROFILE: tuple[Column, ...] = (
     Column("t", "Int64", "time steps", "time step within the sequence"),

@@ -140,7 +140,7 @@ def _rung_axis(ax: Axes, model: str, rungs: list[str], named: bool) -> None:
     """Rungs from top to bottom, with their labels in the first column, and round factors below."""
     labels = RUNG_LABELS.get(model, {})
     ax.set_ylim(len(rungs) - 0.4, -0.6)
-    ax.set_yticks(range(len(rungs)), [labels.get(name, name) if named else "" for name in rungs])
+    ax.set_yticks(range(len(rungs)), [style.literal(labels.get(name, name)) if named else "" for name in rungs])
     ax.tick_params(axis="y", length=0)
     ax.grid(False, axis="y")
     for boundary in range(1, len(rungs)):

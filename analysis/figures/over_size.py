@@ -27,9 +27,14 @@ def draw(cells: pd.DataFrame, metric: str, x: str, phases: Sequence[str], select
         for ax, phase in zip(axes, phases, strict=True):
             at = focus(cells, phase)
             here = select(cells, at, metric) if at else cells.iloc[:0]
-            if here.loc[here["outcome"] == MEASURED, x].nunique() < 2:
+            measured = here[here["outcome"] == MEASURED]
+            if measured[x].nunique() < 2:
                 style.title(ax, PHASE_LABELS[phase])
                 style.say_not_measured(ax)
+                continue
+            if not measured["value"].any():
+                style.title(ax, PHASE_LABELS[phase], _fixed(at, x))
+                style.say_not_measured(ax, "zero at every size")  # which a logarithmic axis cannot show
                 continue
             style.title(ax, PHASE_LABELS[phase], _fixed(at, x))
             style.lines(ax, here, x, style.backend_numbers(cells))

@@ -53,7 +53,7 @@ def draw(cells: pd.DataFrame, columns: int = 4) -> Figure:
         )
         for number, (ax, (model, baseline_backend, label)) in enumerate(zip(axes, baselines, strict=True)):
             theirs = here[(here["model"] == model) & (here["backend"] == baseline_backend)]
-            ax.set_title(f"vs {label}", fontsize=8.5 if narrow else 10)
+            ax.set_title(style.literal(f"vs {label}"), fontsize=8.5 if narrow else 10)
             _heat_map(ax, ours, theirs, narrow)
             ax.set(
                 xlabel="hidden units n",

@@ -10,8 +10,10 @@ a little.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from itertools import count
 
 import matplotlib as mpl
@@ -25,6 +27,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from analysis import units
 from analysis.appearance import look, order
+from analysis.errors import shortened
 from analysis.schema import MEASURED, OUT_OF_MEMORY, PEAK_ALLOCATED
 
 # Roles, not just colours: the page replaces exactly these values by its own variables.
@@ -73,14 +76,36 @@ RC = {
     "svg.hashsalt": "analysis",
 }
 
+LONGEST_TEXT = 60
+LEAST_DRAWN = 1e-30  # nothing that was measured is as small, or as large as its inverse
 _ids = count()
+
+
+@cache
+def _settings() -> dict[str, object]:
+    """Every setting of matplotlib but the backend, which no figure here draws with."""
+    plain = {name: value for name, value in mpl.rcParamsDefault.items() if not name.startswith("backend")}
+    return {**plain, **sns.axes_style("ticks"), **RC}
 
 
 @contextmanager
 def applied() -> Iterator[None]:
-    """Seaborn's ticks style with this module's roles, for drawing and for saving."""
-    with mpl.rc_context({**sns.axes_style("ticks"), **RC}):
+    """Seaborn's ticks style with this module's roles, for drawing and for saving.
+
+    Nothing of a user's matplotlibrc or of a theme that was set before reaches a figure, and artists are numbered
+    from zero, so that the same data gives the same bytes anywhere.
+    """
+    global _ids
+    _ids = count()
+    with mpl.rc_context(_settings()), warnings.catch_warnings():
+        # A label in a script that DejaVu lacks is boxes in PNG; in SVG the browser's fonts show it.
+        warnings.filterwarnings("ignore", r"Glyph .* missing from", UserWarning)
         yield
+
+
+def literal(text: str, longest: int = LONGEST_TEXT) -> str:
+    """A text from outside as matplotlib must be given it to show it: on one line, and no formula."""
+    return shortened(" ".join(text.split()), longest).replace("$", r"\$")
 
 
 def panels(number: int, columns: int, width: float, height: float = PANEL_HEIGHT) -> tuple[Figure, list[Axes]]:
@@ -114,6 +139,7 @@ def say_not_measured(ax: Axes, what: str = "not measured") -> None:
 
 def title(ax: Axes, main: str, detail: str = "") -> None:
     """Panel title in bold with what is held fixed beneath it."""
+    main, detail = literal(main), literal(detail)
     ax.set_title(f"{main}\n" if detail else main, linespacing=1.35)
     if detail:
         ax.text(0, 1.02, detail, transform=ax.transAxes, ha="left", va="bottom", color=MUTED, fontsize=9)
@@ -229,15 +255,16 @@ def size_axis(ax: Axes, sizes: Sequence[int], label: str) -> None:
 def value_axis(ax: Axes, metric: str, values: Sequence[float], which: str = "y") -> None:
     """A logarithmic axis for times (s) or memory (B), ticked at round values with their units."""
     known = np.asarray(values, dtype=float)
-    known = known[np.isfinite(known) & (known > 0)]
-    low, high = known.min(), known.max()
+    known = known[(known > LEAST_DRAWN) & (known < 1 / LEAST_DRAWN)]
+    low, high = (known.min(), known.max()) if len(known) else (1.0, 10.0)  # zeros alone: bytes, say
     margin = max((high / low) ** 0.07, 1.15)
     low, high = low / margin, high * margin
     memory = metric == PEAK_ALLOCATED
     ticks = units.byte_ticks(low, high) if memory else units.time_ticks(low, high)
     text = units.bytes_tick if memory else units.seconds_tick
-    (ax.set_yscale if which == "y" else ax.set_xscale)("log")
+    # Limits come first: without any, a logarithmic axis warns where all it has is zeros.
     (ax.set_ylim if which == "y" else ax.set_xlim)(low, high)
+    (ax.set_yscale if which == "y" else ax.set_xscale)("log")
     axis = ax.yaxis if which == "y" else ax.xaxis
     axis.set_major_locator(FixedLocator(ticks))
     axis.set_minor_locator(NullLocator())
@@ -248,13 +275,16 @@ def legend(figure: Figure, cells: pd.DataFrame) -> None:
     """All series above the panels, outside of them, with the markers and dashes that the panels use."""
     narrow = figure.get_figwidth() < WIDE
     numbers = backend_numbers(cells)
-    handles = []
-    for model, backend, label in series_in_order(cells):
-        style = line_style(model, numbers[model, backend])
-        handles.append(Line2D([], [], label=label, gid=series_id(model, backend), **style))
+    series = series_in_order(cells)
+    handles = [
+        Line2D([], [], gid=series_id(model, backend), **line_style(model, numbers[model, backend]))
+        for model, backend, _ in series
+    ]
     if handles:
-        figure.legend(
-            handles=handles,
+        # A legend leaves out labels that begin with an underscore, so they are written in afterwards.
+        made = figure.legend(
+            handles,
+            ["label"] * len(handles),
             loc="outside upper left",
             ncols=2 if narrow else 4,
             fontsize=8.5 if narrow else 9.5,
@@ -262,3 +292,5 @@ def legend(figure: Figure, cells: pd.DataFrame) -> None:
             columnspacing=0.8 if narrow else 1.6,
             labelspacing=0.45,
         )
+        for text, (_, _, label) in zip(made.get_texts(), series, strict=True):
+            text.set_text(literal(label))

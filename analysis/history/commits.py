@@ -9,20 +9,24 @@ Known weakness: a sentinel's own noise of a commit goes into all its times.
 from __future__ import annotations
 
 import math
+import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from analysis.errors import AnalysisError
+from analysis.documents import TEXT, ListOf, Record, load, read_bytes
+from analysis.errors import AnalysisError, printable
 from analysis.regressions.side import AXES, cell_id
-from analysis.results import load_json
 from analysis.results import read as read_results
 from analysis.schema import MEASURED, PEAK_ALLOCATED, PHASE_LABELS, STEP_TIME
 from analysis.statistics.log_ratio import Floats
 
 COMMITS, FAILED = "commits.json", "failed.txt"
+SHAPE = ListOf(Record(dict.fromkeys(("commit", "time", "subject"), TEXT)))
+DIGITS = re.compile(r"[0-9a-f]{7,64}")
 SENTINEL = "lstm"
 FASTEST = "fastest"
 VARIANTS = {  # (model, backend) -> label; a model's fastest backend at each commit is one more
@@ -77,11 +81,12 @@ class Series:
 
     @property
     def place(self) -> str:
-        return f"{PHASE_LABELS[self.phase]}, n = {self.hidden_size}"
+        return f"{PHASE_LABELS.get(self.phase, self.phase)}, n = {self.hidden_size}"
 
     def logs(self, point: Point) -> Floats:
-        """Logs of a point's processes, the sentinel's drift taken out, (k,)."""
-        return np.log(point.values) - self.drift.get(point.commit.digits, 0.0)
+        """Logs of a point's processes, the sentinel's drift taken out, (k,); no bytes at all count as one."""
+        values = np.maximum(point.values, 1.0) if self.metric == PEAK_ALLOCATED else np.asarray(point.values)
+        return np.log(values) - self.drift.get(point.commit.digits, 0.0)
 
     @property
     def levels(self) -> Floats:
@@ -92,11 +97,12 @@ class Series:
 @dataclass(frozen=True)
 class History:
     """All commits, oldest first, the series that their results make, and what people want to know of the
-    machine."""
+    machine; `problems` says which files were left out and why, one sentence each."""
 
     commits: tuple[Commit, ...]
     series: tuple[Series, ...]
     facts: Mapping[str, str]
+    problems: tuple[str, ...] = ()
 
 
 def read(folder: Path) -> History:
@@ -108,7 +114,11 @@ def read(folder: Path) -> History:
     paths = [folder / one.digits for one in commits if not one.failure]
     if not paths:
         raise AnalysisError(f"{folder}: no commit was measured; run `python -m bench history` first.")
-    frame = read_results(paths).frame
+    results = read_results(paths)
+    known = results.frame["commit"].isin([one.digits for one in commits])
+    strangers = results.frame.loc[~known].drop_duplicates("file")
+    problems = [*results.problems, *(_stranger(row.file, row.commit) for row in strangers.itertuples())]
+    frame = results.frame[known]
     machines = sorted(frame["machine"].dropna().unique())
     if len(machines) > 1:
         raise AnalysisError(
@@ -116,6 +126,8 @@ def read(folder: Path) -> History:
             "measure each machine's history into a folder of its own, with --results."
         )
     found = _points(frame, {one.digits: one for one in commits})
+    if not any(metric == STEP_TIME for *_, metric in found):
+        raise AnalysisError(f"{folder}: expected times of the uRNN or nn.LSTM, got none.")
     drifts = {
         (key[2], key[3]): _drift(points)
         for key, points in found.items()
@@ -135,25 +147,35 @@ def read(folder: Path) -> History:
             order.index((one.model, one.backend)),
         )
     )
-    return History(tuple(commits), tuple(series), _facts(frame))
+    return History(tuple(commits), tuple(series), _facts(frame), tuple(problems))
+
+
+def _stranger(file: str, commit: str) -> str:
+    return f"{file}: left out, because it holds results of {commit[:8]}, which is none of the history's commits."
 
 
 def _commits(folder: Path) -> list[Commit]:
     """All commits that the folder knows and that have an end, in the order of their times."""
-    if not (folder / COMMITS).exists():
+    path = folder / COMMITS
+    if not os.path.lexists(path):
         raise AnalysisError(f"{folder}: no history is there; run `python -m bench history` first.")
-    try:
-        entries = [(entry["commit"], entry["time"], entry["subject"]) for entry in load_json(folder / COMMITS)]
-    except (KeyError, TypeError) as error:
-        raise AnalysisError(
-            f"{folder / COMMITS}: expected a list of commits with time and subject ({error!r})."
-        ) from error
-    return [Commit(*entry, _failure(folder / entry[0])) for entry in entries if (folder / entry[0]).is_dir()]
+    entries = {entry["commit"]: entry for entry in load(path, SHAPE)}
+    for digits in entries:
+        if not DIGITS.fullmatch(digits):
+            raise AnalysisError(f"{path}: expected commits by their digits, got {digits!r}.")
+    return [
+        Commit(digits, entry["time"], printable(entry["subject"]), _failure(folder / digits))
+        for digits, entry in entries.items()
+        if os.path.isdir(folder / digits)
+    ]
 
 
 def _failure(folder: Path) -> str:
+    """Why a commit was not measured; "" where it was."""
     path = folder / FAILED
-    return path.read_text(encoding="utf-8").strip() if path.exists() else ""
+    if not os.path.lexists(path):
+        return ""
+    return printable(read_bytes(path).decode("utf-8", errors="replace").strip()) or "not measured"
 
 
 Key = tuple[str, str, str, int, str]
@@ -174,7 +196,8 @@ def _points(frame, commits: Mapping[str, Commit]) -> dict[Key, list[Point]]:
         for key, point in own.items():
             if (key[0], key[1]) in VARIANTS:
                 found.setdefault(key, []).append(point)
-        for model, _, phase, size, _ in {key for key in own if (key[0], FASTEST) in VARIANTS}:
+        timed = {key for key in own if (key[0], FASTEST) in VARIANTS and key[4] == STEP_TIME}
+        for model, _, phase, size, _ in timed:
             _add_fastest(found, own, model, phase, size)
     return {key: _once(points) for key, points in found.items()}
 

@@ -97,7 +97,7 @@ def _levels(ax: Axes, series: Series, ys: Sequence[int], starts: Sequence[int], 
 
 
 def _subjects(ax: Axes, commits: Sequence[Commit], named: bool, length: int) -> None:
-    texts = [f"{_cut(one.subject, length)}  {one.name}" if named else "" for one in commits]
+    texts = [f"{style.literal(_cut(one.subject, length))}  {one.name}" if named else "" for one in commits]
     ax.set_yticks(range(len(commits)), texts)
     ax.tick_params(axis="y", length=0, labelsize=7.5)
     ax.grid(True, axis="y")

@@ -12,10 +12,22 @@ Known weakness: a cell that is in none of the files is known from the plan alone
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from analysis.documents import (
+    AMOUNT,
+    TEXT,
+    ListOf,
+    MapOf,
+    Maybe,
+    Record,
+    Whole,
+    check,
+    load,
+)
 from analysis.errors import AnalysisError
 from analysis.regressions.comparison import Commit, Comparison, one_setting, require_comparable
 from analysis.regressions.figures import instruction_rows
@@ -23,10 +35,24 @@ from analysis.regressions.judge import judge_gate
 from analysis.regressions.policy import Pace, next_step
 from analysis.regressions.side import Side, side_of
 from analysis.regressions.verdict import TIME, Row, Verdict, outcome, worst_first
-from analysis.results import load_json, read
+from analysis.results import read
 
 FORMAT = 1
 PLAN = "gate.json"
+TEXTS = ListOf(TEXT)
+COUNTED = Record({"counts": MapOf(AMOUNT), "reason": TEXT})
+SHAPE = Record(
+    {
+        "format": Whole(FORMAT, FORMAT),
+        **dict.fromkeys(("base", "head"), Record({"name": TEXT, "subject": TEXT})),
+        **dict.fromkeys(("cells", "notes"), TEXTS),
+        "absent": Record({"base": TEXTS, "head": TEXTS}),
+        **dict.fromkeys(("sentinel", "again"), TEXT),
+        "suspects": Maybe(TEXTS),
+        "instructions": Maybe(Record({"base": COUNTED, "head": COUNTED})),
+        "commands": MapOf(TEXT),
+    }
+)
 
 
 def judge_folder(folder: Path, pace: Pace | None = None) -> Comparison:
@@ -35,17 +61,16 @@ def judge_folder(folder: Path, pace: Pace | None = None) -> Comparison:
     Raises AnalysisError for a folder without a plan, a damaged file, or sides that do not belong together.
     """
     plan = _plan(folder)
-    screening = _sides(folder, "base.json", "head.json")
-    confirmation = _sides(folder, "confirm_base.json", "confirm_head.json")
-    try:
-        absent = _absent_rows(plan["cells"], plan["absent"]["base"], plan["absent"]["head"])
-        cells = [cell for cell in plan["cells"] if cell not in {row.cell for row in absent}]
-        sentinel, suspects = plan["sentinel"], plan["suspects"]
-        commits = [Commit(plan[side]["name"], plan[side]["subject"]) for side in ("base", "head")]
-        notes, again, commands = tuple(plan["notes"]), plan["again"], plan["commands"]
-        counted = plan["instructions"]
-    except (KeyError, TypeError) as error:
-        raise AnalysisError(f"{folder / PLAN}: the plan is incomplete ({error} is missing).") from error
+    problems: list[str] = []
+    screening = _sides(folder, "base.json", "head.json", problems)
+    confirmation = _sides(folder, "confirm_base.json", "confirm_head.json", problems)
+    absent = _absent_rows(plan["cells"], plan["absent"]["base"], plan["absent"]["head"])
+    cells = [cell for cell in plan["cells"] if cell not in {row.cell for row in absent}]
+    sentinel, suspects = plan["sentinel"], plan["suspects"]
+    commits = [Commit(plan[side]["name"], plan[side]["subject"]) for side in ("base", "head")]
+    notes = (*plan["notes"], *dict.fromkeys(problems))
+    again, commands = plan["again"], plan["commands"]
+    counted = plan["instructions"]
     judged = judge_gate(screening, confirmation, cells, suspects, sentinel=sentinel)
     rows = worst_first(judged.rows + instruction_rows(counted) + absent)
     asked = (judged.open, judged.suspects)
@@ -67,21 +92,25 @@ def _absent_rows(cells: Sequence[str], base: Sequence[str], head: Sequence[str])
 
 def _plan(folder: Path) -> Mapping[str, Any]:
     path = folder / PLAN
-    plan = load_json(path)
+    plan = load(path)
     found = plan.get("format") if isinstance(plan, dict) else None
     if found != FORMAT:
         raise AnalysisError(f"{path}: expected a gate's plan of format {FORMAT}, got {found!r}.")
+    check(plan, SHAPE, path)
     return plan
 
 
-def _sides(folder: Path, base: str, head: str) -> tuple[Side, Side]:
-    """Both sides of one stage; a file that is not there yet is an empty side."""
+def _sides(folder: Path, base: str, head: str, problems: list[str]) -> tuple[Side, Side]:
+    """Both sides of one stage; a file that is not there yet is an empty side. Adds to `problems` what was left
+    out."""
     sides, settings = [], []
     for path in (folder / base, folder / head):
-        if not path.exists():
+        if not os.path.lexists(path):
             sides.append(Side({}))
             continue
-        frame = read([path]).frame
+        results = read([path])
+        frame = results.frame
+        problems += results.problems
         settings.append((one_setting(frame, path), path))
         sides.append(side_of(frame, by_pass=True))
     if len(settings) == 2:

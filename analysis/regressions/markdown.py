@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from analysis.markdown import markdown_code
 from analysis.regressions.comparison import Commit, Comparison
 from analysis.regressions.rules import MARGINS, RULES
 from analysis.regressions.verdict import Row, Verdict
@@ -23,7 +24,7 @@ def markdown(comparison: Comparison) -> str:
         _table(shown),
         f"<details><summary>{len(rest)} rows that pass</summary>\n\n{_table(rest)}\n\n</details>" if rest else "",
         "\n".join(f"- {_escape(note)}" for note in comparison.notes),
-        f"See it again: `{comparison.again}`" if comparison.again else "",
+        f"See it again: {markdown_code(comparison.again)}" if comparison.again else "",
         _commands(comparison),
         _legend(),
     ]
@@ -40,7 +41,7 @@ def _commands(comparison: Comparison) -> str:
 
 
 def _commit(commit: Commit) -> str:
-    return f"`{commit.name}`" + (f" ({_escape(commit.subject)})" if commit.subject else "")
+    return markdown_code(commit.name) + (f" ({_escape(commit.subject)})" if commit.subject else "")
 
 
 def _table(rows: list[Row]) -> str:
@@ -52,7 +53,7 @@ def _table(rows: list[Row]) -> str:
 
 def _escape(text: str) -> str:
     """What GitHub would take for a table's border, a tag, a mention or a code mark is shown as it is."""
-    for character in "\\`*_<|@":
+    for character in "&\\`*_<|@$[~":
         text = text.replace(character, f"&#{ord(character)};")
     return " ".join(text.split())
 

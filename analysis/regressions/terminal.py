@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from analysis.regressions.comparison import Comparison
 from analysis.regressions.verdict import TIME, Row, Verdict
@@ -26,7 +27,7 @@ LEFT = ("Verdict", "Cell", "Metric", "Why")
 
 def show(comparison: Comparison, console: Console | None = None) -> None:
     """Prints every time, and of the deterministic figures those that changed."""
-    console = console or Console(highlight=False, soft_wrap=True)
+    console = console or Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
     shown = [row for row in comparison.rows if row.metric == TIME or worth_showing(row)]
     table = _table(shown, comparison)
     console.width = max(
@@ -37,14 +38,15 @@ def show(comparison: Comparison, console: Console | None = None) -> None:
     if hidden:
         console.print(f"{hidden} deterministic figures are the same on both sides.")
     for note in comparison.notes:
-        console.print(f"note: {note}", markup=False)
+        console.print(f"note: {note}", markup=False, emoji=False)
     console.print(f"{comparison.outcome.sentence} ({tally(comparison.rows)})", style="bold")
 
 
 def _table(rows: list[Row], comparison: Comparison) -> Table:
-    table = Table(title=f"{comparison.base.name} -> {comparison.head.name}", title_justify="left", box=None)
+    title = Text(f"{comparison.base.name} -> {comparison.head.name}", style="table.title")
+    table = Table(title=title, title_justify="left", box=None)
     for heading in HEADINGS:
         table.add_column(heading, justify="left" if heading in LEFT else "right", no_wrap=heading != "Why")
     for row in rows:
-        table.add_row(*texts(row), style=STYLES[row.verdict])
+        table.add_row(*map(Text, texts(row)), style=STYLES[row.verdict])
     return table

@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from analysis.appearance import look
 from analysis.figures.style import GRID, INK, MUTED, PAPER
+from analysis.markdown import markdown_cell, markdown_code, markdown_text
 from analysis.report.drawings import css_name
 from analysis.report.tables import Table
 
@@ -28,6 +29,8 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["cell_md"] = markdown_cell
+    environment.filters["md"] = markdown_text
+    environment.filters["code_md"] = markdown_code
     environment.filters["tight"] = tight
     return environment
 
@@ -64,8 +67,3 @@ TOGETHER = re.compile(
 def tight(text: str) -> str:
     """The same text with unbreakable spaces where a line must not end."""
     return TOGETHER.sub("\u00a0", text)
-
-
-def markdown_cell(text: str) -> str:
-    """The text within a table's cell."""
-    return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", ", ")

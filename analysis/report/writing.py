@@ -1,12 +1,17 @@
-"""A report appears whole or not at all: it is written beside its place and then renamed into it.
+"""A report appears whole or not at all: it is written beside its place and then exchanged with what stood there.
 
-Why: a crash or a full disk must leave the previous report as it was. Known weakness: a folder cannot be
-replaced in one step on every system; between the two renames the old report stands under a temporary name,
-and is put back if the second rename fails.
+Why: a crash or a full disk must leave the previous report as it was, and a mistyped folder must not cost anybody a
+file. So a report carries a list of its own files, and only a folder that holds nothing else is replaced.
+
+Known weakness: where the system cannot exchange two folders in one step, a kill between two renames leaves the old
+report under a hidden name beside its place.
 """
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import json
 import os
 import shutil
 import tempfile
@@ -14,49 +19,182 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from analysis.documents import ListOf, Record, Text, Whole, load, reason
 from analysis.errors import AnalysisError
 
+try:
+    import fcntl
+except ImportError:  # Windows: what a killed run leaves behind stays there
+    fcntl = None
+
 MARK = "index.html"
+MANIFEST = "manifest.json"
+WRITER = "python -m analysis"
+FORMAT = 1
+LISTED = Record({"written_by": Text((WRITER,)), "format": Whole(FORMAT, FORMAT), "files": ListOf(Text())})
+
+# Reports of versions that wrote no list of their files are known by their page's first lines and by these names.
+OLD_KICKERS = ("Benchmark report", "Experiments", "Calibration", "History")
+OLD_HEAD = 2**16
+OLD_FILES = {
+    *(MARK, "report.md", "measurements.csv", "measurements.parquet", "recording.json"),
+    *("runs.csv", "evaluations.csv", "anatomy.csv"),
+}
+OLD_FIGURES = {
+    *("step_time_over_hidden_size", "step_time_over_length", "peak_memory_over_hidden_size"),
+    *("peak_memory_over_length", "speed_up", "time_against_memory", "efficiency", "ladder_urnn", "ladder_lstm"),
+    *("anatomy", "learning_curves_over_iterations", "learning_curves_over_seconds", "score_against_cost"),
+    *("score_over_seconds", "time_to_solve", "detection", "levels"),
+}
+
+PARTIAL, PREVIOUS = ".partial", ".previous"
+AT_FDCWD, RENAME_EXCHANGE = -100, 2
 
 
 @contextmanager
-def replacing_folder(target: Path) -> Iterator[Path]:
+def replacing_folder(target: Path | str) -> Iterator[Path]:
     """Yield an empty folder beside the target; on success it takes the target's place, on failure nothing
     changes.
 
-    Refuses to replace a folder that holds anything but a report. OSError becomes AnalysisError.
+    Raises AnalysisError, before anything is drawn, for a target that is a file, the current folder, the home
+    folder or one above them, or that holds a file which no report wrote; and where it cannot be written.
     """
-    target = target.resolve()
-    _check_replaceable(target)
+    target = _checked(Path(target))
     staging: Path | None = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=f".{target.name}-", suffix=".partial", dir=target.parent))
-        yield staging
-        staging.chmod(0o755)
-        _swap(staging, target)
+        _remove_abandoned(target)
+        staging = Path(tempfile.mkdtemp(prefix=_prefix(target), suffix=PARTIAL, dir=target.parent))
+        with _owned(staging):
+            yield staging
+            _write_manifest(staging)
+            staging.chmod(0o755)
+            _sync(staging)
+            _require_replaceable(target)
+            _put_in_place(staging, target)
     except OSError as error:
-        kept = " The previous report is unchanged." if target.exists() else ""
-        raise AnalysisError(
-            f"{target}: the report cannot be written ({error.strerror or error}).{kept}"
-        ) from error
+        kept = " The previous report is unchanged." if os.path.lexists(target) else ""
+        raise AnalysisError(f"{target}: the report cannot be written ({reason(error)}).{kept}") from error
     finally:
         if staging is not None:
             shutil.rmtree(staging, ignore_errors=True)
 
 
-def _check_replaceable(target: Path) -> None:
-    if target.exists() and not target.is_dir():
+def _checked(given: Path) -> Path:
+    """The path of a target that may be replaced, links followed."""
+    try:
+        target, home = (Path(os.path.realpath(path)) for path in (given, os.path.expanduser("~")))
+        if target.is_symlink():
+            raise AnalysisError(f"{given}: expected a folder for the report, got a symbolic link to itself.")
+        for place, words in ((Path.cwd(), "the current folder"), (home, "your home folder")):
+            if target == place or target in place.parents:
+                raise AnalysisError(
+                    f"{given}: expected a folder for the report alone, got {words} or one above it; "
+                    "name a new folder in it."
+                )
+        _require_replaceable(target)
+    except (OSError, ValueError) as error:
+        raise AnalysisError(f"{given}: the report cannot be written ({reason(error)}).") from error
+    return target
+
+
+def _require_replaceable(target: Path) -> None:
+    """Raises AnalysisError where the target holds anything but a report."""
+    if not target.exists():
+        return
+    if not target.is_dir():
         raise AnalysisError(f"{target}: expected a folder for the report, got a file.")
-    if target.is_dir() and not (target / MARK).exists() and any(target.iterdir()):
+    found = _files(target)
+    own = _own_files(target, found)
+    if own is None and found:
         raise AnalysisError(f"{target}: is not empty and holds no report; give an empty or a new folder.")
+    foreign = sorted(found - (own or set()))
+    if foreign:
+        others = f" and {len(foreign) - 1} other{'s' * (len(foreign) > 2)}" if len(foreign) > 1 else ""
+        raise AnalysisError(
+            f"{target}: holds what no report wrote ({foreign[0]}{others}); move that elsewhere or give another "
+            "folder."
+        )
 
 
-def _swap(staging: Path, target: Path) -> None:
+def _files(folder: Path) -> set[str]:
+    """Everything below a folder by its path in it: files, links, and folders that hold nothing."""
+    found = set()
+    for at, folders, files in os.walk(folder, onerror=_raise):
+        here = Path(at)
+        links = [name for name in folders if (here / name).is_symlink()]
+        found.update((here / name).relative_to(folder).as_posix() for name in (*files, *links))
+        if here != folder and not folders and not files:
+            found.add(here.relative_to(folder).as_posix())
+    return found
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _own_files(folder: Path, found: set[str]) -> set[str] | None:
+    """What the report in a folder wrote, as its list says or, without one, by its older names; None for no
+    report."""
+    if MANIFEST not in found:
+        return {name for name in found if _is_old(name)} if _is_old_page(folder / MARK) else None
+    try:
+        return {MANIFEST, *load(folder / MANIFEST, LISTED)["files"]}
+    except AnalysisError:
+        return None
+
+
+def _is_old(name: str) -> bool:
+    parts = name.split("/")
+    if len(parts) == 1:
+        return name in OLD_FILES
+    stem, _, ending = parts[-1].rpartition(".")
+    return parts[0] == "figures" and len(parts) <= 3 and stem in OLD_FIGURES and ending in ("svg", "png")
+
+
+def _is_old_page(page: Path) -> bool:
+    if page.is_symlink() or not page.is_file():
+        return False
+    with page.open("rb") as file:
+        head = file.read(OLD_HEAD).decode("utf-8", errors="replace")
+    return head.startswith("<!DOCTYPE html>") and any(
+        f'<p class="kicker">{kicker}</p>' in head for kicker in OLD_KICKERS
+    )
+
+
+def _write_manifest(folder: Path) -> None:
+    listed = {"written_by": WRITER, "format": FORMAT, "files": sorted(_files(folder))}
+    (folder / MANIFEST).write_text(json.dumps(listed, indent=1) + "\n", encoding="utf-8")
+
+
+def _sync(folder: Path) -> None:
+    """Puts every file on the disk, so that after a power cut the new name does not hold empty ones."""
+    for path in [folder / name for name in _files(folder)]:
+        handle = os.open(path, os.O_RDWR)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _put_in_place(staging: Path, target: Path) -> None:
+    """The new folder in the target's place; what stood there is then at `staging`, or gone."""
     if not target.exists():
         staging.rename(target)
-        return
-    aside = staging.with_suffix(".previous")
+    elif not _exchanged(staging, target):
+        _renamed_twice(staging, target)
+
+
+def _exchanged(one: Path, other: Path) -> bool:
+    """Whether the system could exchange two folders in one step, so that at no moment either is missing."""
+    exchange = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None) if os.name == "posix" else None
+    if exchange is None:
+        return False
+    return exchange(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE) == 0
+
+
+def _renamed_twice(staging: Path, target: Path) -> None:
+    aside = staging.with_suffix(PREVIOUS)
     target.rename(aside)
     try:
         staging.rename(target)
@@ -66,17 +204,67 @@ def _swap(staging: Path, target: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
-def write_file(target: Path, text: str) -> None:
-    """Write one text file under a temporary name and rename it into place."""
+def _prefix(target: Path) -> str:
+    return f".{target.name[:100]}-"
+
+
+@contextmanager
+def _owned(staging: Path) -> Iterator[None]:
+    """Holds a lock on a folder, by which a later run knows that its owner lives."""
+    handle = os.open(staging, os.O_RDONLY) if fcntl else None
     try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
+        if handle is not None:
+            with contextlib.suppress(OSError):  # a file system without locks: it is then never taken for abandoned
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
+def _remove_abandoned(target: Path) -> None:
+    """Removes the unfinished folders of runs that were killed."""
+    for path in target.parent.iterdir() if fcntl else ():
+        if path.name.startswith(_prefix(target)) and path.name.endswith(PARTIAL) and _is_abandoned(path):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_abandoned(path: Path) -> bool:
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    else:
+        return True
+    finally:
+        os.close(handle)
+
+
+def write_file(target: Path | str, text: str) -> None:
+    """Write one text file under a temporary name and rename it into place; a link stays, and leads to the new
+    text.
+
+    Raises AnalysisError for a place that cannot be written or that is a folder, a device or a pipe.
+    """
+    try:
+        place = Path(os.path.realpath(target))
+        if place.exists() and not place.is_file():
+            kind = "a folder" if place.is_dir() else "a device or a pipe"
+            raise AnalysisError(f"{target}: expected the name of a file to write, got {kind}.")
+        handle, temporary = tempfile.mkstemp(prefix=_prefix(place), dir=place.parent)
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
             os.chmod(temporary, 0o644)
-            os.replace(temporary, target)
+            os.replace(temporary, place)
         except BaseException:
             os.unlink(temporary)
             raise
-    except OSError as error:
-        raise AnalysisError(f"{target}: cannot be written ({error.strerror or error}).") from error
+    except (OSError, ValueError) as error:
+        raise AnalysisError(f"{target}: cannot be written ({reason(error)}).") from error

@@ -9,7 +9,6 @@ Known weakness: all files are held in memory at once.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,8 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.errors import AnalysisError
+from analysis.documents import load
+from analysis.errors import AnalysisError, printable
 from analysis.results import asv, pytest_benchmark
 from analysis.results.files import Found, find
 from analysis.results.registry import Registry
@@ -43,7 +43,7 @@ def read(paths: Sequence[Path | str] = ()) -> Results:
     found = find([Path(path) for path in paths] or _existing_defaults())
     registry = Registry.beside([item.path for item in found])
     rows: list[dict[str, Any]] = []
-    problems: list[str] = []
+    problems = list(registry.problems)
     for item in found:
         try:
             new, remarks = _read_file(item.path, registry)
@@ -56,7 +56,7 @@ def read(paths: Sequence[Path | str] = ()) -> Results:
         problems += remarks
     if not rows:
         raise AnalysisError(_nothing_read(found, problems))
-    return Results(tidy_frame(rows), tuple(problems))
+    return Results(tidy_frame(rows), tuple(dict.fromkeys(map(printable, problems))))
 
 
 def _existing_defaults() -> list[Path]:
@@ -75,22 +75,9 @@ def _nothing_read(found: list[Found], problems: list[str]) -> str:
 
 
 def _read_file(path: Path, registry: Registry) -> tuple[list[dict[str, Any]], list[str]]:
-    document = load_json(path)
+    document = load(path)
     if isinstance(document, dict) and "result_columns" in document and "results" in document:
-        return asv.rows(document, path, registry), []
+        return asv.rows(document, path, registry)
     if isinstance(document, dict) and isinstance(document.get("benchmarks"), list) and "machine_info" in document:
         return pytest_benchmark.rows(document, path, registry)
     raise AnalysisError(f"{path}: expected a result file of asv or pytest-benchmark, got other JSON.")
-
-
-def load_json(path: Path) -> Any:
-    """Parse one file; bare NaN and Infinity, which asv writes, are allowed."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise AnalysisError(f"{path}: cannot be read ({error.strerror}).") from error
-    except UnicodeDecodeError as error:
-        raise AnalysisError(f"{path}: expected JSON text in UTF-8, got other bytes.") from error
-    except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        raise AnalysisError(f"{path}: expected complete JSON, but it is cut off or damaged at {place}.") from error

@@ -9,15 +9,36 @@ rounds count as one process; a sweep that holds the same cell again counts as a 
 
 from __future__ import annotations
 
-import ast
 import itertools
-import json
 import math
+import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from analysis.errors import AnalysisError
+from analysis.documents import (
+    AMOUNT,
+    FEW,
+    LARGEST_SIZE,
+    LEAST_SECONDS,
+    MOST_SECONDS,
+    MOST_WHOLE,
+    TEXT,
+    Anything,
+    ListOf,
+    MapOf,
+    Maybe,
+    MisfitError,
+    Real,
+    Record,
+    Shape,
+    Whole,
+    check,
+    load,
+)
+from analysis.errors import AnalysisError, printable
+from analysis.results.quartiles import require_ordered
 from analysis.results.registry import Registry
 from analysis.results.times import from_milliseconds
 from analysis.schema import (
@@ -45,26 +66,74 @@ ORDERS = (PARAM_NAMES, LAYERED_PARAM_NAMES, COUNT_PARAM_NAMES)
 METRICS = {"time_call": STEP_TIME, "track_peak_allocated_bytes": PEAK_ALLOCATED}
 PARAMETER_COUNT = "track_parameters"
 
+MOST_CELLS = 10**5
+# A parameter's value as Python writes it: a text in quotes, or a whole number.
+LITERAL = re.compile(r"'([^'\\]*)'|\"([^\"\\]*)\"|(\d{1,15})")
+
+# Of what asv writes, the keys that are read here. NaN is a skipped cell, null a failed one.
+DATE = Real(0.0, 2.5e14)  # milliseconds since 1970, up to the year 9891
+TEXTS = ("machine", "cpu", "gpu", "os", "torch", "python")
+MACHINE = Record({}, dict.fromkeys(TEXTS, TEXT))
+BENCHMARKS = MapOf(Record({}, {"param_names": ListOf(TEXT)}), only_objects=True)  # beside them is a version
+FILE = Record(
+    {"result_columns": ListOf(TEXT), "results": MapOf(ListOf(Anything())), "commit_hash": TEXT},
+    {"params": MACHINE, "env_vars": MapOf(TEXT), "requirements": MapOf(TEXT), "python": TEXT, "date": DATE},
+)
+
+
+def _table(value: Shape) -> Record:
+    """The columns of one benchmark whose values have this shape."""
+    values = ListOf(Maybe(value))
+    return Record(
+        {"params": ListOf(ListOf(TEXT))},
+        {
+            **dict.fromkeys(("result", "stats_q_25", "stats_q_75"), values),
+            "samples": ListOf(Maybe(values)),
+            "stats_repeat": ListOf(Maybe(Whole(0))),
+            "started_at": DATE,
+        },
+    )
+
+
+TABLES = {
+    STEP_TIME: _table(Real(LEAST_SECONDS, MOST_SECONDS, nan=True)),
+    PEAK_ALLOCATED: _table(Real(0.0, AMOUNT.most, nan=True)),
+    PARAMETER_COUNT: _table(Real(0.0, MOST_WHOLE, nan=True)),
+}
+SIZES = Record(
+    {"model": TEXT, "hidden_size": Whole(1, LARGEST_SIZE), "num_layers": FEW},
+    {"length": Whole(1, LARGEST_SIZE), "batch": Whole(1, LARGEST_SIZE)}
+    | dict.fromkeys(("phase", "device", "dtype"), TEXT),
+)
+
 Row = dict[str, Any]
 Cell = tuple[Any, ...]
 
 
-def rows(document: Mapping[str, Any], path: Path, registry: Registry) -> list[Row]:
-    """One parsed results file -> its rows; the machine and the parameters' names come from the files beside it."""
+def rows(document: Mapping[str, Any], path: Path, registry: Registry) -> tuple[list[Row], list[str]]:
+    """One parsed results file -> its rows, and remarks on damaged files beside it, which has the machine and the
+    parameters' names.
+
+    Raises AnalysisError where it is damaged, of another version, or holds nothing of ours.
+    """
     if document.get("version") != FILE_VERSION:
         raise AnalysisError(
             f"{path}: expected asv results of version {FILE_VERSION}, got {document.get('version')!r}."
         )
-    names = _param_names(path)
+    check(document, FILE, path)
+    remarks: list[str] = []
+    names = _param_names(path, remarks)
+    tables = {
+        benchmark: dict(zip(document["result_columns"], columns, strict=False))
+        for benchmark, columns in document["results"].items()
+    }
+    for benchmark, table in tables.items():
+        if (kind := _kind(benchmark)) is not None:
+            check(table, TABLES[kind], path, ("results", benchmark))
     try:
-        tables = {
-            benchmark: dict(zip(document["result_columns"], columns, strict=False))
-            for benchmark, columns in document["results"].items()
-        }
         counts = _parameter_counts(tables, names)
-        common = _common(document, path)
-        result = list(_measurements(tables, names, counts, common, registry))
-    except (KeyError, TypeError, ValueError, SyntaxError, AttributeError) as error:
+        result = list(_measurements(tables, names, counts, _common(document, path, remarks), registry))
+    except ValueError as error:
         raise AnalysisError(
             f"{path}: expected asv results of this suite, but could not read them ({error})."
         ) from error
@@ -72,37 +141,40 @@ def rows(document: Mapping[str, Any], path: Path, registry: Registry) -> list[Ro
         raise AnalysisError(
             f"{path}: expected benchmarks named step_time.* or memory.*, got asv results of others."
         )
-    return result
+    return result, remarks
 
 
-def _beside(path: Path, name: str) -> Mapping[str, Any]:
-    for folder in list(path.resolve().parents)[:2]:
-        try:
-            content = json.loads((folder / name).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue  # A results file standing alone is read with what it says itself.
-        if isinstance(content, dict):
-            return content
-    return {}
+def _kind(benchmark: str) -> str | None:
+    """The key of TABLES for a benchmark; None for one that is not read."""
+    name = benchmark.rpartition(".")[2]
+    return PARAMETER_COUNT if name == PARAMETER_COUNT else METRICS.get(name)
 
 
-def _param_names(path: Path) -> dict[str, Sequence[str]]:
-    benchmarks = _beside(path, "benchmarks.json")
-    return {
-        name: row["param_names"]
-        for name, row in benchmarks.items()
-        if isinstance(row, dict) and "param_names" in row
-    }
+def _beside(path: Path, name: str, shape: Shape, remarks: list[str]) -> Mapping[str, Any]:
+    """The file of that name beside a results file or one folder above; one that is damaged is remarked on."""
+    for folder in list(Path(os.path.realpath(path)).parents)[:2]:
+        if os.path.lexists(folder / name):
+            try:
+                return load(folder / name, shape)
+            except AnalysisError as error:
+                remarks.append(f"{error} The results beside it are read without.")
+    return {}  # A results file standing alone is read with what it says itself.
 
 
-def _common(document: Mapping[str, Any], path: Path) -> Row:
-    machine = dict(_beside(path, "machine.json")) | dict(document.get("params") or {})
+def _param_names(path: Path, remarks: list[str]) -> dict[str, Sequence[str]]:
+    benchmarks = _beside(path, "benchmarks.json", BENCHMARKS, remarks)
+    rows = {name: row for name, row in benchmarks.items() if isinstance(row, dict)}
+    return {name: row["param_names"] for name, row in rows.items() if row.get("param_names") is not None}
+
+
+def _common(document: Mapping[str, Any], path: Path, remarks: list[str]) -> Row:
+    machine = dict(_beside(path, "machine.json", MACHINE, remarks)) | dict(document.get("params") or {})
     variables = document.get("env_vars") or {}
     threads = variables.get("OMP_NUM_THREADS") or machine.get("env-OMP_NUM_THREADS")
     return {
         "source": "asv",
-        "file": str(path),
-        "machine": machine.get("machine") or path.resolve().parent.name,
+        "file": printable(path),
+        "machine": machine.get("machine") or printable(Path(os.path.realpath(path)).parent.name),
         "cpu": machine.get("cpu") or None,
         "gpu": machine.get("gpu") or None,
         "cores": _integer(machine.get("num_cpu")),
@@ -112,17 +184,19 @@ def _common(document: Mapping[str, Any], path: Path) -> Row:
         "commit_time": from_milliseconds(document.get("date")),
         "python": _python_version(document.get("python") or machine.get("python")),
         "torch": (document.get("requirements") or {}).get("torch") or machine.get("torch") or None,
-        "threads": _integer(threads),
+        "threads": _integer(threads) or None,
         "allocator": "kept" if "MALLOC_TRIM_THRESHOLD_" in variables else "unknown",
         "task": "copying",
     }
 
 
 def _integer(text: Any) -> int | None:
+    """The whole number that asv keeps as a text; None for anything else."""
     try:
-        return int(text)
-    except (TypeError, ValueError):
+        found = int(text) if isinstance(text, str | int) else -1
+    except ValueError:
         return None
+    return found if 0 <= found <= MOST_WHOLE else None
 
 
 def _measurements(
@@ -153,21 +227,35 @@ def _cells(
     benchmark: str, table: Mapping[str, Any], names: Mapping[str, Sequence[str]], wanted: Sequence[str]
 ) -> Iterator[Cell]:
     """The cells in asv's order, each as the values of the wanted parameters."""
-    params = table["params"]
+    params = [[_literal(benchmark, text) for text in texts] for texts in table["params"]]
     order = names.get(benchmark) or next((known for known in ORDERS if len(known) == len(params)), ())
     required = [name for name in wanted if name not in DEFAULTS]
     if not set(required) <= set(order):
         raise ValueError(f"{benchmark} has other parameters than {', '.join(required)}")
-    for texts in itertools.product(*params):
-        values = DEFAULTS | dict(zip(order, (ast.literal_eval(text) for text in texts), strict=True))
+    if len(order) != len(params):
+        raise ValueError(f"{benchmark} has {len(params)} parameters under {len(order)} names")
+    if (number := math.prod(map(len, params))) > MOST_CELLS:
+        raise ValueError(f"{benchmark} has {number} cells, more than {MOST_CELLS}")
+    for at in itertools.product(*params):
+        values = DEFAULTS | dict(zip(order, at, strict=True))
+        try:
+            SIZES.check(values, (benchmark,))
+        except MisfitError as error:
+            raise ValueError(str(error)) from None
         yield tuple(values[name] for name in wanted)
+
+
+def _literal(benchmark: str, text: str) -> str | int:
+    found = LITERAL.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{benchmark} has a parameter that is neither a text in quotes nor a number, {text!r}")
+    return int(found[3]) if found[3] else found[1] or found[2] or ""
 
 
 def _describe(cell: Cell, registry: Registry) -> Row:
     name, phase, device, hidden_size, length, batch, num_layers, dtype = cell
-    model, _, backend = str(name).partition(":")
-    sizes = {"hidden_size": int(hidden_size), "length": int(length), "batch": int(batch)}
-    sizes |= {"num_layers": int(num_layers)}
+    model, _, backend = name.partition(":")
+    sizes = {"hidden_size": hidden_size, "length": length, "batch": batch, "num_layers": num_layers}
     texts = {"model": model, "backend": backend or "unknown", "phase": phase, "device": device}
     texts |= {"dtype": dtype}
     return texts | sizes | registry.describe(model, sizes["hidden_size"], sizes["num_layers"])
@@ -201,16 +289,17 @@ def _values(table: Mapping[str, Any], index: int) -> list[Row]:
     if math.isnan(value):
         return [{"outcome": NOT_APPLICABLE, "message": "asv skipped the cell."}]
     base = {"outcome": MEASURED, "statistic": SAMPLE, "round": 1}
+    samples = [sample for sample in samples or () if sample is not None and not math.isnan(sample)]
     if samples:
         return [base | {"value": float(sample), "round": number} for number, sample in enumerate(samples, start=1)]
     rounds = _at(table, "stats_repeat", index)
     if rounds is None:
         return [base | {"value": float(value)}]
-    quartiles = ((LOWER_QUARTILE, "stats_q_25"), (UPPER_QUARTILE, "stats_q_75"))
-    known = [(MEDIAN, value)] + [(name, _at(table, column, index)) for name, column in quartiles]
-    return [
-        base | {"statistic": name, "value": float(x), "round": int(rounds)} for name, x in known if x is not None
-    ]
+    quartiles = {LOWER_QUARTILE: "stats_q_25", UPPER_QUARTILE: "stats_q_75"}
+    known = {MEDIAN: value} | {name: _at(table, column, index) for name, column in quartiles.items()}
+    known = {name: x for name, x in known.items() if x is not None and not math.isnan(x)}
+    require_ordered(known.get(LOWER_QUARTILE), value, known.get(UPPER_QUARTILE))
+    return [base | {"statistic": name, "value": float(x), "round": rounds} for name, x in known.items()]
 
 
 def _python_version(named: str | None) -> str | None:

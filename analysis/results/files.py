@@ -6,13 +6,14 @@ Known weakness: a bookkeeping file is known by its name alone.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.errors import AnalysisError
 
-BOOKKEEPING = {"machine.json", "benchmarks.json", "models.json"}
+BOOKKEEPING = {"machine.json", "benchmarks.json", "models.json", "manifest.json"}
 
 # asv keeps environments and its web page beside its results; neither holds a measurement of its own.
 SKIPPED_FOLDERS = {"env", "html"}
@@ -28,14 +29,22 @@ class Found:
 
 def find(paths: Iterable[Path]) -> list[Found]:
     """Folders and files -> the files to read, each once, in a fixed order."""
-    found: dict[Path, Found] = {}
+    found: dict[str, Found] = {}
     for path in paths:
-        if not path.exists():
+        if not _exists(path):
             raise AnalysisError(f"{path}: no such file or folder; expected results of asv or pytest-benchmark.")
         if path.is_dir():
             for file in sorted(path.rglob("*.json")):
-                if file.name not in BOOKKEEPING and not SKIPPED_FOLDERS & set(file.relative_to(path).parts[:-1]):
-                    found.setdefault(file.resolve(), Found(file, explicit=False))
+                skipped = SKIPPED_FOLDERS & set(file.relative_to(path).parts[:-1])
+                if file.name not in BOOKKEEPING and not skipped and not os.path.isdir(file):
+                    found.setdefault(os.path.realpath(file), Found(file, explicit=False))
         else:
-            found[path.resolve()] = Found(path, explicit=True)
+            found[os.path.realpath(path)] = Found(path, explicit=True)
     return list(found.values())
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:
+        raise AnalysisError(f"{path}: cannot be read ({error.strerror}).") from error

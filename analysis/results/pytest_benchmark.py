@@ -15,7 +15,24 @@ from pathlib import Path
 from typing import Any
 
 from analysis import units
-from analysis.errors import AnalysisError
+from analysis.documents import (
+    AMOUNT,
+    COUNT,
+    DURATION,
+    FEW,
+    FLAG,
+    SECONDS,
+    SIZE,
+    TEXT,
+    Anything,
+    ListOf,
+    MapOf,
+    Real,
+    Record,
+    check,
+)
+from analysis.errors import AnalysisError, printable
+from analysis.results.quartiles import require_ordered
 from analysis.results.registry import Registry
 from analysis.results.times import from_iso
 from analysis.schema import (
@@ -50,39 +67,101 @@ FIGURES = {
     ENQUEUE_TIME: "enqueue_seconds",
 }
 
+# Of what pytest-benchmark and we write, the keys that are read here.
+CPU = Record({}, {"brand_raw": TEXT, "brand": TEXT, "count": FEW})
+MACHINE = Record(
+    {},
+    {
+        **dict.fromkeys(
+            ("node", "processor", "system", "release", "python_version", "torch", "gpu", "tf32"), TEXT
+        ),
+        **dict.fromkeys(("compute_capability", "cuda"), TEXT),
+        **dict.fromkeys(("memory_bytes", "multiprocessors", "cudnn"), COUNT),
+        **dict.fromkeys(("kernel_build_seconds", "cuda_kernel_build_seconds"), DURATION),
+        "cpu": CPU,
+    },
+)
+COMMIT = Record({}, {"id": TEXT, "time": TEXT, "dirty": FLAG})
+RUN = Record(
+    {},
+    {
+        "threads": FEW,
+        "allocator": TEXT,
+        "kernel_build_seconds": DURATION,
+        "outcomes": ListOf(Anything()),
+        "checks": ListOf(Anything()),
+    },
+)
+FILE = Record(
+    {"machine_info": MACHINE, "benchmarks": ListOf(Record({}, {"extra_info": MapOf(Anything())}))},
+    {"commit_info": COMMIT, "datetime": TEXT, "run": RUN, "kernel_build_seconds": DURATION},
+)
+SIZES = dict.fromkeys(CELL_SIZES, SIZE)
+DESCRIBED = {
+    **dict.fromkeys(("label", "family", "allocator", "message", "remark"), TEXT),
+    **dict.fromkeys(("num_layers", "threads", "pass"), FEW),
+    **dict.fromkeys(("state_size", "parameters"), COUNT),
+    "kernel_build_seconds": DURATION,
+}
+CELL = {**dict.fromkeys(CELL_TEXTS, TEXT), **SIZES}
+AMOUNTS = {key: DURATION if key.endswith("seconds") else AMOUNT for key in FIGURES.values()}
+STATS = Record({}, {"data": ListOf(SECONDS)})
+SUMMARY = Record({"median": SECONDS, "rounds": FEW}, {"q1": SECONDS, "q3": SECONDS})
+ENTRY = Record({"extra_info": Record(CELL, DESCRIBED | AMOUNTS), "stats": STATS})
+OUTCOME = Record({**CELL, "outcome": TEXT}, DESCRIBED)
+# A kernel that is wrong may be wrong beyond all bounds.
+ERROR = Real(float("-inf"), float("inf"), nan=True)
+CHECK = Record({"backend": TEXT, "device": TEXT, **SIZES}, {"output_error": ERROR, "failure": TEXT, **DESCRIBED})
+
 Row = dict[str, Any]
 
 
 def rows(document: Mapping[str, Any], path: Path, registry: Registry) -> tuple[list[Row], list[str]]:
-    """One parsed file -> its rows, and remarks on benchmarks in it that are not ours."""
+    """One parsed file -> its rows, and remarks on benchmarks in it that are not ours.
+
+    Raises AnalysisError where it is damaged, of another format, or holds nothing of ours.
+    """
+    check(document, FILE, path)
     run = document.get("run") or {}
     if run and run.get("format") != RUN_FORMAT:
         got = run.get("format")
         raise AnalysisError(
             f"{path}: expected run format {RUN_FORMAT}, got {got!r}; it needs another version of this."
         )
-    ours = [entry for entry in document["benchmarks"] if "model" in (entry.get("extra_info") or {})]
+    ours = {
+        number: entry
+        for number, entry in enumerate(document["benchmarks"])
+        if "model" in (entry.get("extra_info") or {})
+    }
     foreign = len(document["benchmarks"]) - len(ours)
     if not ours and not run:
         raise AnalysisError(
             f"{path}: expected benchmarks with extra_info.model, as `python -m bench run` writes them, got a "
             f"pytest-benchmark file of something else."
         )
-    try:
-        common = _common(document, run, path)
-        result = [row for entry in ours for row in _entry_rows(entry, common, registry)]
-        result += [
-            row for outcome in run.get("outcomes") or [] for row in _outcome_rows(outcome, common, registry)
-        ]
-        result += [_check_row(found, common, registry) for found in run.get("checks") or []]
-    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
-        raise AnalysisError(f"{path}: a benchmark is incomplete or damaged ({_explain(error)}).") from error
+    common = _common(document, run, path)
+    result: list[Row] = []
+    for number, entry in ours.items():
+        check(entry, ENTRY, path, ("benchmarks", number))
+        if not entry["stats"].get("data"):
+            check(entry["stats"], SUMMARY, path, ("benchmarks", number, "stats"))
+            _require_ordered(entry["stats"], path, number)
+        result += _entry_rows(entry, common, registry)
+    for number, outcome in enumerate(run.get("outcomes") or []):
+        check(outcome, OUTCOME, path, ("run", "outcomes", number))
+        result += _outcome_rows(outcome, common, registry)
+    for number, found in enumerate(run.get("checks") or []):
+        check(found, CHECK, path, ("run", "checks", number))
+        result.append(_check_row(found, common, registry))
     remarks = [f"{path}: {foreign} of {len(document['benchmarks'])} benchmarks are not ours and were left out."]
     return result, remarks if foreign else []
 
 
-def _explain(error: Exception) -> str:
-    return f"{error} is missing" if isinstance(error, KeyError) else str(error)
+def _require_ordered(stats: Mapping[str, Any], path: Path, number: int) -> None:
+    try:
+        require_ordered(stats.get("q1"), stats["median"], stats.get("q3"))
+    except ValueError as error:
+        raise AnalysisError(f"{path}: benchmarks[{number}].stats: {error}.") from None
 
 
 def _common(document: Mapping[str, Any], run: Mapping[str, Any], path: Path) -> Row:
@@ -90,7 +169,7 @@ def _common(document: Mapping[str, Any], run: Mapping[str, Any], path: Path) -> 
     cpu = machine.get("cpu") or {}
     return {
         "source": "pytest-benchmark",
-        "file": str(path),
+        "file": printable(path),
         "machine": machine.get("node") or "unknown",
         "cpu": cpu.get("brand_raw") or cpu.get("brand") or machine.get("processor") or None,
         "gpu": machine.get("gpu"),
@@ -130,11 +209,9 @@ def _kernel_build_seconds(*places: Mapping[str, Any]) -> float | None:
 
 
 def _cell(info: Mapping[str, Any], registry: Registry) -> Row:
-    sizes = {name: int(info[name]) for name in CELL_SIZES} | {"num_layers": int(info.get("num_layers", 1))}
-    if min(sizes.values()) < 1:
-        raise ValueError(f"expected sizes of at least 1, got {sizes}")
+    sizes = {name: info[name] for name in CELL_SIZES} | {"num_layers": info.get("num_layers") or 1}
     known = registry.describe(info["model"], sizes["hidden_size"], sizes["num_layers"])
-    cell = {name: str(info[name]) for name in CELL_TEXTS} | sizes | known
+    cell = {name: info[name] for name in CELL_TEXTS} | sizes | known
     for name in OPTIONAL:
         if info.get(name) is not None:
             cell[name] = info[name]
@@ -160,9 +237,9 @@ def _step_times(stats: Mapping[str, Any], length: int) -> list[Row]:
         return [base | {"value": float(call) / length, "round": number} for number, call in samples]
     summary = ((MEDIAN, "median"), (LOWER_QUARTILE, "q1"), (UPPER_QUARTILE, "q3"))
     return [
-        base | {"value": float(stats[key]) / length, "statistic": statistic, "round": int(stats["rounds"])}
+        base | {"value": float(stats[key]) / length, "statistic": statistic, "round": stats["rounds"]}
         for statistic, key in summary
-        if key == "median" or key in stats
+        if stats.get(key) is not None
     ]
 
 

@@ -12,9 +12,9 @@ def from_iso(text: str | None) -> str | None:
     """ISO 8601 in any zone -> the same in UTC to the second; None for what is no time."""
     try:
         time = datetime.fromisoformat(str(text))
-    except ValueError:
+        return _utc(time if time.tzinfo else time.replace(tzinfo=UTC))
+    except (ValueError, OverflowError):  # the first and the last year have no UTC in every zone
         return None
-    return _utc(time if time.tzinfo else time.replace(tzinfo=UTC))
 
 
 def from_milliseconds(milliseconds: float | None) -> str | None:

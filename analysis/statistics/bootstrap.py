@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 RESAMPLES = 1000
@@ -44,7 +45,7 @@ class Quartiles:
 
     def standard_error(self) -> float:
         """Of the median: 1.25 IQR / (1.35 sqrt N) (McGill, Tukey and Larsen 1978, Variations of Box Plots)."""
-        return 1.25 * (self.upper - self.lower) / (1.35 * np.sqrt(max(self.rounds, 1)))
+        return 1.25 * max(self.upper - self.lower, 0.0) / (1.35 * np.sqrt(max(self.rounds, 1)))
 
 
 Process = Floats | Quartiles
@@ -91,3 +92,9 @@ def bounds(draws: Floats, confidence: float = CONFIDENCE) -> tuple[float, float]
 def estimate(value: float, draws: Floats) -> Estimate:
     """A point estimate with the percentile interval of its replicates."""
     return Estimate(value, *bounds(draws))
+
+
+def positive(cells: pd.DataFrame) -> pd.DataFrame:
+    """Summary rows that have a logarithm, and whose replicates have: no process of theirs took zero bytes."""
+    logarithmic = [row.value > 0 and bool((row.replicates > 0).all()) for row in cells.itertuples()]
+    return cells[np.array(logarithmic, dtype=bool)]

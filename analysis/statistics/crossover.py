@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.statistics.bootstrap import Estimate, Floats, bounds, estimate
+from analysis.statistics.bootstrap import Estimate, Floats, bounds, estimate, positive
 
 MATCHES = {
     "hidden_size": "equal hidden size",
@@ -83,11 +83,13 @@ class Curve:
 
 def curve(cells: pd.DataFrame, match: str) -> Curve | None:
     """Summary rows of one series, metric, phase, length and batch -> its curve over the matched quantity."""
-    known = cells[(cells["value"] > 0) & cells[match].notna()].sort_values(match)
+    known = positive(cells[cells[match] > 0]).sort_values(match)
     if known.empty:
         return None
+    if known["hidden_size"].duplicated().any():
+        raise ValueError("Expected one cell a hidden_size, got several: choose phase, length and batch first.")
     if known[match].duplicated().any():
-        raise ValueError(f"Expected one cell a {match}, got several: choose phase, length and batch first.")
+        return None  # files that give two sizes one count of parameters say nothing of how sizes match
     draws = np.log(np.stack(known["replicates"].to_list(), axis=1))
     sizes, hidden, values = (
         np.log(known[name].to_numpy(dtype=np.float64)) for name in (match, "hidden_size", "value")

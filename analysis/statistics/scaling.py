@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analysis.statistics.bootstrap import Estimate, Floats, estimate
+from analysis.statistics.bootstrap import Estimate, Floats, estimate, positive
 
 MIN_POINTS = 3
 
@@ -42,7 +42,7 @@ def exponent(cells: pd.DataFrame, size: str) -> Exponent | None:
     A step time counts as the time of a whole call where the size is the length, so that linear growth is 1.
     None for fewer than three sizes.
     """
-    known = cells[cells["value"] > 0].sort_values(size)
+    known = positive(cells).sort_values(size)
     if known[size].duplicated().any():
         raise ValueError(f"Expected one cell a {size}, got several: choose batch, length and phase first.")
     if len(known) < MIN_POINTS:

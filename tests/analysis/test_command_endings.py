@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -63,3 +65,28 @@ def test_nohup_stays_in_force():
         preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
     )
     assert done.returncode == 0
+
+
+def test_a_full_disk_is_a_sentence(tmp_path):
+    with open("/dev/full", "w") as full:
+        process = [sys.executable, "-c", ENDING.format(body="print('lost')\n    return 0") + CALL]
+        done = subprocess.run(process, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (
+        2,
+        "error: the output cannot be written (No space left on device).\n",
+    )
+
+
+def test_without_a_standard_output_the_exit_code_is_the_commands_own():
+    code = ENDING.format(body="print('unseen')\n    return 1") + CALL
+    done = subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", sys.executable, "-c", code], check=False)
+    assert done.returncode == 1
+
+
+def test_an_installation_without_pandas_ends_in_2(tmp_path):
+    (tmp_path / "pandas.py").write_text("raise ImportError('no pandas here')\n")
+    command = [sys.executable, "-m", "analysis", "compare", "old", "new"]
+    path = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])])
+    done = subprocess.run(command, env={"PYTHONPATH": path}, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == "ImportError: no pandas here"

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
-from analysis import __main__ as command
+from analysis import commands
 from analysis.__main__ import main
+from tests.analysis.test_damaged_files import write_benchmarks, write_histories, write_logs, write_recordings
 
 
 @pytest.fixture
@@ -64,7 +69,7 @@ def test_ctrl_c_is_one_sentence_and_exit_code_2(results, tmp_path, monkeypatch, 
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command, "write_report", interrupted)
+    monkeypatch.setattr(commands, "write_report", interrupted)
     assert main(["report", str(results), "--output", str(tmp_path / "out")]) == 2
     assert capsys.readouterr().err == "error: stopped before the end; nothing was written.\n"
 
@@ -76,3 +81,68 @@ def test_help_names_the_defaults(capsys):
     text = capsys.readouterr().out
     assert ".benchmarks" in text
     assert "reports/latest" in text
+
+
+@pytest.mark.parametrize("title", ["", "  ", "two\nlines", "\udcff", "t" * 201])
+def test_a_title_that_cannot_stand_on_a_page_is_refused(results, tmp_path, title, capsys):
+    assert main(["report", str(results), "--output", str(tmp_path / "out"), "--title", title]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: --title: expected one line of 1 to 200 printable characters, got '")
+    assert error[:-1].isprintable()
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "pace", ["nan 1 1 1", "4 inf 1 1", "4 600 nan 1", "4 600 1 -1", "-4 600 1 1", "4.5 600 1 1"]
+)
+def test_a_pace_that_no_gate_has_is_refused(pace, tmp_path, capsys):
+    assert main(["gate", str(tmp_path), "--pace", *pace.split()]) == 2
+    assert capsys.readouterr().err == (
+        "error: --pace: expected a whole number of rounds and three numbers of seconds, none of them infinite and "
+        f"ROUNDS, SECONDS and PER_CELL not below zero, got {pace}.\n"
+    )
+
+
+@pytest.mark.parametrize("command", ["report", "experiments", "history", "calibration"])
+@pytest.mark.parametrize("place", [".", "notes"])
+def test_no_report_replaces_a_folder_of_something_else(command, place, tmp_path, monkeypatch, capsys):
+    made = {
+        "report": (write_benchmarks, "results"),
+        "experiments": (write_logs, "results"),
+        "history": (write_histories, "results"),
+        "calibration": (write_recordings, "results/compact/recording.json"),
+    }
+    write, given = made[command]
+    write(tmp_path / "results")
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "index.html").write_text("<!DOCTYPE html>mine")
+    (tmp_path / "notes" / "diary.txt").write_text("mine")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("analysis.calibration.report.EFFORT", None)
+    monkeypatch.setattr("analysis.calibration.report.conditions", lambda *_: [])
+    monkeypatch.setattr("analysis.calibration.report.gather", lambda *_: None)
+    assert main([command, given, "--output", place]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert (tmp_path / "notes" / "diary.txt").read_text() == "mine"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["notes", "results"]
+
+
+def test_json_and_markdown_go_to_files_alone(results, tmp_path, capsys):
+    for option in ("--json", "--markdown"):
+        assert main(["compare", str(results), str(results), option, str(tmp_path)]) == 2
+        words = "expected the name of a file to write, got a folder."
+        assert capsys.readouterr().err == f"error: {tmp_path}: {words}\n"
+        assert main(["compare", str(results), str(results), option, str(tmp_path / "none" / "f")]) == 2
+        assert capsys.readouterr().err.endswith("f: cannot be written (No such file or directory).\n")
+
+
+def test_a_terminal_of_ascii_and_a_name_of_rich_markup(benchmark_file, entry):
+    path = benchmark_file([entry(backend="[/µ]", **{"pass": number}) for number in range(1, 5)])
+    command = [sys.executable, "-m", "analysis", "compare", str(path), str(path)]
+    environment = {"PYTHONIOENCODING": "ascii", "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert r"urnn:[/\xb5]-train-copying-n64" in done.stdout
+    assert "200 \\xb5s" in done.stdout

@@ -133,7 +133,8 @@ def test_several_machines_are_several_sections(content_of, curve):
 def test_the_folder_holds_everything(report, small_frame):
     folder = report.page.parent
     names = sorted(path.name for path in folder.iterdir())
-    assert names == ["figures", "index.html", "measurements.csv", "measurements.parquet", "report.md"]
+    tables = ["measurements.csv", "measurements.parquet"]
+    assert names == sorted([*tables, "figures", "index.html", "manifest.json", "report.md"])
     assert len(list((folder / "figures").glob("*.png"))) == len(list((folder / "figures").glob("*.svg"))) == 6
     pd.testing.assert_frame_equal(pd.read_parquet(folder / "measurements.parquet"), small_frame)
     assert len(pd.read_csv(folder / "measurements.csv")) == len(small_frame)

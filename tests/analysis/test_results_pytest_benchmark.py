@@ -50,7 +50,7 @@ def test_the_build_of_the_kernel_is_read_from_wherever_it_is_stated(benchmark_fi
 
 
 def test_a_build_time_that_is_no_number_is_refused(benchmark_file, entry):
-    with pytest.raises(AnalysisError, match=r"damaged \(could not convert string to float: 'long'\)"):
+    with pytest.raises(AnalysisError, match=r'kernel_build_seconds to be a number from 0 to 1e\+09, got "long"'):
         read([benchmark_file([entry()], kernel_build_seconds="long")])
 
 
@@ -125,10 +125,16 @@ def test_foreign_benchmarks_among_ours_are_left_out_and_reported(benchmark_file,
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"hidden_size": 0}, "sizes of at least 1"),
-        ({"length": "long"}, "invalid literal"),
-        ({"batch": None}, "damaged"),
-        ({"num_layers": 0}, "sizes of at least 1"),
+        ({"hidden_size": 0}, r"hidden_size to be a whole number from 1 to 1,000,000,000, got 0\."),
+        ({"length": "long"}, 'length to be a whole number from 1 to 1,000,000,000, got "long"'),
+        ({"length": 100.0}, "length to be a whole number"),
+        ({"length": True}, "length to be a whole number from 1 to 1,000,000,000, got true"),
+        ({"batch": None}, "batch to be a whole number from 1 to 1,000,000,000, got null"),
+        ({"batch": 10**30}, "batch to be a whole number"),
+        ({"num_layers": 0}, "num_layers to be a whole number from 1 to 1,000,000, got 0"),
+        ({"label": ["uRNN"]}, r"benchmarks\[0\]\.extra_info\.label to be a text, got a list\."),
+        ({"peak_allocated_bytes": -1}, r"peak_allocated_bytes to be a number from 0 to 1e\+18, got -1"),
+        ({"first_call_seconds": float("nan")}, "first_call_seconds to be a number from 0 to 1e.09, got NaN"),
     ],
 )
 def test_damaged_benchmarks_are_refused(benchmark_file, entry, change, words):

@@ -91,7 +91,10 @@ def _panel(ax: Axes, study: Study, found: list[Group], iteration: int, quantity:
 
 def _value_axis(ax: Axes) -> None:
     """Logarithmic where the lines spread widely, else from zero on."""
-    drawn = np.concatenate([line.get_ydata() for line in ax.lines]) if ax.lines else np.ones(1)
+    drawn = np.concatenate([np.ones(0), *(line.get_ydata() for line in ax.lines)])
+    drawn = drawn[np.isfinite(drawn)]
+    if not len(drawn):
+        return
     if drawn.max() > WIDE_SPREAD * drawn.min():
         ax.set_yscale("log")
         ax.yaxis.set_major_formatter(LogFormatterSciNotation())

@@ -58,7 +58,7 @@ def _panel(ax: Axes, found: Sequence[Group], axis: str, quantity: str) -> None:
     _quantity_axis(ax, quantity, str(found[0].fact(f"{quantity}_name")))
     positions = _points(found, axis, quantity)
     if axis == "iteration":
-        ax.set(xlabel="iterations", xlim=(0, max(positions) * 1.02))
+        ax.set(xlabel="iterations", xlim=(0, max(*positions, 1) * 1.02))
     else:
         style.value_axis(ax, STEP_TIME, positions, which="x")
         ax.set_xlabel("wall-clock seconds of training")
@@ -96,7 +96,7 @@ def _quantity_axis(ax: Axes, quantity: str, name: str) -> None:
     """A loss is logarithmic within what the lines cover, whatever a wide interval does; a share is in per cent."""
     ys = np.concatenate([line.get_ydata() for line in ax.lines if len(line.get_ydata())]).astype(float)
     ys = ys[np.isfinite(ys)]
-    ax.set_ylabel(name)
+    ax.set_ylabel(style.literal(name))
     if quantity == "loss":
         ax.set_yscale("log")
         ax.set_ylim(ys.min() / 1.6, ys.max() * 1.6)

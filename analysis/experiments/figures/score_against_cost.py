@@ -84,7 +84,7 @@ def _panel(ax: Axes, costs: list[tuple[Group, Cost]], memory: bool) -> None:
         return
     style.value_axis(ax, PEAK_ALLOCATED if memory else STEP_TIME, [x for x, _ in drawn], which="x")
     ax.set_xlabel("peak memory of a training step" if memory else "training time per time step")
-    ax.set_ylabel(str(costs[0][0].fact("score_name")))
+    ax.set_ylabel(style.literal(str(costs[0][0].fact("score_name"))))
     if all(0 <= score <= 1 for _, score in drawn):
         ax.set_ylim(-0.03, 1.05)
         ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))

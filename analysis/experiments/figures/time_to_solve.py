@@ -53,7 +53,7 @@ def _panel(ax: Axes, found: list[Group], reached: str, solved: str, named: bool)
         look = style.line_style(group.model, numbers[group.model, group.variant])
         _group(ax, group, y, reached, solved, look)
     ax.set_ylim(max(heights) + 0.9, -0.9)
-    ax.set_yticks(list(ticks.values()), [label if named else "" for label in ticks])
+    ax.set_yticks(list(ticks.values()), [style.literal(label) if named else "" for label in ticks])
     ax.tick_params(axis="y", length=0)
     ax.grid(False, axis="y")
     for boundary in boundaries:
@@ -62,8 +62,8 @@ def _panel(ax: Axes, found: list[Group], reached: str, solved: str, named: bool)
     if reached == "seconds":
         style.value_axis(ax, STEP_TIME, values, which="x")
     else:
+        ax.set_xlim(min(values, default=1) / 1.3, max(values, default=1) * 1.3)
         ax.set_xscale("log")
-        ax.set_xlim(min(values) / 1.3, max(values) * 1.3)
         ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         ax.xaxis.set_minor_formatter(NullFormatter())

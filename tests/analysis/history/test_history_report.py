@@ -93,7 +93,7 @@ def truncated(folder) -> str:
 
 def listless(folder) -> str:
     (folder / COMMITS).write_text('[{"commit": "a"}]')
-    return f"{folder / COMMITS}: expected a list of commits with time and subject"
+    return f"{folder / COMMITS}: expected [0].time to be a text, got nothing."
 
 
 def empty(folder) -> str:

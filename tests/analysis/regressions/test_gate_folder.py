@@ -125,7 +125,7 @@ def test_rounds_of_one_side_alone_are_left_out(folder, benchmark_file, entry):
         ("gate.json", '{"format": 1', "gate.json: expected complete JSON, but it is cut off or damaged at "),
         ("gate.json", '{"format": 2}', "gate.json: expected a gate's plan of format 1, got 2."),
         ("gate.json", "[]", "gate.json: expected a gate's plan of format 1, got None."),
-        ("gate.json", '{"format": 1}', "gate.json: the plan is incomplete ('cells' is missing)."),
+        ("gate.json", '{"format": 1}', "gate.json: expected base to be an object, got nothing."),
         ("base.json", '{"machine_info": {', "base.json: expected complete JSON, but it is cut off or damaged at "),
         (
             "head.json",

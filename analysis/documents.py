@@ -1,0 +1,293 @@
+"""One reader for every JSON file, and the shapes that files must have.
+
+Why: a file that a crash, an editor or another program has damaged must end in a sentence that names it, and never
+in a traceback, a wait without an end or a wrong number. So every file comes through `load`, which gives plain data
+of the shape asked for or raises AnalysisError. The shapes are our own, of a few lines each: jsonschema would bring
+three packages, walks the hundred thousand samples of a file one by one in ten times the time, and its messages
+would have to be rewritten into sentences all the same.
+
+Known weakness: a shape says what must be there; it leaves unknown keys alone, so that newer files can be read.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import stat
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from analysis.errors import AnalysisError
+
+MOST_BYTES = 2**28
+MOST_NESTED = 64
+MOST_DIGITS = 40
+SHOWN = 60  # characters of a damaged value in a message
+
+# No measurement leaves these bounds: a picosecond to thirty years, and what a number of bytes or cells can be.
+LEAST_SECONDS, MOST_SECONDS = 1e-12, 1e9
+MOST_WHOLE = 10**15
+LARGEST_SIZE = 10**9
+LARGEST = 1e100
+
+
+Place = tuple[str | int, ...]
+
+
+def load(path: Path, shape: Shape | None = None) -> Any:
+    """The data of one JSON file; bare NaN and Infinity, which asv writes, are allowed where the shape allows them.
+
+    Raises AnalysisError where the file cannot be read, is no complete JSON, or has another shape.
+    """
+    data = parse(read_bytes(path), str(path))
+    if shape is not None:
+        check(data, shape, path)
+    return data
+
+
+def check(data: Any, shape: Shape, path: Path | str, at: Place = ()) -> None:
+    """Raises AnalysisError for data of another shape; `at` is its place in the file."""
+    try:
+        shape.check(data, at)
+    except MisfitError as misfit:
+        raise AnalysisError(f"{path}: {misfit}.") from None
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a regular file. Raises AnalysisError for anything else and for one beyond MOST_BYTES."""
+    try:
+        # Without O_NONBLOCK a pipe that nobody writes to would be waited for.
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with os.fdopen(handle, "rb") as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                raise AnalysisError(f"{path}: expected a file, got {_kind(found.st_mode)}.")
+            data = file.read(MOST_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise AnalysisError(f"{path}: cannot be read ({reason(error)}).") from error
+    if len(data) > MOST_BYTES:
+        raise AnalysisError(f"{path}: expected at most {MOST_BYTES // 2**20} MiB, got more.")
+    return data
+
+
+def _kind(mode: int) -> str:
+    kinds = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"))
+    return next((words for test, words in kinds if test(mode)), "a device")
+
+
+def reason(error: Exception) -> str:
+    """The system's own words for a failure, without numbers and names."""
+    return getattr(error, "strerror", None) or str(error)
+
+
+def parse(data: bytes, place: str, *, of_a_line: bool = False) -> Any:
+    """JSON text in UTF-8, with or without a byte-order mark, or in UTF-16 -> data whose texts can be written.
+
+    Raises AnalysisError, beginning with `place`, which names the line already where it is `of_a_line`.
+    """
+    try:
+        text = data.decode(json.detect_encoding(data))
+        return _clean(json.loads(text, parse_int=_whole, object_pairs_hook=_object), MOST_NESTED)
+    except UnicodeDecodeError as error:
+        raise AnalysisError(f"{place}: expected JSON text in UTF-8, got other bytes.") from error
+    except json.JSONDecodeError as error:
+        at = f"column {error.colno}" if of_a_line else f"line {error.lineno}, column {error.colno}"
+        raise AnalysisError(f"{place}: expected complete JSON, but it is cut off or damaged at {at}.") from error
+    except (ValueError, RecursionError) as error:
+        told = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise AnalysisError(f"{place}: expected JSON as programs write it, but {told}.") from error
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > MOST_DIGITS:
+        raise ValueError(f"it holds a number of {len(digits)} digits")
+    return int(digits)
+
+
+def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))
+        raise ValueError(f"the key {_shown(twice)} stands twice in one object")
+    return found
+
+
+def _clean(value: Any, depth: int) -> Any:
+    """The same data with control characters and lone surrogates, which no file and no figure takes, as escapes."""
+    if isinstance(value, str):
+        return value if value.isprintable() else "".join(map(_writable, value))
+    if isinstance(value, dict | list) and depth == 0:
+        raise RecursionError
+    if isinstance(value, dict):
+        return {_clean(key, depth): _clean(item, depth - 1) for key, item in value.items()}
+    if isinstance(value, list):
+        return [item if type(item) is float else _clean(item, depth - 1) for item in value]
+    return value
+
+
+def _writable(character: str) -> str:
+    if character in "\n\t" or unicodedata.category(character) not in ("Cc", "Cs"):
+        return character
+    return character.encode("unicode_escape").decode("ascii")
+
+
+class MisfitError(Exception):
+    """Data of another shape: where, what was expected and what came."""
+
+    def __init__(self, place: Place, expected: str, got: Any) -> None:
+        where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(".")
+        super().__init__(f"expected {where or 'the file'} to be {expected}, got {_shown(got)}")
+
+
+class _Missing:
+    """A key that is not there."""
+
+
+MISSING = _Missing()
+
+
+def _shown(value: Any) -> str:
+    if value is MISSING:
+        return "nothing"
+    for kind, words in ((dict, "an object"), (list, "a list")):
+        if isinstance(value, kind):
+            return words if value else f"{words} that is empty"
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+
+
+class Shape(Protocol):
+    """What a value must be."""
+
+    def check(self, value: Any, place: Place) -> None:
+        """Raises MisfitError for a value of another shape."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text; `choices` are those allowed, if not all are."""
+
+    choices: tuple[str, ...] = ()
+
+    def check(self, value: Any, place: Place) -> None:
+        if not isinstance(value, str):
+            raise MisfitError(place, "a text", value)
+        if self.choices and value not in self.choices:
+            raise MisfitError(place, f"one of {', '.join(self.choices)}", value)
+
+
+@dataclass(frozen=True)
+class Flag:
+    """True or false."""
+
+    def check(self, value: Any, place: Place) -> None:
+        if not isinstance(value, bool):
+            raise MisfitError(place, "true or false", value)
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A whole number within bounds."""
+
+    least: int = 0
+    most: int = MOST_WHOLE
+
+    def check(self, value: Any, place: Place) -> None:
+        if not isinstance(value, int) or isinstance(value, bool) or not self.least <= value <= self.most:
+            raise MisfitError(place, f"a whole number from {self.least} to {self.most:,}", value)
+
+
+@dataclass(frozen=True)
+class Real:
+    """A finite number within bounds; `nan`: or NaN, where that has a meaning."""
+
+    least: float = -LARGEST
+    most: float = LARGEST
+    nan: bool = False
+
+    def check(self, value: Any, place: Place) -> None:
+        if type(value) is float and self.least <= value <= self.most:
+            return
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not (self.least <= value <= self.most or (self.nan and math.isnan(value))):
+            raise MisfitError(place, f"a number from {self.least:g} to {self.most:g}", value)
+
+
+@dataclass(frozen=True)
+class Maybe:
+    """A shape, or null."""
+
+    shape: Shape
+
+    def check(self, value: Any, place: Place) -> None:
+        if value is not None:
+            self.shape.check(value, place)
+
+
+@dataclass(frozen=True)
+class ListOf:
+    """A list of values of one shape, at least so many."""
+
+    shape: Shape
+    least: int = 0
+
+    def check(self, value: Any, place: Place) -> None:
+        if not isinstance(value, list) or len(value) < self.least:
+            raise MisfitError(place, f"a list{f' of at least {self.least}' if self.least else ''}", value)
+        for number, item in enumerate(value):
+            self.shape.check(item, (*place, number))
+
+
+@dataclass(frozen=True)
+class MapOf:
+    """An object whose values have one shape, whatever its keys; `only_objects`: those that are objects."""
+
+    shape: Shape
+    only_objects: bool = False
+
+    def check(self, value: Any, place: Place) -> None:
+        if not isinstance(value, dict):
+            raise MisfitError(place, "an object", value)
+        for key, item in value.items():
+            if isinstance(item, dict) or not self.only_objects:
+                self.shape.check(item, (*place, key))
+
+
+@dataclass(frozen=True)
+class Record:
+    """An object with these keys; `optional` ones may be missing or null, and unknown ones are left alone."""
+
+    required: Mapping[str, Shape] = field(default_factory=dict)
+    optional: Mapping[str, Shape] = field(default_factory=dict)
+
+    def check(self, value: Any, place: Place) -> None:
+        if not isinstance(value, dict):
+            raise MisfitError(place, "an object", value)
+        for key, shape in self.required.items():
+            shape.check(value.get(key, MISSING), (*place, key))
+        for key, shape in self.optional.items():
+            if value.get(key) is not None:
+                shape.check(value[key], (*place, key))
+
+
+@dataclass(frozen=True)
+class Anything:
+    """A value that nobody reads closely, as long as it is there."""
+
+    def check(self, value: Any, place: Place) -> None:
+        if value is MISSING:
+            raise MisfitError(place, "there", value)
+
+
+SECONDS = Real(LEAST_SECONDS, MOST_SECONDS)
+DURATION = Real(0.0, MOST_SECONDS)
+COUNT = Whole(0)
+SIZE = Whole(1, LARGEST_SIZE)
+FEW = Whole(1, 10**6)  # layers, passes, threads
+AMOUNT = Real(0.0, 1e18)  # bytes or calls
+TEXT, FLAG = Text(), Flag()
