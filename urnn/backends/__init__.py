@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from urnn.backends import cpu, cuda, fused, reference
+from urnn.backends import checks, cpu, cuda, fused, reference
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Backend:
 BACKENDS: dict[str, Backend] = {
     "cuda": Backend("cuda", fused.run_sequence, cuda.applies, devices=("cuda",)),
     "cpu": Backend("cpu", fused.run_sequence, cpu.applies, devices=("cpu",)),
-    "reference": Backend("reference", reference.run_sequence, lambda n, device: True),
+    "reference": Backend("reference", checks.checked(reference.run_sequence), lambda n, device: True),
 }
 
 

@@ -26,7 +26,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from urnn.backends import cpu_build
+from urnn.backends import checks, cpu_build
 from urnn.backends.inputs import Gradients, Inputs
 
 SMALLEST, LARGEST = 4, 1 << 14
@@ -62,6 +62,7 @@ class _Tables:
     """The kernel's tables of one set of parameters, released with the block they are used in."""
 
     def __init__(self, given: Inputs) -> None:
+        checks.require_units(given.b.shape[0], SMALLEST, LARGEST)
         self.functions = cpu_build.library(str(given.theta.dtype).removeprefix("torch.")).functions
         self.given, self.n = given, given.b.shape[0]
 
@@ -69,6 +70,8 @@ class _Tables:
         given = self.given
         parameters = (given.theta, given.v, given.permutation, given.b)
         self.handle = self.functions["tables"](self.n, *map(Tensor.data_ptr, parameters), given.epsilon)
+        if not self.handle:
+            raise ValueError(checks.no_permutation(self.n))
         return self
 
     def __exit__(self, *error: object) -> None:
