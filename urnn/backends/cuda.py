@@ -21,7 +21,8 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from urnn.backends import checks, cuda_build, cuda_launch, cuda_plan
+from urnn import checks
+from urnn.backends import cuda_build, cuda_launch, cuda_plan
 from urnn.backends.cuda_plan import Plan
 from urnn.backends.inputs import Gradients, Inputs
 from urnn.backends.kernel_cache import BuildError

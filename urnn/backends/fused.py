@@ -9,7 +9,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from urnn.backends import checks, cpu, cuda
+from urnn import checks
+from urnn.backends import cpu, cuda
 from urnn.backends.inputs import Gradients, Inputs
 
 KERNELS = {"cpu": cpu, "cuda": cuda}

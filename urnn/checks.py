@@ -186,10 +186,12 @@ def no_permutation(n: int) -> str:
 
 
 def is_permutation(entries: Tensor) -> bool:
-    """Whether each row (..., n) holds each of 0..n - 1 once; reads the entries, which waits for a GPU."""
-    entries = entries.detach()
-    counted = torch.arange(entries.shape[-1], device=entries.device).expand_as(entries)
-    return torch.equal(entries.sort(dim=-1).values.to(counted.dtype), counted) and not entries.is_complex()
+    """Whether each row (..., n) holds each of 0..n - 1 once, as numbers; reads them, which waits for a GPU."""
+    if entries.dim() == 0 or entries.is_complex():
+        return False
+    ordered = entries.detach().double().sort(dim=-1).values
+    counted = torch.arange(entries.shape[-1], dtype=ordered.dtype, device=ordered.device)
+    return torch.equal(ordered, counted.expand_as(ordered))
 
 
 # Permutations on a GPU that were one, with the version that was read: reading one again would wait for the GPU.
