@@ -250,10 +250,7 @@ class URNN(nn.Module):
         """Nothing: the kernels read parameters where they are. nn.LSTM has it, so code that calls it works."""
 
     def reset_parameters(self) -> None:
-        """Draws every parameter afresh as the preset says; permutations stay, they are not parameters.
-
-        A layer made on the meta device and moved by `to_empty` has none yet: it is drawn here.
-        """
+        """Draws every parameter afresh as the preset says; permutations stay, they are not parameters."""
         for layer in self.layers:
             layer.reset_parameters()
 

@@ -98,8 +98,8 @@ class UnitaryMatrix(nn.Module):
         theta: (3, n), the phases of D1, D2, D3 in radians; drawn from U(-pi, pi).
         v: (2, 2n), the vectors of R1 and R2, each as [Re; Im].
     Buffer:
-        permutation: (n,) int64, drawn once; it travels with the state dict. `reset_parameters` draws it anew only
-            where it is none, which is what `to_empty` leaves of one on the meta device.
+        permutation: (n,) int64, drawn once; it travels with the state dict. The meta device has no numbers, so
+            `to_empty` draws it there; `reset_parameters` draws it anew only where it is none.
 
     Args:
         n: number of complex units, at least 1.
@@ -145,8 +145,8 @@ class UnitaryMatrix(nn.Module):
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "UnitaryMatrix":
         """The permutation goes where `fn` takes it, and stays the same whole numbers.
 
-        `to_empty` and `type` come here too: the first would leave any numbers, one time in many a permutation that
-        no seed has drawn, the second rounded ones.
+        `to_empty` and `type` come here too: the first would leave any numbers that memory held, the second rounded
+        ones. What comes from the meta device is drawn here.
         """
         before = self.permutation
         super()._apply(fn, recurse)
@@ -154,7 +154,7 @@ class UnitaryMatrix(nn.Module):
         if after is before or after.is_meta:
             return self
         if before.is_meta:
-            self.permutation = torch.full_like(after, -1, dtype=torch.int64)
+            self.permutation = _drawn(self.n).to(after.device)
         else:
             self.permutation = after.copy_(before) if after.dtype == before.dtype else before.to(after.device)
         return self
