@@ -54,18 +54,23 @@ def require(x: Tensor, h_0: Tensor, theta: Tensor, v: Tensor, permutation: Tenso
     ):
         return
     given = dict(zip(NAMES, (x, h_0, theta, v, permutation, V, b), strict=True))
-    _require_dense_on_one_device(given)
+    _require_dense(given)
+    _require_one_device(given)
     _require_dtypes(given)
     _require_sizes(given)
 
 
-def _require_dense_on_one_device(given: dict[str, Tensor]) -> None:
-    device = given["input"].device
+def _require_dense(given: dict[str, Tensor]) -> None:
     for name, tensor in given.items():
         if tensor.layout is not torch.strided:
             raise RuntimeError(
                 f"URNN: Expected {name} to be a dense tensor, got {tensor.layout}; call .to_dense()"
             )
+
+
+def _require_one_device(given: dict[str, Tensor]) -> None:
+    device = given["input"].device
+    for name, tensor in given.items():
         if tensor.device != device:
             raise RuntimeError(
                 f"URNN: Expected input and layer on one device, got input on {device} and {name} on "
@@ -165,7 +170,10 @@ def require_kernel(x, h_0, theta, v, permutation, V, b) -> None:  # noqa: N803
 def require_memory(*tensors: Tensor | None) -> None:
     """Raises RuntimeError unless each tensor's storage holds all of it; storages can be freed and resized."""
     for tensor in tensors:
-        if tensor is not None and tensor.untyped_storage().nbytes() < tensor.nbytes and not _holds(tensor):
+        if tensor is None:
+            continue
+        least = tensor.numel() * tensor.itemsize
+        if tensor.untyped_storage().nbytes() < least and not _holds(tensor):
             raise RuntimeError(
                 f"URNN: Expected a tensor of size {tuple(tensor.shape)} to be in memory, got one whose storage "
                 f"has {tensor.untyped_storage().nbytes()} bytes; was it freed or resized?"
@@ -248,12 +256,25 @@ def checked(run_sequence: Callable[..., tuple[Tensor, Tensor]]) -> Callable[...,
 
     @wraps(run_sequence)
     def run(x, h_0, theta, v, permutation, V, b, epsilon):  # noqa: N803
-        require(x, h_0, theta, v, permutation, V, b)
+        tensors = (x, h_0, theta, v, permutation, V, b)
+        _require_dense(dict(zip(NAMES, tensors, strict=True)))
+        require(*tensors)
+        if not torch.compiler.is_compiling():
+            require_memory(*(tensor for tensor in tensors if _has_storage(tensor)))
         if x.shape[1] == 0:
             return without_sequences(x, h_0, theta, v, V, b)
         return run_sequence(x, h_0, theta, v, known_permutation(permutation), V, b, epsilon)
 
     return run
+
+
+def _has_storage(tensor: Tensor) -> bool:
+    """Not what torch.func wraps around a tensor."""
+    try:
+        tensor.untyped_storage()
+    except NotImplementedError:
+        return False
+    return True
 
 
 def without_sequences(x, h_0, theta, v, V, b) -> tuple[Tensor, Tensor]:  # noqa: N803

@@ -8,10 +8,11 @@ cost is that of the longest sequence for all.
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import torch
 from jaxtyping import Complex, Float, Int
@@ -253,6 +254,13 @@ class URNN(nn.Module):
         """Draws every parameter afresh as the preset says; permutations stay, they are not parameters."""
         for layer in self.layers:
             layer.reset_parameters()
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+        """As every module's, and one that is refused changes nothing: see `load_all_or_nothing`."""
+        own = self.state_dict(keep_vars=True)
+        if strict and own.keys() != state_dict.keys():  # torch will raise, after it has copied what there is
+            state_dict = {key: own.get(key, value) for key, value in state_dict.items()}
+        return super().load_state_dict(state_dict, strict, assign)
 
     def extra_repr(self) -> str:
         shown = [f"{self.input_size}, {self.hidden_size}"]

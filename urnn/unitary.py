@@ -193,19 +193,11 @@ def _drawn(n: int) -> Int[Tensor, " n"]:
     return torch.randperm(n, device="cpu")
 
 
-def load_all_or_nothing(
-    module: nn.Module,
-    state: dict[str, Any],
-    prefix: str,
-    local_metadata: dict[str, Any],
-    strict: bool,
-    missing_keys: list[str],
-    unexpected_keys: list[str],
-    error_msgs: list[str],
-) -> None:
-    """A hook before a state dict is loaded into a module: one that will be refused changes nothing in the module.
+def load_all_or_nothing(module: nn.Module, state: dict[str, Any], prefix: str, *_: object) -> None:
+    """A hook before a state dict is loaded into a module: one that does not fit changes nothing in the module.
 
     torch copies what fits and then raises for what does not. Here what fits is replaced by what the module has.
+    Keys that are missing or too many are no fault here, since only `load_state_dict` knows whether it is strict.
 
     Raises:
         ValueError: a permutation that is none, which would leave W silently not unitary.
@@ -215,9 +207,9 @@ def load_all_or_nothing(
         if isinstance(state.get(key), Tensor) and state[key] is not own[key]:
             _require_loadable(key, state[key], own[key].shape[0])
             state[key] = state[key].to(torch.int64)
-    given = {key for key in state if key.startswith(prefix)}
-    fitting = {key for key in given & set(own) if getattr(state[key], "shape", None) == own[key].shape}
-    if (given & set(own)) != fitting or (strict and given != set(own)):
+    common = own.keys() & state.keys()
+    fitting = {key for key in common if getattr(state[key], "shape", None) == own[key].shape}
+    if fitting != common:
         state |= {key: own[key] for key in fitting}
 
 
