@@ -1,4 +1,4 @@
-"""`URNN`: the Unitary Evolution RNN as a layer that stands where nn.LSTM stood.
+"""`URNN`: the Unitary Evolution RNN as a layer, a drop-in replacement for nn.LSTM.
 
 It owns the parameters, the interface (layers, directions, packing, messages) and nothing of the arithmetic:
 one direction of one layer hands its tensors to a backend and gets every state back. Known weakness: a packed
@@ -8,18 +8,20 @@ cost is that of the longest sequence for all.
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import torch
 from jaxtyping import Complex, Float, Int
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from urnn import backends
+from urnn import backends, checks
 from urnn.backends import checkpointed
-from urnn.unitary import UnitaryMatrix, to_complex, to_pair
+from urnn.unitary import UnitaryMatrix, load_all_or_nothing, to_complex, to_pair
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ class URNNLayer(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draws every parameter as the preset says; the permutation stays."""
+        """Draws every parameter as the preset says; the permutation stays, if it is one."""
         self.W.reset_parameters()
         nn.init.xavier_uniform_(self.V)
         nn.init.uniform_(self.b, -self.preset.bias_bound, self.preset.bias_bound)
@@ -118,6 +120,11 @@ def _reverse_time(x: Float[Tensor, "T B k"], lengths: Int[Tensor, " B"] | None) 
     return x.gather(0, source.unsqueeze(-1).expand_as(x))
 
 
+def _without_autocast(device_type: str) -> AbstractContextManager:
+    """There is none on the meta device, and asking for it is an error."""
+    return nullcontext() if device_type == "meta" else torch.autocast(device_type, enabled=False)
+
+
 class URNN(nn.Module):
     """Unitary Evolution RNN (Arjovsky, Shah, Bengio 2015, arXiv 1511.06464), used like `nn.LSTM`.
 
@@ -128,24 +135,26 @@ class URNN(nn.Module):
     Args:
         input_size: m, features of the input at each time step.
         hidden_size: n, complex units of the state. Each output step has 2n real numbers a direction.
-        num_layers: layers stacked; a layer reads the output of the one below.
+        num_layers: layers stacked; a layer reads the output of the one below. What follows is passed by name.
+        bias: True. modReLU's b is part of the nonlinearity; nothing else has a bias.
         batch_first: input and output as (B, T, ...) instead of (T, B, ...).
         dropout: probability of dropping an output value of every layer but the last, while training.
         bidirectional: a second set of layers reads each sequence backwards.
+        proj_size: 0. There is no projection.
         preset: "paper", or "released" for what the authors' code does where the two differ: the first
             values of v and b, 1e-5 in modReLU's divisor, reflections in conj(v).
         backend: how the sequence is run: "auto" (the fastest that applies) or a name in
-            `urnn.backends.BACKENDS`. `URNN.backend_in_use` says which; the environment variable
-            URNN_BACKEND overrides.
+            `urnn.backends.BACKENDS`. `URNN.backend_in_use` says which; the environment variable URNN_BACKEND
+            says what "auto" is.
         checkpoint: for very long sequences: keep every k-th state only, or with True every sqrt(T)-th, and run
             the steps between again when gradients are due. The output then holds those states alone: steps k,
             2k, ... and the last. One layer, one direction, no PackedSequence.
         device, dtype: of the parameters; float32 or float64. Under autocast the layer computes in this dtype.
 
-    Inputs: input, h_0
+    Inputs: input, hx
         input: real (T, B, m), or (T, m) without a batch, or (B, T, m) with batch_first, or a PackedSequence.
-        h_0: complex (num_layers * D, B, n), or (num_layers * D, n) without a batch, D = 2 if bidirectional
-            else 1. None starts from the learned first state.
+        hx: the first state h_0, complex (num_layers * D, B, n), or (num_layers * D, n) without a batch, D = 2 if
+            bidirectional else 1. None starts from the learned first state. Can be named h_0 as well.
 
     Outputs: output, h_n
         output: real (T, B, D * 2n), laid out like the input, packed if the input was.
@@ -153,7 +162,8 @@ class URNN(nn.Module):
 
     Raises:
         ValueError, TypeError: arguments out of range or of the wrong type.
-        RuntimeError, ValueError: input or h_0 of the wrong shape or dtype, as nn.LSTM does.
+        RuntimeError, ValueError: input or h_0 of the wrong shape, dtype or device, as nn.LSTM does; a permutation
+            that is none.
 
     Example::
 
@@ -161,14 +171,21 @@ class URNN(nn.Module):
         output, h_n = rnn(torch.randn(100, 20, 10))  # (100, 20, 256) real, (1, 20, 128) complex
     """
 
+    mode = "URNN"  # nn.LSTM's attributes, for code that reads them
+    bias = True
+    proj_size = 0
+
     def __init__(
         self,
         input_size: int,
         hidden_size: int,
         num_layers: int = 1,
+        *by_position: object,
+        bias: bool = True,
         batch_first: bool = False,
         dropout: float = 0.0,
         bidirectional: bool = False,
+        proj_size: int = 0,
         preset: str = "paper",
         backend: str = "auto",
         checkpoint: int | bool = False,
@@ -176,12 +193,16 @@ class URNN(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
+        _require_names(by_position)
         for name, size in [
             ("input_size", input_size),
             ("hidden_size", hidden_size),
             ("num_layers", num_layers),
         ]:
             _require_size(name, size)
+        for name, flag in [("bias", bias), ("batch_first", batch_first), ("bidirectional", bidirectional)]:
+            _require_flag(name, flag)
+        _require_what_there_is(bias, proj_size)
         _require_dropout(dropout, num_layers)
         _require_checkpoint(checkpoint, num_layers, bidirectional)
         if preset not in PRESETS:
@@ -206,8 +227,8 @@ class URNN(nn.Module):
             for width in widths
             for _ in range(directions)
         )
-        if backend != "auto":  # one that is unknown or cannot run this fails here, not at first use
-            backends.choose(backend, hidden_size, self._device.type)
+        self.register_load_state_dict_pre_hook(load_all_or_nothing)
+        backends.require_choice(backend, hidden_size, self._device.type)
 
     @property
     def _device(self) -> torch.device:
@@ -215,13 +236,31 @@ class URNN(nn.Module):
 
     @property
     def backend_in_use(self) -> str:
-        """The name of the backend that the next call will run on."""
+        """The name of the backend that the next call will run on, as far as that is known without compiling.
+
+        Where a kernel has still to be compiled and that fails, the call warns and runs on the reference, which is
+        what this says from then on. `prepare` compiles, and knows.
+        """
+        return backends.expected(self.backend, self.hidden_size, self._device.type).name
+
+    def prepare(self) -> str:
+        """Compiles what the next call would, which can take ten seconds, and names the backend that it runs on."""
         return backends.choose(self.backend, self.hidden_size, self._device.type).name
+
+    def flatten_parameters(self) -> None:
+        """Nothing: the kernels read parameters where they are. nn.LSTM has it, so code that calls it works."""
 
     def reset_parameters(self) -> None:
         """Draws every parameter afresh as the preset says; permutations stay, they are not parameters."""
         for layer in self.layers:
             layer.reset_parameters()
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+        """As every module's, and one that is refused changes nothing: see `load_all_or_nothing`."""
+        own = self.state_dict(keep_vars=True)
+        if strict and own.keys() != state_dict.keys():  # torch will raise, after it has copied what there is
+            state_dict = {key: own.get(key, value) for key, value in state_dict.items()}
+        return super().load_state_dict(state_dict, strict, assign)
 
     def extra_repr(self) -> str:
         shown = [f"{self.input_size}, {self.hidden_size}"]
@@ -236,8 +275,11 @@ class URNN(nn.Module):
         return ", ".join([*shown, f"preset={self.preset!r}, backend={self.backend!r}"])
 
     def forward(
-        self, input: Tensor | PackedSequence, h_0: Tensor | None = None
+        self, input: Tensor | PackedSequence, hx: Tensor | None = None, *, h_0: Tensor | None = None
     ) -> tuple[Tensor | PackedSequence, Tensor]:
+        if hx is not None and h_0 is not None:
+            raise TypeError("URNN: hx and h_0 are two names of the first state; give one of them")
+        h_0 = hx if h_0 is None else h_0
         if isinstance(input, PackedSequence):
             return self._forward_packed(input, h_0)
         if not isinstance(input, Tensor):
@@ -283,7 +325,7 @@ class URNN(nn.Module):
         directions = 2 if self.bidirectional else 1
         first_states = [None] * len(self.layers) if h_0 is None else to_pair(h_0)
         last_states = []
-        with torch.autocast(x.device.type, enabled=False):
+        with _without_autocast(x.device.type):
             x = x.to(self.layers[0].V.dtype)
             for depth in range(self.num_layers):
                 if depth > 0:
@@ -299,16 +341,20 @@ class URNN(nn.Module):
         return x, to_complex(torch.stack(last_states))
 
     def _check_input(self, x: Float[Tensor, "T B m"]) -> None:
+        if x.layout is not torch.strided:
+            raise RuntimeError(f"URNN: Expected input to be a dense tensor, got {x.layout}; call .to_dense()")
         if x.shape[0] == 0:
             raise RuntimeError("URNN: Expected sequence length to be larger than 0, got an input with T = 0")
-        if x.shape[1] == 0:
-            raise RuntimeError("URNN: Expected batch size to be larger than 0, got an input with B = 0")
         if x.shape[-1] != self.input_size:
             raise RuntimeError(
                 f"input.size(-1) must be equal to input_size. Expected {self.input_size}, got {x.shape[-1]}"
             )
         expected = self.layers[0].V.dtype
-        if x.dtype != expected and not torch.is_autocast_enabled(x.device.type):
+        if x.dtype == expected:
+            return
+        checks.require_float("parameters", expected)
+        autocast = x.device.type != "meta" and torch.is_autocast_enabled(x.device.type)
+        if not (autocast and x.is_floating_point()):
             raise ValueError(f"URNN: Expected input to be {expected}, got {x.dtype}; convert one of the two")
 
     def _check_state(self, h_0: Tensor | None, batch: int, batched: bool) -> Complex[Tensor, "layers B n"] | None:
@@ -326,6 +372,34 @@ class URNN(nn.Module):
         if h_0.dtype != dtype:
             raise ValueError(f"URNN: Expected h_0 to be {dtype}, got {h_0.dtype}; torch.complex(re, im) makes one")
         return h_0 if batched else h_0.unsqueeze(1)
+
+
+def _require_names(by_position: tuple[object, ...]) -> None:
+    if by_position:
+        raise TypeError(
+            "URNN takes input_size, hidden_size and num_layers by position and all else by name, got "
+            f"{len(by_position)} more by position; nn.LSTM's next are bias, batch_first, dropout, bidirectional"
+        )
+
+
+def _require_flag(name: str, value: bool) -> None:
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} should be of type bool, got: {type(value).__name__}")
+
+
+def _require_what_there_is(bias: bool, proj_size: int) -> None:
+    """Of nn.LSTM's options."""
+    if not bias:
+        raise ValueError(
+            "bias must be True, got False; modReLU's b is what makes the layer nonlinear. To keep it at its first "
+            "value, call requires_grad_(False) on the b of each of URNN.layers"
+        )
+    if isinstance(proj_size, bool) or not isinstance(proj_size, int):
+        raise TypeError(f"proj_size should be of type int, got: {type(proj_size).__name__}")
+    if proj_size != 0:
+        raise ValueError(
+            f"proj_size must be 0, got {proj_size}; URNN has no projection, an nn.Linear of its output is one"
+        )
 
 
 def _require_size(name: str, value: int) -> None:

@@ -11,10 +11,14 @@ small kernels; the backends exist to do better and are held against this file.
 """
 
 import math
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from jaxtyping import Complex, Float, Int
 from torch import Tensor, nn
+
+from urnn import checks
 
 
 def to_complex(pair: Float[Tensor, "... two_n"]) -> Complex[Tensor, "... n"]:
@@ -94,7 +98,8 @@ class UnitaryMatrix(nn.Module):
         theta: (3, n), the phases of D1, D2, D3 in radians; drawn from U(-pi, pi).
         v: (2, 2n), the vectors of R1 and R2, each as [Re; Im].
     Buffer:
-        permutation: (n,) int64, drawn once; it travels with the state dict.
+        permutation: (n,) int64, drawn once; it travels with the state dict. The meta device has no numbers, so
+            `to_empty` draws it there; `reset_parameters` draws it anew only where it is none.
 
     Args:
         n: number of complex units, at least 1.
@@ -104,7 +109,7 @@ class UnitaryMatrix(nn.Module):
             gradient step turns it.
 
     Raises:
-        ValueError: n < 1, or a state dict whose permutation is none.
+        ValueError: n < 1, a state dict whose permutation is none, or a product by what is none.
     """
 
     def __init__(
@@ -124,15 +129,35 @@ class UnitaryMatrix(nn.Module):
         self.reflection_bound = reflection_bound
         self.theta = nn.Parameter(torch.empty(3, n, device=device, dtype=dtype))
         self.v = nn.Parameter(torch.empty(2, 2 * n, device=device, dtype=dtype))
-        # Drawn on the CPU, so that one seed gives one permutation on every device.
-        self.register_buffer("permutation", torch.randperm(n).to(device))
+        self.register_buffer("permutation", _drawn(n).to(self.theta.device))
         self.reset_parameters()
-        self.register_load_state_dict_post_hook(_require_permutation)
+        self.register_load_state_dict_pre_hook(load_all_or_nothing)
 
     def reset_parameters(self) -> None:
-        """Draws theta and v afresh. The permutation stays: it is part of the model's identity."""
+        """Draws theta and v afresh. The permutation stays if it is one: it is part of the model's identity."""
+        try:
+            checks.known_permutation(self.permutation)
+        except ValueError:
+            self.permutation.copy_(_drawn(self.n))
         nn.init.uniform_(self.theta, -math.pi, math.pi)
         nn.init.uniform_(self.v, -self.reflection_bound, self.reflection_bound)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "UnitaryMatrix":
+        """The permutation goes where `fn` takes it, and stays the same whole numbers.
+
+        `to_empty` and `type` come here too: the first would leave any numbers that memory held, the second rounded
+        ones. What comes from the meta device is drawn here.
+        """
+        before = self.permutation
+        super()._apply(fn, recurse)
+        after = self.permutation
+        if after is before or after.is_meta:
+            return self
+        if before.is_meta:
+            self.permutation = _drawn(self.n).to(after.device)
+        else:
+            self.permutation = after.copy_(before) if after.dtype == before.dtype else before.to(after.device)
+        return self
 
     def reflection_vectors(self) -> Float[Tensor, "2 two_n"]:
         """v, or its conjugate under `conjugate_reflections`, as pairs [Re; Im] of any length."""
@@ -143,7 +168,8 @@ class UnitaryMatrix(nn.Module):
 
     def factors(self) -> tuple[Tensor, Tensor, Tensor]:
         """What `apply` takes after h: diagonals (3, n), unit reflection vectors (2, n), permutation."""
-        return phases(self.theta), directions(self.reflection_vectors()), self.permutation
+        permutation = checks.known_permutation(self.permutation)
+        return phases(self.theta), directions(self.reflection_vectors()), permutation
 
     def forward(self, h: Complex[Tensor, "*batch n"]) -> Complex[Tensor, "*batch n"]:
         """W h."""
@@ -162,11 +188,41 @@ class UnitaryMatrix(nn.Module):
         return f"n={self.n}, parameters={7 * self.n}"
 
 
-def _require_permutation(module: UnitaryMatrix, _incompatible_keys: object) -> None:
-    """A damaged permutation would leave W silently not unitary, so loading one is refused."""
-    ordered = torch.sort(module.permutation).values
-    if not torch.equal(ordered, torch.arange(module.n, device=ordered.device)):
+def _drawn(n: int) -> Int[Tensor, " n"]:
+    """A permutation by torch's generator of the CPU, so that one seed gives one permutation on every device."""
+    return torch.randperm(n, device="cpu")
+
+
+def load_all_or_nothing(module: nn.Module, state: dict[str, Any], prefix: str, *_: object) -> None:
+    """A hook before a state dict is loaded into a module: one that does not fit changes nothing in the module.
+
+    torch copies what fits and then raises for what does not. Here what fits is replaced by what the module has.
+    Keys that are missing or too many are no fault here, since only `load_state_dict` knows whether it is strict.
+
+    Raises:
+        ValueError: a permutation that is none, which would leave W silently not unitary.
+    """
+    own = module.state_dict(prefix=prefix, keep_vars=True)
+    for key in _permutations_of(module, prefix):
+        if isinstance(state.get(key), Tensor) and state[key] is not own[key]:
+            _require_loadable(key, state[key], own[key].shape[0])
+            state[key] = state[key].to(torch.int64)
+    common = own.keys() & state.keys()
+    fitting = {key for key in common if getattr(state[key], "shape", None) == own[key].shape}
+    if fitting != common:
+        state |= {key: own[key] for key in fitting}
+
+
+def _permutations_of(module: nn.Module, prefix: str) -> Iterator[str]:
+    """The names in a state dict of the permutations of a module and all below it."""
+    for name, part in module.named_modules(prefix=prefix.removesuffix(".")):
+        if isinstance(part, UnitaryMatrix):
+            yield f"{name}.permutation".removeprefix(".")
+
+
+def _require_loadable(key: str, permutation: Tensor, n: int) -> None:
+    if not permutation.is_meta and not checks.is_permutation(permutation):
         raise ValueError(
-            f"the state dict's permutation must hold each of 0..{module.n - 1} once; it does not, "
+            f"the state dict's permutation must hold each of 0..{n - 1} once; {key} does not, "
             "so W would not be unitary. Load a state dict that URNN wrote."
         )

@@ -1,4 +1,6 @@
-"""Which backend runs: the one asked for, the first that applies, or the environment's."""
+"""Which backend runs: the one asked for, or else the environment's, or else the first that applies."""
+
+from dataclasses import replace
 
 import pytest
 import torch
@@ -20,7 +22,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return Backend(name, run_sequence, applies)
 
     rows = {
-        "elsewhere": recording("elsewhere", lambda n, device: device == "abacus"),
+        "elsewhere": replace(recording("elsewhere", lambda n, device: device == "abacus"), devices=("abacus",)),
         "large": recording("large", lambda n, device: n >= 8),
         "reference": recording("reference", lambda n, device: True),
     }
@@ -49,17 +51,18 @@ def test_a_backend_asked_for_runs_every_layer_and_direction(calls):
     assert calls == ["reference"] * 4
 
 
-def test_the_environment_overrides_what_was_asked_for(calls, monkeypatch):
-    rnn = URNN(2, 8, backend="reference")
-    monkeypatch.setenv("URNN_BACKEND", "large")
-    assert rnn.backend_in_use == "large"
-    rnn(torch.randn(3, 1, 2))
-    assert calls == ["large"]
+def test_the_environment_says_what_auto_is_and_overrides_nothing_else(calls, monkeypatch):
+    monkeypatch.setenv("URNN_BACKEND", "reference")
+    for asked, runs in (("auto", "reference"), ("large", "large")):
+        rnn = URNN(2, 8, backend=asked)
+        assert rnn.backend_in_use == rnn.prepare() == runs
+        rnn(torch.randn(3, 1, 2))
+        assert calls.pop() == runs
 
 
-def test_an_empty_override_overrides_nothing(calls, monkeypatch):
+def test_an_empty_variable_says_nothing(calls, monkeypatch):
     monkeypatch.setenv("URNN_BACKEND", "")
-    assert URNN(2, 8, backend="reference").backend_in_use == "reference"
+    assert URNN(2, 8).backend_in_use == "large"
 
 
 def test_an_unknown_name_fails_when_the_module_is_built(calls):
@@ -82,3 +85,28 @@ def test_a_backend_that_cannot_run_this_size_says_what_to_use(calls):
         ValueError, match="backend 'large' cannot run hidden_size=4 on cpu; use backend='auto' or 'reference'"
     ):
         URNN(2, 4, backend="large")
+
+
+def test_a_backend_for_another_device_is_judged_when_it_is_used(calls):
+    rnn = URNN(2, 8, backend="elsewhere")
+    with pytest.raises(ValueError, match="backend 'elsewhere' cannot run hidden_size=8 on cpu"):
+        rnn(torch.randn(3, 1, 2))
+    rnn.backend = "large"
+    rnn(torch.randn(3, 1, 2))
+    assert calls == ["large"]
+
+
+def test_asking_for_the_name_builds_nothing_and_a_call_does(calls, monkeypatch):
+    built: list[int] = []
+
+    def applies(n: int, device: str) -> bool:
+        built.append(n)
+        return False
+
+    lazy = Backend("lazy", reference.run_sequence, applies, expected=lambda n, device: not built)
+    monkeypatch.setattr(backends, "BACKENDS", {"lazy": lazy, **backends.BACKENDS})
+    rnn = URNN(2, 8)
+    assert (rnn.backend_in_use, built) == ("lazy", [])
+    assert URNN(2, 8, backend="lazy").backend_in_use == "lazy"
+    rnn(torch.randn(3, 1, 2))
+    assert (rnn.backend_in_use, built, calls) == ("large", [8], ["large"])

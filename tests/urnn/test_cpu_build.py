@@ -68,7 +68,8 @@ def kept(folder: Path) -> list[str]:
 def test_without_a_compiler_the_reference_runs_and_one_warning_says_what_to_install(forgetful, monkeypatch):
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.warns(RuntimeWarning, match=r"^no C\+\+ compiler \(g\+\+, c\+\+, .*apt-get install g\+\+"):
-        assert URNN(2, 8).backend_in_use == "reference"
+        assert URNN(2, 8).prepare() == "reference"
+    assert URNN(2, 8).backend_in_use == "reference"
     # Said once: a second warning would be an error here.
     assert URNN(2, 8)(torch.randn(3, 1, 2))[0].shape == (3, 1, 16)
 

@@ -48,7 +48,8 @@ def assert_is_the_definition(rnn: URNN, x: torch.Tensor, h_0: torch.Tensor | Non
 @pytest.mark.parametrize("num_layers", [1, 2, 3])
 def test_the_whole_recurrence_is_the_definition(num_layers, bidirectional, preset, dtype, backend, device):
     n = 6 if BACKENDS[backend].applies(6, device) else 8
-    rnn = stirred(URNN(3, n, num_layers, False, 0.0, bidirectional, preset, backend, device=device, dtype=dtype))
+    options = {"bidirectional": bidirectional, "preset": preset, "backend": backend}
+    rnn = stirred(URNN(3, n, num_layers, **options, device=device, dtype=dtype))
     x = torch.randn(7, 2, 3, dtype=dtype, device=device)
     assert_is_the_definition(rnn, x)
     assert_is_the_definition(rnn, x, complex_like(rnn, 2))
@@ -116,7 +117,7 @@ def test_batch_first_turns_input_and_output_and_leaves_the_state():
 
 @pytest.mark.parametrize("batch_first", [False, True])
 def test_without_a_batch_it_is_a_batch_of_one(batch_first):
-    rnn = URNN(3, 4, 2, batch_first, bidirectional=True, dtype=torch.float64)
+    rnn = URNN(3, 4, 2, batch_first=batch_first, bidirectional=True, dtype=torch.float64)
     x, h_0 = torch.randn(6, 3).double(), complex_like(rnn)
     one = 0 if batch_first else 1
     batched, batched_state = rnn(x.unsqueeze(one), h_0.unsqueeze(1))
@@ -213,7 +214,8 @@ def test_a_read_out_takes_the_output_as_it_is():
 def test_its_text_says_what_is_not_default():
     assert repr(URNN(10, 128)).splitlines()[0] == "URNN("
     assert URNN(10, 128).extra_repr() == "10, 128, preset='paper', backend='auto'"
-    every = URNN(10, 128, 2, True, 0.5, True, "released", "reference")
+    options = {"batch_first": True, "dropout": 0.5, "bidirectional": True, "preset": "released"}
+    every = URNN(10, 128, 2, **options, backend="reference")
     assert every.extra_repr() == (
         "10, 128, num_layers=2, batch_first=True, dropout=0.5, bidirectional=True, "
         "preset='released', backend='reference'"

@@ -85,13 +85,6 @@ def test_input_of_no_time_steps(batch_first, shape):
         URNN(3, 4, batch_first=batch_first)(torch.zeros(shape))
 
 
-@pytest.mark.parametrize(("batch_first", "shape"), [(False, (5, 0, 3)), (True, (0, 5, 3))])
-def test_input_of_no_sequences(batch_first, shape):
-    message = "URNN: Expected batch size to be larger than 0, got an input with B = 0"
-    with pytest.raises(RuntimeError, match=text(message)):
-        URNN(3, 4, batch_first=batch_first)(torch.zeros(shape))
-
-
 @pytest.mark.parametrize("x", [[[0.0, 0.0, 0.0]], None, 3.0])
 def test_input_of_the_wrong_type(x):
     message = f"input must be a Tensor or a PackedSequence, got {type(x).__name__}"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from urnn import checks
 from urnn.backends import cpu, cuda, fused, reference
 
 
@@ -21,39 +22,68 @@ class Backend:
     Attributes:
         name: how users ask for it.
         run_sequence: see `reference.run_sequence`, whose signature every backend has.
-        applies: whether it can run this many complex units on this kind of device.
+        applies: whether it can run this many complex units on this kind of device. May build its kernel.
         devices: the kinds of device it is made for.
+        expected: what `applies` will say, as far as that is known without building its kernel; None where there is
+            none to build.
     """
 
     name: str
     run_sequence: Callable[..., tuple[Tensor, Tensor]]
     applies: Callable[[int, str], bool]
     devices: tuple[str, ...] = ("cpu", "cuda")
+    expected: Callable[[int, str], bool] | None = None
 
 
 # Fastest first: "auto" takes the first that applies.
 BACKENDS: dict[str, Backend] = {
     "cuda": Backend("cuda", fused.run_sequence, cuda.applies, devices=("cuda",)),
-    "cpu": Backend("cpu", fused.run_sequence, cpu.applies, devices=("cpu",)),
-    "reference": Backend("reference", reference.run_sequence, lambda n, device: True),
+    "cpu": Backend("cpu", fused.run_sequence, cpu.applies, devices=("cpu",), expected=cpu.expected),
+    "reference": Backend("reference", checks.checked(reference.run_sequence), lambda n, device: True),
 }
 
 
 def choose(requested: str, n: int, device_type: str) -> Backend:
-    """The backend to use for n complex units on a device ("cpu", "cuda").
+    """The backend to use for n complex units on a device ("cpu", "cuda", "meta"), its kernel built.
 
-    The environment variable URNN_BACKEND, where it is set, overrides `requested`.
+    "auto" is what the environment variable URNN_BACKEND names, or else the first that applies. On "meta" any will
+    do, since it only has to say which sizes come out.
 
     Raises:
         ValueError: an unknown name, or a backend that cannot run this size on this device.
     """
-    name = os.environ.get("URNN_BACKEND") or requested
+    return _choose(requested, n, device_type, lambda backend: backend.applies(n, device_type))
+
+
+def expected(requested: str, n: int, device_type: str) -> Backend:
+    """What `choose` will return, as far as that is known without building a kernel."""
+    return _choose(
+        requested, n, device_type, lambda backend: (backend.expected or backend.applies)(n, device_type)
+    )
+
+
+def require_choice(requested: str, n: int, device_type: str) -> None:
+    """Raises ValueError for an unknown name, or a backend for this device that cannot run this size.
+
+    One for another kind of device is no error: a layer can be moved before it is used.
+    """
+    if requested != "auto" and device_type in _named(requested).devices:
+        expected(requested, n, device_type)
+
+
+def _choose(requested: str, n: int, device_type: str, can_run: Callable[[Backend], bool]) -> Backend:
+    name = (os.environ.get("URNN_BACKEND") or "auto") if requested == "auto" else requested
     if name == "auto":
-        return next(backend for backend in BACKENDS.values() if backend.applies(n, device_type))
-    if name not in BACKENDS:
-        raise ValueError(f"backend must be one of {['auto', *BACKENDS]}, got {name!r}")
-    if not BACKENDS[name].applies(n, device_type):
+        return next(backend for backend in BACKENDS.values() if can_run(backend))
+    backend = _named(name)
+    if device_type != "meta" and not can_run(backend):
         raise ValueError(
             f"backend {name!r} cannot run hidden_size={n} on {device_type}; use backend='auto' or 'reference'"
         )
+    return backend
+
+
+def _named(name: str) -> Backend:
+    if name not in BACKENDS:
+        raise ValueError(f"backend must be one of {['auto', *BACKENDS]}, got {name!r}")
     return BACKENDS[name]

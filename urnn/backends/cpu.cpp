@@ -215,8 +215,20 @@ void finish(const Tables<T>& t, Index m, Index slices, const double* partial, co
   through_length(v + 2 * n, v_gradient + 2 * n);
 }
 
+// Whether these are 0..n - 1 in some order.
+bool holds_each_once(const std::vector<Index>& entries) {
+  const Index n = entries.size();
+  std::vector<bool> seen(n, false);
+  for (const Index entry : entries) {
+    if (entry < 0 || entry >= n || seen[entry]) return false;
+    seen[entry] = true;
+  }
+  return true;
+}
+
 // The tables of the last few sets of parameters. Made in double, they cost more than a step of a stream does; the
-// parameters are compared by value, since nothing else tells that they have not been written to.
+// parameters are compared by value, since nothing else tells that they have not been written to. Null where the
+// permutation is none.
 template <typename T>
 std::shared_ptr<const Prepared<T>> remembered_tables(Index n, const T* theta, const T* v, const Index* permutation,
                                                    const T* bias, T epsilon) {
@@ -240,7 +252,8 @@ std::shared_ptr<const Prepared<T>> remembered_tables(Index n, const T* theta, co
   Entry made{{theta, theta + 3 * n}, {permutation, permutation + n}, nullptr};
   made.values.insert(made.values.end(), v, v + 4 * n);
   made.values.insert(made.values.end(), bias, bias + n);
-  made.tables = std::make_shared<const Prepared<T>>(n, theta, v, permutation, bias, epsilon);
+  if (!holds_each_once(made.permutation)) return nullptr;
+  made.tables = std::make_shared<const Prepared<T>>(n, theta, v, made.permutation.data(), bias, epsilon);
   if (entries.size() == REMEMBERED) entries.pop_back();
   entries.push_front(made);
   return made.tables;
@@ -254,9 +267,10 @@ static const Prepared<T>* tables_in(const void* handle) {
   return static_cast<const std::shared_ptr<const Prepared<T>>*>(handle)->get();
 }
 
+// Null where the permutation is none.
 void* urnn_tables(Index n, const T* theta, const T* v, const Index* permutation, const T* bias, double epsilon) {
-  return new std::shared_ptr<const Prepared<T>>(
-      remembered_tables<T>(n, theta, v, permutation, bias, static_cast<T>(epsilon)));
+  auto tables = remembered_tables<T>(n, theta, v, permutation, bias, static_cast<T>(epsilon));
+  return tables ? new std::shared_ptr<const Prepared<T>>(std::move(tables)) : nullptr;
 }
 void urnn_release(void* tables) { delete static_cast<std::shared_ptr<const Prepared<T>>*>(tables); }
 Index urnn_workspace(Index n, Index m) { return workspace<T>(n, m); }

@@ -28,6 +28,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from urnn import checks
 from urnn.backends import cpu_build
 from urnn.backends.inputs import Gradients, Inputs
 
@@ -38,10 +39,20 @@ WIDEST_INPUT = 16  # multiplied inside the kernel; a wider one in one matrix pro
 CHUNKS, CHUNKS_HELD = 4, 16
 
 
+def fits(n: int, device_type: str) -> bool:
+    """Powers of two on a CPU."""
+    return device_type == "cpu" and SMALLEST <= n <= LARGEST and n & (n - 1) == 0
+
+
 def applies(n: int, device_type: str) -> bool:
-    """Powers of two on a CPU, where the kernel can be built; says so once where it cannot."""
-    fits = device_type == "cpu" and SMALLEST <= n <= LARGEST and n & (n - 1) == 0
-    return fits and _can_be_built()
+    """The same where the kernel can be built, which this does; says so once where it cannot."""
+    return fits(n, device_type) and _can_be_built()
+
+
+def expected(n: int, device_type: str) -> bool:
+    """What `applies` will say, as far as that is known without starting a compiler."""
+    failed = _is_built.cache_info().currsize > 0 and not _is_built()
+    return fits(n, device_type) and not failed
 
 
 @torch.compiler.assume_constant_result
@@ -83,6 +94,7 @@ class _Tables:
     """The kernel's tables of one set of parameters, released with the block they are used in."""
 
     def __init__(self, given: Inputs) -> None:
+        checks.require_units(given.b.shape[0], SMALLEST, LARGEST)
         self.functions = _functions(given.theta.dtype)
         self.given, self.n = given, given.b.shape[0]
 
@@ -90,6 +102,8 @@ class _Tables:
         given = self.given
         parameters = (given.theta, given.v, given.permutation, given.b)
         self.handle = self.functions["tables"](self.n, *map(Tensor.data_ptr, parameters), given.epsilon)
+        if not self.handle:
+            raise ValueError(checks.no_permutation(self.n))
         return self
 
     def __exit__(self, *error: object) -> None:

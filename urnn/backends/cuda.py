@@ -21,6 +21,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from urnn import checks
 from urnn.backends import cuda_build, cuda_launch, cuda_plan
 from urnn.backends.cuda_plan import Plan
 from urnn.backends.inputs import Gradients, Inputs
@@ -62,6 +63,7 @@ class _Parameters:
     """The kernels for one call and the tables that they read, made of its parameters."""
 
     def __init__(self, given: Inputs) -> None:
+        checks.require_permutation(given.permutation)
         n, batch = given.b.shape[0], given.x.shape[1]
         plan = cuda_plan.choose(n, batch, given.b.dtype, given.epsilon != 0, cuda_launch.multiprocessors())
         self.kernels, self.blocks = cuda_launch.load(plan), plan.blocks(batch)

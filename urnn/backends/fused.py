@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from urnn import checks
 from urnn.backends import cpu, cuda, reference, transforms
 from urnn.backends.inputs import Gradients, Inputs
 
@@ -26,6 +27,9 @@ def run_sequence(
     epsilon: float,
 ) -> tuple[Float[Tensor, "T B two_n"], Float[Tensor, "B two_n"]]:
     """See `reference.run_sequence`; by the kernel of the device that x is on."""
+    if x.shape[1] == 0:  # a kernel has no batch of none
+        checks.require(x, h_0, theta, v, permutation, V, b)
+        return checks.without_sequences(x, h_0, theta, v, V, b)
     transformed = transforms.active()
     if transforms.forward_mode() or (transformed and torch.compiler.is_compiling()):
         return reference.run_sequence(x, h_0, theta, v, permutation, V, b, epsilon)
@@ -45,12 +49,14 @@ def _sequence(
     b: Tensor,
     epsilon: float,
 ) -> tuple[Tensor, Tensor]:
+    checks.require_kernel(x, h_0, theta, v, permutation, V, b)
     given = Inputs.of(x, h_0, theta, v, permutation, V, b, epsilon=epsilon)
     return KERNELS[x.device.type].forward(given)
 
 
 @_sequence.register_fake
 def _(x, h_0, theta, v, permutation, V, b, epsilon):  # noqa: N803
+    checks.require(x, h_0, theta, v, permutation, V, b)
     width = 2 * b.shape[0]
     return x.new_empty(x.shape[0], x.shape[1], width), x.new_empty(x.shape[1], width)
 
@@ -70,13 +76,17 @@ def _sequence_backward(
     epsilon: float,
     with_x: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    checks.require_kernel(x, h_0, theta, v, permutation, V, b)
+    checks.require_gradients(states_gradient, last_gradient, states, x, b)
+    checks.require_memory(states_gradient, last_gradient, states)
+    states = states.contiguous()
     given = Inputs.of(x, h_0, theta, v, permutation, V, b, epsilon=epsilon)
     carry = states.new_zeros(states.shape[1:])
     if last_gradient is not None:
         carry.copy_(last_gradient)
     if states_gradient is not None:
         states_gradient = states_gradient.contiguous()
-    of = KERNELS[x.device.type].backward(given, states.contiguous(), states_gradient, carry, with_x)
+    of = KERNELS[x.device.type].backward(given, states, states_gradient, carry, with_x)
     _take_out_the_input(of, given)
     return of.x, carry, of.theta, of.v, of.V, of.b
 
@@ -89,6 +99,8 @@ def _take_out_the_input(gradients: Gradients, given: Inputs) -> None:
 
 @_sequence_backward.register_fake
 def _(states_gradient, last_gradient, states, x, h_0, theta, v, permutation, V, b, epsilon, with_x):  # noqa: N803
+    checks.require(x, h_0, theta, v, permutation, V, b)
+    checks.require_gradients(states_gradient, last_gradient, states, x, b)
     x_gradient = torch.empty_like(x) if with_x else x.new_empty(0)
     return x_gradient, x.new_empty(h_0.shape), *(p.new_empty(p.shape) for p in (theta, v, V, b))
 

@@ -49,4 +49,4 @@ class Network(nn.Module):
     @property
     def backend_in_use(self) -> str:
         """The backend that the next call will run on; "torch" where torch's kernels are the only one."""
-        return getattr(self.rnn, "backend_in_use", "torch")
+        return self.rnn.prepare() if hasattr(self.rnn, "prepare") else "torch"

@@ -1,0 +1,283 @@
+"""What a backend takes on trust, checked: types, sizes, devices, memory, and that the permutation is one.
+
+A kernel reads addresses: what is wrong here would be memory that is not its own, or numbers without meaning. The
+rules stand once, for the operators of the fused kernels, which anyone can call, and for the reference. A call that
+is right costs a stream some two microseconds; only one that is wrong is looked at closely.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+
+import torch
+from torch import Tensor
+from torch.utils.weak import WeakTensorKeyDictionary
+
+FLOAT, DOUBLE, LONG = torch.float32, torch.float64, torch.int64
+NAMES = ("input", "h_0", "theta", "v", "permutation", "V", "b")
+
+
+def require(x: Tensor, h_0: Tensor, theta: Tensor, v: Tensor, permutation: Tensor, V: Tensor, b: Tensor) -> None:  # noqa: N803
+    """Raises unless these can be the arguments of `reference.run_sequence`, whatever the numbers in them.
+
+    Raises:
+        ValueError: a dtype that is not float32 or float64, or not the same for all.
+        RuntimeError: sizes that do not belong together, several devices, or a layout that is not dense.
+    """
+    # What follows this condition finds what is wrong; nothing but time is lost where it is needlessly false.
+    dtype, shape, n = x.dtype, x.shape, b.numel()
+    if (
+        (dtype is FLOAT or dtype is DOUBLE)
+        and dtype is h_0.dtype is theta.dtype is v.dtype is V.dtype is b.dtype
+        and permutation.dtype is LONG
+        and len(shape) == 3
+        and shape[0] > 0
+        and shape[2] > 0
+        and n > 0
+        and b.dim() == 1
+        and h_0.shape == (shape[1], width := 2 * n)
+        and theta.shape == (3, n)
+        and v.shape == (2, width)
+        and permutation.shape == (n,)
+        and V.shape == (width, shape[2])
+        and (
+            (
+                x.is_cpu
+                and h_0.is_cpu
+                and theta.is_cpu
+                and v.is_cpu
+                and permutation.is_cpu
+                and V.is_cpu
+                and b.is_cpu
+            )
+            or x.device == h_0.device == theta.device == v.device == permutation.device == V.device == b.device
+        )
+    ):
+        return
+    given = dict(zip(NAMES, (x, h_0, theta, v, permutation, V, b), strict=True))
+    _require_dense(given)
+    _require_one_device(given)
+    _require_dtypes(given)
+    _require_sizes(given)
+
+
+def _require_dense(given: dict[str, Tensor]) -> None:
+    for name, tensor in given.items():
+        if tensor.layout is not torch.strided:
+            raise RuntimeError(
+                f"URNN: Expected {name} to be a dense tensor, got {tensor.layout}; call .to_dense()"
+            )
+
+
+def _require_one_device(given: dict[str, Tensor]) -> None:
+    device = given["input"].device
+    for name, tensor in given.items():
+        if tensor.device != device:
+            raise RuntimeError(
+                f"URNN: Expected input and layer on one device, got input on {device} and {name} on "
+                f"{tensor.device}; move one of the two"
+            )
+
+
+def require_float(name: str, dtype: torch.dtype) -> None:
+    """Raises ValueError unless the recurrence can be computed in this dtype."""
+    if dtype not in (FLOAT, DOUBLE):
+        raise ValueError(
+            f"URNN: Expected {name} to be torch.float32 or torch.float64, got {dtype}; "
+            "call .float() on the layer and on its input"
+        )
+
+
+def _require_dtypes(given: dict[str, Tensor]) -> None:
+    dtype = given["input"].dtype
+    require_float("input", dtype)
+    for name, tensor in given.items():
+        expected = LONG if name == "permutation" else dtype
+        if tensor.dtype != expected:
+            like = "" if name == "permutation" else " like the input"
+            raise ValueError(
+                f"URNN: Expected {name} to be {expected}{like}, got {tensor.dtype}; convert one of the two"
+            )
+
+
+def _require_sizes(given: dict[str, Tensor]) -> None:
+    x, b = given["input"], given["b"]
+    if x.dim() != 3 or x.shape[0] == 0 or x.shape[2] == 0:
+        raise RuntimeError(
+            "URNN: Expected input of size (T, B, m) with at least one time step and one feature, "
+            f"got {tuple(x.shape)}"
+        )
+    if b.dim() != 1 or b.numel() == 0:
+        raise RuntimeError(f"URNN: Expected b of size (n,), got {tuple(b.shape)}")
+    (_, batch, m), n = x.shape, b.numel()
+    sizes = {"h_0": (batch, 2 * n), "theta": (3, n), "v": (2, 2 * n), "permutation": (n,), "V": (2 * n, m)}
+    for name, expected in sizes.items():
+        _require_size(name, given[name], expected, f", for an input of size {tuple(x.shape)} and {n} units")
+
+
+def _require_size(name: str, tensor: Tensor, expected: tuple[int, ...], where: str = "") -> None:
+    if tensor.shape != expected:
+        raise RuntimeError(f"URNN: Expected {name} of size {expected}{where}, got {tuple(tensor.shape)}")
+
+
+def require_gradients(
+    states_gradient: Tensor | None, last_gradient: Tensor | None, states: Tensor, x: Tensor, b: Tensor
+) -> None:
+    """Raises RuntimeError unless these belong to an x (T, B, m) and b (n,) that `require` has passed.
+
+    That is states and their gradient of size (T, B, 2n), the last state's gradient of size (B, 2n), of x's dtype
+    and device.
+    """
+    steps, batch, _ = x.shape
+    last = (batch, 2 * b.shape[0])
+    for name, tensor, expected in (
+        ("states", states, (steps, *last)),
+        ("the states' gradient", states_gradient, (steps, *last)),
+        ("the last state's gradient", last_gradient, last),
+    ):
+        if tensor is None:
+            continue
+        _require_size(name, tensor, expected)
+        if tensor.dtype != x.dtype or tensor.device != x.device or tensor.layout is not torch.strided:
+            raise RuntimeError(
+                f"URNN: Expected {name} to be dense, {x.dtype} and on {x.device} like the input, got "
+                f"{tensor.layout}, {tensor.dtype} and on {tensor.device}"
+            )
+
+
+def require_kernel(x, h_0, theta, v, permutation, V, b) -> None:  # noqa: N803
+    """`require`, and what else a kernel needs: at least one sequence, and tensors that are in memory.
+
+    Raises:
+        ValueError, RuntimeError: as `require` and `require_memory` do.
+    """
+    require(x, h_0, theta, v, permutation, V, b)
+    if x.shape[1] == 0:
+        raise RuntimeError("URNN: Expected batch size to be larger than 0, got an input with B = 0")
+    # What `require_memory` asks, without its loop, which a stream would pay for at each step.
+    one = b.nbytes
+    if not (
+        b.untyped_storage().nbytes() >= one
+        and theta.untyped_storage().nbytes() >= 3 * one
+        and v.untyped_storage().nbytes() >= 4 * one
+        and permutation.untyped_storage().nbytes() >= permutation.nbytes
+        and V.untyped_storage().nbytes() >= V.nbytes
+        and x.untyped_storage().nbytes() >= x.nbytes
+        and h_0.untyped_storage().nbytes() >= h_0.nbytes
+    ):
+        require_memory(x, h_0, theta, v, permutation, V, b)
+
+
+def require_memory(*tensors: Tensor | None) -> None:
+    """Raises RuntimeError unless each tensor's storage holds all of it; storages can be freed and resized."""
+    for tensor in tensors:
+        if tensor is None:
+            continue
+        least = tensor.numel() * tensor.itemsize
+        if tensor.untyped_storage().nbytes() < least and not _holds(tensor):
+            raise RuntimeError(
+                f"URNN: Expected a tensor of size {tuple(tensor.shape)} to be in memory, got one whose storage "
+                f"has {tensor.untyped_storage().nbytes()} bytes; was it freed or resized?"
+            )
+
+
+def _holds(tensor: Tensor) -> bool:
+    """Exactly: what is repeated by a stride of 0 is there once."""
+    if tensor.numel() == 0:
+        return True
+    last = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
+    return tensor.untyped_storage().nbytes() >= (tensor.storage_offset() + last + 1) * tensor.itemsize
+
+
+def require_units(n: int, smallest: int, largest: int) -> None:
+    """Raises ValueError unless a fused kernel can run n units: a power of two from `smallest` to `largest`."""
+    if not smallest <= n <= largest or n & (n - 1):
+        raise ValueError(
+            f"URNN: the fused kernel needs a power of two from {smallest} to {largest} units, got {n}; "
+            "backend='reference' runs any number"
+        )
+
+
+def no_permutation(n: int) -> str:
+    """What is wrong, and what to do."""
+    return (
+        f"URNN: permutation must hold each of 0..{n - 1} once; it does not, so W would not be unitary. "
+        "reset_parameters() draws one anew; load_state_dict() restores one that was saved"
+    )
+
+
+def is_permutation(entries: Tensor) -> bool:
+    """Whether each row (..., n) holds each of 0..n - 1 once, as numbers; reads them, which waits for a GPU."""
+    if entries.dim() == 0 or entries.is_complex():
+        return False
+    ordered = entries.detach().double().sort(dim=-1).values
+    counted = torch.arange(entries.shape[-1], dtype=ordered.dtype, device=ordered.device)
+    return torch.equal(ordered, counted.expand_as(ordered))
+
+
+# Permutations on a GPU that were one, with the version that was read: reading one again would wait for the GPU.
+_read: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
+
+
+def require_permutation(permutation: Tensor) -> None:
+    """Raises ValueError unless the entries (..., n) are a permutation.
+
+    On a CPU they are read each time, since writes through `.data` or numpy leave no trace; elsewhere once a
+    version.
+    """
+    unread = permutation.is_cpu or permutation.is_inference()  # inference tensors count no versions
+    version = None if unread else (permutation._version, permutation.data_ptr())
+    if not unread and _read.get(permutation) == version:
+        return
+    if not is_permutation(permutation):
+        raise ValueError(no_permutation(permutation.shape[-1]))
+    if not unread:
+        _read[permutation] = version
+
+
+@torch.library.custom_op("urnn::permutation", mutates_args=(), device_types=("cpu", "cuda"))
+def known_permutation(permutation: Tensor) -> Tensor:
+    """A copy of it that is known to be a permutation. An operator, so that torch.compile and vmap can hold it."""
+    require_permutation(permutation)
+    return permutation.clone()
+
+
+@known_permutation.register_fake
+def _(permutation):
+    return torch.empty_like(permutation)
+
+
+@known_permutation.register_vmap
+def _(info, in_dims, permutation):
+    return known_permutation(permutation.movedim(in_dims[0], 0)), 0
+
+
+def checked(run_sequence: Callable[..., tuple[Tensor, Tensor]]) -> Callable[..., tuple[Tensor, Tensor]]:
+    """A backend made of torch's operators, with the errors that a kernel has."""
+
+    @wraps(run_sequence)
+    def run(x, h_0, theta, v, permutation, V, b, epsilon):  # noqa: N803
+        tensors = (x, h_0, theta, v, permutation, V, b)
+        _require_dense(dict(zip(NAMES, tensors, strict=True)))
+        require(*tensors)
+        if not torch.compiler.is_compiling():
+            require_memory(*(tensor for tensor in tensors if _has_storage(tensor)))
+        if x.shape[1] == 0:
+            return without_sequences(x, h_0, theta, v, V, b)
+        return run_sequence(x, h_0, theta, v, known_permutation(permutation), V, b, epsilon)
+
+    return run
+
+
+def _has_storage(tensor: Tensor) -> bool:
+    """Not what torch.func wraps around a tensor."""
+    try:
+        tensor.untyped_storage()
+    except NotImplementedError:
+        return False
+    return True
+
+
+def without_sequences(x, h_0, theta, v, V, b) -> tuple[Tensor, Tensor]:  # noqa: N803
+    """What `run_sequence` gives for a batch of none: states (T, 0, 2n) and (0, 2n), every gradient zero."""
+    states = (x @ V.mT + h_0) * (theta.sum() + v.sum() + b.sum())
+    return states, states[-1]
