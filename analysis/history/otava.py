@@ -16,8 +16,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from analysis.documents import ListOf, MapOf, Record, Whole, check, parse, reason
 from analysis.errors import AnalysisError
 
+OUTPUT = "Otava's output"
+ANSWER = MapOf(ListOf(Record({"changes": ListOf(Record({"index": Whole(1)}))})))
 USUAL = Path(".otava", "bin", "otava")
 START = datetime(2000, 1, 1, tzinfo=UTC)  # points are evenly spaced: Otava wants times, and none twice
 
@@ -54,14 +57,23 @@ def change_points(otava: Path, series: Mapping[str, Sequence[float]]) -> dict[st
         config = Path(folder, "otava.yaml")
         config.write_text(json.dumps({"tests": tests}))  # JSON is YAML
         command = [str(otava), "--config-file", str(config), "analyze", *names, "--output", "json"]
-        done = subprocess.run(
-            command, env={"OTAVA_CONFIG": str(config), "PATH": ""}, capture_output=True, text=True, check=False
-        )
+        try:
+            done = subprocess.run(
+                command, env={"OTAVA_CONFIG": str(config), "PATH": ""}, capture_output=True, check=False
+            )
+        except OSError as error:
+            raise AnalysisError(f"{otava}: cannot be run ({reason(error)}).") from error
     if done.returncode != 0:
-        last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        told = done.stderr.decode("utf-8", errors="replace").strip()
+        last = (told.splitlines() or [f"exit code {done.returncode}"])[-1]
         raise AnalysisError(f"Otava failed: {last}")
     found: dict[str, list[int]] = {}
     for line in done.stdout.splitlines():
-        for short, groups in json.loads(line).items():
-            found[names[short]] = sorted({change["index"] for group in groups for change in group["changes"]})
+        answer = parse(line, OUTPUT, of_a_line=True)
+        check(answer, ANSWER, OUTPUT)
+        for short, groups in answer.items():
+            at = {change["index"] for group in groups for change in group["changes"]}
+            if short not in names or (at and max(at) >= len(series[names[short]])):
+                raise AnalysisError(f"{OUTPUT}: expected change points of the series asked for, got others.")
+            found[names[short]] = sorted(at)
     return found

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from analysis.__main__ import main
+from analysis.errors import AnalysisError
 from analysis.history import otava, read, write_report
 from analysis.history.commits import COMMITS
 from tests.analysis.browser import assert_it_fits, every_screen, look, needs_browser
@@ -64,7 +65,7 @@ class TestOtava:
         return made
 
     def test_its_points_come_back_under_the_series_names(self, tool):
-        found = otava.change_points(tool(FAKE_OTAVA), {"a": [1.0, 2.0], "b": [3.0]})
+        found = otava.change_points(tool(FAKE_OTAVA), {"a": [1.0] * 10, "b": [3.0] * 9})
         assert found == {"a": [8], "b": [8]}
 
     def test_its_failure_is_one_sentence(self, tool, folder, tmp_path, capsys, monkeypatch):
@@ -73,6 +74,29 @@ class TestOtava:
         assert main(["history", str(folder), f"--output={tmp_path / 'out'}"]) == 2
         assert capsys.readouterr().err == "error: Otava failed: Test not found\n"
         assert not (tmp_path / "out").exists()
+
+    @pytest.mark.parametrize(
+        ("output", "words"),
+        [
+            ("Warning: old", "Otava's output: expected complete JSON, but it is cut off or damaged at column 1."),
+            ('{{"series_0": 5}}', "Otava's output: expected series_0 to be a list, got 5."),
+            ('{{"x": []}}', "Otava's output: expected change points of the series asked for, got others."),
+            (
+                '{{"series_0": [{{"changes": [{{"index": 2}}]}}]}}',
+                "Otava's output: expected change points of the series asked for, got others.",
+            ),
+        ],
+    )
+    def test_an_answer_that_is_none_is_one_sentence(self, tool, output, words):
+        path = tool(f"#!{{python}}\nprint({output!r})\n")
+        with pytest.raises(AnalysisError) as error:
+            otava.change_points(path, {"a": [1.0, 2.0]})
+        assert str(error.value) == words
+
+    def test_a_program_that_cannot_be_run_is_one_sentence(self, tmp_path):
+        (tmp_path / "otava").touch()
+        with pytest.raises(AnalysisError, match=r"otava: cannot be run \(Permission denied\)\.$"):
+            otava.change_points(tmp_path / "otava", {"a": [1.0]})
 
     def test_it_is_looked_for_in_its_own_environment_and_on_the_path(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
