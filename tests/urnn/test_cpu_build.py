@@ -83,7 +83,7 @@ def test_a_compiler_that_fails_is_named_with_its_first_error(forgetful, monkeypa
     with pytest.raises(BuildError, match=message):
         cpu_build.library("float32")
     with pytest.warns(RuntimeWarning, match=message):
-        assert URNN(2, 8).backend_in_use == "reference"
+        assert URNN(2, 8).prepare() == "reference"
 
 
 @pytest.mark.parametrize("asked", ["no-such-compiler", "no-such-compiler -O1", "g++ 'open"])
@@ -100,7 +100,7 @@ def test_where_cxx_names_what_is_not_there_one_warning_says_so(small, monkeypatc
 def test_another_compiler_stands_in_for_one_that_is_not_there(small, monkeypatch, asked):
     monkeypatch.setenv("CXX", asked)
     with pytest.warns(RuntimeWarning, match=r"^CXX names .*, which is not there, so /.* compiles .*; correct CXX"):
-        assert URNN(2, 8).backend_in_use == "cpu"
+        assert URNN(2, 8).prepare() == "cpu"
 
 
 def test_compilers_by_other_names_are_found(monkeypatch, tmp_path):
@@ -156,7 +156,7 @@ def test_cxx_is_split_as_a_shell_does(small, compile_with, monkeypatch, tmp_path
     wrapper = compile_with('echo "$@" >> "$0.log"\nexec "$@"\n')
     command = [shlex.quote(str(wrapper)), *cpu_build.COMPILERS[:1], "'-DNAME=a b'"]
     monkeypatch.setenv("CXX", " ".join(command))
-    assert URNN(2, 8).backend_in_use == "cpu"
+    assert URNN(2, 8).prepare() == "cpu"
     calls = Path(f"{wrapper}.log").read_text().splitlines()
     assert len(calls) == 3  # the version, compiling, linking
     assert all(call.startswith("g++ -DNAME=a b ") for call in calls)
@@ -166,7 +166,7 @@ def test_cxx_is_split_as_a_shell_does(small, compile_with, monkeypatch, tmp_path
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="no gcc on this machine")
 def test_a_c_compilers_driver_links_the_cpp_library_too(small, monkeypatch):
     monkeypatch.setenv("CXX", "gcc")
-    assert URNN(2, 8).backend_in_use == "cpu"
+    assert URNN(2, 8).prepare() == "cpu"
 
 
 @needs_compiler
@@ -229,7 +229,7 @@ def test_a_compiler_that_hangs_is_ended_with_all_that_it_started(
 @needs_compiler
 def test_what_a_compiler_says_may_be_no_utf8(small, compile_with):
     compile_with("printf 'warning: \\351\\377\\n' >&2\nexec {really} \"$@\"\n")
-    assert URNN(2, 8).backend_in_use == "cpu"
+    assert URNN(2, 8).prepare() == "cpu"
 
 
 def test_an_error_that_is_no_utf8_is_given_all_the_same(small, compile_with):
@@ -308,14 +308,14 @@ def test_a_truncated_library_is_compiled_again_before_it_can_end_the_process(sma
 def test_a_cache_that_cannot_be_written_does_not_cost_the_kernel(small, monkeypatch):
     monkeypatch.setenv("URNN_CACHE", "/dev/null/cache")
     with pytest.warns(RuntimeWarning, match=r"cannot be kept in /dev/null/cache .*URNN_CACHE"):
-        assert URNN(2, 8).backend_in_use == "cpu"
+        assert URNN(2, 8).prepare() == "cpu"
     cpu_build.library("float64")  # said once
 
 
 def test_a_missing_source_ends_in_the_reference(small):
     cpu_build.SOURCE.unlink()
     with pytest.warns(RuntimeWarning, match=r"cpu.cpp cannot be read .*reference; install urnn again"):
-        assert URNN(2, 8).backend_in_use == "reference"
+        assert URNN(2, 8).prepare() == "reference"
 
 
 def test_an_unknown_instruction_set_lists_the_known_ones(monkeypatch):
