@@ -17,7 +17,7 @@ MINUTES ?= 27
 RANGE ?= main
 CALIBRATION_MINUTES ?= 40
 OTAVA := .otava
-.PHONY: help report reproduce test lint bench gate history calibrate clean
+.PHONY: help report reproduce test lint sanitize bench gate history calibrate clean
 
 help: ## show this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 16
@@ -41,6 +41,9 @@ lint: $(READY) ## check style, formatting, workflows and scripts
 	$(VENV)/bin/shellcheck .ci/*
 	@if command -v actionlint >/dev/null; then actionlint; else \
 	echo "actionlint is not installed: zizmor and tests/ci alone have checked the workflows"; fi
+
+sanitize: $(READY) ## the layer's tests with a kernel that watches every access to memory (5 minutes)
+	.ci/sanitize $(RUN)
 
 bench: $(READY) ## asv over the current commit; PROFILE=quick, ci or full (full: hours)
 	$(RUN) -m bench run --profile $(PROFILE) --harness asv
