@@ -310,3 +310,21 @@ def test_permutations_of_several_models_are_checked_under_vmap():
     rows[1, 0] = rows[1, 1]
     with pytest.raises(ValueError, match="permutation must hold each of"):
         torch.vmap(checks.known_permutation)(rows)
+
+
+def test_torch_func_passes_through_the_checks_of_the_reference():
+    """Gradients of each sample, and of an ensemble whose permutations differ."""
+    models = [URNN(M, N, backend="reference", dtype=torch.float64) for _ in range(2)]
+    x = torch.randn(STEPS, BATCH, M, dtype=torch.float64)
+
+    def loss(state: dict[str, torch.Tensor], x: torch.Tensor) -> torch.Tensor:
+        return torch.func.functional_call(models[0], state, (x,))[0].square().sum()
+
+    parameters, buffers = torch.func.stack_module_state(models)
+    together = torch.vmap(lambda parameters, buffers: loss(parameters | buffers, x))
+    alone = torch.stack([model(x)[0].square().sum() for model in models])
+    torch.testing.assert_close(together(parameters, buffers), alone)
+    of_each = torch.vmap(torch.func.grad(loss), (None, 1))(dict(models[0].named_parameters()), x)
+    alone[0].backward()
+    for name, parameter in models[0].named_parameters():
+        torch.testing.assert_close(of_each[name].sum(0), parameter.grad)
