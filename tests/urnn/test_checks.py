@@ -134,6 +134,19 @@ def test_off_the_cpu_a_permutation_is_read_once_a_version(monkeypatch):
     assert read == [0, 1, 0]
 
 
+@needs_compiler
+@pytest.mark.parametrize("wrong", [10**9, -1, N, "an entry twice"])
+def test_on_a_gpu_an_entry_that_python_has_not_seen_is_not_read_from(cuda_on_a_host, monkeypatch, given, wrong):
+    """The kernel itself, as after a write through `.data` since the permutation was read."""
+    monkeypatch.setattr(checks, "require_permutation", lambda permutation: None)
+    given["permutation"][2] = given["permutation"][3] if wrong == "an entry twice" else wrong
+    given["V"].requires_grad_()
+    states, last = fused.run_sequence(**given)
+    assert torch.isnan(states).all()
+    assert torch.isnan(last).all()
+    states.sum().backward()  # reads no other memory either, which the host would report
+
+
 @pytest.mark.parametrize("n", [1, 3, 6, 12])
 @needs_compiler
 def test_a_size_no_kernel_has_is_refused_by_the_operator(n, generator):
