@@ -114,7 +114,7 @@ def _require_sizes(given: dict[str, Tensor]) -> None:
         _require_size(name, given[name], expected, f", for an input of size {tuple(x.shape)} and {n} units")
 
 
-def _require_size(name: str, tensor: Tensor, expected: tuple, where: str = "") -> None:
+def _require_size(name: str, tensor: Tensor, expected: tuple[int | torch.SymInt, ...], where: str = "") -> None:
     if tensor.shape != expected:
         raise RuntimeError(f"URNN: Expected {name} of size {expected}{where}, got {tuple(tensor.shape)}")
 

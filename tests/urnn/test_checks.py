@@ -134,6 +134,19 @@ def test_off_the_cpu_a_permutation_is_read_once_a_version(monkeypatch):
     assert read == [0, 1, 0]
 
 
+@needs_compiler
+@pytest.mark.parametrize("wrong", [10**9, -1, N, "an entry twice"])
+def test_on_a_gpu_an_entry_that_python_has_not_seen_is_not_read_from(cuda_on_a_host, monkeypatch, given, wrong):
+    """The kernel itself, as after a write through `.data` since the permutation was read."""
+    monkeypatch.setattr(checks, "require_permutation", lambda permutation: None)
+    given["permutation"][2] = given["permutation"][3] if wrong == "an entry twice" else wrong
+    given["V"].requires_grad_()
+    states, last = fused.run_sequence(**given)
+    assert torch.isnan(states).all()
+    assert torch.isnan(last).all()
+    states.sum().backward()  # reads no other memory either, which the host would report
+
+
 @pytest.mark.parametrize("n", [1, 3, 6, 12])
 @needs_compiler
 def test_a_size_no_kernel_has_is_refused_by_the_operator(n, generator):
@@ -310,3 +323,21 @@ def test_permutations_of_several_models_are_checked_under_vmap():
     rows[1, 0] = rows[1, 1]
     with pytest.raises(ValueError, match="permutation must hold each of"):
         torch.vmap(checks.known_permutation)(rows)
+
+
+def test_torch_func_passes_through_the_checks_of_the_reference():
+    """Gradients of each sample, and of an ensemble whose permutations differ."""
+    models = [URNN(M, N, backend="reference", dtype=torch.float64) for _ in range(2)]
+    x = torch.randn(STEPS, BATCH, M, dtype=torch.float64)
+
+    def loss(state: dict[str, torch.Tensor], x: torch.Tensor) -> torch.Tensor:
+        return torch.func.functional_call(models[0], state, (x,))[0].square().sum()
+
+    parameters, buffers = torch.func.stack_module_state(models)
+    together = torch.vmap(lambda parameters, buffers: loss(parameters | buffers, x))
+    alone = torch.stack([model(x)[0].square().sum() for model in models])
+    torch.testing.assert_close(together(parameters, buffers), alone)
+    of_each = torch.vmap(torch.func.grad(loss), (None, 1))(dict(models[0].named_parameters()), x)
+    alone[0].backward()
+    for name, parameter in models[0].named_parameters():
+        torch.testing.assert_close(of_each[name].sum(0), parameter.grad)

@@ -116,17 +116,41 @@ __device__ inline void copy(WideUnits& to, const WideUnits& from) {
   for_each([&](int e) { to[e] = from[e]; });
 }
 
+// Where a unit's number comes from. Python has read the permutation, but a write through `.data` since then leaves no
+// trace: an entry that is no unit stands for unit 0.
+__device__ inline int place_of(const long long* permutation, int unit) {
+  const long long entry = permutation[unit];
+  return entry >= 0 && entry < N ? int(entry) : 0;
+}
+
+// NaN, and the identity in `places`, unless these are the units 0..N - 1, as far as their sum and the sum of their
+// squares tell: an entry that is overwritten changes one of them. Else 0.
+__device__ inline double check_places(const long long* permutation, int (&places)[WIDE_ELEMENTS], WideGroup& group) {
+  Wide excess{0, 0};
+  for_each([&](int e) {
+    const double unit = group.unit(e), place = places[e];
+    excess.re += place - unit;
+    excess.im += place * place - unit * unit + (permutation[group.unit(e)] != places[e]);
+  });
+  sum_up(excess, group);
+  if (excess.re == 0 && excess.im == 0) return 0;
+  for_each([&](int e) { places[e] = group.unit(e); });
+  return sqrt(-1.0);
+}
+
 __device__ inline void make_tables(const TablesArguments& a) {
   WideGroup group;
   write_roots(a, group);
   int places[WIDE_ELEMENTS];
   WideUnits D[3], v1, v2, x, y, f1, u2;
+  for_each([&](int e) { places[e] = place_of(a.permutation, group.unit(e)); });
+  const double wrong = check_places(a.permutation, places, group);
   for_each([&](int e) {
     const int unit = group.unit(e);
-    places[e] = int(a.permutation[unit]);
     if (group.member == 0) a.places[packed(unit)] = places[e], a.biases[packed(unit)] = a.b[unit];
 #pragma unroll
     for (int k = 0; k < 3; ++k) sincos(double(a.theta[k * N + unit]), &D[k][e].im, &D[k][e].re);
+    D[1][e].re += wrong;
   });
   write_table(a, D1, D[0], 1 / ROOT, group);
   write_table(a, D2, D[1], 1 / ROOT, group);
@@ -197,7 +221,7 @@ __device__ inline void make_gradients(const FinishArguments& a) {
   WideGroup group;
   WideUnits x;
   for_each([&](int e) {
-    const int unit = group.unit(e), place = int(a.permutation[unit]);
+    const int unit = group.unit(e), place = place_of(a.permutation, unit);
     x[e] = {a.sums[U2_RE * N + place], a.sums[U2_IM * N + place]};
     if (group.member > 0) return;
     a.theta_gradient[unit] = Real(a.sums[THETA1 * N + unit]);
