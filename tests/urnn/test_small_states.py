@@ -41,7 +41,7 @@ def arguments(n: int, batch: int, modulus: float, bias: float, epsilon: float, m
         "v": normal(2, 2 * n),
         "permutation": torch.randperm(n, generator=generator),
         "V": V.float().double(),
-        "b": (bias * (1 + 0.1 * torch.rand(n, generator=generator))).double(),
+        "b": bias * (1 + 0.1 * torch.rand(n, generator=generator)).double(),
         "epsilon": epsilon,
     }
 
@@ -62,7 +62,8 @@ def gradients(run_sequence, given: dict, dtype: torch.dtype, device: str = "cpu"
 
 def error(found: torch.Tensor, exact: torch.Tensor) -> float:
     """As a share of the largest value; infinite for NaN."""
-    return ((found - exact).abs().max() / exact.abs().max()).nan_to_num(nan=float("inf")).item()
+    largest = exact.abs().max().clamp(min=torch.finfo(exact.dtype).tiny)
+    return ((found - exact).abs().max() / largest).nan_to_num(nan=float("inf")).item()
 
 
 @pytest.mark.parametrize("epsilon", [0.0, 1e-5], ids=["paper", "released"])
@@ -91,9 +92,10 @@ def test_gradients_are_the_references(device, n, batch, m, epsilon, request):
 @pytest.mark.parametrize("epsilon", [0.0, 1e-5], ids=["paper", "released"])
 @pytest.mark.parametrize(("n", "batch"), [(16, 2), (64, 1), (64, 20)])
 @pytest.mark.parametrize(("dtype", "modulus"), [(torch.float32, 1e25), (torch.float64, 1e200)], ids=str)
-def test_states_whose_square_overflows_are_those_of_the_reference(device, n, batch, epsilon, dtype, modulus):
-    """All that is linear scales; modReLU's b is nothing beside such a modulus."""
-    given = arguments(n, batch, modulus, 0.5, epsilon)
+@pytest.mark.parametrize("bias", [0.5, 1.0, -0.5])
+def test_states_whose_square_overflows_are_those_of_the_reference(device, n, batch, epsilon, dtype, modulus, bias):
+    """Whether b is nothing beside such a modulus or as large."""
+    given = arguments(n, batch, modulus, bias if bias == 0.5 else bias * modulus, epsilon)
     given = {name: value.to(device) if torch.is_tensor(value) else value for name, value in given.items()}
     typed = {name: given[name].to(dtype) for name in NAMES}
     states, last = fused.run_sequence(**given | typed)

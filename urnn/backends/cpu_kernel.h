@@ -165,6 +165,8 @@ struct Block {
         }
       for (int g = 0; g < GROUP; ++g) scale[g] = z[g].re * z[g].re + z[g].im * z[g].im;
       for (int g = 0; g < GROUP; ++g) scale[g] = modrelu_scale<T, L>(scale[g], V{} + t.bias[k + g], t.epsilon);
+      if (t.large_bias)
+        for (int g = 0; g < GROUP; ++g) scale[g] = rescaled<T, L>(z[g], V{} + t.bias[k + g], t.epsilon, scale[g]);
       for (int g = 0; g < GROUP; ++g) {
         const C h = U[place + e + g] = {z[g].re * scale[g], z[g].im * scale[g]};
         accumulate(s1, t.w1[k + g], h);

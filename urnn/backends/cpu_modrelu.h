@@ -17,7 +17,8 @@ constexpr T largest() {
 }
 
 // (|z| + b) / (|z| + epsilon) for `square` = |z|^2 where that is positive, else 0; comparisons that are false for NaN
-// keep it alive. Where the square overflows, |z| counts as the root of the largest number: beside it b is nothing.
+// keep it alive. Where the square overflows, |z| counts as the root of the largest number: beside it b is nothing,
+// unless it is `is_large`.
 template <typename T, int L>
 URNN_INLINE inline Vector<T, L> modrelu_scale(Vector<T, L> square, Vector<T, L> b, T epsilon) {
   using V = Vector<T, L>;
@@ -30,6 +31,28 @@ URNN_INLINE inline Vector<T, L> modrelu_scale(Vector<T, L> square, Vector<T, L> 
   return (square <= tiny) | (scale <= V{}) ? V{} : scale;
 }
 
+template <typename T>
+bool is_large(T b) {
+  return std::abs(b) > std::numeric_limits<T>::epsilon() / 2 * std::sqrt(largest<T>());
+}
+
+// The same for one number and a b of any size.
+inline double modrelu_scale_at(double re, double im, double b, double epsilon) {
+  const double modulus = std::hypot(re, im), scale = (modulus + b) / (modulus + epsilon);
+  return scale <= 0 ? 0 : scale;
+}
+
+// `scale`, but `modrelu_scale_at`'s in the lanes whose square overflows.
+template <typename T, int L, typename V = Vector<T, L>>
+__attribute__((noinline, cold)) V rescaled(Complex<V> z, V b, T epsilon, V scale) {
+  for (Index l = 0; l < L; ++l) {
+    const Complex<T> own = lane(z, l);
+    if (own.re * own.re + own.im * own.im > largest<T>())
+      set_lane(scale, l, static_cast<T>(modrelu_scale_at(own.re, own.im, lane(b, l), epsilon)));
+  }
+  return scale;
+}
+
 // By h alone |z| is |h| - b, whose leading digits cancel where |z| is much smaller than b > 0. Where it is below
 // b / RATIO, so that some RATIO roundings are lost, z is worked out again.
 template <typename T>
@@ -38,6 +61,7 @@ constexpr T RATIO = sizeof(T) == 4 ? T(1 << 9) : T(1 << 16);
 // The |h|^2 below which h alone does not tell |z|: (b + b / RATIO)^2, and no less than what squares can hold.
 template <typename T>
 T unsure_below(T b, T epsilon) {
+  if (b * b > largest<T>()) return largest<T>();
   const T near = epsilon == 0 && b > 0 ? b * (1 + 1 / RATIO<T>) : T(0);
   return std::max(tiniest<T>(), near * near);
 }
@@ -61,14 +85,32 @@ URNN_INLINE inline unsigned bits_of(M mask) {
   }
 }
 
+// The lanes where h does not tell |z| well enough, a bit each: |h|^2, which is `square`, is less than `below` and h not
+// zero, or it overflows.
+template <typename T, int L, typename V = Vector<T, L>>
+URNN_INLINE inline unsigned unsure_lanes(Complex<V> h, V square, V below) {
+#ifdef __AVX512F__
+  if constexpr (sizeof(V) == 64 && L == 16) {  // as the comparison below, in fewer operations
+    const __m512i bits = (__m512i)h.re | (__m512i)h.im, unsigned_bits = _mm512_set1_epi32(0x7fffffff);
+    const __mmask16 low = _mm512_cmp_ps_mask((__m512)square, (__m512)below, _CMP_LT_OQ);
+    return _mm512_mask_test_epi32_mask(low, bits, unsigned_bits) |
+           _mm512_cmp_ps_mask((__m512)square, _mm512_set1_ps(largest<T>()), _CMP_GT_OQ);
+  } else
+#endif
+  {
+    const V zero{}, most = V{} + largest<T>();
+    return bits_of<L>(((square < below) & ((h.re != zero) | (h.im != zero))) | (square > most));
+  }
+}
+
 // g = dL/dh becomes dL/dz for h = modReLU(z; b); `bias` and `theta3` receive what it adds to the gradients of b and
 // theta3. Returns the lanes where h does not tell |z| well enough, a bit each; `below` is `unsure_below`.
 template <typename T, int L, typename V = Vector<T, L>>
 URNN_INLINE inline unsigned through_modrelu(Complex<V> h, V b, V below, T epsilon, Complex<V>& g, V& bias, V& theta3) {
   const V square = h.re * h.re + h.im * h.im, inverse = inverse_root<T, L>(square), norm = square * inverse;
   const Complex<V> e{h.re * inverse, h.im * inverse};
-  const V zero{}, most = V{} + largest<T>();
-  auto unsure = ((square < below) & ((h.re != zero) | (h.im != zero))) | (square > most);
+  const V zero{};
+  unsigned unsure = unsure_lanes<T, L>(h, square, below);
   V radial = e.re * g.re + e.im * g.im;
   V tangential = e.re * g.im - e.im * g.re;
   V scale;
@@ -84,7 +126,7 @@ URNN_INLINE inline unsigned through_modrelu(Complex<V> h, V b, V below, T epsilo
     const V slope = modulus * modulus + (T(2) * modulus + b) * epsilon;  // d|h|/d|z|, times (|z| + epsilon)^2
     radial = radial * slope * divisor * divisor;
     scale = norm / modulus;
-    unsure = unsure | ((modulus + b) * (modulus + epsilon) > slope * (RATIO<T> / 4));
+    unsure |= bits_of<L>((modulus + b) * (modulus + epsilon) > slope * (RATIO<T> / 4));
   }
   const auto dead = square <= zero;
   const V turn = tangential * scale;
@@ -92,7 +134,7 @@ URNN_INLINE inline unsigned through_modrelu(Complex<V> h, V b, V below, T epsilo
   g.im = dead ? zero : e.re * turn + e.im * radial;
   bias = dead ? zero : bias;
   theta3 = dead ? zero : norm * tangential;
-  return bits_of<L>(unsure);
+  return unsure;
 }
 
 // The same for one number, from z itself, in double and whatever its size.

@@ -20,13 +20,15 @@ struct Single {
   const SingleTables<T>& t;
   Scalar cross;
   T epsilon;
+  bool large_bias;
   Index n, rows, batch, first;  // the sample is number `first` of `batch`
   C *A, *G;                     // rows on their way through a transform
   Scalar* P;                    // n values from which the permutation picks
   T* U;                         // units as a row [Re; Im]
 
   Single(const Tables<T>& tables, const SingleTables<T>& t, Index batch, Index first, C* work)
-      : t(t), cross(tables.cross), epsilon(tables.epsilon), n(tables.n), rows(n / L), batch(batch), first(first),
+      : t(t), cross(tables.cross), epsilon(tables.epsilon),
+        large_bias(tables.large_bias), n(tables.n), rows(n / L), batch(batch), first(first),
         A(work), G(A + rows_for(rows)), P(reinterpret_cast<Scalar*>(G + rows_for(rows))),
         U(reinterpret_cast<T*>(P + n)) {}
   static constexpr Index planes(Index n) { return 2 * rows_for(n / L) + 2 * n / L; }  // registers, complex
@@ -153,6 +155,8 @@ struct Single {
       for (int g = 0; g < GROUP; ++g) z[g] = z[g] + unit(U, k + g);
       for (int g = 0; g < GROUP; ++g) scale[g] = z[g].re * z[g].re + z[g].im * z[g].im;
       for (int g = 0; g < GROUP; ++g) scale[g] = modrelu_scale<T, L>(scale[g], t.bias[k + g], epsilon);
+      if (large_bias)
+        for (int g = 0; g < GROUP; ++g) scale[g] = rescaled<T, L>(z[g], t.bias[k + g], epsilon, scale[g]);
       for (int g = 0; g < GROUP; ++g) {
         const C a{z[g].re * scale[g], z[g].im * scale[g]};
         put(a, h, k + g);

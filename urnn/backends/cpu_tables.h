@@ -22,6 +22,7 @@ struct Tables : Stages<T> {
   std::vector<Index> target, target_row;
   C cross;  // u2^H D2 Pi F u1
   T epsilon;
+  bool large_bias = false;
 
   Tables(Index n, const T* theta, const T* v, const Index* permutation, const T* b, T modrelu_epsilon);
 };
@@ -71,6 +72,7 @@ Tables<T>::Tables(Index n, const T* theta, const T* v, const Index* permutation,
     u1[k] = cast(u1_exact[k]);
     w1[k] = cast(times_conj(phase(0, k), u1_exact[k]));
     unsure[k] = unsure_below(b[k], epsilon);
+    large_bias = large_bias || is_large(b[k]);
   }
   D sum{0, 0};
   for (Index p = 0; p < n; ++p) {

@@ -16,15 +16,16 @@ __device__ __forceinline__ constexpr T largest() {
   return sizeof(T) == 4 ? T(3.402823466e38) : T(1.7976931348623157e308);
 }
 
-// (|z| + b) / (|z| + epsilon), or 0 where that is not positive; comparisons that are false for NaN keep it alive. Where
-// the square overflows, |z| counts as the root of the largest number: beside it b is nothing.
+// (|z| + b) / (|z| + epsilon), or 0 where that is not positive; comparisons that are false for NaN keep it alive.
 __device__ __forceinline__ Complex<Real> modrelu(Complex<Real> z, Real b, Real epsilon) {
-  Real square = z.re * z.re + z.im * z.im;
-  square = square > largest<Real>() ? largest<Real>() : square;
-  const Real inverse_modulus = inverse_root(square);
+  const Real square = z.re * z.re + z.im * z.im, inverse_modulus = inverse_root(square);
   Real scale = 1 + b * inverse_modulus;
   if (RELEASED) {
     const Real modulus = square * inverse_modulus;
+    scale = (modulus + b) / (modulus + epsilon);
+  }
+  if (square > largest<Real>()) {
+    const Real modulus = hypot(z.re, z.im);
     scale = (modulus + b) / (modulus + epsilon);
   }
   const bool dead = square <= tiniest<Real>() || scale <= 0;
@@ -36,13 +37,13 @@ __device__ __forceinline__ Complex<Real> modrelu(Complex<Real> z, Real b, Real e
 __device__ __forceinline__ bool is_unsure(Complex<Real> h, Real b) {
   constexpr Real RATIO = sizeof(Real) == 4 ? 1 << 8 : 1 << 16;
   const Real square = h.re * h.re + h.im * h.im;
-  bool near;
+  bool near = b * b > largest<Real>();
   if (RELEASED) {  // the equation of `through_modrelu` is sensitive around |h| = b alone
     const Real away = square - b * b;
-    near = b > 0 && (away < 0 ? -away : away) < b * b * (Real(8) / RATIO);
+    near = near || (b > 0 && (away < 0 ? -away : away) < b * b * (Real(8) / RATIO));
   } else {
     const Real least = b * (1 + 1 / RATIO);
-    near = b > 0 && square < least * least;
+    near = near || (b > 0 && square < least * least);
   }
   return ((near || square <= tiniest<Real>()) && (h.re != 0 || h.im != 0)) || square > largest<Real>();
 }
