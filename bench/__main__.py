@@ -19,6 +19,7 @@ from bench import asv_harness, cuts, identity, step_costs, subjects
 from bench.calibration import recording
 from bench.checked import run_checks, without_wrong
 from bench.environment import ALLOCATORS
+from bench.errors import ResultsError, SweepError
 from bench.estimate import cell_seconds, require_memory
 from bench.experiments import plan as planned_experiments
 from bench.gate.command import RESULTS, Request, gate
@@ -42,9 +43,9 @@ from bench.options import (
 )
 from bench.progress import SweepProgress, as_duration
 from bench.reproduce import Conditions, conduct, show, summary
-from bench.store import ResultsError, RunFile, sole_writer, write_atomically
+from bench.store import RunFile, sole_writer, write_atomically
 from bench.sweep import plan, run
-from bench.worker import ROOT, Settings, SweepError
+from bench.worker import ROOT, Settings
 from bench.workloads import require_device
 from urnn.tasks import TASKS
 

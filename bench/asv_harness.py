@@ -18,10 +18,11 @@ import torch
 
 from bench import cleanup
 from bench.environment import KEPT_HEAP, measured_environment
+from bench.errors import ResultsError, SweepError
 from bench.grid import Profile
-from bench.store import ResultsError, write_atomically
+from bench.store import write_atomically
 from bench.suite import class_name
-from bench.worker import ROOT, SweepError
+from bench.worker import ROOT
 
 ASV_BENCHMARK_FAILED = 2
 COPY = ".before"

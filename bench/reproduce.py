@@ -21,8 +21,9 @@ from pathlib import Path
 
 from analysis.command_line import stopped_like_ctrl_c
 from bench.environment import measured_environment
+from bench.errors import SweepError
 from bench.experiments import Experiment
-from bench.worker import ROOT, SweepError
+from bench.worker import ROOT
 from urnn import models
 from urnn.training import files, owner
 from urnn.training.display import as_line

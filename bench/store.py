@@ -19,15 +19,12 @@ from pathlib import Path
 import pytest_benchmark
 from pytest_benchmark.utils import get_machine_id
 
+from bench.errors import ResultsError
 from bench.locks import BusyError, sole_holder
 
 FORMAT = 1
 LOCK = ".lock"
 HALF_WRITTEN = re.compile(r"\.(.+\.)?[0-9]+\.tmp")
-
-
-class ResultsError(Exception):
-    """A results file or folder that cannot be used; the message is one sentence for the user."""
 
 
 @contextlib.contextmanager

@@ -22,10 +22,6 @@ from bench.grid import Cell, Profile
 ROOT = Path(__file__).parents[1]
 
 
-class SweepError(Exception):
-    """Measuring could not be started or went on in no useful way; the message is for the user."""
-
-
 @dataclass(frozen=True)
 class Settings:
     """How measuring processes run: a profile's rounds, threads, a key of `bench.environment.ALLOCATORS`.

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from bench import identity
 from bench.calibration.injection import slow_down
+from bench.errors import ResultsError, SweepError
 from bench.gate.checkouts import Commit, check_out, known_cells, resolve
 from bench.gate.command import SENTINEL, sentinels
 from bench.gate.lock import sole_run
@@ -23,8 +24,8 @@ from bench.gate.reading import is_mapping, is_texts, read_plan
 from bench.gate.scratch import scratch_folder
 from bench.gate.turns import Side, take_turns
 from bench.grid import Cell, Profile
-from bench.store import ResultsError, RunFile, write_atomically
-from bench.worker import ROOT, Settings, SweepError
+from bench.store import RunFile, write_atomically
+from bench.worker import ROOT, Settings
 
 FORMAT = 1
 PLAN = "calibration.json"

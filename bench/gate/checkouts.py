@@ -20,9 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import git
+from bench.errors import SweepError
 from bench.gate import children
 from bench.grid import Cell
-from bench.worker import ROOT, Settings, SweepError, environment_of
+from bench.worker import ROOT, Settings, environment_of
 
 PROBE = Path(__file__).with_name("probe.py")
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench import identity
+from bench.errors import SweepError
 from bench.gate import instructions, judge
 from bench.gate.checkouts import Commit, check_out, known_cells, resolve
 from bench.gate.conductor import Hands, conduct
@@ -22,7 +23,7 @@ from bench.gate.scratch import scratch_folder
 from bench.gate.throttling import Troubles
 from bench.gate.turns import Side, measure_round
 from bench.grid import Cell, Profile
-from bench.worker import ROOT, Settings, SweepError
+from bench.worker import ROOT, Settings
 
 SENTINEL = "lstm:torch"
 RESULTS = ROOT / ".gate"

@@ -13,9 +13,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bench import git
+from bench.errors import SweepError
 from bench.gate import children
 from bench.gate.checkouts import Commit
-from bench.worker import ROOT, SweepError
+from bench.worker import ROOT
 
 KINDS = ("auto", "current", "asv")
 FOLDER = ROOT / ".asv" / "gate"

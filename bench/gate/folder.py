@@ -11,10 +11,11 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from bench.errors import ResultsError
 from bench.gate.checkouts import Commit
 from bench.gate.reading import is_count, is_flag, is_mapping, is_text, is_texts, or_null, read_plan
 from bench.grid import Cell
-from bench.store import ResultsError, RunFile, write_atomically
+from bench.store import RunFile, write_atomically
 
 FORMAT = 1
 PLAN = "gate.json"

@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
+from bench.errors import SweepError
 from bench.gate.reading import is_count, is_text, is_texts, read_json
 from bench.store import write_atomically
-from bench.worker import ROOT, SweepError
+from bench.worker import ROOT
 
 VERDICTS = "verdicts.json"
 NOT_MEASURED = 2

@@ -18,8 +18,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from bench.errors import SweepError
 from bench.gate.scratch import remove_leftovers
-from bench.worker import SweepError
 
 LONGEST = 4096  # bytes of a note on who holds it
 

@@ -9,7 +9,7 @@ import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from bench.store import ResultsError
+from bench.errors import ResultsError
 
 Check = Callable[[object], bool]
 

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from bench.worker import SweepError
+from bench.errors import SweepError
 
 KINDS = ("gate", "history", "calibration")
 

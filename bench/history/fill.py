@@ -19,14 +19,15 @@ from pathlib import Path
 
 from bench import git
 from bench.environment import measured_environment
+from bench.errors import ResultsError, SweepError
 from bench.gate import children
 from bench.gate.checkouts import Commit
 from bench.gate.lock import sole_run
 from bench.gate.reading import is_text, read_json
 from bench.gate.scratch import held, remove_dead, scratch_folder
 from bench.history.commits import timed_commits
-from bench.store import ResultsError, write_atomically
-from bench.worker import ROOT, SweepError
+from bench.store import write_atomically
+from bench.worker import ROOT
 
 FOLDER = ROOT / ".history"
 COMMITS = "commits.json"

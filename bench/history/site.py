@@ -19,12 +19,13 @@ from datetime import datetime
 from pathlib import Path
 
 from bench import git
+from bench.errors import SweepError
 from bench.gate.children import child
 from bench.gate.reading import read_json
 from bench.grid import Cell
 from bench.history.fill import read_commits
 from bench.store import write_atomically
-from bench.worker import ROOT, SweepError
+from bench.worker import ROOT
 
 API_VERSION, RESULTS_VERSION = 2, 2
 COLUMNS = ("result", "params", "version")

@@ -13,9 +13,9 @@ from bench import asv_harness, suite
 from bench.__main__ import main
 from bench.asv_harness import benchmark_patterns
 from bench.environment import KEPT_HEAP
+from bench.errors import ResultsError, SweepError
 from bench.grid import PROFILES, get_profile
-from bench.store import ResultsError
-from bench.worker import ROOT, SweepError
+from bench.worker import ROOT
 
 CHECK = get_profile("check")
 

@@ -14,11 +14,12 @@ import pytest
 
 from bench import reproduce
 from bench.__main__ import main
+from bench.errors import SweepError
 from bench.experiments import MOST_SEEDS, Experiment, plan
 from bench.grid import Cell
 from bench.reproduce import Conditions, Result, conduct, summary
 from bench.step_costs import cells
-from bench.worker import ROOT, SweepError
+from bench.worker import ROOT
 
 FAKE = Path(__file__).with_name("fake_trainer.py")
 URNN = Experiment("copying", 100, "urnn", 0)

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from pytest_benchmark.utils import get_machine_id
 
-from bench.store import FORMAT, LOCK, ResultsError, RunFile, sole_writer, write_atomically
+from bench.errors import ResultsError
+from bench.store import FORMAT, LOCK, RunFile, sole_writer, write_atomically
 from bench.worker import ROOT
 
 CONDITIONS = {"profile": "quick", "threads": 1, "allocator": "kept"}

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from bench.errors import ResultsError, SweepError
 from bench.grid import PROFILES
-from bench.store import ResultsError, RunFile
+from bench.store import RunFile
 from bench.sweep import Job, plan, run
-from bench.worker import Settings, SweepError
+from bench.worker import Settings
 from tests.bench.cells import cell
 
 SETTINGS = Settings(PROFILES["quick"], 1, "kept")

@@ -11,10 +11,9 @@ from bench.__main__ import main
 from bench.calibration import recording
 from bench.calibration.injection import WORKLOADS, slow_down
 from bench.calibration.recording import PLAN, SLOWDOWNS, Request, record
+from bench.errors import ResultsError, SweepError
 from bench.grid import PROFILES
 from bench.prepare import describe
-from bench.store import ResultsError
-from bench.worker import SweepError
 from bench.workloads import Workload
 from tests.bench.cells import cell
 from tests.bench.gate.conftest import BASE

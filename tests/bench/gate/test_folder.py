@@ -7,9 +7,9 @@ import shlex
 import pytest
 
 from bench.__main__ import _parser, chosen_cells
+from bench.errors import ResultsError
 from bench.gate.folder import CONFIRMATION, SCREENING, commands
 from bench.grid import get_profile
-from bench.store import ResultsError
 from tests.bench.gate.conftest import BASE, open_folder
 
 

@@ -5,10 +5,9 @@ import subprocess
 
 import pytest
 
+from bench.errors import ResultsError, SweepError
 from bench.gate import judge
 from bench.gate.judge import Pace, Step, ask, final
-from bench.store import ResultsError
-from bench.worker import SweepError
 
 
 @pytest.fixture

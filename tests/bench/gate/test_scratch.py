@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from bench.errors import SweepError
 from bench.gate.lock import sole_run
 from bench.gate.scratch import KINDS, held, remove_dead, scratch_folder
-from bench.worker import ROOT, SweepError
+from bench.worker import ROOT
 
 OWNER = """
-import sys, time, types
-sys.modules["bench.worker"] = types.SimpleNamespace(SweepError=Exception)  # the real one takes seconds to import
+import time
 from bench.gate.scratch import scratch_folder
 with scratch_folder("history") as folder:
     (folder / "checkout").mkdir()

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench.__main__ import main
+from bench.errors import ResultsError, SweepError
 from bench.gate.checkouts import Commit
 from bench.gate.scratch import held
 from bench.history import fill as module
@@ -19,8 +20,6 @@ from bench.history.commits import timed_commits
 from bench.history.fill import COMMITS, FAILED, Filled, fill, run_own_suite
 from bench.history.site import publish
 from bench.prepare import describe
-from bench.store import ResultsError
-from bench.worker import SweepError
 from tests.bench.cells import cell
 from tests.bench.gate.conftest import git
 
