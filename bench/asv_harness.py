@@ -16,10 +16,11 @@ from pathlib import Path
 
 import torch
 
-from bench import cleanup
+from bench import children
 from bench.environment import KEPT_HEAP, measured_environment
 from bench.errors import ResultsError, SweepError
 from bench.grid import Profile
+from bench.scratch import scratch_folder, temporary_files
 from bench.store import write_atomically
 from bench.suite import class_name
 from bench.worker import ROOT
@@ -82,7 +83,10 @@ def run(profile: Profile, *, threads: int, existing: bool, told: Callable[[str],
 
 def _asv(arguments: list[str], environment: Mapping[str, str], stdout: int | None = None) -> int:
     command = [sys.executable, "-m", "asv", *arguments]
-    return cleanup.run(command, cwd=ROOT, env=environment, stdout=stdout).returncode
+    streams = {"stdin": subprocess.DEVNULL, "stdout": stdout, "stderr": None}
+    with scratch_folder("sweep") as scratch:
+        environment = {**environment, **temporary_files(scratch)}
+        return children.run(command, ROOT, environment, grace=0, **streams).returncode
 
 
 def _note_conditions(conditions: Mapping[str, str]) -> None:

@@ -21,9 +21,9 @@ from bench.gate.command import SENTINEL, sentinels
 from bench.gate.lock import sole_run
 from bench.gate.machine import Watch
 from bench.gate.reading import is_mapping, is_texts, read_plan
-from bench.gate.scratch import scratch_folder
 from bench.gate.turns import Side, take_turns
 from bench.grid import Cell, Profile
+from bench.scratch import scratch_folder
 from bench.store import RunFile, write_atomically
 from bench.worker import ROOT, Settings
 

@@ -19,9 +19,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import git
+from bench import children, git
 from bench.errors import SweepError
-from bench.gate import children
 from bench.grid import Cell
 from bench.worker import ROOT, Settings, environment_of
 

@@ -19,10 +19,10 @@ from bench.gate.environments import interpreters
 from bench.gate.folder import Folder, commands
 from bench.gate.lock import sole_run
 from bench.gate.machine import Watch
-from bench.gate.scratch import scratch_folder
 from bench.gate.throttling import Troubles
 from bench.gate.turns import Side, measure_round
 from bench.grid import Cell, Profile
+from bench.scratch import scratch_folder
 from bench.worker import ROOT, Settings
 
 SENTINEL = "lstm:torch"

@@ -12,9 +12,8 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from bench import git
+from bench import children, git
 from bench.errors import SweepError
-from bench.gate import children
 from bench.gate.checkouts import Commit
 from bench.worker import ROOT
 

@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 
-from bench.gate.children import child
+from bench.children import child
 from bench.grid import Cell
 from bench.meters.instructions import MISSING
 from bench.worker import Settings, environment_of

@@ -13,13 +13,12 @@ import fcntl
 import json
 import os
 import stat
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from bench.errors import SweepError
-from bench.gate.scratch import remove_leftovers
+from bench.scratch import place, remove_leftovers
 
 LONGEST = 4096  # bytes of a note on who holds it
 
@@ -30,12 +29,7 @@ def lock_path() -> Path:
     Raises:
         SweepError: no folder for temporary files can be written to.
     """
-    try:
-        return Path(tempfile.gettempdir()) / "urnn-gate.lock"
-    except OSError as error:
-        raise SweepError(
-            f"a folder for temporary files is needed ({error.strerror}); name one in TMPDIR"
-        ) from error
+    return place() / "urnn-gate.lock"
 
 
 @contextlib.contextmanager

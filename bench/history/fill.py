@@ -17,15 +17,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from bench import git
+from bench import children, git
 from bench.environment import measured_environment
 from bench.errors import ResultsError, SweepError
-from bench.gate import children
 from bench.gate.checkouts import Commit
 from bench.gate.lock import sole_run
 from bench.gate.reading import is_text, read_json
-from bench.gate.scratch import held, remove_dead, scratch_folder
 from bench.history.commits import timed_commits
+from bench.scratch import held, remove_dead, scratch_folder
 from bench.store import write_atomically
 from bench.worker import ROOT
 

@@ -19,8 +19,8 @@ from datetime import datetime
 from pathlib import Path
 
 from bench import git
+from bench.children import child
 from bench.errors import SweepError
-from bench.gate.children import child
 from bench.gate.reading import read_json
 from bench.grid import Cell
 from bench.history.fill import read_commits
