@@ -319,16 +319,31 @@ class TestSoleWriter:
             found = {path for path in tmp_path.rglob("*") if path.is_file()}
         assert found == {*kept, tmp_path / LOCK}
 
-    @pytest.mark.parametrize("kind", ["link", "second name", "pipe"])
-    def test_a_lock_that_is_no_plain_file_is_refused_and_what_it_leads_to_stays(self, tmp_path, kind):
+    @pytest.mark.parametrize(
+        ("kind", "reason"),
+        [
+            ("link", "it is a symbolic link"),
+            ("second name", "it has another name too, by a hard link"),
+            ("pipe", "it is no plain file"),
+        ],
+    )
+    def test_a_lock_that_is_no_plain_file_is_refused_and_what_it_leads_to_stays(self, tmp_path, kind, reason):
         other = tmp_path / "other"
         other.write_text("not mine")
         lock = tmp_path / LOCK
         make = {"link": lambda: lock.symlink_to(other), "pipe": lambda: os.mkfifo(lock)}
         make.get(kind, lambda: lock.hardlink_to(other))()
-        with pytest.raises(ResultsError, match=rf"^cannot write {re.escape(str(lock))}: "), sole_writer(tmp_path):
+        expected = rf"^cannot write {re.escape(str(lock))}: {reason}; "
+        with pytest.raises(ResultsError, match=expected), sole_writer(tmp_path):
             pass
         assert other.read_text() == "not mine"
+
+    def test_a_lock_that_another_user_of_the_folder_has_made_is_used(self, tmp_path, monkeypatch):
+        with sole_writer(tmp_path):
+            pass
+        monkeypatch.setattr(os, "getuid", lambda: (tmp_path / LOCK).stat().st_uid + 1)
+        with sole_writer(tmp_path):
+            pass
 
     def test_a_folder_that_is_a_file_is_named(self, tmp_path):
         (tmp_path / "file").write_text("")
