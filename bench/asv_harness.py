@@ -16,6 +16,8 @@ from pathlib import Path
 
 import torch
 
+from analysis.documents import load
+from analysis.errors import AnalysisError
 from bench import children
 from bench.environment import KEPT_HEAP, measured_environment
 from bench.errors import ResultsError, SweepError
@@ -131,6 +133,6 @@ def _restore(results: Path) -> None:
 def _read(path: Path) -> object:
     """What the file holds; None where that is no JSON."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        return load(path)
+    except AnalysisError:
         return None

@@ -234,7 +234,7 @@ def test_a_damaged_list_of_commits_is_named_and_left_as_it_is(repository, tmp_pa
             ("main", path.parent, lambda text: None, measured([])) if go is fill else (path.parent, tmp_path)
         )
         with pytest.raises(
-            ResultsError, match=rf"^{path} is damaged \(.*\); move it away, and `python -m bench hi"
+            ResultsError, match=rf"^{path}: expected .*; move it away, and `python -m bench history` writes"
         ):
             go(*arguments, repository=repository)
     assert path.read_text() == text
