@@ -120,12 +120,7 @@ def _add_calibrate(commands: argparse._SubParsersAction) -> None:
     )
     add("--rounds", type=whole_number(MOST_TIMES), default=16, help="of all cells, in all; default: %(default)s")
     add("--minutes", type=positive(MOST_MINUTES), default=40.0, help="begin no round after so many; default: 40")
-    add(
-        "--wait",
-        type=positive(MOST_SECONDS),
-        default=60.0,
-        help="seconds to wait for a quiet machine; default: 60",
-    )
+    _add_wait(command)
     add("--results", type=path, default=recording.FOLDER, help="folder of recordings; default: .gate/calibration")
 
 
@@ -186,12 +181,22 @@ def _add_slice_options(command: argparse.ArgumentParser, profile: str = "quick")
     add("--layers", **sizes, dest="num_layers", help="layers stacked; those of the profile")
 
 
+def _add_wait(command: argparse.ArgumentParser) -> None:
+    purpose = "seconds to wait for a quiet machine; default: 60"
+    command.add_argument("--wait", type=positive(MOST_SECONDS), default=60.0, help=purpose)
+
+
+def _add_process_options(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("--threads", type=whole_number(MOST_THREADS), default=1, help="threads torch may use; default: 1")
+    add("--allocator", choices=list(ALLOCATORS), default="kept", help="heap setting; default: %(default)s")
+
+
 def _add_run_options(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("--harness", choices=("pytest-benchmark", "asv"), default="pytest-benchmark", help="default: %(default)s")
     add("--existing", action="store_true", help="asv: measure with this interpreter's packages, build nothing")
-    add("--threads", type=whole_number(MOST_THREADS), default=1, help="threads torch may use; default: 1")
-    add("--allocator", choices=list(ALLOCATORS), default="kept", help="heap setting; default: %(default)s")
+    _add_process_options(command)
     add(
         "--passes",
         type=whole_number(MOST_TIMES),
@@ -212,14 +217,8 @@ def _add_gate_options(command: argparse.ArgumentParser) -> None:
         default=10.0,
         help="time to measure in, builds apart; default: 10",
     )
-    add(
-        "--wait",
-        type=positive(MOST_SECONDS),
-        default=60.0,
-        help="seconds to wait for a quiet machine; default: 60",
-    )
-    add("--threads", type=whole_number(MOST_THREADS), default=1, help="threads torch may use; default: 1")
-    add("--allocator", choices=list(ALLOCATORS), default="kept", help="heap setting; default: %(default)s")
+    _add_wait(command)
+    _add_process_options(command)
     environments = "whose packages measure: this interpreter's or asv environments'; auto: asv's where they differ"
     add("--environments", choices=ENVIRONMENTS, default="auto", help=environments)
     add("--results", type=path, default=RESULTS, help="folder of gates; default: .gate")

@@ -31,7 +31,7 @@ def run_checks(cells: Sequence[Cell], settings: Settings, told: Callable[[str], 
         environment = environment_of(settings) | temporary_files(scratch)
         done = children.run(command, ROOT, environment, json.dumps(wanted), grace=0)
     checks = list(_read(done.stdout))
-    said = (done.stderr.strip().splitlines() or ["no message"])[-1]
+    said = children.last_line(done.stderr, otherwise="no message")
     died = f"the process that checked it ended with exit code {done.returncode} ({said})"
     checks += [Check(*size, failure=died) for size in wanted[len(checks) :]]
     for check in checks:

@@ -84,4 +84,9 @@ def run(
 
 def last_words(done: subprocess.CompletedProcess) -> str:
     """The last line on standard error, or the exit code where there is none."""
-    return (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+    return last_line(done.stderr, otherwise=f"exit code {done.returncode}")
+
+
+def last_line(text: str, otherwise: str) -> str:
+    """The last one that says anything."""
+    return (text.strip().splitlines() or [otherwise])[-1]

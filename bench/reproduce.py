@@ -23,11 +23,11 @@ from analysis.command_line import stopped_like_ctrl_c
 from bench.environment import measured_environment
 from bench.errors import SweepError
 from bench.experiments import Experiment
+from bench.locks import BusyError, sole_holder
 from bench.worker import ROOT
 from urnn import models
 from urnn.training import files, owner
 from urnn.training.display import as_line
-from urnn.training.errors import TrainingError
 
 TRAINER = (sys.executable, "-m", "urnn.training")
 INTERRUPTED, FAILED = "interrupted", "failed"
@@ -193,13 +193,13 @@ def _sole_conductor(runs: Path) -> Iterator[None]:
     with contextlib.ExitStack() as held:
         try:
             runs.mkdir(parents=True, exist_ok=True)
-            held.enter_context(files.locked(runs / "lock"))
-        except BlockingIOError:
+            held.enter_context(sole_holder(runs / "lock"))
+        except BusyError as busy:
             raise SweepError(
-                f"another `python -m bench reproduce` is at work in {runs}; wait until it has ended, end it, or "
-                "name another folder with --runs"
+                f"another `python -m bench reproduce` is at work in {runs} ({busy}); wait until it has ended, end "
+                "it, or name another folder with --runs"
             ) from None
-        except (OSError, TrainingError) as error:
+        except OSError as error:
             raise SweepError(
                 f"cannot write to {runs} ({files.reason(error)}); name another folder with --runs"
             ) from error

@@ -113,4 +113,4 @@ def known_cells(name: str, settings: Settings, cells: Sequence[Cell]) -> list[Ce
 
 
 def _end(done: subprocess.CompletedProcess) -> str:
-    return (done.stdout.strip().splitlines() or ["none"])[-1][:200]
+    return children.last_line(done.stdout, otherwise="none")[:200]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from analysis.documents import COUNT, TEXT, ListOf, Record, Text, Whole, load
 from analysis.errors import AnalysisError
+from bench.children import last_words
 from bench.errors import SweepError
 from bench.store import write_atomically
 from bench.worker import ROOT
@@ -55,8 +56,7 @@ def ask(folder: Path, pace: Pace) -> Step:
     numbers = [str(number) for number in astuple(pace)]
     done = _analysis(["gate", str(folder), "--quiet", "--json", str(verdicts), "--pace", *numbers], capture=True)
     if done.returncode not in CODES or not verdicts.exists():
-        said = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        raise SweepError(f"the measurements cannot be judged: {said.removeprefix('error: ')}")
+        raise SweepError(f"the measurements cannot be judged: {last_words(done).removeprefix('error: ')}")
     try:
         found = load(verdicts, ANSWER)["next"]
     except AnalysisError as error:

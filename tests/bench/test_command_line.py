@@ -154,7 +154,7 @@ class TestBadInput:
         capsys.readouterr()
         assert main(["run", f"--results={tmp_path}"]) == 2
         error = capsys.readouterr().err
-        assert error.startswith(f"bench: {damaged} is not a whole JSON file (")
+        assert error.startswith(f"bench: {damaged}: expected complete JSON, but it is cut off or damaged at ")
         assert error.count("\n") == 1
         assert processes == []
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import select
 import signal
 import subprocess
@@ -161,9 +162,10 @@ def test_two_conductors_in_one_folder_are_refused(run, tmp_path):
             told.append(str(caught.value))
 
     conduct([URNN], Conditions(tmp_path, 1, 60.0), second)
-    assert told[1] == (
-        f"another `python -m bench reproduce` is at work in {tmp_path}; wait until it has ended, end it, or name "
-        "another folder with --runs"
+    assert re.fullmatch(
+        rf"another `python -m bench reproduce` is at work in {re.escape(str(tmp_path))} \(process {os.getpid()}, "
+        r"since \d\d:\d\d: .+\); wait until it has ended, end it, or name another folder with --runs",
+        told[1],
     )
     assert run(LSTM)[0].ended, "the first has let go of it"
 
