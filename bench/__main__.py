@@ -21,6 +21,7 @@ from bench.checked import run_checks, without_wrong
 from bench.environment import ALLOCATORS
 from bench.errors import ResultsError, SweepError
 from bench.estimate import cell_seconds, require_memory
+from bench.experiments import MOST_SEEDS
 from bench.experiments import plan as planned_experiments
 from bench.gate.command import RESULTS, Request, gate
 from bench.gate.environments import KINDS as ENVIRONMENTS
@@ -42,7 +43,7 @@ from bench.options import (
     word,
 )
 from bench.progress import SweepProgress, as_duration
-from bench.reproduce import Conditions, conduct, show, summary
+from bench.reproduce import MOST_JOBS, Conditions, conduct, show, summary
 from bench.store import RunFile, sole_writer, write_atomically
 from bench.sweep import plan, run
 from bench.worker import ROOT, Settings
@@ -152,10 +153,10 @@ def _add_reproduce(commands: argparse._SubParsersAction) -> None:
         default=30.0,
         help="start nothing after so many; default: %(default)s",
     )
-    add("--seeds", type=whole_number(MOST_TIMES), default=3, help="seeds of each setting; default: %(default)s")
+    add("--seeds", type=whole_number(MOST_SEEDS), default=3, help="seeds of each setting; default: %(default)s")
     add(
         "--jobs",
-        type=whole_number(MOST_THREADS),
+        type=whole_number(MOST_JOBS),
         default=2,
         help="runs at a time, one thread each; default: %(default)s",
     )

@@ -16,7 +16,7 @@ import pytest
 from bench import reproduce
 from bench.__main__ import main
 from bench.errors import SweepError
-from bench.experiments import MOST_SEEDS, Experiment, plan
+from bench.experiments import Experiment, plan
 from bench.grid import Cell
 from bench.reproduce import Conditions, Result, conduct, summary
 from bench.step_costs import cells
@@ -371,24 +371,6 @@ def test_a_log_that_does_not_say_what_was_trained_is_left_out_of_the_steps_by_na
     assert told[0].startswith(
         f"digits, nn.LSTM, seed 0: its step is not measured, for its log's first line is damaged: {why}"
     )
-
-
-@pytest.mark.parametrize(
-    ("minutes", "told"), [("nan", "nan"), ("-1", "-1"), ("inf", "inf"), ("1e300", "1e+300"), ("-inf", "-inf")]
-)
-def test_minutes_that_are_none_are_refused(minutes, told, tmp_path, capsys):
-    assert main(["reproduce", f"--runs={tmp_path}", f"--minutes={minutes}"]) == 2
-    assert capsys.readouterr().err == f"bench: --minutes must be a number from 0 to 1000000, got {told}\n"
-    assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize(
-    ("option", "most"), [("jobs", reproduce.MOST_JOBS), ("seeds", MOST_SEEDS)], ids=["jobs", "seeds"]
-)
-def test_more_than_anybody_could_run_is_refused(option, most, tmp_path, capsys):
-    number = "9" * 26
-    assert main(["reproduce", f"--runs={tmp_path}", f"--{option}={number}"]) == 2
-    assert capsys.readouterr().err == f"bench: --{option} must be a whole number from 1 to {most}, got {number}\n"
 
 
 @pytest.mark.parametrize("kind", ["folder", "FIFO"])
