@@ -255,7 +255,7 @@ class TestRunFile:
             ("deep", "expected JSON as programs write it, but it is nested too deeply"),
             ("long number", "expected JSON as programs write it, but it holds a number of 5000 digits"),
             ("pipe", "expected a file, got a pipe"),
-            ("folder", r"cannot be read \(Is a directory\)"),
+            ("folder", "expected a file, got a folder"),
             ("loop", r"cannot be read \(Too many levels of symbolic links\)"),
             ("nowhere", r"cannot be read \(No such file or directory\)"),
         ],
