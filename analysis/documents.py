@@ -62,11 +62,14 @@ def read_bytes(path: Path) -> bytes:
     try:
         # Without O_NONBLOCK a pipe that nobody writes to would be waited for.
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        with os.fdopen(handle, "rb") as file:
-            found = os.fstat(file.fileno())
-            if not stat.S_ISREG(found.st_mode):
-                raise AnalysisError(f"{path}: expected a file, got {_kind(found.st_mode)}.")
-            data = file.read(MOST_BYTES + 1)
+        try:
+            mode = os.fstat(handle).st_mode
+            if not stat.S_ISREG(mode):  # before Python opens it, which would not close a folder
+                raise AnalysisError(f"{path}: expected a file, got {_kind(mode)}.")
+            with os.fdopen(handle, "rb", closefd=False) as file:
+                data = file.read(MOST_BYTES + 1)
+        finally:
+            os.close(handle)
     except (OSError, ValueError) as error:
         raise AnalysisError(f"{path}: cannot be read ({reason(error)}).") from error
     if len(data) > MOST_BYTES:

@@ -19,7 +19,9 @@ from bench import asv_harness, cuts, identity, step_costs, subjects
 from bench.calibration import recording
 from bench.checked import run_checks, without_wrong
 from bench.environment import ALLOCATORS
+from bench.errors import ResultsError, SweepError
 from bench.estimate import cell_seconds, require_memory
+from bench.experiments import MOST_SEEDS
 from bench.experiments import plan as planned_experiments
 from bench.gate.command import RESULTS, Request, gate
 from bench.gate.environments import KINDS as ENVIRONMENTS
@@ -41,10 +43,10 @@ from bench.options import (
     word,
 )
 from bench.progress import SweepProgress, as_duration
-from bench.reproduce import Conditions, conduct, show, summary
-from bench.store import ResultsError, RunFile, sole_writer, write_atomically
+from bench.reproduce import MOST_JOBS, Conditions, conduct, show, summary
+from bench.store import RunFile, sole_writer, write_atomically
 from bench.sweep import plan, run
-from bench.worker import ROOT, Settings, SweepError
+from bench.worker import ROOT, Settings
 from bench.workloads import require_device
 from urnn.tasks import TASKS
 
@@ -119,12 +121,7 @@ def _add_calibrate(commands: argparse._SubParsersAction) -> None:
     )
     add("--rounds", type=whole_number(MOST_TIMES), default=16, help="of all cells, in all; default: %(default)s")
     add("--minutes", type=positive(MOST_MINUTES), default=40.0, help="begin no round after so many; default: 40")
-    add(
-        "--wait",
-        type=positive(MOST_SECONDS),
-        default=60.0,
-        help="seconds to wait for a quiet machine; default: 60",
-    )
+    _add_wait(command)
     add("--results", type=path, default=recording.FOLDER, help="folder of recordings; default: .gate/calibration")
 
 
@@ -156,10 +153,10 @@ def _add_reproduce(commands: argparse._SubParsersAction) -> None:
         default=30.0,
         help="start nothing after so many; default: %(default)s",
     )
-    add("--seeds", type=whole_number(MOST_TIMES), default=3, help="seeds of each setting; default: %(default)s")
+    add("--seeds", type=whole_number(MOST_SEEDS), default=3, help="seeds of each setting; default: %(default)s")
     add(
         "--jobs",
-        type=whole_number(MOST_THREADS),
+        type=whole_number(MOST_JOBS),
         default=2,
         help="runs at a time, one thread each; default: %(default)s",
     )
@@ -185,12 +182,22 @@ def _add_slice_options(command: argparse.ArgumentParser, profile: str = "quick")
     add("--layers", **sizes, dest="num_layers", help="layers stacked; those of the profile")
 
 
+def _add_wait(command: argparse.ArgumentParser) -> None:
+    purpose = "seconds to wait for a quiet machine; default: 60"
+    command.add_argument("--wait", type=positive(MOST_SECONDS), default=60.0, help=purpose)
+
+
+def _add_process_options(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("--threads", type=whole_number(MOST_THREADS), default=1, help="threads torch may use; default: 1")
+    add("--allocator", choices=list(ALLOCATORS), default="kept", help="heap setting; default: %(default)s")
+
+
 def _add_run_options(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("--harness", choices=("pytest-benchmark", "asv"), default="pytest-benchmark", help="default: %(default)s")
     add("--existing", action="store_true", help="asv: measure with this interpreter's packages, build nothing")
-    add("--threads", type=whole_number(MOST_THREADS), default=1, help="threads torch may use; default: 1")
-    add("--allocator", choices=list(ALLOCATORS), default="kept", help="heap setting; default: %(default)s")
+    _add_process_options(command)
     add(
         "--passes",
         type=whole_number(MOST_TIMES),
@@ -211,14 +218,8 @@ def _add_gate_options(command: argparse.ArgumentParser) -> None:
         default=10.0,
         help="time to measure in, builds apart; default: 10",
     )
-    add(
-        "--wait",
-        type=positive(MOST_SECONDS),
-        default=60.0,
-        help="seconds to wait for a quiet machine; default: 60",
-    )
-    add("--threads", type=whole_number(MOST_THREADS), default=1, help="threads torch may use; default: 1")
-    add("--allocator", choices=list(ALLOCATORS), default="kept", help="heap setting; default: %(default)s")
+    _add_wait(command)
+    _add_process_options(command)
     environments = "whose packages measure: this interpreter's or asv environments'; auto: asv's where they differ"
     add("--environments", choices=ENVIRONMENTS, default="auto", help=environments)
     add("--results", type=path, default=RESULTS, help="folder of gates; default: .gate")

@@ -16,12 +16,16 @@ from pathlib import Path
 
 import torch
 
-from bench import cleanup
+from analysis.documents import load
+from analysis.errors import AnalysisError
+from bench import children
 from bench.environment import KEPT_HEAP, measured_environment
+from bench.errors import ResultsError, SweepError
 from bench.grid import Profile
-from bench.store import ResultsError, write_atomically
+from bench.scratch import scratch_folder, temporary_files
+from bench.store import write_atomically
 from bench.suite import class_name
-from bench.worker import ROOT, SweepError
+from bench.worker import ROOT
 
 ASV_BENCHMARK_FAILED = 2
 COPY = ".before"
@@ -81,7 +85,10 @@ def run(profile: Profile, *, threads: int, existing: bool, told: Callable[[str],
 
 def _asv(arguments: list[str], environment: Mapping[str, str], stdout: int | None = None) -> int:
     command = [sys.executable, "-m", "asv", *arguments]
-    return cleanup.run(command, cwd=ROOT, env=environment, stdout=stdout).returncode
+    streams = {"stdin": subprocess.DEVNULL, "stdout": stdout, "stderr": None}
+    with scratch_folder("sweep") as scratch:
+        environment = {**environment, **temporary_files(scratch)}
+        return children.run(command, ROOT, environment, grace=0, **streams).returncode
 
 
 def _note_conditions(conditions: Mapping[str, str]) -> None:
@@ -126,6 +133,6 @@ def _restore(results: Path) -> None:
 def _read(path: Path) -> object:
     """What the file holds; None where that is no JSON."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        return load(path)
+    except AnalysisError:
         return None

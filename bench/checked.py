@@ -5,14 +5,14 @@ and so that a kernel that brings its process down takes no measurement with it.
 """
 
 import json
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 
-from bench import cleanup
+from bench import children
 from bench.grid import Cell
 from bench.kernel_check import Check, sizes
+from bench.scratch import scratch_folder, temporary_files
 from bench.store import RunFile
 from bench.sweep import Job, store_outcome
 from bench.worker import ROOT, Settings, environment_of
@@ -26,18 +26,12 @@ def run_checks(cells: Sequence[Cell], settings: Settings, told: Callable[[str], 
     if not wanted:
         told("no fused uRNN kernel for these cells: nothing to check")
         return []
-    done = cleanup.run(
-        [sys.executable, "-m", "bench.kernel_check"],
-        said=json.dumps(wanted),
-        cwd=ROOT,
-        env=environment_of(settings),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-    )
+    command = [sys.executable, "-m", "bench.kernel_check"]
+    with scratch_folder("sweep") as scratch:
+        environment = environment_of(settings) | temporary_files(scratch)
+        done = children.run(command, ROOT, environment, json.dumps(wanted), grace=0)
     checks = list(_read(done.stdout))
-    said = (done.stderr.strip().splitlines() or ["no message"])[-1]
+    said = children.last_line(done.stderr, otherwise="no message")
     died = f"the process that checked it ended with exit code {done.returncode} ({said})"
     checks += [Check(*size, failure=died) for size in wanted[len(checks) :]]
     for check in checks:

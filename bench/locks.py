@@ -1,6 +1,7 @@
 """A lock that dies with its holder: whoever comes second learns which process holds it.
 
-The kernel drops an flock when its holder ends, however it ends, so none is ever left behind; only the file is.
+The kernel drops an flock when its holder ends, however it ends, so none is ever left behind; only the file is. It
+is used only if it is a plain file that no link leads to: through a link, another file would be written over.
 """
 
 import errno
@@ -15,32 +16,55 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+LONGEST = 4096  # bytes of a note on who holds it
+
 
 class BusyError(Exception):
     """Another process holds the lock; the message says which, as far as it has said so itself."""
 
 
 @contextmanager
-def sole_holder(path: Path) -> Iterator[None]:
+def sole_holder(path: Path, what: str = "", *, of_this_user: bool = False) -> Iterator[None]:
     """Holds the lock at `path`, a file that is made where it is missing, in a folder that exists.
+
+    Args:
+        what: what it is held for, to tell whoever comes second; "": this command.
+        of_this_user: refuse a file of another user's, for a folder that anybody may write to.
 
     Raises:
         BusyError: another process holds it.
-        OSError: the file cannot be opened, or it is no plain file: a link is not followed.
+        OSError: the file cannot be used; nothing in it has been read or written.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
-    with os.fdopen(descriptor, "r+b", buffering=0) as file:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:  # a link leads to another file
-            raise OSError(errno.EINVAL, "it is no plain file of its own", str(path))
+    with os.fdopen(_opened(path), "r+b", buffering=0) as file:
+        if reason := _suspicion(os.fstat(file.fileno()), of_this_user):
+            raise OSError(errno.EINVAL, reason, str(path))
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise BusyError(_holder(file.read(4096))) from None
+            raise BusyError(_holder(file.read(LONGEST))) from None
         file.truncate(0)
-        told = {"pid": os.getpid(), "since": time.strftime("%H:%M"), "what": _this_command()}
+        told = {"pid": os.getpid(), "since": time.strftime("%H:%M"), "what": what or _this_command()}
         file.write(json.dumps(told).encode())
         yield
+
+
+def _opened(path: Path) -> int:
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK  # opening a pipe would wait for its other end
+    try:
+        return os.open(path, flags, 0o666)
+    except OSError as error:
+        if path.is_symlink():  # the system speaks of too many levels of links
+            raise OSError(errno.EINVAL, "it is a symbolic link", str(path)) from error
+        raise
+
+
+def _suspicion(found: os.stat_result, of_this_user: bool) -> str:
+    """Why this is no lock that the suite has made; "" where it is one."""
+    if not stat.S_ISREG(found.st_mode):
+        return "it is no plain file"
+    if of_this_user and found.st_uid != os.getuid():
+        return f"it belongs to user {found.st_uid}"
+    return "" if found.st_nlink == 1 else "it has another name too, by a hard link"
 
 
 def _this_command() -> str:
@@ -49,9 +73,9 @@ def _this_command() -> str:
     return shlex.join([*name.split(), *sys.argv[1:]])[:200]
 
 
-def _holder(text: bytes) -> str:
+def _holder(note: bytes) -> str:
     try:
-        told = json.loads(text)
+        told = json.loads(note)
         return f"process {told['pid']}, since {told['since']}: {told['what']}"
-    except (ValueError, KeyError, TypeError):  # it was about to write it
+    except (ValueError, KeyError, TypeError, RecursionError):  # it was about to write it
         return "it has not said which"

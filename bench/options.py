@@ -11,7 +11,7 @@ from pathlib import Path
 
 MOST_SIZE = 10**12  # what fits into memory ends far below, see `bench.estimate.require_memory`
 MOST_THREADS = 1024
-MOST_TIMES = 10_000  # passes, rounds, seeds
+MOST_TIMES = 10_000  # passes, rounds
 MOST_MINUTES = 366 * 24 * 60
 MOST_SECONDS = 7 * 24 * 3600
 

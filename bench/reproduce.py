@@ -21,40 +21,29 @@ from pathlib import Path
 
 from analysis.command_line import stopped_like_ctrl_c
 from bench.environment import measured_environment
+from bench.errors import SweepError
 from bench.experiments import Experiment
-from bench.worker import ROOT, SweepError
+from bench.locks import BusyError, sole_holder
+from bench.worker import ROOT
 from urnn import models
 from urnn.training import files, owner
 from urnn.training.display import as_line
-from urnn.training.errors import TrainingError
 
 TRAINER = (sys.executable, "-m", "urnn.training")
 INTERRUPTED, FAILED = "interrupted", "failed"
 POLL_SECONDS = 0.1
 MOST_JOBS = max(64, os.cpu_count() or 1)  # trainers at a time; each is a process with a copy of torch
-MOST_SECONDS = 60.0 * 10**6  # two years
 GRACE_SECONDS = 60.0  # to finish an iteration, score what there is and write a checkpoint
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """How runs are made: their folder, how many at once, seconds in all, and more arguments for the trainer.
-
-    Raises:
-        ValueError: a number out of its range, by the name of its option.
-    """
+    """How runs are made: their folder, how many at once, seconds in all, and more arguments for the trainer."""
 
     runs: Path
     jobs: int
     seconds: float
     extra: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.jobs <= MOST_JOBS:
-            raise ValueError(f"--jobs must be a whole number from 1 to {MOST_JOBS}, got {self.jobs}")
-        if not 0 <= self.seconds <= MOST_SECONDS:  # no number is neither
-            most = f"{MOST_SECONDS / 60:.0f}"
-            raise ValueError(f"--minutes must be a number from 0 to {most}, got {self.seconds / 60:g}")
 
 
 @dataclass
@@ -192,13 +181,13 @@ def _sole_conductor(runs: Path) -> Iterator[None]:
     with contextlib.ExitStack() as held:
         try:
             runs.mkdir(parents=True, exist_ok=True)
-            held.enter_context(files.locked(runs / "lock"))
-        except BlockingIOError:
+            held.enter_context(sole_holder(runs / "lock"))
+        except BusyError as busy:
             raise SweepError(
-                f"another `python -m bench reproduce` is at work in {runs}; wait until it has ended, end it, or "
-                "name another folder with --runs"
+                f"another `python -m bench reproduce` is at work in {runs} ({busy}); wait until it has ended, end "
+                "it, or name another folder with --runs"
             ) from None
-        except (OSError, TrainingError) as error:
+        except OSError as error:
             raise SweepError(
                 f"cannot write to {runs} ({files.reason(error)}); name another folder with --runs"
             ) from error

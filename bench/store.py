@@ -12,22 +12,24 @@ import datetime
 import json
 import os
 import re
-import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest_benchmark
 from pytest_benchmark.utils import get_machine_id
 
+from analysis.documents import COUNT, TEXT, ListOf, Record
+from bench.errors import ResultsError
 from bench.locks import BusyError, sole_holder
+from bench.reading import read_format
 
 FORMAT = 1
+FIGURE = Record({"params": Record({"cell_id": TEXT}), "extra_info": Record({"pass": COUNT})})
+OUTCOME = Record({"cell": TEXT, "pass": COUNT, "outcome": TEXT, "message": TEXT})
+# All that this module reads; what reports read is theirs to check.
+SHAPE = Record({"benchmarks": ListOf(FIGURE), "run": Record({"outcomes": ListOf(OUTCOME)})})
 LOCK = ".lock"
 HALF_WRITTEN = re.compile(r"\.(.+\.)?[0-9]+\.tmp")
-
-
-class ResultsError(Exception):
-    """A results file or folder that cannot be used; the message is one sentence for the user."""
 
 
 @contextlib.contextmanager
@@ -205,33 +207,4 @@ def _empty(conditions: Mapping[str, object]) -> dict:
 
 
 def _read(path: Path) -> dict:
-    advice = "move it away, or start a new file with --fresh"
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise ValueError("it is no file")
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ResultsError(f"{path} is not a whole JSON file ({error}); {advice}.") from error
-    run = content.get("run") if isinstance(content, dict) else None
-    found = run.get("format") if isinstance(run, dict) else None
-    if found != FORMAT:
-        raise ResultsError(f"expected {path} to be of format {FORMAT}, got {found!r}; {advice}.")
-    if not _is_whole(content):
-        raise ResultsError(f"{path} lacks a part, or one is not what it should be; {advice}.")
-    return content
-
-
-def _is_whole(content: dict) -> bool:
-    """Whether all that this module reads is there; what reports read is theirs to check."""
-    try:
-        keys = [(entry["params"]["cell_id"], entry["extra_info"]["pass"]) for entry in content["benchmarks"]]
-        keys += [(entry["cell"], entry["pass"]) for entry in content["run"]["outcomes"]]
-        texts = [text for entry in content["run"]["outcomes"] for text in (entry["outcome"], entry["message"])]
-    except (KeyError, TypeError):
-        return False
-    lists = (content["benchmarks"], content["run"]["outcomes"])
-    return (
-        all(isinstance(entries, list) for entries in lists)
-        and all(isinstance(cell_id, str) and isinstance(number, int) for cell_id, number in keys)
-        and all(isinstance(text, str) for text in texts)
-    )
+    return read_format(path, SHAPE, FORMAT, "move it away, or start a new file with --fresh", holder=["run"])

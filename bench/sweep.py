@@ -9,10 +9,11 @@ import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from bench.errors import SweepError
 from bench.grid import Cell
 from bench.prepare import describe
 from bench.store import RunFile
-from bench.worker import Settings, SweepError, death, measuring_process
+from bench.worker import Settings, death, measuring_process
 
 KILLED = "killed"
 SENT = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT)  # by the system or someone, not by a fault

@@ -15,15 +15,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import cleanup
+from bench.children import child
 from bench.environment import measured_environment
 from bench.grid import Cell, Profile
+from bench.scratch import scratch_folder, temporary_files
 
 ROOT = Path(__file__).parents[1]
-
-
-class SweepError(Exception):
-    """Measuring could not be started or went on in no useful way; the message is for the user."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +69,9 @@ class Worker:
 
 @contextlib.contextmanager
 def measuring_process(cells: Sequence[Cell], sweep_pass: int, settings: Settings) -> Iterator[Worker]:
-    """The measuring process; it ends with its owner, see `bench.cleanup`."""
+    """The measuring process; it ends with its owner, see `bench.children`."""
     here, there = socket.socketpair()
-    with here, there, cleanup.scratch_folder() as scratch, contextlib.ExitStack() as stack:
+    with here, there, scratch_folder("sweep") as scratch, contextlib.ExitStack() as stack:
         queue, log = scratch / "cells", scratch / "log"
         queue.write_text("\n".join(cell.id for cell in cells))
         command = [str(settings.python), "-m", "pytest", "bench/test_step_time.py", "--benchmark-only", "-q"]
@@ -82,14 +79,15 @@ def measuring_process(cells: Sequence[Cell], sweep_pass: int, settings: Settings
         command += [f"--cells={queue}", f"--threads={settings.threads}", f"--pass={sweep_pass}"]
         command += [f"--events={there.fileno()}"]
         with log.open("w") as output:
-            process = cleanup.child(
+            process = child(
                 command,
-                cwd=settings.root,
-                env=environment_of(settings) | cleanup.temporary_files(scratch),
+                settings.root,
+                environment_of(settings) | temporary_files(scratch),
+                grace=0,
+                pass_fds=[there.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                pass_fds=[there.fileno()],
             )
             started = stack.enter_context(process)
         there.close()

@@ -13,25 +13,27 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from analysis.documents import TEXT, ListOf, Record, parse
 from bench import identity
 from bench.calibration.injection import slow_down
+from bench.errors import ResultsError, SweepError
 from bench.gate.checkouts import Commit, check_out, known_cells, resolve
 from bench.gate.command import SENTINEL, sentinels
 from bench.gate.lock import sole_run
 from bench.gate.machine import Watch
-from bench.gate.reading import is_mapping, is_texts, read_plan
-from bench.gate.scratch import scratch_folder
 from bench.gate.turns import Side, take_turns
 from bench.grid import Cell, Profile
-from bench.store import ResultsError, RunFile, write_atomically
-from bench.worker import ROOT, Settings, SweepError
+from bench.reading import read_format
+from bench.scratch import scratch_folder
+from bench.store import RunFile, write_atomically
+from bench.worker import ROOT, Settings
 
 FORMAT = 1
 PLAN = "calibration.json"
 BASE, SAME = "base", "same"
 SLOWDOWNS = (0.02, 0.03, 0.05, 0.10)
 FOLDER = ROOT / ".gate" / "calibration"
-CHECKS = {"notes": is_texts, "seconds": is_mapping}  # the rest is compared with what is asked for
+SHAPE = Record({"notes": ListOf(TEXT), "seconds": Record()})  # the rest is compared with what is asked for
 
 Measure = Callable[[Sequence[tuple[Side, Sequence[Cell]]], int], None]
 
@@ -126,13 +128,14 @@ def _folder(request: Request, commit: Commit) -> Path:
     if not path.exists():
         _write(path.parent, plan)
     found = _read(path)
-    if {**found, "notes": [], "seconds": {}} != plan:
+    as_read = parse(json.dumps(plan).encode(), PLAN)  # control characters in a subject are escapes there
+    if {**found, "notes": [], "seconds": {}} != as_read:
         raise ResultsError(f"{path} is the plan of another recording; move its folder away to start a new one.")
     return path.parent
 
 
 def _read(path: Path) -> dict:
-    return read_plan(path, CHECKS, FORMAT, "move its folder away to start a new one")
+    return read_format(path, SHAPE, FORMAT, "move its folder away to start a new one")
 
 
 def _note(folder: Path, text: str) -> None:

@@ -19,10 +19,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import git
-from bench.gate import children
+from bench import children, git
+from bench.errors import SweepError
 from bench.grid import Cell
-from bench.worker import ROOT, Settings, SweepError, environment_of
+from bench.worker import ROOT, Settings, environment_of
 
 PROBE = Path(__file__).with_name("probe.py")
 
@@ -113,4 +113,4 @@ def known_cells(name: str, settings: Settings, cells: Sequence[Cell]) -> list[Ce
 
 
 def _end(done: subprocess.CompletedProcess) -> str:
-    return (done.stdout.strip().splitlines() or ["none"])[-1][:200]
+    return children.last_line(done.stdout, otherwise="none")[:200]

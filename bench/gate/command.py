@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench import identity
+from bench.errors import SweepError
 from bench.gate import instructions, judge
 from bench.gate.checkouts import Commit, check_out, known_cells, resolve
 from bench.gate.conductor import Hands, conduct
@@ -18,11 +19,11 @@ from bench.gate.environments import interpreters
 from bench.gate.folder import Folder, commands
 from bench.gate.lock import sole_run
 from bench.gate.machine import Watch
-from bench.gate.scratch import scratch_folder
 from bench.gate.throttling import Troubles
 from bench.gate.turns import Side, measure_round
 from bench.grid import Cell, Profile
-from bench.worker import ROOT, Settings, SweepError
+from bench.scratch import scratch_folder
+from bench.worker import ROOT, Settings
 
 SENTINEL = "lstm:torch"
 RESULTS = ROOT / ".gate"

@@ -12,10 +12,10 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from bench import git
-from bench.gate import children
+from bench import children, git
+from bench.errors import SweepError
 from bench.gate.checkouts import Commit
-from bench.worker import ROOT, SweepError
+from bench.worker import ROOT
 
 KINDS = ("auto", "current", "asv")
 FOLDER = ROOT / ".asv" / "gate"

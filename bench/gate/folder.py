@@ -11,24 +11,28 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from analysis.documents import COUNT, FLAG, TEXT, ListOf, Maybe, Record
+from bench.errors import ResultsError
 from bench.gate.checkouts import Commit
-from bench.gate.reading import is_count, is_flag, is_mapping, is_text, is_texts, or_null, read_plan
 from bench.grid import Cell
-from bench.store import ResultsError, RunFile, write_atomically
+from bench.reading import read_format
+from bench.store import RunFile, write_atomically
 
 FORMAT = 1
 PLAN = "gate.json"
 SCREENING, CONFIRMATION = "", "confirm_"
 ADVICE = "move the folder away, or start a new one with --fresh"
-CHECKS = {
-    **dict.fromkeys(("base", "head", "conditions", "absent", "commands"), is_mapping),
-    **dict.fromkeys(("cells", "notes"), is_texts),
-    **dict.fromkeys(("sentinel", "again"), is_text),
-    "suspects": or_null(is_texts),
-    "confirm_rounds": or_null(is_count),
-    "ended": is_flag,
-    "instructions": or_null(is_mapping),
-}
+SHAPE = Record(
+    {
+        **dict.fromkeys(("base", "head", "conditions", "absent", "commands"), Record()),
+        **dict.fromkeys(("cells", "notes"), ListOf(TEXT)),
+        **dict.fromkeys(("sentinel", "again"), TEXT),
+        "suspects": Maybe(ListOf(TEXT)),
+        "confirm_rounds": Maybe(COUNT),
+        "ended": FLAG,
+        "instructions": Maybe(Record()),
+    }
+)
 
 
 class Folder:
@@ -93,7 +97,7 @@ class Folder:
 
 
 def _read(path: Path, base: Commit, head: Commit) -> dict:
-    plan = read_plan(path, CHECKS, FORMAT, ADVICE)
+    plan = read_format(path, SHAPE, FORMAT, ADVICE)
     for side, commit in (("base", base), ("head", head)):
         if plan[side].get("commit") != commit.digits:
             raise ResultsError(f"{path} is the plan of other commits; {ADVICE}.")

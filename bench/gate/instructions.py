@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 
-from bench.gate.children import child
+from bench.children import child, last_line
 from bench.grid import Cell
 from bench.meters.instructions import MISSING
 from bench.worker import Settings, environment_of
@@ -59,7 +59,7 @@ def _result(process: subprocess.Popen, queue: str) -> dict:
     if process.returncode == 0:
         counts = _counts(output)
         return {"counts": counts, "reason": "" if counts else "callgrind failed: it gave no counts"}
-    last = (errors.strip().splitlines() or [f"exit code {process.returncode}"])[-1]
+    last = last_line(errors, otherwise=f"exit code {process.returncode}")
     reason = MISSING if last.endswith(MISSING) else f"callgrind failed: {last}"
     return {"counts": {}, "reason": reason}
 

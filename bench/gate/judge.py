@@ -3,21 +3,26 @@
 Known weakness: a second a question, most of it for importing pandas; it is asked once a round.
 """
 
-import json
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
-from bench.gate.reading import is_count, is_text, is_texts, read_json
+from analysis.documents import COUNT, TEXT, ListOf, Record, Text, Whole, load
+from analysis.errors import AnalysisError
+from bench.children import last_words
+from bench.errors import SweepError
 from bench.store import write_atomically
-from bench.worker import ROOT, SweepError
+from bench.worker import ROOT
 
 VERDICTS = "verdicts.json"
 NOT_MEASURED = 2
 CODES = (0, 1, NOT_MEASURED)
 SCREENING, CONFIRMATION = STAGES = ("screening", "confirmation")
+TEXTS = ListOf(TEXT)
+STEP = Record({"stage": Text(STAGES), "cells": TEXTS, "rounds": COUNT, "told": TEXT, "notes": TEXTS})
+ANSWER, CODE = Record({"next": STEP}), Record({"exit_code": Whole(0, NOT_MEASURED)})
 
 
 @dataclass(frozen=True)
@@ -51,21 +56,15 @@ def ask(folder: Path, pace: Pace) -> Step:
     numbers = [str(number) for number in astuple(pace)]
     done = _analysis(["gate", str(folder), "--quiet", "--json", str(verdicts), "--pace", *numbers], capture=True)
     if done.returncode not in CODES or not verdicts.exists():
-        said = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        raise SweepError(f"the measurements cannot be judged: {said.removeprefix('error: ')}")
+        raise SweepError(f"the measurements cannot be judged: {last_words(done).removeprefix('error: ')}")
     try:
-        return _step(read_json(verdicts)["next"])
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise SweepError(f"the measurements cannot be judged: {verdicts} names no next step ({error})") from error
-
-
-def _step(found: Mapping[str, object]) -> Step:
-    """What the analysis asks for. ValueError where it is nothing that can be done."""
-    stage, cells = found["stage"], found["cells"]
-    fits = stage in STAGES and is_texts(cells) and is_texts(found["notes"]) and is_text(found["told"])
-    if not fits or not is_count(found["rounds"]) or (stage == SCREENING and not cells):
-        raise ValueError(f"got {str(found)[:200]}")
-    return Step(stage == CONFIRMATION, tuple(cells), found["rounds"], found["told"], tuple(found["notes"]))
+        found = load(verdicts, ANSWER)["next"]
+    except AnalysisError as error:
+        raise SweepError(f"the measurements cannot be judged: {error}") from error
+    if found["stage"] == SCREENING and not found["cells"]:
+        raise SweepError(f"the measurements cannot be judged: {verdicts} names no cell for the next round")
+    told, notes = found["told"], tuple(found["notes"])
+    return Step(found["stage"] == CONFIRMATION, tuple(found["cells"]), found["rounds"], told, notes)
 
 
 def final(folder: Path, outputs: Sequence[str] = ()) -> int:
@@ -84,16 +83,15 @@ def final(folder: Path, outputs: Sequence[str] = ()) -> int:
     options = [text for option in wanted.items() for text in option]
     done = _analysis(["gate", str(folder), *options, "--json", str(verdicts)], capture=False)
     try:
-        written = verdicts.read_text()
-        code = json.loads(written)["exit_code"]
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        code = load(verdicts, CODE)["exit_code"]
+    except AnalysisError:
         code = None
-    if code != done.returncode or code not in CODES:
+    if code != done.returncode:
         if done.returncode == NOT_MEASURED:
             return NOT_MEASURED  # it has said why
         raise SweepError(f"the measurements cannot be judged: the analysis ended with exit code {done.returncode}")
     if copy:
-        write_atomically(Path(copy), written)
+        write_atomically(Path(copy), verdicts.read_text())
     return code
 
 

@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 
+from bench.errors import SweepError
 from bench.grid import Cell
 from bench.store import RunFile
 from bench.sweep import KILLED, Job, store_outcome
-from bench.worker import Settings, SweepError, Worker, death, measuring_process
+from bench.worker import Settings, Worker, death, measuring_process
 
 Told = Callable[[str, Job, str], None]
 

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench import git
+from bench.errors import SweepError
 from bench.gate.checkouts import Commit, listed
-from bench.worker import ROOT, SweepError
+from bench.worker import ROOT
 
 # The product, less what no cell of a history runs.
 TIMED = ("urnn", *(f":(exclude)urnn/{part}" for part in ("training", "ladder", "tasks")))

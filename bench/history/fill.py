@@ -17,16 +17,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from bench import git
+from analysis.documents import TEXT, ListOf, MisfitError, Place, Record
+from bench import children, git
 from bench.environment import measured_environment
-from bench.gate import children
+from bench.errors import ResultsError, SweepError
 from bench.gate.checkouts import Commit
 from bench.gate.lock import sole_run
-from bench.gate.reading import is_text, read_json
-from bench.gate.scratch import held, remove_dead, scratch_folder
 from bench.history.commits import timed_commits
-from bench.store import ResultsError, write_atomically
-from bench.worker import ROOT, SweepError
+from bench.reading import read
+from bench.scratch import held, remove_dead, scratch_folder
+from bench.store import write_atomically
+from bench.worker import ROOT
 
 FOLDER = ROOT / ".history"
 COMMITS = "commits.json"
@@ -36,9 +37,35 @@ SLICE = (
     *("--hidden=128,512", "--length=100", "--batch=32", "--passes=2"),
 )
 
+ADVICE = "move it away, and `python -m bench history` writes it again; what was measured is kept"
+
 STAGED = re.compile(r"\.[0-9a-f]{40,64}\.\d+")
 
 Measure = Callable[[Path, Path], str]
+
+
+class _Digits:
+    """What names a commit's folder."""
+
+    def check(self, value: object, place: Place) -> None:
+        if not (isinstance(value, str) and git.DIGITS.fullmatch(value)):
+            raise MisfitError(place, "all digits of a commit", value)
+
+
+class _Moment:
+    """A time in ISO 8601; times of several zones are sorted."""
+
+    def check(self, value: object, place: Place) -> None:
+        TEXT.check(value, place)
+        try:
+            has_zone = datetime.fromisoformat(value).tzinfo is not None
+        except ValueError:
+            has_zone = False
+        if not has_zone:
+            raise MisfitError(place, "a time in ISO 8601 with its zone", value)
+
+
+LIST = ListOf(Record({"commit": _Digits(), "time": _Moment(), "subject": TEXT}))
 
 
 class KilledError(Exception):
@@ -158,22 +185,4 @@ def read_commits(results: Path) -> list[dict[str, str]]:
     Raises:
         ResultsError: there is no such list, or it is damaged.
     """
-    path = results / COMMITS
-    advice = "move it away, and `python -m bench history` writes it again; what was measured is kept"
-    try:
-        found = read_json(path)
-        if not (isinstance(found, list) and all(map(_is_commit, found))):
-            raise ValueError("expected a list of commits with digits, time and subject")
-    except (OSError, ValueError) as error:
-        raise ResultsError(f"{path} is damaged ({error}); {advice}.") from error
-    return found
-
-
-def _is_commit(entry: object) -> bool:
-    if not (isinstance(entry, dict) and all(is_text(entry.get(key)) for key in ("commit", "time", "subject"))):
-        return False
-    try:
-        moment = datetime.fromisoformat(entry["time"])
-    except ValueError:
-        return False
-    return moment.tzinfo is not None and git.DIGITS.fullmatch(entry["commit"]) is not None
+    return read(results / COMMITS, LIST, ADVICE)

@@ -18,13 +18,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from analysis.documents import load
+from analysis.errors import AnalysisError
 from bench import git
-from bench.gate.children import child
-from bench.gate.reading import read_json
+from bench.children import child
+from bench.errors import SweepError
 from bench.grid import Cell
 from bench.history.fill import read_commits
 from bench.store import write_atomically
-from bench.worker import ROOT, SweepError
+from bench.worker import ROOT
 
 API_VERSION, RESULTS_VERSION = 2, 2
 COLUMNS = ("result", "params", "version")
@@ -76,11 +78,13 @@ class _File:
 def _files(folder: Path, told: Callable[[str], None]) -> Iterator[_File]:
     for path in sorted(folder.rglob("*.json")):
         try:
-            content = read_json(path)
+            content = load(path)
             if isinstance(content, dict) and "benchmarks" in content:
                 points = [_point(entry) for entry in content["benchmarks"]]
                 yield _File(points, _machine(content.get("machine_info") or {}))
-        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        except AnalysisError as error:
+            told(f"left out, because it is damaged: {error}")
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
             told(f"left out, because it is damaged: {path} ({type(error).__name__}: {error})")
 
 

@@ -62,16 +62,24 @@ def test_damage_is_one_sentence_that_names_the_file(tmp_path, text, words):
     refused(tmp_path / "a.json", words)
 
 
+def lowest_free_descriptor() -> int:
+    number = os.dup(0)
+    os.close(number)
+    return number
+
+
 def test_only_a_file_is_read_and_none_is_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe.json")
     (tmp_path / "loop.json").symlink_to("loop.json")
     (tmp_path / "folder.json").mkdir()
+    free = lowest_free_descriptor()
     refused(tmp_path / "pipe.json", "expected a file, got a pipe.")
-    refused(tmp_path / "folder.json", "cannot be read (Is a directory).")
+    refused(tmp_path / "folder.json", "expected a file, got a folder.")
     refused(tmp_path / "loop.json", "cannot be read (Too many levels of symbolic links).")
     refused(tmp_path / "none.json", "cannot be read (No such file or directory).")
     refused(tmp_path / ("n" * 300), "cannot be read (File name too long).")
     refused(tmp_path / "a\0b", "cannot be read (embedded null byte).")
+    assert lowest_free_descriptor() == free, "nothing is left open"
 
 
 def test_a_file_of_any_length_ends(tmp_path, monkeypatch):

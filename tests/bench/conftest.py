@@ -22,7 +22,7 @@ def without_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def processes(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[subprocess.Popen]]:
-    """The measuring processes, in the order of their start; none may outlive the test."""
+    """The guards of the measuring processes, in the order of their start; none may outlive the test."""
     started: list[subprocess.Popen] = []
 
     class Recorded(subprocess.Popen):

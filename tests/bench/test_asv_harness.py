@@ -13,9 +13,9 @@ from bench import asv_harness, suite
 from bench.__main__ import main
 from bench.asv_harness import benchmark_patterns
 from bench.environment import KEPT_HEAP
+from bench.errors import ResultsError, SweepError
 from bench.grid import PROFILES, get_profile
-from bench.store import ResultsError
-from bench.worker import ROOT, SweepError
+from bench.worker import ROOT
 
 CHECK = get_profile("check")
 
@@ -41,8 +41,8 @@ def asv(monkeypatch, tmp_path) -> SimpleNamespace:
     """asv replaced by a list of its calls; a checkout without results; `codes` are the exit codes of its runs."""
     state = SimpleNamespace(calls=[], codes=[], told=[], results=tmp_path / ".asv" / "results", writes=id)
 
-    def run(command, **options):
-        state.calls.append((command, options))
+    def run(command, cwd, env, **options):
+        state.calls.append((command, {"cwd": cwd, "env": env, **options}))
         state.writes(command[3])
         code = state.codes.pop(0) if command[3] == "run" and state.codes else 0
         return SimpleNamespace(returncode=code)
@@ -50,7 +50,7 @@ def asv(monkeypatch, tmp_path) -> SimpleNamespace:
     (tmp_path / ".git").mkdir()
     (tmp_path / "asv.conf.json").write_text((ROOT / "asv.conf.json").read_text())
     monkeypatch.setattr(asv_harness, "ROOT", tmp_path)
-    monkeypatch.setattr(asv_harness.cleanup, "run", run)
+    monkeypatch.setattr(asv_harness.children, "run", run)
     monkeypatch.setattr(asv_harness.importlib.util, "find_spec", lambda name: object())
     state.run = lambda **options: asv_harness.run(CHECK, told=state.told.append, **{"threads": 1} | options)
     return state

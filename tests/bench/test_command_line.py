@@ -8,7 +8,9 @@ import pytest
 from bench import __main__ as command_line
 from bench.__main__ import main
 from bench.environment import ALLOCATORS
+from bench.experiments import MOST_SEEDS
 from bench.grid import DEVICES, DTYPES, PHASES, PROFILES, Cell, get_profile
+from bench.reproduce import MOST_JOBS
 from bench.worker import ROOT
 from tests.bench.cells import VARIANTS
 from urnn import models
@@ -84,8 +86,9 @@ class TestBadInput:
             ("reproduce --minutes inf", "argument --minutes: expected a number above 0, got 'inf'"),
             ("reproduce --minutes 1e999", "argument --minutes: expected at most 527040, got '1e999'"),
             ("reproduce --minutes ٣", "argument --minutes: expected a number above 0, got '٣'"),
-            (f"reproduce --seeds {10**25}", f"argument --seeds: expected at most 10000, got '{10**25}'"),
-            ("reproduce --jobs 5000", "argument --jobs: expected at most 1024, got '5000'"),
+            ("reproduce --minutes=-inf", "argument --minutes: expected a number above 0, got '-inf'"),
+            (f"reproduce --seeds {10**25}", f"argument --seeds: expected at most {MOST_SEEDS}, got '{10**25}'"),
+            (f"reproduce --jobs {10**25}", f"argument --jobs: expected at most {MOST_JOBS}, got '{10**25}'"),
             ("gate --base=", "argument --base: expected a name, got ''"),
             ("gate --wait 1e9", "argument --wait: expected at most 604800, got '1e9'"),
             ("history --range=", "argument --range: expected a name, got ''"),
@@ -154,7 +157,7 @@ class TestBadInput:
         capsys.readouterr()
         assert main(["run", f"--results={tmp_path}"]) == 2
         error = capsys.readouterr().err
-        assert error.startswith(f"bench: {damaged} is not a whole JSON file (")
+        assert error.startswith(f"bench: {damaged}: expected complete JSON, but it is cut off or damaged at ")
         assert error.count("\n") == 1
         assert processes == []
 

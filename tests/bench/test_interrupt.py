@@ -1,6 +1,5 @@
 """kill -9 and Ctrl-C on the real command: nothing lost, nobody left behind, and on from there."""
 
-import contextlib
 import json
 import os
 import re
@@ -14,22 +13,12 @@ from pathlib import Path
 import pytest
 
 from bench.__main__ import main
+from bench.guard import descendants
 from bench.worker import ROOT
 
 PLANNED = 20
 ARGUMENTS = ["run", "--device=cpu", "--phase=forward", "--models=gru,lstm,rnn_tanh,irnn"]
 ARGUMENTS += ["--hidden=4,5,6,7,8", "--length=3", "--batch=2", "--passes=1"]
-
-
-def children_of(pid: int) -> list[int]:
-    """The measuring process first, then the watcher of `bench.cleanup`."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):  # it may be gone by now
-            name, _, rest = path.read_text().rpartition(")")
-            if int(rest.split()[1]) == pid:
-                found.append(int(name.split()[0]))
-    return sorted(found, key=lambda number: b"cleanup" in Path(f"/proc/{number}/cmdline").read_bytes())
 
 
 def stored_in(folder: Path) -> list[dict]:
@@ -58,9 +47,8 @@ def test_a_killed_command_keeps_everything_ends_its_process_and_lets_go_of_the_f
     results, temporary = tmp_path / "results", tmp_path / "temporary"
     temporary.mkdir()
     with started(results, temporary) as process:
-        children = children_of(process.pid)
-        assert len(children) == 2
-        watched = [os.pidfd_open(number) for number in children]
+        watched = [os.pidfd_open(number) for number in descendants(process.pid)]
+        assert len(watched) == 3, "the measuring process, its guard, its folder's keeper"
         assert main([*ARGUMENTS, f"--results={results}"]) == 2
         assert re.fullmatch(
             rf"bench: another process writes results into {re.escape(str(results))} \(process {process.pid}, "
@@ -77,13 +65,16 @@ def test_a_killed_command_keeps_everything_ends_its_process_and_lets_go_of_the_f
 
 def test_ctrl_c_keeps_everything_and_the_same_command_goes_on(tmp_path, capsys):
     with started(tmp_path, Path(tempfile.gettempdir())) as process:
-        child = children_of(process.pid)[0]
-        assert os.getsid(child) != os.getsid(process.pid), "Ctrl-C would reach it too"
+        children = descendants(process.pid)
+        assert len(children) == 3
+        sessions = {os.getsid(child) for child in children}
+        assert os.getsid(process.pid) not in sessions, "Ctrl-C would reach them too"
         os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it
         errors = process.stderr.read()
     assert process.returncode == 2
-    with pytest.raises(ProcessLookupError):
-        os.kill(child, 0)
+    for child in children:
+        with pytest.raises(ProcessLookupError):
+            os.kill(child, 0)
 
     kept = stored_in(tmp_path)
     assert 0 < len(kept) < PLANNED

@@ -109,7 +109,7 @@ def process(monkeypatch):
 
     def put(stdout: str, stderr: str = "", code: int = 0) -> None:
         done = SimpleNamespace(stdout=stdout, stderr=stderr, returncode=code)
-        monkeypatch.setattr(checked.cleanup, "run", lambda command, **options: done)
+        monkeypatch.setattr(checked.children, "run", lambda *arguments, **options: done)
 
     return put
 

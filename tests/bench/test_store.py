@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from pytest_benchmark.utils import get_machine_id
 
-from bench.store import FORMAT, LOCK, ResultsError, RunFile, sole_writer, write_atomically
+from bench.errors import ResultsError
+from bench.store import FORMAT, LOCK, RunFile, sole_writer, write_atomically
 from bench.worker import ROOT
 
 CONDITIONS = {"profile": "quick", "threads": 1, "allocator": "kept"}
@@ -180,7 +181,7 @@ class TestRunFile:
         path = run_file(tmp_path).path
         path.write_text(text)
         expected = (
-            rf"^{re.escape(str(path))} is not a whole JSON file \(.+\); "
+            rf"^{re.escape(str(path))}: expected complete JSON, but it is cut off or damaged at .* column \d+; "
             r"move it away, or start a new file with --fresh\.$"
         )
         with pytest.raises(ResultsError, match=expected):
@@ -211,36 +212,55 @@ class TestRunFile:
             run_file(tmp_path)
 
     @pytest.mark.parametrize(
-        "spoil",
+        ("place", "spoil"),
         [
-            lambda content: content.pop("benchmarks"),
-            lambda content: content.update(benchmarks={}),
-            lambda content: content["benchmarks"].append(1),
-            lambda content: content["benchmarks"].append({"params": {}, "extra_info": {}}),
-            lambda content: content["benchmarks"][0]["params"].update(cell_id=["a"]),
-            lambda content: content["run"].pop("outcomes"),
-            lambda content: content["run"].update(outcomes=None),
-            lambda content: content["run"]["outcomes"].append(
-                {"cell": "a", "pass": 1, "outcome": 1, "message": ""}
+            ("benchmarks", lambda content: content.pop("benchmarks")),
+            ("benchmarks", lambda content: content.update(benchmarks={})),
+            ("benchmarks[1]", lambda content: content["benchmarks"].append(1)),
+            (
+                "benchmarks[1].params.cell_id",
+                lambda content: content["benchmarks"].append({"params": {}, "extra_info": {}}),
+            ),
+            (
+                "benchmarks[0].params.cell_id",
+                lambda content: content["benchmarks"][0]["params"].update(cell_id=["a"]),
+            ),
+            ("run.outcomes", lambda content: content["run"].pop("outcomes")),
+            ("run.outcomes", lambda content: content["run"].update(outcomes=None)),
+            (
+                "run.outcomes[0].outcome",
+                lambda content: content["run"]["outcomes"].append(
+                    {"cell": "a", "pass": 1, "outcome": 1, "message": ""}
+                ),
             ),
         ],
     )
-    def test_a_file_that_lacks_a_part_is_refused_and_kept(self, tmp_path, spoil):
+    def test_a_file_that_lacks_a_part_is_refused_and_kept(self, tmp_path, place, spoil):
         run_file(tmp_path).add_benchmark(entry("a"))
         file = run_file(tmp_path)
         spoil(file.content)
         text = json.dumps(file.content)
         file.path.write_text(text)
         expected = (
-            rf"^{re.escape(str(file.path))} lacks a part, or one is not what it should be; "
+            rf"^{re.escape(str(file.path))}: expected {re.escape(place)} to be .+, got .+; "
             r"move it away, or start a new file with --fresh\.$"
         )
         with pytest.raises(ResultsError, match=expected):
             run_file(tmp_path)
         assert file.path.read_text() == text
 
-    @pytest.mark.parametrize("kind", ["deep", "long number", "pipe", "folder", "loop", "nowhere"])
-    def test_what_cannot_be_read_as_a_file_is_refused_at_once(self, tmp_path, kind):
+    @pytest.mark.parametrize(
+        ("kind", "reason"),
+        [
+            ("deep", "expected JSON as programs write it, but it is nested too deeply"),
+            ("long number", "expected JSON as programs write it, but it holds a number of 5000 digits"),
+            ("pipe", "expected a file, got a pipe"),
+            ("folder", "expected a file, got a folder"),
+            ("loop", r"cannot be read \(Too many levels of symbolic links\)"),
+            ("nowhere", r"cannot be read \(No such file or directory\)"),
+        ],
+    )
+    def test_what_cannot_be_read_as_a_file_is_refused_at_once(self, tmp_path, kind, reason):
         path = tmp_path / get_machine_id() / "0001_n.json"
         path.parent.mkdir()
         make = {
@@ -252,9 +272,10 @@ class TestRunFile:
             "nowhere": lambda: path.symlink_to(tmp_path / "missing"),
         }
         make[kind]()
-        with pytest.raises(ResultsError, match="is not a whole JSON file"):
+        expected = rf"^{re.escape(str(path))}: {reason}; move it away, or start a new file with --fresh\.$"
+        with pytest.raises(ResultsError, match=expected):
             run_file(tmp_path)
-        with pytest.raises(ResultsError, match="is not a whole JSON file"):
+        with pytest.raises(ResultsError, match=expected):
             RunFile.at(path, CONDITIONS)
 
     def test_a_byte_order_mark_is_no_fault(self, tmp_path):
@@ -267,7 +288,7 @@ class TestRunFile:
         path = tmp_path / get_machine_id() / "0001_n.json"
         path.parent.mkdir()
         path.write_bytes(b"\xff\xfe\x80")
-        with pytest.raises(ResultsError, match="is not a whole JSON file"):
+        with pytest.raises(ResultsError, match="expected JSON text in UTF-8, got other bytes; "):
             run_file(tmp_path)
 
     def test_a_figure_that_cannot_be_stored_leaves_those_before(self, tmp_path, monkeypatch):
@@ -318,16 +339,31 @@ class TestSoleWriter:
             found = {path for path in tmp_path.rglob("*") if path.is_file()}
         assert found == {*kept, tmp_path / LOCK}
 
-    @pytest.mark.parametrize("kind", ["link", "second name", "pipe"])
-    def test_a_lock_that_is_no_plain_file_is_refused_and_what_it_leads_to_stays(self, tmp_path, kind):
+    @pytest.mark.parametrize(
+        ("kind", "reason"),
+        [
+            ("link", "it is a symbolic link"),
+            ("second name", "it has another name too, by a hard link"),
+            ("pipe", "it is no plain file"),
+        ],
+    )
+    def test_a_lock_that_is_no_plain_file_is_refused_and_what_it_leads_to_stays(self, tmp_path, kind, reason):
         other = tmp_path / "other"
         other.write_text("not mine")
         lock = tmp_path / LOCK
         make = {"link": lambda: lock.symlink_to(other), "pipe": lambda: os.mkfifo(lock)}
         make.get(kind, lambda: lock.hardlink_to(other))()
-        with pytest.raises(ResultsError, match=rf"^cannot write {re.escape(str(lock))}: "), sole_writer(tmp_path):
+        expected = rf"^cannot write {re.escape(str(lock))}: {reason}; "
+        with pytest.raises(ResultsError, match=expected), sole_writer(tmp_path):
             pass
         assert other.read_text() == "not mine"
+
+    def test_a_lock_that_another_user_of_the_folder_has_made_is_used(self, tmp_path, monkeypatch):
+        with sole_writer(tmp_path):
+            pass
+        monkeypatch.setattr(os, "getuid", lambda: (tmp_path / LOCK).stat().st_uid + 1)
+        with sole_writer(tmp_path):
+            pass
 
     def test_a_folder_that_is_a_file_is_named(self, tmp_path):
         (tmp_path / "file").write_text("")

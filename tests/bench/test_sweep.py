@@ -13,10 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from bench.errors import ResultsError, SweepError
 from bench.grid import PROFILES
-from bench.store import ResultsError, RunFile
+from bench.guard import descendants
+from bench.store import RunFile
 from bench.sweep import Job, plan, run
-from bench.worker import Settings, SweepError
+from bench.worker import Settings
 from tests.bench.cells import cell
 
 SETTINGS = Settings(PROFILES["quick"], 1, "kept")
@@ -40,16 +42,17 @@ def file_in(folder: Path) -> RunFile:
 
 def stopped_and_killed_later(process: subprocess.Popen) -> None:
     """It gets its answer and dies without having read it."""
-    process.send_signal(signal.SIGSTOP)
-    threading.Timer(0.3, process.kill).start()
+    measuring = descendants(process.pid)[0]
+    os.kill(measuring, signal.SIGSTOP)
+    threading.Timer(0.3, os.kill, (measuring, signal.SIGKILL)).start()
 
 
 def test_a_process_that_dies_takes_one_cell_with_it_and_the_rest_is_measured(tmp_path, processes):
     first, second, third, fourth = jobs = plan([*CELLS, cell(phase="forward", hidden_size=7)], 1)
     deaths = {
         first: stopped_and_killed_later,
-        third: lambda process: process.send_signal(signal.SIGKILL),
-        fourth: lambda process: process.send_signal(signal.SIGTERM),
+        third: lambda process: process.send_signal(signal.SIGKILL),  # the guard, and with it the one that measures
+        fourth: lambda process: os.kill(descendants(process.pid)[0], signal.SIGTERM),
     }
     told = []
     run(

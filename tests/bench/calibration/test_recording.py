@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,10 +12,9 @@ from bench.__main__ import main
 from bench.calibration import recording
 from bench.calibration.injection import WORKLOADS, slow_down
 from bench.calibration.recording import PLAN, SLOWDOWNS, Request, record
+from bench.errors import ResultsError, SweepError
 from bench.grid import PROFILES
 from bench.prepare import describe
-from bench.store import ResultsError
-from bench.worker import SweepError
 from bench.workloads import Workload
 from tests.bench.cells import cell
 from tests.bench.gate.conftest import BASE
@@ -96,6 +96,13 @@ def test_it_goes_on_where_it_ended_and_measures_no_round_again(world, go):
     assert told == ["round 3 of 5", "round 4 of 5", "round 5 of 5"]
 
 
+def test_a_subject_with_control_characters_is_that_of_the_same_recording(go, monkeypatch):
+    odd = replace(BASE, subject="Written elsewhere\r")
+    monkeypatch.setattr(recording, "resolve", lambda revision: odd)
+    folder, _ = go(rounds=1)
+    assert go(rounds=2) == (folder, ["round 2 of 2"])
+
+
 def test_an_interrupted_round_is_taken_up_again_and_has_no_time(world, go):
     whole = world.measure
 
@@ -140,13 +147,16 @@ def test_a_recording_of_other_cells_is_not_mixed_with_this_one(go, monkeypatch):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", r"is not a whole plan \(.*\); move its folder away to start a new one\.$"),
+        ("{", r": expected complete JSON, but .*; move its folder away to start a new one\.$"),
         ("[]", r"^expected .*calibration\.json to be of format 1, got None; move its folder away"),
         (
             '{"format": 1, "notes": [], "seconds": []}',
-            r"is damaged at 'seconds' \(got \[\]\); move its folder away",
+            r": expected seconds to be an object, got a list that is empty; move its folder away",
         ),
-        ('{"format": 1, "notes": 1, "seconds": {}}', r"is damaged at 'notes' \(got 1\); move its folder away"),
+        (
+            '{"format": 1, "notes": 1, "seconds": {}}',
+            r": expected notes to be a list, got 1; move its",
+        ),
     ],
 )
 def test_a_damaged_plan_is_named_and_left_as_it_is(go, text, message):

@@ -5,10 +5,11 @@ import subprocess
 
 import pytest
 
+from bench.errors import SweepError
 from bench.gate import checkouts
 from bench.gate.checkouts import check_out, known_cells, resolve
 from bench.grid import PROFILES
-from bench.worker import ROOT, Settings, SweepError
+from bench.worker import ROOT, Settings
 from tests.bench.cells import TINY, cell
 from tests.bench.gate.conftest import git
 

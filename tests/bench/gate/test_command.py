@@ -10,10 +10,11 @@ import numpy
 import pytest
 
 from bench.__main__ import main
+from bench.errors import SweepError
 from bench.gate import command
 from bench.gate.judge import Step
 from bench.prepare import describe
-from bench.worker import ROOT, SweepError
+from bench.worker import ROOT
 from tests.bench.gate.conftest import BASE, HEAD
 
 SLICE = ("--models=urnn", "--phase=train", "--hidden=8", "--length=5", "--batch=2", "--device=cpu")

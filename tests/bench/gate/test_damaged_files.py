@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from bench.calibration import recording
+from bench.errors import ResultsError
 from bench.gate.checkouts import Commit
 from bench.history import site
 from bench.history.fill import read_commits
 from bench.prepare import describe
-from bench.store import ResultsError
 from tests.bench.cells import cell
 from tests.bench.gate.conftest import open_folder
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.errors import SweepError
 from bench.gate import environments
 from bench.gate.environments import build, interpreters
-from bench.worker import SweepError
 from tests.bench.gate.conftest import BASE, HEAD
 
 COMMITS = {"base": BASE, "head": HEAD}

@@ -7,9 +7,9 @@ import shlex
 import pytest
 
 from bench.__main__ import _parser, chosen_cells
+from bench.errors import ResultsError
 from bench.gate.folder import CONFIRMATION, SCREENING, commands
 from bench.grid import get_profile
-from bench.store import ResultsError
 from tests.bench.gate.conftest import BASE, open_folder
 
 
@@ -53,15 +53,15 @@ def test_each_stage_and_side_has_a_file_of_its_own_with_the_conditions(tmp_path)
     [
         (
             '{"format": 1',
-            r"gate\.json is not a whole plan \(.*\); move the folder away, or start .* with --fresh\.$",
+            r"gate\.json: expected complete JSON, .* column 13; move the folder away, or start .* with --fresh\.$",
         ),
         ("[]", r"^expected .*gate\.json to be of format 1, got None; move the folder away, or start "),
         ('{"format": 2}', r"^expected .*gate\.json to be of format 1, got 2; "),
-        ("[" * 100_000, r"gate\.json is not a whole plan \(it is nested too deeply\); "),
-        ('{"format": ' + "9" * 5000, r"gate\.json is not a whole plan \("),
+        ("[" * 100_000, r"gate\.json: expected JSON as programs write it, but it is nested too deeply; "),
+        ('{"format": ' + "9" * 5000, r"gate\.json: expected JSON .* a number of 5000 digits; "),
         ('{"format": true}', r"^expected .*gate\.json to be of format 1, got True; "),
-        ('{"format": 1}', r"gate\.json is damaged at 'base' \(it is missing\); move the folder away"),
-        (None, r"gate\.json is not a whole plan \(.*No such file or directory"),
+        ('{"format": 1}', r"gate\.json: expected base to be an object, got nothing; move the folder away"),
+        (None, r"gate\.json: cannot be read \(No such file or directory\); "),
     ],
 )
 def test_a_damaged_plan_is_named(tmp_path, text, message):
@@ -92,7 +92,9 @@ def test_a_damaged_plan_is_named(tmp_path, text, message):
 def test_a_plan_with_another_kind_of_value_is_named_with_its_key(tmp_path, key, value):
     path = open_folder(tmp_path).path / "gate.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
-    with pytest.raises(ResultsError, match=rf"gate\.json is damaged at '{key}' \(got .*\); move the folder away"):
+    with pytest.raises(
+        ResultsError, match=rf"gate\.json: expected {key}\S* to be .*, got .*; move the folder away"
+    ):
         open_folder(tmp_path)
 
 
@@ -122,7 +124,7 @@ def test_a_pipe_in_the_place_of_a_plan_is_not_waited_for(tmp_path):
     path = open_folder(tmp_path).path / "gate.json"
     path.unlink()
     os.mkfifo(path)
-    with pytest.raises(ResultsError, match=r"gate\.json is not a whole plan \(no plain file\); "):
+    with pytest.raises(ResultsError, match=r"gate\.json: expected a file, got a pipe; "):
         open_folder(tmp_path)
 
 
@@ -135,7 +137,7 @@ def test_a_plan_that_an_editor_has_given_a_byte_order_mark_is_read(tmp_path):
 def test_a_truncated_results_file_is_named(tmp_path):
     folder = open_folder(tmp_path)
     (folder.path / "head.json").write_text('{"machine_info": {}, "bench')
-    with pytest.raises(ResultsError, match=r"head\.json is not a whole JSON file"):
+    with pytest.raises(ResultsError, match=r"head\.json: expected complete JSON, but it is cut off"):
         folder.run_file(SCREENING, "head")
 
 

@@ -8,12 +8,12 @@ import pytest
 
 from bench import git
 from bench.environment import measured_environment
+from bench.errors import SweepError
 from bench.gate.checkouts import check_out, resolve
 from bench.gate.checkouts import listed as commits_of
 from bench.history.commits import timed_commits
 from bench.history.fill import fill
 from bench.identity import commit as identity
-from bench.worker import SweepError
 from tests.bench.gate.conftest import git as command
 
 # As git itself describes a signed commit to `git log`, on standard output and before the commit.

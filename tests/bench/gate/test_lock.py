@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.errors import SweepError
 from bench.gate.lock import lock_path, sole_run
-from bench.worker import SweepError
 
 
 @pytest.fixture(autouse=True)

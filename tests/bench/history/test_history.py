@@ -11,16 +11,15 @@ from pathlib import Path
 import pytest
 
 from bench.__main__ import main
+from bench.errors import ResultsError, SweepError
 from bench.gate.checkouts import Commit
-from bench.gate.scratch import held
 from bench.history import fill as module
 from bench.history import site as site_of
 from bench.history.commits import timed_commits
 from bench.history.fill import COMMITS, FAILED, Filled, fill, run_own_suite
 from bench.history.site import publish
 from bench.prepare import describe
-from bench.store import ResultsError
-from bench.worker import SweepError
+from bench.scratch import held
 from tests.bench.cells import cell
 from tests.bench.gate.conftest import git
 
@@ -235,7 +234,7 @@ def test_a_damaged_list_of_commits_is_named_and_left_as_it_is(repository, tmp_pa
             ("main", path.parent, lambda text: None, measured([])) if go is fill else (path.parent, tmp_path)
         )
         with pytest.raises(
-            ResultsError, match=rf"^{path} is damaged \(.*\); move it away, and `python -m bench hi"
+            ResultsError, match=rf"^{path}: expected .*; move it away, and `python -m bench history` writes"
         ):
             go(*arguments, repository=repository)
     assert path.read_text() == text

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from bench.gate.lock import sole_run
+from bench.guard import descendants
 from bench.worker import ROOT
 from tests.bench.gate.conftest import git
 
@@ -67,9 +68,11 @@ def test_nothing_is_left_and_the_checkout_is_as_it_was(repository, tmp_path, mon
     streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, cwd=tmp_path, env=os.environ | here | hook, text=True, **streams) as process:
         pids = [int(text) for text in started.read_text().split()]  # waits for the suite to write it
+        helpers = descendants(process.pid)
+        assert set(pids) < set(helpers), "and its guard, and the keeper of its folder"
         process.send_signal(getattr(signal, ending))
         errors = process.stderr.read()
-    for pid in pids:
+    for pid in helpers:
         wait_for(pid)
     if ending == "SIGTERM":
         assert (process.returncode, errors.count("\n"), "Traceback" in errors) == (2, 1, False)

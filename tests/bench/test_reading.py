@@ -1,0 +1,22 @@
+"""What reads the files of earlier runs costs a measuring process nothing, and is not there in it."""
+
+import subprocess
+import sys
+
+from bench.worker import ROOT
+
+PROGRAM = """
+import sys
+def there(*names):
+    print(*(name for name in names if name in sys.modules), sep=",")
+import bench.conftest, bench.test_step_time, bench.meters.instructions
+there("analysis", "bench.reading", "pandas")
+import bench.__main__
+there("analysis.documents", "bench.reading", "pandas")
+"""
+
+
+def test_a_measuring_process_imports_no_analysis_and_the_command_no_pandas():
+    """In a gate's checkout the analysis is the commit's own, which may lack what today's suite takes from it."""
+    done = subprocess.run([sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n") == ["", "analysis.documents,bench.reading", ""]
