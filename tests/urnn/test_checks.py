@@ -167,6 +167,23 @@ def test_a_tensor_whose_storage_was_taken_away_is_refused(given, name, left):
         fused.run_sequence(**given)
 
 
+@pytest.mark.parametrize("name", ["x", "h_0", "theta", "v", "permutation", "V", "b"])
+@pytest.mark.parametrize("where", ["at the end", "every other entry"])
+def test_a_storage_that_is_large_enough_for_another_view_is_not_for_this_one(run_sequence, given, name, where):
+    """What was left of the storage holds as many bytes as the tensor has, but not where the tensor is."""
+    tensor = given[name]
+    if where == "at the end":
+        base = tensor.new_zeros(2 * tensor.numel())
+        given[name] = base[tensor.numel() :].view(tensor.shape).copy_(tensor)
+    else:
+        base = tensor.new_zeros(*tensor.shape, 2)
+        given[name] = base[..., 0].copy_(tensor)
+    run_sequence(**given)
+    base.untyped_storage().resize_(tensor.nbytes)
+    with pytest.raises(RuntimeError, match="to be in memory, got one whose storage has"):
+        run_sequence(**given)
+
+
 @needs_compiler
 def test_a_batch_of_none_is_refused_by_the_operator(given):
     given |= {"x": given["x"][:, :0], "h_0": given["h_0"][:0]}

@@ -127,6 +127,16 @@ def test_a_damaged_kernel_never_reaches_the_loader_and_is_built_again(folder, da
     assert build.times == 1
 
 
+@pytest.mark.parametrize("name", [NAME, f"{NAME}.note"])
+def test_a_folder_in_a_files_place_costs_the_cache_and_nothing_else(folder, name):
+    kernel_cache.loaded(NAME, Builder(), read)
+    (folder / name).unlink()
+    (folder / name).mkdir()
+    with pytest.warns(RuntimeWarning, match=rf"^compiled kernels cannot be kept in {re.escape(str(folder))} \("):
+        value, _ = kernel_cache.loaded(NAME, Builder(), read)
+    assert value == CODE
+
+
 @pytest.mark.parametrize("seconds", ["", "soon", "nan", "1e999"])
 def test_a_note_without_a_time_leaves_it_unknown(folder, seconds):
     kernel_cache.content(NAME, Builder())

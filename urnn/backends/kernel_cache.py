@@ -227,10 +227,14 @@ def _read(path: Path) -> bytes | None:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return None
-    with open(descriptor, "rb") as file:
+    try:
         status = os.fstat(descriptor)
-        mine = status.st_uid in (0, os.geteuid())
-        return file.read() if stat.S_ISREG(status.st_mode) and mine and not _shared(status) else None
+        if not stat.S_ISREG(status.st_mode) or status.st_uid not in (0, os.geteuid()) or _shared(status):
+            return None
+        with open(descriptor, "rb", closefd=False) as file:
+            return file.read()
+    finally:
+        os.close(descriptor)
 
 
 def write(path: Path, data: bytes) -> None:

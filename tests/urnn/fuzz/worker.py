@@ -37,6 +37,13 @@ def stored(left: float) -> Callable[[Tensor], Tensor]:
     return cut
 
 
+def cut_off(tensor: Tensor) -> Tensor:
+    """The last part of a storage of which as many bytes are left as the tensor has: none of them its own."""
+    room = torch.cat([tensor.reshape(-1)] * 2)
+    room.untyped_storage().resize_(tensor.nbytes)
+    return room[tensor.numel() :].view(tensor.shape)
+
+
 CHANGES: dict[str, Callable[[Tensor], Tensor]] = {
     "half": Tensor.half,
     "bfloat16": Tensor.bfloat16,
@@ -64,6 +71,7 @@ CHANGES: dict[str, Callable[[Tensor], Tensor]] = {
     "neighbours": neighbours,
     "freed": stored(0),
     "half freed": stored(0.5),
+    "cut off": cut_off,
     "large entries": lambda t: t if t.is_floating_point() else t + 10**9,
     "next": lambda t: t + 1,
     "last": lambda t: t - 1,
