@@ -205,6 +205,9 @@ class URNN(nn.Module):
         _require_what_there_is(bias, proj_size)
         _require_dropout(dropout, num_layers)
         _require_checkpoint(checkpoint, num_layers, bidirectional)
+        for name, value in [("preset", preset), ("backend", backend)]:
+            if not isinstance(value, str):
+                raise TypeError(f"{name} should be of type str, got: {type(value).__name__}")
         if preset not in PRESETS:
             raise ValueError(f"preset must be one of {list(PRESETS)}, got {preset!r}")
         dtype = dtype or torch.get_default_dtype()

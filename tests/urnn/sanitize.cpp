@@ -56,7 +56,7 @@ static double run(Index n, Index batch, Index steps, Index m, bool shared, bool 
 static double multiply(Index rows, Index columns, Index depth) {
   const auto a = random(rows * depth), b = random(depth * columns);
   auto out = random(rows * columns);
-  void* work = std::aligned_alloc(64, 2 * urnn_multiply_workspace());
+  void* work = std::aligned_alloc(64, urnn_multiply_workspace(2, rows, columns));
   for (bool turned_a : {false, true})
     for (bool turned_b : {false, true})
       for (bool turned_out : {false, true})

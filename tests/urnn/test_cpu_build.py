@@ -312,6 +312,18 @@ def test_a_cache_that_cannot_be_written_does_not_cost_the_kernel(small, monkeypa
     cpu_build.library("float64")  # said once
 
 
+def test_a_dtype_that_alone_cannot_be_compiled_runs_on_the_reference(small, compile_with):
+    compile_with('case "$*" in *URNN_REAL=double*) echo "error: no double" >&2; exit 1;; esac\nexec {really} "$@"')
+    rnn, x = URNN(2, 8, dtype=torch.float64), torch.randn(3, 1, 2, dtype=torch.float64)
+    assert rnn.prepare() == "cpu"
+    with pytest.warns(RuntimeWarning, match=r"could not compile.*eager reference.*no double"):
+        output, _ = rnn(x)
+    rnn.backend = "reference"
+    assert torch.equal(output, rnn(x)[0])
+    rnn.backend = "auto"
+    assert torch.equal(output, rnn(x)[0])  # said once: a second warning would be an error here
+
+
 def test_a_missing_source_ends_in_the_reference(small):
     cpu_build.SOURCE.unlink()
     with pytest.warns(RuntimeWarning, match=r"cpu.cpp cannot be read .*reference; install urnn again"):

@@ -12,6 +12,7 @@ from urnn.backends import cpu_build, fused, reference
 pytestmark = pytest.mark.skipif(cpu_build.compiler() is None, reason="no C++ compiler on this machine")
 
 EXPONENTS, BIASES = range(1, 21), (1e-6, 1e-3, 0.1, 1.0, 5.0)
+TINY = (0.0, -1e-18, 1e-18, 1e-12, 1e-9)
 M = 3
 
 
@@ -70,9 +71,9 @@ def error(found: torch.Tensor, exact: torch.Tensor) -> float:
 @pytest.mark.parametrize(("n", "batch", "m"), [(16, 2, M), (64, 1, M), (64, 20, M), (64, 17, 20), (256, 1, M)])
 def test_gradients_are_the_references(device, n, batch, m, epsilon, request):
     """Every modulus and bias at the smallest size; some for each cut of the batch, and for each on a slow host."""
-    exponents, biases = (EXPONENTS, BIASES) if n == 16 else (EXPONENTS[1::3], BIASES[::2])
+    exponents, biases = (EXPONENTS, BIASES + TINY) if n == 16 else (EXPONENTS[1::3], BIASES[::2] + TINY[::4])
     if "cuda-on-a-host" in request.node.name:
-        exponents, biases = EXPONENTS[1::4], BIASES[1::3]
+        exponents, biases = EXPONENTS[1::4], BIASES[1::3] + TINY[::4]
     checked = 0
     for exponent, bias in itertools.product(exponents, biases):
         given = arguments(n, batch, 10.0**-exponent, bias, epsilon, m)
@@ -92,7 +93,7 @@ def test_gradients_are_the_references(device, n, batch, m, epsilon, request):
 @pytest.mark.parametrize("epsilon", [0.0, 1e-5], ids=["paper", "released"])
 @pytest.mark.parametrize(("n", "batch"), [(16, 2), (64, 1), (64, 20)])
 @pytest.mark.parametrize(("dtype", "modulus"), [(torch.float32, 1e25), (torch.float64, 1e200)], ids=str)
-@pytest.mark.parametrize("bias", [0.5, 1.0, -0.5])
+@pytest.mark.parametrize("bias", [0.5, 1e-6, 1.0, 1e5, -0.5])
 def test_states_whose_square_overflows_are_those_of_the_reference(device, n, batch, epsilon, dtype, modulus, bias):
     """Whether b is nothing beside such a modulus or as large."""
     given = arguments(n, batch, modulus, bias if bias == 0.5 else bias * modulus, epsilon)

@@ -115,6 +115,31 @@ def test_gradients_of_each_sample_are_those_of_each_sample_alone(layers, x):
             torch.testing.assert_close(mapped[name][sample], gradient, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("damage", [-1, 10**9])
+def test_a_permutation_is_checked_under_forward_mode_too(damage, layers, x):
+    rnn = layers[0]
+    rnn.layers[0].W.permutation.data.fill_(damage)
+    with pytest.raises(ValueError, match=f"URNN: permutation must hold each of 0..{N - 1} once"):
+        tangent_of(rnn, x)
+
+
+@pytest.mark.parametrize("call", [tangent_of, by_forward_ad], ids=["jvp", "forward_ad"])
+def test_the_operator_itself_refuses_forward_mode(call, x):
+    """It cannot see a tangent, which would be lost."""
+    rnn = URNN(M, N, dtype=torch.float64)
+    layer = rnn.layers[0]
+    parameters = (layer.W.theta, layer.W.v, layer.W.permutation, layer.V, layer.b)
+    theta, v, permutation, V, b = (parameter.detach() for parameter in parameters)
+
+    def operator(x):
+        return torch.ops.urnn.sequence(x, x.new_zeros(BATCH, 2 * N), theta, v, permutation, V, b, 0.0)
+
+    with pytest.raises(
+        NotImplementedError, match="the fused operators have no forward-mode derivative; call URNN"
+    ):
+        call(operator, x.cpu())
+
+
 def second_by_autograd(rnn: URNN, x: torch.Tensor) -> torch.Tensor:
     x = x.clone().requires_grad_()
     (first,) = torch.autograd.grad(rnn(x)[0].square().sum(), x, create_graph=True)

@@ -75,6 +75,7 @@ Index workspace(Index n, Index inside) {
 template <class F>
 void for_each_slice(Index count, int threads, F f) {
 #ifdef _OPENMP
+  threads = static_cast<int>(std::min<Index>(threads, count));
 #pragma omp parallel for schedule(dynamic) num_threads(threads) if (threads > 1 && count > 1)
   for (Index i = 0; i < count; ++i) f(i, omp_get_thread_num());
 #else
@@ -285,7 +286,10 @@ void urnn_backward(const void* tables, Index batch, Index m, Index inside, Index
   const Sequence<T> past{h_0, h_0_stride, x, V, m, states};
   backward<T>(*tables_in(tables), past, batch, inside, threads, gradient, begin, end, carry, z_gradient, partial, work);
 }
-Index urnn_multiply_workspace() { return Product<T>::workspace(); }
+Index urnn_multiply_workspace(Index threads, Index rows, Index columns) {
+  const Index blocks = Product<T>{{}, {}, {nullptr, rows, columns, columns, 1}, false}.blocks();
+  return std::min(threads, blocks) * Product<T>::workspace();
+}
 // out = a b, or out += a b; strides count elements.
 void urnn_multiply(Index threads, Index rows, Index columns, Index depth, const T* a, Index a_row, Index a_column,
                    const T* b, Index b_row, Index b_column, T* out, Index out_row, Index out_column, Index adds,

@@ -51,20 +51,25 @@ def applies(n: int, device_type: str) -> bool:
 
 def expected(n: int, device_type: str) -> bool:
     """What `applies` will say, as far as that is known without starting a compiler."""
-    failed = _is_built.cache_info().currsize > 0 and not _is_built()
+    failed = _is_built.cache_info().currsize > 0 and not _is_built(torch.float32)
     return fits(n, device_type) and not failed
 
 
+def has(dtype: torch.dtype) -> bool:
+    """Builds the kernel in this dtype; says so once where it cannot be. For a dtype without a kernel: true."""
+    return dtype not in (torch.float32, torch.float64) or _can_be_built(dtype)
+
+
 @torch.compiler.assume_constant_result
-def _can_be_built() -> bool:
+def _can_be_built(dtype: torch.dtype = torch.float32) -> bool:
     """`_is_built` for torch.compile, which must not trace into a compiler."""
-    return _is_built()
+    return _is_built(dtype)
 
 
 @cache
-def _is_built() -> bool:
+def _is_built(dtype: torch.dtype) -> bool:
     try:
-        cpu_build.library("float32")
+        _functions(dtype)
     except cpu_build.BuildError as error:
         warnings.warn(str(error), RuntimeWarning, stacklevel=2)
         return False
@@ -83,7 +88,7 @@ def _multiply(out: Tensor, a: Tensor, b: Tensor, adds: bool = False) -> None:
     if out.shape[1] < min(64, out.shape[0]):  # vectors run along the columns, which should fill a few
         out, a, b = out.mT, b.mT, a.mT
     functions, threads = _functions(out.dtype), torch.get_num_threads()
-    work = torch.empty(threads * functions["multiply_workspace"](), dtype=torch.uint8)
+    work = torch.empty(functions["multiply_workspace"](threads, *out.shape), dtype=torch.uint8)
     functions["multiply"](
         threads, *out.shape, a.shape[1], a.data_ptr(), *a.stride(), b.data_ptr(), *b.stride(),
         out.data_ptr(), *out.stride(), adds, work.data_ptr(),
@@ -121,7 +126,7 @@ def forward(given: Inputs) -> tuple[Tensor, Tensor]:
     inside = m <= WIDEST_INPUT
     if not inside:
         _multiply(states.flatten(0, 1), given.x.flatten(0, 1), given.V.mT)
-    threads = torch.get_num_threads()
+    threads = min(torch.get_num_threads(), batch)  # no more than there are slices of the batch
     with _Tables(given) as tables:
         work = tables.workspace(threads, 0)
         tables.functions["forward"](
@@ -136,7 +141,7 @@ def backward(
 ) -> Gradients:
     """Gradients of the parameters and, `with_x`, of x; `carry`, dL/dh_T (B, 2n), becomes the gradient of h_0."""
     steps, batch, m = given.x.shape
-    n, threads = given.b.shape[0], torch.get_num_threads()
+    n, threads = given.b.shape[0], min(torch.get_num_threads(), batch)
     gradients = Gradients.like(given, with_x)
     inside = m if m <= WIDEST_INPUT else 0  # inputs whose part of V's gradient the kernel sums up
     holds_z = with_x or not inside

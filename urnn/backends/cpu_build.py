@@ -134,7 +134,7 @@ SIGNATURES = {
     "slices": (INDEX, INDEX, INDEX),
     "forward": (None, POINTER, *[INDEX] * 4, POINTER, INDEX, *[POINTER] * 4),
     "backward": (None, POINTER, *[INDEX] * 4, POINTER, INDEX, *[POINTER] * 4, *[INDEX] * 2, *[POINTER] * 4),
-    "multiply_workspace": (INDEX,),
+    "multiply_workspace": (INDEX, *[INDEX] * 3),
     "multiply": (None, *[INDEX] * 4, POINTER, *[INDEX] * 2, POINTER, *[INDEX] * 2, POINTER, *[INDEX] * 3, POINTER),
     "finish": (None, POINTER, *[INDEX] * 2, *[POINTER] * 6),
 }

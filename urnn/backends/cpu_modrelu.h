@@ -149,7 +149,8 @@ void through_modrelu_at(Complex<double> z, Complex<double> h, double b, double e
   const Complex<double> e{h.re / norm, h.im / norm};
   const double tangential = e.re * g.im - e.im * g.re, turn = tangential * (modulus + b) / divisor;
   const double added = (e.re * g.re + e.im * g.im) * modulus / divisor;
-  const double radial = (e.re * g.re + e.im * g.im) * (1 + epsilon / divisor * ((b - epsilon) / divisor));
+  const double share = modulus / divisor;
+  const double radial = (e.re * g.re + e.im * g.im) * (share * share + epsilon / divisor * ((2 * modulus + b) / divisor));
   g = {static_cast<T>(e.re * radial - e.im * turn), static_cast<T>(e.re * turn + e.im * radial)};
   bias = static_cast<T>(added), theta3 = static_cast<T>(norm * tangential);
 }

@@ -84,7 +84,8 @@ __device__ inline void through_modrelu_at(
   }
   const Complex<Real> along{h.re / norm, h.im / norm};
   const Real outward = along.re * g.re + along.im * g.im, tangential = along.re * g.im - along.im * g.re;
-  const Real radial = outward * (1 + epsilon / divisor * ((b - epsilon) / divisor));
+  const Real share = modulus / divisor;  // a sum of what is positive for b >= 0
+  const Real radial = outward * (share * share + epsilon / divisor * ((2 * modulus + b) / divisor));
   const Real turn = tangential * ((modulus + b) / divisor);
   bias += outward * (modulus / divisor);
   theta3 += norm * tangential;

@@ -14,6 +14,7 @@ from urnn.backends import cpu, cuda, reference, transforms
 from urnn.backends.inputs import Gradients, Inputs
 
 KERNELS = {"cpu": cpu, "cuda": cuda}
+REFERENCE = checks.checked(reference.run_sequence)
 
 
 def run_sequence(
@@ -31,8 +32,9 @@ def run_sequence(
         checks.require(x, h_0, theta, v, permutation, V, b)
         return checks.without_sequences(x, h_0, theta, v, V, b)
     transformed = transforms.active()
-    if transforms.forward_mode() or (transformed and torch.compiler.is_compiling()):
-        return reference.run_sequence(x, h_0, theta, v, permutation, V, b, epsilon)
+    by_reference = transforms.forward_mode() or (transformed and torch.compiler.is_compiling())
+    if by_reference or (x.is_cpu and not cpu.has(x.dtype)):
+        return REFERENCE(x, h_0, theta, v, permutation, V, b, epsilon)
     if transformed:
         return transforms.Sequence.apply(x, h_0, theta, v, permutation, V, b, epsilon)
     return torch.ops.urnn.sequence(x, h_0, theta, v, permutation, V, b, epsilon)
@@ -49,6 +51,7 @@ def _sequence(
     b: Tensor,
     epsilon: float,
 ) -> tuple[Tensor, Tensor]:
+    transforms.refuse_forward_mode()
     checks.require_kernel(x, h_0, theta, v, permutation, V, b)
     given = Inputs.of(x, h_0, theta, v, permutation, V, b, epsilon=epsilon)
     return KERNELS[x.device.type].forward(given)
@@ -76,6 +79,7 @@ def _sequence_backward(
     epsilon: float,
     with_x: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    transforms.refuse_forward_mode()
     checks.require_kernel(x, h_0, theta, v, permutation, V, b)
     checks.require_gradients(states_gradient, last_gradient, states, x, b)
     checks.require_memory(states_gradient, last_gradient, states)

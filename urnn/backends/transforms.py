@@ -23,6 +23,19 @@ def forward_mode() -> bool:
     return forward_ad._current_level >= 0
 
 
+def refuse_forward_mode() -> None:
+    """Raises where an operator is called under forward mode, which passes it by: tangents would be lost unsaid.
+
+    Raises:
+        NotImplementedError: always then; the layer and `fused.run_sequence` take the reference instead.
+    """
+    if forward_mode():
+        raise NotImplementedError(
+            "the fused operators have no forward-mode derivative; call URNN, which takes the reference for it, "
+            "and take gradients of it outside of torch.func.jvp and forward_ad.dual_level"
+        )
+
+
 class Sequence(Function):
     """`fused.run_sequence` as a function that transforms can see through."""
 
@@ -50,9 +63,10 @@ class Sequence(Function):
         if any(dim is not None for dim in in_dims[2:]):
             return _one_by_one(Sequence, info.batch_size, in_dims, arguments)
         # One set of parameters: what is mapped over is more samples of the batch.
-        count, batch = info.batch_size, _slice(x, in_dims[0], 0).shape[1]
-        x = _in_front(x, in_dims[0], count).movedim(0, 1).flatten(1, 2)
-        h_0 = _in_front(h_0, in_dims[1], count).flatten(0, 1)
+        count = info.batch_size
+        x, h_0 = _in_front(x, in_dims[0], count).movedim(0, 1), _in_front(h_0, in_dims[1], count)
+        batch = x.shape[2]
+        x, h_0 = x.flatten(1, 2), h_0.flatten(0, 1)
         states, last = Sequence.apply(x, h_0, *parameters)
         return (states.unflatten(1, (count, batch)), last.unflatten(0, (count, batch))), (1, 0)
 
