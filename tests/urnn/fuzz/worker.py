@@ -139,7 +139,7 @@ def changed(given: dict[str, Tensor], changes: list[list[str]]) -> dict[str, Ten
     lost = set()
     for name, change in changes:
         if name in given and name not in lost:
-            if change in ("freed", "half freed"):
+            if change in ("freed", "half freed", "cut off"):
                 lost.add(name)
             try:
                 given[name] = CHANGES[change](given[name])
