@@ -152,6 +152,7 @@ struct Block {
   // U = z + V x becomes h = modReLU(z + V x; b) for a tile, in turns of GROUP units; s1 is added u1^H D1 h.
   template <int M>
   __attribute__((noinline)) void activate(Index tile, Index place, const T* weights, const V* lanes, C& s1) const {
+    const bool large_bias = t.large_bias;
     for (Index e = 0; e < tile_width(); e += GROUP) {
       const Index k = tile + e;
       C z[GROUP];
@@ -165,7 +166,7 @@ struct Block {
         }
       for (int g = 0; g < GROUP; ++g) scale[g] = z[g].re * z[g].re + z[g].im * z[g].im;
       for (int g = 0; g < GROUP; ++g) scale[g] = modrelu_scale<T, L>(scale[g], V{} + t.bias[k + g], t.epsilon);
-      if (t.large_bias)
+      if (__builtin_expect(large_bias, 0))
         for (int g = 0; g < GROUP; ++g) scale[g] = rescaled<T, L>(z[g], V{} + t.bias[k + g], t.epsilon, scale[g]);
       for (int g = 0; g < GROUP; ++g) {
         const C h = U[place + e + g] = {z[g].re * scale[g], z[g].im * scale[g]};
