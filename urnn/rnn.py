@@ -121,8 +121,9 @@ def _reverse_time(x: Float[Tensor, "T B k"], lengths: Int[Tensor, " B"] | None) 
 
 
 def _without_autocast(device_type: str) -> AbstractContextManager:
-    """There is none on the meta device, and asking for it is an error."""
-    return nullcontext() if device_type == "meta" else torch.autocast(device_type, enabled=False)
+    """Where there is none, asking costs a stream a tenth of its step, and is an error on the meta device."""
+    wanted = device_type != "meta" and torch.is_autocast_enabled(device_type)
+    return torch.autocast(device_type, enabled=False) if wanted else nullcontext()
 
 
 class URNN(nn.Module):
@@ -238,6 +239,10 @@ class URNN(nn.Module):
         return self.layers[0].V.device
 
     @property
+    def _dtype(self) -> torch.dtype:
+        return self.layers[0].V.dtype
+
+    @property
     def backend_in_use(self) -> str:
         """The name of the backend that the next call will run on, as far as that is known without compiling.
 
@@ -293,8 +298,9 @@ class URNN(nn.Module):
         x = input if batched else input.unsqueeze(1)
         if self.batch_first and batched:
             x = x.transpose(0, 1)
-        self._check_input(x)
-        h_0 = self._check_state(h_0, x.shape[1], batched)
+        dtype = self._dtype
+        self._check_input(x, dtype)
+        h_0 = self._check_state(h_0, x.shape[1], batched, dtype)
 
         output, h_n = self._run(x, h_0, None)
         if not batched:
@@ -308,8 +314,9 @@ class URNN(nn.Module):
         if self.checkpoint:
             raise ValueError("URNN: checkpoint needs sequences of one length, got a PackedSequence")
         x, lengths = pad_packed_sequence(PackedSequence(packed.data, packed.batch_sizes))
-        self._check_input(x)
-        h_0 = self._check_state(h_0, x.shape[1], batched=True)
+        dtype = self._dtype
+        self._check_input(x, dtype)
+        h_0 = self._check_state(h_0, x.shape[1], True, dtype)
         if h_0 is not None and packed.sorted_indices is not None:
             h_0 = h_0.index_select(1, packed.sorted_indices)
         output, h_n = self._run(x, h_0, lengths.to(x.device))
@@ -326,24 +333,26 @@ class URNN(nn.Module):
             run = partial(checkpointed.run_sequence, backend.run_sequence, self.checkpoint)
             backend = replace(backend, run_sequence=run)
         directions = 2 if self.bidirectional else 1
-        first_states = [None] * len(self.layers) if h_0 is None else to_pair(h_0)
+        layers = list(self.layers)  # once: asking a module for a part of it is slow
+        first_states = [None] * len(layers) if h_0 is None else to_pair(h_0)
         last_states = []
         with _without_autocast(x.device.type):
-            x = x.to(self.layers[0].V.dtype)
+            x = x.to(layers[0].V.dtype)
             for depth in range(self.num_layers):
                 if depth > 0:
                     x = nn.functional.dropout(x, self.dropout, self.training)
                 outputs = []
                 for direction in range(directions):
                     k = depth * directions + direction
-                    layer, reverse = self.layers[k], direction == 1
+                    layer, reverse = layers[k], direction == 1
                     states, last = layer(x, first_states[k], lengths, backend, reverse)
                     outputs.append(states)
                     last_states.append(last)
                 x = outputs[0] if directions == 1 else torch.cat(outputs, dim=-1)
-        return x, to_complex(torch.stack(last_states))
+        last = torch.stack(last_states) if len(layers) > 1 else last_states[0].unsqueeze(0)
+        return x, to_complex(last)
 
-    def _check_input(self, x: Float[Tensor, "T B m"]) -> None:
+    def _check_input(self, x: Float[Tensor, "T B m"], expected: torch.dtype) -> None:
         if x.layout is not torch.strided:
             raise RuntimeError(f"URNN: Expected input to be a dense tensor, got {x.layout}; call .to_dense()")
         if x.shape[0] == 0:
@@ -352,7 +361,6 @@ class URNN(nn.Module):
             raise RuntimeError(
                 f"input.size(-1) must be equal to input_size. Expected {self.input_size}, got {x.shape[-1]}"
             )
-        expected = self.layers[0].V.dtype
         if x.dtype == expected:
             return
         checks.require_float("parameters", expected)
@@ -360,7 +368,9 @@ class URNN(nn.Module):
         if not (autocast and x.is_floating_point()):
             raise ValueError(f"URNN: Expected input to be {expected}, got {x.dtype}; convert one of the two")
 
-    def _check_state(self, h_0: Tensor | None, batch: int, batched: bool) -> Complex[Tensor, "layers B n"] | None:
+    def _check_state(
+        self, h_0: Tensor | None, batch: int, batched: bool, real: torch.dtype
+    ) -> Complex[Tensor, "layers B n"] | None:
         """h_0 with a batch dimension, once it is what the layer can start from."""
         if h_0 is None:
             return None
@@ -368,10 +378,11 @@ class URNN(nn.Module):
             raise TypeError(
                 f"h_0 must be a complex Tensor or None, got {type(h_0).__name__}; a uRNN has one state, no cell"
             )
-        expected = (len(self.layers), *([batch] if batched else []), self.hidden_size)
+        layers = self.num_layers * (2 if self.bidirectional else 1)
+        expected = (layers, *([batch] if batched else []), self.hidden_size)
         if tuple(h_0.shape) != expected:
             raise RuntimeError(f"Expected h_0 size {expected}, got {tuple(h_0.shape)}")
-        dtype = torch.complex128 if self.layers[0].V.dtype == torch.float64 else torch.complex64
+        dtype = torch.complex128 if real == torch.float64 else torch.complex64
         if h_0.dtype != dtype:
             raise ValueError(f"URNN: Expected h_0 to be {dtype}, got {h_0.dtype}; torch.complex(re, im) makes one")
         return h_0 if batched else h_0.unsqueeze(1)
