@@ -231,14 +231,20 @@ def is_permutation(entries: Tensor) -> bool:
 
 # Permutations on a GPU that were one, with the version that was read: reading one again would wait for the GPU.
 _read: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
+# Copies of those on a CPU: comparing is faster than sorting.
+_known: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
 
 
 def require_permutation(permutation: Tensor) -> None:
     """Raises ValueError unless the entries (..., n) are a permutation.
 
-    On a CPU they are read each time, since writes through `.data` or numpy leave no trace; elsewhere once a
-    version.
+    On a CPU they are read each time, since writes through `.data` or numpy leave no trace, and compared with what
+    was one before; elsewhere they are read once a version.
     """
+    if permutation.is_cpu:
+        known = _known.get(permutation)
+        if known is not None and known.dtype == permutation.dtype and torch.equal(permutation, known):
+            return
     unread = permutation.is_cpu or permutation.is_inference()  # inference tensors count no versions
     version = None if unread else (permutation._version, permutation.data_ptr())
     if not unread and _read.get(permutation) == version:
@@ -247,6 +253,8 @@ def require_permutation(permutation: Tensor) -> None:
         raise ValueError(no_permutation(permutation.shape[-1]))
     if not unread:
         _read[permutation] = version
+    elif permutation.is_cpu:
+        _known[permutation] = permutation.detach().clone()
 
 
 @torch.library.custom_op("urnn::permutation", mutates_args=(), device_types=("cpu", "cuda"))

@@ -72,6 +72,14 @@ Index workspace(Index n, Index inside) {
   return std::max(block, single) + (inside * 2 * n * static_cast<Index>(sizeof(T)) + 63) / 64 * 64;
 }
 
+template <typename T>
+Index forward_workspace(Index n) {  // the same for a pass forward alone
+  using B = Block<T, widest<T>()>;
+  using S = Single<T>;
+  return std::max(B::planes(n) * static_cast<Index>(sizeof(typename B::C)),
+                  S::planes(n) * static_cast<Index>(sizeof(typename S::C)));
+}
+
 template <class F>
 void for_each_slice(Index count, int threads, F f) {
 #ifdef _OPENMP
@@ -118,7 +126,7 @@ void forward(const Prepared<T>& t, Index steps, Index batch, Index m, int thread
   const std::vector<T> weights_alone = x && alone ? transposed<T>(t.n, m, V) : std::vector<T>();
   for_each_slice(slices.size(), threads, [&](Index i, int thread) {
     const Slice s = slices[i];
-    char* own = reinterpret_cast<char*>(work) + thread * workspace<T>(t.n, 0);
+    char* own = reinterpret_cast<char*>(work) + thread * forward_workspace<T>(t.n);
     if (s.lanes == 1 && alone) {
       using S = Single<T>;
       S(t, *alone, batch, s.first, reinterpret_cast<typename S::C*>(own))
@@ -274,7 +282,8 @@ void* urnn_tables(Index n, const T* theta, const T* v, const Index* permutation,
   return tables ? new std::shared_ptr<const Prepared<T>>(std::move(tables)) : nullptr;
 }
 void urnn_release(void* tables) { delete static_cast<std::shared_ptr<const Prepared<T>>*>(tables); }
-Index urnn_workspace(Index n, Index m) { return workspace<T>(n, m); }
+Index urnn_workspace(Index n, Index inside) { return workspace<T>(n, inside); }
+Index urnn_forward_workspace(Index n) { return forward_workspace<T>(n); }
 Index urnn_slices(Index n, Index batch) { return slices_of<T>(n, batch).size(); }
 void urnn_forward(const void* tables, Index steps, Index batch, Index m, Index threads, const T* h_0, Index h_0_stride,
                   const T* x, const T* V, T* states, T* work) {

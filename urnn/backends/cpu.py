@@ -114,9 +114,11 @@ class _Tables:
     def __exit__(self, *error: object) -> None:
         self.functions["release"](self.handle)
 
-    def workspace(self, threads: int, m: int) -> Tensor:
-        """Bytes for the kernel's planes; from torch, so that a memory meter sees them."""
-        return torch.empty(threads * self.functions["workspace"](self.n, m), dtype=torch.uint8)
+    def workspace(self, threads: int, inside: int | None = None) -> Tensor:
+        """Bytes for the kernel's planes, with `inside` for the way back; from torch, so that a meter sees them."""
+        of = self.functions
+        each = of["forward_workspace"](self.n) if inside is None else of["workspace"](self.n, inside)
+        return torch.empty(threads * each, dtype=torch.uint8)
 
 
 def forward(given: Inputs) -> tuple[Tensor, Tensor]:
@@ -128,7 +130,7 @@ def forward(given: Inputs) -> tuple[Tensor, Tensor]:
         _multiply(states.flatten(0, 1), given.x.flatten(0, 1), given.V.mT)
     threads = min(torch.get_num_threads(), batch)  # no more than there are slices of the batch
     with _Tables(given) as tables:
-        work = tables.workspace(threads, 0)
+        work = tables.workspace(threads)
         tables.functions["forward"](
             tables.handle, steps, batch, m, threads, given.h_0.data_ptr(), given.h_0_stride,
             given.x.data_ptr() if inside else None, given.V.data_ptr(), states.data_ptr(), work.data_ptr(),

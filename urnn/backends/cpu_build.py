@@ -131,6 +131,7 @@ SIGNATURES = {
     "tables": (POINTER, INDEX, POINTER, POINTER, POINTER, POINTER, REAL),
     "release": (None, POINTER),
     "workspace": (INDEX, INDEX, INDEX),
+    "forward_workspace": (INDEX, INDEX),
     "slices": (INDEX, INDEX, INDEX),
     "forward": (None, POINTER, *[INDEX] * 4, POINTER, INDEX, *[POINTER] * 4),
     "backward": (None, POINTER, *[INDEX] * 4, POINTER, INDEX, *[POINTER] * 4, *[INDEX] * 2, *[POINTER] * 4),
