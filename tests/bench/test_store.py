@@ -362,8 +362,8 @@ class TestSoleWriter:
         with sole_writer(tmp_path):
             pass
         monkeypatch.setattr(os, "getuid", lambda: (tmp_path / LOCK).stat().st_uid + 1)
-        with sole_writer(tmp_path):
-            pass
+        with sole_writer(tmp_path), pytest.raises(ResultsError), sole_writer(tmp_path):
+            pass  # the first holds it, so a second is refused
 
     def test_a_folder_that_is_a_file_is_named(self, tmp_path):
         (tmp_path / "file").write_text("")
