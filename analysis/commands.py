@@ -126,7 +126,9 @@ def _add_history(commands: argparse._SubParsersAction) -> None:
 def _add_experiments(commands: argparse._SubParsersAction) -> None:
     command = commands.add_parser("experiments", help="write the report of training runs into a folder")
     command.set_defaults(command=_experiments)
-    command.add_argument("runs", type=Path, metavar="RUNS", help="folder of runs of `python -m urnn.training`")
+    command.add_argument(
+        "runs", type=Path, metavar="RUNS", help="folder of training runs, or of an earlier report"
+    )
     command.add_argument(
         "--output",
         type=Path,
