@@ -61,7 +61,7 @@ def time_is_up_when(monkeypatch, tmp_path):
 
 
 def header(runs: Path, experiment: Experiment) -> dict:
-    return experiment.lines(runs)[0]
+    return experiment.log(runs).first()
 
 
 def test_the_plan_has_one_seed_of_everything_then_the_urnns_others_then_its_rivals():
@@ -147,7 +147,7 @@ def test_when_the_time_is_up_nothing_is_started_and_what_is_going_keeps_its_log(
     result, told = run(ENDLESS, URNN)
     assert (result.interrupted, result.not_run, result.stopped) == ([ENDLESS], [URNN], False)
     assert told[-1] == "copying T = 100, Orthogonal RNN (Cayley), seed 0: interrupted; the same command goes on"
-    assert ENDLESS.lines(tmp_path)[-1]["outcome"] == "interrupted"
+    assert ENDLESS.log(tmp_path).lines()[-1]["outcome"] == "interrupted"
     assert ENDLESS.end(tmp_path) is None
 
 
@@ -189,7 +189,7 @@ def test_the_summary_says_what_was_run_and_what_was_not():
     assert summary(result, 5) == [
         "2 of 5 runs have ended, 1 of them now.",
         "1 interrupted, to go on with the same command: copying T = 100, Orthogonal RNN (Cayley), seed 0.",
-        "3 not run for want of time: uRNN, seed 1 (2); nn.LSTM, seed 0 (1).",
+        "3 not run, because the time was up: uRNN, seed 1 (2); nn.LSTM, seed 0 (1).",
         "failed: copying T = 100, IRNN, seed 0: why",
     ]
 
@@ -287,7 +287,7 @@ def test_the_trainers_of_a_killed_conductor_end(started_command, tmp_path):
     ended, _, _ = select.select([trainer], [], [], 60)
     os.close(trainer)
     assert ended
-    assert ENDLESS.lines(tmp_path)[-1]["kind"] == "run", "at once, as kill -9 would"
+    assert ENDLESS.log(tmp_path).lines()[-1]["kind"] == "run", "at once, as kill -9 would"
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
@@ -301,7 +301,7 @@ def test_a_signal_lets_every_trainer_keep_its_checkpoint(name, run, tmp_path, mo
     result, told = run(ENDLESS, URNN)
     assert (result.interrupted, result.not_run, result.stopped) == ([ENDLESS], [URNN], True)
     assert told[-1].endswith("interrupted; the same command goes on")
-    assert ENDLESS.lines(tmp_path)[-1]["outcome"] == "interrupted"
+    assert ENDLESS.log(tmp_path).lines()[-1]["outcome"] == "interrupted"
 
 
 def test_a_conductor_that_fails_ends_its_trainers(tmp_path, monkeypatch):

@@ -42,6 +42,21 @@ class Log:
         """
         return [line for _, line in self._numbered() if line is not None]
 
+    def is_readable(self) -> bool:
+        """Whether there is a log, or nothing in its place."""
+        try:
+            files.read(self.path)
+        except TrainingError:
+            return False
+        return True
+
+    def written_at(self) -> float:
+        """When the file was last written to, in seconds since the epoch; 0 where there is none."""
+        try:
+            return self.path.stat().st_mtime
+        except OSError:  # removed since, or a link to itself
+            return 0.0
+
     def first(self) -> dict | None:
         """The run's first line, or None where there is none."""
         lines = self.lines()
