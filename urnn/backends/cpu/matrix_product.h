@@ -2,7 +2,7 @@
 // of threads, and with the cut changes the order of its sums; these are cut by the matrices' sizes alone.
 #pragma once
 
-#include "cpu_lanes.h"
+#include "lanes.h"
 
 namespace {
 

@@ -1,12 +1,12 @@
-// What a launch hands to a kernel: one structure, whose fields are 8 bytes each, as cuda_launch.py writes them. Pairs
-// are rows [Re; Im] of N real numbers each; `tables`, `biases` and `places` are packed as cuda_packed.h says.
+// What a launch hands to a kernel: one structure, whose fields are 8 bytes each, as launch.py writes them. Pairs
+// are rows [Re; Im] of N real numbers each; `tables`, `biases` and `places` are packed as packed_tables.h says.
 #pragma once
 
-#include "cuda_complex.h"
+#include "complex_number.h"
 
 namespace {
 
-// Rows of N complex numbers that `urnn_tables` makes of the parameters; cuda.py holds the algebra. ROOTS are those of
+// Rows of N complex numbers that `urnn_tables` makes of the parameters; cuda/__init__.py holds the algebra. ROOTS are those of
 // the transform's passes.
 enum Row { D1, D2, D3, W1, K2, A1, A2, V1, K1, D2_PI, U2_PI, D3_SCALED, ROOTS, ROWS };
 // Sums over time and samples that the backward pass leaves, rows of N real numbers.

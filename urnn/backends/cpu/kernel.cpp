@@ -1,8 +1,8 @@
 // The C interface of the kernel: the batch cut into slices, the slices given to threads. URNN_REAL is float or
 // double; the instruction set is the compiler's.
-#include "cpu_backward.h"
-#include "cpu_product.h"
-#include "cpu_single_backward.h"
+#include "block_backward.h"
+#include "matrix_product.h"
+#include "one_sample_backward.h"
 
 #include <deque>
 #include <memory>

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from urnn.backends import cuda_build
-from urnn.backends.cuda_plan import Plan
+from urnn.backends.cuda import build
+from urnn.backends.cuda.plan import Plan
 
 KERNELS = ("tables", "forward", "backward", "finish")
 STATIC_SHARED = 48 * 1024  # bytes a block may have without being asked for
@@ -88,7 +88,7 @@ def _loaded(plan: Plan, device: int) -> Kernels:
     from cuda.bindings import driver
 
     properties = torch.cuda.get_device_properties(device)
-    code = cuda_build.cubin(plan, 10 * properties.major + properties.minor)
+    code = build.cubin(plan, 10 * properties.major + properties.minor)
     what = f"loading the CUDA kernels for hidden_size={plan.n}"
     module = checked(driver, driver.cuModuleLoadData(code), what)
     functions = {}

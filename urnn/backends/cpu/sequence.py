@@ -1,83 +1,17 @@
-"""The fused CPU kernel: the whole sequence in compiled C++, a block of samples at a time.
-
-A block's state stays in cache while it runs through all time steps, one unit of 16 samples a vector
-register. Where n is four registers or more (64 for float32 and AVX-512), the few samples that a batch leaves over
-run one by one, a register 16 units of the same sample.
-Two identities take passes away. With u1 = F^H v1 and u2 = F v2 (unit vectors),
-
-    W = D3 F^-1 R2' D2 Pi F R1' D1,     R1' = I - 2 u1 u1^H,     R2' = I - 2 u2 u2^H,
-
-so both reflections stand outside the transforms, and their dot products are summed up while the pass before
-writes; the first is made up for after F, since F R1' D1 h = F D1 h - 2 (F u1) (u1^H D1 h). And the order that a
-decimation-in-frequency transform leaves is folded into Pi, u2 and D2; its adjoint takes it back.
-
-The backward pass keeps nothing but the states: where h != 0, |z| = |h| - b and z/|z| = h/|h|, and where h = 0
-no gradient passes. Where |z| is so much smaller than b that the difference has lost its digits, z = W h + V x is
-worked out again for that step (`RATIO` in cpu_modrelu.h); this is rare. It recomputes half of W h and needs three
-transforms a step. The gradient of theta3 needs none:
-with g = dL/dz, and V and dL/dV read as complex matrices,
-
-    sum Im(g conj(W h)) = sum Im(g conj(z)) - Im(sum_m conj(V_m) dL/dV_m).
-
-Known weakness: n must be a power of two from 4 on.
-"""
-
-import warnings
-from functools import cache
+"""A sequence through the CPU kernel, forward and back: memory, threads and the chunks of the way back."""
 
 import torch
 from torch import Tensor
 
 from urnn import checks
-from urnn.backends import cpu_build
+from urnn.backends.cpu import LARGEST, SMALLEST
+from urnn.backends.cpu.build import functions
 from urnn.backends.inputs import Gradients, Inputs
 
-SMALLEST, LARGEST = 4, 1 << 14
 WIDEST_INPUT = 16  # multiplied inside the kernel; a wider one in one matrix product before it, by `_multiply`
 # Chunks of the backward pass. Sums over one are in the inputs' dtype, over all in float64; where dL/dz is needed,
 # it is held for one at a time.
 CHUNKS, CHUNKS_HELD = 4, 16
-
-
-def fits(n: int, device_type: str) -> bool:
-    """Powers of two on a CPU."""
-    return device_type == "cpu" and SMALLEST <= n <= LARGEST and n & (n - 1) == 0
-
-
-def applies(n: int, device_type: str) -> bool:
-    """The same where the kernel can be built, which this does; says so once where it cannot."""
-    return fits(n, device_type) and _can_be_built()
-
-
-def expected(n: int, device_type: str) -> bool:
-    """What `applies` will say, as far as that is known without starting a compiler."""
-    failed = _is_built.cache_info().currsize > 0 and not _is_built(torch.float32)
-    return fits(n, device_type) and not failed
-
-
-def has(dtype: torch.dtype) -> bool:
-    """Builds the kernel in this dtype; says so once where it cannot be. For a dtype without a kernel: true."""
-    return dtype not in (torch.float32, torch.float64) or _can_be_built(dtype)
-
-
-@torch.compiler.assume_constant_result
-def _can_be_built(dtype: torch.dtype = torch.float32) -> bool:
-    """`_is_built` for torch.compile, which must not trace into a compiler."""
-    return _is_built(dtype)
-
-
-@cache
-def _is_built(dtype: torch.dtype) -> bool:
-    try:
-        _functions(dtype)
-    except cpu_build.BuildError as error:
-        warnings.warn(str(error), RuntimeWarning, stacklevel=2)
-        return False
-    return True
-
-
-def _functions(dtype: torch.dtype) -> dict:
-    return cpu_build.library(str(dtype).removeprefix("torch.")).functions
 
 
 def _multiply(out: Tensor, a: Tensor, b: Tensor, adds: bool = False) -> None:
@@ -87,9 +21,9 @@ def _multiply(out: Tensor, a: Tensor, b: Tensor, adds: bool = False) -> None:
     """
     if out.shape[1] < min(64, out.shape[0]):  # vectors run along the columns, which should fill a few
         out, a, b = out.mT, b.mT, a.mT
-    functions, threads = _functions(out.dtype), torch.get_num_threads()
-    work = torch.empty(functions["multiply_workspace"](threads, *out.shape), dtype=torch.uint8)
-    functions["multiply"](
+    of, threads = functions(out.dtype), torch.get_num_threads()
+    work = torch.empty(of["multiply_workspace"](threads, *out.shape), dtype=torch.uint8)
+    of["multiply"](
         threads, *out.shape, a.shape[1], a.data_ptr(), *a.stride(), b.data_ptr(), *b.stride(),
         out.data_ptr(), *out.stride(), adds, work.data_ptr(),
     )  # fmt: skip
@@ -100,7 +34,7 @@ class _Tables:
 
     def __init__(self, given: Inputs) -> None:
         checks.require_units(given.b.shape[0], SMALLEST, LARGEST)
-        self.functions = _functions(given.theta.dtype)
+        self.functions = functions(given.theta.dtype)
         self.given, self.n = given, given.b.shape[0]
 
     def __enter__(self) -> "_Tables":

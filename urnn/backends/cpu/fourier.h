@@ -1,7 +1,7 @@
 // The Fourier transform of a block of samples and its adjoint, in stages that others can be fused with.
 #pragma once
 
-#include "cpu_vectors.h"
+#include "vectors.h"
 
 namespace {
 

@@ -2,7 +2,7 @@
 // rows picked from a table.
 #pragma once
 
-#include "cpu_fourier.h"
+#include "fourier.h"
 
 namespace {
 

@@ -2,9 +2,9 @@
 // in double precision, so that W is as unitary as its rounded tables let it be.
 #pragma once
 
-#include "cuda_arguments.h"
-#include "cuda_fourier.h"
-#include "cuda_packed.h"
+#include "arguments.h"
+#include "fourier.h"
+#include "packed_tables.h"
 
 namespace {
 

@@ -1,7 +1,7 @@
 // Complex numbers of a thread, and the kernels' sizes as compile-time constants.
 #pragma once
 
-#include "cuda_device.h"
+#include "device.h"
 
 namespace {
 

@@ -5,10 +5,10 @@
 // with both reflections in the last two products, whose sums ride on the transform's barriers.
 #pragma once
 
-#include "cuda_arguments.h"
-#include "cuda_fourier.h"
-#include "cuda_modrelu.h"
-#include "cuda_packed.h"
+#include "arguments.h"
+#include "fourier.h"
+#include "modrelu.h"
+#include "packed_tables.h"
 
 namespace {
 

@@ -8,7 +8,7 @@
 // transforms' barriers. A thread adds up its units' parts of the parameters' gradients in registers.
 #pragma once
 
-#include "cuda_forward.h"
+#include "forward.h"
 
 namespace {
 

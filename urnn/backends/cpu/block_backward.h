@@ -1,7 +1,7 @@
-// The way back through a sequence, by the states alone. cpu.py holds the algebra.
+// The way back through a sequence, by the states alone. cpu/__init__.py holds the algebra.
 #pragma once
 
-#include "cpu_kernel.h"
+#include "block_forward.h"
 
 namespace {
 

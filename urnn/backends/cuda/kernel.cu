@@ -1,7 +1,7 @@
-// The kernels of one state size and dtype, by the names that cuda.py launches them by. cuda_plan.py says what URNN_N,
+// The kernels of one state size and dtype, by the names that cuda.py launches them by. plan.py says what URNN_N,
 // URNN_ELEMENTS, URNN_REAL and URNN_RELEASED are.
-#include "cuda_backward.h"
-#include "cuda_tables.h"
+#include "backward.h"
+#include "tables.h"
 
 extern "C" __global__ void __launch_bounds__(WideGroup::THREADS, 1)
     urnn_tables(const __grid_constant__ TablesArguments a) {

@@ -7,7 +7,7 @@
 // alone fits the registers.
 #pragma once
 
-#include "cpu_tables.h"
+#include "tables.h"
 
 namespace {
 

@@ -1,7 +1,7 @@
 // The order of the tables: a thread's elements stand in twos, so that one load of 16 bytes brings two complex numbers.
 #pragma once
 
-#include "cuda_group.h"
+#include "group.h"
 
 namespace {
 

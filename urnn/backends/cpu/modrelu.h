@@ -1,9 +1,9 @@
-// modReLU over lanes, and the way back through it by its result alone. cpu.py holds the algebra.
+// modReLU over lanes, and the way back through it by its result alone. cpu/__init__.py holds the algebra.
 #pragma once
 
 #include <limits>
 
-#include "cpu_vectors.h"
+#include "vectors.h"
 
 namespace {
 

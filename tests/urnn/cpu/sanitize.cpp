@@ -1,5 +1,5 @@
 // Every path of the CPU kernel on arrays of exactly the size it may touch, for a build with sanitizers.
-#include "cpu.cpp"
+#include "kernel.cpp"
 
 #include <cstdio>
 #include <cstdlib>

@@ -13,8 +13,9 @@ import pytest
 import torch
 
 from urnn import URNN
-from urnn.backends import cpu, cpu_build, kernel_cache
-from urnn.backends.cpu_build import BuildError
+from urnn.backends import cpu, kernel_cache
+from urnn.backends.cpu import build as cpu_build
+from urnn.backends.cpu.build import BuildError
 
 needs_compiler = pytest.mark.skipif(cpu_build.compiler() is None, reason="no C++ compiler on this machine")
 # As much of a kernel as is needed to load it. What an object with a virtual function needs is in the C++ library.
@@ -39,7 +40,7 @@ def forgetful(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]
 @pytest.fixture
 def small(forgetful: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A kernel that compiles in no time stands for ours."""
-    source = tmp_path / "sources" / "cpu.cpp"
+    source = tmp_path / "sources" / "kernel.cpp"
     source.parent.mkdir()
     source.write_text(SMALL)
     monkeypatch.setattr(cpu_build, "SOURCE", source)
@@ -117,8 +118,8 @@ def test_spaces_in_every_path_do_no_harm(forgetful, monkeypatch, tmp_path):
     spaced = tmp_path / "a folder"
     spaced.mkdir()
     (spaced / "a header.h").write_text(SMALL)
-    (spaced / "cpu.cpp").write_text('#include "a header.h"\n')
-    monkeypatch.setattr(cpu_build, "SOURCE", spaced / "cpu.cpp")
+    (spaced / "kernel.cpp").write_text('#include "a header.h"\n')
+    monkeypatch.setattr(cpu_build, "SOURCE", spaced / "kernel.cpp")
     monkeypatch.setenv("URNN_CACHE", str(tmp_path / "a cache"))
     openmp = cpu_build._openmp()
     if openmp:  # not where torch was built without
@@ -326,7 +327,7 @@ def test_a_dtype_that_alone_cannot_be_compiled_runs_on_the_reference(small, comp
 
 def test_a_missing_source_ends_in_the_reference(small):
     cpu_build.SOURCE.unlink()
-    with pytest.warns(RuntimeWarning, match=r"cpu.cpp cannot be read .*reference; install urnn again"):
+    with pytest.warns(RuntimeWarning, match=r"kernel.cpp cannot be read .*reference; install urnn again"):
         assert URNN(2, 8).prepare() == "reference"
 
 
@@ -348,7 +349,7 @@ def test_an_instruction_set_that_the_processor_lacks_is_refused(monkeypatch):
 COMPARE = """
 import torch
 from urnn import URNN
-from urnn.backends import cpu_build
+from urnn.backends.cpu import build as cpu_build
 torch.manual_seed(0)
 n, steps = 64, 6
 rnn, x = URNN(3, n, backend="cpu"), torch.randn(steps, 18, 3)  # blocks and two samples alone
@@ -370,7 +371,7 @@ print(library.target, library.build_seconds)
 def compare(**environment: str) -> subprocess.Popen:
     return subprocess.Popen(
         [sys.executable, "-c", COMPARE],
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
         env={**os.environ, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -8,8 +8,8 @@
 // a transform over rows for all lanes at once, a turn of each element, and a transform across the lanes of each row.
 #pragma once
 
-#include "cpu_lanes.h"
-#include "cpu_tables.h"
+#include "lanes.h"
+#include "tables.h"
 
 namespace {
 

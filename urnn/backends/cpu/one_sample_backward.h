@@ -1,8 +1,8 @@
-// One sample alone on its way back through a sequence, by the states alone. cpu.py holds the algebra; all that is
+// One sample alone on its way back through a sequence, by the states alone. cpu/__init__.py holds the algebra; all that is
 // linear is done in front of the diagonals D1 and D2, which the sums of u1 and u2 get back at the end.
 #pragma once
 
-#include "cpu_single.h"
+#include "one_sample_forward.h"
 
 namespace {
 

@@ -6,7 +6,7 @@
 // states past the first cache (n > 2048) slow it down.
 #pragma once
 
-#include "cpu_single_tables.h"
+#include "one_sample_tables.h"
 
 namespace {
 

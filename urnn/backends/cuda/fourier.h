@@ -5,7 +5,7 @@
 // elements.
 #pragma once
 
-#include "cuda_group.h"
+#include "group.h"
 
 namespace {
 

@@ -14,10 +14,10 @@ from types import ModuleType
 import torch
 
 from urnn.backends import kernel_cache
-from urnn.backends.cuda_plan import Plan
+from urnn.backends.cuda.plan import Plan
 from urnn.backends.kernel_cache import BuildError
 
-SOURCE = Path(__file__).with_name("cuda.cu")
+SOURCE = Path(__file__).with_name("kernel.cu")
 # The assembler's report of registers and spills goes to the log, where the tests read it.
 FLAGS = ("--std=c++17", "--ptxas-options=-v")
 

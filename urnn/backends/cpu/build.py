@@ -25,7 +25,7 @@ import torch
 from urnn.backends import kernel_cache
 from urnn.backends.kernel_cache import BuildError
 
-SOURCE = Path(__file__).with_name("cpu.cpp")
+SOURCE = Path(__file__).with_name("kernel.cpp")
 COMPILERS = ("g++", "c++", "clang++")  # looked for in this order where CXX names none
 MAPS = Path("/proc/self/maps")  # the files that this process has mapped
 TIME_LIMIT = 300  # seconds for one call of the compiler, which takes some ten
@@ -126,6 +126,11 @@ def library(dtype: str) -> Library:
     raise refused
 
 
+def functions(dtype: torch.dtype) -> dict[str, ctypes._CFuncPtr]:
+    """The kernel's C functions for float32 or float64, by their plain names; see `library`."""
+    return library(str(dtype).removeprefix("torch.")).functions
+
+
 POINTER, INDEX, REAL = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
 SIGNATURES = {
     "tables": (POINTER, INDEX, POINTER, POINTER, POINTER, POINTER, REAL),
@@ -141,7 +146,7 @@ SIGNATURES = {
 }
 
 
-def _functions(path: Path) -> dict[str, ctypes._CFuncPtr]:
+def _loaded(path: Path) -> dict[str, ctypes._CFuncPtr]:
     loaded = ctypes.CDLL(str(path))
     return {name: _function(loaded, name, kinds) for name, kinds in SIGNATURES.items()}
 
@@ -170,7 +175,7 @@ def _library(dtype: str, chosen: str, command: list[str], version: str, threads:
             _compile([*command, "-shared", str(made), *linked, "-o", str(library)], folder)
             return library.read_bytes()
 
-    functions, seconds = kernel_cache.loaded(f"urnn-{dtype}-{chosen}-{key}.so", build, _functions)
+    functions, seconds = kernel_cache.loaded(f"urnn-{dtype}-{chosen}-{key}.so", build, _loaded)
     return Library(functions, chosen, seconds)
 
 

@@ -1,9 +1,9 @@
 // What one set of parameters looks like to the kernel: both reflections outside the transforms, all else in the
-// orders that the transforms leave. cpu.py holds the algebra.
+// orders that the transforms leave. cpu/__init__.py holds the algebra.
 #pragma once
 
-#include "cpu_fourier.h"
-#include "cpu_modrelu.h"
+#include "fourier.h"
+#include "modrelu.h"
 
 namespace {
 

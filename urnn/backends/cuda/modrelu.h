@@ -1,7 +1,7 @@
 // modReLU, and the way back through it by its result alone (where h != 0, z has its direction), or by z itself.
 #pragma once
 
-#include "cuda_complex.h"
+#include "complex_number.h"
 
 namespace {
 
@@ -32,7 +32,7 @@ __device__ __forceinline__ Complex<Real> modrelu(Complex<Real> z, Real b, Real e
   return {dead ? 0 : scale * z.re, dead ? 0 : scale * z.im};
 }
 
-// Whether h does not tell |z| well enough, see cpu_modrelu.h: |z| is far below b > 0, so that |h| - b has lost its
+// Whether h does not tell |z| well enough, see cpu/modrelu.h: |z| is far below b > 0, so that |h| - b has lost its
 // digits, or the square of |h| leaves the range of numbers.
 __device__ __forceinline__ bool is_unsure(Complex<Real> h, Real b) {
   constexpr Real RATIO = sizeof(Real) == 4 ? 1 << 8 : 1 << 16;

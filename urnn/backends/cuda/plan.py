@@ -23,7 +23,7 @@ SCHEDULERS = 4  # of a multiprocessor, each with a warp to run at a time
 
 @dataclass(frozen=True)
 class Group:
-    """The threads of one sample, `elements` units each, and the samples of one block; as cuda_group.h has them."""
+    """The threads of one sample, `elements` units each, and the samples of one block; as group.h has them."""
 
     n: int
     elements: int

@@ -1,7 +1,7 @@
 // The threads that share a sample: which units each holds, and how they change places and add up over all of them.
 #pragma once
 
-#include "cuda_complex.h"
+#include "complex_number.h"
 
 namespace {
 
