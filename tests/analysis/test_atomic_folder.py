@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from analysis.errors import AnalysisError
-from analysis.report import writing
-from analysis.report.writing import MANIFEST, replacing_folder, write_file
+from analysis.pages import atomic_folder as writing
+from analysis.pages.atomic_folder import MANIFEST, replacing_folder, write_file
 
 REPORTS = Path(__file__).parents[2] / "reports"
 
@@ -203,7 +203,7 @@ def test_a_crash_leaves_the_previous_report_and_no_rubbish(previous, fault):
 
 KILLED = """
 import os, signal
-from analysis.report.writing import replacing_folder
+from analysis.pages.atomic_folder import replacing_folder
 with replacing_folder({target!r}) as folder:
     (folder / "index.html").write_text("half")
     os.kill(os.getpid(), signal.SIGKILL)
