@@ -8,7 +8,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from bench.sweep import Job
+from bench.lane.sweep import Job
 
 
 def as_duration(seconds: float) -> str:

@@ -20,7 +20,7 @@ from pytest_benchmark.utils import get_machine_id
 
 from analysis.documents import COUNT, TEXT, ListOf, Record
 from bench.errors import ResultsError
-from bench.locks import BusyError, sole_holder
+from bench.processes.locks import BusyError, sole_holder
 from bench.reading import read_format
 
 FORMAT = 1

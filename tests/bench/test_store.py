@@ -12,8 +12,8 @@ import pytest
 from pytest_benchmark.utils import get_machine_id
 
 from bench.errors import ResultsError
+from bench.paths import ROOT
 from bench.store import FORMAT, LOCK, RunFile, sole_writer, write_atomically
-from bench.worker import ROOT
 
 CONDITIONS = {"profile": "quick", "threads": 1, "allocator": "kept"}
 ADVICE = "Free space or choose another folder with --results, and run the same command again."

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from bench.calibration import recording
+from bench.commits.checkouts import Commit
 from bench.errors import ResultsError
-from bench.gate.checkouts import Commit
 from bench.history import site
 from bench.history.fill import read_commits
 from bench.prepare import describe
