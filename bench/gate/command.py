@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from analysis.vocabulary import GATES, SENTINEL
 from bench import identity
 from bench.commits.checkouts import Commit, check_out, known_cells, resolve
 from bench.commits.environments import interpreters
@@ -26,8 +27,7 @@ from bench.machine.watch import Watch
 from bench.paths import ROOT
 from bench.processes.scratch import scratch_folder
 
-SENTINEL = "lstm:torch"
-RESULTS = ROOT / ".gate"
+RESULTS = ROOT / GATES
 
 
 @dataclass(frozen=True)
@@ -78,10 +78,7 @@ def gate(request: Request, told: Callable[[str], None] = print) -> int:
 
 def sentinels(cells: Sequence[Cell]) -> list[Cell]:
     """The sentinel of each cell, each once; a cell with several layers has none."""
-    model, backend = SENTINEL.split(":")
-    return list(
-        dict.fromkeys(replace(cell, model=model, backend=backend) for cell in cells if cell.num_layers == 1)
-    )
+    return list(dict.fromkeys(cell.of(SENTINEL) for cell in cells if cell.num_layers == 1))
 
 
 def _folder(request: Request, base: Commit, head: Commit) -> Folder:

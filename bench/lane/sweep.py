@@ -9,6 +9,7 @@ import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from analysis.vocabulary import KILLED, MEASURED
 from bench.errors import SweepError
 from bench.grid import Cell
 from bench.lane.process import death, measuring_process
@@ -16,7 +17,6 @@ from bench.lane.settings import Settings
 from bench.prepare import describe
 from bench.store import RunFile
 
-KILLED = "killed"
 SENT = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT)  # by the system or someone, not by a fault
 
 
@@ -86,7 +86,7 @@ def _measure(
             else:
                 again = event.get("again", False)
                 store_outcome(run_file, job, settings, event["outcome"], event["message"], again=again)
-            finished(job, event.get("outcome", "measured"))
+            finished(job, event.get("outcome", MEASURED))
             current = None
         code = worker.wait()
         if jobs and current is None:

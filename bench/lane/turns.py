@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 
+from analysis.vocabulary import KILLED, MEASURED
 from bench.errors import SweepError
 from bench.grid import Cell
 from bench.lane.process import Worker, death, measuring_process
 from bench.lane.settings import Settings
-from bench.lane.sweep import KILLED, Job, store_outcome
+from bench.lane.sweep import Job, store_outcome
 from bench.store import RunFile
 
 Told = Callable[[str, Job, str], None]
@@ -97,7 +98,7 @@ class Lane:
             return KILLED
         if event["kind"] == "benchmark":
             run_file.add_benchmark(event["benchmark"])
-            return "measured"
+            return MEASURED
         store_outcome(run_file, job, settings, event["outcome"], event["message"])
         return event["outcome"]
 
