@@ -1,6 +1,6 @@
 """Run by the gate in a process of its own: asv's environment for a commit, built or found as it was left.
 
-usage: python -m bench.gate.asv_builder REPOSITORY CHECKOUT FOLDER DIGITS
+usage: python -m bench.commits.asv_builder REPOSITORY CHECKOUT FOLDER DIGITS
 
 A process of its own, because asv starts pip and git, which are to end with the gate, and because git is to hear of
 no other repository. torch is not imported here: it would take seconds.

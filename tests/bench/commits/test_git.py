@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from bench import git
+from bench.commits.checkouts import check_out, resolve
+from bench.commits.checkouts import listed as commits_of
 from bench.environment import measured_environment
 from bench.errors import SweepError
-from bench.gate.checkouts import check_out, resolve
-from bench.gate.checkouts import listed as commits_of
 from bench.history.commits import timed_commits
 from bench.history.fill import fill
 from bench.identity import commit as identity
-from tests.bench.gate.conftest import git as command
+from tests.bench.repositories import git as command
 
 # As git itself describes a signed commit to `git log`, on standard output and before the commit.
 GPG = """#!/bin/sh

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import children
-from bench.guard import descendants
-from bench.scratch import locks, scratch_folder
-from bench.worker import ROOT
+from bench.paths import ROOT
+from bench.processes import children
+from bench.processes.guard import descendants
+from bench.processes.scratch import locks, scratch_folder
 
 # Starts a process in a session of its own, which survives most things, and says both numbers.
 COMMAND = """
@@ -29,7 +29,7 @@ if sys.argv[1] != "brief":
 OWNER = f"""
 import os, subprocess, sys
 from pathlib import Path
-from bench.children import child
+from bench.processes.children import child
 command = [sys.executable, "-c", {COMMAND!r}, sys.argv[1]]
 with child(command, Path("."), os.environ, stdout=subprocess.PIPE) as process:
     print(process.stdout.readline().strip(), flush=True)
@@ -42,9 +42,9 @@ BUSY = "import os; os.write({pipe}, b'%d\\n' % os.getpid()); os.fork() or os.set
 OWNER_OF_A_FOLDER = """
 import os, sys
 from pathlib import Path
-from bench.children import child
-from bench.guard import descendants
-from bench.scratch import scratch_folder
+from bench.processes.children import child
+from bench.processes.guard import descendants
+from bench.processes.scratch import scratch_folder
 pipe = int(sys.argv[1])
 with scratch_folder("sweep") as folder:
     (folder / "left").write_text("")

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from bench.errors import SweepError
-from bench.gate.lock import sole_run
-from bench.scratch import KINDS, held, locks, remove_dead, scratch_folder, temporary_files
-from bench.worker import ROOT
+from bench.machine.lock import sole_run
+from bench.paths import ROOT
+from bench.processes.scratch import KINDS, held, locks, remove_dead, scratch_folder, temporary_files
 
 OWNER = """
 import os, time
-from bench.guard import descendants
-from bench.scratch import scratch_folder
+from bench.processes.guard import descendants
+from bench.processes.scratch import scratch_folder
 with scratch_folder("history") as folder:
     (folder / "checkout").mkdir()
     (folder / "checkout" / "file").write_text("")

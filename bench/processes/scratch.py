@@ -1,9 +1,9 @@
 """Temporary folders that go when the run that made them ends, after kill -9 too.
 
 A folder is held by a lock on itself. The process that made it has the lock, and so have the guards of what that
-process started while it had the folder (`bench.children`); the system takes the lock back however they end. A
-keeper, a small process of its own, waits for it and then removes the folder. What can be locked has no owner any
-more: where the keeper is killed too, the next run removes the folder.
+process started while it had the folder (see `children`); the system takes the lock back however they end. A
+keeper, a small process of its own, waits for it and then removes the folder. A folder that can be locked has no
+owner any more: where the keeper is killed too, the next run removes the folder.
 """
 
 import contextlib

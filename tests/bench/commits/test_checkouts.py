@@ -5,13 +5,14 @@ import subprocess
 
 import pytest
 
+from bench.commits import checkouts
+from bench.commits.checkouts import check_out, known_cells, resolve
 from bench.errors import SweepError
-from bench.gate import checkouts
-from bench.gate.checkouts import check_out, known_cells, resolve
 from bench.grid import PROFILES
-from bench.worker import ROOT, Settings
+from bench.lane.settings import Settings
+from bench.paths import ROOT
 from tests.bench.cells import TINY, cell
-from tests.bench.gate.conftest import git
+from tests.bench.repositories import git
 
 
 def text_of(folder, package: str) -> str:

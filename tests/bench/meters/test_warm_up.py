@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from bench.meters.time import WarmUp, rounds_within, warm_up
+from bench.meters.warm_up import WarmUp, rounds_within, warm_up
 
 
 class Clock:

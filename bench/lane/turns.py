@@ -15,9 +15,10 @@ from types import TracebackType
 from analysis.vocabulary import KILLED, MEASURED
 from bench.errors import SweepError
 from bench.grid import Cell
+from bench.lane.process import Worker, death, measuring_process
+from bench.lane.settings import Settings
+from bench.lane.sweep import Job, store_outcome
 from bench.store import RunFile
-from bench.sweep import Job, store_outcome
-from bench.worker import Settings, Worker, death, measuring_process
 
 Told = Callable[[str, Job, str], None]
 

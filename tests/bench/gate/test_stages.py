@@ -3,9 +3,9 @@
 import pytest
 
 from bench.errors import SweepError
-from bench.gate.conductor import Hands, conduct
 from bench.gate.folder import CONFIRMATION, SCREENING, Folder
 from bench.gate.judge import Pace, Step
+from bench.gate.stages import Hands, conduct
 
 CELLS = ("one", "two", "three")
 AGAIN = Step(False, CELLS)

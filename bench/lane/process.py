@@ -6,42 +6,16 @@ stored, or after another process has had its turn.
 
 import contextlib
 import json
-import os
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from bench.children import child
-from bench.environment import measured_environment
-from bench.grid import Cell, Profile
-from bench.scratch import scratch_folder, temporary_files
-
-ROOT = Path(__file__).parents[1]
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How measuring processes run: a profile's rounds, threads, a key of `bench.environment.ALLOCATORS`.
-
-    `root` is the checkout whose code measures and is measured, `python` the interpreter that runs it.
-    """
-
-    profile: Profile
-    threads: int
-    allocator: str
-    root: Path = ROOT
-    python: Path = Path(sys.executable)
-
-
-def environment_of(settings: Settings) -> dict[str, str]:
-    """A measuring process's environment, in which the packages of `settings.root` come before all others."""
-    environment = measured_environment(settings.allocator, settings.threads)
-    paths = [str(settings.root), environment.get("PYTHONPATH", "")]
-    return environment | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+from bench.grid import Cell
+from bench.lane.settings import Settings, environment_of
+from bench.processes.children import child
+from bench.processes.scratch import scratch_folder, temporary_files
 
 
 class Worker:
@@ -69,7 +43,7 @@ class Worker:
 
 @contextlib.contextmanager
 def measuring_process(cells: Sequence[Cell], sweep_pass: int, settings: Settings) -> Iterator[Worker]:
-    """The measuring process; it ends with its owner, see `bench.children`."""
+    """The measuring process; it ends with its owner, see `bench.processes.children`."""
     here, there = socket.socketpair()
     with here, there, scratch_folder("sweep") as scratch, contextlib.ExitStack() as stack:
         queue, log = scratch / "cells", scratch / "log"

@@ -12,8 +12,8 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from bench import scratch
-from bench.guard import end_session
+from bench.processes import scratch
+from bench.processes.guard import end_session
 
 GUARD = Path(__file__).with_name("guard.py")
 GRACE_SECONDS = 3.0  # after SIGINT, for a suite or a build to remove what it has made; pip needs most of it

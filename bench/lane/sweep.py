@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from analysis.vocabulary import KILLED, MEASURED
 from bench.errors import SweepError
 from bench.grid import Cell
+from bench.lane.process import death, measuring_process
+from bench.lane.settings import Settings
 from bench.prepare import describe
 from bench.store import RunFile
-from bench.worker import Settings, death, measuring_process
 
 SENT = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT)  # by the system or someone, not by a fault
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 import pytest
 
 from bench.errors import ResultsError, SweepError
-from bench.gate import turns
-from bench.gate.turns import Side, measure_round
 from bench.grid import PROFILES
+from bench.lane import turns
+from bench.lane.settings import Settings
+from bench.lane.turns import Side, measure_round
 from bench.store import RunFile
-from bench.worker import Settings
 from tests.bench.cells import cell
 
 CELLS = [cell(hidden_size=n) for n in (4, 5, 6)]

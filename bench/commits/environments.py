@@ -12,10 +12,11 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from bench import children, git
+from bench import git
+from bench.commits.checkouts import Commit
 from bench.errors import SweepError
-from bench.gate.checkouts import Commit
-from bench.worker import ROOT
+from bench.paths import ROOT
+from bench.processes import children
 
 KINDS = ("auto", "current", "asv")
 FOLDER = ROOT / ".asv" / "gate"
@@ -63,7 +64,7 @@ def build(commit: Commit, checkout: Path, folder: Path) -> Path:
     command = [
         sys.executable,
         "-m",
-        "bench.gate.asv_builder",
+        "bench.commits.asv_builder",
         str(ROOT),
         str(checkout),
         str(folder),

@@ -1,4 +1,4 @@
-"""Removes a scratch folder as soon as nobody holds it any more, see `bench.scratch`.
+"""Removes a scratch folder as soon as nobody holds it any more, see `bench.processes.scratch`.
 
 usage: keeper.py FOLDER
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from bench.commits import environments
+from bench.commits.environments import build, interpreters
 from bench.errors import SweepError
-from bench.gate import environments
-from bench.gate.environments import build, interpreters
-from tests.bench.gate.conftest import BASE, HEAD
+from tests.bench.repositories import BASE, HEAD
 
 COMMITS = {"base": BASE, "head": HEAD}
 HERE = dict.fromkeys(COMMITS, Path(sys.executable))

@@ -15,10 +15,10 @@ import pytest
 
 from bench.errors import ResultsError, SweepError
 from bench.grid import PROFILES
-from bench.guard import descendants
+from bench.lane.settings import Settings
+from bench.lane.sweep import Job, plan, run
+from bench.processes.guard import descendants
 from bench.store import RunFile
-from bench.sweep import Job, plan, run
-from bench.worker import Settings
 from tests.bench.cells import cell
 
 SETTINGS = Settings(PROFILES["quick"], 1, "kept")

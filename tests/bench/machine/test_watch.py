@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.gate.machine import PAUSE_SECONDS, QUIET, SAMPLE_SECONDS, Load, Watch, load
+from bench.machine.watch import PAUSE_SECONDS, QUIET, SAMPLE_SECONDS, Load, Watch, load
 
 TICKS = os.sysconf("SC_CLK_TCK")
 OWN = os.getpid()

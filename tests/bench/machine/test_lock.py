@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import SweepError
-from bench.gate.lock import lock_path, sole_run
+from bench.machine.lock import lock_path, sole_run
 
 
 @pytest.fixture(autouse=True)

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.errors import SweepError
-from bench.locks import BusyError, sole_holder
-from bench.scratch import place, remove_leftovers
+from bench.processes.locks import BusyError, sole_holder
+from bench.processes.scratch import place, remove_leftovers
 
 
 def lock_path() -> Path:

@@ -19,10 +19,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import children, git
+from bench import git
 from bench.errors import SweepError
 from bench.grid import Cell
-from bench.worker import ROOT, Settings, environment_of
+from bench.lane.settings import Settings, environment_of
+from bench.paths import ROOT
+from bench.processes import children
 
 PROBE = Path(__file__).with_name("probe.py")
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from bench.gate.machine import Load, Watch
-from bench.gate.throttling import Troubles, nvidia_smi
+from bench.machine.throttling import Troubles, nvidia_smi
+from bench.machine.watch import Load, Watch
 
 
 @pytest.fixture
