@@ -2,7 +2,8 @@
 
 A suite that is made faster must still catch what it caught before. Each mutant runs the tests that are named for
 it; it is killed if at least one of them fails. Run it with `make mutants`, or name some by their numbers:
-`python tests/mutants/plant.py 3 17`. Exit code 0: all killed; 1: at least one survived; 2: the list is out of date.
+`python tests/mutants/plant.py 3 17`. Exit code 0: all killed; 1: at least one survived; 2: the list is out of
+date.
 """
 
 import os

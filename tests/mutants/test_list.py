@@ -46,5 +46,7 @@ def test_a_text_that_stands_twice_or_nowhere_is_refused(plant, tmp_path):
     (tmp_path / "urnn" / "a.py").write_text("y = 1 + 2\nz = 1 + 2\n")
     for text, times in (("1 + 2", 2), ("3 + 4", 0)):
         mutant = plant.Mutant("another sum", "urnn", text, "5", ("tests",))
-        with pytest.raises(ValueError, match=re.escape(f"expected {text!r} once in urnn/, found it {times} times")):
+        with pytest.raises(
+            ValueError, match=re.escape(f"expected {text!r} once in urnn/, found it {times} times")
+        ):
             mutant.file(tmp_path)
