@@ -16,7 +16,7 @@ import torch
 
 from bench.grid import Cell
 from bench.meters import device_time
-from bench.meters.time import warm_up
+from bench.meters.warm_up import warm_up
 from bench.workloads import build, require_device
 from urnn.backends.cuda import launch as cuda_launch
 from urnn.backends.cuda import plan as cuda_plan

@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
@@ -55,3 +56,22 @@ def cuda_on_a_host(host: "Host", monkeypatch: pytest.MonkeyPatch) -> "Host":
     monkeypatch.setattr(cuda_launch, "on", lambda device: contextlib.nullcontext())
     monkeypatch.setattr(cuda_launch, "multiprocessors", lambda: 132)
     return host
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-snapshots", action="store_true", help="write what `snapshot` was given, then pass")
+
+
+@pytest.fixture
+def snapshot(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Compares a text with the file of that name in the folder `snapshots` beside the test."""
+
+    def compare(text: str, name: str) -> None:
+        path = request.path.parent / "snapshots" / name
+        if request.config.getoption("--update-snapshots"):
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        known = path.read_text(encoding="utf-8") if path.exists() else ""
+        assert text == known, f"{path} differs; after a look, write it anew with --update-snapshots"
+
+    return compare

@@ -11,9 +11,9 @@ from bench import checked
 from bench.checked import run_checks, without_wrong
 from bench.grid import get_profile
 from bench.kernel_check import STEPS, Check, check, main, sizes
+from bench.lane.settings import Settings
+from bench.lane.sweep import plan
 from bench.store import RunFile
-from bench.sweep import plan
-from bench.worker import Settings
 from tests.bench.cells import cell
 from urnn.backends import BACKENDS, reference
 from urnn.backends.kernel_cache import BuildError

@@ -13,7 +13,7 @@ from bench import prepare as prepare_module
 from bench import step_time
 from bench.conftest import Measuring
 from bench.grid import PROFILES, get_profile
-from bench.meters.time import rounds_within
+from bench.meters.warm_up import rounds_within
 from bench.prepare import describe, describe_failure, is_of_surroundings, prepare
 from bench.suite import PROFILE
 from bench.test_step_time import test_step_time as time_under_pytest
