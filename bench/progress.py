@@ -18,6 +18,11 @@ def as_duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
+def show(text: str) -> None:
+    """One line, at once, for logs that are read while they grow."""
+    print(text, flush=True)
+
+
 class TimeLeft:
     """The time that the rest will take, estimated beforehand and corrected by what has been seen.
 

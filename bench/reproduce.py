@@ -218,8 +218,3 @@ def summary(result: Result, planned: int) -> list[str]:
         names = "; ".join(f"{name} ({count})" for name, count in counts.items())
         lines.append(f"{len(result.not_run)} not run for want of time: {names}.")
     return lines + [f"failed: {one}: {why}" for one, why in result.failed]
-
-
-def show(text: str) -> None:
-    """One line, at once, for logs that are read while they grow."""
-    print(text, flush=True)

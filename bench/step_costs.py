@@ -13,7 +13,7 @@ from pathlib import Path
 from bench import identity
 from bench.experiments import Experiment
 from bench.grid import PROFILES, Cell
-from bench.reproduce import show
+from bench.progress import show
 from bench.store import RunFile
 from bench.sweep import plan, run
 from bench.worker import ROOT, Settings

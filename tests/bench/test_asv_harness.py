@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import pytest
 
 from bench import asv_harness, suite
-from bench.__main__ import main
 from bench.asv_harness import benchmark_patterns
+from bench.commands import main
 from bench.environment import KEPT_HEAP
 from bench.errors import ResultsError, SweepError
 from bench.grid import PROFILES, get_profile
@@ -116,7 +116,7 @@ def test_outside_a_checkout_the_other_harness_is_named(asv, tmp_path):
 
 @pytest.mark.parametrize(("codes", "exit_code"), [([0, 0, 0], 0), ([0, 2, 0], 2)])
 def test_the_commands_exit_code_says_whether_a_benchmark_failed(asv, codes, exit_code, monkeypatch, tmp_path):
-    monkeypatch.setattr("bench.__main__.ROOT", tmp_path)
+    monkeypatch.setattr("bench.commands.run.ROOT", tmp_path)
     asv.codes = codes
     assert main(["run", "--profile", "check", "--harness", "asv"]) == exit_code
     assert json.loads((asv.results / "models.json").read_text())["urnn"]["label"] == "uRNN"

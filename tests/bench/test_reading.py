@@ -11,7 +11,7 @@ def there(*names):
     print(*(name for name in names if name in sys.modules), sep=",")
 import bench.conftest, bench.test_step_time, bench.meters.instructions
 there("analysis", "bench.reading", "pandas")
-import bench.__main__
+import bench.commands.run, bench.commands.list
 there("analysis.documents", "bench.reading", "pandas")
 """
 
