@@ -7,10 +7,10 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from analysis.vocabulary import DEVICES, GRAPH, PHASES
 from bench import subjects
 from bench.estimate import require_memory
-from bench.graphs import SUFFIX
-from bench.grid import DEVICES, DTYPES, PHASES, PROFILES, Cell, Profile, select
+from bench.grid import DTYPES, PROFILES, Cell, Profile, select
 from bench.options import MOST_SIZE, names, whole_numbers
 from bench.workloads import is_here, require_device
 from urnn.tasks import TASKS
@@ -112,6 +112,6 @@ def _of_models(cells: list[Cell], names: Sequence[str] | None) -> list[Cell]:
     for name in names or ():
         model, _, backend = name.partition(":")
         known = subjects.get(model).backends
-        if backend and backend.removesuffix(SUFFIX) not in known:
+        if backend and backend.removesuffix(GRAPH) not in known:
             raise ValueError(f"backend of {model} must be one of {', '.join(known)}; got {backend!r}")
     return [cell for cell in cells if names is None or cell.model in names or cell.variant in names]

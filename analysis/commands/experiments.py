@@ -13,9 +13,9 @@ from analysis import experiments
 from analysis.commands.sharing import add_report_options, announce, read_results, warn
 from analysis.errors import AnalysisError
 from analysis.results import DEFAULT_PATHS
+from analysis.vocabulary import STEP_COSTS
 
 PURPOSE = "write the report of training runs into a folder"
-STEP_COSTS = "step_costs"  # beside the runs; `python -m bench reproduce` fills it
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

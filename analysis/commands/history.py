@@ -7,6 +7,7 @@ from pathlib import Path
 
 from analysis import history
 from analysis.commands.sharing import add_report_options, announce, warn
+from analysis.vocabulary import HISTORY
 
 PURPOSE = "write the page of a history's changes into a folder"
 
@@ -14,7 +15,7 @@ PURPOSE = "write the page of a history's changes into a folder"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The history, and where the report goes."""
     folder = "folder of `python -m bench history`; default: %(default)s"
-    parser.add_argument("folder", type=Path, nargs="?", default=Path(".history"), metavar="HISTORY", help=folder)
+    parser.add_argument("folder", type=Path, nargs="?", default=HISTORY, metavar="HISTORY", help=folder)
     add_report_options(parser, "reports/history", history.DEFAULT_TITLE)
 
 

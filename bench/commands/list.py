@@ -2,10 +2,10 @@
 
 import argparse
 
+from analysis.vocabulary import duration
 from bench.commands import run as measuring
 from bench.estimate import cell_seconds
 from bench.grid import get_profile
-from bench.progress import as_duration
 from bench.slices import chosen_cells
 
 PURPOSE = "show what would run and roughly how long"
@@ -18,7 +18,7 @@ def run(options: argparse.Namespace) -> int:
     passes = options.passes or profile.passes
     cells = chosen_cells(options, profile)
     for cell in cells:
-        print(f"{as_duration(passes * cell_seconds(cell, profile)):>8}  {cell.id}")
+        print(f"{duration(passes * cell_seconds(cell, profile)):>8}  {cell.id}")
     total = passes * sum(cell_seconds(cell, profile) for cell in cells)
-    print(f"{len(cells)} cells x {passes} passes, roughly {as_duration(total)}")
+    print(f"{len(cells)} cells x {passes} passes, roughly {duration(total)}")
     return 0

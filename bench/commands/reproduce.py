@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from analysis.command_line import FAILED
+from analysis.vocabulary import STEP_COSTS
 from bench import step_costs
 from bench.errors import ResultsError, SweepError
 from bench.experiments import MOST_SEEDS, plan
@@ -47,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     if not (result.before or result.ended):
         return FAILED
     try:
-        with sole_writer(options.runs / step_costs.FOLDER):
+        with sole_writer(options.runs / STEP_COSTS):
             step_costs.measure(experiments, options.runs)
     except (ValueError, RuntimeError, OSError, ResultsError, SweepError) as error:  # the report does without
         show(f"step times and memory were not measured: {error}")

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from analysis.command_line import FAILED
+from analysis.vocabulary import MODELS_FILE
 from bench import asv_harness, identity, slices, subjects, sweep
 from bench.checked import run_checks, without_wrong
 from bench.errors import SweepError
@@ -97,4 +98,4 @@ def _write_registry(folder: Path) -> None:
         row.name: {"label": row.label, "family": row.family, "state_per_unit": row.state_per_unit}
         for row in subjects.SUBJECTS.values()
     }
-    write_atomically(folder / "models.json", json.dumps(registry, indent=1))
+    write_atomically(folder / MODELS_FILE, json.dumps(registry, indent=1))
