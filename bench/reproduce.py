@@ -145,7 +145,11 @@ def _last_words(one: _Going) -> str:
         lines = one.output.read_text(errors="replace").strip().splitlines()
     except OSError:  # taken away in the meantime
         lines = []
-    return as_line(lines[-1]) if lines else f"exit code {one.process.returncode}, without a word"
+    return (
+        as_line(lines[-1].removeprefix("error: "))
+        if lines
+        else f"exit code {one.process.returncode}, without a word"
+    )
 
 
 def _stop(going: list[_Going], conditions: Conditions, result: Result, told: Callable[[str], None]) -> None:

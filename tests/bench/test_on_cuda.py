@@ -8,11 +8,11 @@ import torch
 
 from analysis.vocabulary import FAILED, OUT_OF_MEMORY
 from bench import environment, graphs, test_step_time
+from bench.asv_memory import _Memory
 from bench.conftest import Measuring, _with_its_clock
 from bench.device_clock import CLOCK, DeviceClock
 from bench.environment import machine_facts
 from bench.grid import get_profile
-from bench.memory import _Memory
 from bench.meters import memory
 from bench.meters.device_time import DeviceTime
 from bench.meters.gpu_state import GpuState

@@ -102,11 +102,11 @@ def test_a_run_is_told_its_task_and_one_thread_and_only_the_first_seed_is_looked
 
 def test_a_failure_is_recorded_with_its_last_words_and_the_rest_is_run(run):
     result, told = run(FAILS, KILLED, URNN)
-    assert result.failed == [(FAILS, "training: no such luck"), (KILLED, "exit code -9, without a word")]
+    assert result.failed == [(FAILS, "no such luck"), (KILLED, "exit code -9, without a word")]
     assert [(one, end["outcome"]) for one, end in result.ended] == [(URNN, "solved")]
     assert told == [
         "copying T = 100, IRNN, seed 0: started; 2 more to come",
-        "copying T = 100, IRNN, seed 0: failed: training: no such luck",
+        "copying T = 100, IRNN, seed 0: failed: no such luck",
         "copying T = 100, uRNN, seed 1: started; 1 more to come",
         "copying T = 100, uRNN, seed 1: failed: exit code -9, without a word",
         "copying T = 100, uRNN, seed 0: started; 0 more to come",
@@ -230,7 +230,7 @@ def test_the_command_trains_sums_up_and_measures_steps(command, tmp_path):
     code, out, measured = command(URNN, FAILS)
     assert (code, measured) == (0, [tmp_path])
     assert "1 of 2 runs have ended, 1 of them now.\n" in out
-    assert out.endswith("failed: copying T = 100, IRNN, seed 0: training: no such luck\n")
+    assert out.endswith("failed: copying T = 100, IRNN, seed 0: no such luck\n")
 
 
 def test_the_report_does_without_step_times(command):
