@@ -16,9 +16,10 @@ import torch
 
 from bench.grid import Cell
 from bench.meters import device_time
-from bench.meters.time import warm_up
+from bench.meters.warm_up import warm_up
 from bench.workloads import build, require_device
-from urnn.backends import cuda_launch, cuda_plan
+from urnn.backends.cuda import launch as cuda_launch
+from urnn.backends.cuda import plan as cuda_plan
 
 PHASES = ("forward", "train")
 SECONDS, ROUNDS = 0.2, 5  # of each measurement, and the fewest rounds

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from analysis.errors import printable, shortened
+from analysis.pages.atomic_folder import write_file
 from analysis.regressions.comparison import Comparison
 from analysis.regressions.document import document
 from analysis.regressions.markdown import markdown
 from analysis.regressions.terminal import show
 from analysis.report import Report
-from analysis.report.writing import write_file
 from analysis.results import DEFAULT_PATHS, Results, read
 
 LONGEST_TITLE = 200

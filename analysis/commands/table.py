@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from analysis.commands.sharing import add_paths, read_results
-from analysis.report.writing import write_file
+from analysis.pages.atomic_folder import write_file
 
 PURPOSE = "print the tidy table as CSV, one row a measured value"
 

@@ -3,8 +3,8 @@
 import argparse
 
 from bench import slices
+from bench.commits.environments import KINDS
 from bench.gate.command import RESULTS, Request, gate
-from bench.gate.environments import KINDS
 from bench.grid import get_profile
 from bench.options import MOST_MINUTES, add_process_options, add_wait, path, positive, word
 

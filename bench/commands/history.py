@@ -5,8 +5,8 @@ import argparse
 from bench.history import fill
 from bench.history.site import publish
 from bench.options import path, word
+from bench.paths import ROOT
 from bench.progress import show
-from bench.worker import ROOT
 
 PURPOSE = "measure the commits of a range that changed what is timed, and publish them as asv's site"
 

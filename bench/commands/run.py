@@ -6,15 +6,17 @@ from pathlib import Path
 
 from analysis.command_line import FAILED
 from analysis.vocabulary import MODELS_FILE
-from bench import asv_harness, identity, slices, subjects, sweep
+from bench import asv_harness, identity, slices, subjects
 from bench.checked import run_checks, without_wrong
 from bench.errors import SweepError
 from bench.estimate import cell_seconds
 from bench.grid import Cell, Profile, get_profile
+from bench.lane import sweep
+from bench.lane.settings import Settings
 from bench.options import MOST_TIMES, add_process_options, path, whole_number
+from bench.paths import ROOT
 from bench.progress import SweepProgress
 from bench.store import RunFile, sole_writer, write_atomically
-from bench.worker import ROOT, Settings
 
 PURPOSE = "measure cells and store each as it ends; the same command goes on after Ctrl-C"
 

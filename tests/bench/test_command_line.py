@@ -12,8 +12,8 @@ from bench.commands import run as run_command
 from bench.environment import ALLOCATORS
 from bench.experiments import MOST_SEEDS
 from bench.grid import DTYPES, PROFILES, Cell, get_profile
+from bench.paths import ROOT
 from bench.reproduce import MOST_JOBS
-from bench.worker import ROOT
 from tests.bench.cells import VARIANTS
 from urnn import models
 from urnn.tasks import TASKS
@@ -154,7 +154,7 @@ class TestBadInput:
     def test_a_damaged_results_file_is_named_and_nothing_is_measured(
         self, capsys, tmp_path, processes, monkeypatch
     ):
-        monkeypatch.setattr("bench.sweep.run", lambda *arguments: None)
+        monkeypatch.setattr("bench.lane.sweep.run", lambda *arguments: None)
         monkeypatch.setattr("bench.store.RunFile.measured", lambda self: {self._save()} - {None})
         assert main(["run", f"--results={tmp_path}"]) == 0
         damaged = next(path for path in tmp_path.rglob("0001_*_kept.json"))
@@ -233,7 +233,7 @@ class TestRun:
                 run_file.add_outcome(job.cell.id, {"pass": job.sweep_pass}, "failed", "not measured in this test")
                 told_end(job, "measured")
 
-        monkeypatch.setattr("bench.sweep.run", store_failures)
+        monkeypatch.setattr("bench.lane.sweep.run", store_failures)
         return started
 
     ANCHOR = ("run", "--models=urnn,lstm,gru", "--phase=train", "--task=copying", "--hidden=512", "--length=100")

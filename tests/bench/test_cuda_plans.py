@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import pytest
 
 from bench import cuda_plans
-from bench.__main__ import main
+from bench.commands import main
 from bench.meters.gpu_state import GpuState
-from urnn.backends import cuda_launch
+from urnn.backends.cuda import launch as cuda_launch
 
 # Seconds a call of 100 steps, by units a thread.
 CALLS = {2: 300e-6, 4: 200e-6, 8: 100e-6}

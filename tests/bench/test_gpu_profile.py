@@ -12,7 +12,7 @@ from bench.commands import main
 from bench.estimate import cell_seconds
 from bench.grid import HIDDEN_SIZES, get_profile
 from bench.kernel_check import Check
-from bench.worker import ROOT
+from bench.paths import ROOT
 
 GPU = get_profile("gpu")
 ABSENT = ("asv", "asv_runner", "beartype", "ruff", "virtualenv")  # a bare machine with a GPU has none
@@ -70,7 +70,7 @@ def test_kernels_are_checked_before_anything_is_timed(monkeypatch, tmp_path, cap
         return [found]
 
     monkeypatch.setattr("bench.commands.run.run_checks", checks)
-    monkeypatch.setattr("bench.sweep.run", lambda jobs, *rest: order.append(f"time {len(jobs)}"))
+    monkeypatch.setattr("bench.lane.sweep.run", lambda jobs, *rest: order.append(f"time {len(jobs)}"))
     arguments = ["run", "--profile", "gpu", "--models", "lstm", "--phase", "train", f"--results={tmp_path}"]
     assert main(arguments) == (0 if right else 2)
     assert [word.split()[0] for word in order] == ["check", "time"]

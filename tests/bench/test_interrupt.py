@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from bench.commands import main
-from bench.guard import descendants
-from bench.worker import ROOT
+from bench.paths import ROOT
+from bench.processes.guard import descendants
 
 PLANNED = 20
 ARGUMENTS = ["run", "--device=cpu", "--phase=forward", "--models=gru,lstm,rnn_tanh,irnn"]
@@ -109,6 +109,6 @@ def test_the_sentence_counts_what_the_file_holds(count, monkeypatch, capsys, tmp
             run_file.add_outcome(job.cell.id, {"pass": job.sweep_pass}, "failed", "why")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("bench.sweep.run", interrupted)
+    monkeypatch.setattr("bench.lane.sweep.run", interrupted)
     assert main([*ARGUMENTS, f"--results={tmp_path}"]) == 2
     assert f"interrupted; {count} measurements are kept in " in capsys.readouterr().err

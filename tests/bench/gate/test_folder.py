@@ -12,7 +12,8 @@ from bench.errors import ResultsError
 from bench.gate.folder import CONFIRMATION, SCREENING, commands
 from bench.grid import get_profile
 from bench.slices import chosen_cells
-from tests.bench.gate.conftest import BASE, open_folder
+from tests.bench.gate.conftest import open_folder
+from tests.bench.repositories import BASE
 
 
 def test_the_same_plan_goes_on_and_fresh_starts_again(tmp_path):
