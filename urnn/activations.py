@@ -3,8 +3,9 @@
 import math
 
 import torch
-from jaxtyping import Complex, Float
 from torch import Tensor
+
+from urnn.shapes import Complex, Float
 
 
 def modrelu(

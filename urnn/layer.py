@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from urnn import segments
 from urnn.backends import Backend
+from urnn.shapes import Float, Int
 from urnn.unitary import UnitaryMatrix
 
 
@@ -90,14 +90,14 @@ class URNNLayer(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "T B m"],
-        h_0: Float[Tensor, "B two_n"] | None,
+        h_0: Float[Tensor, "B re_im"] | None,
         backend: Backend,
         *,
         lengths: Int[Tensor, " B"] | None = None,
         reverse: bool = False,
         every: int = 0,
         chosen: list[int] | None = None,
-    ) -> tuple[Float[Tensor, "returned B two_n"], Float[Tensor, "B two_n"]]:
+    ) -> tuple[Float[Tensor, "returned B re_im"], Float[Tensor, "B re_im"]]:
         """States in the order of the input, and each sequence's state at the last step that is read.
 
         Args:

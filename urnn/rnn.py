@@ -11,12 +11,12 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
-from jaxtyping import Complex, Float
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from urnn import arguments, backends, checks, segments
 from urnn.layer import PRESETS, URNNLayer
+from urnn.shapes import Complex, Float
 from urnn.unitary import load_all_or_nothing, to_complex, to_pair
 
 

@@ -10,11 +10,11 @@ import math
 from collections.abc import Callable, Sequence
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from urnn.backends import transforms
+from urnn.shapes import Float
 
 
 def interval(recompute: int | bool, steps: int) -> int:
@@ -38,9 +38,9 @@ def run_sequence(
     every: int,
     chosen: Sequence[int] | None,
     x: Float[Tensor, "T B m"],
-    h_0: Float[Tensor, "B two_n"],
+    h_0: Float[Tensor, "B re_im"],
     *parameters: Tensor | float,
-) -> tuple[Float[Tensor, "returned B two_n"], Float[Tensor, "B two_n"]]:
+) -> tuple[Float[Tensor, "returned B re_im"], Float[Tensor, "B re_im"]]:
     """The states at the `chosen` steps (None: all) and the last state, by `run`, a backend's `run_sequence`.
 
     Args:

@@ -7,12 +7,12 @@ runs once a call; for one-step calls in inference fold it first, with
 """
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import orthogonal
 from torch.nn.utils.rnn import PackedSequence
 
 from urnn.baselines.cudnn_layout import in_one_piece
+from urnn.shapes import Float
 
 ORTHOGONAL_MAPS = ("matrix_exp", "cayley", "householder")
 

@@ -5,10 +5,11 @@ wasted sigmoid in four is cheaper than a launch; and it is differentiable once o
 """
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import FunctionCtx, once_differentiable
+
+from urnn.shapes import Float
 
 
 def pointwise(

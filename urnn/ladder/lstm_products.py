@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import FunctionCtx, once_differentiable
 
 from urnn.ladder.lstm_stages import Stages
+from urnn.shapes import Float
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,10 @@ class LayerWeights:
     @classmethod
     def cut(
         cls,
-        W_ih: Float[Tensor, "four_n m"],  # noqa: N803 - matrices
-        W_hh: Float[Tensor, "four_n n"],  # noqa: N803
-        b_ih: Float[Tensor, " four_n"],
-        b_hh: Float[Tensor, " four_n"],
+        W_ih: Float[Tensor, "gate_rows m"],  # noqa: N803 - matrices
+        W_hh: Float[Tensor, "gate_rows n"],  # noqa: N803
+        b_ih: Float[Tensor, " gate_rows"],
+        b_hh: Float[Tensor, " gate_rows"],
         *,
         grouped: bool,
     ) -> "LayerWeights":

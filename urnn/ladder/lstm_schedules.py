@@ -7,12 +7,12 @@ which a kernel that takes a list of addresses would not need.
 from functools import partial
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from urnn.ladder.lstm_cell import pointwise
 from urnn.ladder.lstm_products import LayerWeights, Rows, add_products, add_recurrent, addends, right_operand
 from urnn.ladder.lstm_stages import Stages
+from urnn.shapes import Float
 
 Sequences = Float[Tensor, "T B n"]
 States = Float[Tensor, "L B n"]

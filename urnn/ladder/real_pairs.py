@@ -6,8 +6,9 @@ so it is 0 below 1e-19 and infinite above 1e19 in float32, where a complex tenso
 """
 
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor
+
+from urnn.shapes import Float, Int
 
 Pair = tuple[Float[Tensor, "*batch n"], Float[Tensor, "*batch n"]]  # real part, imaginary part
 
@@ -19,7 +20,7 @@ def rotate(h: Pair, theta: Float[Tensor, " n"]) -> Pair:
     return real * cosine - imaginary * sine, real * sine + imaginary * cosine
 
 
-def reflect(h: Pair, v: Float[Tensor, " two_n"]) -> Pair:
+def reflect(h: Pair, v: Float[Tensor, " re_im"]) -> Pair:
     """R h, with R = I - 2 v v^H / v^H v, for v as [Re; Im] of any length but 0."""
     real, imaginary = h
     a, b = (v / torch.linalg.vector_norm(v)).chunk(2)

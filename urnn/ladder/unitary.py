@@ -11,21 +11,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Complex, Float
 from torch import Tensor, nn
 
 from urnn.backends import Backend, cpu, fused
 from urnn.ladder import unitary_steps, unitary_wavefront
 from urnn.rnn import URNN
+from urnn.shapes import Complex, Float
 from urnn.unitary import to_complex, to_pair
 
 
 def _one_after_another(
     layers: nn.ModuleList,
     x: Float[Tensor, "T B m"],
-    first_states: list[Float[Tensor, "B two_n"] | None],
+    first_states: list[Float[Tensor, "B re_im"] | None],
     backend: Backend,
-) -> tuple[Float[Tensor, "T B two_n"], list[Float[Tensor, "B two_n"]]]:
+) -> tuple[Float[Tensor, "T B re_im"], list[Float[Tensor, "B re_im"]]]:
     """Each layer over the whole sequence before the next one starts; see `unitary_wavefront.run_layers`."""
     last_states = []
     for layer, h_0 in zip(layers, first_states, strict=True):
@@ -112,7 +112,7 @@ class LadderURNN(nn.Module):
 
     def forward(
         self, x: Float[Tensor, "T B m"], h_0: Complex[Tensor, "layers B n"] | None = None
-    ) -> tuple[Float[Tensor, "T B two_n"], Complex[Tensor, "layers B n"]]:
+    ) -> tuple[Float[Tensor, "T B re_im"], Complex[Tensor, "layers B n"]]:
         self._check_shapes(x, h_0)
         rung = RUNGS[self.rung]
         _require_applicable(rung, self.hidden_size, x.device.type)

@@ -9,13 +9,13 @@ first version does.
 from collections.abc import Iterable
 
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor
 
 from urnn import unitary
 from urnn.activations import modrelu
 from urnn.backends import fused
 from urnn.ladder import real_pairs as pairs
+from urnn.shapes import Float, Int
 
 
 def op_by_op(

@@ -4,8 +4,9 @@ Two of a sequence's numbers are marked, and their sum is due at the end: real va
 """
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
+
+from urnn.shapes import Float
 
 TOLERANCE = 0.04  # of a right answer, as Hochreiter and Schmidhuber count
 

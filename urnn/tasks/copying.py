@@ -7,8 +7,9 @@ them over the blanks.
 import math
 
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor
+
+from urnn.shapes import Float, Int
 
 SYMBOLS = 8
 RECALL = 10

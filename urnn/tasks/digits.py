@@ -3,8 +3,9 @@
 from functools import cache
 
 import torch
-from jaxtyping import Int, UInt8
 from torch import Tensor
+
+from urnn.shapes import Int, UInt8
 
 PIXELS = 64
 LARGEST = 16  # grey values are whole numbers from 0 to this

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
+from urnn.shapes import Float, Int, UInt8
 from urnn.tasks import digits, mnist
 
 SPLIT_SEED = 1797

@@ -14,8 +14,9 @@ import zlib
 from pathlib import Path
 
 import torch
-from jaxtyping import Int, UInt8
 from torch import Tensor
+
+from urnn.shapes import Int, UInt8
 
 SIDE = 28
 PIXELS = SIDE * SIDE

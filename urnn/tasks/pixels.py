@@ -7,9 +7,9 @@ Benchmarks draw from scikit-learn's digits at any length; training reads whole i
 import math
 
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor
 
+from urnn.shapes import Float, Int
 from urnn.tasks import digits
 from urnn.tasks.digits import PIXELS
 
