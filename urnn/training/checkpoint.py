@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from urnn.files import write_atomically
 from urnn.training import files
 from urnn.training.errors import TrainingError
 
@@ -36,7 +37,7 @@ def save(folder: Path, identity: Mapping[str, object], state: Mapping[str, objec
     body = io.BytesIO()
     torch.save({"identity": dict(identity), "state": dict(state)}, body)
     try:
-        files.write(folder / NAME, sealed(body.getvalue()))
+        write_atomically(folder / NAME, sealed(body.getvalue()))
     except OSError as error:
         raise TrainingError(
             f"cannot write {folder / NAME} ({files.reason(error)}); the checkpoint before it is kept"

@@ -44,8 +44,8 @@ def owned(folder: Path) -> Iterator[Callable[[], None]]:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             still_there = held.enter_context(files.locked(folder / "lock"))
-        except BlockingIOError as error:
-            raise TrainingError(f"another process is training {folder}; wait for it, or end it") from error
+        except files.HeldError as holder:
+            raise TrainingError(f"{folder} is in use by {holder}; wait until it has ended, or end it") from holder
         except OSError as error:
             raise TrainingError(
                 f"cannot write to {folder} ({files.reason(error)}); name another with --runs"

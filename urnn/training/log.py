@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from urnn.files import write_atomically
 from urnn.training import files
 from urnn.training.errors import TrainingError
 
@@ -110,7 +111,7 @@ class Log:
 
     def _rewrite(self, lines: list[dict]) -> None:
         try:
-            files.write(self.path, b"".join(map(_line, lines)))
+            write_atomically(self.path, b"".join(map(_line, lines)))
         except OSError as error:
             raise self._cannot_write(error) from error
 

@@ -1,14 +1,21 @@
 """Files that are damaged, cut short or not files at all: refused by name, never opened, never overwritten."""
 
+import contextlib
 import json
 import os
 import random
+import re
+import signal
+import sys
+import warnings
+from pathlib import Path
 
 import pytest
 
 from tests.urnn.training.tiny import logged, run, same_bits
-from urnn.training import checkpoint, files
+from urnn.training import checkpoint
 from urnn.training.errors import TrainingError
+from urnn.training.folder import owned
 from urnn.training.log import Log
 
 FLIPS = 400
@@ -127,39 +134,71 @@ class TestNoFile:
                 log.append("evaluation", iteration=1)
 
 
-class TestWriting:
-    @pytest.mark.parametrize("step", ["fsync", "replace"])
-    def test_killed_in_the_middle_the_old_file_is_whole(self, step, tmp_path, monkeypatch):
-        path = tmp_path / "file"
-        files.write(path, b"old")
+@pytest.fixture
+def other_process(tmp_path):
+    """Starts a process that holds a folder as a trial does and never lets go -> its id; it is killed at the end."""
+    started = []
 
-        def killed(*_: object) -> None:
-            raise KeyboardInterrupt
+    def start(folder: Path) -> int:
+        reader, writer = os.pipe()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of forks beside threads; this child needs none
+            child = os.fork()
+        if child == 0:
+            try:
+                with owned(folder):
+                    os.write(writer, b"held")
+                    while True:
+                        signal.pause()
+            finally:
+                os._exit(1)
+        started.append(child)
+        os.close(writer)
+        assert os.read(reader, 4) == b"held"
+        os.close(reader)
+        return child
 
-        monkeypatch.setattr(os, step, killed)
-        with pytest.raises(KeyboardInterrupt):
-            files.write(path, b"new")
-        assert path.read_bytes() == b"old"
-        assert list(tmp_path.iterdir()) == [path]
+    yield start
+    for child in started:
+        with contextlib.suppress(ProcessLookupError, ChildProcessError):
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
 
-    def test_the_content_is_on_the_disk_before_the_name_and_the_name_before_it_returns(
-        self, tmp_path, monkeypatch
-    ):
-        path, order = tmp_path / "file", []
-        sync, replace = os.fsync, os.replace
 
-        def synced(descriptor: int) -> None:
-            order.append(os.readlink(f"/proc/self/fd/{descriptor}"))
-            sync(descriptor)
+class TestHolding:
+    def test_two_processes_never_hold_one_folder_and_the_second_learns_who_does(self, other_process, tmp_path):
+        holder = other_process(tmp_path)
+        with pytest.raises(TrainingError) as caught, owned(tmp_path):
+            raise AssertionError("two hold it")
+        assert re.fullmatch(
+            rf"{re.escape(str(tmp_path))} is in use by process {holder}, since \d{{4}}-\d\d-\d\d \d\d:\d\d: "
+            r"python -m urnn\.training .*; wait until it has ended, or end it",
+            str(caught.value),
+        )
 
-        def renamed(source, target, **_: object) -> None:
-            order.append("rename")
-            replace(source, target)
+    def test_the_folder_of_a_killed_process_is_taken_over(self, other_process, tmp_path):
+        holder = other_process(tmp_path)
+        os.kill(holder, signal.SIGKILL)
+        os.waitpid(holder, 0)
+        with owned(tmp_path) as require_own:
+            require_own()
+            assert json.loads((tmp_path / "lock").read_bytes())["pid"] == os.getpid()
 
-        monkeypatch.setattr(os, "fsync", synced)
-        monkeypatch.setattr(os, "replace", renamed)
-        files.write(path, b"content")
-        assert order == [f"{path}.tmp", "rename", str(tmp_path)]
+    @pytest.mark.parametrize(
+        "note", [b"", b"\n", b"\n{", b"\n5", b'\n{"pid": 1}', b"\n" + b"[" * 5000, b"\xff\xfe"]
+    )
+    def test_a_holder_that_has_not_said_who_it_is_holds_it_all_the_same(self, note, tmp_path):
+        with owned(tmp_path):
+            (tmp_path / "lock").write_bytes(note)
+            with pytest.raises(
+                TrainingError, match="in use by a process that has not said which it is; wait until"
+            ):
+                owned(tmp_path).__enter__()
+
+    def test_a_long_command_is_cut(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(sys, "argv", ["train", "x" * 10_000])
+        with owned(tmp_path):
+            assert len((tmp_path / "lock").read_bytes()) < 300
 
 
 class TestLog:

@@ -3,8 +3,12 @@
 import io
 import os
 import shutil
+import warnings
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
 import torch
 
@@ -184,18 +188,33 @@ class TestMemory:
         assert 0.1 * peak < memory.least(made.settings, made.problem) <= peak + state
 
     def test_a_containers_limit_counts_and_no_limit_does_not(self, tmp_path, monkeypatch):
-        files = {"free": "MemAvailable: 3 kB\nSwapFree: 1 kB", "limit": "2048", "none": "max"}
-        for name, text in files.items():
+        for name, text in {"limit": "2048", "none": "max"}.items():
             (tmp_path / name).write_text(text)
-        monkeypatch.setattr(memory, "_MEMINFO", tmp_path / "free")
+        monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=3000))
+        monkeypatch.setattr(psutil, "swap_memory", lambda: SimpleNamespace(free=1096))
         for names, free in ((["limit", "none"], 2048), (["none", "missing"], 4096)):
             monkeypatch.setattr(memory, "_CGROUP_LIMITS", [tmp_path / name for name in names])
             assert memory.available("cpu") == free
 
-    def test_where_the_system_says_nothing_it_is_what_is_installed(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(memory, "_MEMINFO", tmp_path / "missing")
-        monkeypatch.setattr(memory, "_CGROUP_LIMITS", [])
-        assert memory.available("cpu") == os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    def test_what_is_free_is_part_of_what_is_installed(self):
+        assert 0 < memory.available("cpu") <= psutil.virtual_memory().total + psutil.swap_memory().total
+
+    @pytest.mark.parametrize("error", [FileNotFoundError("/proc/meminfo"), KeyError("MemTotal:"), ValueError()])
+    def test_where_the_system_says_nothing_nothing_is_refused(self, error, monkeypatch):
+        monkeypatch.setattr(psutil, "virtual_memory", raises(error))
+        made = trainer()
+        assert memory.available("cpu") is None
+        memory.require(replace(made.settings, batch=10**9), made.problem)
+
+    def test_a_system_that_counts_no_use_of_swap_space_is_no_warning(self, monkeypatch):
+        def counted() -> SimpleNamespace:
+            warnings.warn(
+                "'sin' and 'sout' swap memory stats couldn't be determined", RuntimeWarning, stacklevel=2
+            )
+            return SimpleNamespace(free=0)
+
+        monkeypatch.setattr(psutil, "swap_memory", counted)
+        assert memory.available("cpu") > 0
 
 
 @pytest.mark.parametrize(
@@ -331,7 +350,8 @@ def test_a_folder_is_trained_by_one_process_at_a_time(tmp_path, capsys):
     folder = tmp_path / "copying-T10" / "urnn-n4-seed0"
     with owned(folder):
         told = complaint(TINY, tmp_path, capsys)
-    assert told == f"another process is training {folder}; wait for it, or end it"
+    assert told.startswith(f"{folder} is in use by process {os.getpid()}, since ")
+    assert told.endswith("; wait until it has ended, or end it")
     assert main([*TINY, f"--runs={tmp_path}"]) == 0
 
 
