@@ -1,7 +1,7 @@
 """A run's files: read, appended to, held and removed, with errors that name them and say what to do.
 
-There may be a folder, a FIFO, or a link that leads nowhere in a file's place. Opening a FIFO would wait for ever, so
-only an ordinary file is read or appended to. `urnn.files` writes whole files.
+There may be a folder, a FIFO, or a link that leads nowhere in a file's place. Opening a FIFO would wait for ever,
+so only an ordinary file is read or appended to. `urnn.files` writes whole files.
 """
 
 import json
@@ -19,7 +19,7 @@ import filelock
 
 from urnn.training.errors import TrainingError
 
-# Windows has other flags: it needs one for bytes as they are, and has no FIFOs and no links that are followed here.
+# Those that the system has: Windows needs one for bytes as they are and lacks the others.
 _FLAGS = sum(getattr(os, name, 0) for name in ("O_CLOEXEC", "O_NONBLOCK", "O_BINARY", "O_NOINHERIT"))
 _NO_LINKS = getattr(os, "O_NOFOLLOW", 0)
 _NOTE_BYTES, _SHOWN = 4096, 200  # of a note on who holds a file, and of its command
@@ -56,7 +56,7 @@ def append(path: Path, content: bytes) -> None:
 
 
 class HeldError(Exception):
-    """Another process holds the file; the message says which: "process 12, since 2026-01-31 14:02: its command"."""
+    """Another process holds the file; the message says which: "process 12, since 2026-01-31 14:02: command"."""
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from urnn.training.errors import TrainingError
 from urnn.training.folder import owned
 from urnn.training.log import Log
 
-FLIPS = 400
+FLIPS = 100
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +136,7 @@ class TestNoFile:
 
 @pytest.fixture
 def other_process(tmp_path):
-    """Starts a process that holds a folder as a trial does and never lets go -> its id; it is killed at the end."""
+    """Starts a process that holds a folder as a trial does -> its id; it is killed at the end."""
     started = []
 
     def start(folder: Path) -> int:
@@ -240,7 +240,7 @@ class TestLog:
         """Whatever it says then, it is a run that goes on or a sentence."""
         whole = (trained / "log.jsonl").read_bytes()
         log, refused = Log(tmp_path), set()
-        for bit in random.Random(1).sample(range(8 * len(whole)), FLIPS // 4):
+        for bit in random.Random(1).sample(range(8 * len(whole)), FLIPS):
             flipped = bytearray(whole)
             flipped[bit // 8] ^= 1 << bit % 8
             log.path.write_bytes(flipped)
