@@ -13,7 +13,7 @@ from pathlib import Path
 
 from urnn import models
 from urnn.training import folder
-from urnn.training.log import Log
+from urnn.training.log import Line, Log
 
 REDUCED_TASKS = (
     *(("copying", length) for length in (100, 200, 300, 500)),
@@ -65,7 +65,7 @@ class Experiment:
         """Its log below `runs`; None where it was never started or cannot be read."""
         return folder.newest_log(runs, self.task, self.length, self.model, self.seed)
 
-    def end(self, runs: Path) -> dict | None:
+    def end(self, runs: Path) -> Line | None:
         """Its log's last line if it was solved, finished or diverged; None where it can still go on."""
         log = self.log(runs)
         return log.own_end() if log else None

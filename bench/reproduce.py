@@ -28,6 +28,7 @@ from bench.processes.locks import BusyError, sole_holder
 from urnn import models
 from urnn.training import files, owner
 from urnn.training.display import as_line
+from urnn.training.log import Line
 
 TRAINER = (sys.executable, "-m", "urnn.training")
 POLL_SECONDS = 0.1
@@ -50,7 +51,7 @@ class Result:
     """What became of the plan, each part in the order it happened; `failed` says why, `stopped` means Ctrl-C."""
 
     before: list[Experiment] = field(default_factory=list)
-    ended: list[tuple[Experiment, dict]] = field(default_factory=list)
+    ended: list[tuple[Experiment, Line]] = field(default_factory=list)
     interrupted: list[Experiment] = field(default_factory=list)
     failed: list[tuple[Experiment, str]] = field(default_factory=list)
     not_run: list[Experiment] = field(default_factory=list)

@@ -15,7 +15,7 @@ from urnn.training.streams import Batch
 MOMENTS = (0, 100)  # iterations, as in the paper
 
 
-def dissect(network: Network, batch: Batch) -> dict[str, list]:
+def dissect(network: Network, batch: Batch) -> dict[str, list[int] | list[float]]:
     """Means over the batch at every step t that has a step before it.
 
     Returns:

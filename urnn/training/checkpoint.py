@@ -9,6 +9,7 @@ import io
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -49,7 +50,7 @@ def sealed(body: bytes, version: int = FORMAT) -> bytes:
     return b"urnn checkpoint %d %s\n%s" % (version, hashlib.sha256(body).hexdigest().encode(), body)
 
 
-def load(folder: Path, identity: Mapping[str, object]) -> dict[str, object] | None:
+def load(folder: Path, identity: Mapping[str, object]) -> dict[str, Any] | None:
     """The state in the folder's checkpoint, or None where there is no checkpoint.
 
     Raises:
@@ -63,7 +64,7 @@ def load(folder: Path, identity: Mapping[str, object]) -> dict[str, object] | No
     return content["state"]
 
 
-def read(path: Path) -> dict[str, dict] | None:
+def read(path: Path) -> dict[str, dict[str, Any]] | None:
     """Identity and state in a checkpoint, or None where there is no such file.
 
     Raises:

@@ -32,7 +32,7 @@ def _called(command: Callable[[], int]) -> int:
         with interruption.as_ctrl_c():
             code = command()
     except SystemExit as end:  # argparse's
-        code = end.code
+        code = end.code if isinstance(end.code, int) else FAILED
     except BrokenPipeError:
         raise
     except KeyboardInterrupt:

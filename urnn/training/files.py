@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import filelock
 
@@ -122,7 +122,7 @@ def reason(error: BaseException) -> str:
 
 
 @contextmanager
-def _opened(path: Path, flags: int, mode: str) -> Iterator[BinaryIO]:
+def _opened(path: Path, flags: int, mode: str) -> Iterator[IO[bytes]]:
     """Opened without waiting for whoever is at the other end of a FIFO."""
     try:
         descriptor = os.open(path, flags | _FLAGS, 0o666)

@@ -8,11 +8,13 @@ line is left out and told; it costs a report one evaluation and the run nothing.
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from urnn.files import write_atomically
 from urnn.training import files
 from urnn.training.errors import TrainingError
 
+Line = dict[str, Any]  # one line's object
 FORMAT = 1
 NAME = "log.jsonl"
 ENDED = ("solved", "finished", "diverged")  # outcomes of a run that came to an end of its own
@@ -35,7 +37,7 @@ class Log:
         except OSError as error:
             raise self._cannot_write(error) from error
 
-    def lines(self) -> list[dict]:
+    def lines(self) -> list[Line]:
         """Every whole line; none where there is no log.
 
         Raises:
@@ -58,22 +60,22 @@ class Log:
         except OSError:  # removed since, or a link to itself
             return 0.0
 
-    def first(self) -> dict | None:
+    def first(self) -> Line | None:
         """The run's first line, or None where there is none."""
         lines = self.lines()
         return lines[0] if lines and lines[0]["kind"] == "run" else None
 
-    def end(self) -> dict | None:
+    def end(self) -> Line | None:
         """The last line if it is a run's end of whatever kind, else None."""
         lines = self.lines()
         return lines[-1] if lines and lines[-1]["kind"] == "end" else None
 
-    def own_end(self) -> dict | None:
+    def own_end(self) -> Line | None:
         """The last line if the run came to an end of its own and was not interrupted, else None."""
         end = self.end()
         return end if end and end["outcome"] in ENDED else None
 
-    def first_solved(self) -> dict | None:
+    def first_solved(self) -> Line | None:
         """The first evaluation that met the run's goal, or None."""
         return next((line for line in self.lines() if line["kind"] == "evaluation" and line.get("solved")), None)
 
@@ -104,12 +106,12 @@ class Log:
         self._rewrite([{**first, **facts}, *kept])
         return [number for number, line in found if line is None]
 
-    def _numbered(self) -> list[tuple[int, dict | None]]:
+    def _numbered(self) -> list[tuple[int, Line | None]]:
         """Every line with its number, None in the place of a damaged one; half a line at the end is none."""
         whole, newline, _ = (files.read(self.path) or b"").rpartition(b"\n")
         return [(number, _parsed(line)) for number, line in enumerate(whole.split(b"\n"), 1)] if newline else []
 
-    def _rewrite(self, lines: list[dict]) -> None:
+    def _rewrite(self, lines: list[Line]) -> None:
         try:
             write_atomically(self.path, b"".join(map(_line, lines)))
         except OSError as error:
@@ -123,7 +125,7 @@ def _line(content: Mapping[str, object]) -> bytes:
     return json.dumps(content).encode() + b"\n"
 
 
-def _parsed(line: bytes) -> dict | None:
+def _parsed(line: bytes) -> Line | None:
     """The line's object, or None where it is not one that this module writes."""
     try:
         content = json.loads(line.decode())

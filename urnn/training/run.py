@@ -7,6 +7,7 @@ many, which is dropped when the run is taken up again; the other way round a lin
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from urnn.training import anatomy, checkpoint, facts, files
 from urnn.training.display import Display, as_result
@@ -84,7 +85,7 @@ class Run:
         self._dissect()
         self._save()
 
-    def _load(self, state: dict[str, object]) -> None:
+    def _load(self, state: dict[str, Any]) -> None:
         path, last = self.folder / checkpoint.NAME, self.trainer.settings.max_iterations
         try:
             self.trainer.load_state_dict(state)

@@ -3,7 +3,7 @@
 A stream's `state_dict` is small, whole, and loads with torch's weights-only reader.
 """
 
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -26,9 +26,9 @@ class Stream(Protocol):
 
     def draw(self) -> Batch: ...
 
-    def state_dict(self) -> dict[str, object]: ...
+    def state_dict(self) -> dict[str, Any]: ...
 
-    def load_state_dict(self, state: dict[str, object]) -> None: ...
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
 
 
 class Fresh:
@@ -40,10 +40,10 @@ class Fresh:
     def draw(self) -> Batch:
         return self.task.sample(self.batch, self.generator)
 
-    def state_dict(self) -> dict[str, object]:
+    def state_dict(self) -> dict[str, Any]:
         return {"generator": self.generator.get_state()}
 
-    def load_state_dict(self, state: dict[str, object]) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         self.generator.set_state(state["generator"])
 
 
@@ -69,9 +69,9 @@ class Epochs:
         self.position += self.batch
         return self.images.sequences(chosen)
 
-    def state_dict(self) -> dict[str, object]:
+    def state_dict(self) -> dict[str, Any]:
         return {"generator": self.generator.get_state(), "order": self.order, "position": self.position}
 
-    def load_state_dict(self, state: dict[str, object]) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         self.generator.set_state(state["generator"])
         self.order, self.position = state["order"], state["position"]

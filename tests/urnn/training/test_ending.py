@@ -2,6 +2,7 @@
 
 import io
 import os
+import runpy
 import select
 import signal
 import subprocess
@@ -123,6 +124,13 @@ class TestCode:
         assert ending.run(lambda: module.main(arguments)) == code
         told = capsys.readouterr()
         assert ("exit codes: 0 the run ended; 2 it did not" in told.out) == (code == 0)
+
+    def test_run_as_a_program_it_ends_with_that_code(self, monkeypatch, tmp_path, capsys):
+        monkeypatch.setattr(sys, "argv", ["urnn.training", *TINY, f"--runs={tmp_path}"])
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_path(module.__file__, run_name="__main__")
+        assert ended.value.code == 0
+        assert "finished after 4 iterations" in capsys.readouterr().out
 
     def test_output_that_cannot_be_flushed_is_2(self, monkeypatch, capsys):
         with open("/dev/full", "w") as full:
