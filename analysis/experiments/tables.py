@@ -1,7 +1,4 @@
-"""The tables of the experiments: the paper's statements, a row a group, and a row a run.
-
-Known weakness: none known.
-"""
+"""The tables of the experiments: the paper's statements, a row a group, and a row a run."""
 
 from __future__ import annotations
 

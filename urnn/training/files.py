@@ -1,6 +1,6 @@
 """A run's files: read, appended to, held and removed, with errors that name them and say what to do.
 
-There may be a folder, a FIFO, or a link that leads nowhere in a file's place. Opening a FIFO would wait for ever,
+There may be a folder, a FIFO, or a link that leads nowhere in a file's place. Opening a FIFO would block forever,
 so only an ordinary file is read or appended to. `urnn.files` writes whole files.
 """
 
@@ -99,8 +99,8 @@ def _this_process() -> dict[str, object]:
 
 def _holder(note: bytes) -> str:
     try:
-        told = json.loads(note)
-        return f"process {told['pid']}, since {told['since']}: {told['command']}"
+        said = json.loads(note)
+        return f"process {said['pid']}, since {said['since']}: {said['command']}"
     except (ValueError, KeyError, TypeError, RecursionError):  # it is about to write it
         return "a process that has not said which it is"
 
@@ -116,9 +116,9 @@ def remove(path: Path) -> None:
 
 
 def reason(error: BaseException) -> str:
-    """What went wrong, in one line and without the path, which the caller's sentence has."""
-    told = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return told.splitlines()[0]
+    """The cause in one line, without the path, which the caller's sentence has."""
+    words = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return words.splitlines()[0]
 
 
 @contextmanager

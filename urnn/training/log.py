@@ -1,8 +1,8 @@
 """A run's log: one JSON object a line, appended and flushed, whose readers need no model.
 
 Lines are of kind "run" (the first: settings and surroundings), "evaluation", "anatomy" and "end". A run that is
-taken up again first drops what its checkpoint does not know: half a line, evaluations after it, an end. A damaged
-line is left out and told; it costs a report one evaluation and the run nothing.
+resumed first drops what its checkpoint does not cover: half a line, evaluations after it, an end. A damaged line
+is left out and reported; it costs a report one evaluation and the run nothing.
 """
 
 import json
@@ -140,6 +140,6 @@ def _has_its_fields(content: Mapping[str, object]) -> bool:
         return True
     counted = isinstance(iteration, int) and not isinstance(iteration, bool)
     if kind == "end":
-        told = all(isinstance(content.get(name), str) for name in ("outcome", "message"))
-        return counted and told and isinstance(content.get("seconds"), int | float)
+        named = all(isinstance(content.get(name), str) for name in ("outcome", "message"))
+        return counted and named and isinstance(content.get("seconds"), int | float)
     return counted and kind in ("evaluation", "anatomy")

@@ -1,8 +1,8 @@
-"""Whether a run can fit into memory at all, said before anything is allocated.
+"""Whether a run can fit into memory at all, checked before anything is allocated.
 
-On Linux a process that takes more than there is is killed without a word, and takes others with it. What is
-compared is the least that a run needs, so that none is refused that would have fitted; one that needs more than
-this and than there is may still fail, and then the allocator's error is told as a sentence.
+Linux kills a process that takes more than there is without a message, and perhaps others with it. The least that a
+run needs is compared, so that none is refused that would have fitted. A run that needs more may still run out of
+memory; then the allocator's error becomes one sentence.
 """
 
 import contextlib
@@ -77,13 +77,15 @@ def _limit(path: Path) -> int | None:
 
 
 @contextlib.contextmanager
-def exhaustion_told() -> Iterator[None]:
-    """The allocators' errors as one sentence."""
+def exhaustion_reported() -> Iterator[None]:
+    """Turns the allocators' errors into one sentence."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        told = str(error)
-        known = isinstance(error, MemoryError | torch.OutOfMemoryError) or any(text in told for text in _ALLOCATOR)
+        message = str(error)
+        known = isinstance(error, MemoryError | torch.OutOfMemoryError) or any(
+            text in message for text in _ALLOCATOR
+        )
         if not known:
             raise
         raise TrainingError(

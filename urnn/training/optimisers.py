@@ -1,4 +1,4 @@
-"""The optimisers that a run can use, each as its authors set it but for what the command line says."""
+"""The optimisers that a run can use, with torch's defaults for whatever the settings do not name."""
 
 from collections.abc import Callable, Iterable
 from typing import Any

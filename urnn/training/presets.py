@@ -43,7 +43,7 @@ class Preset:
 
 @dataclass(frozen=True)
 class Plan:
-    """How long and in which batches a task is trained; the same for every model, so that they compare."""
+    """How long and in which batches a task is trained: the same for every model, for a fair comparison."""
 
     sizes: str
     batch: int

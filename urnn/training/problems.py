@@ -19,7 +19,7 @@ from urnn.training.goals import Goal, least_score, most_loss
 from urnn.training.seeds import HELD_OUT_SEED, generator
 from urnn.training.streams import Batch, Epochs, Fresh, Stream
 
-VALIDATION_SEQUENCES, TEST_SEQUENCES = 200, 1000  # of tasks that make up their sequences
+VALIDATION_SEQUENCES, TEST_SEQUENCES = 200, 1000  # of tasks that draw their sequences
 HELD_OUT_BATCH = 50  # at a time, so that scoring needs hardly more memory than training
 
 SOLVED_RECALL = 0.99
@@ -61,7 +61,7 @@ class Problem:
         task: the definition; `task.length` counts all time steps.
         stream: (batch, generator) -> training batches.
         validation, test: -> held-out batches, the same at every call and in every run.
-        goal: what counts as solved, on validation data. It ends the training of tasks that make up their
+        goal: what counts as solved, on validation data. It ends the training of tasks that draw their
             sequences; on a fixed set of images training goes on to the last iteration.
     """
 

@@ -1,4 +1,4 @@
-"""Endless training batches whose place can be kept and taken up again.
+"""Endless training batches whose position can be saved and restored.
 
 A stream's `state_dict` is small, whole, and loads with torch's weights-only reader.
 """
@@ -32,7 +32,7 @@ class Stream(Protocol):
 
 
 class Fresh:
-    """Sequences that a task makes up: no two batches share one but by chance."""
+    """Sequences that a task draws at random for each batch."""
 
     def __init__(self, task: Task, batch: int, generator: torch.Generator) -> None:
         self.task, self.batch, self.generator = task, batch, generator
@@ -48,7 +48,8 @@ class Fresh:
 
 
 class Epochs:
-    """Images in a new order each epoch, each at most once an epoch; what fills no whole batch waits for another.
+    """Images in a new order each epoch, each at most once per epoch; the last ones of an order that do not fill a
+    batch are left out.
 
     Raises:
         ValueError: batch is larger than the set.
