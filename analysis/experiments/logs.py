@@ -233,7 +233,7 @@ def _is_nothing(value: Any) -> bool:
     return isinstance(value, float) and not math.isfinite(value)
 
 
-_KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
+_KINDS: dict[str, tuple[Any, str]] = {
     "Int64": (int, "a whole number"),
     "float64": ((int, float), "a number"),
     "string": (str, "a text"),

@@ -1,11 +1,11 @@
 """The experiments' conductor on a trainer that trains nothing: order, failures, going on, the end of the time."""
 
+import contextlib
 import json
 import os
 import re
 import select
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -18,9 +18,9 @@ from bench.commands import main
 from bench.errors import SweepError
 from bench.experiments import Experiment, plan
 from bench.grid import Cell
-from bench.paths import ROOT
 from bench.reproduce import Conditions, Result, conduct, summary
 from bench.step_costs import cells
+from tests.forks import forked
 
 FAKE = Path(__file__).with_name("fake_trainer.py")
 URNN = Experiment("copying", 100, "urnn", 0)
@@ -245,36 +245,31 @@ def test_where_nothing_ended_the_exit_code_is_2_and_nothing_is_measured(command)
 
 
 @pytest.fixture
-def started_command(tmp_path):
-    """The real command in a process of its own, as soon as its one trainer, the endless fake, is going."""
-    program = (
-        "import sys; from bench import reproduce; "
-        f"reproduce.TRAINER = (sys.executable, {str(FAKE)!r}); "
-        "from bench.commands import main, reproduce as command; from bench.experiments import Experiment; "
-        "command.plan = lambda *a: [Experiment('copying', 100, 'ortho_cayley', 0)]; "
-        f"sys.exit(main(['reproduce', '--runs', {str(tmp_path)!r}]))"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", program],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job ignores it
-    )
-    with process:
-        while not (tmp_path / "going-100").exists() and process.poll() is None:
+def started_command(tmp_path, monkeypatch):
+    """The command in a process of its own, as soon as its one trainer, the endless fake, is going."""
+    monkeypatch.setattr("bench.commands.reproduce.plan", lambda *a: [ENDLESS])
+
+    def work() -> int:
+        with (
+            (tmp_path / "out").open("w") as out,
+            (tmp_path / "error").open("w") as error,
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(error),
+        ):
+            return main(["reproduce", f"--runs={tmp_path}"])
+
+    with forked(work) as command:
+        while not (tmp_path / "going-100").exists() and command.poll() is None:
             time.sleep(0.01)
-        yield process
-        process.kill()
+        yield command
 
 
 def test_ctrl_c_stops_the_runs_says_what_there_is_and_leaves_no_process(started_command, tmp_path):
     os.killpg(started_command.pid, signal.SIGINT)
-    out, error = started_command.communicate()
-    assert started_command.returncode == 2
-    assert "0 of 1 runs have ended, 0 of them now.\n1 interrupted, to go on with the same command: " in out
+    assert started_command.wait() == 2
+    interrupted = "0 of 1 runs have ended, 0 of them now.\n1 interrupted, to go on with the same command: "
+    assert interrupted in (tmp_path / "out").read_text()
+    error = (tmp_path / "error").read_text()
     assert error == "error: interrupted; what was measured is kept, and the same command goes on\n"
     log = tmp_path / "copying-T100" / "ortho_cayley-n8-seed0" / "log.jsonl"
     assert json.loads(log.read_text().splitlines()[-1])["outcome"] == "interrupted"

@@ -1,17 +1,15 @@
 """Files that are damaged, cut short or not files at all: refused by name, never opened, never overwritten."""
 
-import contextlib
 import json
 import os
 import random
 import re
 import signal
 import sys
-import warnings
-from pathlib import Path
 
 import pytest
 
+from tests.forks import forked
 from tests.urnn.training.tiny import logged, run, same_bits
 from urnn.training import checkpoint
 from urnn.training.errors import TrainingError
@@ -135,51 +133,35 @@ class TestNoFile:
 
 
 @pytest.fixture
-def other_process(tmp_path):
-    """Starts a process that holds a folder as a trial does -> its id; it is killed at the end."""
-    started = []
+def holder(tmp_path):
+    """A process that holds the folder as a trial does, and never lets go."""
+    reader, writer = os.pipe()
 
-    def start(folder: Path) -> int:
-        reader, writer = os.pipe()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of forks beside threads; this child needs none
-            child = os.fork()
-        if child == 0:
-            try:
-                with owned(folder):
-                    os.write(writer, b"held")
-                    while True:
-                        signal.pause()
-            finally:
-                os._exit(1)
-        started.append(child)
+    def work() -> int:
+        with owned(tmp_path):
+            os.write(writer, b"held")
+            while True:
+                signal.pause()
+
+    with forked(work) as child:
         os.close(writer)
         assert os.read(reader, 4) == b"held"
         os.close(reader)
-        return child
-
-    yield start
-    for child in started:
-        with contextlib.suppress(ProcessLookupError, ChildProcessError):
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
+        yield child
 
 
 class TestHolding:
-    def test_two_processes_never_hold_one_folder_and_the_second_learns_who_does(self, other_process, tmp_path):
-        holder = other_process(tmp_path)
+    def test_two_processes_never_hold_one_folder_and_the_second_learns_who_does(self, holder, tmp_path):
         with pytest.raises(TrainingError) as caught, owned(tmp_path):
             raise AssertionError("two hold it")
         assert re.fullmatch(
-            rf"{re.escape(str(tmp_path))} is in use by process {holder}, since \d{{4}}-\d\d-\d\d \d\d:\d\d: "
+            rf"{re.escape(str(tmp_path))} is in use by process {holder.pid}, since \d{{4}}-\d\d-\d\d \d\d:\d\d: "
             r"python -m urnn\.training .*; wait until it has ended, or end it",
             str(caught.value),
         )
 
-    def test_the_folder_of_a_killed_process_is_taken_over(self, other_process, tmp_path):
-        holder = other_process(tmp_path)
-        os.kill(holder, signal.SIGKILL)
-        os.waitpid(holder, 0)
+    def test_the_folder_of_a_killed_process_is_taken_over(self, holder, tmp_path):
+        holder.kill()
         with owned(tmp_path) as require_own:
             require_own()
             assert json.loads((tmp_path / "lock").read_bytes())["pid"] == os.getpid()
