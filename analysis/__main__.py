@@ -19,5 +19,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return commands.main(arguments)
 
 
+def console() -> int:
+    """`urnn-report`, which is `python -m analysis`."""
+    return run(main)
+
+
 if __name__ == "__main__":
-    sys.exit(run(main))
+    sys.exit(console())

@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 from typing import TextIO
 
 FAILED = 2
+OURS = ("analysis", "bench", "urnn")
+INSTALL = "pip install --editable '.[suite]'"
 # Whoever writes files turns these into a sentence of their own; without a name they are standard output's.
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
 
@@ -41,7 +43,9 @@ def run(command: Callable[[], int]) -> int:
         _say(f"{end.code}\n" if isinstance(end.code, str) else "")
         return FAILED
     except Exception as error:
-        if isinstance(error, OSError) and error.filename is None and error.errno in NO_ROOM:
+        if isinstance(error, ModuleNotFoundError) and (package := _missing(error)):
+            _say(f"error: the package {package} is missing; in the checkout, {INSTALL} has it\n")
+        elif isinstance(error, OSError) and error.filename is None and error.errno in NO_ROOM:
             _say(f"error: the output cannot be written ({error.strerror}).\n")
         else:
             _say(traceback.format_exc())
@@ -50,6 +54,12 @@ def run(command: Callable[[], int]) -> int:
         for stream in filter(None, (sys.stdout, sys.stderr)):
             _leave_nothing_to_flush(stream)
     return code
+
+
+def _missing(error: ModuleNotFoundError) -> str:
+    """The package to install; "" where a module of this project is missing, which is a mistake here."""
+    package = (error.name or "").partition(".")[0]
+    return "" if package in OURS else package
 
 
 def _say(text: str) -> None:

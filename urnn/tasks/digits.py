@@ -12,8 +12,17 @@ LARGEST = 16  # grey values are whole numbers from 0 to this
 
 @cache
 def load() -> tuple[UInt8[Tensor, "N 64"], Int[Tensor, " N"]]:
-    """Every image, row by row, and its digit."""
-    from sklearn.datasets import load_digits  # a second to import, and the other tasks do not need it
+    """Every image, row by row, and its digit.
+
+    Raises:
+        ModuleNotFoundError: scikit-learn, in whose package they come, is missing.
+    """
+    try:
+        from sklearn.datasets import load_digits  # a second to import, and the other tasks do not need it
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"the digits need the package {error.name}; pip install 'urnn[training]' has it", name=error.name
+        ) from error
 
     images, labels = load_digits(return_X_y=True)
     return torch.from_numpy(images).to(torch.uint8), torch.from_numpy(labels).to(torch.int64)

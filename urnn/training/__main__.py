@@ -16,9 +16,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         package = (error.name or "").partition(".")[0]
         if package in ("", "urnn"):  # no package of others, but a mistake here
             raise
-        print(f"training: the package {package} is missing; pip install 'urnn[suite]' has it", file=sys.stderr)
+        print(f"training: the package {package} is missing; pip install 'urnn[training]' has it", file=sys.stderr)
         return ending.FAILED
 
 
+def console() -> int:
+    """`urnn-train`, which is `python -m urnn.training`."""
+    return ending.run(main)
+
+
 if __name__ == "__main__":
-    sys.exit(ending.run(main))
+    sys.exit(console())

@@ -92,7 +92,7 @@ class TestCode:
             monkeypatch.delattr(f"urnn.training.{name}")
         assert ending.run(lambda: module.main(["copying"])) == 2
         assert capsys.readouterr().err == (
-            "training: the package rich is missing; pip install 'urnn[suite]' has it\n"
+            "training: the package rich is missing; pip install 'urnn[training]' has it\n"
         )
 
     def test_so_is_one_that_a_task_needs(self, monkeypatch, capsys):
@@ -100,7 +100,7 @@ class TestCode:
         digits.load.cache_clear()
         assert ending.run(lambda: module.main(["digits"])) == 2
         assert capsys.readouterr().err == (
-            "training: the package sklearn is missing; pip install 'urnn[suite]' has it\n"
+            "training: the package sklearn is missing; pip install 'urnn[training]' has it\n"
         )
 
     @staticmethod
