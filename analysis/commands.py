@@ -28,9 +28,9 @@ from analysis.regressions.terminal import show
 from analysis.report import DEFAULT_TITLE, Report, write_report
 from analysis.report.writing import write_file
 from analysis.results import DEFAULT_PATHS, Results, read
+from analysis.vocabulary import HISTORY, STEP_COSTS
 
 BAD_INPUT = 2
-STEP_COSTS = "step_costs"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -110,7 +110,7 @@ def _add_history(commands: argparse._SubParsersAction) -> None:
         "folder",
         type=Path,
         nargs="?",
-        default=Path(".history"),
+        default=HISTORY,
         metavar="HISTORY",
         help="folder of `python -m bench history` (default: %(default)s)",
     )

@@ -15,6 +15,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from analysis.vocabulary import DEVICES, GRAPH, MODELS_FILE, PHASES, STEP_COSTS, duration
 from bench import asv_harness, cuts, identity, step_costs, subjects
 from bench.calibration import recording
 from bench.checked import run_checks, without_wrong
@@ -25,8 +26,7 @@ from bench.experiments import MOST_SEEDS
 from bench.experiments import plan as planned_experiments
 from bench.gate.command import RESULTS, Request, gate
 from bench.gate.environments import KINDS as ENVIRONMENTS
-from bench.graphs import SUFFIX
-from bench.grid import DEVICES, DTYPES, HIDDEN_SIZES, PHASES, PROFILES, Cell, Profile, get_profile, select
+from bench.grid import DTYPES, HIDDEN_SIZES, PROFILES, Cell, Profile, get_profile, select
 from bench.history import fill as history
 from bench.history.site import publish
 from bench.options import (
@@ -42,7 +42,7 @@ from bench.options import (
     whole_numbers,
     word,
 )
-from bench.progress import SweepProgress, as_duration
+from bench.progress import SweepProgress
 from bench.reproduce import MOST_JOBS, Conditions, conduct, show, summary
 from bench.store import RunFile, sole_writer, write_atomically
 from bench.sweep import plan, run
@@ -272,7 +272,7 @@ def _of_models(cells: list[Cell], names: Sequence[str] | None) -> list[Cell]:
     for name in names or ():
         model, _, backend = name.partition(":")
         known = subjects.get(model).backends
-        if backend and backend.removesuffix(SUFFIX) not in known:
+        if backend and backend.removesuffix(GRAPH) not in known:
             raise ValueError(f"backend of {model} must be one of {', '.join(known)}; got {backend!r}")
     return [cell for cell in cells if names is None or cell.model in names or cell.variant in names]
 
@@ -290,9 +290,9 @@ def _list(options: argparse.Namespace) -> int:
     passes = options.passes or profile.passes
     cells = chosen_cells(options, profile)
     for cell in cells:
-        print(f"{as_duration(passes * cell_seconds(cell, profile)):>8}  {cell.id}")
+        print(f"{duration(passes * cell_seconds(cell, profile)):>8}  {cell.id}")
     total = passes * sum(cell_seconds(cell, profile) for cell in cells)
-    print(f"{len(cells)} cells x {passes} passes, roughly {as_duration(total)}")
+    print(f"{len(cells)} cells x {passes} passes, roughly {duration(total)}")
     return 0
 
 
@@ -438,7 +438,7 @@ def _reproduce(options: argparse.Namespace) -> int:
     if not (result.before or result.ended):
         return USAGE_ERROR
     try:
-        with sole_writer(options.runs / step_costs.FOLDER):
+        with sole_writer(options.runs / STEP_COSTS):
             step_costs.measure(experiments, options.runs)
     except (ValueError, RuntimeError, OSError, ResultsError, SweepError) as error:  # the report does without
         show(f"step times and memory were not measured: {error}")
@@ -451,4 +451,4 @@ def _write_registry(folder: Path) -> None:
         row.name: {"label": row.label, "family": row.family, "state_per_unit": row.state_per_unit}
         for row in subjects.SUBJECTS.values()
     }
-    write_atomically(folder / "models.json", json.dumps(registry, indent=1))
+    write_atomically(folder / MODELS_FILE, json.dumps(registry, indent=1))

@@ -10,6 +10,7 @@ from functools import cache
 
 import torch
 
+from analysis.vocabulary import FAILED, OUT_OF_MEMORY
 from bench import subjects
 from bench.environment import why_no_kernel
 from bench.grid import Cell
@@ -21,8 +22,6 @@ from urnn.backends.kernel_cache import BuildError
 from urnn.tasks import TASKS
 
 _last: dict[tuple[Cell, float], "Prepared"] = {}  # one at most
-OUT_OF_MEMORY = "out of memory"
-FAILED = "failed"
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ same, its values are not.
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from analysis.vocabulary import STEP_COSTS
 from bench import identity
 from bench.experiments import Experiment
 from bench.grid import PROFILES, Cell
@@ -18,8 +19,6 @@ from bench.store import RunFile
 from bench.sweep import plan, run
 from bench.worker import ROOT, Settings
 from urnn.tasks import TASKS
-
-FOLDER = "step_costs"
 
 
 def cells(experiments: Sequence[Experiment], runs: Path, told: Callable[[str], None] = show) -> list[Cell]:
@@ -69,6 +68,6 @@ def measure(experiments: Sequence[Experiment], runs: Path, threads: int = 1) -> 
     profile = PROFILES["quick"]
     conditions = {"profile": profile.name, "threads": threads, "allocator": "kept"}
     name = f"{identity.commit(ROOT)}-{identity.source_digest(ROOT)}_{profile.name}_{threads}t_kept"
-    file = RunFile.open(runs / FOLDER, name, conditions, fresh=False)
+    file = RunFile.open(runs / STEP_COSTS, name, conditions, fresh=False)
     run(plan(wanted, 1), Settings(profile, threads, "kept"), file, lambda job: None, lambda job, outcome: None)
     return file.path

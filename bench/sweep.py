@@ -9,13 +9,13 @@ import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from analysis.vocabulary import KILLED, MEASURED
 from bench.errors import SweepError
 from bench.grid import Cell
 from bench.prepare import describe
 from bench.store import RunFile
 from bench.worker import Settings, death, measuring_process
 
-KILLED = "killed"
 SENT = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT)  # by the system or someone, not by a fault
 
 
@@ -85,7 +85,7 @@ def _measure(
             else:
                 again = event.get("again", False)
                 store_outcome(run_file, job, settings, event["outcome"], event["message"], again=again)
-            finished(job, event.get("outcome", "measured"))
+            finished(job, event.get("outcome", MEASURED))
             current = None
         code = worker.wait()
         if jobs and current is None:

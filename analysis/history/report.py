@@ -25,6 +25,8 @@ from analysis.report.tables import Cell, Table
 from analysis.report.writing import MARK, replacing_folder
 from analysis.schema import PEAK_ALLOCATED, STEP_TIME
 from analysis.statistics.log_ratio import Floats
+from analysis.vocabulary import Cell as MeasuredCell
+from analysis.vocabulary import counted
 
 DEFAULT_TITLE = "When the kernels became faster"
 TESTS = {
@@ -105,8 +107,8 @@ def headlines(history: History, found: Sequence[Change]) -> list[str]:
         )
     commits = len({one.commit for one in faster})
     said.append(
-        f"{_count(len(faster), 'improvement')} of the uRNN at {_count(commits, 'commit')}, "
-        f"{_count(len(slower), 'regression')}."
+        f"{counted(len(faster), 'improvement')} of the uRNN at {counted(commits, 'commit')}, "
+        f"{counted(len(slower), 'regression')}."
     )
     return said
 
@@ -140,9 +142,8 @@ def change_name(change: Change) -> str:
 
 def bisection(change: Change) -> str:
     """The command that looks for the commit between the two, cell and all, with asv's own bisection."""
-    cell = change.series.points[change.at].cell
-    variant, phase, _, size, length, batch, device, _ = cell.split("-")
-    values = (variant, phase, device, int(size[1:]), int(length[1:]), int(batch[1:]))
+    cell = MeasuredCell.from_id(change.series.points[change.at].cell)
+    values = (cell.variant, cell.phase, cell.device, cell.hidden_size, cell.length, cell.batch)
     literals = ", ".join(repr(value) for value in values)
     test = f"{TESTS[change.series.metric]}\\({literals}\\)".replace(".", "\\.")
     return f'URNN_BENCH_PROFILE=ci asv find {change.before.name}..{change.commit.name} "{test}"'
@@ -201,7 +202,3 @@ def _commits(commits: Sequence[Commit]) -> Table:
         for number, one in enumerate(reversed(commits))
     ]
     return Table("Commits", [("Commit", False), ("Time", False), ("Subject", False), ("Outcome", False)], rows)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"

@@ -80,9 +80,10 @@ def check_out(commit: Commit, folder: Path, suite: Path | None = ROOT, repositor
         with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
             archive.extractall(folder, filter="data")
         if suite is not None:
-            shutil.rmtree(folder / "bench", ignore_errors=True)
             left_out = shutil.ignore_patterns("__pycache__", ".*")  # an editor's locks are dangling links
-            shutil.copytree(suite / "bench", folder / "bench", ignore=left_out)
+            for package in ("bench", "analysis"):  # whose vocabulary the measuring process speaks
+                shutil.rmtree(folder / package, ignore_errors=True)
+                shutil.copytree(suite / package, folder / package, ignore=left_out)
             shutil.copy2(suite / "pyproject.toml", folder / "pyproject.toml")
     except (OSError, tarfile.TarError) as error:
         reason = getattr(error, "strerror", None) or error

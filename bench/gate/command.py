@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from analysis.vocabulary import GATES, SENTINEL
 from bench import identity
 from bench.errors import SweepError
 from bench.gate import instructions, judge
@@ -25,8 +26,7 @@ from bench.grid import Cell, Profile
 from bench.scratch import scratch_folder
 from bench.worker import ROOT, Settings
 
-SENTINEL = "lstm:torch"
-RESULTS = ROOT / ".gate"
+RESULTS = ROOT / GATES
 
 
 @dataclass(frozen=True)
@@ -77,10 +77,7 @@ def gate(request: Request, told: Callable[[str], None] = print) -> int:
 
 def sentinels(cells: Sequence[Cell]) -> list[Cell]:
     """The sentinel of each cell, each once; a cell with several layers has none."""
-    model, backend = SENTINEL.split(":")
-    return list(
-        dict.fromkeys(replace(cell, model=model, backend=backend) for cell in cells if cell.num_layers == 1)
-    )
+    return list(dict.fromkeys(cell.of(SENTINEL) for cell in cells if cell.num_layers == 1))
 
 
 def _folder(request: Request, base: Commit, head: Commit) -> Folder:

@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 
+from analysis.vocabulary import KILLED, MEASURED
 from bench.errors import SweepError
 from bench.grid import Cell
 from bench.store import RunFile
-from bench.sweep import KILLED, Job, store_outcome
+from bench.sweep import Job, store_outcome
 from bench.worker import Settings, Worker, death, measuring_process
 
 Told = Callable[[str, Job, str], None]
@@ -96,7 +97,7 @@ class Lane:
             return KILLED
         if event["kind"] == "benchmark":
             run_file.add_benchmark(event["benchmark"])
-            return "measured"
+            return MEASURED
         store_outcome(run_file, job, settings, event["outcome"], event["message"])
         return event["outcome"]
 

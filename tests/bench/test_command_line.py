@@ -5,11 +5,12 @@ import re
 
 import pytest
 
+from analysis.vocabulary import DEVICES, PHASES
 from bench import __main__ as command_line
 from bench.__main__ import main
 from bench.environment import ALLOCATORS
 from bench.experiments import MOST_SEEDS
-from bench.grid import DEVICES, DTYPES, PHASES, PROFILES, Cell, get_profile
+from bench.grid import DTYPES, PROFILES, Cell, get_profile
 from bench.reproduce import MOST_JOBS
 from bench.worker import ROOT
 from tests.bench.cells import VARIANTS

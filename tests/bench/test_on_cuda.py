@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from analysis.vocabulary import FAILED, OUT_OF_MEMORY
 from bench import environment, graphs, test_step_time
 from bench.conftest import Measuring, _with_its_clock
 from bench.environment import machine_facts
@@ -16,7 +17,7 @@ from bench.meters.device_time import DeviceTime
 from bench.meters.gpu_state import GpuState
 from bench.meters.time import WarmUp
 from bench.precision import TENSORS, epsilon_of_rmsprop, set_tf32
-from bench.prepare import FAILED, OUT_OF_MEMORY, Prepared, describe_failure
+from bench.prepare import Prepared, describe_failure
 from bench.replay import CLOCK, ReplayClock
 from bench.workloads import Workload, build
 from tests.bench.cells import cell

@@ -9,9 +9,10 @@ from types import ModuleType
 
 import pytest
 
+from analysis.vocabulary import PHASES
 from bench import suite
 from bench.ceilings import CEILINGS
-from bench.grid import HIDDEN_SIZES, PHASES, PROFILES, Cell, Sweep, all_variants, get_profile
+from bench.grid import HIDDEN_SIZES, PROFILES, Cell, Sweep, all_variants, get_profile
 from urnn import models
 from urnn.models import Model
 

@@ -33,12 +33,12 @@ def git(repository: Path, *arguments: str) -> str:
 def repository(tmp_path) -> Path:
     """Two commits of a product and its suite; the second changes both."""
     folder = tmp_path / "repository"
-    for package in ("urnn", "bench"):
+    for package in ("urnn", "bench", "analysis"):
         (folder / package).mkdir(parents=True)
     (folder / "pyproject.toml").write_text("")
     git(folder, "init", "--quiet", "--initial-branch=main")
     for text in ("first", "second"):
-        for package in ("urnn", "bench"):
+        for package in ("urnn", "bench", "analysis"):
             (folder / package / "__init__.py").write_text(f"TEXT = {text!r}\n")
         git(folder, "add", ".")
         git(folder, "commit", "--quiet", "--message", f"The {text} | of two")

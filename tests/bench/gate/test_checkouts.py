@@ -27,12 +27,14 @@ def test_a_revision_is_resolved_to_a_commit(repository):
 
 
 def test_both_have_their_own_product_and_the_suite_of_the_gate(repository, tmp_path):
-    (repository / "bench" / "__init__.py").write_text("TEXT = 'not committed'\n")
+    for package in ("bench", "analysis"):
+        (repository / package / "__init__.py").write_text("TEXT = 'not committed'\n")
     (repository / "bench" / ".#__init__.py").symlink_to("an editor's lock, which leads nowhere")
     for number, text in (("main~1", "first"), ("main", "second")):
         check_out(resolve(number, repository), tmp_path / text, repository, repository)
         assert text_of(tmp_path / text, "urnn") == f"TEXT = {text!r}\n"
         assert text_of(tmp_path / text, "bench") == "TEXT = 'not committed'\n"
+        assert text_of(tmp_path / text, "analysis") == "TEXT = 'not committed'\n"
     assert git(repository, "worktree", "list").count("\n") == 0
 
 
