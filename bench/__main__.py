@@ -19,16 +19,18 @@ from analysis.vocabulary import DEVICES, GRAPH, MODELS_FILE, PHASES, STEP_COSTS,
 from bench import asv_harness, cuts, identity, step_costs, subjects
 from bench.calibration import recording
 from bench.checked import run_checks, without_wrong
+from bench.commits.environments import KINDS as ENVIRONMENTS
 from bench.environment import ALLOCATORS
 from bench.errors import ResultsError, SweepError
 from bench.estimate import cell_seconds, require_memory
 from bench.experiments import MOST_SEEDS
 from bench.experiments import plan as planned_experiments
 from bench.gate.command import RESULTS, Request, gate
-from bench.gate.environments import KINDS as ENVIRONMENTS
 from bench.grid import DTYPES, HIDDEN_SIZES, PROFILES, Cell, Profile, get_profile, select
 from bench.history import fill as history
 from bench.history.site import publish
+from bench.lane.settings import Settings
+from bench.lane.sweep import plan, run
 from bench.options import (
     MOST_MINUTES,
     MOST_SECONDS,
@@ -42,11 +44,10 @@ from bench.options import (
     whole_numbers,
     word,
 )
+from bench.paths import ROOT
 from bench.progress import SweepProgress
 from bench.reproduce import MOST_JOBS, Conditions, conduct, show, summary
 from bench.store import RunFile, sole_writer, write_atomically
-from bench.sweep import plan, run
-from bench.worker import ROOT, Settings
 from bench.workloads import require_device
 from urnn.tasks import TASKS
 

@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 
 from analysis.vocabulary import FAILED
-from bench import children
 from bench.grid import Cell
 from bench.kernel_check import Check, sizes
-from bench.scratch import scratch_folder, temporary_files
+from bench.lane.settings import Settings, environment_of
+from bench.lane.sweep import Job, store_outcome
+from bench.paths import ROOT
+from bench.processes import children
+from bench.processes.scratch import scratch_folder, temporary_files
 from bench.store import RunFile
-from bench.sweep import Job, store_outcome
-from bench.worker import ROOT, Settings, environment_of
 
 
 def run_checks(cells: Sequence[Cell], settings: Settings, told: Callable[[str], None]) -> list[Check]:

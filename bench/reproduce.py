@@ -23,8 +23,8 @@ from analysis.command_line import stopped_like_ctrl_c
 from bench.environment import measured_environment
 from bench.errors import SweepError
 from bench.experiments import Experiment
-from bench.locks import BusyError, sole_holder
-from bench.worker import ROOT
+from bench.paths import ROOT
+from bench.processes.locks import BusyError, sole_holder
 from urnn import models
 from urnn.training import files, owner
 from urnn.training.display import as_line

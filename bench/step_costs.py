@@ -14,10 +14,11 @@ from analysis.vocabulary import STEP_COSTS
 from bench import identity
 from bench.experiments import Experiment
 from bench.grid import PROFILES, Cell
+from bench.lane.settings import Settings
+from bench.lane.sweep import plan, run
+from bench.paths import ROOT
 from bench.reproduce import show
 from bench.store import RunFile
-from bench.sweep import plan, run
-from bench.worker import ROOT, Settings
 from urnn.tasks import TASKS
 
 
@@ -60,7 +61,7 @@ def measure(experiments: Sequence[Experiment], runs: Path, threads: int = 1) -> 
     """Measures what is not measured yet into RUNS/step_costs; the file, or None where no run has a log.
 
     Raises:
-        SweepError, ResultsError: as `bench.sweep.run`.
+        SweepError, ResultsError: as `bench.lane.sweep.run`.
     """
     wanted = cells(experiments, runs)
     if not wanted:

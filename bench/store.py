@@ -21,7 +21,7 @@ from pytest_benchmark.utils import get_machine_id
 from analysis.documents import COUNT, TEXT, ListOf, Record
 from analysis.vocabulary import RUN_FORMAT
 from bench.errors import ResultsError
-from bench.locks import BusyError, sole_holder
+from bench.processes.locks import BusyError, sole_holder
 from bench.reading import read_format
 
 FIGURE = Record({"params": Record({"cell_id": TEXT}), "extra_info": Record({"pass": COUNT})})

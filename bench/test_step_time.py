@@ -7,7 +7,7 @@ pytest bench --benchmark-only --benchmark-autosave --benchmark-save-data
 
 from bench.grid import Cell
 from bench.meters import device_time
-from bench.meters.time import rounds_within
+from bench.meters.warm_up import rounds_within
 from bench.prepare import describe, prepare
 from bench.replay import CLOCK
 

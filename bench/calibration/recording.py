@@ -24,17 +24,18 @@ from analysis.vocabulary import (
 )
 from bench import identity
 from bench.calibration.injection import slow_down
+from bench.commits.checkouts import Commit, check_out, known_cells, resolve
 from bench.errors import ResultsError, SweepError
-from bench.gate.checkouts import Commit, check_out, known_cells, resolve
 from bench.gate.command import sentinels
-from bench.gate.lock import sole_run
-from bench.gate.machine import Watch
-from bench.gate.turns import Side, take_turns
 from bench.grid import Cell, Profile
+from bench.lane.settings import Settings
+from bench.lane.turns import Side, take_turns
+from bench.machine.lock import sole_run
+from bench.machine.watch import Watch
+from bench.paths import ROOT
+from bench.processes.scratch import scratch_folder
 from bench.reading import read_format
-from bench.scratch import scratch_folder
 from bench.store import RunFile, write_atomically
-from bench.worker import ROOT, Settings
 
 SLOWDOWNS = (0.02, 0.03, 0.05, 0.10)
 FOLDER = ROOT / CALIBRATIONS

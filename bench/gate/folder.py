@@ -13,8 +13,8 @@ from pathlib import Path
 
 from analysis.documents import COUNT, FLAG, TEXT, ListOf, Maybe, Record
 from analysis.vocabulary import CONFIRMING, GATE_FORMAT, GATE_PLAN
+from bench.commits.checkouts import Commit
 from bench.errors import ResultsError
-from bench.gate.checkouts import Commit
 from bench.grid import Cell
 from bench.reading import read_format
 from bench.store import RunFile, write_atomically

@@ -19,16 +19,17 @@ from pathlib import Path
 
 from analysis.documents import TEXT, ListOf, MisfitError, Place, Record
 from analysis.vocabulary import COMMITS_FILE, FAILURE_FILE, HISTORY
-from bench import children, git
+from bench import git
+from bench.commits.checkouts import Commit
 from bench.environment import measured_environment
 from bench.errors import ResultsError, SweepError
-from bench.gate.checkouts import Commit
-from bench.gate.lock import sole_run
 from bench.history.commits import timed_commits
+from bench.machine.lock import sole_run
+from bench.paths import ROOT
+from bench.processes import children
+from bench.processes.scratch import held, remove_dead, scratch_folder
 from bench.reading import read
-from bench.scratch import held, remove_dead, scratch_folder
 from bench.store import write_atomically
-from bench.worker import ROOT
 
 FOLDER = ROOT / HISTORY
 SLICE = (

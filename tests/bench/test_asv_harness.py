@@ -15,7 +15,7 @@ from bench.asv_harness import benchmark_patterns
 from bench.environment import KEPT_HEAP
 from bench.errors import ResultsError, SweepError
 from bench.grid import PROFILES, get_profile
-from bench.worker import ROOT
+from bench.paths import ROOT
 
 CHECK = get_profile("check")
 

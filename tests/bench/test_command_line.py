@@ -11,8 +11,8 @@ from bench.__main__ import main
 from bench.environment import ALLOCATORS
 from bench.experiments import MOST_SEEDS
 from bench.grid import DTYPES, PROFILES, Cell, get_profile
+from bench.paths import ROOT
 from bench.reproduce import MOST_JOBS
-from bench.worker import ROOT
 from tests.bench.cells import VARIANTS
 from urnn import models
 from urnn.tasks import TASKS

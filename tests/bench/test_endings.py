@@ -9,9 +9,9 @@ import sys
 import pytest
 from rich.console import Console
 
+from bench.lane.sweep import Job
+from bench.paths import ROOT
 from bench.progress import SweepProgress, Terminal
-from bench.sweep import Job
-from bench.worker import ROOT
 from tests.bench.cells import TINY
 
 ONE_CELL = ("list", "--models=lstm", "--phase=stream", "--hidden=64", "--device=cpu")

@@ -13,7 +13,7 @@ from bench.__main__ import main
 from bench.estimate import cell_seconds
 from bench.grid import HIDDEN_SIZES, get_profile
 from bench.kernel_check import Check
-from bench.worker import ROOT
+from bench.paths import ROOT
 
 GPU = get_profile("gpu")
 ABSENT = ("asv", "asv_runner", "beartype", "ruff", "virtualenv")  # a bare machine with a GPU has none

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from bench.__main__ import main
-from bench.guard import descendants
-from bench.worker import ROOT
+from bench.paths import ROOT
+from bench.processes.guard import descendants
 
 PLANNED = 20
 ARGUMENTS = ["run", "--device=cpu", "--phase=forward", "--models=gru,lstm,rnn_tanh,irnn"]

@@ -15,7 +15,7 @@ from bench.memory import _Memory
 from bench.meters import memory
 from bench.meters.device_time import DeviceTime
 from bench.meters.gpu_state import GpuState
-from bench.meters.time import WarmUp
+from bench.meters.warm_up import WarmUp
 from bench.precision import TENSORS, epsilon_of_rmsprop, set_tf32
 from bench.prepare import Prepared, describe_failure
 from bench.replay import CLOCK, ReplayClock

@@ -6,8 +6,8 @@ import re
 import pytest
 from rich.console import Console
 
+from bench.lane.sweep import Job
 from bench.progress import SweepProgress, TimeLeft
-from bench.sweep import Job
 from tests.bench.cells import cell
 
 

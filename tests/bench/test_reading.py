@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from bench.worker import ROOT
+from bench.paths import ROOT
 
 PROGRAM = """
 import sys

@@ -18,9 +18,9 @@ from bench.__main__ import main
 from bench.errors import SweepError
 from bench.experiments import Experiment, plan
 from bench.grid import Cell
+from bench.paths import ROOT
 from bench.reproduce import Conditions, Result, conduct, summary
 from bench.step_costs import cells
-from bench.worker import ROOT
 
 FAKE = Path(__file__).with_name("fake_trainer.py")
 URNN = Experiment("copying", 100, "urnn", 0)

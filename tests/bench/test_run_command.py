@@ -14,8 +14,8 @@ import pytest
 
 from bench.__main__ import main
 from bench.grid import PROFILES, Cell
+from bench.paths import ROOT
 from bench.subjects import SUBJECTS
-from bench.worker import ROOT
 
 TOO_MANY = 10**12  # sequences of 8 bytes at least
 PROGRAM = """

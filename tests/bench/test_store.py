@@ -13,8 +13,8 @@ from pytest_benchmark.utils import get_machine_id
 
 from analysis.vocabulary import RUN_FORMAT
 from bench.errors import ResultsError
+from bench.paths import ROOT
 from bench.store import LOCK, RunFile, sole_writer, write_atomically
-from bench.worker import ROOT
 
 CONDITIONS = {"profile": "quick", "threads": 1, "allocator": "kept"}
 ADVICE = "Free space or choose another folder with --results, and run the same command again."

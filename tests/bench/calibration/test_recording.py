@@ -18,7 +18,7 @@ from bench.grid import PROFILES
 from bench.prepare import describe
 from bench.workloads import Workload
 from tests.bench.cells import cell
-from tests.bench.gate.conftest import BASE
+from tests.bench.repositories import BASE
 
 OURS, GUARD, OTHER = (cell(variant, hidden_size=8) for variant in ("urnn:cpu", "lstm:torch", "gru:torch"))
 CELLS = [OURS, GUARD, OTHER]

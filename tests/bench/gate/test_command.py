@@ -13,9 +13,9 @@ from bench.__main__ import main
 from bench.errors import SweepError
 from bench.gate import command
 from bench.gate.judge import Step
+from bench.paths import ROOT
 from bench.prepare import describe
-from bench.worker import ROOT
-from tests.bench.gate.conftest import BASE, HEAD
+from tests.bench.repositories import BASE, HEAD
 
 SLICE = ("--models=urnn", "--phase=train", "--hidden=8", "--length=5", "--batch=2", "--device=cpu")
 URNN = "urnn:reference-train-copying-n8-T5-B2-cpu-float32"

@@ -10,8 +10,8 @@ import pytest
 
 from analysis.vocabulary import CALIBRATION_PLAN
 from bench.calibration import recording
+from bench.commits.checkouts import Commit
 from bench.errors import ResultsError
-from bench.gate.checkouts import Commit
 from bench.history import site
 from bench.history.fill import read_commits
 from bench.prepare import describe

@@ -10,7 +10,8 @@ from bench.__main__ import _parser, chosen_cells
 from bench.errors import ResultsError
 from bench.gate.folder import CONFIRMATION, SCREENING, commands
 from bench.grid import get_profile
-from tests.bench.gate.conftest import BASE, open_folder
+from tests.bench.gate.conftest import open_folder
+from tests.bench.repositories import BASE
 
 
 def test_the_same_plan_goes_on_and_fresh_starts_again(tmp_path):

@@ -12,17 +12,17 @@ import pytest
 
 from analysis.vocabulary import COMMITS_FILE, FAILURE_FILE
 from bench.__main__ import main
+from bench.commits.checkouts import Commit
 from bench.errors import ResultsError, SweepError
-from bench.gate.checkouts import Commit
 from bench.history import fill as module
 from bench.history import site as site_of
 from bench.history.commits import timed_commits
 from bench.history.fill import Filled, fill, run_own_suite
 from bench.history.site import publish
 from bench.prepare import describe
-from bench.scratch import held
+from bench.processes.scratch import held
 from tests.bench.cells import cell
-from tests.bench.gate.conftest import git
+from tests.bench.repositories import git
 
 
 @pytest.fixture(autouse=True)
