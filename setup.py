@@ -8,7 +8,7 @@ on a checkout (its commits, its results, its reports). Whoever installs the chec
 from setuptools import find_packages, setup
 from setuptools.command.editable_wheel import editable_wheel
 
-SUITE = ("urnn-bench = bench.ending:console", "urnn-report = analysis.__main__:console")
+SUITE = ("urnn-bench = bench.commands:main", "urnn-report = analysis.commands:main")
 
 
 class EditableWithSuite(editable_wheel):

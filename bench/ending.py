@@ -5,11 +5,6 @@ import importlib
 from analysis import command_line
 
 
-def console() -> int:
-    """`urnn-bench`, which is `python -m bench`."""
-    return run_module("bench.__main__")
-
-
 def run_module(name: str) -> int:
     """Imports the module and calls its `main`; the exit code, see `analysis.command_line.run`."""
     return command_line.run(lambda: importlib.import_module(name).main())

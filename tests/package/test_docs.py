@@ -23,11 +23,11 @@ every_page = pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
 TOKENS = {path: MarkdownIt("commonmark").enable("table").parse(path.read_text(encoding="utf-8")) for path in PAGES}
 # The programs of this project, by how they are called.
 MAINS = {
-    "python -m bench": "bench.__main__",
-    "python -m analysis": "analysis.__main__",
+    "python -m bench": "bench.commands",
+    "python -m analysis": "analysis.commands",
     "python -m urnn.training": "urnn.training.__main__",
-    "urnn-bench": "bench.__main__",
-    "urnn-report": "analysis.__main__",
+    "urnn-bench": "bench.commands",
+    "urnn-report": "analysis.commands",
     "urnn-train": "urnn.training.__main__",
 }
 OTHERS = {"pip", "git", "pytest", "pre-commit"}  # programs of others, which say themselves what they take
@@ -186,7 +186,7 @@ def test_these_tests_catch_a_dead_link_an_unknown_option_and_a_wrong_example(mon
         test_links_lead_somewhere(broken)
     with pytest.raises(AssertionError, match="Expected"):
         test_python_examples_run(broken, monkeypatch)
-    with pytest.raises(SystemExit):
+    with pytest.raises(pytest.fail.Exception):
         test_commands_are_understood_by_their_program("broken.md", "python -m bench run --no-such", monkeypatch)
     with pytest.raises(AssertionError, match="polish"):
         require_make_targets(["polish"])

@@ -24,7 +24,7 @@ import torch, urnn
 root, environment = map(pathlib.Path, sys.argv[1:])
 assert environment in pathlib.Path(urnn.__file__).parents, urnn.__file__
 assert not any(pathlib.Path(folder).is_relative_to(root) for folder in sys.path if folder), sys.path
-for absent in ("bench", "analysis", "pandas", "rich", "sklearn"):
+for absent in ("bench", "analysis", "jaxtyping", "pandas", "rich", "sklearn"):
     assert importlib.util.find_spec(absent) is None, absent
 
 torch.manual_seed(0)
@@ -93,5 +93,5 @@ def test_the_layer_works_alone(environment: Path, tmp_path: Path):
 
 def test_its_command_names_the_extra_that_is_missing(environment: Path, tmp_path: Path):
     done = run([str(environment / "bin" / "urnn-train"), "copying"], tmp_path)
-    sentence = "training: the package rich is missing; pip install 'urnn[training]' has it\n"
+    sentence = "error: the package rich is missing; pip install 'urnn[training]' has it\n"
     assert (done.returncode, done.stdout, done.stderr) == (2, "", sentence)
