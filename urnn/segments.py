@@ -72,7 +72,9 @@ def run_sequence(
         states, last = run(x, h_0, *parameters)
         return _pick(states, last, chosen), last
 
-    def segment(x: Tensor, h: Tensor, chosen: Sequence[int] | None, *parameters: Tensor | float):
+    def segment(
+        x: Tensor, h: Tensor, chosen: Sequence[int] | None, *parameters: Tensor | float
+    ) -> tuple[Tensor, Tensor]:
         states, last = run(x, h, *parameters)
         return _pick(states, last, chosen), last
 
