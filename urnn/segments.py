@@ -7,7 +7,7 @@ but inverting modReLU amplifies rounding errors until nothing is left.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from urnn.backends import transforms
+from urnn.backends.contract import Input, Parameters, RunSequence, State
 
 
 def interval(recompute: int | bool, steps: int) -> int:
@@ -34,13 +35,13 @@ def returned(output_steps: str | int, steps: int) -> list[int] | None:
 
 
 def run_sequence(
-    run: Callable[..., tuple[Tensor, Tensor]],
+    run: RunSequence,
     every: int,
     chosen: Sequence[int] | None,
-    x: Float[Tensor, "T B m"],
-    h_0: Float[Tensor, "B two_n"],
-    *parameters: Tensor | float,
-) -> tuple[Float[Tensor, "returned B two_n"], Float[Tensor, "B two_n"]]:
+    x: Input,
+    h_0: State,
+    parameters: Parameters,
+) -> tuple[Float[Tensor, "returned B {2*parameters.n}"], State]:
     """The states at the `chosen` steps (None: all) and the last state, by `run`, a backend's `run_sequence`.
 
     Args:
@@ -48,18 +49,18 @@ def run_sequence(
             transforms, under which torch cannot run anything again.
     """
     if every == 0 or transforms.active():
-        states, last = run(x, h_0, *parameters)
+        states, last = run(x, h_0, parameters)
         return _pick(states, last, chosen), last
 
-    def segment(x: Tensor, h: Tensor, chosen: Sequence[int] | None, *parameters: Tensor | float):
-        states, last = run(x, h, *parameters)
+    def segment(x: Tensor, h: Tensor, chosen: Sequence[int] | None, parameters: Parameters):
+        states, last = run(x, h, parameters)
         return _pick(states, last, chosen), last
 
     output, h = [], h_0
     for number, part in enumerate(x.split(every)):
         begin, steps = number * every, len(part)
         here = None if chosen is None else [t - begin for t in chosen if begin <= t < begin + steps]
-        states, h = checkpoint(segment, part, h, here, *parameters, use_reentrant=False, preserve_rng_state=False)
+        states, h = checkpoint(segment, part, h, here, parameters, use_reentrant=False, preserve_rng_state=False)
         output.append(states)
     return torch.cat(output), h
 

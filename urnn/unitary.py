@@ -21,13 +21,13 @@ from torch import Tensor, nn
 from urnn import checks
 
 
-def to_complex(pair: Float[Tensor, "... two_n"]) -> Complex[Tensor, "... n"]:
+def to_complex(pair: Float[Tensor, "... width"]) -> Complex[Tensor, "... width//2"]:
     """Reads a real vector [Re; Im] as the complex vector that it stands for."""
     real, imaginary = pair.chunk(2, dim=-1)
     return torch.complex(real.contiguous(), imaginary.contiguous())
 
 
-def to_pair(z: Complex[Tensor, "... n"]) -> Float[Tensor, "... two_n"]:
+def to_pair(z: Complex[Tensor, "... n"]) -> Float[Tensor, "... 2*n"]:
     """Writes a complex vector as the real vector [Re; Im]; the inverse of `to_complex`."""
     return torch.cat([z.real, z.imag], dim=-1)
 
@@ -37,7 +37,7 @@ def phases(theta: Float[Tensor, "*batch n"]) -> Complex[Tensor, "*batch n"]:
     return torch.polar(torch.ones_like(theta), theta)
 
 
-def directions(v: Float[Tensor, "*batch two_n"]) -> Complex[Tensor, "*batch n"]:
+def directions(v: Float[Tensor, "*batch width"]) -> Complex[Tensor, "*batch width//2"]:
     """v / |v| for v given as [Re; Im]. v = 0 names no direction and gives NaN, as the formula says."""
     # The squares of entries below 1e-23 or above 1e19 leave float32's range; the direction has no scale, so its
     # gradient may take this one as a constant.
@@ -159,7 +159,7 @@ class UnitaryMatrix(nn.Module):
             self.permutation = after.copy_(before) if after.dtype == before.dtype else before.to(after.device)
         return self
 
-    def reflection_vectors(self) -> Float[Tensor, "2 two_n"]:
+    def reflection_vectors(self) -> Float[Tensor, "2 {2*self.n}"]:
         """v, or its conjugate under `conjugate_reflections`, as pairs [Re; Im] of any length."""
         if not self.conjugate_reflections:
             return self.v

@@ -29,9 +29,9 @@ def diagonals(layers: int, chunks: int) -> list[list[tuple[int, int]]]:
 def run_layers(
     layers: nn.ModuleList,
     x: Float[Tensor, "T B m"],
-    first_states: list[Float[Tensor, "B two_n"] | None],
+    first_states: list[Float[Tensor, "B {2*len(layers[0].b)}"] | None],
     backend: Backend,
-) -> tuple[Float[Tensor, "T B two_n"], list[Float[Tensor, "B two_n"]]]:
+) -> tuple[Float[Tensor, "T B {2*len(layers[0].b)}"], list[Float[Tensor, "B {2*len(layers[0].b)}"]]]:
     """The states of the last layer and the last state of every layer; None starts from the learned first state."""
     read, carried = list(x.split(CHUNK)), list(first_states)  # a chunk's states are what the next layer reads
     for diagonal in diagonals(len(layers), len(read)):
