@@ -10,16 +10,22 @@ import math
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from urnn.backends import transforms
 from urnn.backends.contract import Input, Parameters, RunSequence, State
+from urnn.shapes import Float
 
 
 def interval(recompute: int | bool, steps: int) -> int:
-    """Steps in a segment: the number asked for, near sqrt(T) for True, which keeps the least, or 0 for False."""
+    """Steps in a segment: the number asked for, near sqrt(T) for True, which keeps the least, or 0 for False.
+
+    Example:
+        >>> from urnn.segments import interval
+        >>> interval(True, steps=100), interval(25, steps=100), interval(False, steps=100)
+        (10, 25, 0)
+    """
     return max(1, round(math.sqrt(steps))) if recompute is True else int(recompute)
 
 
@@ -27,6 +33,11 @@ def returned(output_steps: str | int, steps: int) -> list[int] | None:
     """The time steps, from 0, whose states are returned; None for all.
 
     `output_steps` is "all", "last", or a number k: steps k - 1, 2k - 1, ... and the last.
+
+    Example:
+        >>> from urnn.segments import returned
+        >>> returned("last", steps=10), returned(4, steps=10), returned("all", steps=10)
+        ([9], [3, 7, 9], None)
     """
     if output_steps in ("all", 1):
         return None
@@ -47,6 +58,19 @@ def run_sequence(
     Args:
         every: steps in a segment; 0 runs the sequence whole and keeps what `run` keeps. So do torch.func's
             transforms, under which torch cannot run anything again.
+
+    Example:
+        >>> import torch
+        >>> from urnn.backends.contract import Parameters
+        >>> from urnn.segments import run_sequence
+        >>> def run(x, h_0, parameters):  # a running sum
+        ...     states = h_0 + x.cumsum(0)
+        ...     return states, states[-1]
+        >>> one = torch.ones(1)
+        >>> unused = Parameters(one.expand(3, 1), one.expand(2, 2), one.long() - 1, one.expand(2, 2), one, 0.0)
+        >>> states, last = run_sequence(run, 2, [1, 4], torch.ones(5, 1, 2), torch.zeros(1, 2), unused)
+        >>> states[:, 0, 0], last
+        (tensor([2., 5.]), tensor([[5., 5.]]))
     """
     if every == 0 or transforms.active():
         states, last = run(x, h_0, parameters)

@@ -6,8 +6,9 @@ number of units. Shapes are checked while the tests run.
 
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from jaxtyping import Float, Int
 from torch import Tensor
+
+from urnn.shapes import Float, Int
 
 
 class Parameters(NamedTuple):

@@ -9,7 +9,6 @@ first version does.
 from collections.abc import Iterable
 
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor
 
 from urnn import unitary
@@ -17,12 +16,19 @@ from urnn.activations import modrelu
 from urnn.backends import fused
 from urnn.backends.contract import Input, Parameters, State, States
 from urnn.ladder import real_pairs as pairs
+from urnn.shapes import Float, Int
 
 
 def op_by_op(x: Input, h_0: State, parameters: Parameters) -> tuple[States, State]:
     """The definition in complex tensors, each factor of W an operation of its own.
 
     Each step makes exp(i theta) and v / |v| afresh and multiplies its own V x_t.
+
+    Example:
+        >>> import torch
+        >>> from urnn.ladder.unitary import LadderURNN
+        >>> LadderURNN(3, 8, rung="op_by_op")(torch.randn(5, 2, 3))[0].shape
+        torch.Size([5, 2, 16])
     """
     theta, v, permutation, V, b, epsilon = parameters  # noqa: N806 - the paper's letter
     h, states = unitary.to_complex(h_0), []
@@ -34,7 +40,14 @@ def op_by_op(x: Input, h_0: State, parameters: Parameters) -> tuple[States, Stat
 
 
 def real_pairs(x: Input, h_0: State, parameters: Parameters) -> tuple[States, State]:
-    """The same operations on real and imaginary parts apart; only the transforms still take complex numbers."""
+    """The same operations on real and imaginary parts apart; only the transforms still take complex numbers.
+
+    Example:
+        >>> import torch
+        >>> from urnn.ladder.unitary import LadderURNN
+        >>> LadderURNN(3, 8, rung="real_pairs")(torch.randn(5, 2, 3))[0].shape
+        torch.Size([5, 2, 16])
+    """
     theta, v, permutation, V, b, epsilon = parameters  # noqa: N806 - the paper's letter
     h, states = h_0.chunk(2, dim=-1), []
     for x_t in x:
@@ -52,14 +65,27 @@ def real_pairs(x: Input, h_0: State, parameters: Parameters) -> tuple[States, St
 def materialised(x: Input, h_0: State, parameters: Parameters) -> tuple[States, State]:
     """W written out once a sequence: W h is one real matrix product a step, of O(n^2) instead of O(n log n).
 
-    exp(i theta) and v / |v| come to be made once a sequence with it.
+    exp(i theta) and v / |v| are then computed once a sequence too.
+
+    Example:
+        >>> import torch
+        >>> from urnn.ladder.unitary import LadderURNN
+        >>> LadderURNN(3, 8, rung="materialised")(torch.randn(5, 2, 3))[0].shape
+        torch.Size([5, 2, 16])
     """
     theta, v, permutation, V, b, epsilon = parameters  # noqa: N806 - the paper's letter
     return _run_dense((x_t @ V.mT for x_t in x), h_0, _dense(theta, v, permutation), b, epsilon)
 
 
 def hoisted_input(x: Input, h_0: State, parameters: Parameters) -> tuple[States, State]:
-    """`materialised` with V x_t of all steps as one matrix product before the loop."""
+    """`materialised` with V x_t of all steps as one matrix product before the loop.
+
+    Example:
+        >>> import torch
+        >>> from urnn.ladder.unitary import LadderURNN
+        >>> LadderURNN(3, 8, rung="hoisted_input")(torch.randn(5, 2, 3))[0].shape
+        torch.Size([5, 2, 16])
+    """
     theta, v, permutation, V, b, epsilon = parameters  # noqa: N806 - the paper's letter
     return _run_dense(x @ V.mT, h_0, _dense(theta, v, permutation), b, epsilon)
 
@@ -96,8 +122,13 @@ def _run_dense(
 def fused_step(x: Input, h_0: State, parameters: Parameters) -> tuple[States, State]:
     """The fused CPU kernel called for one time step at a time.
 
-    W is applied through its transforms again. The kernel multiplies V x_t itself, so that product is a step's
-    own again too: inside the kernel, or for a wide input in a matrix product before it.
+    W is applied through its transforms again. The kernel multiplies V x_t itself, so each step has its own product
+    again: inside the kernel, or for a wide input in a matrix product before it.
+
+    Example:
+        >>> from urnn.ladder.unitary import RUNGS
+        >>> RUNGS["fused_step"].devices  # with a C++ compiler, for powers of two
+        ('cpu',)
     """
     h, states = h_0, []
     for x_t in x.split(1):
