@@ -5,41 +5,50 @@ gradients have in common. Forward-mode derivatives, and torch.func's transforms 
 reference. Known weakness: there is no second derivative; differentiating the backward pass raises an error.
 """
 
+from typing import Protocol
+
 import torch
 from torch import Tensor
 
 from urnn import checks
 from urnn.backends import cpu, reference, transforms
+from urnn.backends.checked import checked, without_samples
+from urnn.backends.contract import Input, Parameters, State, States
 from urnn.backends.cpu import sequence as cpu_sequence
 from urnn.backends.cuda import sequence as cuda_sequence
 from urnn.backends.inputs import Gradients, Inputs
-from urnn.shapes import Float, Int
-
-KERNELS = {"cpu": cpu_sequence, "cuda": cuda_sequence}
-REFERENCE = checks.checked(reference.run_sequence)
 
 
-def run_sequence(
-    x: Float[Tensor, "T B m"],
-    h_0: Float[Tensor, "B two_n"],
-    theta: Float[Tensor, "3 n"],
-    v: Float[Tensor, "2 two_n"],
-    permutation: Int[Tensor, " n"],
-    V: Float[Tensor, "two_n m"],  # noqa: N803 - the paper's letter
-    b: Float[Tensor, " n"],
-    epsilon: float,
-) -> tuple[Float[Tensor, "T B two_n"], Float[Tensor, "B two_n"]]:
-    """See `reference.run_sequence`; by the kernel of the device that x is on."""
-    if x.shape[1] == 0:  # a kernel has no batch of none
-        checks.require(x, h_0, theta, v, permutation, V, b)
-        return checks.without_sequences(x, h_0, theta, v, V, b)
+class Kernel(Protocol):
+    """A fused kernel for one kind of device, as the operator calls it: everything is checked and in memory."""
+
+    def forward(self, given: Inputs) -> tuple[Tensor, Tensor]:
+        """All states (T, B, 2n) and the last (B, 2n)."""
+        ...
+
+    def backward(
+        self, given: Inputs, states: Tensor, states_gradient: Tensor | None, carry: Tensor, with_x: bool
+    ) -> Gradients:
+        """Gradients of the parameters and, `with_x`, of x; `carry`, dL/dh_T (B, 2n), becomes dL/dh_0."""
+        ...
+
+
+KERNELS: dict[str, Kernel] = {"cpu": cpu_sequence, "cuda": cuda_sequence}
+REFERENCE = checked(reference.run_sequence)
+
+
+def run_sequence(x: Input, h_0: State, parameters: Parameters) -> tuple[States, State]:
+    """See `contract.RunSequence`; by the kernel of the device that x is on."""
+    if x.shape[1] == 0:  # no kernel runs a batch of no samples
+        checks.require(x, h_0, *parameters[:-1])
+        return without_samples(x, h_0, parameters)
     transformed = transforms.active()
     by_reference = transforms.forward_mode() or (transformed and torch.compiler.is_compiling())
     if by_reference or (x.is_cpu and not cpu.has(x.dtype)):
-        return REFERENCE(x, h_0, theta, v, permutation, V, b, epsilon)
+        return REFERENCE(x, h_0, parameters)
     if transformed:
-        return transforms.Sequence.apply(x, h_0, theta, v, permutation, V, b, epsilon)
-    return torch.ops.urnn.sequence(x, h_0, theta, v, permutation, V, b, epsilon)
+        return transforms.Sequence.apply(x, h_0, *parameters)
+    return torch.ops.urnn.sequence(x, h_0, *parameters)
 
 
 @torch.library.custom_op("urnn::sequence", mutates_args=(), device_types=tuple(KERNELS))

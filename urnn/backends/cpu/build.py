@@ -29,6 +29,7 @@ SOURCE = Path(__file__).with_name("kernel.cpp")
 COMPILERS = ("g++", "c++", "clang++")  # looked for in this order where CXX names none
 MAPS = Path("/proc/self/maps")  # the files that this process has mapped
 TIME_LIMIT = 300  # seconds for one call of the compiler, which takes some ten
+DTYPES = {torch.float32: "float32", torch.float64: "float64"}
 FLAGS = ("-std=c++20", "-O3", "-fno-math-errno", "-fPIC", "-w")
 TARGETS = {  # widest first
     "avx512": ("-march=x86-64-v4", "-mprefer-vector-width=512"),
@@ -128,7 +129,7 @@ def library(dtype: str) -> Library:
 
 def functions(dtype: torch.dtype) -> dict[str, ctypes._CFuncPtr]:
     """The kernel's C functions for float32 or float64, by their plain names; see `library`."""
-    return library(str(dtype).removeprefix("torch.")).functions
+    return library(DTYPES[dtype]).functions
 
 
 POINTER, INDEX, REAL = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
