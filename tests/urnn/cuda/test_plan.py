@@ -27,8 +27,8 @@ def test_threads_and_bytes_are_those_of_the_source(host, n, dtype, released):
         sequence.samples,
         double.threads,
         double.shared_bytes,
-        sequence.ROWS,
-        sequence.SUMS,
+        cuda_sequence.ROWS,
+        cuda_sequence.SUMS,
     ]
 
 
