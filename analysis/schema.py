@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.old_labels import OLD_MODELS
 from analysis.vocabulary import (  # noqa: F401
     CEILING,
     ENQUEUE_TIME,
@@ -88,6 +89,8 @@ COLUMNS: tuple[Column, ...] = (
     Column("model", "string", "", "name in the registry of models"),
     Column("backend", "string", "", "the way the sequence was run, a rung or a ceiling; 'reference' is eager"),
     Column("label", "string", "", "name of the model for people"),
+    Column("backend_label", "string", "", "name of the backend for people"),
+    Column("place", "Int64", "1", "place of the backend among its model's, from 1; a rung's on its ladder"),
     Column("family", "string", "", "family of the model: unitary, gated, ...; or ladder, ceiling"),
     Column("phase", "string", "", "forward (inference), train (one optimiser step), stream (one step, online)"),
     Column("task", "string", "", "task the inputs come from"),
@@ -114,61 +117,8 @@ COLUMNS: tuple[Column, ...] = (
     Column("message", "string", "", "one sentence on an outcome other than measured, or on what disturbed it"),
 )
 
-KNOWN_LABELS: Mapping[str, str] = {
-    "urnn": "uRNN",
-    "lstm": "nn.LSTM",
-    "gru": "nn.GRU",
-    "rnn_tanh": "nn.RNN tanh",
-    "irnn": "IRNN",
-    "ortho_matrix_exp": "Orthogonal, matrix exp.",
-    "ortho_cayley": "Orthogonal, Cayley",
-    "ortho_householder": "Orthogonal, Householder",
-    "urnn_ladder": "uRNN ladder",
-    "lstm_ladder": "LSTM ladder",
-}
-
-KNOWN_FAMILIES: Mapping[str, str] = {
-    "urnn": "unitary",
-    "urnn_ladder": LADDER,
-    "lstm_ladder": LADDER,
-    "ceiling": CEILING,
-}
-
-BACKEND_LABELS: Mapping[str, str] = {
-    "reference": "eager reference",
-    "materialized": "dense W",
-    "cpu": "fused kernel",
-    "cuda": "fused CUDA kernel",
-}
-
-# Each rung is the one before it and one step more, from the first way to write the model to the best one known.
-RUNG_LABELS: Mapping[str, Mapping[str, str]] = {
-    "urnn_ladder": {
-        "op_by_op": "op by op",
-        "real_pairs": "real pairs",
-        "materialised": "dense W",
-        "hoisted_input": "input hoisted",
-        "fused_step": "one kernel a step",
-        "whole_sequence": "one kernel a sequence",
-        "wavefront": "layers as a wavefront",
-    },
-    "lstm_ladder": {
-        "naive": "one product a gate",
-        "grouped_gates": "gates grouped",
-        "streams": "two streams",
-        "fused_pointwise": "pointwise ops fused",
-        "transposed_weights": "weights transposed",
-        "batched_input": "input batched over time",
-        "batched_weight_gradient": "weight gradient batched",
-        "wavefront": "layers as a wavefront",
-        "nn_lstm": "nn.LSTM, the ceiling",
-    },
-}
-
-CEILING_LABELS: Mapping[str, str] = {
-    "fourier": "Two Fourier transforms alone",
-    "memory": "Writing the output alone",
-}
+RUNG_LABELS = {name: row["backends"] for name, row in OLD_MODELS.items() if row.get("family") == LADDER}
+CEILING_LABELS = OLD_MODELS["ceiling"]["backends"]
 
 
 def tidy_frame(rows: Iterable[Mapping[str, Any]], columns: Sequence[Column] = COLUMNS) -> pd.DataFrame:
@@ -202,13 +152,10 @@ def _missing_as_na(value: Any) -> Any:
     return pd.NA if value is None or value != value else value
 
 
-def series_label(label: str, backend: str, family: str = "", alone: bool = True) -> str:
+def series_label(label: str, backend_label: str, family: str = "", alone: bool = True) -> str:
     """Name of a (model, backend) series for people.
 
     The uRNN always names its backend, because its eager reference must not pass for a fused kernel; a
     baseline does so only where several backends of it stand side by side (`alone=False`).
     """
-    if family == "unitary" or not alone:
-        way = backend.removesuffix(GRAPH)
-        return f"{label} ({BACKEND_LABELS.get(way, way)}{' in a graph' * backend.endswith(GRAPH)})"
-    return label
+    return f"{label} ({backend_label})" if family == "unitary" or not alone else label

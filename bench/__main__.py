@@ -448,8 +448,4 @@ def _reproduce(options: argparse.Namespace) -> int:
 
 def _write_registry(folder: Path) -> None:
     """The registry as data, so that whoever reads the results needs no model to name one."""
-    registry = {
-        row.name: {"label": row.label, "family": row.family, "state_per_unit": row.state_per_unit}
-        for row in subjects.SUBJECTS.values()
-    }
-    write_atomically(folder / MODELS_FILE, json.dumps(registry, indent=1))
+    write_atomically(folder / MODELS_FILE, json.dumps(subjects.as_data(), indent=1))

@@ -1,7 +1,8 @@
 """The results of a sweep on disk: one pytest-benchmark file, whole at every moment.
 
 The file lies where pytest-benchmark keeps its own (`.benchmarks/<machine>/0001_....json`), so its `compare` reads
-it. It carries one key more, "run": the conditions, and the cells that gave no figure. After each cell the whole
+it. It carries two keys more: "run", the conditions and the cells that gave no figure, and "models", the registry
+as data. After each cell the whole
 file is written under another name, synced and renamed, so that a crash leaves the last state and never half of
 one. One process at a time writes in a folder. Known weakness: writing is quadratic in the number of cells; at a
 thousand cells it costs 30 ms each.
@@ -19,7 +20,8 @@ import pytest_benchmark
 from pytest_benchmark.utils import get_machine_id
 
 from analysis.documents import COUNT, TEXT, ListOf, Record
-from analysis.vocabulary import RUN_FORMAT
+from analysis.vocabulary import MODELS_KEY, RUN_FORMAT
+from bench import subjects
 from bench.errors import ResultsError
 from bench.processes.locks import BusyError, sole_holder
 from bench.reading import read_format
@@ -202,6 +204,7 @@ def _empty(conditions: Mapping[str, object]) -> dict:
         "benchmarks": [],
         "datetime": datetime.datetime.now(datetime.UTC).isoformat(),
         "version": pytest_benchmark.__version__,
+        MODELS_KEY: subjects.as_data(),
         "run": {"format": RUN_FORMAT, **conditions, "outcomes": []},
     }
 

@@ -52,6 +52,8 @@ def side_of(frame: pd.DataFrame, *, by_pass: bool = False) -> Side:
 
     `by_pass` names a process by its pass alone, so that it pairs with the other side's of that pass.
     """
+    # A rung that nobody measured says so without a reason; a side has no such cell.
+    frame = frame[frame["outcome"].ne(NOT_APPLICABLE) | frame["message"].notna()]
     named = frame.assign(cell=[Cell(**row).id for row in frame[list(AXES)].to_dict("records")])
     measured = named[named["outcome"] == MEASURED]
     times = _process_medians(measured, ["pass"] if by_pass else ["file", "pass"])

@@ -32,7 +32,7 @@ from analysis.vocabulary import (
 )
 
 CELL = ["model", "backend", "phase", "task", "hidden_size", "length", "batch", "num_layers"]
-DESCRIPTION = ["label", "family", "state_size", "parameters"]
+DESCRIPTION = ["label", "family", "backend_label", "place", "state_size", "parameters"]
 
 MAX_ROUND_SPREAD = 0.10
 MAX_PROCESS_SPREAD = 0.10
@@ -76,11 +76,10 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _summarise_cell(key: dict[str, Any], part: pd.DataFrame, alone: bool) -> dict[str, Any]:
     described = {name: _first(part[name]) for name in DESCRIPTION}
-    label = described["label"] or key["model"]
-    described |= {
-        "label": label,
-        "series": series_label(label, key["backend"], described["family"] or "", alone),
-    }
+    described["label"] = described["label"] or key["model"]
+    described["backend_label"] = described["backend_label"] or key["backend"]
+    names = described["label"], described["backend_label"], described["family"] or ""
+    described["series"] = series_label(*names, alone)
     measured = part[part["outcome"] == MEASURED]
     if measured.empty:
         last = part.iloc[-1]
