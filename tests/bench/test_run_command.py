@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from bench.__main__ import main
+from bench.commands import main
 from bench.grid import PROFILES, Cell
 from bench.paths import ROOT
 from bench.subjects import SUBJECTS
@@ -20,9 +20,9 @@ from bench.subjects import SUBJECTS
 TOO_MANY = 10**12  # sequences of 8 bytes at least
 PROGRAM = """
 import sys
-from bench import __main__, estimate
+from bench import commands, estimate
 estimate.memory_of = lambda device: 10**18
-sys.exit(__main__.main(sys.argv[1:]))
+sys.exit(commands.main(sys.argv[1:]))
 """
 ARGUMENTS = (
     "run --profile quick --device cpu --phase forward --task copying --models rnn_tanh,lstm:torch --hidden 4 "
@@ -107,9 +107,16 @@ def test_the_file_says_where_and_under_which_conditions(done):
     assert re.fullmatch(r"0001_\w+-[0-9a-f]{8}_quick_2t_kept\.json", done.path.name)
 
 
-def test_the_registry_stands_beside_it(done):
-    registry = json.loads((done.folder / "models.json").read_text())
-    assert registry["urnn"] == {"label": "uRNN", "family": "unitary", "state_per_unit": 2}
+def test_the_registry_stands_in_it(done):
+    registry = done.content["models"]
+    assert registry["lstm"] == {
+        "label": "nn.LSTM",
+        "family": "gated",
+        "state_per_unit": 2,
+        "backends": {"torch": "torch"},
+    }
+    assert registry["urnn"]["backends"]["reference"] == "eager reference"
+    assert list(registry["urnn_ladder"]["backends"]) == list(SUBJECTS["urnn_ladder"].backends)
     assert {name: row["label"] for name, row in registry.items()} == {
         name: row.label for name, row in SUBJECTS.items()
     }
