@@ -22,7 +22,7 @@ ROW = """
             parameters=_gated(1),
         ),
 """
-BEFORE = 'Model("gru", '
+BEFORE = 'Model("irnn", '
 COMMAND = "-m bench run --models relu_net,urnn:reference --hidden 4,8 --length 3 --batch 2 --phase forward,train"
 OPTIONS = "--device cpu --task copying --passes 1 --allocator default"
 
