@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from analysis.markdown import markdown_code
-from analysis.regressions.comparison import Commit, Comparison
+from analysis.regressions.comparison import Comparison, NamedCommit
 from analysis.regressions.rules import MARGINS, RULES
 from analysis.regressions.verdict import Row, Verdict
 from analysis.regressions.wording import HEADINGS, tally, texts, worth_showing
@@ -40,7 +40,7 @@ def _commands(comparison: Comparison) -> str:
     return "\n".join(["One cell alone:", "", "```", *lines, "```"]) if lines else ""
 
 
-def _commit(commit: Commit) -> str:
+def _commit(commit: NamedCommit) -> str:
     return markdown_code(commit.name) + (f" ({_escape(commit.subject)})" if commit.subject else "")
 
 

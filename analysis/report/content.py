@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from analysis import units
+from analysis.comparability import Setting, choose
 from analysis.report import device, findings, tables
 from analysis.report.chapters import Chapter, chapters
 from analysis.report.section import Section
@@ -20,7 +21,6 @@ from analysis.report.tables import Table
 from analysis.report.verdicts import headlines
 from analysis.results import Results
 from analysis.schema import PEAK_ALLOCATED, STEP_TIME
-from analysis.settings import Setting, choose
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from analysis.comparability import Setting, same_commit, split
 from analysis.schema import FIRST_CALL_TIME, MEASURED, NOT_APPLICABLE, PEAK_ALLOCATED, STEP_TIME, ordinary
-from analysis.settings import Setting, same_commit, split
 from analysis.statistics import ratio, summarise
 from analysis.statistics.summary import CELL
 

@@ -12,10 +12,10 @@ from functools import cached_property
 import pandas as pd
 
 from analysis.appearance import Series
+from analysis.comparability import Choice, Setting
 from analysis.figures.style import series_in_order
 from analysis.focus import Focus, focus, over_hidden_size
 from analysis.schema import CEILING, LADDER, PHASES, of_family, ordinary
-from analysis.settings import Choice, Setting
 from analysis.statistics import fastest, summarise
 
 URNN = "urnn"

@@ -15,7 +15,7 @@ from bench.lane.settings import Settings
 from bench.options import MOST_TIMES, add_process_options, path, whole_number
 from bench.paths import ROOT
 from bench.progress import SweepProgress
-from bench.store import RunFile, sole_writer, write_atomically
+from bench.run_file import RunFile, sole_writer, write_atomically
 
 PURPOSE = "measure cells and store each as it ends; the same command goes on after Ctrl-C"
 

@@ -6,12 +6,12 @@ import pandas as pd
 import pytest
 
 from analysis import units
+from analysis.comparability import split
 from analysis.device_bar import findings
 from analysis.report import write_report
 from analysis.report.content import gather
 from analysis.report.page import markdown
 from analysis.results import Results, read
-from analysis.settings import split
 from analysis.statistics import summarise
 from tests.analysis import made_up_gpu
 from tests.analysis.conftest import make_entry
