@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from analysis import units
+from analysis.appearance import Series as Chip
 from analysis.figures import name
 from analysis.history import levels, otava
 from analysis.history.changes import ASV, OTAVA, Change, changes
@@ -21,7 +22,6 @@ from analysis.regressions.wording import metric_label
 from analysis.report import Report
 from analysis.report.drawings import Drawing, colourful, draw_figure
 from analysis.report.markup import environment, frame, table_md
-from analysis.report.section import Series as Chip
 from analysis.report.tables import Cell, Table
 from analysis.schema import PEAK_ALLOCATED, STEP_TIME
 from analysis.statistics.log_ratio import Floats
