@@ -19,41 +19,35 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-STEP_TIME = "step_time"
-FIRST_CALL_TIME = "first_call_time"
-PEAK_ALLOCATED = "peak_allocated"
-SAVED_FOR_BACKWARD = "saved_for_backward"
-OPERATORS = "operators"
-PEAK_RESERVED = "peak_reserved"
-ENQUEUE_TIME = "enqueue_time"
-OUTPUT_ERROR = "output_error"
-PARAMETERS = "parameters"  # a column of every row; named like a metric where two commits are compared
+from analysis.vocabulary import (  # noqa: F401
+    CEILING,
+    ENQUEUE_TIME,
+    FAILED,
+    FIRST_CALL_TIME,
+    GRAPH,
+    KILLED,
+    LADDER,
+    LOWER_QUARTILE,
+    MEASURED,
+    MEDIAN,
+    METRICS,
+    NOT_APPLICABLE,
+    OPERATORS,
+    OUT_OF_MEMORY,
+    OUTCOMES,
+    OUTPUT_ERROR,
+    PARAMETERS,
+    PEAK_ALLOCATED,
+    PEAK_RESERVED,
+    PHASES,
+    SAMPLE,
+    SAVED_FOR_BACKWARD,
+    STEP_TIME,
+    UPPER_QUARTILE,
+)
 
-SAMPLE, MEDIAN, LOWER_QUARTILE, UPPER_QUARTILE = "sample", "median", "lower quartile", "upper quartile"
-
-MEASURED = "measured"
-OUT_OF_MEMORY = "out of memory"
-FAILED = "failed"
-KILLED = "killed"
-NOT_APPLICABLE = "not applicable"
-OUTCOMES = (MEASURED, OUT_OF_MEMORY, FAILED, KILLED, NOT_APPLICABLE)
-
-PHASES = ("train", "forward", "stream")
-
-# Families that are no models to compare: stages of one model's optimisation, and what the machine can do at best.
-LADDER, CEILING = "ladder", "ceiling"
-
-
-UNITS: Mapping[str, str] = {
-    STEP_TIME: "s per time step",
-    FIRST_CALL_TIME: "s per call",
-    PEAK_ALLOCATED: "B",
-    SAVED_FOR_BACKWARD: "B",
-    OPERATORS: "1 per call",
-    PEAK_RESERVED: "B",
-    ENQUEUE_TIME: "s per call",
-    OUTPUT_ERROR: "1",
-}
+PHASE_LABELS = PHASES
+METRIC_LABELS = {name: metric.label for name, metric in METRICS.items()}
 
 
 @dataclass(frozen=True)
@@ -105,7 +99,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("num_layers", "Int64", "layers", "layers stacked; 1 where the file does not say"),
     Column("state_size", "Int64", "real numbers", "real numbers carried from one time step to the next"),
     Column("parameters", "Int64", "real numbers", "trainable real numbers"),
-    Column("metric", "string", "", f"one of {', '.join(UNITS)}"),
+    Column("metric", "string", "", f"one of {', '.join(METRICS)}"),
     Column("value", "float64", "see unit", "the measured value; NaN where there is none"),
     Column("unit", "string", "", "unit of value"),
     Column("statistic", "string", "", "sample, or median and quartiles where the harness kept no samples"),
@@ -119,23 +113,6 @@ COLUMNS: tuple[Column, ...] = (
     Column("outcome", "string", "", "measured, out of memory, failed, killed or not applicable"),
     Column("message", "string", "", "one sentence on an outcome other than measured, or on what disturbed it"),
 )
-
-METRIC_LABELS: Mapping[str, str] = {
-    STEP_TIME: "Time per time step",
-    FIRST_CALL_TIME: "First call",
-    PEAK_ALLOCATED: "Peak memory",
-    SAVED_FOR_BACKWARD: "Saved for backward",
-    OPERATORS: "Operators",
-    PEAK_RESERVED: "Peak memory taken from the device",
-    ENQUEUE_TIME: "Host time of a call",
-    OUTPUT_ERROR: "Relative error of the output",
-}
-
-PHASE_LABELS: Mapping[str, str] = {
-    "train": "Training step",
-    "forward": "Inference",
-    "stream": "Streaming, one step at a time",
-}
 
 KNOWN_LABELS: Mapping[str, str] = {
     "urnn": "uRNN",
@@ -163,8 +140,6 @@ BACKEND_LABELS: Mapping[str, str] = {
     "cpu": "fused kernel",
     "cuda": "fused CUDA kernel",
 }
-
-GRAPH = "+graph"  # after a backend's name: the same call, captured in a CUDA graph
 
 # Each rung is the one before it and one step more, from the first way to write the model to the best one known.
 RUNG_LABELS: Mapping[str, Mapping[str, str]] = {

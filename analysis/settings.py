@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.schema import MEASURED
+from analysis.vocabulary import MEASURED, counted
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,7 @@ class Setting:
 
     def describe(self) -> str:
         """One line for people, commit and harness left out."""
-        threads = (
-            "threads not recorded" if self.threads is None else f"{self.threads} thread{'s' * (self.threads > 1)}"
-        )
+        threads = "threads not recorded" if self.threads is None else counted(self.threads, "thread")
         return ", ".join(
             [self.machine, self.device, self.dtype, threads, f"allocator {self.allocator or 'not recorded'}"]
         )

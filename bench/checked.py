@@ -9,15 +9,15 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 
-from bench import children
+from analysis.vocabulary import FAILED
 from bench.grid import Cell
 from bench.kernel_check import Check, sizes
-from bench.scratch import scratch_folder, temporary_files
+from bench.lane.settings import Settings, environment_of
+from bench.lane.sweep import Job, store_outcome
+from bench.paths import ROOT
+from bench.processes import children
+from bench.processes.scratch import scratch_folder, temporary_files
 from bench.store import RunFile
-from bench.sweep import Job, store_outcome
-from bench.worker import ROOT, Settings, environment_of
-
-WRONG = "failed"
 
 
 def run_checks(cells: Sequence[Cell], settings: Settings, told: Callable[[str], None]) -> list[Check]:
@@ -65,5 +65,5 @@ def without_wrong(
         elif (job.cell.id, job.sweep_pass) not in measured:
             check = wrong[key]  # one that did not run at all is tried again by the next run
             message = f"not timed: {check.line()}"
-            store_outcome(run_file, job, settings, WRONG, message, again=bool(check.failure))
+            store_outcome(run_file, job, settings, FAILED, message, again=bool(check.failure))
     return kept

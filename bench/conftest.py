@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from bench.device_clock import CLOCK
 from bench.environment import allocator_in_use, machine_facts
 from bench.grid import PROFILES, Cell, Profile, get_profile
 from bench.options import MOST_THREADS, MOST_TIMES, whole_number
 from bench.prepare import describe_failure, is_of_surroundings
-from bench.replay import CLOCK
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-SUFFIX = "+graph"  # of a backend's name
 WARM_UPS = 3  # cuBLAS and cuDNN make their handles and workspaces before a capture, not in it
 
 

@@ -5,26 +5,18 @@ each cell is timed. Known weakness: sweeps overlap (the anchor stands on every a
 cell once, asv measures it once a sweep.
 """
 
-import re
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
 
+from analysis import vocabulary
+from analysis.vocabulary import DEVICES, GRAPH, PHASES
 from bench import subjects
 from bench.ceilings import CEILINGS
-from bench.graphs import SUFFIX
 from bench.precision import DTYPES, ON_CUDA_ALONE
 from urnn.backends import BACKENDS
 from urnn.models import LADDERS, MODELS
 from urnn.tasks import TASKS
-
-PHASES = {
-    "forward": "inference over the whole sequence",
-    "train": "forward, loss, backward and optimiser step",
-    "stream": "inference of one time step at batch 1, the state carried along",
-}
-DEVICES = ("cpu", "cuda")
-_ID = re.compile(r"(\w+):(\w+(?:\+graph)?)-(\w+)-(\w+)-n([0-9]+)-T([0-9]+)-B([0-9]+)(?:-L([0-9]+))?-(\w+)-(\w+)")
 
 
 def _require_one_of(what: str, value: str, known: Iterable[str]) -> None:
@@ -33,34 +25,15 @@ def _require_one_of(what: str, value: str, known: Iterable[str]) -> None:
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One measurement's name.
+class Cell(vocabulary.Cell):
+    """A cell that this suite has: a row of `bench.subjects` and a backend of it, in a phase and at sizes that fit.
 
-    Attributes:
-        model, backend: a row of `bench.subjects` and one of its backends, or that with "+graph": the same call
-            captured in a CUDA graph; not in phase "stream", whose state moves from call to call.
-        phase: a key of `PHASES`.
-        device, dtype: where and in what it runs.
-        hidden_size: units (complex ones for the uRNN).
-        length: time steps of a call; 1 in phase "stream".
-        batch: sequences of a call; 1 in phase "stream".
-        task: a key of `urnn.tasks.TASKS`, whose data is read.
-        num_layers: layers stacked; phases "forward" and "train" only.
+    A backend with "+graph" is not in phase "stream", whose state moves from call to call; length and batch are 1
+    there. Only ladders have several layers, in phases "forward" and "train".
 
     Raises:
         ValueError: a value that the grid does not have, with those that it has.
     """
-
-    model: str
-    backend: str
-    phase: str
-    device: str
-    dtype: str
-    hidden_size: int
-    length: int
-    batch: int
-    task: str = "copying"
-    num_layers: int = 1
 
     def __post_init__(self) -> None:
         row = subjects.get(self.model)
@@ -87,58 +60,6 @@ class Cell:
             raise ValueError(f"only ladders have several layers here, got {self.model} with {self.num_layers}")
         if self.model in CEILINGS and self.phase != "forward":
             raise ValueError(f"a ceiling has phase 'forward' alone, got {self.phase!r}")
-
-    @property
-    def captured(self) -> bool:
-        """Whether the call is replayed from a CUDA graph."""
-        return self.backend.endswith(SUFFIX)
-
-    @property
-    def implementation(self) -> str:
-        """The model's backend, however its call is launched."""
-        return self.backend.removesuffix(SUFFIX)
-
-    @property
-    def variant(self) -> str:
-        """Model and backend in one word, "urnn:reference"."""
-        return f"{self.model}:{self.backend}"
-
-    @property
-    def group(self) -> str:
-        """What this cell shares with those it is compared with: all but the model and its backend."""
-        return (
-            f"{self.phase} {self.task} n={self.hidden_size} T={self.length} B={self.batch} "
-            f"{'' if self.num_layers == 1 else f'L={self.num_layers} '}{self.device} {self.dtype}"
-        )
-
-    @property
-    def id(self) -> str:
-        """A readable name, unique in any grid; `Cell.from_id` reads it back."""
-        return (
-            f"{self.variant}-{self.phase}-{self.task}-n{self.hidden_size}-T{self.length}-B{self.batch}"
-            f"{'' if self.num_layers == 1 else f'-L{self.num_layers}'}-{self.device}-{self.dtype}"
-        )
-
-    @classmethod
-    def from_id(cls, text: str) -> "Cell":
-        """The cell that `id` named.
-
-        Raises:
-            ValueError: not an id, or one of a cell that the grid does not have.
-        """
-        parts = _ID.fullmatch(text)
-        if parts is None:
-            raise ValueError(
-                f"expected a cell such as urnn:reference-train-copying-n128-T100-B32-cpu-float32, got {text!r}"
-            )
-        model, backend, phase, task, n, length, batch, layers, device, dtype = parts.groups()
-        return cls(model, backend, phase, device, dtype, int(n), int(length), int(batch), task, int(layers or 1))
-
-    def as_dict(self) -> dict[str, str | int]:
-        return asdict(self)
-
-
-AXES = tuple(axis.name for axis in fields(Cell))
 
 
 def all_variants() -> tuple[str, ...]:
@@ -243,7 +164,7 @@ def _gpu() -> Profile:
     on_cuda = [name for name, backend in BACKENDS.items() if "cuda" in backend.devices and name != "reference"]
     fused = tuple(f"urnn:{name}" for name in on_cuda)
     orthogonal = ("ortho_matrix_exp:torch", "ortho_cayley:torch")
-    eager = ("urnn:reference", f"urnn:reference{SUFFIX}", f"lstm:torch{SUFFIX}", *(f"{v}{SUFFIX}" for v in fused))
+    eager = ("urnn:reference", f"urnn:reference{GRAPH}", f"lstm:torch{GRAPH}", *(f"{v}{GRAPH}" for v in fused))
 
     def sweep(name: str, variants: Iterable[str], sizes: tuple[int, ...], **axes: tuple) -> Sweep:
         usual = {"phases": SEQUENCE_PHASES, "lengths": (512,), "batches": (128,), "devices": ("cuda",)}

@@ -10,19 +10,18 @@ from functools import cache
 
 import torch
 
+from analysis.vocabulary import FAILED, OUT_OF_MEMORY
 from bench import subjects
 from bench.environment import why_no_kernel
 from bench.grid import Cell
 from bench.meters.memory import peak_allocated_bytes, peaks_on_cuda
 from bench.meters.operators import counts
-from bench.meters.time import WarmUp, warm_up
+from bench.meters.warm_up import WarmUp, warm_up
 from bench.workloads import Workload, build
 from urnn.backends.kernel_cache import BuildError
 from urnn.tasks import TASKS
 
 _last: dict[tuple[Cell, float], "Prepared"] = {}  # one at most
-OUT_OF_MEMORY = "out of memory"
-FAILED = "failed"
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,13 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from bench.sweep import Job
+from analysis.vocabulary import MEASURED, duration
+from bench.lane.sweep import Job
 
 
-def as_duration(seconds: float) -> str:
-    """ "45 s", "12 min", "3.5 h"."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+def show(text: str) -> None:
+    """One line, at once, for logs that are read while they grow."""
+    print(text, flush=True)
 
 
 class TimeLeft:
@@ -83,10 +82,10 @@ class SweepProgress:
         self.done += 1
         self.time_left.finish(self.estimate(job))
         self.bar.update(self.task, completed=self.done, left=self._left())
-        if outcome != "measured":
+        if outcome != MEASURED:
             self.console.print(f"{job.cell.id}: {outcome}; recorded as such", soft_wrap=True)
         if not self.console.is_terminal and self.done * self.LINES % self.total < self.LINES:
             self.console.print(f"{self.done} of {self.total} measured, {self._left()}", soft_wrap=True)
 
     def _left(self) -> str:
-        return f"{as_duration(self.time_left.seconds())} left"
+        return f"{duration(self.time_left.seconds())} left"

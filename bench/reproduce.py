@@ -23,8 +23,8 @@ from analysis.command_line import stopped_like_ctrl_c
 from bench.environment import measured_environment
 from bench.errors import SweepError
 from bench.experiments import Experiment
-from bench.locks import BusyError, sole_holder
-from bench.worker import ROOT
+from bench.paths import ROOT
+from bench.processes.locks import BusyError, sole_holder
 from urnn import models
 from urnn.training import files, owner
 from urnn.training.display import as_line
@@ -145,7 +145,11 @@ def _last_words(one: _Going) -> str:
         lines = one.output.read_text(errors="replace").strip().splitlines()
     except OSError:  # taken away in the meantime
         lines = []
-    return as_line(lines[-1]) if lines else f"exit code {one.process.returncode}, without a word"
+    return (
+        as_line(lines[-1].removeprefix("error: "))
+        if lines
+        else f"exit code {one.process.returncode}, without a word"
+    )
 
 
 def _stop(going: list[_Going], conditions: Conditions, result: Result, told: Callable[[str], None]) -> None:
@@ -218,8 +222,3 @@ def summary(result: Result, planned: int) -> list[str]:
         names = "; ".join(f"{name} ({count})" for name, count in counts.items())
         lines.append(f"{len(result.not_run)} not run for want of time: {names}.")
     return lines + [f"failed: {one}: {why}" for one, why in result.failed]
-
-
-def show(text: str) -> None:
-    """One line, at once, for logs that are read while they grow."""
-    print(text, flush=True)

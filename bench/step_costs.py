@@ -10,16 +10,16 @@ same, its values are not.
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from analysis.vocabulary import STEP_COSTS
 from bench import identity
 from bench.experiments import Experiment
 from bench.grid import PROFILES, Cell
-from bench.reproduce import show
+from bench.lane.settings import Settings
+from bench.lane.sweep import plan, run
+from bench.paths import ROOT
+from bench.progress import show
 from bench.store import RunFile
-from bench.sweep import plan, run
-from bench.worker import ROOT, Settings
 from urnn.tasks import TASKS
-
-FOLDER = "step_costs"
 
 
 def cells(experiments: Sequence[Experiment], runs: Path, told: Callable[[str], None] = show) -> list[Cell]:
@@ -61,7 +61,7 @@ def measure(experiments: Sequence[Experiment], runs: Path, threads: int = 1) -> 
     """Measures what is not measured yet into RUNS/step_costs; the file, or None where no run has a log.
 
     Raises:
-        SweepError, ResultsError: as `bench.sweep.run`.
+        SweepError, ResultsError: as `bench.lane.sweep.run`.
     """
     wanted = cells(experiments, runs)
     if not wanted:
@@ -69,6 +69,6 @@ def measure(experiments: Sequence[Experiment], runs: Path, threads: int = 1) -> 
     profile = PROFILES["quick"]
     conditions = {"profile": profile.name, "threads": threads, "allocator": "kept"}
     name = f"{identity.commit(ROOT)}-{identity.source_digest(ROOT)}_{profile.name}_{threads}t_kept"
-    file = RunFile.open(runs / FOLDER, name, conditions, fresh=False)
+    file = RunFile.open(runs / STEP_COSTS, name, conditions, fresh=False)
     run(plan(wanted, 1), Settings(profile, threads, "kept"), file, lambda job: None, lambda job, outcome: None)
     return file.path

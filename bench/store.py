@@ -19,11 +19,11 @@ import pytest_benchmark
 from pytest_benchmark.utils import get_machine_id
 
 from analysis.documents import COUNT, TEXT, ListOf, Record
+from analysis.vocabulary import RUN_FORMAT
 from bench.errors import ResultsError
-from bench.locks import BusyError, sole_holder
+from bench.processes.locks import BusyError, sole_holder
 from bench.reading import read_format
 
-FORMAT = 1
 FIGURE = Record({"params": Record({"cell_id": TEXT}), "extra_info": Record({"pass": COUNT})})
 OUTCOME = Record({"cell": TEXT, "pass": COUNT, "outcome": TEXT, "message": TEXT})
 # All that this module reads; what reports read is theirs to check.
@@ -202,9 +202,9 @@ def _empty(conditions: Mapping[str, object]) -> dict:
         "benchmarks": [],
         "datetime": datetime.datetime.now(datetime.UTC).isoformat(),
         "version": pytest_benchmark.__version__,
-        "run": {"format": FORMAT, **conditions, "outcomes": []},
+        "run": {"format": RUN_FORMAT, **conditions, "outcomes": []},
     }
 
 
 def _read(path: Path) -> dict:
-    return read_format(path, SHAPE, FORMAT, "move it away, or start a new file with --fresh", holder=["run"])
+    return read_format(path, SHAPE, RUN_FORMAT, "move it away, or start a new file with --fresh", holder=["run"])

@@ -3,8 +3,8 @@
 Only the first are compared with each other; the others explain them.
 """
 
+from analysis.vocabulary import GRAPH
 from bench.ceilings import CEILINGS
-from bench.graphs import SUFFIX
 from urnn import models
 from urnn.models import LADDERS, Model
 
@@ -28,4 +28,4 @@ def variants(rows: dict[str, Model]) -> tuple[str, ...]:
 def runs_on(model: str, backend: str, device: str) -> bool:
     """Whether that backend of the model is made for that kind of device; captured in a graph, for CUDA alone."""
     row = get(model)
-    return row.runs_on(backend.removesuffix(SUFFIX), device) and (device == "cuda" or not backend.endswith(SUFFIX))
+    return row.runs_on(backend.removesuffix(GRAPH), device) and (device == "cuda" or not backend.endswith(GRAPH))

@@ -47,9 +47,11 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> "Host":
 @pytest.fixture
 def cuda_on_a_host(host: "Host", monkeypatch: pytest.MonkeyPatch) -> "Host":
     """Tensors of the CPU go to the CUDA kernel, which runs on a host."""
-    from urnn.backends import cuda, cuda_launch, fused
+    from urnn.backends import fused
+    from urnn.backends.cuda import launch as cuda_launch
+    from urnn.backends.cuda import sequence as cuda_sequence
 
-    monkeypatch.setitem(fused.KERNELS, "cpu", cuda)
+    monkeypatch.setitem(fused.KERNELS, "cpu", cuda_sequence)
     monkeypatch.setattr(cuda_launch, "load", host.load)
     monkeypatch.setattr(cuda_launch, "on", lambda device: contextlib.nullcontext())
     monkeypatch.setattr(cuda_launch, "multiprocessors", lambda: 132)

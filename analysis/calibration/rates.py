@@ -17,11 +17,11 @@ from itertools import pairwise
 import numpy as np
 from scipy import stats
 
-from analysis.calibration.recording import SAME, Recording
+from analysis.calibration.recording import Recording
 from analysis.calibration.replay import Gate, simulate
 from analysis.regressions.verdict import Verdict
+from analysis.vocabulary import CONFIDENCE, SAME
 
-CONFIDENCE = 0.95
 SEED = 20151120
 
 

@@ -2,16 +2,15 @@
 
 Why: the recording itself is megabytes of single calls; what the gate judges are the medians of processes, and
 those are kept beside the report as `recording.json`, from which it can be drawn again.
-
-Known weakness: none known.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,18 +30,17 @@ from analysis.errors import AnalysisError
 from analysis.regressions.comparison import one_setting, require_comparable
 from analysis.regressions.side import side_of
 from analysis.results import read as read_results
+from analysis.vocabulary import BASE, CALIBRATION_PLAN, CALIBRATIONS, RECORDING_FORMAT, SAME
 
-FORMAT = 1
-PLAN, COMPACT = "calibration.json", "recording.json"
-FOLDER = Path(".gate", "calibration")
-BASE, SAME = "base", "same"
+COMPACT = "recording.json"
+PROCESSES = re.compile(r" \([^()]*\bprocess [0-9]+[^()]*\)")
 FEWEST_ROUNDS = 8  # a half of them for the screening, a half for the confirmation
 MOST_ROUNDS = 10**6
 
 # A gate is replayed until its time is up, so that a pair which costs nothing would be replayed for ever.
 PAIR = Real(0.5, 1e6)
 SHARED = {
-    "format": Whole(FORMAT, FORMAT),
+    "format": Whole(RECORDING_FORMAT, RECORDING_FORMAT),
     "cells": ListOf(TEXT, least=1),
     **dict.fromkeys(("sentinel", "slowed"), TEXT),
     "slowdowns": MapOf(Real(1e-6, 100.0)),
@@ -100,6 +98,7 @@ def read(path: Path) -> Recording:
     Raises AnalysisError for what is no recording, is damaged, mixes conditions or has too few rounds.
     """
     recording = _of_folder(path) if os.path.isdir(path) else _of_file(path)
+    recording = replace(recording, notes=tuple(map(without_processes, recording.notes)))
     _require_whole(recording, path)
     if len(recording.rounds) < FEWEST_ROUNDS:
         raise AnalysisError(
@@ -109,12 +108,17 @@ def read(path: Path) -> Recording:
     return recording
 
 
-def newest(folder: Path = FOLDER) -> Path:
+def without_processes(note: str) -> str:
+    """A remark without the names and numbers of processes in brackets: what ran there is not for publication."""
+    return PROCESSES.sub("", note)
+
+
+def newest(folder: Path = CALIBRATIONS) -> Path:
     """The recording there that was written to last.
 
     Raises AnalysisError where there is none.
     """
-    plans = sorted(folder.glob(f"*/{PLAN}"), key=lambda path: path.lstat().st_mtime)
+    plans = sorted(folder.glob(f"*/{CALIBRATION_PLAN}"), key=lambda path: path.lstat().st_mtime)
     if not plans:
         raise AnalysisError(f"No recording in {folder}; run `python -m bench calibrate` first.")
     return plans[-1].parent
@@ -129,7 +133,7 @@ def compact(recording: Recording) -> str:
         }
         for side, cells in recording.times.items()
     }
-    return json.dumps({"format": FORMAT, **asdict(recording), "times": times}, allow_nan=False) + "\n"
+    return json.dumps({"format": RECORDING_FORMAT, **asdict(recording), "times": times}, allow_nan=False) + "\n"
 
 
 def _require_whole(recording: Recording, path: Path) -> None:
@@ -165,7 +169,7 @@ def _round(text: str, path: Path) -> int:
 
 
 def _of_folder(folder: Path) -> Recording:
-    plan = _checked(folder / PLAN, PLAN_SHAPE)
+    plan = _checked(folder / CALIBRATION_PLAN, PLAN_SHAPE)
     names = [BASE, SAME, *plan["slowdowns"]]
     commit, known = plan["commit"], {name: plan[name] for name in ("sentinel", "slowed", "slowdowns")}
     results = {name: read_results([folder / f"{name}.json"]) for name in names}
@@ -187,7 +191,7 @@ def _of_folder(folder: Path) -> Recording:
     return Recording(
         facts=facts,
         cells=tuple(plan["cells"]),
-        pair_seconds=_pair_seconds(list(plan["seconds"].values()), times, folder / PLAN),
+        pair_seconds=_pair_seconds(list(plan["seconds"].values()), times, folder / CALIBRATION_PLAN),
         times=times,
         notes=(*plan["notes"], *problems),
         **known,
@@ -208,8 +212,8 @@ def _pair_seconds(rounds: Sequence[float], times: Mapping[str, Times], plan: Pat
 def _checked(path: Path, shape: Record) -> Mapping[str, Any]:
     found = load(path)
     given = found.get("format") if isinstance(found, dict) else None
-    if given != FORMAT:
-        raise AnalysisError(f"{path}: expected a recording of format {FORMAT}, got {given!r}.")
+    if given != RECORDING_FORMAT:
+        raise AnalysisError(f"{path}: expected a recording of format {RECORDING_FORMAT}, got {given!r}.")
     check(found, shape, path)
     return found
 

@@ -17,11 +17,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.calibration.recording import BASE, SAME, Recording
+from analysis.calibration.recording import Recording
 from analysis.regressions.judge import judge_gate
 from analysis.regressions.policy import CONFIRMATION, Pace, next_step
 from analysis.regressions.side import Side, of_variant
 from analysis.regressions.verdict import TIME, Verdict
+from analysis.vocabulary import BASE, SAME
 
 SECONDS = 600.0  # the gate's own time, builds apart
 SCREENED = 0.4  # share of the rounds that serve the screening

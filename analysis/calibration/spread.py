@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.calibration.recording import BASE, SAME, Recording
+from analysis.calibration.recording import Recording
 from analysis.regressions.side import of_variant
 from analysis.statistics.log_ratio import Floats, sentinel_weight
+from analysis.vocabulary import BASE, SAME
 
 
 @dataclass(frozen=True)

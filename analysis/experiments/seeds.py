@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from analysis.vocabulary import CONFIDENCE
+
 Floats = NDArray[np.float64]
 
-CONFIDENCE = 0.95
 
 # A cross-entropy in float32 is known to its eps at best; anything below is drawn and averaged as that.
 LEAST_POSITIVE = float(np.finfo(np.float32).eps)

@@ -19,20 +19,19 @@ import numpy as np
 
 from analysis.documents import TEXT, ListOf, Record, load, read_bytes
 from analysis.errors import AnalysisError, printable
-from analysis.regressions.side import AXES, cell_id
 from analysis.results import read as read_results
 from analysis.schema import MEASURED, PEAK_ALLOCATED, PHASE_LABELS, STEP_TIME
 from analysis.statistics.log_ratio import Floats
+from analysis.vocabulary import AXES, COMMITS_FILE, FAILURE_FILE, SENTINEL, Cell
 
-COMMITS, FAILED = "commits.json", "failed.txt"
 SHAPE = ListOf(Record(dict.fromkeys(("commit", "time", "subject"), TEXT)))
 DIGITS = re.compile(r"[0-9a-f]{7,64}")
-SENTINEL = "lstm"
+SENTINEL_MODEL = SENTINEL.partition(":")[0]
 FASTEST = "fastest"
 VARIANTS = {  # (model, backend) -> label; a model's fastest backend at each commit is one more
     ("urnn", FASTEST): "uRNN, its fastest way",
     ("urnn", "reference"): "uRNN, eager reference",
-    (SENTINEL, "torch"): "nn.LSTM, the sentinel",
+    tuple(SENTINEL.split(":")): "nn.LSTM, the sentinel",
 }
 
 
@@ -131,11 +130,11 @@ def read(folder: Path) -> History:
     drifts = {
         (key[2], key[3]): _drift(points)
         for key, points in found.items()
-        if key[:1] + key[4:] == (SENTINEL, STEP_TIME)
+        if key[:1] + key[4:] == (SENTINEL_MODEL, STEP_TIME)
     }
     series = []
     for (model, backend, phase, size, metric), points in found.items():
-        corrected = metric == STEP_TIME and model != SENTINEL
+        corrected = metric == STEP_TIME and model != SENTINEL_MODEL
         drift = drifts.get((phase, size), {}) if corrected else {}
         series.append(Series(model, backend, phase, size, metric, tuple(points), drift))
     order = list(VARIANTS)
@@ -156,7 +155,7 @@ def _stranger(file: str, commit: str) -> str:
 
 def _commits(folder: Path) -> list[Commit]:
     """All commits that the folder knows and that have an end, in the order of their times."""
-    path = folder / COMMITS
+    path = folder / COMMITS_FILE
     if not os.path.lexists(path):
         raise AnalysisError(f"{folder}: no history is there; run `python -m bench history` first.")
     entries = {entry["commit"]: entry for entry in load(path, SHAPE)}
@@ -172,7 +171,7 @@ def _commits(folder: Path) -> list[Commit]:
 
 def _failure(folder: Path) -> str:
     """Why a commit was not measured; "" where it was."""
-    path = folder / FAILED
+    path = folder / FAILURE_FILE
     if not os.path.lexists(path):
         return ""
     return printable(read_bytes(path).decode("utf-8", errors="replace").strip()) or "not measured"
@@ -189,7 +188,7 @@ def _points(frame, commits: Mapping[str, Commit]) -> dict[Key, list[Point]]:
         values = tuple(float(value) for value in part.groupby(["file", "pass"], dropna=False)["value"].median())
         named = dict(zip(AXES, axes, strict=True))
         key = (named["model"], named["backend"], named["phase"], int(named["hidden_size"]), metric)
-        by_commit[key, digits] = Point(commits[digits], values, cell_id(named))
+        by_commit[key, digits] = Point(commits[digits], values, Cell(**named).id)
     found: dict[Key, list[Point]] = {}
     for digits in commits:
         own = {key: point for (key, at), point in by_commit.items() if at == digits}

@@ -11,14 +11,13 @@ from dataclasses import asdict
 
 from analysis.regressions.comparison import Comparison
 from analysis.regressions.verdict import Row, counts
-
-FORMAT = 1
+from analysis.vocabulary import VERDICTS_FORMAT
 
 
 def document(comparison: Comparison) -> str:
     """Times in seconds per time step, ratios head over base."""
     content = {
-        "format": FORMAT,
+        "format": VERDICTS_FORMAT,
         "exit_code": comparison.outcome.code,
         "sentence": comparison.outcome.sentence,
         "base": asdict(comparison.base),

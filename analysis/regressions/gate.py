@@ -36,14 +36,13 @@ from analysis.regressions.policy import Pace, next_step
 from analysis.regressions.side import Side, side_of
 from analysis.regressions.verdict import TIME, Row, Verdict, outcome, worst_first
 from analysis.results import read
+from analysis.vocabulary import CONFIRMING, GATE_FORMAT, GATE_PLAN
 
-FORMAT = 1
-PLAN = "gate.json"
 TEXTS = ListOf(TEXT)
 COUNTED = Record({"counts": MapOf(AMOUNT), "reason": TEXT})
 SHAPE = Record(
     {
-        "format": Whole(FORMAT, FORMAT),
+        "format": Whole(GATE_FORMAT, GATE_FORMAT),
         **dict.fromkeys(("base", "head"), Record({"name": TEXT, "subject": TEXT})),
         **dict.fromkeys(("cells", "notes"), TEXTS),
         "absent": Record({"base": TEXTS, "head": TEXTS}),
@@ -63,7 +62,7 @@ def judge_folder(folder: Path, pace: Pace | None = None) -> Comparison:
     plan = _plan(folder)
     problems: list[str] = []
     screening = _sides(folder, "base.json", "head.json", problems)
-    confirmation = _sides(folder, "confirm_base.json", "confirm_head.json", problems)
+    confirmation = _sides(folder, f"{CONFIRMING}base.json", f"{CONFIRMING}head.json", problems)
     absent = _absent_rows(plan["cells"], plan["absent"]["base"], plan["absent"]["head"])
     cells = [cell for cell in plan["cells"] if cell not in {row.cell for row in absent}]
     sentinel, suspects = plan["sentinel"], plan["suspects"]
@@ -91,11 +90,11 @@ def _absent_rows(cells: Sequence[str], base: Sequence[str], head: Sequence[str])
 
 
 def _plan(folder: Path) -> Mapping[str, Any]:
-    path = folder / PLAN
+    path = folder / GATE_PLAN
     plan = load(path)
     found = plan.get("format") if isinstance(plan, dict) else None
-    if found != FORMAT:
-        raise AnalysisError(f"{path}: expected a gate's plan of format {FORMAT}, got {found!r}.")
+    if found != GATE_FORMAT:
+        raise AnalysisError(f"{path}: expected a gate's plan of format {GATE_FORMAT}, got {found!r}.")
     check(plan, SHAPE, path)
     return plan
 

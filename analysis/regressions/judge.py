@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from analysis.regressions.figures import figure_rows
 from analysis.regressions.rules import RULES, Rules
 from analysis.regressions.side import Side
-from analysis.regressions.times import SENTINEL, log_ratios, middle
+from analysis.regressions.times import log_ratios, middle
 from analysis.regressions.verdict import TIME, Row, Verdict
 from analysis.statistics.holm import holm
 from analysis.statistics.log_ratio import ENOUGH, LogRatio
 from analysis.units import per_cent
+from analysis.vocabulary import SENTINEL, counted
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,7 @@ def _is_open(ratio: LogRatio, rules: Rules) -> bool:
 def _few(ratio: LogRatio) -> str:
     if ratio.processes >= ENOUGH:
         return ""
-    return f"{ratio.processes} process{'es' * (ratio.processes > 1)} a side: their spread is assumed, not measured"
+    return f"{counted(ratio.processes, 'process')} a side: their spread is assumed, not measured"
 
 
 def _join(*parts: str) -> str:

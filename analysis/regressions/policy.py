@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from analysis.regressions.judge import Judgement
+from analysis.vocabulary import counted
 
 FIRST_ROUNDS = 4
 FEWEST_CONFIRMING_ROUNDS, MOST_CONFIRMING_ROUNDS = 8, 16
@@ -51,21 +52,21 @@ def next_step(judgement: Judgement, cells: Sequence[str], pace: Pace) -> Step:
         return Step(SCREENING, tuple(cells))
     wanted = tuple(cell for cell in cells if cell in judgement.open)
     told = (
-        f"round {pace.rounds}: {len(wanted)} of {_count(len(cells), 'cell')} open, "
-        f"{_count(len(judgement.suspects), 'suspect')}"
+        f"round {pace.rounds}: {len(wanted)} of {counted(len(cells), 'cell')} open, "
+        f"{counted(len(judgement.suspects), 'suspect')}"
     )
     affordable = pace.left - pace.seconds * KEPT_FOR_CONFIRMATION
     if wanted and len(wanted) * pace.per_cell <= affordable:
         return Step(SCREENING, wanted, told=told)
     notes = []
     if wanted:
-        notes.append(f"time was up with {_count(len(wanted), 'cell')} open; --minutes gives more")
+        notes.append(f"time was up with {counted(len(wanted), 'cell')} open; --minutes gives more")
     suspects, rounds = _affordable(judgement.suspects, pace)
     if len(suspects) < len(judgement.suspects):
         chosen = f"the {len(suspects)} surest of {len(judgement.suspects)} suspects"
         notes.append(f"time sufficed to confirm {chosen}; --minutes gives more")
     if suspects:
-        told += f"; confirming {_count(len(suspects), 'suspect')} in {rounds} fresh rounds"
+        told += f"; confirming {counted(len(suspects), 'suspect')} in {rounds} fresh rounds"
     return Step(CONFIRMATION, suspects, rounds, told, tuple(notes))
 
 
@@ -77,7 +78,3 @@ def _affordable(suspects: tuple[str, ...], pace: Pace) -> tuple[tuple[str, ...],
     number = min(len(suspects), max(1, int(pace.left / (FEWEST_CONFIRMING_ROUNDS * each))))
     rounds = int(pace.left / (number * each))
     return suspects[:number], min(max(rounds, FEWEST_CONFIRMING_ROUNDS), MOST_CONFIRMING_ROUNDS)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"

@@ -14,7 +14,7 @@ import math
 from dataclasses import dataclass
 
 from analysis.regressions.verdict import INSTRUCTIONS
-from analysis.schema import OPERATORS, PARAMETERS, PEAK_ALLOCATED, SAVED_FOR_BACKWARD
+from analysis.vocabulary import OPERATORS, PARAMETERS, PEAK_ALLOCATED, SAVED_FOR_BACKWARD
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.schema import (
+from analysis.vocabulary import (
+    AXES,
     MEASURED,
     MEDIAN,
     NOT_APPLICABLE,
@@ -21,10 +22,10 @@ from analysis.schema import (
     SAMPLE,
     SAVED_FOR_BACKWARD,
     STEP_TIME,
+    Cell,
 )
 
 FIGURES = (PEAK_ALLOCATED, SAVED_FOR_BACKWARD, OPERATORS)
-AXES = ["model", "backend", "phase", "task", "hidden_size", "length", "batch", "num_layers", "device", "dtype"]
 
 Process = Hashable  # (file, pass), or the pass alone where the file is one
 
@@ -51,7 +52,7 @@ def side_of(frame: pd.DataFrame, *, by_pass: bool = False) -> Side:
 
     `by_pass` names a process by its pass alone, so that it pairs with the other side's of that pass.
     """
-    named = frame.assign(cell=[cell_id(row) for row in frame[AXES].to_dict("records")])
+    named = frame.assign(cell=[Cell(**row).id for row in frame[list(AXES)].to_dict("records")])
     measured = named[named["outcome"] == MEASURED]
     times = _process_medians(measured, ["pass"] if by_pass else ["file", "pass"])
     failed = named[(named["outcome"] != MEASURED) & ~named["cell"].isin(list(times))]
@@ -59,18 +60,12 @@ def side_of(frame: pd.DataFrame, *, by_pass: bool = False) -> Side:
     return Side(times, _figures(measured), {row.cell: _why(row) for row in failed.itertuples()}, skipped)
 
 
-def cell_id(axes: Mapping[str, Any]) -> str:
-    """The name that `bench` gives a cell, such as urnn:cpu-train-copying-n128-T100-B32-cpu-float32."""
-    layers = "" if axes["num_layers"] == 1 else f"-L{axes['num_layers']}"
-    return (
-        f"{axes['model']}:{axes['backend']}-{axes['phase']}-{axes['task']}-n{axes['hidden_size']}"
-        f"-T{axes['length']}-B{axes['batch']}{layers}-{axes['device']}-{axes['dtype']}"
-    )
-
-
 def of_variant(cell: str, variant: str) -> str:
-    """The cell of another variant ("lstm:torch") at the same sizes."""
-    return f"{variant}-{cell.partition('-')[2]}"
+    """The id of another variant's ("lstm:torch") cell at the same sizes; "" where `cell` is no id of ours."""
+    try:
+        return Cell.from_id(cell).of(variant).id
+    except ValueError:
+        return ""
 
 
 def _process_medians(measured: pd.DataFrame, process: list[str]) -> dict[str, dict[Process, float]]:

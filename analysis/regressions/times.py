@@ -15,9 +15,9 @@ from collections.abc import Hashable, Iterable, Mapping
 
 from analysis.regressions.side import Side, of_variant
 from analysis.statistics.log_ratio import LogRatio, of_groups, of_pairs, sentinel_weight
+from analysis.vocabulary import SENTINEL
 
 Process = Hashable
-SENTINEL = "lstm:torch"
 
 
 def log_ratios(

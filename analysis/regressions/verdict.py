@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from analysis.vocabulary import counted
+
 
 class Verdict(StrEnum):
     """From the worst to the best."""
@@ -71,23 +73,21 @@ def outcome(rows: Sequence[Row]) -> Outcome:
     judged = [row for row in times if row.verdict is not Verdict.NOT_MEASURED]
     lost = [row for row in rows if row.verdict is Verdict.NOT_MEASURED and not row.excused]
     if not judged:
-        return Outcome(UNUSABLE, f"Not measured: none of {_cells(len(times))} has a time on both sides.")
+        return Outcome(UNUSABLE, f"Not measured: none of {counted(len(times), 'cell')} has a time on both sides.")
     regressed = {row.cell for row in rows if row.verdict is Verdict.REGRESSED}
     if regressed:
-        return Outcome(FAILED, f"Regressed: {len(regressed)} of {_cells(len(judged))} judged.")
+        return Outcome(FAILED, f"Regressed: {len(regressed)} of {counted(len(judged), 'cell')} judged.")
     if lost:
         number = len({row.cell for row in lost})
-        return Outcome(UNUSABLE, f"Not measured: {number} of {_cells(len(times))}, for the reasons in the table.")
+        return Outcome(
+            UNUSABLE, f"Not measured: {number} of {counted(len(times), 'cell')}, for the reasons in the table."
+        )
     unclear = sum(row.verdict is Verdict.INCONCLUSIVE for row in times)
     if unclear == len(judged):
         cause = "the machine is too noisy, or more passes or minutes are needed"
-        return Outcome(UNUSABLE, f"Inconclusive: all {_cells(len(judged))}; {cause}.")
+        return Outcome(UNUSABLE, f"Inconclusive: all {counted(len(judged), 'cell')}; {cause}.")
     rest = f", {unclear} inconclusive" if unclear else ""
-    return Outcome(PASSED, f"Passed: {_cells(len(judged))} judged, none regressed{rest}.")
-
-
-def _cells(number: int) -> str:
-    return f"{number} cell{'s' * (number != 1)}"
+    return Outcome(PASSED, f"Passed: {counted(len(judged), 'cell')} judged, none regressed{rest}.")
 
 
 def worst_first(rows: Sequence[Row]) -> list[Row]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from analysis.regressions.verdict import INSTRUCTIONS, TIME, Row, Verdict, counts
-from analysis.schema import METRIC_LABELS, OPERATORS, PARAMETERS
 from analysis.units import binary_bytes, seconds, significant
+from analysis.vocabulary import METRICS, OPERATORS, PARAMETERS
 
 HEADINGS = ("Verdict", "Cell", "Metric", "Base", "Head", "Change", "95 % interval", "Processes", "Why")
 
@@ -27,7 +27,7 @@ def texts(row: Row) -> tuple[str, ...]:
 def metric_label(metric: str) -> str:
     """The metric for people."""
     known = {TIME: "Time per step", PARAMETERS: "Parameters", INSTRUCTIONS: "Instructions"}
-    return known.get(metric) or METRIC_LABELS[metric]
+    return known.get(metric) or METRICS[metric].label
 
 
 def _value(row: Row, value: float | None) -> str:

@@ -26,4 +26,4 @@ def write_report(results: Results, output: Path | str, title: str = DEFAULT_TITL
         "measurements.csv": lambda path: results.frame.to_csv(path, index=False),
         "measurements.parquet": lambda path: results.frame.to_parquet(path, index=False),
     }
-    return write_page(page_of(results, title), output, files)
+    return write_page(lambda: page_of(results, title), output, files)

@@ -22,8 +22,9 @@ from analysis.results import asv, pytest_benchmark
 from analysis.results.files import Found, find
 from analysis.results.registry import Registry
 from analysis.schema import tidy_frame
+from analysis.vocabulary import ASV_RESULTS, RESULTS, counted
 
-DEFAULT_PATHS = (Path(".benchmarks"), Path(".asv/results"))
+DEFAULT_PATHS = (RESULTS, ASV_RESULTS)
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def _nothing_read(found: list[Found], problems: list[str]) -> str:
     if not found:
         return "No results: the given folders hold no result files; run `python -m bench run` first."
     first = problems[0] if problems else f"{found[0].path} holds none."
-    return f"No measurement in any of {len(found)} result file{'s' * (len(found) > 1)}: {first}"
+    return f"No measurement in any of {counted(len(found), 'result file')}: {first}"
 
 
 def _read_file(path: Path, registry: Registry) -> tuple[list[dict[str, Any]], list[str]]:

@@ -41,16 +41,16 @@ from analysis.errors import AnalysisError, printable
 from analysis.results.quartiles import require_ordered
 from analysis.results.registry import Registry
 from analysis.results.times import from_milliseconds
-from analysis.schema import (
+from analysis.vocabulary import (
     FAILED,
     LOWER_QUARTILE,
     MEASURED,
     MEDIAN,
+    METRICS,
     NOT_APPLICABLE,
     PEAK_ALLOCATED,
     SAMPLE,
     STEP_TIME,
-    UNITS,
     UPPER_QUARTILE,
 )
 
@@ -63,7 +63,7 @@ DEFAULTS = {"num_layers": 1, "dtype": "float32"}
 COUNT_PARAM_NAMES = ("model", "hidden_size")
 COUNTED_BY = (*COUNT_PARAM_NAMES, "num_layers")
 ORDERS = (PARAM_NAMES, LAYERED_PARAM_NAMES, COUNT_PARAM_NAMES)
-METRICS = {"time_call": STEP_TIME, "track_peak_allocated_bytes": PEAK_ALLOCATED}
+METHODS = {"time_call": STEP_TIME, "track_peak_allocated_bytes": PEAK_ALLOCATED}
 PARAMETER_COUNT = "track_parameters"
 
 MOST_CELLS = 10**5
@@ -147,7 +147,7 @@ def rows(document: Mapping[str, Any], path: Path, registry: Registry) -> tuple[l
 def _kind(benchmark: str) -> str | None:
     """The key of TABLES for a benchmark; None for one that is not read."""
     name = benchmark.rpartition(".")[2]
-    return PARAMETER_COUNT if name == PARAMETER_COUNT else METRICS.get(name)
+    return PARAMETER_COUNT if name == PARAMETER_COUNT else METHODS.get(name)
 
 
 def _beside(path: Path, name: str, shape: Shape, remarks: list[str]) -> Mapping[str, Any]:
@@ -208,14 +208,14 @@ def _measurements(
 ) -> Iterator[Row]:
     passes: dict[tuple[str, Cell], int] = {}
     for benchmark, table in sorted(tables.items()):
-        metric = METRICS.get(benchmark.rpartition(".")[2])
+        metric = METHODS.get(benchmark.rpartition(".")[2])
         if metric is None:
             continue
         started = from_milliseconds(table.get("started_at"))
         for index, cell in enumerate(_cells(benchmark, table, names, TYPED_PARAM_NAMES)):
             count = passes[metric, cell] = passes.get((metric, cell), 0) + 1
             base = common | _describe(cell, registry) | {"pass": count, "measured_at": started}
-            base |= {"metric": metric, "unit": UNITS[metric]}
+            base |= {"metric": metric, "unit": METRICS[metric].unit}
             base["parameters"] = counts.get((base["model"], base["hidden_size"], base["num_layers"]))
             per_call = base["length"] if metric == STEP_TIME else 1
             for value in _values(table, index):

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.errors import AnalysisError
+from analysis.vocabulary import MODELS_FILE
 
-BOOKKEEPING = {"machine.json", "benchmarks.json", "models.json", "manifest.json"}
+BOOKKEEPING = {"machine.json", "benchmarks.json", MODELS_FILE, "manifest.json"}
 
 # asv keeps environments and its web page beside its results; neither holds a measurement of its own.
 SKIPPED_FOLDERS = {"env", "html"}

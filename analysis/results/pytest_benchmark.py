@@ -35,37 +35,26 @@ from analysis.errors import AnalysisError, printable
 from analysis.results.quartiles import require_ordered
 from analysis.results.registry import Registry
 from analysis.results.times import from_iso
-from analysis.schema import (
-    ENQUEUE_TIME,
+from analysis.vocabulary import (
     FAILED,
-    FIRST_CALL_TIME,
     LOWER_QUARTILE,
     MEASURED,
     MEDIAN,
-    OPERATORS,
+    METRICS,
     OUTCOMES,
     OUTPUT_ERROR,
     PEAK_ALLOCATED,
-    PEAK_RESERVED,
+    RUN_FORMAT,
     SAMPLE,
-    SAVED_FOR_BACKWARD,
     STEP_TIME,
-    UNITS,
     UPPER_QUARTILE,
 )
 
-RUN_FORMAT = 1
 CELL_TEXTS = ("model", "backend", "phase", "task", "device", "dtype")
 CELL_SIZES = ("hidden_size", "length", "batch")
 OPTIONAL = ("label", "family", "state_size", "parameters", "threads", "allocator", "pass", "kernel_build_seconds")
-FIGURES = {
-    FIRST_CALL_TIME: "first_call_seconds",
-    PEAK_ALLOCATED: "peak_allocated_bytes",
-    SAVED_FOR_BACKWARD: "saved_for_backward_bytes",
-    OPERATORS: "operators",
-    PEAK_RESERVED: "peak_reserved_bytes",
-    ENQUEUE_TIME: "enqueue_seconds",
-}
+# Beside the timed calls; the error of an output stands among a run's checks.
+FIGURES = [metric for metric in METRICS.values() if metric.key and metric.name != OUTPUT_ERROR]
 
 # Of what pytest-benchmark and we write, the keys that are read here.
 CPU = Record({}, {"brand_raw": TEXT, "brand": TEXT, "count": FEW})
@@ -104,7 +93,7 @@ DESCRIBED = {
     "kernel_build_seconds": DURATION,
 }
 CELL = {**dict.fromkeys(CELL_TEXTS, TEXT), **SIZES}
-AMOUNTS = {key: DURATION if key.endswith("seconds") else AMOUNT for key in FIGURES.values()}
+AMOUNTS = {one.key: DURATION if one.key.endswith("seconds") else AMOUNT for one in FIGURES}
 STATS = Record({}, {"data": ListOf(SECONDS)})
 SUMMARY = Record({"median": SECONDS, "rounds": FEW}, {"q1": SECONDS, "q3": SECONDS})
 ENTRY = Record({"extra_info": Record(CELL, DESCRIBED | AMOUNTS), "stats": STATS})
@@ -223,15 +212,15 @@ def _entry_rows(entry: Mapping[str, Any], common: Row, registry: Registry) -> li
     base = common | _cell(info, registry) | {"outcome": MEASURED, "statistic": SAMPLE, "round": 1}
     disturbed = {"message": info.get("remark")}
     result = [base | disturbed | measured for measured in _step_times(stats, base["length"])]
-    for metric, key in FIGURES.items():
-        if info.get(key) is not None:
-            result.append(base | {"metric": metric, "value": float(info[key]), "unit": UNITS[metric]})
+    for metric in FIGURES:
+        if info.get(metric.key) is not None:
+            result.append(base | {"metric": metric.name, "value": float(info[metric.key]), "unit": metric.unit})
     return result
 
 
 def _step_times(stats: Mapping[str, Any], length: int) -> list[Row]:
     """Seconds a call -> seconds a time step: raw samples where there are any, else median and quartiles."""
-    base = {"metric": STEP_TIME, "unit": UNITS[STEP_TIME]}
+    base = {"metric": STEP_TIME, "unit": METRICS[STEP_TIME].unit}
     if stats.get("data"):
         samples = enumerate(stats["data"], start=1)
         return [base | {"value": float(call) / length, "round": number} for number, call in samples]
@@ -246,13 +235,15 @@ def _step_times(stats: Mapping[str, Any], length: int) -> list[Row]:
 def _outcome_rows(outcome: Mapping[str, Any], common: Row, registry: Registry) -> list[Row]:
     what = outcome["outcome"] if outcome["outcome"] in OUTCOMES else FAILED
     base = common | _cell(outcome, registry) | {"outcome": what, "message": outcome.get("message")}
-    return [base | {"metric": metric, "unit": UNITS[metric]} for metric in (STEP_TIME, PEAK_ALLOCATED)]
+    return [base | {"metric": metric, "unit": METRICS[metric].unit} for metric in (STEP_TIME, PEAK_ALLOCATED)]
 
 
 def _check_row(found: Mapping[str, Any], common: Row, registry: Registry) -> Row:
     """The error of a fused kernel's output against float64, in float32 and a training step's forward."""
     what = {"model": "urnn", "phase": "train", "task": "copying", "dtype": "float32", "family": "unitary"}
-    base = common | _cell(what | dict(found), registry) | {"metric": OUTPUT_ERROR, "unit": UNITS[OUTPUT_ERROR]}
+    base = (
+        common | _cell(what | dict(found), registry) | {"metric": OUTPUT_ERROR, "unit": METRICS[OUTPUT_ERROR].unit}
+    )
     if found.get("output_error") is None:
         return base | {"outcome": FAILED, "message": found.get("failure")}
     return base | {"outcome": MEASURED, "statistic": SAMPLE, "round": 1, "value": float(found["output_error"])}

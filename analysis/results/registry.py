@@ -17,8 +17,8 @@ from typing import Any
 from analysis.documents import TEXT, MapOf, Real, Record, load
 from analysis.errors import AnalysisError
 from analysis.schema import KNOWN_FAMILIES, KNOWN_LABELS
+from analysis.vocabulary import MODELS_FILE
 
-FILE_NAME = "models.json"
 LEVELS_UP = 3
 MODELS = MapOf(Record({}, {"label": TEXT, "family": TEXT, "state_per_unit": Real(0.0, 1000.0)}))
 
@@ -40,7 +40,7 @@ class Registry:
         problems: list[str] = []
         real = [Path(os.path.realpath(file)) for file in files]
         folders = {folder for file in real for folder in list(file.parents)[: LEVELS_UP + 1]}
-        for path in sorted(folder / FILE_NAME for folder in folders):
+        for path in sorted(folder / MODELS_FILE for folder in folders):
             if os.path.lexists(path):
                 try:
                     models.update(load(path, MODELS))

@@ -19,8 +19,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from analysis.vocabulary import CONFIDENCE
+
 RESAMPLES = 1000
-CONFIDENCE = 0.95
 
 Floats = NDArray[np.float64]
 

@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from analysis.vocabulary import CONFIDENCE
+
 Floats = NDArray[np.float64]
 
-CONFIDENCE = 0.95
 ASSUMED_SPREAD = 0.03  # standard deviation of the log of a process median; 1 to 5 % on shared machines
 ENOUGH = 3  # processes a side from which on their own spread is taken
 ENOUGH_FOR_WEIGHT = 10  # degrees of freedom

@@ -17,7 +17,10 @@ from zlib import crc32
 import numpy as np
 import pandas as pd
 
-from analysis.schema import (
+from analysis.schema import series_label
+from analysis.statistics.bootstrap import Process, Quartiles, bounds, median, middle, replicates
+from analysis.units import per_cent
+from analysis.vocabulary import (
     LOWER_QUARTILE,
     MEASURED,
     MEDIAN,
@@ -25,10 +28,8 @@ from analysis.schema import (
     SAMPLE,
     STEP_TIME,
     UPPER_QUARTILE,
-    series_label,
+    counted,
 )
-from analysis.statistics.bootstrap import Process, Quartiles, bounds, median, middle, replicates
-from analysis.units import per_cent
 
 CELL = ["model", "backend", "phase", "task", "hidden_size", "length", "batch", "num_layers"]
 DESCRIPTION = ["label", "family", "state_size", "parameters"]
@@ -154,7 +155,7 @@ def _why_unstable(metric: str, processes: Sequence[Process]) -> str:
     reasons = [
         f"rounds of one process spread by {per_cent(within)}" if within > MAX_ROUND_SPREAD else "",
         f"processes differ by {per_cent(between)}" if between > MAX_PROCESS_SPREAD else "",
-        f"only {rounds} round{'s' * (rounds > 1)}" if rounds < MIN_ROUNDS else "",
+        f"only {counted(rounds, 'round')}" if rounds < MIN_ROUNDS else "",
     ]
     return "; ".join(reason for reason in reasons if reason)
 

@@ -14,25 +14,31 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.documents import TEXT, ListOf, Record, parse
+from analysis.vocabulary import (
+    BASE,
+    CALIBRATION_PLAN,
+    CALIBRATIONS,
+    RECORDING_FORMAT,
+    SAME,
+    SENTINEL,
+)
 from bench import identity
 from bench.calibration.injection import slow_down
+from bench.commits.checkouts import Commit, check_out, known_cells, resolve
 from bench.errors import ResultsError, SweepError
-from bench.gate.checkouts import Commit, check_out, known_cells, resolve
-from bench.gate.command import SENTINEL, sentinels
-from bench.gate.lock import sole_run
-from bench.gate.machine import Watch
-from bench.gate.turns import Side, take_turns
+from bench.gate.command import sentinels
 from bench.grid import Cell, Profile
+from bench.lane.settings import Settings
+from bench.lane.turns import Side, take_turns
+from bench.machine.lock import sole_run
+from bench.machine.watch import Watch
+from bench.paths import ROOT
+from bench.processes.scratch import scratch_folder
 from bench.reading import read_format
-from bench.scratch import scratch_folder
 from bench.store import RunFile, write_atomically
-from bench.worker import ROOT, Settings
 
-FORMAT = 1
-PLAN = "calibration.json"
-BASE, SAME = "base", "same"
 SLOWDOWNS = (0.02, 0.03, 0.05, 0.10)
-FOLDER = ROOT / ".gate" / "calibration"
+FOLDER = ROOT / CALIBRATIONS
 SHAPE = Record({"notes": ListOf(TEXT), "seconds": Record()})  # the rest is compared with what is asked for
 
 Measure = Callable[[Sequence[tuple[Side, Sequence[Cell]]], int], None]
@@ -90,7 +96,7 @@ def record(
         _prepare(commit, settings, request.slowed, every)
         watch = Watch(request.wait, told, lambda text: _note(folder, text))
         for number in range(1, request.rounds + 1):
-            if str(number) in _read(folder / PLAN)["seconds"]:
+            if str(number) in _read(folder / CALIBRATION_PLAN)["seconds"]:
                 continue
             if clock() > end:
                 told(f"time was up before round {number} of {request.rounds}; the same command goes on")
@@ -114,7 +120,7 @@ def _folder(request: Request, commit: Commit) -> Path:
     """
     name = f"{commit.name}-{identity.source_digest(ROOT)}-{request.slowed.replace(':', '_')}"
     plan = {
-        "format": FORMAT,
+        "format": RECORDING_FORMAT,
         "commit": {"name": commit.name, "subject": commit.subject},
         "profile": request.profile.name,
         "cells": [cell.id for cell in request.cells],
@@ -124,35 +130,36 @@ def _folder(request: Request, commit: Commit) -> Path:
         "notes": [],
         "seconds": {},
     }
-    path = request.results / name / PLAN
+    path = request.results / name / CALIBRATION_PLAN
     if not path.exists():
         _write(path.parent, plan)
     found = _read(path)
-    as_read = parse(json.dumps(plan).encode(), PLAN)  # control characters in a subject are escapes there
+    # Control characters in a subject are escapes there.
+    as_read = parse(json.dumps(plan).encode(), CALIBRATION_PLAN)
     if {**found, "notes": [], "seconds": {}} != as_read:
         raise ResultsError(f"{path} is the plan of another recording; move its folder away to start a new one.")
     return path.parent
 
 
 def _read(path: Path) -> dict:
-    return read_format(path, SHAPE, FORMAT, "move its folder away to start a new one")
+    return read_format(path, SHAPE, RECORDING_FORMAT, "move its folder away to start a new one")
 
 
 def _note(folder: Path, text: str) -> None:
     """Keeps a remark on the recording."""
-    plan = _read(folder / PLAN)
+    plan = _read(folder / CALIBRATION_PLAN)
     if text not in plan["notes"]:
         _write(folder, {**plan, "notes": [*plan["notes"], text]})
 
 
 def _time(folder: Path, number: int, seconds: float) -> None:
     """Keeps how long a whole round took; one that was taken up again has no such time."""
-    plan = _read(folder / PLAN)
+    plan = _read(folder / CALIBRATION_PLAN)
     _write(folder, {**plan, "seconds": {**plan["seconds"], str(number): seconds}})
 
 
 def _write(folder: Path, plan: dict) -> None:
-    write_atomically(folder / PLAN, json.dumps(plan, indent=1))
+    write_atomically(folder / CALIBRATION_PLAN, json.dumps(plan, indent=1))
 
 
 def _prepare(commit: Commit, settings: Mapping[str, Settings], slowed: str, cells: Sequence[Cell]) -> None:

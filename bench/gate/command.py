@@ -10,23 +10,24 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from analysis.vocabulary import GATES, SENTINEL
 from bench import identity
+from bench.commits.checkouts import Commit, check_out, known_cells, resolve
+from bench.commits.environments import interpreters
 from bench.errors import SweepError
 from bench.gate import instructions, judge
-from bench.gate.checkouts import Commit, check_out, known_cells, resolve
-from bench.gate.conductor import Hands, conduct
-from bench.gate.environments import interpreters
 from bench.gate.folder import Folder, commands
-from bench.gate.lock import sole_run
-from bench.gate.machine import Watch
-from bench.gate.throttling import Troubles
-from bench.gate.turns import Side, measure_round
+from bench.gate.stages import Hands, conduct
 from bench.grid import Cell, Profile
-from bench.scratch import scratch_folder
-from bench.worker import ROOT, Settings
+from bench.lane.settings import Settings
+from bench.lane.turns import Side, measure_round
+from bench.machine.lock import sole_run
+from bench.machine.throttling import Troubles
+from bench.machine.watch import Watch
+from bench.paths import ROOT
+from bench.processes.scratch import scratch_folder
 
-SENTINEL = "lstm:torch"
-RESULTS = ROOT / ".gate"
+RESULTS = ROOT / GATES
 
 
 @dataclass(frozen=True)
@@ -77,10 +78,7 @@ def gate(request: Request, told: Callable[[str], None] = print) -> int:
 
 def sentinels(cells: Sequence[Cell]) -> list[Cell]:
     """The sentinel of each cell, each once; a cell with several layers has none."""
-    model, backend = SENTINEL.split(":")
-    return list(
-        dict.fromkeys(replace(cell, model=model, backend=backend) for cell in cells if cell.num_layers == 1)
-    )
+    return list(dict.fromkeys(cell.of(SENTINEL) for cell in cells if cell.num_layers == 1))
 
 
 def _folder(request: Request, base: Commit, head: Commit) -> Folder:

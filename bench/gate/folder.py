@@ -12,15 +12,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from analysis.documents import COUNT, FLAG, TEXT, ListOf, Maybe, Record
+from analysis.vocabulary import CONFIRMING, GATE_FORMAT, GATE_PLAN
+from bench.commits.checkouts import Commit
 from bench.errors import ResultsError
-from bench.gate.checkouts import Commit
 from bench.grid import Cell
 from bench.reading import read_format
+from bench.slices import written_for
 from bench.store import RunFile, write_atomically
 
-FORMAT = 1
-PLAN = "gate.json"
-SCREENING, CONFIRMATION = "", "confirm_"
+SCREENING, CONFIRMATION = "", CONFIRMING
 ADVICE = "move the folder away, or start a new one with --fresh"
 SHAPE = Record(
     {
@@ -68,7 +68,7 @@ class Folder:
         earlier = [path for path in numbers if path.name.partition("_")[2] == name]
         if earlier and not fresh:
             newest = max(earlier, key=numbers.__getitem__)
-            return cls(newest, _read(newest / PLAN, base, head))
+            return cls(newest, _read(newest / GATE_PLAN, base, head))
         sides = {
             side: {"name": commit.name, "commit": commit.digits, "subject": commit.subject}
             for side, commit in (("base", base), ("head", head))
@@ -76,14 +76,14 @@ class Folder:
         empty = {"suspects": None, "confirm_rounds": None, "ended": False, "notes": [], "instructions": None}
         folder = cls(
             results / f"{max(numbers.values(), default=0) + 1:04d}_{name}",
-            {"format": FORMAT, **sides, "conditions": dict(conditions), **empty, **plan},
+            {"format": GATE_FORMAT, **sides, "conditions": dict(conditions), **empty, **plan},
         )
         folder.save()
         return folder
 
     def save(self) -> None:
         """Writes the plan."""
-        write_atomically(self.path / PLAN, json.dumps(self.plan, indent=1))
+        write_atomically(self.path / GATE_PLAN, json.dumps(self.plan, indent=1))
 
     def note(self, text: str) -> None:
         """Keeps a remark on the run, once, for whoever reads its verdict."""
@@ -97,7 +97,7 @@ class Folder:
 
 
 def _read(path: Path, base: Commit, head: Commit) -> dict:
-    plan = read_format(path, SHAPE, FORMAT, ADVICE)
+    plan = read_format(path, SHAPE, GATE_FORMAT, ADVICE)
     for side, commit in (("base", base), ("head", head)):
         if plan[side].get("commit") != commit.digits:
             raise ResultsError(f"{path} is the plan of other commits; {ADVICE}.")
@@ -108,9 +108,4 @@ def _read(path: Path, base: Commit, head: Commit) -> dict:
 
 def commands(cells: Sequence[Cell], again: str) -> dict[str, str]:
     """For each cell the command that measures it alone, afresh; `again` is the one that measures them all."""
-    return {
-        cell.id: f"{again} --models {cell.variant} --phase {cell.phase} --device {cell.device} --task {cell.task} "
-        f"--hidden {cell.hidden_size} --length {cell.length} --batch {cell.batch} --layers {cell.num_layers} "
-        f"--dtype {cell.dtype} --fresh"
-        for cell in cells
-    }
+    return {cell.id: f"{again} {written_for(cell)} --fresh" for cell in cells}

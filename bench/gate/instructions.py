@@ -13,10 +13,10 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 
-from bench.children import child, last_line
 from bench.grid import Cell
+from bench.lane.settings import Settings, environment_of
 from bench.meters.instructions import MISSING
-from bench.worker import Settings, environment_of
+from bench.processes.children import child, last_line
 
 MODULE = ["-m", "bench.meters.instructions"]
 CELLS = tuple(

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from analysis.documents import COUNT, TEXT, ListOf, Record, Text, Whole, load
 from analysis.errors import AnalysisError
-from bench.children import last_words
 from bench.errors import SweepError
+from bench.paths import ROOT
+from bench.processes.children import last_words
 from bench.store import write_atomically
-from bench.worker import ROOT
 
 VERDICTS = "verdicts.json"
 NOT_MEASURED = 2

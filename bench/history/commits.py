@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench import git
+from bench.commits.checkouts import Commit, listed
 from bench.errors import SweepError
-from bench.gate.checkouts import Commit, listed
-from bench.worker import ROOT
+from bench.paths import ROOT
 
 # The product, less what no cell of a history runs.
 TIMED = ("urnn", *(f":(exclude)urnn/{part}" for part in ("training", "ladder", "tasks")))

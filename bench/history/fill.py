@@ -18,20 +18,20 @@ from datetime import datetime
 from pathlib import Path
 
 from analysis.documents import TEXT, ListOf, MisfitError, Place, Record
-from bench import children, git
+from analysis.vocabulary import COMMITS_FILE, FAILURE_FILE, HISTORY
+from bench import git
+from bench.commits.checkouts import Commit
 from bench.environment import measured_environment
 from bench.errors import ResultsError, SweepError
-from bench.gate.checkouts import Commit
-from bench.gate.lock import sole_run
 from bench.history.commits import timed_commits
+from bench.machine.lock import sole_run
+from bench.paths import ROOT
+from bench.processes import children
+from bench.processes.scratch import held, remove_dead, scratch_folder
 from bench.reading import read
-from bench.scratch import held, remove_dead, scratch_folder
 from bench.store import write_atomically
-from bench.worker import ROOT
 
-FOLDER = ROOT / ".history"
-COMMITS = "commits.json"
-FAILED = "failed.txt"
+FOLDER = ROOT / HISTORY
 SLICE = (
     *("--models=urnn,lstm", "--phase=forward,train", "--task=copying", "--device=cpu", "--dtype=float32"),
     *("--hidden=128,512", "--length=100", "--batch=32", "--passes=2"),
@@ -107,7 +107,7 @@ def fill(
             except KilledError as error:
                 told(f"{commit.name}: {error}; the same command measures it again")
                 killed += 1
-    failed = sum((results / commit.digits / FAILED).exists() for commit in commits)
+    failed = sum((results / commit.digits / FAILURE_FILE).exists() for commit in commits)
     return Filled(len(missing) - killed, len(commits) - len(missing), failed + killed)
 
 
@@ -119,7 +119,7 @@ def _measure(commit: Commit, results: Path, measure: Measure, repository: Path) 
         found.mkdir()
         failure = measure(checkout, found)
         if failure:
-            (found / FAILED).write_text(f"{failure}\n")
+            (found / FAILURE_FILE).write_text(f"{failure}\n")
         _keep(found, results, commit)
 
 
@@ -173,10 +173,12 @@ def _note(results: Path, commits: Sequence[Commit]) -> None:
     Raises:
         ResultsError: the list there is damaged, or cannot be written.
     """
-    known = {entry["commit"]: entry for entry in read_commits(results)} if (results / COMMITS).exists() else {}
+    known = (
+        {entry["commit"]: entry for entry in read_commits(results)} if (results / COMMITS_FILE).exists() else {}
+    )
     known |= {one.digits: {"commit": one.digits, "time": one.time, "subject": one.subject} for one in commits}
     in_order = sorted(known.values(), key=lambda entry: datetime.fromisoformat(entry["time"]))
-    write_atomically(results / COMMITS, json.dumps(in_order, indent=1))
+    write_atomically(results / COMMITS_FILE, json.dumps(in_order, indent=1))
 
 
 def read_commits(results: Path) -> list[dict[str, str]]:
@@ -185,4 +187,4 @@ def read_commits(results: Path) -> list[dict[str, str]]:
     Raises:
         ResultsError: there is no such list, or it is damaged.
     """
-    return read(results / COMMITS, LIST, ADVICE)
+    return read(results / COMMITS_FILE, LIST, ADVICE)

@@ -21,12 +21,12 @@ from pathlib import Path
 from analysis.documents import load
 from analysis.errors import AnalysisError
 from bench import git
-from bench.children import child
 from bench.errors import SweepError
 from bench.grid import Cell
 from bench.history.fill import read_commits
+from bench.paths import ROOT
+from bench.processes.children import child
 from bench.store import write_atomically
-from bench.worker import ROOT
 
 API_VERSION, RESULTS_VERSION = 2, 2
 COLUMNS = ("result", "params", "version")

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import torch
 
 from bench.meters.gpu_state import GpuState, disturbance, read_state
-from bench.meters.time import rounds_within
+from bench.meters.warm_up import rounds_within
 
 ROUND_SECONDS = 0.01  # a thousand times the gap between queueing and starting
 MOST_CALLS = 100

@@ -32,8 +32,7 @@ from analysis.experiments.report import gather as gather_experiments
 from analysis.experiments.report import markdown as experiments_markdown
 from analysis.experiments.study import Study
 from analysis.history.changes import changes
-from analysis.history.report import gather as gather_history
-from analysis.history.report import markdown as history_markdown
+from analysis.history.report import page_of as history_page
 from analysis.pages import markdown as page_markdown
 from analysis.regressions.comparison import Comparison, compare
 from analysis.regressions.document import document
@@ -248,7 +247,7 @@ def write_histories(folder: Path) -> None:
 
 
 def use_history(found: history.History) -> None:
-    history_markdown(gather_history(found, changes(found.series), asked_otava=False)).encode()
+    page_markdown(history_page(found, changes(found.series), asked_otava=False, title="A title")).encode()
 
 
 @dataclass(frozen=True)

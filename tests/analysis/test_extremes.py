@@ -16,7 +16,7 @@ from analysis.experiments.study import Study
 from analysis.figures import name
 from analysis.history import levels, read
 from analysis.history.changes import changes
-from analysis.history.report import gather as gather_history
+from analysis.history.report import page_of as history_page
 from analysis.pages.drawing import to_svg
 from analysis.report.figures import FIGURES
 from analysis.report.page import page_of
@@ -111,7 +111,7 @@ def test_a_log_beyond_the_ends_is_refused(change, words, tmp_path):
 def test_a_history_of_no_bytes_is_drawn(peaks, tmp_path):
     found = read(write_history(tmp_path, [2e-12, 2e6, 2e-12], peaks=peaks))
     seen = changes(found.series)
-    assert gather_history(found, seen, asked_otava=False).headlines
+    assert history_page(found, seen, asked_otava=False, title="A title").headlines
     assert "<svg" in to_svg(levels.draw(levels.Drawn(found, seen)))
 
 

@@ -2,11 +2,13 @@
 
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
 
 from bench.environment import KEPT_HEAP
+from tests.bench.repositories import git
 
 
 @pytest.fixture(autouse=True)
@@ -38,3 +40,19 @@ def processes(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[subprocess.Popen
         process.kill()
         process.wait()
     assert not alive, "a measuring process was left behind"
+
+
+@pytest.fixture
+def repository(tmp_path) -> Path:
+    """Two commits of a product and its suite; the second changes both."""
+    folder = tmp_path / "repository"
+    for package in ("urnn", "bench", "analysis"):
+        (folder / package).mkdir(parents=True)
+    (folder / "pyproject.toml").write_text("")
+    git(folder, "init", "--quiet", "--initial-branch=main")
+    for text in ("first", "second"):
+        for package in ("urnn", "bench", "analysis"):
+            (folder / package / "__init__.py").write_text(f"TEXT = {text!r}\n")
+        git(folder, "add", ".")
+        git(folder, "commit", "--quiet", "--message", f"The {text} | of two")
+    return folder

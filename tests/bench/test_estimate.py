@@ -2,8 +2,9 @@
 
 import pytest
 
+from analysis.vocabulary import PHASES
 from bench.estimate import call_seconds, cell_seconds
-from bench.grid import PHASES, PROFILES, all_variants, get_profile
+from bench.grid import PROFILES, all_variants, get_profile
 from tests.bench.cells import cell
 
 QUICK = get_profile("quick")

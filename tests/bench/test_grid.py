@@ -4,8 +4,9 @@ import re
 
 import pytest
 
+from analysis.vocabulary import DEVICES, PHASES
 from bench import subjects
-from bench.grid import DEVICES, DTYPES, PHASES, PROFILES, Cell, all_variants, select
+from bench.grid import DTYPES, PROFILES, Cell, all_variants, select
 from tests.bench.cells import TINY, cell
 from urnn.tasks import TASKS
 

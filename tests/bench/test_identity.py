@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from bench.identity import commit, source_digest
-from tests.bench.gate.conftest import git
+from tests.bench.repositories import git
 
 
 @pytest.fixture

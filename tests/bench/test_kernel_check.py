@@ -11,9 +11,9 @@ from bench import checked
 from bench.checked import run_checks, without_wrong
 from bench.grid import get_profile
 from bench.kernel_check import STEPS, Check, check, main, sizes
+from bench.lane.settings import Settings
+from bench.lane.sweep import plan
 from bench.store import RunFile
-from bench.sweep import plan
-from bench.worker import Settings
 from tests.bench.cells import cell
 from urnn.backends import BACKENDS, reference
 from urnn.backends.kernel_cache import BuildError
@@ -165,7 +165,7 @@ def test_a_kernel_that_did_not_run_says_why_and_is_tried_again_by_the_next_run(t
     def no_compiler(dtype):
         raise BuildError("no C++ compiler (g++) was found")
 
-    monkeypatch.setattr("urnn.backends.cpu_build.library", no_compiler)
+    monkeypatch.setattr("urnn.backends.cpu.build.library", no_compiler)
     found = check("unknown", "cpu", 16, 12, 3)
     assert found.failure == "BuildError: no C++ compiler (g++) was found"
     run_file = RunFile.at(tmp_path / "run.json", {})

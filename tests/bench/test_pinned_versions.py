@@ -7,7 +7,7 @@ import tomllib
 import pytest
 
 from bench.environment import KEPT_HEAP, measured_environment
-from bench.worker import ROOT
+from bench.paths import ROOT
 
 CONF = json.loads((ROOT / "asv.conf.json").read_text())
 PINNED = dict(re.findall(r"^([\w-]+)==(\S+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE))

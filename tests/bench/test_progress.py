@@ -6,26 +6,9 @@ import re
 import pytest
 from rich.console import Console
 
-from bench.progress import SweepProgress, TimeLeft, as_duration
-from bench.sweep import Job
+from bench.lane.sweep import Job
+from bench.progress import SweepProgress, TimeLeft
 from tests.bench.cells import cell
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0, "0 s"),
-        (45.4, "45 s"),
-        (89.4, "89 s"),
-        (90, "2 min"),
-        (720, "12 min"),
-        (5399, "90 min"),
-        (5400, "1.5 h"),
-        (12600, "3.5 h"),
-    ],
-)
-def test_a_duration_is_said_in_the_unit_that_people_use(seconds, text):
-    assert as_duration(seconds) == text
 
 
 class TestTimeLeft:

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from pytest_benchmark.utils import get_machine_id
 
+from analysis.vocabulary import RUN_FORMAT
 from bench.errors import ResultsError
-from bench.store import FORMAT, LOCK, RunFile, sole_writer, write_atomically
-from bench.worker import ROOT
+from bench.paths import ROOT
+from bench.store import LOCK, RunFile, sole_writer, write_atomically
 
 CONDITIONS = {"profile": "quick", "threads": 1, "allocator": "kept"}
 ADVICE = "Free space or choose another folder with --results, and run the same command again."
@@ -102,7 +103,7 @@ class TestRunFile:
         assert not file.path.exists()
         file.add_benchmark(entry("a"))
         content = json.loads(file.path.read_text())
-        assert content["run"] == {"format": FORMAT, **CONDITIONS, "outcomes": []}
+        assert content["run"] == {"format": RUN_FORMAT, **CONDITIONS, "outcomes": []}
         assert content["benchmarks"] == [entry("a")]
         assert content.keys() >= {"machine_info", "commit_info", "datetime", "version"}
 

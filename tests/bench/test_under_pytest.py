@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from bench.grid import get_profile
-from bench.worker import ROOT
+from bench.paths import ROOT
 from tests.bench.cells import cell
 
 

@@ -15,8 +15,8 @@ from analysis.regressions.comparison import Commit, Comparison
 from analysis.regressions.markdown import MARK, markdown
 from analysis.regressions.verdict import outcome
 from bench.git import environment as without_repository
-from bench.worker import ROOT
-from tests.bench.gate.conftest import git
+from bench.paths import ROOT
+from tests.bench.repositories import git
 
 # Stands in for the gate: notes how it was called, writes what it is told to, ends as it is told to.
 PYTHON = """#!/usr/bin/env bash

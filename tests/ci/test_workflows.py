@@ -8,7 +8,7 @@ import re
 import pytest
 import yaml
 
-from bench.worker import ROOT
+from bench.paths import ROOT
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 TEXTS = {path.stem: path.read_text() for path in WORKFLOWS}

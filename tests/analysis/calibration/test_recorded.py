@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.calibration.recording import SAME, read
+from analysis.calibration.recording import read
 from analysis.calibration.replay import SECONDS, simulate
 from analysis.calibration.spread import spreads
 from analysis.regressions.verdict import Verdict
+from analysis.vocabulary import SAME
 
 RECORDING = Path(__file__).parents[3] / "reports" / "calibration" / "recording.json"
 GATES = 20

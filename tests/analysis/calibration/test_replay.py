@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from analysis.calibration.rates import Condition, Effort, Rate, conditions, smallest_detectable
-from analysis.calibration.recording import SAME
 from analysis.calibration.replay import SECONDS, simulate
 from analysis.calibration.spread import achieved, spreads
 from analysis.regressions.policy import FIRST_ROUNDS, MOST_CONFIRMING_ROUNDS
 from analysis.regressions.verdict import Verdict
+from analysis.vocabulary import SAME
 from tests.analysis.calibration.conftest import CELLS, recording
 
 OURS = [cell for cell in CELLS if cell.startswith("urnn:cpu")]

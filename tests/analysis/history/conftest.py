@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.history.commits import COMMITS, FAILED
+from analysis.vocabulary import COMMITS_FILE, FAILURE_FILE
 from tests.analysis.conftest import make_entry
 
 PROCESSES = 3
@@ -61,17 +61,17 @@ def write_history(
         path = folder / digits(number) / "box" / "0001_run.json"
         path.parent.mkdir(parents=True)
         path.write_text(json.dumps(document))
-    (folder / COMMITS).write_text(json.dumps(commits))
+    (folder / COMMITS_FILE).write_text(json.dumps(commits))
     return folder
 
 
 def add_failed(folder: Path, number: int, why: str) -> None:
     """A commit that could not be measured."""
     (folder / digits(number)).mkdir()
-    (folder / digits(number) / FAILED).write_text(f"{why}\n")
-    commits = json.loads((folder / COMMITS).read_text())
+    (folder / digits(number) / FAILURE_FILE).write_text(f"{why}\n")
+    commits = json.loads((folder / COMMITS_FILE).read_text())
     entry = {"commit": digits(number), "time": "2025-12-31T00:00:00+00:00", "subject": "Before the suite"}
-    (folder / COMMITS).write_text(json.dumps([entry, *commits]))
+    (folder / COMMITS_FILE).write_text(json.dumps([entry, *commits]))
 
 
 # The kernel comes with the fifth commit, is made faster by a tenth with the ninth and slower by 5 % with the

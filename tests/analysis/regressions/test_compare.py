@@ -11,8 +11,6 @@ from analysis.__main__ import main
 from analysis.errors import AnalysisError
 from analysis.regressions.comparison import compare
 from analysis.regressions.markdown import MARK
-from analysis.regressions.side import AXES, cell_id
-from bench.grid import PROFILES
 
 NOISE = (0.004, -0.006, 0.001, 0.005, -0.003, -0.001)
 CELL = "urnn:reference-train-copying-n64-T100-B32-cpu-float32"
@@ -174,9 +172,3 @@ class TestAsv:
         found = compare(results("old", machine_info={"node": "box", "torch": "2.13.0"}), self.file(asv_file, 2.0))
         assert found.notes == ("measured by different harnesses: pytest-benchmark and asv",)
         assert found.outcome.code == 1
-
-
-def test_a_cell_has_the_name_that_the_grid_gives_it():
-    for profile in PROFILES.values():
-        for cell in profile.cells():
-            assert cell_id({axis: getattr(cell, axis) for axis in AXES}) == cell.id

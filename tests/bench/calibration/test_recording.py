@@ -8,16 +8,17 @@ from types import SimpleNamespace
 
 import pytest
 
-from bench.__main__ import main
+from analysis.vocabulary import CALIBRATION_PLAN
 from bench.calibration import recording
 from bench.calibration.injection import WORKLOADS, slow_down
-from bench.calibration.recording import PLAN, SLOWDOWNS, Request, record
+from bench.calibration.recording import SLOWDOWNS, Request, record
+from bench.commands import main
 from bench.errors import ResultsError, SweepError
 from bench.grid import PROFILES
 from bench.prepare import describe
 from bench.workloads import Workload
 from tests.bench.cells import cell
-from tests.bench.gate.conftest import BASE
+from tests.bench.repositories import BASE
 
 OURS, GUARD, OTHER = (cell(variant, hidden_size=8) for variant in ("urnn:cpu", "lstm:torch", "gru:torch"))
 CELLS = [OURS, GUARD, OTHER]
@@ -76,7 +77,7 @@ def test_every_round_measures_all_cells_twice_and_the_slowed_ones_with_their_sen
 
 def test_the_plan_says_what_the_analysis_has_to_know(go):
     folder, _ = go()
-    plan = json.loads((folder / PLAN).read_text())
+    plan = json.loads((folder / CALIBRATION_PLAN).read_text())
     assert plan["cells"] == [one.id for one in CELLS]
     assert plan["slowdowns"] == dict(zip(SLOWED, SLOWDOWNS, strict=True))
     assert (plan["slowed"], plan["sentinel"], plan["notes"]) == (
@@ -116,7 +117,7 @@ def test_an_interrupted_round_is_taken_up_again_and_has_no_time(world, go):
     assert not list(Path(tempfile.gettempdir()).glob("urnn-calibration-*"))
     world.measure = lambda parts, number: whole([(side, cells[number == 1 :]) for side, cells in parts], number)
     folder, _ = go()
-    assert json.loads((folder / PLAN).read_text())["seconds"] == {"2": 60, "3": 60}
+    assert json.loads((folder / CALIBRATION_PLAN).read_text())["seconds"] == {"2": 60, "3": 60}
 
 
 def test_a_model_without_a_cell_cannot_be_slowed(go):
@@ -136,8 +137,8 @@ def test_a_commit_without_the_cells_is_refused(world, go):
 
 def test_a_recording_of_other_cells_is_not_mixed_with_this_one(go, monkeypatch):
     folder, _ = go()
-    plan = json.loads((folder / PLAN).read_text())
-    (folder / PLAN).write_text(json.dumps({**plan, "cells": []}))
+    plan = json.loads((folder / CALIBRATION_PLAN).read_text())
+    (folder / CALIBRATION_PLAN).write_text(json.dumps({**plan, "cells": []}))
     with pytest.raises(
         ResultsError, match=r"is the plan of another recording; move its folder away to start a new one"
     ):
@@ -161,10 +162,10 @@ def test_a_recording_of_other_cells_is_not_mixed_with_this_one(go, monkeypatch):
 )
 def test_a_damaged_plan_is_named_and_left_as_it_is(go, text, message):
     folder, _ = go()
-    (folder / PLAN).write_text(text)
+    (folder / CALIBRATION_PLAN).write_text(text)
     with pytest.raises(ResultsError, match=message):
         go()
-    assert (folder / PLAN).read_text() == text
+    assert (folder / CALIBRATION_PLAN).read_text() == text
 
 
 def test_a_full_disk_keeps_the_rounds_before(world, go, monkeypatch):
@@ -252,5 +253,5 @@ def test_on_a_gpu_the_launching_and_the_work_are_stretched(copy, variant, share,
 def test_the_command_refuses_what_the_grid_does_not_have(tmp_path, capsys):
     assert main(["calibrate", "--slowed=urnn:nothing", f"--results={tmp_path}", "--hidden=128"]) == 2
     assert capsys.readouterr().err == (
-        "bench: 'urnn:nothing' has no cell in this slice, so there is nothing to slow down\n"
+        "error: 'urnn:nothing' has no cell in this slice, so there is nothing to slow down\n"
     )

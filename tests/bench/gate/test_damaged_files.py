@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from analysis.vocabulary import CALIBRATION_PLAN
 from bench.calibration import recording
+from bench.commits.checkouts import Commit
 from bench.errors import ResultsError
-from bench.gate.checkouts import Commit
 from bench.history import site
 from bench.history.fill import read_commits
 from bench.prepare import describe
@@ -117,7 +118,7 @@ def refusal(read: Callable[[Path], str], path: Path) -> str:
 def test_a_damaged_file_is_read_or_refused_by_its_name(tmp_path, name):
     readers: dict[str, tuple[Path, object, Callable[[Path], str]]] = {
         "gate": (open_folder(tmp_path).path / "gate.json", None, read_gate),
-        "recording": (tmp_path / recording.PLAN, RECORDING, read_recording),
+        "recording": (tmp_path / CALIBRATION_PLAN, RECORDING, read_recording),
         "history": (tmp_path / "commits.json", [COMMIT, COMMIT | {"commit": "b" * 40}], read_history),
         "results": (tmp_path / "results" / "0001.json", RESULTS, read_results),
     }

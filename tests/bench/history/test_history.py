@@ -10,18 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from bench.__main__ import main
+from analysis.vocabulary import COMMITS_FILE, FAILURE_FILE
+from bench.commands import main
+from bench.commits.checkouts import Commit
 from bench.errors import ResultsError, SweepError
-from bench.gate.checkouts import Commit
 from bench.history import fill as module
 from bench.history import site as site_of
 from bench.history.commits import timed_commits
-from bench.history.fill import COMMITS, FAILED, Filled, fill, run_own_suite
+from bench.history.fill import Filled, fill, run_own_suite
 from bench.history.site import publish
 from bench.prepare import describe
-from bench.scratch import held
+from bench.processes.scratch import held
 from tests.bench.cells import cell
-from tests.bench.gate.conftest import git
+from tests.bench.repositories import git
 
 
 @pytest.fixture(autouse=True)
@@ -93,9 +94,9 @@ def test_what_is_missing_is_measured_in_a_checkout_of_its_commit_and_not_again(r
     assert log == ["0", "2"]
     assert fill("main", results, lambda text: None, measured(log), repository) == Filled(1, 2, 0)
     assert log == ["0", "2", "2"]
-    known = json.loads((results / COMMITS).read_text())
+    known = json.loads((results / COMMITS_FILE).read_text())
     assert [entry["commit"] for entry in known] == [one.digits for one in timed_commits("main", repository)]
-    assert {path.name for path in results.iterdir()} == {COMMITS, *(entry["commit"] for entry in known)}
+    assert {path.name for path in results.iterdir()} == {COMMITS_FILE, *(entry["commit"] for entry in known)}
 
 
 def test_after_a_crash_the_same_command_goes_on_with_the_commit_it_was_at(repository, tmp_path):
@@ -118,7 +119,7 @@ def test_a_commit_that_cannot_be_measured_says_why_and_is_not_tried_again(reposi
     results = tmp_path / "history"
     found = fill("main", results, lambda text: None, lambda checkout, into: "No module named bench", repository)
     assert found == Filled(3, 0, 3)
-    assert {path.read_text() for path in results.glob(f"*/{FAILED}")} == {"No module named bench\n"}
+    assert {path.read_text() for path in results.glob(f"*/{FAILURE_FILE}")} == {"No module named bench\n"}
     assert fill("main", results, lambda text: None, measured([]), repository) == Filled(0, 3, 3)
 
 
@@ -194,7 +195,7 @@ def test_a_full_disk_keeps_the_commits_before(repository, tmp_path, monkeypatch)
     ):
         fill("main", results, lambda text: None, measured([]), repository)
     first = timed_commits("main", repository)[0].digits
-    assert {path.name for path in results.iterdir()} == {COMMITS, first}
+    assert {path.name for path in results.iterdir()} == {COMMITS_FILE, first}
     assert not list(tmp_path.glob("urnn-history-*"))
 
 
@@ -226,7 +227,7 @@ GOOD = {"commit": "a" * 40, "time": "2026-01-01T00:00:00+00:00", "subject": ""}
     ids=range(10),
 )
 def test_a_damaged_list_of_commits_is_named_and_left_as_it_is(repository, tmp_path, text):
-    path = tmp_path / "history" / COMMITS
+    path = tmp_path / "history" / COMMITS_FILE
     path.parent.mkdir()
     path.write_text(text)
     for go in (fill, publish):
@@ -336,5 +337,5 @@ def test_a_history_without_results_is_not_published(repository, tmp_path):
 def test_the_command_is_one_line_and_exit_code_2_for_a_range_that_is_none(tmp_path, capsys):
     assert main(["history", "--range=no-such-range", f"--results={tmp_path / 'history'}"]) == 2
     error = capsys.readouterr().err
-    assert error.startswith("bench: 'no-such-range' is no range of commits here: ")
+    assert error.startswith("error: 'no-such-range' is no range of commits here: ")
     assert error.count("\n") == 1

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.gate.lock import sole_run
-from bench.guard import descendants
-from bench.worker import ROOT
-from tests.bench.gate.conftest import git
+from bench.machine.lock import sole_run
+from bench.paths import ROOT
+from bench.processes.guard import descendants
+from tests.bench.repositories import git
 
 # The suite of the commit that is measured: it starts a process in a session of its own and says that it has.
 SUITE = """

@@ -1,0 +1,207 @@
+"""What a measurement is called: cells and their ids, phases, outcomes, metrics and units, files and formats.
+
+Why: `bench` writes these words and `analysis` reads them, each on machines that may lack the other's packages. A
+process that measures imports this module, so it needs the standard library alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Self
+
+# Phases, with their names for people: an optimiser step, a whole sequence without one, one time step per call.
+PHASES: Mapping[str, str] = {
+    "train": "Training step",
+    "forward": "Inference",
+    "stream": "Streaming, one step at a time",
+}
+DEVICES = ("cpu", "cuda")
+GRAPH = "+graph"  # after a backend's name: the same call, captured in a CUDA graph
+
+# Families that are no models to compare: stages of one model's optimisation, and what the machine can do at best.
+LADDER, CEILING = "ladder", "ceiling"
+
+# How the measurement of a cell ended.
+MEASURED = "measured"
+OUT_OF_MEMORY = "out of memory"
+FAILED = "failed"
+KILLED = "killed"
+NOT_APPLICABLE = "not applicable"
+OUTCOMES = (MEASURED, OUT_OF_MEMORY, FAILED, KILLED, NOT_APPLICABLE)
+
+SENTINEL = "lstm:torch"  # no commit changes it, so what its times do is the machine's doing
+CONFIDENCE = 0.95  # of every interval
+
+ID = re.compile(r"([^\s:]+):([^\s:]+)-(\w+)-(\w+)-n([0-9]+)-T([0-9]+)-B([0-9]+)(?:-L([0-9]+))?-(\w+)-(\w+)")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One measurement's name. A plain value: `bench.grid` says which cells there are.
+
+    Attributes:
+        model, backend: what ran and in which way; `GRAPH` after the backend: captured in a CUDA graph.
+        phase: a key of `PHASES`.
+        device, dtype: where and in what it ran.
+        hidden_size: units (complex ones for the uRNN).
+        length: time steps of a call.
+        batch: sequences of a call.
+        task: where its data came from.
+        num_layers: layers stacked.
+    """
+
+    model: str
+    backend: str
+    phase: str
+    device: str
+    dtype: str
+    hidden_size: int
+    length: int
+    batch: int
+    task: str = "copying"
+    num_layers: int = 1
+
+    @property
+    def captured(self) -> bool:
+        """Whether the call is replayed from a CUDA graph."""
+        return self.backend.endswith(GRAPH)
+
+    @property
+    def implementation(self) -> str:
+        """The model's backend, however its call is launched."""
+        return self.backend.removesuffix(GRAPH)
+
+    @property
+    def variant(self) -> str:
+        """Model and backend in one word, "urnn:reference"."""
+        return f"{self.model}:{self.backend}"
+
+    @property
+    def group(self) -> str:
+        """What this cell shares with those it is compared with: all but the model and its backend."""
+        return (
+            f"{self.phase} {self.task} n={self.hidden_size} T={self.length} B={self.batch} "
+            f"{'' if self.num_layers == 1 else f'L={self.num_layers} '}{self.device} {self.dtype}"
+        )
+
+    @property
+    def id(self) -> str:
+        """A readable name, unique in any grid: "urnn:cpu-train-copying-n128-T100-B32-cpu-float32"."""
+        return (
+            f"{self.variant}-{self.phase}-{self.task}-n{self.hidden_size}-T{self.length}-B{self.batch}"
+            f"{'' if self.num_layers == 1 else f'-L{self.num_layers}'}-{self.device}-{self.dtype}"
+        )
+
+    @classmethod
+    def from_id(cls, text: str) -> Self:
+        """The cell that `id` named.
+
+        Raises:
+            ValueError: not an id; for a subclass also one of a cell that it does not have.
+        """
+        parts = ID.fullmatch(text)
+        if parts is None:
+            raise ValueError(
+                f"expected a cell such as urnn:reference-train-copying-n128-T100-B32-cpu-float32, got {text!r}"
+            )
+        model, backend, phase, task, n, length, batch, layers, device, dtype = parts.groups()
+        return cls(model, backend, phase, device, dtype, int(n), int(length), int(batch), task, int(layers or 1))
+
+    def of(self, variant: str) -> Self:
+        """The cell of another variant ("lstm:torch") at the same sizes."""
+        model, _, backend = variant.partition(":")
+        return replace(self, model=model, backend=backend)
+
+    def as_dict(self) -> dict[str, str | int]:
+        """Its axes by name, as they are stored beside a figure."""
+        return asdict(self)
+
+
+AXES = tuple(axis.name for axis in fields(Cell))
+
+
+@dataclass(frozen=True)
+class Metric:
+    """Something measured of a cell.
+
+    Attributes:
+        name: its value in the tidy table's column `metric`.
+        label: its name for people.
+        unit: of the tidy table's values.
+        key: where a results file holds it, among a cell's `extra_info`; "" for the timed calls themselves.
+    """
+
+    name: str
+    label: str
+    unit: str
+    key: str = ""
+
+
+STEP_TIME = "step_time"
+FIRST_CALL_TIME = "first_call_time"
+PEAK_ALLOCATED = "peak_allocated"
+SAVED_FOR_BACKWARD = "saved_for_backward"
+OPERATORS = "operators"
+PEAK_RESERVED = "peak_reserved"
+ENQUEUE_TIME = "enqueue_time"
+OUTPUT_ERROR = "output_error"
+PARAMETERS = "parameters"  # a column of every row; named like a metric where two commits are compared
+
+METRICS: Mapping[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric(STEP_TIME, "Time per time step", "s per time step"),
+        Metric(FIRST_CALL_TIME, "First call", "s per call", "first_call_seconds"),
+        Metric(PEAK_ALLOCATED, "Peak memory", "B", "peak_allocated_bytes"),
+        Metric(SAVED_FOR_BACKWARD, "Saved for backward", "B", "saved_for_backward_bytes"),
+        Metric(OPERATORS, "Operators", "1 per call", "operators"),
+        Metric(PEAK_RESERVED, "Peak memory taken from the device", "B", "peak_reserved_bytes"),
+        Metric(ENQUEUE_TIME, "Host time of a call", "s per call", "enqueue_seconds"),
+        Metric(OUTPUT_ERROR, "Relative error of the output", "1", "output_error"),
+    )
+}
+
+# Statistics of a value: a harness keeps its samples, or the three that sum them up.
+SAMPLE, MEDIAN, LOWER_QUARTILE, UPPER_QUARTILE = "sample", "median", "lower quartile", "upper quartile"
+
+# Format numbers, one for each kind of file; a change that older readers would misread makes the next number.
+RUN_FORMAT = 1  # key "run" of a results file
+GATE_FORMAT = 1  # a gate's plan
+VERDICTS_FORMAT = 1  # what a gate or a comparison says to machines
+RECORDING_FORMAT = 1  # a calibration's plan, and what is kept of it beside its report
+TRAINING_FORMAT = 1  # first line of a training run's log, which `urnn` writes
+
+# Where results lie in a checkout, and what the files in them are called.
+RESULTS, ASV_RESULTS = Path(".benchmarks"), Path(".asv", "results")
+GATES, CALIBRATIONS, HISTORY = Path(".gate"), Path(".gate", "calibration"), Path(".history")
+MODELS_FILE = "models.json"  # what asv's files do not say of the models in them
+STEP_COSTS = "step_costs"  # folder beside training runs, with the times of their steps
+
+GATE_PLAN = "gate.json"
+SIDES = ("base", "head")
+CONFIRMING = "confirm_"  # before the name of a side's file: the rounds that confirm the suspects
+
+CALIBRATION_PLAN = "calibration.json"
+BASE, SAME = "base", "same"  # the sides that are one commit, measured twice
+
+COMMITS_FILE, FAILURE_FILE = "commits.json", "failed.txt"  # of a history
+
+
+def counted(number: int, noun: str) -> str:
+    """ "1 cell", "2 cells", "0 processes"."""
+    return f"{number} {plural(noun, number)}"
+
+
+def plural(noun: str, number: int = 2) -> str:
+    """The noun for so many: cell, cells; process, processes."""
+    return noun if number == 1 else f"{noun}{'es' if noun.endswith('s') else 's'}"
+
+
+def duration(seconds: float) -> str:
+    """ "45 s", "12 min", "3.5 h"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,75 @@
+"""A measuring process: pytest with pytest-benchmark, which reports each cell as it ends and waits for an answer.
+
+While it waits it does nothing, so that its owner decides when the next cell is measured: after the result has been
+stored, or after another process has had its turn.
+"""
+
+import contextlib
+import json
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from bench.grid import Cell
+from bench.lane.settings import Settings, environment_of
+from bench.processes.children import child
+from bench.processes.scratch import scratch_folder, temporary_files
+
+
+class Worker:
+    """A running measuring process and this end of its socket."""
+
+    def __init__(self, process: subprocess.Popen, channel: socket.socket, log: Path) -> None:
+        self.process, self.channel, self.log = process, channel, log
+
+    def events(self) -> Iterator[dict]:
+        """Each report, answered once the consumer has dealt with it; ends when the process does."""
+        # A process that dies with an answer unread resets the connection.
+        with self.channel.makefile("r") as lines, contextlib.suppress(ConnectionError):
+            for line in lines:
+                yield json.loads(line)
+                self.channel.sendall(b"\n")
+
+    def wait(self) -> int:
+        """Its exit code, once it has ended."""
+        return self.process.wait()
+
+    def output(self) -> str:
+        """The last lines of what it printed."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
+
+
+@contextlib.contextmanager
+def measuring_process(cells: Sequence[Cell], sweep_pass: int, settings: Settings) -> Iterator[Worker]:
+    """The measuring process; it ends with its owner, see `bench.processes.children`."""
+    here, there = socket.socketpair()
+    with here, there, scratch_folder("sweep") as scratch, contextlib.ExitStack() as stack:
+        queue, log = scratch / "cells", scratch / "log"
+        queue.write_text("\n".join(cell.id for cell in cells))
+        command = [str(settings.python), "-m", "pytest", "bench/test_step_time.py", "--benchmark-only", "-q"]
+        command += ["-p", "no:cacheprovider", "-W", "default", f"--profile={settings.profile.name}"]
+        command += [f"--cells={queue}", f"--threads={settings.threads}", f"--pass={sweep_pass}"]
+        command += [f"--events={there.fileno()}"]
+        with log.open("w") as output:
+            process = child(
+                command,
+                settings.root,
+                environment_of(settings) | temporary_files(scratch),
+                grace=0,
+                pass_fds=[there.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+            started = stack.enter_context(process)
+        there.close()
+        yield Worker(started, here, log)
+
+
+def death(code: int) -> str:
+    """One sentence on a process that ended with this exit code in the middle of a cell."""
+    how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+    cause = ", most likely for want of memory" if code == -signal.SIGKILL else ""
+    return f"the process that measured it ended with {how}{cause}"

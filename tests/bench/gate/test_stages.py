@@ -1,0 +1,103 @@
+"""Rounds as they are asked for, on a made-up clock: what is measured, kept, and taken up again."""
+
+import pytest
+
+from bench.errors import SweepError
+from bench.gate.folder import CONFIRMATION, SCREENING, Folder
+from bench.gate.judge import Pace, Step
+from bench.gate.stages import Hands, conduct
+
+CELLS = ("one", "two", "three")
+AGAIN = Step(False, CELLS)
+NOTHING = Step(True, ())
+CONFIRM = Step(True, ("two",), 5, "confirming", ("a note",))
+
+
+class World:
+    """A clock that a round moves by a second a cell, and an analysis that asks for what it is told to."""
+
+    def __init__(self, *steps: Step) -> None:
+        self.now, self.looks, self.steps = 0.0, 0, list(steps)
+        self.rounds: list[tuple[str, int, tuple[str, ...]]] = []
+        self.paces: list[Pace] = []
+        self.said: list[str] = []
+
+    def measure(self, stage: str, number: int, cells) -> None:
+        self.rounds.append((stage, number, tuple(cells)))
+        self.now += len(cells)
+
+    def ask(self, pace: Pace) -> Step:
+        self.paces.append(pace)
+        return self.steps[len(self.paces) - 1]
+
+    def look(self) -> None:
+        self.looks += 1
+
+    def hands(self) -> Hands:
+        return Hands(self.measure, self.ask, self.look, self.said.append, lambda: self.now)
+
+
+def test_nothing_to_confirm_ends_it(folder):
+    world = World(AGAIN, NOTHING)
+    conduct(folder, CELLS, 600, world.hands())
+    assert world.rounds == [(SCREENING, 1, CELLS), (SCREENING, 2, CELLS)]
+    assert world.looks == 2
+    assert world.said == []
+    assert (folder.plan["suspects"], folder.plan["ended"], folder.plan["notes"]) == ([], True, [])
+
+
+def test_the_analysis_hears_of_the_time_and_of_what_the_last_round_cost_a_cell(folder):
+    world = World(Step(False, ("one",)), NOTHING)
+    world.now = 1000.0
+    conduct(folder, CELLS, 60, world.hands())
+    assert world.paces == [Pace(1, 60, 57.0, 1.0), Pace(2, 60, 56.0, 1.0)]
+
+
+def test_what_is_asked_for_is_measured_and_confirmed_and_notes_are_kept(folder):
+    world = World(Step(False, ("one", "two"), told="two are open"), CONFIRM)
+    conduct(folder, CELLS, 600, world.hands())
+    assert world.rounds == [
+        (SCREENING, 1, CELLS),
+        (SCREENING, 2, ("one", "two")),
+        *((CONFIRMATION, number, ("two",)) for number in range(1, 6)),
+    ]
+    assert world.said == ["two are open", "confirming"]
+    assert (folder.plan["suspects"], folder.plan["confirm_rounds"]) == (["two"], 5)
+    assert (folder.plan["notes"], folder.plan["ended"]) == (["a note"], True)
+
+
+@pytest.mark.parametrize("after", [2, 5])
+def test_an_interrupted_run_goes_on_where_it_was(folder, after):
+    world = World(AGAIN, AGAIN, CONFIRM)
+    measure, limit = world.measure, [after]
+
+    def interrupted(stage, number, cells):
+        if not limit[0]:
+            raise KeyboardInterrupt
+        limit[0] -= 1
+        measure(stage, number, cells)
+
+    world.measure = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        conduct(folder, CELLS, 600, world.hands())
+    again = Folder(folder.path, folder.plan)
+    assert not again.plan["ended"]
+    limit[0] = 100
+    world.rounds.clear()
+    world.paces.clear()
+    conduct(again, CELLS, 600, world.hands())
+    assert again.plan["ended"]
+    stages = [stage for stage, _, _ in world.rounds]
+    assert stages == [SCREENING] * (0 if after > 3 else 3) + [CONFIRMATION] * 5
+
+
+def test_an_analysis_that_fails_ends_the_run_and_the_plan_stays_open(folder):
+    def fails(pace: Pace) -> Step:
+        raise SweepError("cannot be judged")
+
+    world = World()
+    world.ask = fails
+    with pytest.raises(SweepError, match=r"^cannot be judged$"):
+        conduct(folder, CELLS, 600, world.hands())
+    assert folder.plan["suspects"] is None
+    assert not folder.plan["ended"]

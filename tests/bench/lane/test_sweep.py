@@ -1,0 +1,152 @@
+"""A sweep stores each cell as it ends, and what happens to one process or cell costs the others nothing.
+
+These sweeps are real: processes that run pytest, on cells of a few units and 3 time steps.
+"""
+
+import errno
+import os
+import signal
+import subprocess
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bench.errors import ResultsError, SweepError
+from bench.grid import PROFILES
+from bench.lane.settings import Settings
+from bench.lane.sweep import Job, plan, run
+from bench.processes.guard import descendants
+from bench.store import RunFile
+from tests.bench.cells import cell
+
+SETTINGS = Settings(PROFILES["quick"], 1, "kept")
+CELLS = [cell(phase="forward", hidden_size=n) for n in (4, 5, 6)]
+
+
+def test_every_second_pass_goes_backwards():
+    a, b, c = CELLS
+    assert plan(CELLS, 1) == [Job(a, 1), Job(b, 1), Job(c, 1)]
+    assert plan(CELLS, 3) == [Job(*job) for job in [(a, 1), (b, 1), (c, 1), (c, 2), (b, 2), (a, 2)]] + [
+        Job(a, 3),
+        Job(b, 3),
+        Job(c, 3),
+    ]
+    assert plan([], 2) == []
+
+
+def file_in(folder: Path) -> RunFile:
+    return RunFile.open(folder, "n", {}, fresh=False)
+
+
+def stopped_and_killed_later(process: subprocess.Popen) -> None:
+    """It gets its answer and dies without having read it."""
+    measuring = descendants(process.pid)[0]
+    os.kill(measuring, signal.SIGSTOP)
+    threading.Timer(0.3, os.kill, (measuring, signal.SIGKILL)).start()
+
+
+def test_a_process_that_dies_takes_one_cell_with_it_and_the_rest_is_measured(tmp_path, processes):
+    first, second, third, fourth = jobs = plan([*CELLS, cell(phase="forward", hidden_size=7)], 1)
+    deaths = {
+        first: stopped_and_killed_later,
+        third: lambda process: process.send_signal(signal.SIGKILL),  # the guard, and with it the one that measures
+        fourth: lambda process: os.kill(descendants(process.pid)[0], signal.SIGTERM),
+    }
+    told = []
+    run(
+        jobs,
+        SETTINGS,
+        file_in(tmp_path),
+        lambda job: deaths.get(job, id)(processes[-1]),
+        lambda job, outcome: told.append((job, outcome)),
+    )
+    assert told == [(first, "killed"), (second, "measured"), (third, "killed"), (fourth, "killed")]
+    stored = file_in(tmp_path)
+    assert stored.measured() == {(second.cell.id, 1)}, "who was killed is measured again by the next run"
+    assert [entry["extra_info"]["hidden_size"] for entry in stored.content["benchmarks"]] == [5]
+    outcomes = stored.content["run"]["outcomes"]
+    by_kill = "the process that measured it ended with signal SIGKILL, most likely for want of memory"
+    by_term = "the process that measured it ended with signal SIGTERM"
+    assert [outcome["message"] for outcome in outcomes] == [by_kill, by_kill, by_term]
+    assert {(outcome["outcome"], outcome["pass"], outcome["threads"]) for outcome in outcomes} == {
+        ("killed", 1, 1)
+    }
+    assert len(processes) == 3
+
+
+def test_what_a_missing_package_made_fail_says_so_and_is_measured_by_the_next_run(
+    tmp_path, processes, monkeypatch
+):
+    (tmp_path / "sklearn.py").write_text("raise ImportError('no digits here')\n")
+    jobs = plan([cell(phase="forward", task="pixels", length=4), CELLS[0]], 1)
+    told = []
+
+    def sweep() -> RunFile:
+        run(jobs, SETTINGS, file_in(tmp_path), lambda job: None, lambda job, outcome: told.append(outcome))
+        return file_in(tmp_path)
+
+    with monkeypatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(tmp_path))
+        first = sweep()
+    (outcome,) = first.content["run"]["outcomes"]
+    assert (outcome["outcome"], outcome["message"]) == ("failed", "ImportError: no digits here")
+    assert first.measured() == {(CELLS[0].id, 1)}
+    second = sweep()
+    assert second.content["run"]["outcomes"] == []
+    assert second.measured() == {(job.cell.id, 1) for job in jobs}
+    assert told == ["failed", "measured", "measured"]
+
+
+def test_an_interrupt_keeps_what_is_measured_ends_the_process_and_the_next_call_goes_on(tmp_path, processes):
+    jobs = plan(CELLS, 1)
+
+    def interrupted_after_the_first(job: Job, outcome: str) -> None:
+        assert outcome == "measured"
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(jobs, SETTINGS, file_in(tmp_path), lambda job: None, interrupted_after_the_first)
+    assert [process.poll() for process in processes] == [-signal.SIGKILL]
+    first = file_in(tmp_path)
+    assert first.measured() == {(jobs[0].cell.id, 1)}
+
+    started: list[Job] = []
+    run(jobs, SETTINGS, file_in(tmp_path), started.append, lambda job, outcome: None)
+    assert started == jobs[1:]
+    second = file_in(tmp_path)
+    assert second.measured() == {(job.cell.id, 1) for job in jobs}
+    assert second.content["benchmarks"][0] == first.content["benchmarks"][0]
+
+
+def test_a_disk_that_is_full_ends_the_sweep_and_keeps_what_was_stored(tmp_path, processes, monkeypatch):
+    replace, renamed = Path.replace, []
+
+    def full_after_one(self, target):
+        if renamed:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        renamed.append(target)
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", full_after_one)
+    with pytest.raises(ResultsError, match=r"n\.json: No space left on device; what was measured before is kept"):
+        run(plan(CELLS, 1), SETTINGS, file_in(tmp_path), lambda job: None, lambda job, outcome: None)
+    assert file_in(tmp_path).measured() == {(CELLS[0].id, 1)}
+    assert not list(tmp_path.rglob("*.tmp"))
+    assert [process.poll() for process in processes] == [-signal.SIGKILL]
+
+
+def test_a_process_that_does_not_start_ends_the_sweep_with_what_it_said(tmp_path, processes):
+    nowhere = replace(SETTINGS, root=tmp_path)
+    message = r"^the measuring process ended \(exit code 4\) before it measured:\n(?s:.+)unrecognized arguments: "
+    with pytest.raises(SweepError, match=message) as caught:
+        run(plan(CELLS, 1), nowhere, file_in(tmp_path), lambda job: None, lambda job, outcome: None)
+    assert len(str(caught.value).splitlines()) <= 16
+    assert file_in(tmp_path).measured() == set()
+    assert len(processes) == 1
+
+
+def test_nothing_to_measure_starts_nothing(tmp_path, processes):
+    run([], SETTINGS, file_in(tmp_path), lambda job: None, lambda job, outcome: None)
+    assert processes == []
