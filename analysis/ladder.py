@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.old_labels import OLD_MODELS
+from analysis.schema import backends_of
 from analysis.statistics import Estimate, ratio
 from analysis.units import NOT_MEASURED
 from analysis.vocabulary import MEASURED, NOT_APPLICABLE, PHASES, STEP_TIME, counted
@@ -79,26 +80,16 @@ def models(cells: pd.DataFrame) -> list[str]:
     return sorted(set(measured["model"]), key=lambda model: (not model.startswith("urnn"), model))
 
 
-def label(model: str) -> str:
-    """Name of a ladder for people."""
-    return OLD_MODELS.get(model, {}).get("label", model)
-
-
-def rung_names(cells: pd.DataFrame, model: str) -> list[str]:
-    """A ladder's rungs, from the first to the best."""
-    return list(rungs_of(cells, model))
-
-
-def rungs_of(cells: pd.DataFrame, model: str) -> dict[str, str]:
-    """Names and labels of a ladder's rungs, from the first to the best; those without a place come last."""
-    mine = cells[cells["model"] == model].sort_values(["place", "backend"], na_position="last")
-    return dict(zip(mine["backend"], mine["backend_label"], strict=True))
+def label(cells: pd.DataFrame, model: str) -> str:
+    """Name of a ladder for people, also of one that was not measured."""
+    found = cells.loc[cells["model"] == model, "label"]
+    return str(found.iloc[0]) if len(found) else OLD_MODELS.get(model, {}).get("label", model)
 
 
 def climbs(cells: pd.DataFrame, model: str) -> dict[Place, Climb]:
     """Summary rows of ladders -> the rungs of one at every place it was tried, smallest first."""
     mine = cells[(cells["model"] == model) & (cells["metric"] == STEP_TIME)]
-    rungs = rungs_of(mine, model)
+    rungs = backends_of(mine, model)
     axes = ["model", "task", "length", "hidden_size", "batch", "num_layers", "phase"]
     found = {
         Place(*(value.item() if isinstance(value, np.generic) else value for value in key)): _climb(part, rungs)

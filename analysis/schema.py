@@ -19,36 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.old_labels import OLD_MODELS
-from analysis.vocabulary import (  # noqa: F401
-    CEILING,
-    ENQUEUE_TIME,
-    FAILED,
-    FIRST_CALL_TIME,
-    GRAPH,
-    KILLED,
-    LADDER,
-    LOWER_QUARTILE,
-    MEASURED,
-    MEDIAN,
-    METRICS,
-    NOT_APPLICABLE,
-    OPERATORS,
-    OUT_OF_MEMORY,
-    OUTCOMES,
-    OUTPUT_ERROR,
-    PARAMETERS,
-    PEAK_ALLOCATED,
-    PEAK_RESERVED,
-    PHASES,
-    SAMPLE,
-    SAVED_FOR_BACKWARD,
-    STEP_TIME,
-    UPPER_QUARTILE,
-)
-
-PHASE_LABELS = PHASES
-METRIC_LABELS = {name: metric.label for name, metric in METRICS.items()}
+from analysis.vocabulary import CEILING, LADDER, METRICS
 
 
 @dataclass(frozen=True)
@@ -117,9 +88,6 @@ COLUMNS: tuple[Column, ...] = (
     Column("message", "string", "", "one sentence on an outcome other than measured, or on what disturbed it"),
 )
 
-RUNG_LABELS = {name: row["backends"] for name, row in OLD_MODELS.items() if row.get("family") == LADDER}
-CEILING_LABELS = OLD_MODELS["ceiling"]["backends"]
-
 
 def tidy_frame(rows: Iterable[Mapping[str, Any]], columns: Sequence[Column] = COLUMNS) -> pd.DataFrame:
     """Rows with the columns' names as keys -> a frame in their order and types; a missing key is missing data."""
@@ -146,6 +114,12 @@ def ordinary(table: pd.DataFrame) -> pd.DataFrame:
 def of_family(table: pd.DataFrame, family: str) -> pd.DataFrame:
     """Rows of one family, LADDER or CEILING."""
     return table[table["family"].eq(family).fillna(False).astype(bool)]
+
+
+def backends_of(table: pd.DataFrame, model: str) -> dict[str, str]:
+    """Names and labels of a model's backends (or a ladder's rungs) in order; those without a place come last."""
+    mine = table[table["model"] == model].sort_values(["place", "backend"], na_position="last")
+    return dict(zip(mine["backend"], mine["backend_label"], strict=True))
 
 
 def _missing_as_na(value: Any) -> Any:

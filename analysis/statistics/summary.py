@@ -71,7 +71,7 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
     ]
     table = pd.DataFrame(summaries, columns=COLUMNS)
     whole = dict.fromkeys(("hidden_size", "length", "batch", "num_layers"), "int64")
-    return table.astype(whole | {"state_size": "float64", "parameters": "float64"})
+    return table.astype(whole | {"state_size": "float64", "parameters": "float64", "place": "float64"})
 
 
 def _summarise_cell(key: dict[str, Any], part: pd.DataFrame, alone: bool) -> dict[str, Any]:

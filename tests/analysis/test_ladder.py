@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from analysis.ladder import best, climbs, models, rung_names, spoken
+from analysis.ladder import best, climbs, models, spoken
 from analysis.old_labels import OLD_MODELS
 from analysis.results.registry import Registry
 from analysis.results.rungs import absent_rungs
-from analysis.schema import tidy_frame
+from analysis.schema import backends_of, tidy_frame
 from analysis.statistics import summarise
 
 RUNGS = list(OLD_MODELS["urnn_ladder"]["backends"])
@@ -64,7 +64,7 @@ def test_without_the_first_rung_no_gain_over_it_is_known(ladder):
 
 def test_known_rungs_keep_their_order_and_unknown_ones_come_last_by_name(ladder):
     rows = ladder("urnn_ladder", {"zeta": 1.0, "alpha": 1.0, THIRD: 1.0, FIRST: 1.0})
-    names = rung_names(summarise(with_absent(rows)), "urnn_ladder")
+    names = list(backends_of(summarise(with_absent(rows)), "urnn_ladder"))
     assert names == [*RUNGS, "alpha", "zeta"]
     assert only(rows)["zeta"].label == "zeta"
 
