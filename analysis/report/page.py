@@ -15,7 +15,7 @@ from analysis.report.figures import FIGURES
 from analysis.report.measured import Measured
 from analysis.report.verdicts import headlines
 from analysis.results import Results
-from analysis.vocabulary import PEAK_ALLOCATED, STEP_TIME
+from analysis.vocabulary import PEAK_ALLOCATED, STEP_TIME, counted, plural
 
 METHOD = (
     (
@@ -234,7 +234,7 @@ def _repetitions(measured: Measured) -> str:
     if counts is None:
         return f"Repetitions: {units.NOT_MEASURED}."
     processes, rounds = (str(low) if low == high else f"{low} to {high}" for low, high in (counts[:2], counts[2:]))
-    return f"Each cell: {processes} process{'es' * (processes != '1')}, {rounds} rounds in all."
+    return f"Each cell: {processes} {plural('process', counts[1])}, {rounds} rounds in all."
 
 
 def _allocator_sentence(found: findings.Comparison | None) -> str:
@@ -244,7 +244,7 @@ def _allocator_sentence(found: findings.Comparison | None) -> str:
     cells, middle, low, high = summary
     return (
         f"With the default allocator a call takes {middle:.2f} times as long "
-        f"(median of {cells} cell{'s' * (cells > 1)}, {low:.2f} to {high:.2f})."
+        f"(median of {counted(cells, 'cell')}, {low:.2f} to {high:.2f})."
     )
 
 
@@ -256,7 +256,5 @@ def _agreement_sentence(found: findings.Comparison | None) -> str:
         summary = found.summary(metric)
         if summary:
             cells, middle, low, high = summary
-            parts.append(
-                f"{what} {middle:.2f} (median of {cells} cell{'s' * (cells > 1)}, {low:.2f} to {high:.2f})"
-            )
+            parts.append(f"{what} {middle:.2f} (median of {counted(cells, 'cell')}, {low:.2f} to {high:.2f})")
     return f"{found.second.source} over {found.first.source} on the same cells: {'; '.join(parts)}."
