@@ -1,12 +1,10 @@
 """The tidy frame: which columns there are, in which unit, and what they mean.
 
-Why: readers, statistics, figures and the report must agree on names and units, and a reader of
-`measurements.csv` needs them written down once. One row is one measured value; a cell that gave no value
-keeps its row, with value NaN and the outcome that says why.
+Why: readers, statistics, figures and the report must agree on names and units. One row is one measured value; a
+cell without a value keeps its row, with value NaN and an outcome that says why.
 
-Known weakness: a metric's spread is either carried by many `sample` rows or, where a harness kept no samples,
-by the three rows `median`, `lower quartile`, `upper quartile`; whoever reads the table outside this package
-has to filter on `statistic`.
+Known weakness: a metric has many `sample` rows or, where a harness kept no samples, the three rows `median`,
+`lower quartile` and `upper quartile`; other readers of the table must filter on `statistic`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Result files of asv and pytest-benchmark, or a report's table, of many machines and commits -> one tidy frame.
 
-Why: everything after this point asks one table and never a file format. A damaged or foreign file in a folder
-is reported and left out, because one bad file must not hide a hundred good ones; named outright, or when
-nothing else is left, it is an error.
+Why: everything after this point reads one table, whatever the file format. A damaged or foreign file in a folder
+is reported and left out, because one bad file must not hide a hundred good ones; it is an error if it was named
+explicitly or nothing else is left.
 
 Known weakness: all files are held in memory at once.
 """

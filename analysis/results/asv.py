@@ -1,7 +1,7 @@
 """An asv results file (version 2) -> rows of the tidy frame.
 
-Why: asv keeps the history over commits. Its file is columnar, with trailing nulls dropped and parameters as
-the text of Python literals; null is a failure, NaN a skipped cell.
+asv's file is columnar, with trailing nulls dropped and parameters as the text of Python literals; null is a
+failure, NaN a skipped cell.
 
 Known weakness: asv stores neither the message of a failure nor which process a sample came from, so its
 rounds count as one process; a sweep that holds the same cell again counts as a second one.

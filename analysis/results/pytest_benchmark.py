@@ -1,11 +1,10 @@
 """A pytest-benchmark file -> rows of the tidy frame.
 
-Why: it is what `python -m bench run` and `pytest bench --benchmark-only` write. The file is the tool's own
-format; what the cell was stands in `extra_info`, and a run of ours adds the key `run` with the cells that
-gave no value.
+`python -m bench run` and `pytest bench --benchmark-only` write it. The format is the tool's own; the cell stands
+in `extra_info`, and a run of ours adds the keys `run`, with the cells that gave no value, and `models`.
 
-Known weakness: a file without raw data (the tool's autosave drops them) only yields median and quartiles, and
-the number of rounds behind them is all that is known of their spread.
+Known weakness: a file without raw data (the tool's autosave drops them) gives only median, quartiles and the
+number of rounds.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """One row a cell and metric: the median, its interval, its spread, and whether it can be trusted.
 
-Why: figures, tables and comparisons all start from here, so that a median is computed in one place only. The
-bootstrap replicates travel with the row (column `replicates`), seeded by the cell itself: the same files give
-the same intervals on every machine and in any order.
+Why: figures, tables and comparisons all start here, so medians are computed in one place. The bootstrap
+replicates travel with the row (column `replicates`) and are seeded by the cell: the same files give the same
+intervals on every machine and in any order.
 
-Known weakness: the thresholds for 'unstable' are conventions, set well above the 1 to 5 % that processes
-differ by on shared machines.
+Known weakness: the thresholds for 'unstable' are conventions, well above the 1 to 5 % by which processes differ on
+shared machines.
 """
 
 from __future__ import annotations
