@@ -31,7 +31,7 @@ COMPILERS = ("g++", "c++", "clang++")  # looked for in this order where CXX name
 MAPS = Path("/proc/self/maps")  # the files that this process has mapped
 TIME_LIMIT = 300  # seconds for one call of the compiler, which takes some ten
 DTYPES = {torch.float32: "float32", torch.float64: "float64"}
-FLAGS = ("-std=c++20", "-O3", "-fno-math-errno", "-fPIC", "-w")
+FLAGS = ("-std=c++20", "-O3", "-fno-math-errno", "-fPIC")
 TARGETS = {  # widest first
     "avx512": ("-march=x86-64-v4", "-mprefer-vector-width=512"),
     "avx2": ("-march=x86-64-v3",),
