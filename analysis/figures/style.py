@@ -20,6 +20,7 @@ from itertools import count
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
@@ -64,7 +65,6 @@ RC = {
     "figure.facecolor": PAPER,
     "grid.color": GRID,
     "grid.linewidth": 0.8,
-    "lines.solid_capstyle": "round",
     "legend.frameon": False,
     "legend.fontsize": 9.5,
     "text.color": INK,
@@ -87,12 +87,12 @@ _ids = count()
 def _settings() -> dict[str, object]:
     """Every setting of matplotlib but the backend, which no figure here draws with."""
     plain = {name: value for name, value in mpl.rcParamsDefault.items() if not name.startswith("backend")}
-    return {**plain, **RC}
+    return {**plain, **sns.axes_style("ticks"), **RC}
 
 
 @contextmanager
 def applied() -> Iterator[None]:
-    """This module's style, for drawing and for saving.
+    """Seaborn's ticks style with this module's roles, for drawing and for saving.
 
     Nothing of a user's matplotlibrc or of a theme that was set before reaches a figure, and artists are numbered
     from zero, so that the same data gives the same bytes anywhere.
@@ -186,7 +186,7 @@ def lines(ax: Axes, cells: pd.DataFrame, x: str, numbers: dict[tuple[str, str], 
         sizes, value, low, high = (measured[name].to_numpy(dtype=float) for name in (x, "value", "low", "high"))
         style = line_style(model, numbers[model, backend])
         if len(sizes):
-            ax.plot(sizes, value, gid=series_id(model, backend), **style)
+            sns.lineplot(x=sizes, y=value, ax=ax, errorbar=None, gid=series_id(model, backend), **style)
             bars = {"color": style["color"], "zorder": style["zorder"]}
             band = ax.fill_between(sizes, low, high, alpha=0.16, linewidth=0, **bars)
             spread = ax.vlines(sizes, low, high, linewidth=1.4, **bars)
