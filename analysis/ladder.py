@@ -102,7 +102,7 @@ def climbs(cells: pd.DataFrame, model: str) -> dict[Place, Climb]:
 
 
 def _position(place: Place) -> tuple[object, ...]:
-    phase = PHASES.index(place.phase) if place.phase in PHASES else len(PHASES)
+    phase = list(PHASES).index(place.phase) if place.phase in PHASES else len(PHASES)
     return (place.task, place.length, place.hidden_size, place.batch, place.num_layers, phase)
 
 

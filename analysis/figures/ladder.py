@@ -1,4 +1,4 @@
-"""Rungs from the first at the top to the best known, each with what it gained: what both ladder figures share.
+"""A ladder: rungs from the first at the top to the best known, each with what it gained.
 
 Why: one lollipop a rung and phase, with the factor written beside it, reads without a legend of sixteen lines;
 the same axis in all panels makes sizes comparable by eye.
@@ -15,7 +15,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from analysis import units
 from analysis.appearance import look
@@ -26,19 +26,10 @@ from analysis.schema import PHASE_LABELS, RUNG_LABELS
 MARKERS = {"train": "o", "forward": "D"}
 ROW_HEIGHT = 0.34
 OFFSETS = {"train": -0.19, "forward": 0.21}
-TICKS = np.array([0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000])
 ROOM_FOR_TEXT = 0.34
 
 
-def caption(first: str) -> str:
-    """The caption of a ladder whose first rung has this label."""
-    return (
-        f"How many times as fast each rung is as the first one, '{first}', whose time per time step stands beside "
-        "it; the axis is logarithmic. A rung keeps what those above it gained. Bars are 95 % intervals."
-    )
-
-
-def draw(cells: pd.DataFrame, model: str, columns: int) -> Figure:
+def draw(cells: pd.DataFrame, columns: int = 3, *, model: str) -> Figure:
     """Summary rows of ladders -> a panel for each size and number of layers of one ladder."""
     with style.applied():
         found = climbs(cells, model)
@@ -146,8 +137,7 @@ def _rung_axis(ax: Axes, model: str, rungs: list[str], named: bool) -> None:
     for boundary in range(1, len(rungs)):
         ax.axhline(boundary - 0.5, color=style.GRID, linewidth=0.8, zorder=0)
     low, high = ax.get_xlim()
-    ticks = TICKS[(low <= TICKS) & (high >= TICKS)]
-    ax.xaxis.set_major_locator(FixedLocator(ticks if len(ticks) < 7 else ticks[np.log10(ticks) % 1 == 0]))
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 100 else (1,)))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(FuncFormatter(lambda factor, _: f"{units.TIMES}{factor:g}"))
     ax.set_xlabel("times as fast as the first rung")
