@@ -24,7 +24,6 @@ from analysis.pages import (
     Block,
     Bullets,
     Facts,
-    Figure,
     Page,
     Prose,
     Report,
@@ -87,7 +86,7 @@ def write_report(
         f"{part}.csv": partial(getattr(logs, part).to_csv, index=False, float_format="%.8g")
         for part in ("runs", "evaluations", "anatomy")
     }
-    return write_page(page_of(Study(logs, measurements), title), output, files)
+    return write_page(lambda: page_of(Study(logs, measurements), title), output, files)
 
 
 def page_of(study: Study, title: str = DEFAULT_TITLE) -> Page:
@@ -95,7 +94,7 @@ def page_of(study: Study, title: str = DEFAULT_TITLE) -> Page:
     said = claims()
     answers = [claim.check(study) for claim in said]
     left_out = [*study.logs.problems, *repeated(study.logs)]
-    drawn = [Figure(f"figures/{row.name}", row.title, row.caption, row.draw, study) for row in FIGURES]
+    drawn = [row.of(study) for row in FIGURES]
     every = folded(tables.runs(study), "copying seed", page_only=True)
     sections = [
         Section("", [Answer(headlines(study, answers), facts(study))]),

@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
 
 from analysis.experiments.figures import anatomy, learning_curves, score_against_cost, time_to_solve
-
-
-class Row(NamedTuple):
-    """One figure; `draw(study, columns)` puts that many panels side by side, by default as many as fit a page."""
-
-    name: str
-    title: str
-    caption: str
-    draw: Callable[..., Any]
-
+from analysis.pages import Figure
 
 FIGURES = (
-    Row(
+    Figure(
         "learning_curves_over_iterations",
         "Loss over iterations",
         "Loss on validation data: the mean across seeds (geometric) in bold with its 95 % interval, single runs "
@@ -27,14 +16,14 @@ FIGURES = (
         "its task keeps its last value; a cross is where a run diverged.",
         partial(learning_curves.draw, axis="iteration", quantity="loss"),
     ),
-    Row(
+    Figure(
         "learning_curves_over_seconds",
         "Loss over wall-clock seconds",
         "The same over the wall-clock time of training, without evaluation, on a logarithmic axis: who gets there "
         "first, however many iterations it takes. A time depends on the machine and on what else ran on it.",
         partial(learning_curves.draw, axis="seconds", quantity="loss"),
     ),
-    Row(
+    Figure(
         "score_over_seconds",
         "Score over wall-clock seconds",
         "Score on validation data over the wall-clock time of training. Copying is scored on its ten recall steps "
@@ -42,7 +31,7 @@ FIGURES = (
         "guessing.",
         partial(learning_curves.draw, axis="seconds", quantity="score"),
     ),
-    Row(
+    Figure(
         "time_to_solve",
         "Time to solve",
         "Each dot is a seed at the first evaluation that met the goal of its task, each cross one that did not "
@@ -50,7 +39,7 @@ FIGURES = (
         "it and there are several. Further left is better.",
         time_to_solve.draw,
     ),
-    Row(
+    Figure(
         "score_against_cost",
         "Score against step time and memory",
         "Score at the end of training, mean across seeds with its 95 % interval, against what one training step "
@@ -58,7 +47,7 @@ FIGURES = (
         "filled marker is a time from the benchmark, a hollow one follows from the run's iterations a second.",
         score_against_cost.draw,
     ),
-    Row(
+    Figure(
         "anatomy",
         "Inside the state (the paper's Figure 4)",
         "Over the time steps of a sequence, at the start of training and after 100 iterations: the norm of the "
