@@ -18,15 +18,16 @@ from matplotlib.ticker import FuncFormatter, NullFormatter, PercentFormatter
 from analysis.experiments.curves import mean_curve
 from analysis.experiments.groups import Group, cells
 from analysis.experiments.schema import DIVERGED
-from analysis.experiments.seeds import LEAST_POSITIVE
+from analysis.experiments.seeds import LEAST_POSITIVE, Floats
 from analysis.experiments.study import Study
 from analysis.figures import style
 from analysis.vocabulary import STEP_TIME
 
 HEIGHT = 2.7
+BINS = 100  # of a panel that is 240 points wide at most
 
 
-def draw(study: Study, axis: str, quantity: str, columns: int) -> Figure:
+def draw(study: Study, columns: int = 3, *, axis: str, quantity: str) -> Figure:
     """`axis` is "iteration" or "seconds", `quantity` "loss" or "score"; places not evaluated are left out."""
     with style.applied():
         shown = {place: found for place, found in study.places.items() if _points(found, axis, quantity)}
@@ -71,7 +72,7 @@ def _group(ax: Axes, group: Group, axis: str, quantity: str, look: dict[str, obj
         return style.series_id(group.model, group.variant)
 
     for run, outcome in zip(group.runs["run"], group.runs["outcome"], strict=True):
-        x, y = group.track(run, axis, quantity)
+        x, y = _visible(*group.track(run, axis, quantity), axis)
         ax.plot(x, _drawable(y, quantity), color=colour, linewidth=0.9, alpha=0.35, zorder=zorder, gid=identity())
         if outcome == DIVERGED and len(x):
             end = {"marker": "x", "markersize": 7, "markeredgewidth": 2}
@@ -86,6 +87,16 @@ def _group(ax: Axes, group: Group, axis: str, quantity: str, look: dict[str, obj
     if mean.seeds > 1:
         band = ax.fill_between(mean.x, mean.low, mean.high, color=colour, alpha=0.14, linewidth=0, zorder=zorder)
         band.set_gid(identity())
+
+
+def _visible(x: Floats, y: Floats, axis: str) -> tuple[Floats, Floats]:
+    """The points of a thin line that a panel can show apart: the first in each of `BINS` parts, and the last."""
+    if len(x) <= BINS:
+        return x, y
+    at = np.log(x) if axis == "seconds" and x[0] > 0 else x
+    parts = np.floor(BINS * (at - at[0]) / (at[-1] - at[0]))
+    kept = np.unique([*np.unique(parts, return_index=True)[1], len(x) - 1])
+    return x[kept], y[kept]
 
 
 def _drawable(values: np.ndarray, quantity: str) -> np.ndarray:
