@@ -30,6 +30,7 @@ VARIABLES = ROLES | {look.light: css_name(look) for look in (*LOOKS.values(), *F
 COLOUR = re.compile("|".join(VARIABLES))
 LONG_PATH = 400  # characters from which on a path is a curve, for which a tenth of a point is below what is seen
 DECIMALS = re.compile(r"-?\d+\.\d+")
+LINES = re.compile(r"M [^A-Za-z]+(?:L [^A-Za-z]+)+")  # pairs after M's own are lines without being called so
 REFERENCE = re.compile(r"#([^)]+)")
 
 
@@ -118,6 +119,5 @@ def _rounded(value: str, prefix: str) -> str:
     if "url(#" in value:
         return value.replace("url(#", f"url(#{prefix}")
     digits = 1 if len(value) > LONG_PATH else 2
-    return " ".join(
-        DECIMALS.sub(lambda number: f"{float(number[0]):.{digits}f}".rstrip("0").rstrip("."), value).split()
-    )
+    text = DECIMALS.sub(lambda number: f"{float(number[0]):.{digits}f}".rstrip("0").rstrip("."), value)
+    return LINES.sub(lambda line: line[0].replace("L ", ""), " ".join(text.split()))
