@@ -153,7 +153,7 @@ def test_long_paths_are_rounded_to_what_a_screen_shows():
     figure = draw_line([math.sin(x / 7) for x in range(300)])
     longest = max(re.findall(r' d="([^"]+)"', inline(to_svg(figure), "")), key=len)
     assert max(len(number.partition(".")[2]) for number in re.findall(r"[\d.]+", longest)) == 1
-    assert re.match(r"M [\d.]+ [\d.]+ L ", longest)
+    assert re.fullmatch(r"M( [\d.]+ [\d.]+)+", longest), "pairs after the first are lines by themselves"
 
 
 def test_what_comes_from_outside_is_shown_as_it_is_by_both_writers():
