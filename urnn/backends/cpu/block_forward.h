@@ -184,7 +184,7 @@ struct Block {
     // States that no cache can hold till they are read need not push out what is worked on.
     constexpr Index LARGE = 8 << 20;
     const bool past_caches = steps * batch * 2 * n * static_cast<Index>(sizeof(T)) > LARGE &&
-                             n >= 64 / static_cast<Index>(sizeof(T)) &&
+                             static_cast<std::size_t>(n) >= 64 / sizeof(T) &&
                              reinterpret_cast<std::uintptr_t>(states) % 64 == 0;
     load_first(h_0, h_0_stride);
     C s1 = enter();
