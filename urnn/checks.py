@@ -142,7 +142,15 @@ def require_gradients(
             )
 
 
-def require_kernel(x, h_0, theta, v, permutation, V, b) -> None:  # noqa: N803
+def require_kernel(
+    x: Tensor,
+    h_0: Tensor,
+    theta: Tensor,
+    v: Tensor,
+    permutation: Tensor,
+    V: Tensor,  # noqa: N803
+    b: Tensor,
+) -> None:
     """`require`, and what else a kernel needs: at least one sequence, and tensors that are in memory.
 
     Raises:
@@ -263,10 +271,10 @@ def known_permutation(permutation: Tensor) -> Tensor:
 
 
 @known_permutation.register_fake
-def _(permutation):
+def _(permutation: Tensor) -> Tensor:
     return torch.empty_like(permutation)
 
 
 @known_permutation.register_vmap
-def _(info, in_dims, permutation):
+def _(info: object, in_dims: tuple[int, ...], permutation: Tensor) -> tuple[Tensor, int]:
     return known_permutation(permutation.movedim(in_dims[0], 0)), 0

@@ -6,6 +6,7 @@ It does none of the arithmetic: a backend gets the tensors and returns the state
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -134,6 +135,18 @@ class URNNLayer(nn.Module):
         if lengths is not None:
             last = states[lengths - 1, torch.arange(batch, device=x.device)]
         return (_reverse_time(states, lengths) if reverse else states), last
+
+
+def layers_of(modules: nn.ModuleList) -> list[URNNLayer]:
+    """The layers of a `URNN.layers`, which torch types as any modules.
+
+    Example:
+        >>> from urnn import URNN
+        >>> from urnn.layer import layers_of
+        >>> layers_of(URNN(3, 8).layers)[0].V.shape
+        torch.Size([16, 3])
+    """
+    return cast("list[URNNLayer]", list(modules))
 
 
 def _reverse_time(x: Float[Tensor, "T B k"], lengths: Int[Tensor, " B"] | None) -> Float[Tensor, "T B k"]:

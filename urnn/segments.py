@@ -76,7 +76,9 @@ def run_sequence(
         states, last = run(x, h_0, parameters)
         return _pick(states, last, chosen), last
 
-    def segment(x: Tensor, h: Tensor, chosen: Sequence[int] | None, parameters: Parameters):
+    def segment(
+        x: Tensor, h: Tensor, chosen: Sequence[int] | None, parameters: Parameters
+    ) -> tuple[Tensor, Tensor]:
         states, last = run(x, h, parameters)
         return _pick(states, last, chosen), last
 

@@ -207,6 +207,8 @@ class UnitaryMatrix(nn.Module):
         torch.Size([16, 16])
     """
 
+    permutation: Tensor
+
     def __init__(
         self,
         n: int,

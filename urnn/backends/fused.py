@@ -6,7 +6,7 @@ torch.compile, run on the reference. Known weakness: there is no second derivati
 pass raises an error.
 """
 
-from typing import Protocol
+from typing import Any, NoReturn, Protocol
 
 import torch
 from torch import Tensor
@@ -70,7 +70,16 @@ def _sequence(
 
 
 @_sequence.register_fake
-def _(x, h_0, theta, v, permutation, V, b, epsilon):  # noqa: N803
+def _(
+    x: Tensor,
+    h_0: Tensor,
+    theta: Tensor,
+    v: Tensor,
+    permutation: Tensor,
+    V: Tensor,  # noqa: N803
+    b: Tensor,
+    epsilon: float,
+) -> tuple[Tensor, Tensor]:
     checks.require(x, h_0, theta, v, permutation, V, b)
     width = 2 * b.shape[0]
     return x.new_empty(x.shape[0], x.shape[1], width), x.new_empty(x.shape[1], width)
@@ -114,21 +123,34 @@ def _take_out_the_input(gradients: Gradients, given: Inputs) -> None:
 
 
 @_sequence_backward.register_fake
-def _(states_gradient, last_gradient, states, x, h_0, theta, v, permutation, V, b, epsilon, with_x):  # noqa: N803
+def _(
+    states_gradient: Tensor | None,
+    last_gradient: Tensor | None,
+    states: Tensor,
+    x: Tensor,
+    h_0: Tensor,
+    theta: Tensor,
+    v: Tensor,
+    permutation: Tensor,
+    V: Tensor,  # noqa: N803
+    b: Tensor,
+    epsilon: float,
+    with_x: bool,
+) -> tuple[Tensor, ...]:
     checks.require(x, h_0, theta, v, permutation, V, b)
     checks.require_gradients(states_gradient, last_gradient, states, x, b)
     x_gradient = torch.empty_like(x) if with_x else x.new_empty(0)
     return x_gradient, x.new_empty(h_0.shape), *(p.new_empty(p.shape) for p in (theta, v, V, b))
 
 
-def _setup_context(ctx, inputs, output) -> None:
+def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
     x, h_0, theta, v, permutation, V, b, epsilon = inputs  # noqa: N806
     ctx.set_materialize_grads(False)
     ctx.save_for_backward(output[0], x, h_0, theta, v, permutation, V, b)
     ctx.epsilon = epsilon
 
 
-def _backward(ctx, states_gradient: Tensor | None, last_gradient: Tensor | None):
+def _backward(ctx: Any, states_gradient: Tensor | None, last_gradient: Tensor | None) -> tuple[Tensor | None, ...]:
     x_gradient, h_0, theta, v, V, b = torch.ops.urnn.sequence_backward(  # noqa: N806
         states_gradient, last_gradient, *ctx.saved_tensors, ctx.epsilon, ctx.needs_input_grad[0]
     )
@@ -138,7 +160,7 @@ def _backward(ctx, states_gradient: Tensor | None, last_gradient: Tensor | None)
 _sequence.register_autograd(_backward, setup_context=_setup_context)
 
 
-def _second_derivative(ctx, *gradients: Tensor | None):
+def _second_derivative(ctx: Any, *gradients: Tensor | None) -> NoReturn:
     raise NotImplementedError(transforms.NO_SECOND_DERIVATIVE)
 
 

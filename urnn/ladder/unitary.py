@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from urnn.backends import Backend, cpu, fused
 from urnn.backends.contract import RunSequence
 from urnn.ladder import unitary_steps, unitary_wavefront
+from urnn.layer import layers_of
 from urnn.rnn import URNN
 from urnn.shapes import Complex, Float
 from urnn.unitary import to_complex, to_pair
@@ -56,8 +57,12 @@ def _eager(name: str, run_sequence: RunSequence) -> Rung:
     return Rung(name, run_sequence, lambda n, device: True)
 
 
-def _fused(name: str, run_sequence: RunSequence, **options: Callable) -> Rung:
-    return Rung(name, run_sequence, cpu.applies, devices=("cpu",), **options)
+def _fused(
+    name: str,
+    run_sequence: RunSequence,
+    run_layers: Callable[..., tuple[Tensor, list[Tensor]]] = _one_after_another,
+) -> Rung:
+    return Rung(name, run_sequence, cpu.applies, devices=("cpu",), run_layers=run_layers)
 
 
 RUNGS: dict[str, Rung] = {  # from the ground up
@@ -122,7 +127,7 @@ class LadderURNN(nn.Module):
         self.num_layers = num_layers
         self.rung = rung
         self.layers = URNN(input_size, hidden_size, num_layers, device=device, dtype=dtype).layers
-        _require_applicable(RUNGS[rung], hidden_size, self.layers[0].V.device.type)
+        _require_applicable(RUNGS[rung], hidden_size, layers_of(self.layers)[0].V.device.type)
 
     def extra_repr(self) -> str:
         return f"{self.input_size}, {self.hidden_size}, num_layers={self.num_layers}, rung={self.rung!r}"

@@ -49,7 +49,8 @@ def real_pairs(x: Input, h_0: State, parameters: Parameters) -> tuple[States, St
         torch.Size([5, 2, 16])
     """
     theta, v, permutation, V, b, epsilon = parameters  # noqa: N806 - the paper's letter
-    h, states = h_0.chunk(2, dim=-1), []
+    real, imaginary = h_0.chunk(2, dim=-1)
+    h, states = (real, imaginary), []
     for x_t in x:
         h = pairs.reflect(pairs.fourier(pairs.rotate(h, theta[0])), v[0])
         h = pairs.rotate(pairs.permute(h, permutation), theta[1])

@@ -54,4 +54,4 @@ def run_layers(
     for diagonal in diagonals(len(layers), len(read)):
         for layer, chunk in diagonal:
             read[chunk], carried[layer] = layers[layer](read[chunk], carried[layer], backend)
-    return torch.cat(read), carried
+    return torch.cat(read), [state for state in carried if state is not None]  # each has run
