@@ -29,6 +29,7 @@ from bench.gate.command import RESULTS, Request, gate
 from bench.grid import DTYPES, HIDDEN_SIZES, PROFILES, Cell, Profile, get_profile, select
 from bench.history import fill as history
 from bench.history.site import publish
+from bench.lane.lane import Side
 from bench.lane.settings import Settings
 from bench.lane.sweep import plan, run
 from bench.options import (
@@ -325,7 +326,6 @@ def _cuts(options: argparse.Namespace) -> int:
 
 def _gate(options: argparse.Namespace) -> int:
     profile = get_profile(options.profile)
-    outputs = [(f"--{name}", getattr(options, name)) for name in ("markdown", "json")]
     return gate(
         Request(
             base=options.base,
@@ -340,7 +340,8 @@ def _gate(options: argparse.Namespace) -> int:
             results=options.results.resolve(),
             fresh=options.fresh,
             slice=_slice(options),
-            outputs=tuple(text for name, path in outputs if path for text in (name, str(path.resolve()))),
+            markdown=options.markdown,
+            json=options.json,
         )
     )
 
@@ -398,21 +399,21 @@ def _measure(
     A profile that asks for it has its kernels checked first; false if one of them is wrong and was not timed.
     """
     settings = Settings(profile, options.threads, allocator)
-    conditions = {"profile": profile.name, "threads": options.threads, "allocator": allocator}
     digest = identity.source_digest(ROOT)
     name = f"{identity.commit(ROOT)}-{digest}_{profile.name}_{options.threads}t_{allocator}"
-    run_file = RunFile.open(options.results, name, conditions, fresh=options.fresh)
+    run_file = RunFile.open(options.results, name, settings.conditions, fresh=options.fresh)
+    side = Side(settings, run_file)
     jobs, checks = plan(cells, passes), []
     if profile.checks_kernels:
         checks = run_checks(cells, settings, print)
-        jobs = without_wrong(jobs, checks, settings, run_file)
+        jobs = without_wrong(jobs, checks, side)
     measured = run_file.measured()
-    pending = [job for job in jobs if (job.cell.id, job.sweep_pass) not in measured]
+    pending = [job for job in jobs if (job.cell.id, job.pass_number) not in measured]
     if len(pending) < len(jobs):
         print(f"{len(jobs) - len(pending)} of {len(jobs)} are measured already, in {run_file.path}")
     try:
         with SweepProgress(pending, lambda job: cell_seconds(job.cell, profile)) as progress:
-            run(pending, settings, run_file, progress.started, progress.finished)
+            run(pending, side, progress.started, progress.finished)
     except KeyboardInterrupt:
         raise SweepError(
             f"interrupted; {run_file.stored()} measurements are kept in {run_file.path}, "

@@ -4,7 +4,6 @@ Run by a person, results go where pytest-benchmark puts them. Run by `python -m 
 handed to that process as soon as it is there, which then says to go on; so nothing is written while a clock runs.
 """
 
-import json
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +11,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from bench import conditions
 from bench.environment import allocator_in_use, machine_facts
 from bench.grid import PROFILES, Cell, Profile, get_profile
+from bench.lane.events import Event, GaveNothing, Header, Measured, Started, encode
 from bench.options import MOST_THREADS, MOST_TIMES, whole_number
 from bench.prepare import describe_failure, is_of_surroundings
 from bench.replay import CLOCK
@@ -36,7 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--profile", default="quick", choices=list(PROFILES), help="which grid; default: quick")
     add("--threads", type=whole_number(MOST_THREADS), default=1, help="threads torch may use; default: 1")
     add("--cells", metavar="FILE", help="measure the cells of this file instead, an id a line")
-    add("--pass", type=whole_number(MOST_TIMES), default=1, dest="sweep_pass", help="stored with each figure")
+    add("--pass", type=whole_number(MOST_TIMES), default=1, dest="pass_number", help="stored with each figure")
     add("--events", type=int, help="descriptor of a socket to report to, for `python -m bench run`")
 
 
@@ -98,12 +99,9 @@ def _with_its_clock(cell_id: str) -> object:
 @pytest.fixture(scope="session")
 def measuring(request: pytest.FixtureRequest) -> Measuring:
     option = request.config.getoption
-    conditions = {
-        "pass": option("sweep_pass"),
-        "threads": torch.get_num_threads(),
-        "allocator": allocator_in_use(),
-    }
-    return Measuring(get_profile(option("profile")), option("sweep_pass") == 1, conditions)
+    number = option("pass_number")
+    stored = conditions.of_pass(number, torch.get_num_threads(), allocator_in_use())
+    return Measuring(get_profile(option("profile")), number == 1, stored)
 
 
 def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict) -> None:
@@ -117,8 +115,8 @@ class Reporter:
         self.channel = channel
         self.replies = channel.makefile("r")
 
-    def tell(self, **event: object) -> None:
-        self.channel.sendall(json.dumps(event).encode() + b"\n")
+    def report(self, event: Event) -> None:
+        self.channel.sendall(encode(event))
         self.replies.readline()
 
     @pytest.hookimpl
@@ -127,11 +125,11 @@ class Reporter:
         machine_info = hook.pytest_benchmark_generate_machine_info(config=config)
         hook.pytest_benchmark_update_machine_info(config=config, machine_info=machine_info)
         commit_info = hook.pytest_benchmark_generate_commit_info(config=config)
-        self.tell(kind="header", machine_info=machine_info, commit_info=commit_info)
+        self.report(Header(machine_info, commit_info))
 
     @pytest.hookimpl
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        self.tell(kind="start", cell=item.callspec.params["cell_id"])
+        self.report(Started(item.callspec.params["cell_id"]))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo) -> pytest.TestReport:
@@ -141,8 +139,8 @@ class Reporter:
             error = call.excinfo.value
             outcome, message = describe_failure(error)
             again = is_of_surroundings(error)
-            self.tell(kind="outcome", cell=cell.id, outcome=outcome, message=message, again=again)
+            self.report(GaveNothing(cell.id, outcome, message, again))
         elif call.when == "call":
             benchmark = item.funcargs["benchmark"].stats.as_dict(include_data=True)
-            self.tell(kind="benchmark", cell=cell.id, benchmark=benchmark)
+            self.report(Measured(cell.id, benchmark))
         return report

@@ -14,6 +14,7 @@ from analysis.vocabulary import STEP_COSTS
 from bench import identity
 from bench.experiments import Experiment
 from bench.grid import PROFILES, Cell
+from bench.lane.lane import Side
 from bench.lane.settings import Settings
 from bench.lane.sweep import plan, run
 from bench.paths import ROOT
@@ -67,8 +68,8 @@ def measure(experiments: Sequence[Experiment], runs: Path, threads: int = 1) -> 
     if not wanted:
         return None
     profile = PROFILES["quick"]
-    conditions = {"profile": profile.name, "threads": threads, "allocator": "kept"}
+    settings = Settings(profile, threads, "kept")
     name = f"{identity.commit(ROOT)}-{identity.source_digest(ROOT)}_{profile.name}_{threads}t_kept"
-    file = RunFile.open(runs / STEP_COSTS, name, conditions, fresh=False)
-    run(plan(wanted, 1), Settings(profile, threads, "kept"), file, lambda job: None, lambda job, outcome: None)
+    file = RunFile.open(runs / STEP_COSTS, name, settings.conditions, fresh=False)
+    run(plan(wanted, 1), Side(settings, file))
     return file.path

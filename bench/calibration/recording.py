@@ -26,10 +26,10 @@ from bench import identity
 from bench.calibration.injection import slow_down
 from bench.commits.checkouts import Commit, check_out, known_cells, resolve
 from bench.errors import ResultsError, SweepError
-from bench.gate.command import sentinels
-from bench.grid import Cell, Profile
+from bench.grid import Cell, Profile, sentinels
+from bench.lane.lane import Side
 from bench.lane.settings import Settings
-from bench.lane.turns import Side, take_turns
+from bench.lane.turns import take_turns
 from bench.machine.lock import sole_run
 from bench.machine.watch import Watch
 from bench.paths import ROOT
@@ -174,6 +174,5 @@ def _prepare(commit: Commit, settings: Mapping[str, Settings], slowed: str, cell
 
 
 def _side(folder: Path, name: str, settings: Settings, commit: Commit) -> Side:
-    conditions = {"profile": settings.profile.name, "threads": settings.threads, "allocator": settings.allocator}
-    info = {"id": commit.digits, "time": commit.time, "dirty": False, "branch": f"({name})", "project": "urnn"}
-    return Side(name, settings, info, RunFile.at(folder / f"{name}.json", conditions))
+    run_file = RunFile.at(folder / f"{name}.json", settings.conditions)
+    return Side(settings, run_file, name, commit.as_commit_info(f"({name})"))

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from bench.__main__ import main
+from bench.lane.events import GaveNothing
 from bench.paths import ROOT
 from bench.processes.guard import descendants
 
@@ -104,9 +105,9 @@ def test_ctrl_c_anywhere_else_is_a_sentence_too(monkeypatch, capsys):
 
 @pytest.mark.parametrize("count", [0, 3])
 def test_the_sentence_counts_what_the_file_holds(count, monkeypatch, capsys, tmp_path):
-    def interrupted(jobs, settings, run_file, started, finished):
+    def interrupted(jobs, side, started, finished):
         for job in jobs[:count]:
-            run_file.add_outcome(job.cell.id, {"pass": job.sweep_pass}, "failed", "why")
+            side.store(job, GaveNothing(job.cell.id, "failed", "why"))
         raise KeyboardInterrupt
 
     monkeypatch.setattr("bench.__main__.run", interrupted)
