@@ -48,6 +48,25 @@ def look(model: str) -> Look:
     return LOOKS.get(model) or FALLBACK_LOOKS[crc32(model.encode()) % len(FALLBACK_LOOKS)]
 
 
+def css_name(look: Look) -> str:
+    """The page's variable for a look's colour, light or dark."""
+    return f"series-{look.light[1:]}"
+
+
+@dataclass(frozen=True)
+class Series:
+    """A (model, backend) pair with its name for people."""
+
+    model: str
+    backend: str
+    label: str
+
+    @property
+    def identity(self) -> str:
+        """By which figures, tables and buttons know it."""
+        return f"{self.model}:{self.backend}"
+
+
 def order(models: Sequence[str]) -> list[str]:
     """Models in the order of legends and tables: the known ones first (the uRNN before all), then by name."""
     known = list(LOOKS)

@@ -19,6 +19,7 @@ import pandas as pd
 
 from analysis import calibration, experiments, history
 from analysis.errors import AnalysisError, printable, shortened
+from analysis.pages.atomic_folder import write_file
 from analysis.regressions.comparison import Comparison, compare
 from analysis.regressions.document import document
 from analysis.regressions.gate import judge_folder
@@ -26,7 +27,6 @@ from analysis.regressions.markdown import markdown
 from analysis.regressions.policy import Pace
 from analysis.regressions.terminal import show
 from analysis.report import DEFAULT_TITLE, Report, write_report
-from analysis.report.writing import write_file
 from analysis.results import DEFAULT_PATHS, Results, read
 from analysis.vocabulary import HISTORY, STEP_COSTS
 

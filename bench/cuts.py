@@ -1,4 +1,4 @@
-"""The cuts of the CUDA kernel, timed beside each other: what `urnn/backends/cuda_plan.py` should choose on a GPU.
+"""The cuts of the CUDA kernel, timed beside each other: what `urnn/backends/cuda/plan.py` should choose on a GPU.
 
 Each number of units that a thread can hold is measured by the meter of the grid, in one process and in turn, in
 inference and in training, and the cut that the plan chooses by itself is marked. Nothing is stored: it is a
@@ -18,7 +18,8 @@ from bench.grid import Cell
 from bench.meters import device_time
 from bench.meters.warm_up import warm_up
 from bench.workloads import build, require_device
-from urnn.backends import cuda_launch, cuda_plan
+from urnn.backends.cuda import launch as cuda_launch
+from urnn.backends.cuda import plan as cuda_plan
 
 PHASES = ("forward", "train")
 SECONDS, ROUNDS = 0.2, 5  # of each measurement, and the fewest rounds

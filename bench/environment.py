@@ -13,8 +13,9 @@ import numpy
 import torch
 
 from bench import git
-from urnn.backends import cpu_build, cuda_build
-from urnn.backends.cuda_plan import OVERRIDE, Plan
+from urnn.backends.cpu import build as cpu_build
+from urnn.backends.cuda import build as cuda_build
+from urnn.backends.cuda.plan import OVERRIDE, Plan
 from urnn.backends.kernel_cache import BuildError
 
 # Read by glibc when a process starts, so they must stand in its environment before that.

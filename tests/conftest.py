@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
@@ -46,10 +47,31 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> "Host":
 @pytest.fixture
 def cuda_on_a_host(host: "Host", monkeypatch: pytest.MonkeyPatch) -> "Host":
     """Tensors of the CPU go to the CUDA kernel, which runs on a host."""
-    from urnn.backends import cuda, cuda_launch, fused
+    from urnn.backends import fused
+    from urnn.backends.cuda import launch as cuda_launch
+    from urnn.backends.cuda import sequence as cuda_sequence
 
-    monkeypatch.setitem(fused.KERNELS, "cpu", cuda)
+    monkeypatch.setitem(fused.KERNELS, "cpu", cuda_sequence)
     monkeypatch.setattr(cuda_launch, "load", host.load)
     monkeypatch.setattr(cuda_launch, "on", lambda device: contextlib.nullcontext())
     monkeypatch.setattr(cuda_launch, "multiprocessors", lambda: 132)
     return host
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-snapshots", action="store_true", help="write what `snapshot` was given, then pass")
+
+
+@pytest.fixture
+def snapshot(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Compares a text with the file of that name in the folder `snapshots` beside the test."""
+
+    def compare(text: str, name: str) -> None:
+        path = request.path.parent / "snapshots" / name
+        if request.config.getoption("--update-snapshots"):
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        known = path.read_text(encoding="utf-8") if path.exists() else ""
+        assert text == known, f"{path} differs; after a look, write it anew with --update-snapshots"
+
+    return compare

@@ -1,123 +1,23 @@
 """`URNN`: the Unitary Evolution RNN as a layer, a drop-in replacement for nn.LSTM.
 
-It owns the parameters, the interface (layers, directions, packing, messages) and nothing of the arithmetic:
-one direction of one layer hands its tensors to a backend and gets every state back. Known weakness: a packed
-batch is run padded, because states past a sequence's end change neither its own states nor its gradients; the
-cost is that of the longest sequence for all.
+It owns the interface (layers, directions, packing, messages) and nothing of the arithmetic: `urnn.layer` has the
+parameters of one layer in one direction and hands them to a backend. Known weakness: a packed batch is run padded,
+because states past a sequence's end change neither its own states nor its gradients; the cost is that of the
+longest sequence for all.
 """
 
-import math
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import torch
-from jaxtyping import Complex, Float, Int
+from jaxtyping import Complex, Float
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from urnn import backends, checks
-from urnn.backends import checkpointed
-from urnn.unitary import UnitaryMatrix, load_all_or_nothing, to_complex, to_pair
-
-
-@dataclass(frozen=True)
-class Preset:
-    """Where the paper and its authors' released code differ.
-
-    Attributes:
-        v_bound: (hidden_size) -> bound of the uniform distribution of v.
-        bias_bound: bound of the uniform distribution of b.
-        epsilon: added to modReLU's divisor.
-        conjugate_reflections: see `UnitaryMatrix`.
-    """
-
-    v_bound: Callable[[int], float]
-    bias_bound: float
-    epsilon: float
-    conjugate_reflections: bool
-
-
-def _unit_bound(hidden_size: int) -> float:
-    return 1.0
-
-
-def _glorot_bound(hidden_size: int) -> float:
-    return math.sqrt(6 / (2 + 2 * hidden_size))
-
-
-PRESETS = {  # functions with names, since a layer that holds its preset must pickle
-    "paper": Preset(_unit_bound, bias_bound=0.0, epsilon=0.0, conjugate_reflections=False),
-    "released": Preset(_glorot_bound, bias_bound=0.01, epsilon=1e-5, conjugate_reflections=True),
-}
-
-
-class URNNLayer(nn.Module):
-    """One layer in one direction: h_t = modReLU(W h_{t-1} + V x_t; b), from a learned first state.
-
-    Parameters (real; n = hidden_size, m = input_size):
-        W.theta (3, n) and W.v (2, 2n): see `UnitaryMatrix`.
-        V: (2n, m), the input matrix, real and imaginary rows stacked.
-        b: (n,), the bias of modReLU.
-        h_0: (2n,), the first state [Re; Im], shared by the batch; drawn with E|h_0|^2 = 1.
-    """
-
-    def __init__(self, input_size: int, hidden_size: int, preset: Preset, device=None, dtype=None) -> None:
-        super().__init__()
-        self.preset = preset
-        factory = {"device": device, "dtype": dtype}
-        self.W = UnitaryMatrix(
-            hidden_size,
-            conjugate_reflections=preset.conjugate_reflections,
-            reflection_bound=preset.v_bound(hidden_size),
-            **factory,
-        )
-        self.V = nn.Parameter(torch.empty(2 * hidden_size, input_size, **factory))
-        self.b = nn.Parameter(torch.empty(hidden_size, **factory))
-        self.h_0 = nn.Parameter(torch.empty(2 * hidden_size, **factory))
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Draws every parameter as the preset says; the permutation stays, if it is one."""
-        self.W.reset_parameters()
-        nn.init.xavier_uniform_(self.V)
-        nn.init.uniform_(self.b, -self.preset.bias_bound, self.preset.bias_bound)
-        bound = math.sqrt(3 / self.h_0.numel())
-        nn.init.uniform_(self.h_0, -bound, bound)
-
-    def forward(
-        self,
-        x: Float[Tensor, "T B m"],
-        h_0: Float[Tensor, "B two_n"] | None,
-        lengths: Int[Tensor, " B"] | None,
-        backend: backends.Backend,
-        reverse: bool,
-    ) -> tuple[Float[Tensor, "kept B two_n"], Float[Tensor, "B two_n"]]:
-        """The states kept, in the order of the input, and each sequence's last in the order of reading."""
-        batch = x.shape[1]
-        if reverse:
-            x = _reverse_time(x, lengths)
-        if h_0 is None:
-            h_0 = self.h_0.expand(batch, -1)
-        v = self.W.reflection_vectors()
-        states, last = backend.run_sequence(
-            x, h_0, self.W.theta, v, self.W.permutation, self.V, self.b, self.preset.epsilon
-        )
-        if lengths is not None:
-            last = states[lengths - 1, torch.arange(batch, device=x.device)]
-        return (_reverse_time(states, lengths) if reverse else states), last
-
-
-def _reverse_time(x: Float[Tensor, "T B k"], lengths: Int[Tensor, " B"] | None) -> Float[Tensor, "T B k"]:
-    """Each sequence read backwards; what lies past its length stays where it is. Undoes itself."""
-    if lengths is None:
-        return x.flip(0)
-    t = torch.arange(x.shape[0], device=x.device).unsqueeze(1)
-    source = torch.where(t < lengths, lengths - 1 - t, t)
-    return x.gather(0, source.unsqueeze(-1).expand_as(x))
+from urnn import arguments, backends, checks, segments
+from urnn.layer import PRESETS, URNNLayer
+from urnn.unitary import load_all_or_nothing, to_complex, to_pair
 
 
 def _without_autocast(device_type: str) -> AbstractContextManager:
@@ -147,9 +47,13 @@ class URNN(nn.Module):
         backend: how the sequence is run: "auto" (the fastest that applies) or a name in
             `urnn.backends.BACKENDS`. `URNN.backend_in_use` says which; the environment variable URNN_BACKEND
             says what "auto" is.
-        checkpoint: for very long sequences: keep every k-th state only, or with True every sqrt(T)-th, and run
-            the steps between again when gradients are due. The output then holds those states alone: steps k,
-            2k, ... and the last. One layer, one direction, no PackedSequence.
+        recompute: for long sequences: in the backward pass, run the steps again instead of keeping what they
+            computed, k steps at a time, or with True sqrt(T). The results are the same and memory grows with
+            T / k + k. Like torch.utils.checkpoint, it costs a second forward pass. What is returned is kept all
+            the same: a fused kernel keeps nothing but its states, so there it saves memory for states that
+            `output_steps` leaves out, or that nothing refers to.
+        output_steps: the time steps that the output holds: "all", "last", or a number k for the steps k, 2k, ...
+            and the last. All but "all" needs sequences of one length, so no PackedSequence.
         device, dtype: of the parameters; float32 or float64. Under autocast the layer computes in this dtype.
 
     Inputs: input, hx
@@ -158,7 +62,8 @@ class URNN(nn.Module):
             bidirectional else 1. None starts from the learned first state. Can be named h_0 as well.
 
     Outputs: output, h_n
-        output: real (T, B, D * 2n), laid out like the input, packed if the input was.
+        output: real (T, B, D * 2n), laid out like the input, packed if the input was; with `output_steps` other
+            than "all", those of the T steps.
         h_n: complex, each layer's and direction's state at the last step it reads; shaped like h_0.
 
     Raises:
@@ -189,31 +94,29 @@ class URNN(nn.Module):
         proj_size: int = 0,
         preset: str = "paper",
         backend: str = "auto",
-        checkpoint: int | bool = False,
+        recompute: int | bool = False,
+        output_steps: str | int = "all",
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        _require_names(by_position)
+        arguments.require_names(by_position)
         for name, size in [
             ("input_size", input_size),
             ("hidden_size", hidden_size),
             ("num_layers", num_layers),
         ]:
-            _require_size(name, size)
-        for name, flag in [("bias", bias), ("batch_first", batch_first), ("bidirectional", bidirectional)]:
-            _require_flag(name, flag)
-        _require_what_there_is(bias, proj_size)
-        _require_dropout(dropout, num_layers)
-        _require_checkpoint(checkpoint, num_layers, bidirectional)
-        for name, value in [("preset", preset), ("backend", backend)]:
-            if not isinstance(value, str):
-                raise TypeError(f"{name} should be of type str, got: {type(value).__name__}")
-        if preset not in PRESETS:
-            raise ValueError(f"preset must be one of {list(PRESETS)}, got {preset!r}")
+            arguments.require_size(name, size)
+        for name, flag in [("batch_first", batch_first), ("bidirectional", bidirectional)]:
+            arguments.require_flag(name, flag)
+        arguments.require_lstm_options(bias, proj_size)
+        arguments.require_dropout(dropout, num_layers)
+        arguments.require_recompute(recompute)
+        arguments.require_output_steps(output_steps)
+        arguments.require_preset(preset)
+        arguments.require_text("backend", backend)
         dtype = dtype or torch.get_default_dtype()
-        if dtype not in (torch.float32, torch.float64):
-            raise ValueError(f"dtype must be torch.float32 or torch.float64, got {dtype}")
+        arguments.require_dtype(dtype)
 
         self.input_size = input_size
         self.hidden_size = hidden_size
@@ -223,7 +126,8 @@ class URNN(nn.Module):
         self.bidirectional = bidirectional
         self.preset = preset
         self.backend = backend
-        self.checkpoint = checkpoint
+        self.recompute = recompute
+        self.output_steps = output_steps
         directions = 2 if bidirectional else 1
         widths = [input_size] + [directions * 2 * hidden_size] * (num_layers - 1)
         self.layers = nn.ModuleList(
@@ -277,9 +181,10 @@ class URNN(nn.Module):
             "batch_first": False,
             "dropout": 0.0,
             "bidirectional": False,
-            "checkpoint": False,
+            "recompute": False,
+            "output_steps": "all",
         }
-        shown += [f"{k}={getattr(self, k)}" for k, default in defaults.items() if getattr(self, k) != default]
+        shown += [f"{k}={getattr(self, k)!r}" for k, default in defaults.items() if getattr(self, k) != default]
         return ", ".join([*shown, f"preset={self.preset!r}, backend={self.backend!r}"])
 
     def forward(
@@ -311,8 +216,11 @@ class URNN(nn.Module):
         self, packed: PackedSequence, h_0: Tensor | None
     ) -> tuple[PackedSequence, Complex[Tensor, "layers B n"]]:
         """Runs in the packed order, longest first; only the first and last states are put in the user's."""
-        if self.checkpoint:
-            raise ValueError("URNN: checkpoint needs sequences of one length, got a PackedSequence")
+        if self.output_steps != "all":
+            raise ValueError(
+                f"URNN: output_steps={self.output_steps!r} needs sequences of one length, got a PackedSequence; "
+                "its h_n has each sequence's last state"
+            )
         x, lengths = pad_packed_sequence(PackedSequence(packed.data, packed.batch_sizes))
         dtype = self._dtype
         self._check_input(x, dtype)
@@ -327,11 +235,10 @@ class URNN(nn.Module):
 
     def _run(
         self, x: Float[Tensor, "T B m"], h_0: Complex[Tensor, "layers B n"] | None, lengths: Tensor | None
-    ) -> tuple[Float[Tensor, "kept B features"], Complex[Tensor, "layers B n"]]:
+    ) -> tuple[Float[Tensor, "returned B features"], Complex[Tensor, "layers B n"]]:
         backend = backends.choose(self.backend, self.hidden_size, x.device.type)
-        if self.checkpoint:
-            run = partial(checkpointed.run_sequence, backend.run_sequence, self.checkpoint)
-            backend = replace(backend, run_sequence=run)
+        every = segments.interval(self.recompute, len(x))
+        chosen = segments.returned(self.output_steps, len(x))
         directions = 2 if self.bidirectional else 1
         layers = list(self.layers)  # once: asking a module for a part of it is slow
         first_states = [None] * len(layers) if h_0 is None else to_pair(h_0)
@@ -344,8 +251,15 @@ class URNN(nn.Module):
                 outputs = []
                 for direction in range(directions):
                     k = depth * directions + direction
-                    layer, reverse = layers[k], direction == 1
-                    states, last = layer(x, first_states[k], lengths, backend, reverse)
+                    states, last = layers[k](
+                        x,
+                        first_states[k],
+                        backend,
+                        lengths=lengths,
+                        reverse=direction == 1,
+                        every=every,
+                        chosen=chosen if depth == self.num_layers - 1 else None,
+                    )
                     outputs.append(states)
                     last_states.append(last)
                 x = outputs[0] if directions == 1 else torch.cat(outputs, dim=-1)
@@ -386,59 +300,3 @@ class URNN(nn.Module):
         if h_0.dtype != dtype:
             raise ValueError(f"URNN: Expected h_0 to be {dtype}, got {h_0.dtype}; torch.complex(re, im) makes one")
         return h_0 if batched else h_0.unsqueeze(1)
-
-
-def _require_names(by_position: tuple[object, ...]) -> None:
-    if by_position:
-        raise TypeError(
-            "URNN takes input_size, hidden_size and num_layers by position and all else by name, got "
-            f"{len(by_position)} more by position; nn.LSTM's next are bias, batch_first, dropout, bidirectional"
-        )
-
-
-def _require_flag(name: str, value: bool) -> None:
-    if not isinstance(value, bool):
-        raise TypeError(f"{name} should be of type bool, got: {type(value).__name__}")
-
-
-def _require_what_there_is(bias: bool, proj_size: int) -> None:
-    """Of nn.LSTM's options."""
-    if not bias:
-        raise ValueError(
-            "bias must be True, got False; modReLU's b is what makes the layer nonlinear. To keep it at its first "
-            "value, call requires_grad_(False) on the b of each of URNN.layers"
-        )
-    if isinstance(proj_size, bool) or not isinstance(proj_size, int):
-        raise TypeError(f"proj_size should be of type int, got: {type(proj_size).__name__}")
-    if proj_size != 0:
-        raise ValueError(
-            f"proj_size must be 0, got {proj_size}; URNN has no projection, an nn.Linear of its output is one"
-        )
-
-
-def _require_size(name: str, value: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{name} should be of type int, got: {type(value).__name__}")
-    if value < 1:
-        raise ValueError(f"{name} must be at least 1, got {value}")
-
-
-def _require_checkpoint(checkpoint: int | bool, num_layers: int, bidirectional: bool) -> None:
-    if not isinstance(checkpoint, int) or checkpoint < 0:
-        raise ValueError(f"checkpoint should be True, False or a number of steps, got {checkpoint!r}")
-    if checkpoint and (num_layers > 1 or bidirectional):
-        raise ValueError(
-            "checkpoint keeps too few states for another layer or direction to read, got "
-            f"num_layers={num_layers}, bidirectional={bidirectional}; use one layer and one direction"
-        )
-
-
-def _require_dropout(dropout: float, num_layers: int) -> None:
-    if isinstance(dropout, bool) or not isinstance(dropout, int | float) or not 0 <= dropout <= 1:
-        raise ValueError(f"dropout should be a number in range [0, 1], got {dropout!r}")
-    if dropout > 0 and num_layers == 1:
-        warnings.warn(
-            "dropout is applied after every layer but the last, so it has no effect with "
-            f"num_layers=1 (dropout={dropout})",
-            stacklevel=3,
-        )

@@ -17,6 +17,7 @@ from analysis.calibration.rates import Condition, Effort, Rate, conditions, smal
 from analysis.calibration.recording import COMPACT, Recording, compact
 from analysis.calibration.spread import achieved, spreads
 from analysis.figures import name
+from analysis.pages.atomic_folder import MARK, replacing_folder
 from analysis.regressions.policy import FIRST_ROUNDS, MOST_CONFIRMING_ROUNDS
 from analysis.regressions.rules import MARGINS, RULES
 from analysis.regressions.wording import metric_label
@@ -24,7 +25,6 @@ from analysis.report import Report
 from analysis.report.drawings import Drawing, draw_figure
 from analysis.report.markup import environment, frame, table_md
 from analysis.report.tables import Cell, Table
-from analysis.report.writing import MARK, replacing_folder
 
 EFFORT = Effort()
 DEFAULT_TITLE = "What the regression gate is worth"

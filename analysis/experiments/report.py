@@ -23,12 +23,12 @@ from analysis.experiments.schema import TASK_LABELS
 from analysis.experiments.study import Study
 from analysis.figures import name
 from analysis.figures.style import series_in_order
+from analysis.pages.atomic_folder import MARK, replacing_folder
 from analysis.report import Report
 from analysis.report.drawings import Drawing, colourful, draw_figure
 from analysis.report.markup import environment, frame, table_md
 from analysis.report.section import Series
 from analysis.report.tables import Table
-from analysis.report.writing import MARK, replacing_folder
 
 DEFAULT_TITLE = "What the uRNN learns, and how soon"
 

@@ -182,7 +182,7 @@ def backend_numbers(cells: pd.DataFrame) -> dict[tuple[str, str], int]:
 
 def series_id(model: str, backend: str) -> str:
     """Identity of a drawn artist, by which the page finds all artists of one series."""
-    return f"{SERIES_ID}--{model}--{backend}--{next(_ids)}"
+    return f"{SERIES_ID}:{next(_ids)}:{model}:{backend}"
 
 
 def lines(ax: Axes, cells: pd.DataFrame, x: str, numbers: dict[tuple[str, str], int]) -> None:

@@ -16,13 +16,13 @@ from analysis.figures import name
 from analysis.history import levels, otava
 from analysis.history.changes import ASV, OTAVA, Change, changes
 from analysis.history.commits import FASTEST, Commit, History, Series
+from analysis.pages.atomic_folder import MARK, replacing_folder
 from analysis.regressions.wording import metric_label
 from analysis.report import Report
 from analysis.report.drawings import Drawing, colourful, draw_figure
 from analysis.report.markup import environment, frame, table_md
 from analysis.report.section import Series as Chip
 from analysis.report.tables import Cell, Table
-from analysis.report.writing import MARK, replacing_folder
 from analysis.schema import PEAK_ALLOCATED, STEP_TIME
 from analysis.statistics.log_ratio import Floats
 from analysis.vocabulary import Cell as MeasuredCell

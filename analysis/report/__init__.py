@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from analysis.pages.atomic_folder import MARK, replacing_folder
 from analysis.report.content import gather
 from analysis.report.drawings import draw
 from analysis.report.page import html, markdown
-from analysis.report.writing import MARK, replacing_folder
 from analysis.results import Results
 
 DEFAULT_TITLE = "The uRNN against LSTMs and dense orthogonal RNNs"

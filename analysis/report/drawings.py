@@ -95,8 +95,7 @@ def embed(svg: str, prefix: str, models: Sequence[str]) -> str:
         re.sub(r'\s(?:width|height|version|xmlns(?::xlink)?)="[^"]*"', "", svg[: svg.index(">")])
         + svg[svg.index(">") :]
     )
-    marked = rf'id="{style.SERIES_ID}--(.+?)--(.+?)--\d+"'
-    svg = re.sub(marked, r'class="series" data-series="\1:\2"', svg)
+    svg = re.sub(rf'id="{style.SERIES_ID}:\d+:([^"]+)"', r'class="series" data-series="\1"', svg)
     svg = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}\1"', svg)
     svg = re.sub(r"url\(#", f"url(#{prefix}", svg)
     svg = re.sub(r'href="#', f'href="#{prefix}', svg)

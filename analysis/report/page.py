@@ -18,7 +18,7 @@ def html(content: Content, drawings: Mapping[str, Mapping[str, Drawing]]) -> str
     models = colourful([one for part in content.sections for one in part.section.series])
     return (
         environment()
-        .get_template("page.html.j2")
+        .get_template("report.html.j2")
         .render(
             **frame(content.title, models, _series(content)),
             content=content,

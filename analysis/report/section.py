@@ -11,6 +11,7 @@ from functools import cached_property
 
 import pandas as pd
 
+from analysis.appearance import Series
 from analysis.figures.style import series_in_order
 from analysis.focus import Focus, focus, over_hidden_size
 from analysis.schema import CEILING, LADDER, PHASES, of_family, ordinary
@@ -18,15 +19,6 @@ from analysis.settings import Choice, Setting
 from analysis.statistics import fastest, summarise
 
 URNN = "urnn"
-
-
-@dataclass(frozen=True)
-class Series:
-    """A (model, backend) pair with its name for people."""
-
-    model: str
-    backend: str
-    label: str
 
 
 @dataclass(frozen=True)

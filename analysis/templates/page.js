@@ -8,11 +8,16 @@ for (const table of document.querySelectorAll("table.sortable")) {
       const down = heading.getAttribute("aria-sort") === "ascending";
       headings.forEach((other) => other.removeAttribute("aria-sort"));
       heading.setAttribute("aria-sort", down ? "descending" : "ascending");
-      const keyed = [...table.tBodies[0].rows].map((row) => [row.cells[column].dataset.key, row]);
+      const keyed = [...table.tBodies[0].rows].map((row) => [key(row.cells[column]), row]);
       keyed.sort(([a], [b]) => (down ? -1 : 1) * compare(a, b));
       table.tBodies[0].append(...keyed.map(([, row]) => row));
     });
   });
+}
+
+// A cell without a key is sorted by its text.
+function key(cell) {
+  return cell.dataset.key ?? cell.textContent.toLowerCase();
 }
 
 function compare(a, b) {

@@ -45,7 +45,8 @@ def test_one_colour_a_model_in_every_figure(small_frame):
         line.get_color()
         for figure in figures.FIGURES
         for line in figure.draw(cells).findobj(match=lambda artist: hasattr(artist, "get_linestyle"))
-        if (line.get_gid() or "").startswith("series--urnn") and hasattr(line, "get_color")
+        if (line.get_gid() or "").partition(":")[2].partition(":")[2].startswith("urnn:")
+        and hasattr(line, "get_color")
         if isinstance(line.get_color(), str)
     }
     assert colours == {"#f46804"}

@@ -6,7 +6,7 @@ from torch import nn
 
 from bench.meters.memory import peak_allocated_bytes
 from urnn import URNN
-from urnn.backends import cpu_build
+from urnn.backends.cpu import build as cpu_build
 from urnn.unitary import to_pair
 
 N, BATCH, STEPS, FLOAT32 = 32, 8, 512, 4

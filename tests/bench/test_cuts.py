@@ -8,7 +8,7 @@ import pytest
 from bench import cuts
 from bench.__main__ import main
 from bench.meters.gpu_state import GpuState
-from urnn.backends import cuda_launch
+from urnn.backends.cuda import launch as cuda_launch
 
 # Seconds a call of 100 steps, by units a thread.
 CALLS = {2: 300e-6, 4: 200e-6, 8: 100e-6}

@@ -166,7 +166,7 @@ def test_a_kernel_that_did_not_run_says_why_and_is_tried_again_by_the_next_run(t
     def no_compiler(dtype):
         raise BuildError("no C++ compiler (g++) was found")
 
-    monkeypatch.setattr("urnn.backends.cpu_build.library", no_compiler)
+    monkeypatch.setattr("urnn.backends.cpu.build.library", no_compiler)
     found = check("unknown", "cpu", 16, 12, 3)
     assert found.failure == "BuildError: no C++ compiler (g++) was found"
     run_file = RunFile.at(tmp_path / "run.json", {})

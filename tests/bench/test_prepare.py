@@ -222,7 +222,7 @@ def test_a_cell_whose_kernel_cannot_be_built_says_why(monkeypatch):
     monkeypatch.setattr(prepare_module, "build", refused)
     with pytest.raises(ValueError, match=r"^backend 'cpu' cannot run"):
         prepare(cell("urnn:cpu", hidden_size=8), 0.0)
-    monkeypatch.setattr("urnn.backends.cpu_build.library", no_compiler)
+    monkeypatch.setattr("urnn.backends.cpu.build.library", no_compiler)
     with pytest.raises(BuildError, match=r"^no C\+\+ compiler") as caught:
         prepare(cell("urnn:cpu", hidden_size=8), 0.0)
     assert describe_failure(caught.value) == ("failed", "BuildError: no C++ compiler (g++) was found")

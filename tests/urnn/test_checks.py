@@ -13,7 +13,9 @@ from torch import nn
 
 from tests.urnn.parity import arguments
 from urnn import URNN, checks
-from urnn.backends import BACKENDS, cpu, cpu_build, cuda, fused
+from urnn.backends import BACKENDS, cpu, fused
+from urnn.backends.cpu import build as cpu_build
+from urnn.backends.cuda import plan as cuda_plan
 
 pytestmark = pytest.mark.usefixtures("as_a_user")
 
@@ -152,7 +154,7 @@ def test_on_a_gpu_an_entry_that_python_has_not_seen_is_not_read_from(cuda_on_a_h
 def test_a_size_no_kernel_has_is_refused_by_the_operator(n, generator):
     with pytest.raises(ValueError, match=f"a power of two from 4 to {cpu.LARGEST} units, got {n}; backend='ref"):
         fused.run_sequence(**arguments(n, BATCH, STEPS, M, torch.float32, generator))
-    assert cuda.cuda_plan.LARGEST < cpu.LARGEST  # whose own words test_plan.py has
+    assert cuda_plan.LARGEST < cpu.LARGEST  # whose own words test_plan.py has
 
 
 @needs_compiler

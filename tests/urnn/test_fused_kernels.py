@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from tests.urnn.conftest import needs_cuda
 from tests.urnn.parity import NAMES, arguments, assert_equals_reference, error_of, run
 from urnn import URNN
-from urnn.backends import BACKENDS, cpu_build, fused, reference
+from urnn.backends import BACKENDS, fused, reference
+from urnn.backends.cpu import build as cpu_build
 
 pytestmark = pytest.mark.skipif(cpu_build.compiler() is None, reason="no C++ compiler on this machine")
 

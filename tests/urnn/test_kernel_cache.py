@@ -16,7 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from urnn.backends import cpu_build, cuda_build, kernel_cache
+from urnn.backends import kernel_cache
+from urnn.backends.cpu import build as cpu_build
+from urnn.backends.cuda import build as cuda_build
 from urnn.backends.kernel_cache import BuildError
 
 NAME, CODE = "urnn-kernel.so", b"machine code"

@@ -10,7 +10,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from urnn import URNN
-from urnn.backends import cpu_build, reference
+from urnn.backends import reference
+from urnn.backends.cpu import build as cpu_build
 from urnn.ladder import unitary_wavefront
 from urnn.ladder.unitary import RUNGS, LadderURNN, build
 from urnn.ladder.unitary_wavefront import diagonals

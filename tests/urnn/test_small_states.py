@@ -7,7 +7,8 @@ import torch
 
 from tests.urnn.conftest import needs_cuda
 from tests.urnn.parity import NAMES
-from urnn.backends import cpu_build, fused, reference
+from urnn.backends import fused, reference
+from urnn.backends.cpu import build as cpu_build
 
 pytestmark = pytest.mark.skipif(cpu_build.compiler() is None, reason="no C++ compiler on this machine")
 

@@ -10,10 +10,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from urnn import checks
-from urnn.backends import cpu, cuda, reference, transforms
+from urnn.backends import cpu, reference, transforms
+from urnn.backends.cpu import sequence as cpu_sequence
+from urnn.backends.cuda import sequence as cuda_sequence
 from urnn.backends.inputs import Gradients, Inputs
 
-KERNELS = {"cpu": cpu, "cuda": cuda}
+KERNELS = {"cpu": cpu_sequence, "cuda": cuda_sequence}
 REFERENCE = checks.checked(reference.run_sequence)
 
 

@@ -29,7 +29,7 @@ def _one_after_another(
     """Each layer over the whole sequence before the next one starts; see `unitary_wavefront.run_layers`."""
     last_states = []
     for layer, h_0 in zip(layers, first_states, strict=True):
-        x, last = layer(x, h_0, lengths=None, backend=backend, reverse=False)
+        x, last = layer(x, h_0, backend)
         last_states.append(last)
     return x, last_states
 

@@ -36,7 +36,5 @@ def run_layers(
     read, carried = list(x.split(CHUNK)), list(first_states)  # a chunk's states are what the next layer reads
     for diagonal in diagonals(len(layers), len(read)):
         for layer, chunk in diagonal:
-            read[chunk], carried[layer] = layers[layer](
-                read[chunk], carried[layer], lengths=None, backend=backend, reverse=False
-            )
+            read[chunk], carried[layer] = layers[layer](read[chunk], carried[layer], backend)
     return torch.cat(read), carried

@@ -21,6 +21,7 @@ from urnn.training.run import End, Run
 from urnn.training.settings import Settings
 from urnn.training.trainer import Trainer
 
+GOAL = ("goal_score", "goal_loss")
 EXIT_CODES = {"solved": DONE, "finished": DONE, "diverged": DIVERGED, "interrupted": FAILED}
 
 
@@ -79,7 +80,7 @@ def _settings(options: argparse.Namespace) -> Settings:
     chosen |= {name: value for name, value in vars(options).items() if name in chosen and value is not None}
     if chosen["clip"] == 0:
         chosen["clip"] = None
-    given = ("task", "length", "model", "backend", "seed", "evaluate_every", "device", "threads")
+    given = ("task", "length", "model", "backend", "seed", "evaluate_every", "device", "threads", *GOAL)
     return Settings(**chosen, **{name: getattr(options, name) for name in given})
 
 
@@ -116,6 +117,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--fresh", action="store_true", help="start over instead of going on")
     add("--evaluate-every", type=int, default=50, metavar="N", help="iterations; default: %(default)s")
+    add("--goal-score", type=float, metavar="SCORE", help="what counts as solved, 0 to 1; default: the task's")
+    add("--goal-loss", type=float, metavar="LOSS", help="the same for the loss, in its unit")
     add(owner.OPTION, action="store_true", help="end when standard input does: for programs that start this one")
     _add_preset_options(parser.add_argument_group("settings", "default: the preset of the task and the model"))
     return parser

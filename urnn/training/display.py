@@ -1,6 +1,5 @@
 """What a person sees of a run: a live line on a terminal; elsewhere (a log, CI) a line at each evaluation."""
 
-import math
 import sys
 from types import TracebackType
 
@@ -78,6 +77,6 @@ class Display:
 
     def _told(self, done: Done, rate: float) -> str:
         left = f"{rate:.1f} iterations/s, at most {as_duration((self.last - done.iteration) / rate)} left"
-        if math.isinf(done.loss):  # no evaluation yet
+        if not done.evaluated:
             return left
         return f"{as_result(self.problem, done.loss, done.score)}, {left}"

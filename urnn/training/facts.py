@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from urnn import models
+from urnn.training.settings import MAY_CHANGE
 from urnn.training.trainer import Trainer
 
 
@@ -17,10 +18,12 @@ def of_run(trainer: Trainer) -> dict[str, object]:
     settings, problem, network = trainer.settings, trainer.problem, trainer.network
     task, row = problem.task, models.get(settings.model)
     return {
-        **settings.as_dict(),
+        **{name: value for name, value in settings.as_dict().items() if name not in MAY_CHANGE},
+        **changeable(trainer),
         "length": problem.length,
         "steps": task.length,
         "label": row.label,
+        "family": row.family,
         "backend": network.backend_in_use,
         "slow_rate": settings.slow_rate if list(row.slow_parameters(network.rnn)) else None,
         "decay": None if settings.optimiser == "sgd" else settings.decay,
@@ -38,6 +41,11 @@ def of_run(trainer: Trainer) -> dict[str, object]:
         "commit": _commit(),
         "started_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
+
+
+def changeable(trainer: Trainer) -> dict[str, object]:
+    """Those of the facts that another command may change when it goes on with the run."""
+    return {"max_iterations": trainer.settings.max_iterations, "goal": trainer.goal.as_dict()}
 
 
 def _processor() -> str:

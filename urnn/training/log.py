@@ -6,7 +6,7 @@ line is left out and told; it costs a report one evaluation and the run nothing.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from urnn.training import files
@@ -14,6 +14,7 @@ from urnn.training.errors import TrainingError
 
 FORMAT = 1
 NAME = "log.jsonl"
+ENDED = ("solved", "finished", "diverged")  # outcomes of a run that came to an end of its own
 
 
 class Log:
@@ -41,13 +42,33 @@ class Log:
         """
         return [line for _, line in self._numbered() if line is not None]
 
+    def first(self) -> dict | None:
+        """The run's first line, or None where there is none."""
+        lines = self.lines()
+        return lines[0] if lines and lines[0]["kind"] == "run" else None
+
     def end(self) -> dict | None:
-        """The last line if it is a run's end, else None."""
+        """The last line if it is a run's end of whatever kind, else None."""
         lines = self.lines()
         return lines[-1] if lines and lines[-1]["kind"] == "end" else None
 
-    def cut_after(self, iteration: int, **facts: object) -> list[int]:
-        """Drops the end and whatever was seen after this iteration; `facts` replace those of the first line.
+    def own_end(self) -> dict | None:
+        """The last line if the run came to an end of its own and was not interrupted, else None."""
+        end = self.end()
+        return end if end and end["outcome"] in ENDED else None
+
+    def first_solved(self) -> dict | None:
+        """The first evaluation that met the run's goal, or None."""
+        return next((line for line in self.lines() if line["kind"] == "evaluation" and line.get("solved")), None)
+
+    def cut_after(
+        self, iteration: int, facts: Mapping[str, object], solved: Callable[[Mapping[str, object]], bool]
+    ) -> list[int]:
+        """Drops the end and whatever was seen after this iteration.
+
+        Args:
+            facts: replace those of the first line.
+            solved: evaluation -> whether it meets the goal that the first line has now.
 
         Returns:
             The numbers of the lines that were damaged and are left out, from 1.
@@ -60,7 +81,11 @@ class Log:
         if first is None or first["kind"] != "run":
             raise TrainingError(f"{self.path} is missing or damaged beside a checkpoint; start over with --fresh")
         seen = [line for _, line in found if line and line["kind"] in ("evaluation", "anatomy")]
-        self._rewrite([{**first, **facts}, *(line for line in seen if line["iteration"] <= iteration)])
+        kept = [line for line in seen if line["iteration"] <= iteration]
+        for line in kept:
+            if line["kind"] == "evaluation":
+                line["solved"] = solved(line)
+        self._rewrite([{**first, **facts}, *kept])
         return [number for number, line in found if line is None]
 
     def _numbered(self) -> list[tuple[int, dict | None]]:

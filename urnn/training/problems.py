@@ -15,6 +15,7 @@ from torch import Tensor
 from urnn.tasks import Adding, Copying, Pixels
 from urnn.tasks.copying import RECALL
 from urnn.tasks.images import Images, Split, digits_split, mnist_split
+from urnn.training.goals import Goal, least_score, most_loss
 from urnn.training.seeds import HELD_OUT_SEED, generator
 from urnn.training.streams import Batch, Epochs, Fresh, Stream
 
@@ -24,6 +25,7 @@ HELD_OUT_BATCH = 50  # at a time, so that scoring needs hardly more memory than 
 SOLVED_RECALL = 0.99
 SOLVED_SHARE = 0.1  # of the baseline's loss
 SOLVED_ERROR = 0.01
+SOLVED_ACCURACY = {"digits": 0.95, "permuted_digits": 0.93, "mnist": 0.95, "permuted_mnist": 0.91}
 SHORTEST, LONGEST = {"copying": 1, "adding": 2}, 10**9  # T of the tasks that have one
 
 
@@ -57,8 +59,8 @@ class Problem:
         task: the definition; `task.length` counts all time steps.
         stream: (batch, generator) -> training batches.
         validation, test: -> held-out batches, the same at every call and in every run.
-        solved: (loss, score) on validation data -> whether training may end; tasks with a fixed set of images
-            train to the end, since there is no point at which they are solved.
+        goal: what counts as solved, on validation data. It ends the training of tasks that make up their
+            sequences; on a fixed set of images training goes on to the last iteration.
     """
 
     name: str
@@ -67,21 +69,29 @@ class Problem:
     stream: Callable[[int, torch.Generator], Stream]
     validation: Callable[[], Iterator[Batch]]
     test: Callable[[], Iterator[Batch]]
-    solved: Callable[[float, float], bool]
+    goal: Goal
+
+    def goal_with(self, score: float | None, loss: float | None) -> Goal:
+        """The goal, with another least score (0 to 1) or most loss (in the loss's unit) where one is given."""
+        return self.goal.changed(
+            None if score is None else least_score(self.task.score_name, score),
+            None if loss is None else most_loss(self.task.loss_name, loss),
+        )
 
 
 def _copying(name: str, length: int | None, mnist: Path) -> Problem:
     task = Copying(length + 2 * RECALL)
-    return _generated(
-        name, length, task, lambda loss, score: score >= SOLVED_RECALL and loss <= SOLVED_SHARE * task.baseline
-    )
+    score = least_score(task.score_name, SOLVED_RECALL)
+    loss = most_loss(task.loss_name, SOLVED_SHARE * task.baseline, SOLVED_SHARE)
+    return _generated(name, length, task, Goal((score, loss), ends_training=True))
 
 
 def _adding(name: str, length: int | None, mnist: Path) -> Problem:
-    return _generated(name, length, Adding(length), lambda loss, score: loss <= SOLVED_ERROR)
+    task = Adding(length)
+    return _generated(name, length, task, Goal((most_loss(task.loss_name, SOLVED_ERROR),), ends_training=True))
 
 
-def _generated(name: str, length: int, task: Copying | Adding, solved: Callable[[float, float], bool]) -> Problem:
+def _generated(name: str, length: int, task: Copying | Adding, goal: Goal) -> Problem:
     return Problem(
         name,
         length,
@@ -89,7 +99,7 @@ def _generated(name: str, length: int, task: Copying | Adding, solved: Callable[
         stream=partial(Fresh, task),
         validation=partial(_sampled, task, VALIDATION_SEQUENCES, "validation data"),
         test=partial(_sampled, task, TEST_SEQUENCES, "test data"),
-        solved=solved,
+        goal=goal,
     )
 
 
@@ -107,14 +117,15 @@ def _images(
     pixels = images.train.pixels.shape[1]
     if length not in (None, pixels):
         raise ValueError(f"{name} has {pixels} time steps, one a pixel, got --length {length}; leave it out")
+    task = Pixels(pixels)
     return Problem(
         name,
         pixels,
-        Pixels(pixels),
+        task,
         stream=partial(Epochs, images.train),
         validation=partial(_in_order, images.validation),
         test=partial(_in_order, images.test),
-        solved=lambda loss, score: False,
+        goal=Goal((least_score(task.score_name, SOLVED_ACCURACY[name]),), ends_training=False),
     )
 
 

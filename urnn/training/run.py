@@ -4,7 +4,6 @@ At an evaluation the log comes first and the checkpoint second. A process killed
 many, which is dropped when the run is taken up again; the other way round a line would be missing for good.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +15,6 @@ from urnn.training.interruption import Stop
 from urnn.training.log import Log
 from urnn.training.settings import MAY_CHANGE
 from urnn.training.trainer import Trainer
-
-ENDED = ("solved", "finished", "diverged")
 
 
 @dataclass(frozen=True)
@@ -103,17 +100,19 @@ class Run:
             )
 
     def _ended_before(self) -> End | None:
-        """The end in the log, unless it was the limit and the limit is higher now."""
-        end = self.log.end()
-        if end is None or end["outcome"] not in ENDED:
+        """The end in the log, unless it was the limit or the goal, and that is another one now."""
+        end, first = self.log.own_end(), self.log.first()
+        if end is None or first is None:
             return None
+        goal = self.trainer.goal.as_dict()
+        other_goal = first.get("goal", goal) != goal  # a log from before logs had goals has the task's own
         raised = self.trainer.progress.iteration < self.trainer.settings.max_iterations
-        return None if end["outcome"] == "finished" and raised else End(end["outcome"], end["message"])
+        goes_on = {"solved": other_goal, "finished": raised or other_goal, "diverged": False}
+        return None if goes_on[end["outcome"]] else End(end["outcome"], end["message"])
 
     def _go_on(self) -> None:
         iteration = self.trainer.progress.iteration
-        settings = self.trainer.settings.as_dict()
-        damaged = self.log.cut_after(iteration, **{name: settings[name] for name in MAY_CHANGE})
+        damaged = self.log.cut_after(iteration, facts.changeable(self.trainer), self.trainer.goal.met)
         if damaged:
             numbers = ", ".join(map(str, damaged))
             self.display.say(f"damaged lines of {self.log.path} are left out: {numbers}")
@@ -136,8 +135,8 @@ class Run:
         return self._ended(outcome)
 
     def _outcome(self) -> str | None:
-        progress = self.trainer.progress
-        if math.isfinite(progress.loss) and self.trainer.problem.solved(progress.loss, progress.score):
+        progress, goal = self.trainer.progress, self.trainer.goal
+        if goal.ends_training and progress.evaluated and goal.met(progress.evaluation()):
             return "solved"
         return "finished" if progress.iteration >= self.trainer.settings.max_iterations else None
 
@@ -154,10 +153,9 @@ class Run:
             iteration=progress.iteration,
             seconds=progress.seconds,
             train_loss=train_loss,
-            loss=progress.loss,
-            score=progress.score,
-            score_all=progress.score_all,
+            **progress.evaluation(),
             iterations_per_second=rate,
+            solved=self.trainer.goal.met(progress.evaluation()),
         )
         self.display.evaluated(progress, rate)
 
@@ -215,7 +213,8 @@ class Run:
     ) -> End:
         """`message` says how it ended, given the folder: its whole path for who reads it here, its name for a log
         that may be read anywhere."""
-        progress = self.trainer.progress
+        self.require_own()
+        progress, solved = self.trainer.progress, self.log.first_solved() or {}
         self._append(
             "end",
             iteration=progress.iteration,
@@ -224,5 +223,7 @@ class Run:
             message=message(Path(self.folder.name)),
             test_loss=test_loss,
             test_score=test_score,
+            solved_iteration=solved.get("iteration"),
+            solved_seconds=solved.get("seconds"),
         )
         return End(outcome, message(self.folder))

@@ -9,10 +9,10 @@ from urnn import models
 from urnn.training import problems
 from urnn.training.optimisers import require_known
 
-# What a command may change when it goes on with a run; anything else makes it another run. How long a run is has
-# no part in what an iteration does: one whose limit was raised has the parameters of one that had the limit from
-# the start. Its log has one evaluation more, at the old limit.
-MAY_CHANGE = ("max_iterations",)
+# What a command may change when it goes on with a run; anything else makes it another run. The limit and the goal
+# decide where a run ends and have no part in what an iteration does: one whose limit was raised has the parameters
+# of one that had the limit from the start. Its log has one evaluation more, at the old limit.
+MAY_CHANGE = ("max_iterations", "goal_score", "goal_loss")
 
 MOST = 10**9  # of anything that is counted: beyond it there is no such run
 MOST_THREADS = max(64, os.cpu_count() or 1)  # OpenMP ends the process where it cannot start so many
@@ -30,7 +30,10 @@ NUMBERS = {
     "learning_rate": ("--learning-rate", 1e-30, 1e30),
     "slow_rate": ("--slow-rate", 1e-9, 1e6),
     "clip": ("--clip", 1e-30, 1e30),
+    "goal_score": ("--goal-score", 0, 1),
+    "goal_loss": ("--goal-loss", 1e-30, 1e30),
 }
+OPTIONAL = ("clip", "goal_score", "goal_loss")  # those that may be None
 SHARES = {"decay": "--decay", "momentum": "--momentum"}
 
 
@@ -56,6 +59,8 @@ class Settings:
         evaluate_every: iterations between two evaluations; each one leaves a checkpoint.
         device: "cpu" or "cuda".
         threads: threads torch may use.
+        goal_score: the least validation score that counts as solved, 0 to 1; None for the task's own goal.
+        goal_loss: the most validation loss that does, in the loss's unit; None for the task's own goal.
 
     Raises:
         ValueError: a value out of its range.
@@ -79,6 +84,8 @@ class Settings:
     evaluate_every: int
     device: str
     threads: int
+    goal_score: float | None = None
+    goal_loss: float | None = None
 
     def __post_init__(self) -> None:
         problems.require_known(self.task)
@@ -90,8 +97,8 @@ class Settings:
         for name, (option, least, most) in NUMBERS.items():
             value = getattr(self, name)
             off = ", or 0 for none" if name == "clip" else ""
-            none = off and value is None
-            _require(option, value, none or least <= value <= most, f"a number from {least} to {most}{off}")
+            holds = name in OPTIONAL if value is None else least <= value <= most
+            _require(option, value, holds, f"a number from {least} to {most}{off}")
         for name, option in SHARES.items():
             value = getattr(self, name)
             _require(option, value, 0 <= value < 1, "a number of at least 0 and less than 1")

@@ -43,6 +43,15 @@ class Progress:
     score_all: float | None = None
 
     @property
+    def evaluated(self) -> bool:
+        """Whether there has been an evaluation yet."""
+        return math.isfinite(self.loss)
+
+    def evaluation(self) -> dict[str, float | None]:
+        """What the last evaluation found, with its names in the log."""
+        return {"loss": self.loss, "score": self.score, "score_all": self.score_all}
+
+    @property
     def iterations_per_second(self) -> float:
         """Since the last evaluation, or over all where there was none since."""
         if self.window_iterations:
@@ -72,6 +81,7 @@ class Trainer:
         torch.manual_seed(seeds.derived(settings.seed, "model"))
         row = models.get(settings.model)
         self.settings, self.problem, self._clock = settings, problem, clock
+        self.goal = problem.goal_with(settings.goal_score, settings.goal_loss)
         self.network = Network(row, settings.hidden_size, problem.task, settings.backend, settings.device)
         self.optimiser = optimisers.build(
             settings.optimiser,

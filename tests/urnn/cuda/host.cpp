@@ -1,7 +1,7 @@
 // The CUDA kernels as a library for a host: what a launch does, and the sizes that the launcher must know.
 #include "host_device.h"
 
-#include "cuda.cu"
+#include "kernel.cu"
 
 namespace {
 
@@ -17,7 +17,7 @@ void run(int threads, long blocks, long shared_bytes, const void* values, void (
 
 extern "C" {
 
-// Kernels in the order of cuda_launch.py; returns what went wrong, or null. `size` is that of the arguments.
+// Kernels in the order of launch.py; returns what went wrong, or null. `size` is that of the arguments.
 const char* urnn_launch(int kernel, long blocks, int threads, long shared_bytes, const void* values, long size) {
   static std::string message;
   constexpr std::size_t sizes[] = {

@@ -5,8 +5,10 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
-from urnn.backends import cpu_build, cuda, cuda_launch
-from urnn.backends.cuda_plan import Plan
+from urnn.backends import cuda
+from urnn.backends.cpu import build as cpu_build
+from urnn.backends.cuda import launch as cuda_launch
+from urnn.backends.cuda.plan import Plan
 
 HERE = Path(__file__).parent
 SOURCES = Path(cuda.__file__).parent

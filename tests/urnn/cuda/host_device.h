@@ -1,4 +1,4 @@
-// A host in a GPU's stead: the functions of cuda_device.h over fibers, one a thread of the block, that run in turn from
+// A host in a GPU's stead: the functions of device.h over fibers, one a thread of the block, that run in turn from
 // barrier to barrier. Every access to shared memory is watched: one outside the block's bytes, one of what nobody has
 // written, and one that no barrier orders behind another thread's, ends the run with a message. Not seen: races in
 // global memory, and constant loads of what the same kernel writes, which a test looks for in the compiled code.

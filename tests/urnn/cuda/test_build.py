@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from urnn import URNN
-from urnn.backends import cuda, cuda_build, kernel_cache
-from urnn.backends.cuda_plan import Plan
+from urnn.backends import cuda, kernel_cache
+from urnn.backends.cuda import build as cuda_build
+from urnn.backends.cuda.plan import Plan
 from urnn.backends.kernel_cache import BuildError
 
 SMALL = Plan(16, 4, torch.float32, released=False)

@@ -14,8 +14,9 @@ import pytest
 import torch
 
 from tests.urnn.cuda.host import compile_for_a_host
-from urnn.backends import cpu_build, cuda_launch
-from urnn.backends.cuda_plan import Plan
+from urnn.backends.cpu import build as cpu_build
+from urnn.backends.cuda import launch as cuda_launch
+from urnn.backends.cuda.plan import Plan
 
 pytestmark = [
     pytest.mark.skipif(cpu_build.compiler() is None, reason="no C++ compiler on this machine"),
@@ -36,11 +37,11 @@ torch.cuda.get_device_properties = lambda index: properties
 torch.cuda.device = lambda device: contextlib.nullcontext()
 from urnn import URNN
 from urnn.backends import cuda, fused
-from urnn.backends.cuda_plan import Plan
+from urnn.backends.cuda.plan import Plan
 assert cuda.applies(2048, "cuda") and cuda.applies(4, "cuda") and not cuda.applies(100, "cuda")
 properties.shared_memory_per_block_optin = 99 * 1024
 assert not cuda.applies(4096, "cuda") and cuda.applies(2048, "cuda")
-fused.KERNELS["cpu"] = cuda
+fused.KERNELS["cpu"] = cuda.sequence
 torch.manual_seed(0)
 rnn, x = URNN(3, 2048), torch.randn(3, 2, 3)
 found = []

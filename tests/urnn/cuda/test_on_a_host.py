@@ -7,8 +7,11 @@ import torch
 
 from tests.urnn.cuda.host import SOURCES, HostKernels, KernelError, build
 from tests.urnn.parity import arguments, assert_equals_reference
-from urnn.backends import cpu_build, cuda, cuda_launch, fused
-from urnn.backends.cuda_plan import Plan
+from urnn.backends import fused
+from urnn.backends.cpu import build as cpu_build
+from urnn.backends.cuda import launch as cuda_launch
+from urnn.backends.cuda import sequence
+from urnn.backends.cuda.plan import Plan
 
 pytestmark = pytest.mark.skipif(cpu_build.compiler() is None, reason="no C++ compiler on this machine")
 
@@ -52,12 +55,12 @@ def test_what_lies_beside_the_batch_is_not_touched(cuda_on_a_host, generator):
 
     state, every_state = (batch, 2 * n), (steps, batch, 2 * n)
     shapes = {
-        "theta": (3, n), "v": (2, 2 * n), "b": (n,), "h_0": state, "tables": (cuda.ROWS, n, 2), "biases": (n,),
+        "theta": (3, n), "v": (2, 2 * n), "b": (n,), "h_0": state, "tables": (sequence.ROWS, n, 2), "biases": (n,),
         "states": every_state, "last": state, "gradient": every_state, "carry": state, "z": every_state,
         "x": (steps, batch, 3), "V": (2 * n, 3),
     }  # fmt: skip
     arrays = {name: guarded(*shape) for name, shape in shapes.items()}
-    for name, shape in (("roots", (n, 2)), ("sums", (plan.blocks(batch), cuda.SUMS, n))):
+    for name, shape in (("roots", (n, 2)), ("sums", (plan.blocks(batch), sequence.SUMS, n))):
         arrays[name] = guarded(*shape, dtype=torch.float64)
     a = {name: inner for name, (_, inner) in arrays.items()}
     permutation, places = torch.randperm(n, generator=generator), torch.empty(n, dtype=torch.int32)
@@ -78,31 +81,31 @@ def test_what_lies_beside_the_batch_is_not_touched(cuda_on_a_host, generator):
 LAST_BARRIERS = "  scale<false>(tables, D2, h);\n  fourier<true>(h, group, tables.roots());\n"
 BREAKS = {
     "a sum read behind the last barrier": (
-        "cuda_forward.h",
+        "forward.h",
         f"  group.end_sums(products);\n{LAST_BARRIERS}",
         f"{LAST_BARRIERS}  group.end_sums(products);\n",
         "forward .* a write that no barrier orders behind another thread's read",
     ),
     "one buffer instead of two": (
-        "cuda_group.h",
+        "group.h",
         "buffer_ = SAMPLES * REGION - buffer_;",
         "",
         "tables .* a (read|write) that no barrier orders behind another thread's",
     ),
     "an exchange without a barrier": (
-        "cuda_group.h",
+        "group.h",
         "begin_exchange<SPREAD>(x, to);\n    barrier();\n",
         "begin_exchange<SPREAD>(x, to);\n",
         "tables .* a read .*",
     ),
     "a place behind the end": (
-        "cuda_group.h",
+        "group.h",
         "return buffer_ + member * REGION + int(padded<SPREAD>(units[e]));",
         "return buffer_ + member * REGION + int(padded<SPREAD>(units[e])) + BYTES / int(sizeof(T));",
         "tables .* an access behind the block's shared memory",
     ),
     "a barrier for some": (
-        "cuda_backward.h",
+        "backward.h",
         "  write_pair(a.carry + start, g, within);",
         "  if (group.lane == 0) group.barrier();\n  write_pair(a.carry + start, g, within);",
         "backward .* a barrier that not all threads reach",
@@ -114,7 +117,7 @@ BREAKS = {
 def test_the_host_sees_what_a_gpu_would_get_wrong(
     cuda_on_a_host, monkeypatch, tmp_path, file, right, wrong, message, generator
 ):
-    for source in SOURCES.glob("cuda*"):
+    for source in (*SOURCES.glob("*.h"), *SOURCES.glob("*.cu")):
         shutil.copy(source, tmp_path)
     text = (tmp_path / file).read_text()
     assert text.count(right) == 1

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from urnn.backends import cuda, cuda_plan
-from urnn.backends.cuda_plan import Plan, choose
+from urnn.backends.cuda import plan as cuda_plan
+from urnn.backends.cuda.plan import Plan, choose
 
 SIZES = [4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096]
 H100 = 132  # multiprocessors
@@ -27,8 +27,8 @@ def test_threads_and_bytes_are_those_of_the_source(host, n, dtype, released):
         sequence.samples,
         double.threads,
         double.shared_bytes,
-        cuda.ROWS,
-        cuda.SUMS,
+        sequence.ROWS,
+        sequence.SUMS,
     ]
 
 

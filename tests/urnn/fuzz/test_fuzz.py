@@ -17,7 +17,7 @@ from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from tests.urnn.fuzz.worker import CHANGES
-from urnn.backends import cpu_build
+from urnn.backends.cpu import build as cpu_build
 
 pytestmark = pytest.mark.skipif(cpu_build.compiler() is None, reason="no C++ compiler on this machine")
 

@@ -33,7 +33,7 @@ FACTS |= {
     "max_iterations",
 }
 FACTS |= {"evaluate_every", "baseline", "baseline_score", "loss_name", "score_name", "threads", "device"}
-FACTS |= {"dtype", "torch", "python", "machine", "cpu", "commit", "started_at"}
+FACTS |= {"family", "goal", "dtype", "torch", "python", "machine", "cpu", "commit", "started_at"}
 
 
 def clock_of(step: float):
@@ -52,7 +52,7 @@ class TestLog:
         assert (first["label"], first["parameters"]) == ("uRNN", 16 * 30 + 9 * 33)
         assert first["baseline"] == pytest.approx(10 * math.log(8) / 30, rel=1e-12)
         assert (first["baseline_score"], first["score_name"]) == (1 / 8, "recall accuracy")
-        assert first["dtype"] == "float32"
+        assert (first["dtype"], first["family"]) == ("float32", "unitary")
         assert first["backend"] in MODELS["urnn"].backends
 
     def test_an_evaluation_is_a_line_and_so_is_the_end(self, tmp_path):
@@ -60,9 +60,10 @@ class TestLog:
         lines = Log(tmp_path).lines()
         assert [line["kind"] for line in lines] == ["run", "evaluation", "evaluation", "evaluation", "end"]
         assert [line["iteration"] for line in lines[1:]] == [4, 8, 9, 9]
-        names = {"kind", "iteration", "seconds", "train_loss", "loss", "score", "score_all"}
+        names = {"kind", "iteration", "seconds", "train_loss", "loss", "score", "score_all", "solved"}
         assert set(lines[1]) == names | {"iterations_per_second"}
         end = {"kind", "iteration", "seconds", "outcome", "message", "test_loss", "test_score"}
+        end |= {"solved_iteration", "solved_seconds"}
         assert set(lines[-1]) == end
         assert (lines[-1]["outcome"], lines[-1]["seconds"]) == ("finished", lines[-2]["seconds"])
         assert lines[-1]["message"].startswith("finished after 9 iterations; on test data: cross-entropy ")
@@ -116,12 +117,23 @@ class TestOutcome:
             ("copying", 0.069, 0.989, False),
             ("adding", 0.01, 0.0, True),
             ("adding", 0.0101, 1.0, False),
-            ("digits", 0.0, 1.0, False),
+            ("digits", 9.0, 0.95, True),
+            ("digits", 0.0, 0.949, False),
+            ("permuted_digits", 9.0, 0.93, True),
+            ("digits", 0.0, math.nan, False),
         ],
     )
     def test_when_a_task_is_solved(self, task, loss, score, solved):
-        made = trainer(task=task, length=None if task == "digits" else 10)
-        assert made.problem.solved(loss, score) is solved
+        made = trainer(task=task, length=None if "digits" in task else 10)
+        assert made.goal.met({"loss": loss, "score": score}) is solved
+        assert made.goal.ends_training is ("digits" not in task)
+
+    def test_images_are_trained_on_to_the_last_iteration_when_they_are_solved(self, tmp_path):
+        end = run(tmp_path, task="digits", length=None, goal_score=0.0, max_iterations=3, evaluate_every=1)
+        assert end.outcome == "finished"
+        *evaluations, last = Log(tmp_path).lines()[1:]
+        assert [line["solved"] for line in evaluations] == [True, True, True]
+        assert (last["iteration"], last["solved_iteration"]) == (3, 1)
 
     def test_a_loss_that_is_no_number_stops_it_and_the_last_good_state_is_kept(self, tmp_path, monkeypatch):
         run(tmp_path / "good", max_iterations=8)

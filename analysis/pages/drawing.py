@@ -1,0 +1,122 @@
+"""Figures -> PNG and SVG in the report's folder, and inline SVG for the page.
+
+Why inline: the page is one file, and an inline drawing follows the page's colours, so that light and dark come
+from one drawing, and its buttons can highlight a series. Each figure is drawn twice, for a wide and for a narrow
+screen, because a panel shrunk to a third is not legible.
+
+matplotlib writes what no reader of the page needs: ids of every artist, six decimals, and colours as numbers. One
+pass over its output drops the first, rounds the second and names the third.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO, StringIO
+from pathlib import Path
+from xml.etree import ElementTree
+
+from matplotlib.figure import Figure as Drawn
+
+from analysis.appearance import FALLBACK_LOOKS, LOOKS, css_name
+from analysis.figures import style
+from analysis.pages.blocks import Figure
+
+DPI = 160
+ROLES = {style.INK: "ink", style.MUTED: "muted", style.GRID: "grid", style.PAPER: "card"}
+VARIABLES = ROLES | {look.light: css_name(look) for look in (*LOOKS.values(), *FALLBACK_LOOKS)}
+COLOUR = re.compile("|".join(VARIABLES))
+LONG_PATH = 400  # characters from which on a path is a curve, for which a tenth of a point is below what is seen
+DECIMALS = re.compile(r"-?\d+\.\d+")
+REFERENCE = re.compile(r"#([^)]+)")
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure as the page needs it: inline SVG for a wide and for a narrow screen."""
+
+    wide: str
+    narrow: str
+
+
+def draw(figure: Figure, folder: Path) -> Drawing:
+    """Draw a figure for both widths, and write its PNG and SVG into the report's folder."""
+    wide, narrow = figure.draw(figure.data), figure.draw(figure.data, 1)
+    svg = to_svg(wide)
+    place = folder / figure.name
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.with_suffix(".svg").write_text(svg, encoding="utf-8")
+    place.with_suffix(".png").write_bytes(to_png(wide))
+    name = figure.name.replace("/", "-")
+    return Drawing(inline(svg, f"{name}-w-"), inline(to_svg(narrow), f"{name}-n-"))
+
+
+def to_svg(figure: Drawn) -> str:
+    """A figure as standalone SVG, the same bytes for the same data."""
+    text = StringIO()
+    with style.applied():
+        figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
+    return re.sub(r"<metadata>.*?</metadata>\s*", "", text.getvalue(), flags=re.DOTALL)
+
+
+def to_png(figure: Drawn) -> bytes:
+    """A figure as PNG for places that show no SVG."""
+    data = BytesIO()
+    with style.applied():
+        figure.savefig(data, format="png", dpi=DPI)
+    return data.getvalue()
+
+
+def inline(svg: str, prefix: str) -> str:
+    """Standalone SVG of ours -> an element of the page, whose ids begin with the prefix.
+
+    Artists of a series become `class="series"` with its identity in `data-series`; colours that the page knows
+    become its variables.
+    """
+    root = ElementTree.fromstring(svg)
+    root.remove(root[0])  # a style sheet, which within a page would be the whole page's
+    wanted = {found[1] for text in _references(root) for found in REFERENCE.finditer(text)}
+    for element in root.iter():
+        element.tag = element.tag.rpartition("}")[2]
+        element.tail = None
+        if element.tag != "text":
+            element.text = element.text and element.text.strip()
+        attributes = {name.rpartition("}")[2]: value for name, value in element.attrib.items()}
+        element.attrib.clear()
+        element.attrib.update(dict(_attributes(attributes, prefix, wanted)))
+    for name in ("width", "height", "version"):
+        root.attrib.pop(name, None)
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def _references(root: ElementTree.Element) -> Iterator[str]:
+    for element in root.iter():
+        for name, value in element.attrib.items():
+            if name.endswith("href") or "url(" in value:
+                yield value
+
+
+def _attributes(attributes: dict[str, str], prefix: str, wanted: set[str]) -> Iterator[tuple[str, str]]:
+    for name, value in attributes.items():
+        if name == "id" and value.startswith(f"{style.SERIES_ID}:"):
+            yield "class", "series"
+            yield "data-series", value.split(":", 2)[2]
+        elif name == "id":
+            if value in wanted:
+                yield name, prefix + value
+        elif name == "href":
+            yield name, f"#{prefix}{value[1:]}"
+        elif name == "style":
+            yield name, COLOUR.sub(lambda colour: f"var(--{VARIABLES[colour[0]]})", value)
+        else:
+            yield name, _rounded(value, prefix)
+
+
+def _rounded(value: str, prefix: str) -> str:
+    if "url(#" in value:
+        return value.replace("url(#", f"url(#{prefix}")
+    digits = 1 if len(value) > LONG_PATH else 2
+    return " ".join(
+        DECIMALS.sub(lambda number: f"{float(number[0]):.{digits}f}".rstrip("0").rstrip("."), value).split()
+    )

@@ -1,0 +1,233 @@
+// A block of up to L samples on its way through a whole sequence.
+//
+// The state of a block lies as [n][L]: one vector register holds one unit of L samples, so every butterfly,
+// twiddle and dot product is a full-width operation and the permutation is a row index. A step ends in the stage
+// of the transform in which the next one begins, so that a chunk of units goes through both, and through all that
+// is done unit by unit between them, while it is in the first cache. The passes over a chunk are kept apart: one
+// alone fits the registers.
+#pragma once
+
+#include "tables.h"
+
+namespace {
+
+template <typename T, int L>
+struct Block {
+  using V = Vector<T, L>;
+  using C = Complex<V>;
+  // Units worked on in turns: each is one long chain of dependent operations.
+  static constexpr int GROUP = 4;
+
+  const Tables<T>& t;
+  Index n, batch, first, samples;  // samples <= L, from row `first` of `batch`
+  C *H, *A, *G, *U;                // three states and a chunk
+
+  Block(const Tables<T>& tables, Index batch, Index first, Index samples, C* work)
+      : t(tables), n(tables.n), batch(batch), first(first), samples(samples), H(work), A(H + rows_for(n)),
+        G(A + rows_for(n)), U(G + rows_for(n)) {}
+  static constexpr Index planes(Index n) { return 3 * rows_for(n) + Chunk::MOST; }
+
+  static C zero() { return {V{}, V{}}; }
+
+  // Rows [Re; Im] of samples, of step `rows`, between memory and lanes.
+  void load(const T* rows, Index stride, C* x) const {
+    const T* own = rows + first * stride;
+    if (n < L) {
+      for (Index k = 0; k < n; ++k) x[at(k)] = gather(own + k, stride);
+      return;
+    }
+    with_samples([&](auto full) URNN_INLINE {
+      for (Index k = 0; k < n; k += L) {
+        V re[L], im[L];
+        load_units<T, L, full>(own + k, stride, samples, re);
+        load_units<T, L, full>(own + n + k, stride, samples, im);
+        for (int e = 0; e < L; ++e) x[at(k + e)] = {re[e], im[e]};
+      }
+    });
+  }
+  // A tile is a run of 16 units, n if there are fewer; the first is k and stands in U[i]: U += rows.
+  Index tile_width() const { return std::min<Index>(16, n); }
+  __attribute__((noinline)) void add_tile(Index k, Index i, const T* rows) const {
+    const Index stride = 2 * n;
+    const T* own = rows + first * stride + k;
+    if (n < L)
+      for (Index e = 0; e < n; ++e) U[i + e] = U[i + e] + gather(own + e, stride);
+    else
+      with_samples([&](auto full) URNN_INLINE {
+        for (Index end = i + tile_width(); i < end; i += L, own += L) {
+          V tile[L];
+          load_units<T, L, full>(own, stride, samples, tile);
+          for (int e = 0; e < L; ++e) U[i + e].re += tile[e];
+          load_units<T, L, full>(own + n, stride, samples, tile);
+          for (int e = 0; e < L; ++e) U[i + e].im += tile[e];
+        }
+      });
+  }
+  // The same, rows = U; `own` is where the block's first row has the real part of unit k, `apart` further the
+  // imaginary one.
+  template <bool streams = false>
+  __attribute__((noinline)) void store_tile(Index i, T* own, Index stride, Index apart) const {
+    if (n < L)
+      for (Index e = 0; e < n; ++e) scatter(U[i + e], own + e, stride, apart);
+    else
+      with_samples([&](auto full) URNN_INLINE {
+        for (Index end = i + tile_width(); i < end; i += L, own += L) {
+          V tile[L];
+          for (int e = 0; e < L; ++e) tile[e] = U[i + e].re;
+          store_units<T, L, full, streams>(tile, own, stride, samples);
+          for (int e = 0; e < L; ++e) tile[e] = U[i + e].im;
+          store_units<T, L, full, streams>(tile, own + apart, stride, samples);
+        }
+      });
+  }
+  template <bool streams = false>
+  void store_tile(Index k, Index i, T* rows) const {
+    store_tile<streams>(i, rows + first * 2 * n + k, 2 * n, n);
+  }
+  // Asks for a tile of rows that will be read a step later: no prefetcher sees through the order of chunks.
+  URNN_INLINE void expect_tile(Index k, const T* rows) const {
+    const T* row = rows + first * 2 * n + k;
+    for (Index l = 0; l < samples; ++l, row += 2 * n) __builtin_prefetch(row, 0, 2), __builtin_prefetch(row + n, 0, 2);
+  }
+  // Calls f with whether every lane has a sample, as a constant.
+  template <class F>
+  URNN_INLINE void with_samples(F f) const {
+    if (samples == L) f(std::true_type{});
+    else f(std::false_type{});
+  }
+  // One unit, where there are fewer units than samples: no square to transpose.
+  C gather(const T* rows, Index stride) const {
+    T re[L] = {}, im[L] = {};
+    for (Index l = 0; l < samples; ++l) re[l] = rows[l * stride], im[l] = rows[l * stride + n];
+    C value;
+    std::memcpy(&value.re, re, sizeof(V));
+    std::memcpy(&value.im, im, sizeof(V));
+    return value;
+  }
+  void scatter(C value, T* rows, Index stride, Index apart) const {
+    T re[L], im[L];
+    std::memcpy(re, &value.re, sizeof(V));
+    std::memcpy(im, &value.im, sizeof(V));
+    for (Index l = 0; l < samples; ++l) rows[l * stride] = re[l], rows[l * stride + apart] = im[l];
+  }
+
+  void load_first(const T* h_0, Index stride) const {  // the state before step 0; stride 0: one for all samples
+    if (stride) return load(h_0, stride, H);
+    for (Index k = 0; k < n; ++k) H[at(k)] = {V{} + h_0[k], V{} + h_0[n + k]};
+  }
+
+  // The first stage of F D1 H into A; returns u1^H D1 h.
+  C enter() const {
+    C s1 = zero();
+    for_each_chunk(t, [&](const Chunk& c) {
+      c.for_each_run(c.legs, [&](Index k, Index i) URNN_INLINE {
+        for (Index j = 0; j < c.legs; ++j) {
+          const C h = U[i + j] = H[at(k + j)];
+          accumulate(s1, t.w1[k + j], h);
+        }
+      });
+      first_stage<T, V>(t, c, t.d1.data(), U, A);
+    });
+    return s1;
+  }
+
+  // The rest of A = F D1 h; returns u2^H D2 Pi F R1' D1 h.
+  C second_dot(C s1) const {
+    C s2 = zero();
+    transform_rest<T, V>(t, A, [&](Index q, C a) URNN_INLINE {
+      A[at(q)] = a;
+      accumulate(s2, t.w2[q], a);
+    });
+    return reflect(s2, t.cross, scaled(s1, T(2)));
+  }
+
+  // The rest of A = F D1 h, and W h in H up to the last stage and D3.
+  URNN_INLINE void middle(C s1) const {
+    const C s2 = second_dot(s1), twice1 = scaled(s1, T(2)), twice2 = scaled(s2, T(2));
+    adjoint_begin<T, V>(t, H, [&](Index p) URNN_INLINE {
+      return reflect(reflect(times(t.d2[p], A[t.source_row[p]]), t.f1[p], twice1), t.u2[p], twice2);
+    });
+  }
+
+  // U = z + V x becomes h = modReLU(z + V x; b) for a tile, in turns of GROUP units; s1 is added u1^H D1 h.
+  template <int M>
+  __attribute__((noinline)) void activate(Index tile, Index place, const T* weights, const V* lanes, C& s1) const {
+    const bool large_bias = t.large_bias;
+    for (Index e = 0; e < tile_width(); e += GROUP) {
+      const Index k = tile + e;
+      C z[GROUP];
+      V scale[GROUP];
+      const T* w = weights + 2 * M * k;
+      for (int g = 0; g < GROUP; ++g) z[g] = U[place + e + g];
+      for (int m = 0; m < M; ++m)
+        for (int g = 0; g < GROUP; ++g) {
+          z[g].re += w[2 * M * g + m] * lanes[m];
+          z[g].im += w[2 * M * g + M + m] * lanes[m];
+        }
+      for (int g = 0; g < GROUP; ++g) scale[g] = z[g].re * z[g].re + z[g].im * z[g].im;
+      for (int g = 0; g < GROUP; ++g) scale[g] = modrelu_scale<T, L>(scale[g], V{} + t.bias[k + g], t.epsilon);
+      if (__builtin_expect(large_bias, 0))
+        for (int g = 0; g < GROUP; ++g) scale[g] = rescaled<T, L>(z[g], V{} + t.bias[k + g], t.epsilon, scale[g]);
+      for (int g = 0; g < GROUP; ++g) {
+        const C h = U[place + e + g] = {z[g].re * scale[g], z[g].im * scale[g]};
+        accumulate(s1, t.w1[k + g], h);
+      }
+    }
+  }
+
+  // z = W h + V x, h = modReLU(z; b) for every step; states receives each h as rows [Re; Im] of a sample.
+  // x has at most 16 features and `weights` holds V as `input_weights` lays it out; where x is null, states holds
+  // V x on entry.
+  void forward(const T* h_0, Index h_0_stride, const T* x, Index m, const T* weights, T* states, Index steps) const {
+    // States that no cache can hold till they are read need not push out what is worked on.
+    constexpr Index LARGE = 8 << 20;
+    const bool past_caches = steps * batch * 2 * n * static_cast<Index>(sizeof(T)) > LARGE && n >= 64 / sizeof(T) &&
+                             reinterpret_cast<std::uintptr_t>(states) % 64 == 0;
+    load_first(h_0, h_0_stride);
+    C s1 = enter();
+    for (Index i = 0; i < steps; ++i) {
+      middle(s1);
+      s1 = zero();
+      T* rows = states + i * batch * 2 * n;
+      with_input<0, 2, 10, 16>(x ? x + (i * batch + first) * m : nullptr, x ? m : 0, [&](auto M, const V* lanes) {
+        for_each_chunk(t, [&](const Chunk& c) {
+          last_stage<T, V>(t, c, t.d3.data(), H, U);
+          // A tile at a time, stored one later: its stores drain while others are worked on.
+          auto put = [&](Index k, Index u) {
+            if (past_caches) store_tile<true>(k, u, rows);
+            else store_tile(k, u, rows);
+          };
+          Index last_k = -1, last_u = 0;
+          c.for_each_run(tile_width(), [&](Index k, Index u) URNN_INLINE {
+            if (M == 0) add_tile(k, u, rows);
+            activate<M>(k, u, weights, lanes, s1);
+            if (last_k >= 0) put(last_k, last_u);
+            last_k = k, last_u = u;
+          });
+          put(last_k, last_u);
+          if (i + 1 < steps) first_stage<T, V>(t, c, t.d1.data(), U, A);
+        });
+      });
+    }
+  }
+
+  // Calls f with the input of a step in registers, their number a constant.
+  template <int M, int... wider, class F>
+  URNN_INLINE void with_input(const T* rows, Index m, F f) const {
+    if (m <= M) {
+      V lanes[std::max(M, 1)] = {};
+      load_input(rows, m, lanes);
+      f(std::integral_constant<int, M>{}, lanes);
+    } else if constexpr (sizeof...(wider) > 0) {
+      with_input<wider...>(rows, m, f);
+    }
+  }
+  void load_input(const T* rows, Index m, V* lanes) const {
+    for (Index c = 0; c < m; ++c) {
+      T values[L] = {};
+      for (Index l = 0; l < samples; ++l) values[l] = rows[l * m + c];
+      std::memcpy(&lanes[c], values, sizeof(V));
+    }
+  }
+};
+}  // namespace

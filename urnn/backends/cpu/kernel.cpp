@@ -1,0 +1,316 @@
+// The C interface of the kernel: the batch cut into slices, the slices given to threads. URNN_REAL is float or
+// double; the instruction set is the compiler's.
+#include "block_backward.h"
+#include "matrix_product.h"
+#include "one_sample_backward.h"
+
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+namespace {
+
+// The tables of one set of parameters, those for a sample alone made when the first one comes.
+template <typename T>
+struct Prepared : Tables<T> {
+  using Tables<T>::Tables;
+  const SingleTables<T>* single() const {  // null where there are too few units
+    if (!SingleTables<T>::apply(this->n)) return nullptr;
+    std::call_once(once, [this] { made.emplace(*this); });
+    return &*made;
+  }
+
+ private:
+  mutable std::once_flag once;
+  mutable std::optional<SingleTables<T>> made;
+};
+
+struct Slice {
+  Index first, samples;
+  int lanes;
+};
+
+// The batch as blocks of lanes: full ones, then the narrowest that holds the rest; where there are units enough, half
+// a block or less is as fast sample by sample, and more threads can share it. Threads have no say in it, so results
+// do not depend on their number.
+template <typename T>
+std::vector<Slice> slices_of(Index n, Index batch) {
+  const Index few = SingleTables<T>::apply(n) ? widest<T>() / 2 : 1;
+  std::vector<Slice> slices;
+  for (Index first = 0; first < batch;) {
+    const Index rest = batch - first;
+    int lanes = widest<T>();
+    while (lanes > 4 && rest <= lanes / 2) lanes /= 2;
+    if (rest <= few) lanes = 1;
+    slices.push_back({first, std::min<Index>(rest, lanes), lanes});
+    first += lanes;
+  }
+  return slices;
+}
+
+// Calls f<L>(slice) for a width known only at run time.
+template <typename T, int L, class F>
+void with_lanes(int lanes, F f) {
+  if (lanes == L) f(std::integral_constant<int, L>{});
+  else if constexpr (L > 4 || (L > 1 && widest<T>() <= 4)) with_lanes<T, L == 4 ? 1 : L / 2>(lanes, f);
+  else if constexpr (L > 1) with_lanes<T, 1>(lanes, f);
+}
+
+// Bytes for one thread, whatever the slice; `inside` inputs whose part of V's gradient is summed up.
+template <typename T>
+Index workspace(Index n, Index inside) {
+  using B = Backward<T, widest<T>()>;
+  using S = SingleBackward<T>;
+  const Index block = B::planes(n) * static_cast<Index>(sizeof(typename B::C)) +
+                      Sums<T, widest<T>()>::size(n) * static_cast<Index>(sizeof(typename B::V));
+  const Index single = S::planes(n) * static_cast<Index>(sizeof(typename S::C));
+  return std::max(block, single) + (inside * 2 * n * static_cast<Index>(sizeof(T)) + 63) / 64 * 64;
+}
+
+template <typename T>
+Index forward_workspace(Index n) {  // the same for a pass forward alone
+  using B = Block<T, widest<T>()>;
+  using S = Single<T>;
+  return std::max(B::planes(n) * static_cast<Index>(sizeof(typename B::C)),
+                  S::planes(n) * static_cast<Index>(sizeof(typename S::C)));
+}
+
+template <class F>
+void for_each_slice(Index count, int threads, F f) {
+#ifdef _OPENMP
+  threads = static_cast<int>(std::min<Index>(threads, count));
+#pragma omp parallel for schedule(dynamic) num_threads(threads) if (threads > 1 && count > 1)
+  for (Index i = 0; i < count; ++i) f(i, omp_get_thread_num());
+#else
+  for (Index i = 0; i < count; ++i) f(i, 0);
+#endif
+}
+
+// V (2n, m) as the kernel reads it: [unit][Re, Im][input], padded with zeros to the width it is compiled for.
+template <typename T>
+std::vector<T> input_weights(Index n, Index m, const T* V) {
+  const Index width = m <= 2 ? 2 : m <= 10 ? 10 : 16;
+  std::vector<T> weights(2 * n * width, 0);
+  for (Index k = 0; k < n; ++k)
+    for (Index part = 0; part < 2; ++part)
+      std::copy_n(V + (part * n + k) * m, m, &weights[(2 * k + part) * width]);
+  return weights;
+}
+
+// The same for a sample alone: (m, 2n).
+template <typename T>
+std::vector<T> transposed(Index n, Index m, const T* V) {
+  std::vector<T> weights(2 * n * m);
+  for (Index k = 0; k < 2 * n; ++k)
+    for (Index c = 0; c < m; ++c) weights[c * 2 * n + k] = V[k * m + c];
+  return weights;
+}
+
+// The tables for samples alone where there are such and units enough; else null.
+template <typename T>
+const SingleTables<T>* tables_alone(const Prepared<T>& t, const std::vector<Slice>& slices) {
+  return slices.back().lanes == 1 ? t.single() : nullptr;
+}
+
+template <typename T>
+void forward(const Prepared<T>& t, Index steps, Index batch, Index m, int threads, const T* h_0, Index h_0_stride,
+             const T* x, const T* V, T* states, T* work) {
+  const auto slices = slices_of<T>(t.n, batch);
+  const SingleTables<T>* alone = tables_alone(t, slices);
+  const std::vector<T> weights = x && !(alone && slices[0].lanes == 1) ? input_weights<T>(t.n, m, V) : std::vector<T>();
+  const std::vector<T> weights_alone = x && alone ? transposed<T>(t.n, m, V) : std::vector<T>();
+  for_each_slice(slices.size(), threads, [&](Index i, int thread) {
+    const Slice s = slices[i];
+    char* own = reinterpret_cast<char*>(work) + thread * forward_workspace<T>(t.n);
+    if (s.lanes == 1 && alone) {
+      using S = Single<T>;
+      S(t, *alone, batch, s.first, reinterpret_cast<typename S::C*>(own))
+          .forward(h_0, h_0_stride, x, m, weights_alone.data(), states, steps);
+      return;
+    }
+    with_lanes<T, widest<T>()>(s.lanes, [&](auto lanes) {
+      using B = Block<T, lanes.value>;
+      B(t, batch, s.first, s.samples, reinterpret_cast<typename B::C*>(own))
+          .forward(h_0, h_0_stride, x, m, weights.data(), states, steps);
+    });
+  });
+}
+
+// Adds each slice's sums to its own row of `partial`: theta1, theta2, theta3, b, u1, u2 (8n doubles) and, for `inside`
+// inputs (all or none), the gradient of V transposed (2n each). Each slice in its own row and the rows in order: bits
+// do not depend on threads.
+template <typename T>
+void backward(const Prepared<T>& t, const Sequence<T>& past, Index batch, Index inside, int threads, const T* gradient,
+              Index begin, Index end, T* carry, T* z_gradient, double* partial, T* work) {
+  const auto slices = slices_of<T>(t.n, batch);
+  const SingleTables<T>* alone = tables_alone(t, slices);
+  const Index n = t.n;
+  for_each_slice(slices.size(), threads, [&](Index i, int thread) {
+    const Slice s = slices[i];
+    char* own = reinterpret_cast<char*>(work) + thread * workspace<T>(n, inside);
+    T* product = reinterpret_cast<T*>(own + workspace<T>(n, 0));
+    std::fill_n(product, inside * 2 * n, T(0));
+    double* out = partial + i * (8 + 2 * inside) * n;
+    if (s.lanes == 1 && alone) {
+      using S = SingleBackward<T>;
+      const S single(t, *alone, batch, s.first, past, reinterpret_cast<typename S::C*>(own));
+      single.run(gradient, begin, end, carry, z_gradient, inside ? product : nullptr);
+      single.add_sums(out);
+    } else {
+      with_lanes<T, widest<T>()>(s.lanes, [&](auto lanes) {
+        constexpr int L = lanes.value;
+        using B = Backward<T, L>;
+        using S = Sums<T, L>;
+        auto* planes = reinterpret_cast<typename B::C*>(own);
+        auto* sums = reinterpret_cast<typename S::V*>(planes + B::planes(n));
+        std::memset(static_cast<void*>(sums), 0, S::size(n) * sizeof(typename S::V));
+        B(t, batch, s.first, s.samples, past, planes, S(sums, n))
+            .run(gradient, begin, end, carry, z_gradient, inside ? product : nullptr);
+        const T* values = reinterpret_cast<const T*>(sums);
+        for (Index row = 0; row < 8 * n; ++row)
+          for (int l = 0; l < L; ++l) out[row] += values[row * L + l];
+      });
+    }
+    for (Index k = 0; k < 2 * n * inside; ++k) out[8 * n + k] += product[k];
+  });
+}
+
+// From the slices' sums to the gradients of theta (3, n), v (2, 2n), b (n) and, for m > 0, V transposed (m, 2n);
+// theta3 lacks the part of V x.
+template <typename T>
+void finish(const Tables<T>& t, Index m, Index slices, const double* partial, const T* v, T* theta_gradient,
+            T* v_gradient, T* bias_gradient, T* product) {
+  using C = Complex<double>;
+  const Index n = t.n;
+  const Index width = (8 + 2 * m) * n;
+  std::vector<double> total(width, 0);
+  for (Index i = 0; i < slices; ++i)
+    for (Index k = 0; k < width; ++k) total[k] += partial[i * width + k];
+  for (Index k = 0; k < 2 * n * m; ++k) product[k] = total[8 * n + k];
+  for (Index k = 0; k < n; ++k) {
+    theta_gradient[k] = total[k];
+    theta_gradient[n + t.frequency[t.target[k]]] = total[n + k];
+    theta_gradient[2 * n + k] = total[2 * n + k];
+    bias_gradient[k] = total[3 * n + k];
+  }
+  const Stages<double> exact(n);
+  const double scale = -2 / std::sqrt(static_cast<double>(n));
+  std::vector<C> work(rows_for(n)), e(n), u2(n);
+  const C *u1 = reinterpret_cast<const C*>(&total[4 * n]), *u2_source = reinterpret_cast<const C*>(&total[6 * n]);
+  for (Index q = 0; q < n; ++q) u2[t.target[q]] = u2_source[q];
+  auto through_length = [&](const T* pair, T* gradient) {  // e is dL/d(v/|v|); v/|v| does not see its length
+    double largest = 0, square = 0, along = 0;
+    for (Index k = 0; k < 2 * n; ++k) largest = std::max(largest, std::abs(static_cast<double>(pair[k])));
+    for (Index k = 0; k < 2 * n; ++k) square += pair[k] / largest * (pair[k] / largest);
+    const double length = std::sqrt(square) * largest;
+    for (Index k = 0; k < n; ++k) along += (pair[k] / length) * e[k].re + (pair[n + k] / length) * e[k].im;
+    for (Index k = 0; k < n; ++k) {
+      gradient[k] = (e[k].re - pair[k] / length * along) / length;
+      gradient[n + k] = (e[k].im - pair[n + k] / length * along) / length;
+    }
+  };
+  transform<double, double>(
+      exact, work.data(), [&](Index k) { return u1[k]; },
+      [&](Index p, C c) { e[t.frequency[p]] = {c.re * scale, c.im * scale}; });
+  through_length(v, v_gradient);
+  adjoint<double, double>(
+      exact, work.data(), [&](Index p) { return u2[p]; },
+      [&](Index k, C c) { e[k] = {c.re * scale, c.im * scale}; });
+  through_length(v + 2 * n, v_gradient + 2 * n);
+}
+
+// Whether these are 0..n - 1 in some order.
+bool holds_each_once(const std::vector<Index>& entries) {
+  const Index n = entries.size();
+  std::vector<bool> seen(n, false);
+  for (const Index entry : entries) {
+    if (entry < 0 || entry >= n || seen[entry]) return false;
+    seen[entry] = true;
+  }
+  return true;
+}
+
+// The tables of the last few sets of parameters. Made in double, they cost more than a step of a stream does; the
+// parameters are compared by value, since nothing else tells that they have not been written to. Null where the
+// permutation is none.
+template <typename T>
+std::shared_ptr<const Prepared<T>> remembered_tables(Index n, const T* theta, const T* v, const Index* permutation,
+                                                   const T* bias, T epsilon) {
+  struct Entry {
+    std::vector<T> values;
+    std::vector<Index> permutation;
+    std::shared_ptr<const Prepared<T>> tables;
+  };
+  static std::mutex guard;
+  static std::deque<Entry> entries;
+  constexpr std::size_t REMEMBERED = 8;
+  const std::size_t bytes = n * sizeof(T);
+  auto same = [&](const Entry& e) {
+    return e.tables->n == n && e.tables->epsilon == epsilon && !std::memcmp(e.values.data(), theta, 3 * bytes) &&
+           !std::memcmp(&e.values[3 * n], v, 4 * bytes) && !std::memcmp(&e.values[7 * n], bias, bytes) &&
+           !std::memcmp(e.permutation.data(), permutation, n * sizeof(Index));
+  };
+  const std::lock_guard<std::mutex> lock(guard);
+  for (const Entry& e : entries)
+    if (same(e)) return e.tables;
+  Entry made{{theta, theta + 3 * n}, {permutation, permutation + n}, nullptr};
+  made.values.insert(made.values.end(), v, v + 4 * n);
+  made.values.insert(made.values.end(), bias, bias + n);
+  if (!holds_each_once(made.permutation)) return nullptr;
+  made.tables = std::make_shared<const Prepared<T>>(n, theta, v, made.permutation.data(), bias, epsilon);
+  if (entries.size() == REMEMBERED) entries.pop_back();
+  entries.push_front(made);
+  return made.tables;
+}
+}  // namespace
+
+extern "C" {
+using T = URNN_REAL;
+
+static const Prepared<T>* tables_in(const void* handle) {
+  return static_cast<const std::shared_ptr<const Prepared<T>>*>(handle)->get();
+}
+
+// Null where the permutation is none.
+void* urnn_tables(Index n, const T* theta, const T* v, const Index* permutation, const T* bias, double epsilon) {
+  auto tables = remembered_tables<T>(n, theta, v, permutation, bias, static_cast<T>(epsilon));
+  return tables ? new std::shared_ptr<const Prepared<T>>(std::move(tables)) : nullptr;
+}
+void urnn_release(void* tables) { delete static_cast<std::shared_ptr<const Prepared<T>>*>(tables); }
+Index urnn_workspace(Index n, Index inside) { return workspace<T>(n, inside); }
+Index urnn_forward_workspace(Index n) { return forward_workspace<T>(n); }
+Index urnn_slices(Index n, Index batch) { return slices_of<T>(n, batch).size(); }
+void urnn_forward(const void* tables, Index steps, Index batch, Index m, Index threads, const T* h_0, Index h_0_stride,
+                  const T* x, const T* V, T* states, T* work) {
+  forward<T>(*tables_in(tables), steps, batch, m, threads, h_0, h_0_stride, x, V, states, work);
+}
+void urnn_backward(const void* tables, Index batch, Index m, Index inside, Index threads, const T* h_0,
+                   Index h_0_stride, const T* x, const T* V, const T* states, const T* gradient, Index begin, Index end,
+                   T* carry, T* z_gradient, double* partial, T* work) {
+  const Sequence<T> past{h_0, h_0_stride, x, V, m, states};
+  backward<T>(*tables_in(tables), past, batch, inside, threads, gradient, begin, end, carry, z_gradient, partial, work);
+}
+Index urnn_multiply_workspace(Index threads, Index rows, Index columns) {
+  const Index blocks = Product<T>{{}, {}, {nullptr, rows, columns, columns, 1}, false}.blocks();
+  return std::min(threads, blocks) * Product<T>::workspace();
+}
+// out = a b, or out += a b; strides count elements.
+void urnn_multiply(Index threads, Index rows, Index columns, Index depth, const T* a, Index a_row, Index a_column,
+                   const T* b, Index b_row, Index b_column, T* out, Index out_row, Index out_column, Index adds,
+                   T* work) {
+  const Product<T> product{{a, rows, depth, a_row, a_column}, {b, depth, columns, b_row, b_column},
+                           {out, rows, columns, out_row, out_column}, adds != 0};
+  for_each_slice(product.blocks(), threads, [&](Index number, int thread) {
+    product.run(number, work + thread * (Product<T>::workspace() / static_cast<Index>(sizeof(T))));
+  });
+}
+void urnn_finish(const void* tables, Index m, Index slices, const double* partial, const T* v, T* theta_gradient,
+                 T* v_gradient, T* bias_gradient, T* product) {
+  finish<T>(*tables_in(tables), m, slices, partial, v, theta_gradient, v_gradient, bias_gradient, product);
+}
+}

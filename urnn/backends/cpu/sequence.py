@@ -1,0 +1,111 @@
+"""A sequence through the CPU kernel, forward and back: memory, threads and the chunks of the way back."""
+
+import torch
+from torch import Tensor
+
+from urnn import checks
+from urnn.backends.cpu import LARGEST, SMALLEST
+from urnn.backends.cpu.build import functions
+from urnn.backends.inputs import Gradients, Inputs
+
+WIDEST_INPUT = 16  # multiplied inside the kernel; a wider one in one matrix product before it, by `_multiply`
+# Chunks of the backward pass. Sums over one are in the inputs' dtype, over all in float64; where dL/dz is needed,
+# it is held for one at a time.
+CHUNKS, CHUNKS_HELD = 4, 16
+
+
+def _multiply(out: Tensor, a: Tensor, b: Tensor, adds: bool = False) -> None:
+    """out = a b, or out += a b, for matrices of any strides: the same bits whatever the number of threads.
+
+    torch.mm's library changes the order of its sums with the number of threads.
+    """
+    if out.shape[1] < min(64, out.shape[0]):  # vectors run along the columns, which should fill a few
+        out, a, b = out.mT, b.mT, a.mT
+    of, threads = functions(out.dtype), torch.get_num_threads()
+    work = torch.empty(of["multiply_workspace"](threads, *out.shape), dtype=torch.uint8)
+    of["multiply"](
+        threads, *out.shape, a.shape[1], a.data_ptr(), *a.stride(), b.data_ptr(), *b.stride(),
+        out.data_ptr(), *out.stride(), adds, work.data_ptr(),
+    )  # fmt: skip
+
+
+class _Tables:
+    """The kernel's tables of one set of parameters, released with the block they are used in."""
+
+    def __init__(self, given: Inputs) -> None:
+        checks.require_units(given.b.shape[0], SMALLEST, LARGEST)
+        self.functions = functions(given.theta.dtype)
+        self.given, self.n = given, given.b.shape[0]
+
+    def __enter__(self) -> "_Tables":
+        given = self.given
+        parameters = (given.theta, given.v, given.permutation, given.b)
+        self.handle = self.functions["tables"](self.n, *map(Tensor.data_ptr, parameters), given.epsilon)
+        if not self.handle:
+            raise ValueError(checks.no_permutation(self.n))
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.functions["release"](self.handle)
+
+    def workspace(self, threads: int, inside: int | None = None) -> Tensor:
+        """Bytes for the kernel's planes, with `inside` for the way back; from torch, so that a meter sees them."""
+        of = self.functions
+        each = of["forward_workspace"](self.n) if inside is None else of["workspace"](self.n, inside)
+        return torch.empty(threads * each, dtype=torch.uint8)
+
+
+def forward(given: Inputs) -> tuple[Tensor, Tensor]:
+    """All states (T, B, 2n) and the last (B, 2n)."""
+    steps, batch, m = given.x.shape
+    states = given.x.new_empty(steps, batch, 2 * given.b.shape[0])
+    inside = m <= WIDEST_INPUT
+    if not inside:
+        _multiply(states.flatten(0, 1), given.x.flatten(0, 1), given.V.mT)
+    threads = min(torch.get_num_threads(), batch)  # no more than there are slices of the batch
+    with _Tables(given) as tables:
+        work = tables.workspace(threads)
+        tables.functions["forward"](
+            tables.handle, steps, batch, m, threads, given.h_0.data_ptr(), given.h_0_stride,
+            given.x.data_ptr() if inside else None, given.V.data_ptr(), states.data_ptr(), work.data_ptr(),
+        )  # fmt: skip
+    return states, states[-1].clone()
+
+
+def backward(
+    given: Inputs, states: Tensor, states_gradient: Tensor | None, carry: Tensor, with_x: bool
+) -> Gradients:
+    """Gradients of the parameters and, `with_x`, of x; `carry`, dL/dh_T (B, 2n), becomes the gradient of h_0."""
+    steps, batch, m = given.x.shape
+    n, threads = given.b.shape[0], min(torch.get_num_threads(), batch)
+    gradients = Gradients.like(given, with_x)
+    inside = m if m <= WIDEST_INPUT else 0  # inputs whose part of V's gradient the kernel sums up
+    holds_z = with_x or not inside
+    chunk = -(-steps // (CHUNKS_HELD if holds_z else CHUNKS))
+    z_gradient = states.new_empty(chunk, batch, 2 * n) if holds_z else None
+    product = states.new_empty(inside, 2 * n)
+    with _Tables(given) as tables:
+        work = tables.workspace(threads, inside)
+        slices = tables.functions["slices"](n, batch)
+        partial = torch.zeros(slices, (8 + 2 * inside) * n, dtype=torch.float64)
+        for end in range(steps, 0, -chunk):
+            begin = max(0, end - chunk)
+            tables.functions["backward"](
+                tables.handle, batch, m, inside, threads, given.h_0.data_ptr(), given.h_0_stride,
+                given.x.data_ptr(), given.V.data_ptr(), states.data_ptr(),
+                None if states_gradient is None else states_gradient.data_ptr(), begin, end, carry.data_ptr(),
+                None if z_gradient is None else z_gradient.data_ptr(), partial.data_ptr(), work.data_ptr(),
+            )  # fmt: skip
+            if holds_z:
+                dz, x = z_gradient[: end - begin].flatten(0, 1), given.x[begin:end].flatten(0, 1)
+            if not inside:
+                _multiply(gradients.V, dz.mT, x, adds=True)
+            if with_x:
+                _multiply(gradients.x[begin:end].flatten(0, 1), dz, given.V)
+        tables.functions["finish"](
+            tables.handle, inside, slices, partial.data_ptr(), given.v.data_ptr(), gradients.theta.data_ptr(),
+            gradients.v.data_ptr(), gradients.b.data_ptr(), product.data_ptr(),
+        )  # fmt: skip
+    if inside:
+        gradients.V.copy_(product.mT)
+    return gradients

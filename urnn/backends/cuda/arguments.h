@@ -1,0 +1,66 @@
+// What a launch hands to a kernel: one structure, whose fields are 8 bytes each, as launch.py writes them. Pairs
+// are rows [Re; Im] of N real numbers each; `tables`, `biases` and `places` are packed as packed_tables.h says.
+#pragma once
+
+#include "complex_number.h"
+
+namespace {
+
+// Rows of N complex numbers that `urnn_tables` makes of the parameters; cuda/__init__.py holds the algebra. ROOTS are those of
+// the transform's passes.
+enum Row { D1, D2, D3, W1, K2, A1, A2, V1, K1, D2_PI, U2_PI, D3_SCALED, ROOTS, ROWS };
+// Sums over time and samples that the backward pass leaves, rows of N real numbers.
+enum Sum { THETA1, THETA2, THETA3, BIAS, V1_RE, V1_IM, U2_RE, U2_IM, SUMS };
+
+struct TablesArguments {
+  const Real* theta;             // (3, N)
+  const Real* v;                 // (2, 2 N)
+  const long long* permutation;  // (N,)
+  const Real* b;                 // (N,)
+  Complex<double>* roots;        // (N,): for this kernel's own transforms and `urnn_finish`
+  Complex<Real>* tables;         // (ROWS, N)
+  Real* biases;                  // (N,)
+  int* places;                   // (N,): the permutation
+};
+
+struct ForwardArguments {
+  const Real* h_0;       // pairs
+  long long h_0_stride;  // from a sample's to the next one's; 0 where they share one
+  const Complex<Real>* tables;
+  const Real* biases;
+  const int* places;
+  Real* states;  // (T, B, 2 N): V x on entry, the states on return
+  Real* last;    // (B, 2 N)
+  long long steps, batch;
+  double epsilon;
+};
+
+struct BackwardArguments {
+  const Real* h_0;
+  long long h_0_stride;
+  const Complex<Real>* tables;
+  const Real* biases;
+  const int* places;
+  const Real* x;                // (T, B, inputs)
+  const Real* V;                // (2 N, inputs)
+  long long inputs;
+  const Real* states;           // (T, B, 2 N)
+  const Real* states_gradient;  // (T, B, 2 N), or null
+  Real* carry;                  // (B, 2 N): dL/dh of step `end` on entry, of step `begin` on return
+  Real* z_gradient;             // (end - begin, B, 2 N)
+  double* sums;                 // (blocks, SUMS, N), added to
+  long long begin, end, batch;
+  double epsilon;
+};
+
+struct FinishArguments {
+  const double* sums;  // (SUMS, N), over all blocks
+  const Real* v;
+  const long long* permutation;
+  const Complex<double>* roots;
+  Real* theta_gradient;  // (3, N)
+  Real* v_gradient;      // (2, 2 N)
+  Real* b_gradient;      // (N,)
+};
+
+}  // namespace

@@ -1,0 +1,224 @@
+// The way back over some time steps of a block's samples, from the states alone. With g = dL/dz of a step,
+// h the state before it, p = F D1 h and q = R1 p:
+//
+//   r = conj(D2) R2' F conj(D3) g   in the order before Pi,     R2' = I - 2 u2 u2^H,  u2 = F v2
+//   dL/dh = conj(D1) F^-1 r - 2 W1 (K1^H g)
+//
+// The four sums that it needs, W1^H h, K2^H h, v2^H conj(D3) g and K1^H g, depend on h and g alone and ride on the
+// transforms' barriers. A thread adds up its units' parts of the parameters' gradients in registers.
+#pragma once
+
+#include "forward.h"
+
+namespace {
+
+// Sums over time of what this thread's units add to the parameters' gradients.
+struct Gradients {
+  Real theta1[ELEMENTS] = {}, theta2[ELEMENTS] = {}, theta3[ELEMENTS] = {}, bias[ELEMENTS] = {};
+  Units v1 = {}, u2 = {};
+};
+
+// Adds what the block's samples have summed up to the block's row of `sums`, in a fixed order.
+template <typename Value>
+__device__ __forceinline__ void add_up(double* sums, Sum row, const Sample& group, Value value_of) {
+#pragma unroll
+  for (int e = 0; e < ELEMENTS; ++e) {
+    Real value = value_of(e);
+#pragma unroll
+    for (int bits = Sample::LANES; bits < WARP; bits *= 2) value += shuffled(value, bits);
+    if (group.member == 0) sums[row * N + group.unit(e)] += value;
+  }
+}
+
+__device__ __forceinline__ void add_up(double* sums, const Gradients& gradients, const Sample& group) {
+  add_up(sums, THETA1, group, [&](int e) { return gradients.theta1[e]; });
+  add_up(sums, THETA2, group, [&](int e) { return gradients.theta2[e]; });
+  add_up(sums, THETA3, group, [&](int e) { return gradients.theta3[e]; });
+  add_up(sums, BIAS, group, [&](int e) { return gradients.bias[e]; });
+  add_up(sums, V1_RE, group, [&](int e) { return gradients.v1[e].re; });
+  add_up(sums, V1_IM, group, [&](int e) { return gradients.v1[e].im; });
+  add_up(sums, U2_RE, group, [&](int e) { return gradients.u2[e].re; });
+  add_up(sums, U2_IM, group, [&](int e) { return gradients.u2[e].im; });
+}
+
+// The four sums of a step, each with the factor -2 of its reflection: u2^H F conj(D3) g, v1^H r, v1^H p, u2^H D2 Pi q.
+enum Product { ALONG, ACROSS, FIRST, SECOND, PRODUCTS };
+
+// p = F D1 h and g, the gradient of R2' D2 Pi q in the order before Pi, make g the gradient of p without what R1 takes
+// from it, which is ACROSS v1. Of v -> (I - 2 v v^H) y the gradient is -2 (conj(v^H y) g + conj(v^H g) y), g that of
+// the result.
+__device__ __forceinline__ void undo_middle(
+    const Tables& tables, const Units& p, Units& g, const Complex<Real> (&products)[PRODUCTS], Gradients& sums) {
+  const Complex<Real> along = products[ALONG], across = products[ACROSS], first = products[FIRST];
+  Units d2, u2, v1;
+  tables.read(D2_PI, d2);
+  tables.read(U2_PI, u2);
+  tables.read(V1, v1);
+#pragma unroll
+  for (int e = 0; e < ELEMENTS; ++e) {
+    const Complex<Real> y = d2[e] * plus(p[e], first, v1[e]);
+    sums.u2[e] = plus(plus(sums.u2[e], conj(along), y), conj(products[SECOND]), g[e]);
+    g[e] = plus(g[e], along, u2[e]);
+    sums.theta2[e] += cross(g[e], y);
+    g[e] = conj(d2[e]) * g[e];
+    sums.v1[e] = plus(plus(sums.v1[e], conj(first), g[e]), conj(across), p[e]);
+  }
+}
+
+// What the steps read of one sample: the states, and the gradients of a loss that reads them. Where a thread has
+// registers to spare they are asked for one step ahead: the device's memory answers later than a small step takes.
+class Past {
+ public:
+  Units h, more = {};  // of the step at hand: its state, and dL/dh by what is not a later step
+
+  __device__ __forceinline__ Past(const BackwardArguments& a, long long sample, const Sample& group)
+      : a_(a), step_(a.batch * (2 * N)), start_(sample * (2 * N) + group.lane),
+        first_(a.h_0 + sample * a.h_0_stride + group.lane), within_(sample < a.batch) {
+    read_pair(state(a.end - 1), h, within_);
+    if (AHEAD) read_pair(state(a.end - 2), before_, within_);
+    read_gradient(a.end - 1);
+  }
+
+  // From step t's to the state before it; what step t read is needed no more.
+  __device__ __forceinline__ void step_back(long long t) {
+    if (AHEAD) {
+#pragma unroll
+      for (int e = 0; e < ELEMENTS; ++e) h[e] = before_[e];
+      if (t > a_.begin) read_pair(state(t - 2), before_, within_);
+      read_gradient(t - 1);
+    } else {
+      read_pair(state(t - 1), h, within_);
+    }
+  }
+  // The state before step t, read again.
+  __device__ __forceinline__ void read_before(long long t, Units& before) const {
+    read_pair(state(t - 1), before, within_);
+  }
+  // Once there is room for it, the gradient that step t - 1 adds to.
+  __device__ __forceinline__ void finish_step(long long t) {
+    if (!AHEAD) read_gradient(t - 1);
+  }
+
+ private:
+  static constexpr bool AHEAD = ELEMENTS < 8;
+
+  __device__ __forceinline__ const Real* state(long long t) const {
+    return t >= 0 ? a_.states + t * step_ + start_ : first_;
+  }
+  __device__ __forceinline__ void read_gradient(long long t) {
+    if (a_.states_gradient && t >= a_.begin) read_pair(a_.states_gradient + t * step_ + start_, more, within_);
+  }
+
+  const BackwardArguments& a_;
+  const long long step_, start_;
+  const Real* const first_;
+  const bool within_;
+  Units before_;
+};
+
+// g = dL/dh of a state becomes dL/dz; `z` is the state's own where h does not tell it.
+__device__ __forceinline__ void undo_modrelu(
+    const Tables& tables, const Units& h, Units& g, Real epsilon, Gradients& sums, const Units* z) {
+  Real b[ELEMENTS];
+  tables.read_biases(b);
+#pragma unroll
+  for (int e = 0; e < ELEMENTS; ++e) {
+    if (z && is_unsure(h[e], b[e])) {
+      through_modrelu_at((*z)[e], h[e], b[e], epsilon, g[e], sums.bias[e], sums.theta3[e]);
+    } else {
+      through_modrelu(h[e], b[e], epsilon, g[e], sums.bias[e], sums.theta3[e]);
+    }
+  }
+}
+
+// Whether a state's own z must be worked out, for this thread's units.
+__device__ __forceinline__ bool any_unsure(const Tables& tables, const Units& h) {
+  Real b[ELEMENTS];
+  tables.read_biases(b);
+  bool unsure = false;
+#pragma unroll
+  for (int e = 0; e < ELEMENTS; ++e) unsure = unsure || is_unsure(h[e], b[e]);
+  return unsure;
+}
+
+// z = W h + V x of step t, all threads of the block together; x are the sample's inputs of the step.
+__device__ __forceinline__ void find_z(
+    const BackwardArguments& a, const Tables& tables, const Past& past, long long sample, long long t, Units& z,
+    Sample& group) {
+  const bool within = sample < a.batch;
+  const Real* x = a.x + (t * a.batch + sample) * a.inputs;
+  Units Vx;
+#pragma unroll
+  for (int e = 0; e < ELEMENTS; ++e) {
+    const Real *re = a.V + group.unit(e) * a.inputs, *im = re + N * a.inputs;
+    Vx[e] = {0, 0};
+    for (long long i = 0; within && i < a.inputs; ++i) Vx[e] = {Vx[e].re + re[i] * x[i], Vx[e].im + im[i] * x[i]};
+  }
+  past.read_before(t, z);
+  multiply(tables, z, Vx, group);
+}
+
+// g = dL/dz of a step becomes dL/dh of the step before, whose state is h. Returns whether a unit of that state, in any
+// of the block's threads, is unsure.
+__device__ __forceinline__ bool undo_product(
+    const Tables& tables, const Units& h, Units& g, Sample& group, Gradients& sums, Past& past, long long t) {
+  Complex<Real> products[PRODUCTS];
+  products[ALONG] = part_of_product(tables, A2, g);
+  products[ACROSS] = Real(-2) * part_of_product(tables, K1, g);
+  scale<true>(tables, D3_SCALED, g);
+  fourier<false>(g, group, tables.roots());
+
+  products[FIRST] = Real(-2) * part_of_product(tables, W1, h);
+  products[SECOND] = Real(-2) * part_of_product(tables, K2, h);
+  group.begin_sums(products);
+  Units p;
+#pragma unroll
+  for (int e = 0; e < ELEMENTS; ++e) p[e] = h[e];
+  scale<false>(tables, D1, p);
+  int places[ELEMENTS];
+  tables.read_places(places);
+  const bool unsure = group.exchange<16>(g, places, group.own(), any_unsure(tables, h));
+  group.end_sums(products);
+  fourier<false>(p, group, tables.roots());
+  undo_middle(tables, p, g, products, sums);
+
+  past.finish_step(t);
+  fourier<true>(g, group, tables.roots());
+  scale<true>(tables, D1, g);
+  add(tables, W1, products[ACROSS], g);
+#pragma unroll
+  for (int e = 0; e < ELEMENTS; ++e) sums.theta1[e] += cross(g[e], h[e]);
+  return unsure;
+}
+
+__device__ __forceinline__ void run_backward(const BackwardArguments& a) {
+  Sample group;
+  const long long sample = block_index() * Sample::SAMPLES + group.member, step = a.batch * (2 * N);
+  const long long start = sample * (2 * N) + group.lane;
+  const bool within = sample < a.batch;
+  Tables tables(a.tables, a.biases, a.places, group);
+  Gradients sums;
+  Past past(a, sample, group);
+  Units g;
+  read_pair(a.carry + start, g, within);
+  bool unsure = group.barrier_any(any_unsure(tables, past.h));
+  for (long long t = a.end - 1; t >= a.begin; --t) {
+    tables.next_step();
+#pragma unroll
+    for (int e = 0; e < ELEMENTS; ++e) g[e] = g[e] + past.more[e];
+    if (unsure) {
+      Units z;
+      find_z(a, tables, past, sample, t, z, group);
+      undo_modrelu(tables, past.h, g, Real(a.epsilon), sums, &z);
+    } else {
+      undo_modrelu(tables, past.h, g, Real(a.epsilon), sums, nullptr);
+    }
+    write_pair(a.z_gradient + (t - a.begin) * step + start, g, within);
+    past.step_back(t);
+    unsure = undo_product(tables, past.h, g, group, sums, past, t);
+  }
+  write_pair(a.carry + start, g, within);
+  add_up(a.sums + block_index() * (SUMS * N), sums, group);
+}
+
+}  // namespace

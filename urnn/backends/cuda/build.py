@@ -1,0 +1,115 @@
+"""From the CUDA source to machine code, by NVRTC: no compiler, toolkit or GPU is needed where it is built.
+
+Compiled at first use of a size, in one to four seconds, into the cache that the CPU kernel uses as well, keyed by
+source, options and NVRTC's version. NVRTC and its Python bindings come with torch's CUDA wheels. Known weakness: a
+GPU newer than NVRTC has no kernel until the package nvidia-cuda-nvrtc is renewed.
+"""
+
+import os
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+import torch
+
+from urnn.backends import kernel_cache
+from urnn.backends.cuda.plan import Plan
+from urnn.backends.kernel_cache import BuildError
+
+SOURCE = Path(__file__).with_name("kernel.cu")
+# The assembler's report of registers and spills goes to the log, where the tests read it.
+FLAGS = ("--std=c++17", "--ptxas-options=-v")
+
+
+@dataclass(frozen=True)
+class Build:
+    """Machine code of one plan for one architecture, the PTX it was assembled from, and the assembler's report."""
+
+    cubin: bytes
+    ptx: str
+    log: str
+
+
+def require(architecture: int) -> None:
+    """Raises BuildError where kernels for this architecture (90: sm_90) cannot be built."""
+    nvrtc = _nvrtc()
+    known = _checked(nvrtc, nvrtc.nvrtcGetSupportedArchs())
+    if architecture not in known:
+        raise BuildError(
+            f"NVRTC {_version(nvrtc)} compiles for sm_{min(known)} to sm_{max(known)} and this GPU is "
+            f"sm_{architecture}, so the uRNN runs on its eager reference; install another release of "
+            "NVRTC"
+        )
+
+
+@cache
+def cubin(plan: Plan, architecture: int) -> bytes:
+    """The kernels' machine code, compiled if the cache does not have it.
+
+    Raises:
+        BuildError: NVRTC is missing or fails.
+    """
+    key = kernel_cache.key(SOURCE, plan, architecture, FLAGS, _version(_nvrtc()))
+    name = f"urnn-cuda-n{plan.n}-sm{architecture}-{key}.cubin"
+    return kernel_cache.content(name, lambda: build(plan, architecture).cubin)
+
+
+def build(plan: Plan, architecture: int) -> Build:
+    """Compiles, whatever the cache has.
+
+    Raises:
+        BuildError: NVRTC is missing or fails; the message has its first error.
+    """
+    nvrtc = _nvrtc()
+    program = _checked(nvrtc, nvrtc.nvrtcCreateProgram(SOURCE.read_bytes(), SOURCE.name.encode(), 0, [], []))
+    defined = [f"-D{name}={value}" for name, value in plan.definitions().items()]
+    options = [*FLAGS, f"--gpu-architecture=sm_{architecture}", f"--include-path={SOURCE.parent}", *defined]
+    (failed,) = nvrtc.nvrtcCompileProgram(program, len(options), [os.fsencode(option) for option in options])
+    log = _text(nvrtc, program, nvrtc.nvrtcGetProgramLogSize, nvrtc.nvrtcGetProgramLog).decode(errors="replace")
+    if failed != nvrtc.nvrtcResult.NVRTC_SUCCESS:
+        first = next((line for line in log.splitlines() if "error" in line), failed.name)
+        raise BuildError(f"NVRTC {_version(nvrtc)} could not compile the CUDA kernel for {plan}: {first.strip()}")
+    code = _text(nvrtc, program, nvrtc.nvrtcGetCUBINSize, nvrtc.nvrtcGetCUBIN)
+    ptx = _text(nvrtc, program, nvrtc.nvrtcGetPTXSize, nvrtc.nvrtcGetPTX).decode()
+    _checked(nvrtc, nvrtc.nvrtcDestroyProgram(program))
+    return Build(code, ptx.rstrip("\0"), log.rstrip("\0"))
+
+
+@cache
+def _nvrtc() -> ModuleType:
+    """The bindings, once NVRTC itself has been found."""
+    try:
+        from cuda.bindings import nvrtc
+
+        nvrtc.nvrtcVersion()
+    except (ImportError, RuntimeError, OSError) as error:
+        raise BuildError(
+            f"the CUDA kernel needs NVRTC and its bindings ({' '.join(str(error).split())}), so the uRNN runs on "
+            f"its eager reference, tens of times slower; pip install {_packages()}"
+        ) from error
+    return nvrtc
+
+
+def _packages() -> str:
+    """What has NVRTC and its bindings, in the version of CUDA that torch was built for."""
+    major = int((torch.version.cuda or "13").partition(".")[0])
+    return f"cuda-bindings=={major}.* nvidia-cuda-nvrtc{'' if major > 12 else f'-cu{major}'}"
+
+
+def _version(nvrtc: ModuleType) -> str:
+    return ".".join(str(part) for part in _checked(nvrtc, nvrtc.nvrtcVersion()))
+
+
+def _checked(nvrtc: ModuleType, returned: tuple):
+    """What a call of the bindings returned behind its error code."""
+    code, *values = returned
+    if code != nvrtc.nvrtcResult.NVRTC_SUCCESS:
+        raise BuildError(f"NVRTC failed with {code.name}")
+    return values[0] if len(values) == 1 else values
+
+
+def _text(nvrtc: ModuleType, program: object, size_of, read) -> bytes:
+    buffer = b" " * _checked(nvrtc, size_of(program))
+    _checked(nvrtc, read(program, buffer))
+    return buffer

@@ -1,0 +1,24 @@
+// The kernels of one state size and dtype, by the names that cuda.py launches them by. plan.py says what URNN_N,
+// URNN_ELEMENTS, URNN_REAL and URNN_RELEASED are.
+#include "backward.h"
+#include "tables.h"
+
+extern "C" __global__ void __launch_bounds__(WideGroup::THREADS, 1)
+    urnn_tables(const __grid_constant__ TablesArguments a) {
+  make_tables(a);
+}
+
+extern "C" __global__ void __launch_bounds__(Sample::THREADS, 1)
+    urnn_forward(const __grid_constant__ ForwardArguments a) {
+  run_forward(a);
+}
+
+extern "C" __global__ void __launch_bounds__(Sample::THREADS, 1)
+    urnn_backward(const __grid_constant__ BackwardArguments a) {
+  run_backward(a);
+}
+
+extern "C" __global__ void __launch_bounds__(WideGroup::THREADS, 1)
+    urnn_finish(const __grid_constant__ FinishArguments a) {
+  make_gradients(a);
+}

@@ -1,0 +1,95 @@
+// modReLU, and the way back through it by its result alone (where h != 0, z has its direction), or by z itself.
+#pragma once
+
+#include "complex_number.h"
+
+namespace {
+
+constexpr bool RELEASED = URNN_RELEASED;  // whether modReLU divides by |z| + epsilon, as the authors' code does
+
+template <typename T>
+__device__ __forceinline__ constexpr T tiniest() {  // the smallest normal number
+  return sizeof(T) == 4 ? T(1.17549435e-38) : T(2.2250738585072014e-308);
+}
+template <typename T>
+__device__ __forceinline__ constexpr T largest() {
+  return sizeof(T) == 4 ? T(3.402823466e38) : T(1.7976931348623157e308);
+}
+
+// (|z| + b) / (|z| + epsilon), or 0 where that is not positive; comparisons that are false for NaN keep it alive.
+__device__ __forceinline__ Complex<Real> modrelu(Complex<Real> z, Real b, Real epsilon) {
+  const Real square = z.re * z.re + z.im * z.im, inverse_modulus = inverse_root(square);
+  Real scale = 1 + b * inverse_modulus;
+  if (RELEASED) {
+    const Real modulus = square * inverse_modulus;
+    scale = (modulus + b) / (modulus + epsilon);
+  }
+  if (square > largest<Real>()) {
+    const Real modulus = hypot(z.re, z.im);
+    scale = (modulus + b) / (modulus + epsilon);
+  }
+  const bool dead = square <= tiniest<Real>() || scale <= 0;
+  return {dead ? 0 : scale * z.re, dead ? 0 : scale * z.im};
+}
+
+// Whether h does not tell |z| well enough, see cpu/modrelu.h: |z| is far below b > 0, so that |h| - b has lost its
+// digits, or the square of |h| leaves the range of numbers.
+__device__ __forceinline__ bool is_unsure(Complex<Real> h, Real b) {
+  constexpr Real RATIO = sizeof(Real) == 4 ? 1 << 8 : 1 << 16;
+  const Real square = h.re * h.re + h.im * h.im;
+  bool near = b * b > largest<Real>();
+  if (RELEASED) {  // the equation of `through_modrelu` is sensitive around |h| = b alone
+    const Real away = square - b * b;
+    near = near || (b > 0 && (away < 0 ? -away : away) < b * b * (Real(8) / RATIO));
+  } else {
+    const Real least = b * (1 + 1 / RATIO);
+    near = near || (b > 0 && square < least * least);
+  }
+  return ((near || square <= tiniest<Real>()) && (h.re != 0 || h.im != 0)) || square > largest<Real>();
+}
+
+// g = dL/dh becomes dL/dz for h = modReLU(z; b); what it adds to the gradients of b and theta3 is added to them.
+__device__ __forceinline__ void through_modrelu(
+    Complex<Real> h, Real b, Real epsilon, Complex<Real>& g, Real& bias, Real& theta3) {
+  const Real square = h.re * h.re + h.im * h.im;
+  const bool dead = square <= tiniest<Real>();
+  const Real inverse_norm = inverse_root(square), norm = square * inverse_norm;
+  const Complex<Real> along{h.re * inverse_norm, h.im * inverse_norm};
+  Real radial = along.re * g.re + along.im * g.im;
+  const Real tangential = along.re * g.im - along.im * g.re, shifted = norm - b;
+  Real scale, added = radial;
+  if (RELEASED) {  // |h| = (|z| + b) |z| / (|z| + epsilon), an equation whose roots are taken without a difference
+    const Real product = epsilon * norm;
+    const Real sum = (sqrt(shifted * shifted + 4 * product) + (shifted < 0 ? -shifted : shifted)) * Real(0.5);
+    const Real modulus = shifted < 0 ? product / sum : sum, share = 1 / (modulus + epsilon);
+    scale = norm / modulus;
+    added = radial * modulus * share;
+    radial *= (modulus * modulus + (2 * modulus + b) * epsilon) * share * share;
+  } else {  // |h| = |z| + b; the difference of squares is rounded less than that of the moduli
+    scale = norm * (norm + b) * inverse(fma(h.re, h.re, fma(h.im, h.im, -b * b)));
+  }
+  const Real turn = tangential * scale;
+  bias += dead ? 0 : added;
+  theta3 += dead ? 0 : norm * tangential;
+  g = {dead ? 0 : along.re * radial - along.im * turn, dead ? 0 : along.re * turn + along.im * radial};
+}
+
+// The same from z itself, whatever its size.
+__device__ inline void through_modrelu_at(
+    Complex<Real> z, Complex<Real> h, Real b, Real epsilon, Complex<Real>& g, Real& bias, Real& theta3) {
+  const Real modulus = hypot(z.re, z.im), norm = hypot(h.re, h.im), divisor = modulus + epsilon;
+  if (modulus == 0 || norm == 0) {
+    g = {0, 0};
+    return;
+  }
+  const Complex<Real> along{h.re / norm, h.im / norm};
+  const Real outward = along.re * g.re + along.im * g.im, tangential = along.re * g.im - along.im * g.re;
+  const Real share = modulus / divisor;  // a sum of what is positive for b >= 0
+  const Real radial = outward * (share * share + epsilon / divisor * ((2 * modulus + b) / divisor));
+  const Real turn = tangential * ((modulus + b) / divisor);
+  bias += outward * (modulus / divisor);
+  theta3 += norm * tangential;
+  g = {along.re * radial - along.im * turn, along.re * turn + along.im * radial};
+}
+
+}  // namespace

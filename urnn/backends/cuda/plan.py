@@ -1,0 +1,123 @@
+"""How the CUDA kernels are cut: threads a sample, samples a block, shared memory; by size, batch and device.
+
+A thread holds 8 units, which makes passes of radix 8: the fewest exchanges between threads, and all registers of a
+thread in the backward pass. Where a GPU has a scheduler for each warp, 4 units a thread make the chain of a time
+step a fifth to a third shorter. Known weakness: the rule stands on instructions and latencies of compiled code,
+on no measurement yet.
+"""
+
+import os
+from dataclasses import dataclass
+
+import torch
+
+SMALLEST, LARGEST = 4, 4096
+DTYPES = {torch.float32: "float", torch.float64: "double"}
+ELEMENTS = (2, 4, 8)
+OVERRIDE = "URNN_CUDA_ELEMENTS"  # an environment variable
+MOST_THREADS = 1024  # of a block
+WARP = 32
+SUMS = 8  # real sums over a sample's threads that are under way at a time
+SCHEDULERS = 4  # of a multiprocessor, each with a warp to run at a time
+
+
+@dataclass(frozen=True)
+class Group:
+    """The threads of one sample, `elements` units each, and the samples of one block; as group.h has them."""
+
+    n: int
+    elements: int
+    itemsize: int
+
+    @property
+    def lanes(self) -> int:
+        """Threads of a sample."""
+        return self.n // self.elements
+
+    @property
+    def samples(self) -> int:
+        """Samples of a block: those that fill a warp."""
+        return max(1, WARP // self.lanes)
+
+    @property
+    def threads(self) -> int:
+        return self.lanes * self.samples
+
+    @property
+    def shared_bytes(self) -> int:
+        """Two buffers of places, and the parts of the sums by each warp of a sample or each sample of a warp."""
+        warps = max(1, self.lanes // WARP)
+        return (2 * 2 * self.samples * (self.n + self.lanes) + SUMS * warps * self.samples) * self.itemsize
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One compiled set of kernels.
+
+    Attributes:
+        n: complex units.
+        elements: units a thread holds in the kernels of the sequence.
+        dtype: float32 or float64.
+        released: modReLU has a positive epsilon.
+    """
+
+    n: int
+    elements: int
+    dtype: torch.dtype
+    released: bool
+
+    def group(self, kernel: str) -> Group:
+        """How "tables", "forward", "backward" or "finish" is cut; the first and last are one block in double."""
+        if kernel in ("tables", "finish"):
+            return Group(self.n, max(2, self.n // 512), 8)
+        return Group(self.n, self.elements, self.dtype.itemsize)
+
+    def blocks(self, batch: int) -> int:
+        """Blocks of the kernels of the sequence."""
+        return -(-batch // self.group("forward").samples)
+
+    def definitions(self) -> dict[str, str]:
+        """What the source is compiled with."""
+        return {
+            "URNN_N": str(self.n),
+            "URNN_ELEMENTS": str(self.elements),
+            "URNN_REAL": DTYPES[self.dtype],
+            "URNN_RELEASED": str(int(self.released)),
+        }
+
+
+def choose(n: int, batch: int, dtype: torch.dtype, released: bool, multiprocessors: int) -> Plan:
+    """The plan for a batch on a device with so many multiprocessors; URNN_CUDA_ELEMENTS overrides its elements.
+
+    Raises:
+        ValueError: n is no power of two from 4 to 4096, the dtype has no kernel, or URNN_CUDA_ELEMENTS is wrong.
+    """
+    if dtype not in DTYPES:
+        raise ValueError(f"the CUDA kernel runs in float32 and float64, got {dtype}; convert the layer")
+    if not fits(n):
+        raise ValueError(f"the CUDA kernel needs a power of two from {SMALLEST} to {LARGEST} units, got {n}")
+    warps = batch * n / 4 / WARP  # with 4 units a thread
+    few = n <= 512 and warps <= SCHEDULERS * multiprocessors
+    # Numbers of twice the size take twice the registers.
+    elements = 4 if few or (dtype == torch.float64 and n < LARGEST) else 8
+    return Plan(n, _asked_for(n) or min(elements, n // 2), dtype, released)
+
+
+def _asked_for(n: int) -> int | None:
+    asked = os.environ.get(OVERRIDE)
+    if not asked:
+        return None
+    known = [str(elements) for elements in possible(n)]
+    if asked not in known:
+        raise ValueError(f"{OVERRIDE} must be one of {', '.join(known)} at n = {n}; got {asked!r}")
+    return int(asked)
+
+
+def possible(n: int) -> list[int]:
+    """Units that a thread can hold."""
+    return [elements for elements in ELEMENTS if elements < n <= elements * MOST_THREADS]
+
+
+def fits(n: int) -> bool:
+    """Whether there is a kernel for n units."""
+    return SMALLEST <= n <= LARGEST and n & (n - 1) == 0

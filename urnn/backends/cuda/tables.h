@@ -1,0 +1,238 @@
+// Before and after the sequence: from parameters to tables, from sums to the parameters' gradients. One block each,
+// in double precision, so that W is as unitary as its rounded tables let it be.
+#pragma once
+
+#include "arguments.h"
+#include "fourier.h"
+#include "packed_tables.h"
+
+namespace {
+
+using Wide = Complex<double>;
+using WideGroup = Group<double, (N > 1024 ? N / 512 : 2)>;  // few units a thread: one block, one sample
+using WideUnits = WideGroup::Units;
+constexpr int WIDE_ELEMENTS = WideGroup::ELEMENTS;
+
+__device__ constexpr double root_of(int n) {
+  return n == 1 ? 1 : n == 2 ? 1.41421356237309504880 : 2 * root_of(n / 4);
+}
+constexpr double ROOT = root_of(N);
+
+// Calls f(e) for each element of a thread.
+template <typename F>
+__device__ __forceinline__ void for_each(F f) {
+#pragma unroll
+  for (int e = 0; e < WIDE_ELEMENTS; ++e) f(e);
+}
+
+// The sum over the group, in every thread.
+__device__ inline void sum_up(Wide& value, WideGroup& group) {
+  Wide values[] = {value};
+  group.begin_sums(values);
+  group.barrier();
+  group.end_sums(values);
+  group.barrier();
+  value = values[0];
+}
+
+// a^H b
+__device__ inline Wide product(const WideUnits& a, const WideUnits& b, WideGroup& group) {
+  Wide sum{0, 0};
+  for_each([&](int e) { sum = plus(sum, conj(a[e]), b[e]); });
+  sum_up(sum, group);
+  return sum;
+}
+
+template <bool INVERSE>
+__device__ inline void unitary_fourier(WideUnits& x, WideGroup& group, const Wide* roots) {
+  fourier<INVERSE>(x, group, roots);
+  for_each([&](int e) { x[e] = (1 / ROOT) * x[e]; });
+}
+
+// exp(-2 pi i j k / (DONE R)) for all passes but the first of a transform with `elements` units a thread, in `fourier`'s
+// order: number `i` of them.
+__device__ inline Wide root(int i, int elements) {
+  int done = elements, radix = N / done < elements ? N / done : elements;
+  while (i >= (radix - 1) * done) {
+    i -= (radix - 1) * done;
+    done *= radix;
+    radix = N / done < elements ? N / done : elements;
+  }
+  const int j = i / done + 1, k = i % done;
+  Wide value;
+  sincospi(-2.0 * (j * k) / (done * radix), &value.im, &value.re);
+  return value;
+}
+
+// v / |v| in place, and 1 / |v|. The squares of entries may leave the range of numbers: a power of two near their mean
+// takes them back. NaN and v = 0 give NaN, as the formula says.
+__device__ inline double normalise(WideUnits& v, WideGroup& group) {
+  Wide mean{0, 0};
+  for_each([&](int e) { mean.re += (fabs(v[e].re) + fabs(v[e].im)) / N; });
+  sum_up(mean, group);
+  int exponent = 0;
+  frexp(mean.re, &exponent);
+  for_each([&](int e) { v[e] = {ldexp(v[e].re, -exponent), ldexp(v[e].im, -exponent)}; });
+  const double inverse_length = 1 / sqrt(product(v, v, group).re);
+  for_each([&](int e) { v[e] = inverse_length * v[e]; });
+  return ldexp(inverse_length, -exponent);
+}
+
+__device__ inline void read_pair(const Real* pair, WideUnits& v, const WideGroup& group) {
+  for_each([&](int e) { v[e] = {double(pair[group.unit(e)]), double(pair[N + group.unit(e)])}; });
+}
+
+// A row of the tables; the samples of a block all make the same, and one of them writes.
+__device__ inline void write_table(
+    const TablesArguments& to, int row, const WideUnits& x, double scale, const WideGroup& group) {
+  if (group.member > 0) return;
+  for_each([&](int e) {
+    to.tables[row * N + packed(group.unit(e))] = {Real(scale * x[e].re), Real(scale * x[e].im)};
+  });
+}
+
+__device__ inline void write_roots(const TablesArguments& to, const WideGroup& group) {
+  if (group.member == 0) {
+    for_each([&](int e) {
+      const int i = group.unit(e);
+      if (i < N - WIDE_ELEMENTS) to.roots[i] = root(i, WIDE_ELEMENTS);
+      if (i >= N - ELEMENTS) return;
+      const Wide value = root(i, ELEMENTS);
+      to.tables[ROOTS * N + i] = {Real(value.re), Real(value.im)};
+    });
+  }
+  block_barrier();
+}
+
+__device__ inline void times(WideUnits& x, const WideUnits& factor, bool conjugated = false) {
+  for_each([&](int e) { x[e] = (conjugated ? conj(factor[e]) : factor[e]) * x[e]; });
+}
+
+__device__ inline void subtract(WideUnits& x, Wide scale, const WideUnits& y) {
+  for_each([&](int e) { x[e] = x[e] - scale * y[e]; });
+}
+
+__device__ inline void copy(WideUnits& to, const WideUnits& from) {
+  for_each([&](int e) { to[e] = from[e]; });
+}
+
+// Where a unit's number comes from. Python has read the permutation, but a write through `.data` since then leaves no
+// trace: an entry that is no unit stands for unit 0.
+__device__ inline int place_of(const long long* permutation, int unit) {
+  const long long entry = permutation[unit];
+  return entry >= 0 && entry < N ? int(entry) : 0;
+}
+
+// NaN, and the identity in `places`, unless these are the units 0..N - 1, as far as their sum and the sum of their
+// squares tell: an entry that is overwritten changes one of them. Else 0.
+__device__ inline double check_places(const long long* permutation, int (&places)[WIDE_ELEMENTS], WideGroup& group) {
+  Wide excess{0, 0};
+  for_each([&](int e) {
+    const double unit = group.unit(e), place = places[e];
+    excess.re += place - unit;
+    excess.im += place * place - unit * unit + (permutation[group.unit(e)] != places[e]);
+  });
+  sum_up(excess, group);
+  if (excess.re == 0 && excess.im == 0) return 0;
+  for_each([&](int e) { places[e] = group.unit(e); });
+  return sqrt(-1.0);
+}
+
+__device__ inline void make_tables(const TablesArguments& a) {
+  WideGroup group;
+  write_roots(a, group);
+  int places[WIDE_ELEMENTS];
+  WideUnits D[3], v1, v2, x, y, f1, u2;
+  for_each([&](int e) { places[e] = place_of(a.permutation, group.unit(e)); });
+  const double wrong = check_places(a.permutation, places, group);
+  for_each([&](int e) {
+    const int unit = group.unit(e);
+    if (group.member == 0) a.places[packed(unit)] = places[e], a.biases[packed(unit)] = a.b[unit];
+#pragma unroll
+    for (int k = 0; k < 3; ++k) sincos(double(a.theta[k * N + unit]), &D[k][e].im, &D[k][e].re);
+    D[1][e].re += wrong;
+  });
+  write_table(a, D1, D[0], 1 / ROOT, group);
+  write_table(a, D2, D[1], 1 / ROOT, group);
+  write_table(a, D3, D[2], 1, group);
+  write_table(a, D3_SCALED, D[2], 1 / ROOT, group);
+  read_pair(a.v, v1, group);
+  read_pair(a.v + 2 * N, v2, group);
+  normalise(v1, group);
+  normalise(v2, group);
+  write_table(a, V1, v1, 1, group);
+  copy(x, v2);
+  times(x, D[2]);
+  write_table(a, A2, x, -2, group);
+
+  copy(f1, v1);
+  unitary_fourier<true>(f1, group, a.roots);  // F^-1 v1
+  copy(x, f1);
+  times(x, D[0], true);
+  write_table(a, W1, x, 1, group);
+
+  copy(u2, v2);
+  unitary_fourier<false>(u2, group, a.roots);  // F v2
+
+  copy(x, v1);
+  group.exchange<16>(x, group.own(), places);
+  times(x, D[1]);  // D2 Pi v1
+  const Wide across = product(u2, x, group);
+  unitary_fourier<true>(x, group, a.roots);
+  copy(y, x);
+  times(y, D[2]);
+  write_table(a, A1, y, -2, group);
+  subtract(x, 2.0 * across, v2);
+  times(x, D[2]);
+  write_table(a, K1, x, 1, group);
+
+  copy(x, D[1]);
+  group.exchange<16>(x, places, group.own());
+  write_table(a, D2_PI, x, 1, group);
+  copy(x, u2);
+  group.exchange<16>(x, places, group.own());
+  write_table(a, U2_PI, x, 1, group);
+
+  times(u2, D[1], true);
+  group.exchange<16>(u2, places, group.own());  // Pi^T D2^H u2
+  const Wide along = product(v1, u2, group);
+  unitary_fourier<true>(u2, group, a.roots);
+  subtract(u2, 2.0 * along, f1);
+  times(u2, D[0], true);
+  write_table(a, K2, u2, 1, group);
+}
+
+// dL/dv from dL/d(v/|v|): what points along v does not turn it, and a long v turns less.
+__device__ inline void write_direction_gradient(
+    const Real* pair, WideUnits& gradient, Real* to, WideGroup& group) {
+  WideUnits v;
+  read_pair(pair, v, group);
+  const double inverse_length = normalise(v, group);
+  const double along = product(v, gradient, group).re;
+  if (group.member > 0) return;
+  for_each([&](int e) {
+    const Wide across = inverse_length * (gradient[e] - along * v[e]);
+    to[group.unit(e)] = Real(across.re);
+    to[N + group.unit(e)] = Real(across.im);
+  });
+}
+
+__device__ inline void make_gradients(const FinishArguments& a) {
+  WideGroup group;
+  WideUnits x;
+  for_each([&](int e) {
+    const int unit = group.unit(e), place = place_of(a.permutation, unit);
+    x[e] = {a.sums[U2_RE * N + place], a.sums[U2_IM * N + place]};
+    if (group.member > 0) return;
+    a.theta_gradient[unit] = Real(a.sums[THETA1 * N + unit]);
+    a.theta_gradient[N + unit] = Real(a.sums[THETA2 * N + place]);
+    a.theta_gradient[2 * N + unit] = Real(a.sums[THETA3 * N + unit]);
+    a.b_gradient[unit] = Real(a.sums[BIAS * N + unit]);
+  });
+  unitary_fourier<true>(x, group, a.roots);
+  write_direction_gradient(a.v + 2 * N, x, a.v_gradient + 2 * N, group);
+  for_each([&](int e) { x[e] = {a.sums[V1_RE * N + group.unit(e)], a.sums[V1_IM * N + group.unit(e)]}; });
+  write_direction_gradient(a.v, x, a.v_gradient, group);
+}
+
+}  // namespace

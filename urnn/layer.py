@@ -1,0 +1,130 @@
+"""One layer of the uRNN in one direction: its parameters, and how the presets draw them.
+
+It does none of the arithmetic: a backend gets the tensors and returns the states.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from urnn import segments
+from urnn.backends import Backend
+from urnn.unitary import UnitaryMatrix
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Where the paper and its authors' released code differ.
+
+    Attributes:
+        v_bound: (hidden_size) -> bound of the uniform distribution of v.
+        bias_bound: bound of the uniform distribution of b.
+        epsilon: added to modReLU's divisor.
+        conjugate_reflections: see `UnitaryMatrix`.
+    """
+
+    v_bound: Callable[[int], float]
+    bias_bound: float
+    epsilon: float
+    conjugate_reflections: bool
+
+
+def _unit_bound(hidden_size: int) -> float:
+    return 1.0
+
+
+def _glorot_bound(hidden_size: int) -> float:
+    return math.sqrt(6 / (2 + 2 * hidden_size))
+
+
+PRESETS = {  # functions with names, since a layer that holds its preset must pickle
+    "paper": Preset(_unit_bound, bias_bound=0.0, epsilon=0.0, conjugate_reflections=False),
+    "released": Preset(_glorot_bound, bias_bound=0.01, epsilon=1e-5, conjugate_reflections=True),
+}
+
+
+class URNNLayer(nn.Module):
+    """One layer in one direction: h_t = modReLU(W h_{t-1} + V x_t; b), from a learned first state.
+
+    Parameters (real; n = hidden_size, m = input_size):
+        W.theta (3, n) and W.v (2, 2n): see `UnitaryMatrix`.
+        V: (2n, m), the input matrix, real and imaginary rows stacked.
+        b: (n,), the bias of modReLU.
+        h_0: (2n,), the first state [Re; Im], shared by the batch; drawn with E|h_0|^2 = 1.
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        preset: Preset,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        self.preset = preset
+        self.W = UnitaryMatrix(
+            hidden_size,
+            conjugate_reflections=preset.conjugate_reflections,
+            reflection_bound=preset.v_bound(hidden_size),
+            device=device,
+            dtype=dtype,
+        )
+        self.V = nn.Parameter(torch.empty(2 * hidden_size, input_size, device=device, dtype=dtype))
+        self.b = nn.Parameter(torch.empty(hidden_size, device=device, dtype=dtype))
+        self.h_0 = nn.Parameter(torch.empty(2 * hidden_size, device=device, dtype=dtype))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draws every parameter as the preset says; the permutation stays if it is valid."""
+        self.W.reset_parameters()
+        nn.init.xavier_uniform_(self.V)
+        nn.init.uniform_(self.b, -self.preset.bias_bound, self.preset.bias_bound)
+        bound = math.sqrt(3 / self.h_0.numel())
+        nn.init.uniform_(self.h_0, -bound, bound)
+
+    def forward(
+        self,
+        x: Float[Tensor, "T B m"],
+        h_0: Float[Tensor, "B two_n"] | None,
+        backend: Backend,
+        *,
+        lengths: Int[Tensor, " B"] | None = None,
+        reverse: bool = False,
+        every: int = 0,
+        chosen: list[int] | None = None,
+    ) -> tuple[Float[Tensor, "returned B two_n"], Float[Tensor, "B two_n"]]:
+        """States in the order of the input, and each sequence's state at the last step that is read.
+
+        Args:
+            lengths: of each sequence; None if all have T steps.
+            reverse: reads each sequence from its end to its beginning.
+            every: steps that are run again at a time in the backward pass, 0 for none; see `urnn.segments`.
+            chosen: the steps of x, in rising order, whose states are returned; None for all. Needs sequences of
+                one length.
+        """
+        batch = x.shape[1]
+        if reverse:
+            x = _reverse_time(x, lengths)
+            chosen = None if chosen is None else [len(x) - 1 - t for t in reversed(chosen)]
+        if h_0 is None:
+            h_0 = self.h_0.expand(batch, -1)
+        v = self.W.reflection_vectors()
+        parameters = (self.W.theta, v, self.W.permutation, self.V, self.b, self.preset.epsilon)
+        states, last = segments.run_sequence(backend.run_sequence, every, chosen, x, h_0, *parameters)
+        if lengths is not None:
+            last = states[lengths - 1, torch.arange(batch, device=x.device)]
+        return (_reverse_time(states, lengths) if reverse else states), last
+
+
+def _reverse_time(x: Float[Tensor, "T B k"], lengths: Int[Tensor, " B"] | None) -> Float[Tensor, "T B k"]:
+    """Each sequence read backwards; what lies past its length stays where it is. Its own inverse."""
+    if lengths is None:
+        return x.flip(0)
+    t = torch.arange(x.shape[0], device=x.device).unsqueeze(1)
+    source = torch.where(t < lengths, lengths - 1 - t, t)
+    return x.gather(0, source.unsqueeze(-1).expand_as(x))

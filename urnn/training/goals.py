@@ -1,0 +1,75 @@
+"""When a task counts as solved: bounds that an evaluation on validation data has to meet.
+
+A run's log carries its goal, and every evaluation in it says whether it met the goal, so that whoever reads a log
+needs no rule of its own. The paper says "solved" without a number; the numbers in `problems` are this project's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+LOSS, SCORE = "loss", "score"
+HIGHER, LOWER = "higher", "lower"
+
+
+@dataclass(frozen=True)
+class Bound:
+    """One quantity and the value it has to reach.
+
+    Attributes:
+        scored: the field of an evaluation that is compared, "loss" or "score".
+        name: what the task calls it, for people.
+        unit: the unit of `threshold`; "1" where it has none.
+        threshold: the value to reach.
+        better: "higher" where values from the threshold up meet the bound, "lower" where those down from it do.
+        baseline_share: threshold over the baseline's loss, where the bound is defined by that, else None.
+    """
+
+    scored: Literal["loss", "score"]
+    name: str
+    unit: str
+    threshold: float
+    better: Literal["higher", "lower"]
+    baseline_share: float | None = None
+
+    def met(self, evaluation: Mapping[str, object]) -> bool:
+        """Whether the evaluation reaches the threshold; a value that is missing or NaN does not."""
+        value = evaluation.get(self.scored)
+        if not isinstance(value, int | float):
+            return False
+        return value >= self.threshold if self.better == HIGHER else value <= self.threshold
+
+
+@dataclass(frozen=True)
+class Goal:
+    """Bounds that hold together, at least one; `ends_training` is whether a run stops where they do."""
+
+    bounds: tuple[Bound, ...]
+    ends_training: bool
+
+    def met(self, evaluation: Mapping[str, object]) -> bool:
+        """Whether an evaluation, with its fields as in the log, meets every bound."""
+        return all(bound.met(evaluation) for bound in self.bounds)
+
+    def changed(self, *bounds: Bound | None) -> Goal:
+        """The same goal with these bounds in the place of its own on the same quantities; None changes nothing."""
+        new = {bound.scored: bound for bound in bounds if bound is not None}
+        own = {bound.scored: bound for bound in self.bounds}
+        return Goal(tuple((own | new).values()), self.ends_training)
+
+    def as_dict(self) -> dict[str, object]:
+        """As the log has it: lists, strings, numbers, booleans and None."""
+        return {"bounds": [asdict(bound) for bound in self.bounds], "ends_training": self.ends_training}
+
+
+def least_score(name: str, threshold: float) -> Bound:
+    """A bound on a score, a share from 0 to 1."""
+    return Bound(SCORE, name, "1", threshold, HIGHER)
+
+
+def most_loss(loss_name: str, threshold: float, baseline_share: float | None = None) -> Bound:
+    """A bound on a loss, whose name may end with its unit: "cross-entropy (nats)"."""
+    name, _, unit = loss_name.partition(" (")
+    return Bound(LOSS, name, unit.rstrip(")") or "1", threshold, LOWER, baseline_share)
