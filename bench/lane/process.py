@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bench.grid import Cell
-from bench.lane.events import Event, decode
+from bench.lane.events import Event
+from bench.lane.reports import decode
 from bench.lane.settings import Settings, environment_of
 from bench.processes.children import child
 from bench.processes.scratch import scratch_folder, temporary_files

@@ -7,8 +7,9 @@ import pytest
 
 from bench.errors import SweepError
 from bench.grid import PROFILES
-from bench.lane.events import GaveNothing, Header, Measured, Started, decode, encode
+from bench.lane.events import GaveNothing, Header, Measured, Started, encode
 from bench.lane.lane import Lane, Side
+from bench.lane.reports import decode
 from bench.lane.settings import Settings
 from bench.store import RunFile
 from tests.bench.cells import TINY
