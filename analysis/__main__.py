@@ -1,23 +1,8 @@
-"""`python -m analysis`: see `analysis.commands`.
-
-Nothing of pandas and matplotlib is imported here, so that a broken installation, too, ends by the rule of
-`command_line`: exit code 1 means "regressed" and nothing else.
-"""
-
-from __future__ import annotations
+"""`python -m analysis`: see `analysis.commands`."""
 
 import sys
-from collections.abc import Sequence
 
-from analysis.command_line import run
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the return value is the exit code."""
-    from analysis import commands  # part of the command, see above
-
-    return commands.main(arguments)
-
+from analysis.commands import main
 
 if __name__ == "__main__":
-    sys.exit(run(main))
+    sys.exit(main())

@@ -1,28 +1,86 @@
-"""How every command ends. Exit code 1 means "regressed" and nothing else, so whatever goes wrong ends in 2.
+"""How the commands of `bench` and `analysis` are found, called and ended.
 
-Only the standard library is imported here: `bench` ends its commands by the same rule, on machines without pandas.
+A command is a module with three names: `PURPOSE`, its line of help; `add_arguments(parser)`; and `run(options)`,
+which returns the exit code. Exit code 1 means "regressed" and nothing else, so whatever goes wrong ends in 2, with
+one line on standard error: `error: ` and what to do about it.
+
+Only the standard library is imported here, so that a missing package, too, ends by this rule.
 """
 
+import argparse
 import errno
+import importlib
 import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import TextIO
+from dataclasses import dataclass
+from typing import NoReturn, TextIO
 
 FAILED = 2
 # Whoever writes files turns these into a sentence of their own; without a name they are standard output's.
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
 
 
-def run(command: Callable[[], int]) -> int:
+class Parser(argparse.ArgumentParser):
+    """Reports a wrong argument in one line, like every other error."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(FAILED, f"error: {message}; see {self.prog} --help\n")
+
+
+@dataclass(frozen=True)
+class Program:
+    """A command line that has several commands.
+
+    Attributes:
+        name: how it is called, "python -m bench".
+        purpose: the first lines of its help.
+        package: where the modules of its commands are, "bench.commands".
+        commands: their names, in the order of the help.
+        sentences: exceptions whose message is written for the user; others are faults and keep their traceback.
+        interrupted: what Ctrl-C leaves behind, in a few words.
+    """
+
+    name: str
+    purpose: str
+    package: str
+    commands: tuple[str, ...]
+    sentences: tuple[type[Exception], ...]
+    interrupted: str
+
+    def main(self, arguments: Sequence[str] | None = None) -> int:
+        """Calls the command that the arguments name; the exit code for `sys.exit`."""
+        given = sys.argv[1:] if arguments is None else arguments
+        return run(lambda: self._call(given), self.sentences, self.interrupted)
+
+    def _call(self, arguments: Sequence[str]) -> int:
+        options = self._parser(arguments).parse_args(arguments)
+        return options.command(options)
+
+    def _parser(self, arguments: Sequence[str]) -> Parser:
+        parser = Parser(prog=self.name, description=self.purpose)
+        commands = parser.add_subparsers(required=True, metavar="COMMAND")
+        # One that is named is imported alone: what others need (pandas, matplotlib, ...) takes seconds to import.
+        named = [name for name in self.commands if [name] == list(arguments[:1])]
+        for name in named or self.commands:
+            module = importlib.import_module(f"{self.package}.{name.replace('-', '_')}")
+            command = commands.add_parser(name, help=module.PURPOSE, description=module.PURPOSE)
+            command.set_defaults(command=module.run)
+            module.add_arguments(command)
+        return parser
+
+
+def run(
+    command: Callable[[], int], sentences: tuple[type[Exception], ...] = (), interrupted: str = "interrupted"
+) -> int:
     """Calls `command` and returns the exit code for `sys.exit`.
 
-    SIGTERM and SIGHUP raise KeyboardInterrupt in it, so that it cleans up as after Ctrl-C. A reader that went away
-    (`| head`) ends it without a word, output that cannot be written (a full disk) with a sentence, an unforeseen
-    exception with its traceback; all with exit code 2.
+    Ctrl-C ends it with the line `interrupted`, and so do SIGTERM and SIGHUP, after the same cleaning up. A reader
+    that went away (`| head`) ends it without a word; output that cannot be written (a full disk) and the
+    exceptions of `sentences` with one line; an unforeseen exception with its traceback; all with exit code 2.
     """
     write_what_the_terminal_can_show()
     try:
@@ -33,23 +91,26 @@ def run(command: Callable[[], int]) -> int:
     except BrokenPipeError:
         return FAILED
     except KeyboardInterrupt:
-        _say("stopped\n")
+        _say(f"error: {interrupted}\n")
         return FAILED
     except SystemExit as end:  # argparse's has 0 or 2, a library's may have 1 or a text
         if end.code in (None, 0):
             raise
-        _say(f"{end.code}\n" if isinstance(end.code, str) else "")
+        _say(f"error: {end.code}\n" if isinstance(end.code, str) else "")
         return FAILED
     except Exception as error:
-        if isinstance(error, OSError) and error.filename is None and error.errno in NO_ROOM:
-            _say(f"error: the output cannot be written ({error.strerror}).\n")
-        else:
-            _say(traceback.format_exc())
+        _say(_last_words(error, sentences))
         return FAILED
     finally:
         for stream in filter(None, (sys.stdout, sys.stderr)):
             _leave_nothing_to_flush(stream)
     return code
+
+
+def _last_words(error: Exception, sentences: tuple[type[Exception], ...]) -> str:
+    if isinstance(error, OSError) and error.filename is None and error.errno in NO_ROOM:
+        return f"error: the output cannot be written ({error.strerror})\n"
+    return f"error: {error}\n" if isinstance(error, sentences) else traceback.format_exc()
 
 
 def _say(text: str) -> None:

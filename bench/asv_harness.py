@@ -18,6 +18,7 @@ import torch
 
 from analysis.documents import load
 from analysis.errors import AnalysisError
+from bench.asv_suite import class_name
 from bench.environment import KEPT_HEAP, measured_environment
 from bench.errors import ResultsError, SweepError
 from bench.grid import Profile
@@ -25,7 +26,6 @@ from bench.paths import ROOT
 from bench.processes import children
 from bench.processes.scratch import scratch_folder, temporary_files
 from bench.store import write_atomically
-from bench.suite import class_name
 
 ASV_BENCHMARK_FAILED = 2
 COPY = ".before"

@@ -12,12 +12,12 @@ import pytest
 import torch
 
 from bench import conditions
+from bench.device_clock import CLOCK
 from bench.environment import allocator_in_use, machine_facts
 from bench.grid import PROFILES, Cell, Profile, get_profile
 from bench.lane.events import Event, GaveNothing, Header, Measured, Started, encode
 from bench.options import MOST_THREADS, MOST_TIMES, whole_number
 from bench.prepare import describe_failure, is_of_surroundings
-from bench.replay import CLOCK
 
 
 @dataclass(frozen=True)

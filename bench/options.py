@@ -1,13 +1,16 @@
-"""How numbers, names and paths are read from command lines: plain ones, within limits that the message names.
+"""What commands share: how numbers, names and paths are read, and options that several of them have.
 
-Python's own `int` and `float` also take 1_000, digits of other scripts, nan and numbers without end; a size of 26
-digits would be estimated, queued and only then fail.
+Numbers are plain ones, within limits that the message names. Python's own `int` and `float` also take 1_000,
+digits of other scripts, nan and numbers without end; a size of 26 digits would be estimated, queued and only then
+fail.
 """
 
 import argparse
 import re
 from collections.abc import Callable
 from pathlib import Path
+
+from bench.environment import ALLOCATORS
 
 MOST_SIZE = 10**12  # what fits into memory ends far below, see `bench.estimate.require_memory`
 MOST_THREADS = 1024
@@ -66,7 +69,7 @@ def positive(most: float) -> Callable[[str], float]:
 
 
 def names(text: str) -> tuple[str, ...]:
-    """Reads "urnn,lstm", each once; whether there are such names is the grid's to say."""
+    """Reads "urnn,lstm", each once; the grid says whether there are such names."""
     found = tuple(text.split(","))
     _require_each_once("name", found, text)
     return found
@@ -84,6 +87,21 @@ def path(text: str) -> Path:
     if not text:
         raise argparse.ArgumentTypeError("expected a path, got ''")
     return Path(text)
+
+
+def add_process_options(parser: argparse.ArgumentParser) -> None:
+    """How a measuring process runs."""
+    add = parser.add_argument
+    add(
+        "--threads", type=whole_number(MOST_THREADS), default=1, help="threads torch may use; default: %(default)s"
+    )
+    add("--allocator", choices=list(ALLOCATORS), default="kept", help="heap setting; default: %(default)s")
+
+
+def add_wait(parser: argparse.ArgumentParser) -> None:
+    """How long a command that compares waits until nothing else runs."""
+    purpose = "seconds to wait for a quiet machine; default: %(default)s"
+    parser.add_argument("--wait", type=positive(MOST_SECONDS), default=60.0, help=purpose)
 
 
 def _require_each_once(what: str, values: tuple, text: str) -> None:

@@ -12,6 +12,11 @@ from analysis.vocabulary import MEASURED, duration
 from bench.lane.lane import Job
 
 
+def show(text: str) -> None:
+    """One line, at once, for logs that are read while they grow."""
+    print(text, flush=True)
+
+
 class TimeLeft:
     """The time that the rest will take, estimated beforehand and corrected by what has been seen.
 

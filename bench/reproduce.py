@@ -145,7 +145,11 @@ def _last_words(one: _Going) -> str:
         lines = one.output.read_text(errors="replace").strip().splitlines()
     except OSError:  # taken away in the meantime
         lines = []
-    return as_line(lines[-1]) if lines else f"exit code {one.process.returncode}, without a word"
+    return (
+        as_line(lines[-1].removeprefix("error: "))
+        if lines
+        else f"exit code {one.process.returncode}, without a word"
+    )
 
 
 def _stop(going: list[_Going], conditions: Conditions, result: Result, told: Callable[[str], None]) -> None:
@@ -218,8 +222,3 @@ def summary(result: Result, planned: int) -> list[str]:
         names = "; ".join(f"{name} ({count})" for name, count in counts.items())
         lines.append(f"{len(result.not_run)} not run for want of time: {names}.")
     return lines + [f"failed: {one}: {why}" for one, why in result.failed]
-
-
-def show(text: str) -> None:
-    """One line, at once, for logs that are read while they grow."""
-    print(text, flush=True)

@@ -18,7 +18,7 @@ from bench.lane.lane import Side
 from bench.lane.settings import Settings
 from bench.lane.sweep import plan, run
 from bench.paths import ROOT
-from bench.reproduce import show
+from bench.progress import show
 from bench.store import RunFile
 from urnn.tasks import TASKS
 

@@ -5,11 +5,11 @@ pytest bench --benchmark-only -k "train and n128-T100"  # a slice of it
 pytest bench --benchmark-only --benchmark-autosave --benchmark-save-data
 """
 
+from bench.device_clock import CLOCK
 from bench.grid import Cell
 from bench.meters import device_time
 from bench.meters.warm_up import rounds_within
 from bench.prepare import describe, prepare
-from bench.replay import CLOCK
 
 FIGURES = {"peak_allocated_bytes": "bytes", "saved_for_backward_bytes": "bytes", "operators": "a call"}
 

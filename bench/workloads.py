@@ -39,9 +39,14 @@ class Workload:
     enqueue: Callable[[], Tensor]
 
 
+def is_here(device: str) -> bool:
+    """Whether this machine has such a device and torch sees it."""
+    return device != "cuda" or torch.cuda.is_available()
+
+
 def require_device(device: str) -> None:
     """Raises RuntimeError where `device` is "cuda" and torch sees none."""
-    if device == "cuda" and not torch.cuda.is_available():
+    if not is_here(device):
         raise RuntimeError(
             "device 'cuda' was asked for and torch sees no CUDA device here; use --device cpu, "
             "or install a CUDA build of torch on a machine with a GPU"

@@ -17,6 +17,7 @@ from bench.commits.checkouts import Commit
 from bench.errors import ResultsError
 from bench.grid import Cell
 from bench.reading import read_format
+from bench.slices import written_for
 from bench.store import RunFile, write_atomically
 
 SCREENING, CONFIRMATION = "", CONFIRMING
@@ -108,9 +109,4 @@ def _read(path: Path, base: Commit, head: Commit) -> dict:
 
 def commands(cells: Sequence[Cell], again: str) -> dict[str, str]:
     """For each cell the command that measures it alone, afresh; `again` is the one that measures them all."""
-    return {
-        cell.id: f"{again} --models {cell.variant} --phase {cell.phase} --device {cell.device} --task {cell.task} "
-        f"--hidden {cell.hidden_size} --length {cell.length} --batch {cell.batch} --layers {cell.num_layers} "
-        f"--dtype {cell.dtype} --fresh"
-        for cell in cells
-    }
+    return {cell.id: f"{again} {written_for(cell)} --fresh" for cell in cells}

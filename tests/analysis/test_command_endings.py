@@ -56,7 +56,7 @@ def test_a_signal_cleans_up_like_ctrl_c(name):
         signal.raise_signal(signal.{name})
     finally:
         print('cleaned up')""")
-    assert (done.returncode, done.stdout, done.stderr) == (2, "cleaned up\n", "stopped\n")
+    assert (done.returncode, done.stdout, done.stderr) == (2, "cleaned up\n", "error: interrupted\n")
 
 
 def test_nohup_stays_in_force():
@@ -73,7 +73,7 @@ def test_a_full_disk_is_a_sentence(tmp_path):
         done = subprocess.run(process, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert (done.returncode, done.stderr) == (
         2,
-        "error: the output cannot be written (No space left on device).\n",
+        "error: the output cannot be written (No space left on device)\n",
     )
 
 

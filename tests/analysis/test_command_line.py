@@ -9,7 +9,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from analysis import commands
 from analysis.__main__ import main
 from tests.analysis.test_damaged_files import write_benchmarks, write_histories, write_logs, write_recordings
 
@@ -69,9 +68,9 @@ def test_ctrl_c_is_one_sentence_and_exit_code_2(results, tmp_path, monkeypatch, 
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(commands, "write_report", interrupted)
+    monkeypatch.setattr("analysis.commands.report.write_report", interrupted)
     assert main(["report", str(results), "--output", str(tmp_path / "out")]) == 2
-    assert capsys.readouterr().err == "error: stopped before the end; nothing was written.\n"
+    assert capsys.readouterr().err == "error: interrupted before the end; nothing was written\n"
 
 
 def test_help_names_the_defaults(capsys):
@@ -87,7 +86,7 @@ def test_help_names_the_defaults(capsys):
 def test_a_title_that_cannot_stand_on_a_page_is_refused(results, tmp_path, title, capsys):
     assert main(["report", str(results), "--output", str(tmp_path / "out"), "--title", title]) == 2
     error = capsys.readouterr().err
-    assert error.startswith("error: --title: expected one line of 1 to 200 printable characters, got '")
+    assert error.startswith("error: argument --title: expected one line of 1 to 200 printable characters, got '")
     assert error[:-1].isprintable()
     assert not (tmp_path / "out").exists()
 

@@ -99,4 +99,4 @@ def test_asv_finds_the_benchmarks_where_only_their_package_can_be_imported(tmp_p
     command = [sys.executable, "-W", "ignore", "-c", ASV, str(tmp_path), str(ROOT)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert {"bench.step_time", "bench.memory"} <= set(done.stdout.split())
+    assert {"bench.asv_step_time", "bench.asv_memory"} <= set(done.stdout.split())

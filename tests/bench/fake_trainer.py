@@ -32,7 +32,7 @@ options = parser.parse_args()
 if options.end_with_stdin:  # the real thing, without the seconds that it takes to import torch
     runpy.run_path(Path(__file__).parents[2] / "urnn" / "training" / "owner.py")["watch"]()
 if options.model == "irnn":
-    sys.exit("training: no such luck")
+    sys.exit("error: no such luck")
 folder = options.runs / f"{options.task}-T{options.length or 64}" / f"{options.model}-n8-seed{options.seed}"
 folder.mkdir(parents=True, exist_ok=True)
 

@@ -9,9 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from bench import asv_harness, suite
-from bench.__main__ import main
+from bench import asv_harness, asv_memory, asv_step_time, asv_suite
 from bench.asv_harness import benchmark_patterns
+from bench.commands import main
 from bench.environment import KEPT_HEAP
 from bench.errors import ResultsError, SweepError
 from bench.grid import PROFILES, get_profile
@@ -22,7 +22,7 @@ CHECK = get_profile("check")
 
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
 def test_the_patterns_name_every_benchmark_of_the_profile_once(profile):
-    classes = [suite.class_name(sweep.name) for sweep in profile.sweeps]
+    classes = [asv_suite.class_name(sweep.name) for sweep in profile.sweeps]
     names = [f"step_time.{name}.time_call" for name in classes]
     names += [f"memory.{name}.track_peak_allocated_bytes" for name in classes]
     names += ["memory.Parameters.track_parameters"]
@@ -33,7 +33,22 @@ def test_the_patterns_name_every_benchmark_of_the_profile_once(profile):
 
 
 def test_a_sweeps_class_is_named_after_it():
-    assert [suite.class_name(name) for name in ("stream", "over_hidden_size")] == ["Stream", "OverHiddenSize"]
+    assert [asv_suite.class_name(name) for name in ("stream", "over_hidden_size")] == ["Stream", "OverHiddenSize"]
+
+
+def test_results_of_before_the_files_were_renamed_keep_their_names_and_versions():
+    """asv finds a benchmark's earlier results by its name, and drops those of another version."""
+    discovery = pytest.importorskip("asv_runner.discovery")
+    modules = (asv_step_time, "OverHiddenSize", "time_call"), (asv_memory, "Parameters", "track_parameters")
+    found = []
+    for module, name, method in modules:
+        kind = getattr(module, name)
+        found.append(discovery._get_benchmark(method, module, kind, getattr(kind, method)))
+    assert [benchmark.name for benchmark in found] == [
+        "step_time.OverHiddenSize.time_call",
+        "memory.Parameters.track_parameters",
+    ]
+    assert found[0].version == "a92981999e1215aa4c6b1a9b384e104fd331f1a532408ce3671b007f0ddb8c71"
 
 
 @pytest.fixture
@@ -116,7 +131,7 @@ def test_outside_a_checkout_the_other_harness_is_named(asv, tmp_path):
 
 @pytest.mark.parametrize(("codes", "exit_code"), [([0, 0, 0], 0), ([0, 2, 0], 2)])
 def test_the_commands_exit_code_says_whether_a_benchmark_failed(asv, codes, exit_code, monkeypatch, tmp_path):
-    monkeypatch.setattr("bench.__main__.ROOT", tmp_path)
+    monkeypatch.setattr("bench.commands.run.ROOT", tmp_path)
     asv.codes = codes
     assert main(["run", "--profile", "check", "--harness", "asv"]) == exit_code
     assert json.loads((asv.results / "models.json").read_text())["urnn"]["label"] == "uRNN"

@@ -1,13 +1,14 @@
 """`python -m bench`: any slice, and one sentence with exit code 2 for what cannot be."""
 
+import argparse
 import json
 import re
 
 import pytest
 
 from analysis.vocabulary import DEVICES, PHASES
-from bench import __main__ as command_line
-from bench.__main__ import main
+from bench.commands import main
+from bench.commands import run as run_command
 from bench.environment import ALLOCATORS
 from bench.experiments import MOST_SEEDS
 from bench.grid import DTYPES, PROFILES, Cell, get_profile
@@ -58,7 +59,7 @@ class TestBadInput:
     def test_is_one_line_and_exit_code_2(self, command, arguments, message, capsys, tmp_path):
         assert main([command, *arguments.split(), f"--results={tmp_path}"]) == 2
         captured = capsys.readouterr()
-        assert captured.err == f"bench: {message}\n"
+        assert captured.err == f"error: {message}\n"
         assert captured.out == ""
         assert not list(tmp_path.iterdir())
 
@@ -95,7 +96,7 @@ class TestBadInput:
             ("gate --wait 1e9", "argument --wait: expected at most 604800, got '1e9'"),
             ("history --range=", "argument --range: expected a name, got ''"),
             (f"calibrate --rounds {10**25}", f"argument --rounds: expected at most 10000, got '{10**25}'"),
-            (f"cuts --hidden {10**25}", f"argument --hidden: expected at most {10**12}, got '{10**25}'"),
+            (f"cuda-plans --hidden {10**25}", f"argument --hidden: expected at most {10**12}, got '{10**25}'"),
             ("run --threads 0", "argument --threads: expected sizes of at least 1, got '0'"),
             ("run --passes 0", "argument --passes: expected sizes of at least 1, got '0'"),
             ("run --threads 1,2", "argument --threads: expected one number, got '1,2'"),
@@ -106,12 +107,11 @@ class TestBadInput:
             ("list --colour", "unrecognized arguments: --colour"),
         ],
     )
-    def test_that_cannot_be_parsed_is_the_usage_and_one_line(self, arguments, message, capsys):
-        with pytest.raises(SystemExit) as ended:
-            main(arguments.split())
-        assert ended.value.code == 2
-        last = capsys.readouterr().err.splitlines()[-1]
-        assert re.match(rf"python -m bench.*: error: {re.escape(message)}", last)
+    def test_that_cannot_be_parsed_is_one_line_that_names_the_help(self, arguments, message, capsys):
+        assert main(arguments.split()) == 2
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert re.fullmatch(rf"error: {re.escape(message)}.*; see python -m bench.* --help\n", captured.err)
 
     def test_a_folder_that_cannot_be_written_is_found_before_anything_is_measured(
         self, capsys, tmp_path, processes
@@ -119,7 +119,7 @@ class TestBadInput:
         (tmp_path / "file").write_text("")
         assert main(["run", f"--results={tmp_path / 'file'}"]) == 2
         error = capsys.readouterr().err
-        assert re.fullmatch(r"bench: cannot write .*/file/\.lock: .*; what was .*--results, .*\.\n", error)
+        assert re.fullmatch(r"error: cannot write .*/file/\.lock: .*; what was .*--results, .*\.\n", error)
         assert processes == []
 
     @pytest.mark.parametrize("command", ["run", "list", "gate", "calibrate"])
@@ -131,35 +131,39 @@ class TestBadInput:
         arguments = [command, "--models=lstm", "--phase=train", "--task=copying", size, f"--results={tmp_path}"]
         assert main(arguments) == 2
         assert re.fullmatch(
-            r"bench: lstm:torch-train-copying-\S*10{6,}\S* needs at least [\d,]+ GB of memory, and cpu "
+            r"error: lstm:torch-train-copying-\S*10{6,}\S* needs at least [\d,]+ GB of memory, and cpu "
             r"has 16\.0 GB here; choose a smaller --hidden, --length or --batch\n",
             capsys.readouterr().err,
         )
         assert not list(tmp_path.iterdir())
 
     @pytest.mark.parametrize(
-        "error", [PermissionError(13, "Permission denied", "/x"), OSError(28, "No space left")]
+        ("error", "line"),
+        [
+            (PermissionError(13, "Permission denied", "/x"), "[Errno 13] Permission denied: '/x'"),
+            (OSError(28, "No space left"), "the output cannot be written (No space left)"),
+        ],
     )
-    def test_an_error_of_the_system_is_one_line(self, error, monkeypatch, capsys):
+    def test_an_error_of_the_system_is_one_line(self, error, line, monkeypatch, capsys):
         def failing(*_arguments):
             raise error
 
-        monkeypatch.setattr(command_line, "get_profile", failing)
+        monkeypatch.setattr("bench.commands.list.get_profile", failing)
         assert main(["list"]) == 2
-        assert capsys.readouterr().err == f"bench: {error}\n"
+        assert capsys.readouterr().err == f"error: {line}\n"
 
     def test_a_damaged_results_file_is_named_and_nothing_is_measured(
         self, capsys, tmp_path, processes, monkeypatch
     ):
-        monkeypatch.setattr(command_line, "run", lambda *arguments: None)
-        monkeypatch.setattr(command_line.RunFile, "measured", lambda self: {self._save()} - {None})
+        monkeypatch.setattr("bench.lane.sweep.run", lambda *arguments: None)
+        monkeypatch.setattr("bench.store.RunFile.measured", lambda self: {self._save()} - {None})
         assert main(["run", f"--results={tmp_path}"]) == 0
         damaged = next(path for path in tmp_path.rglob("0001_*_kept.json"))
         damaged.write_text(damaged.read_text()[:50])
         capsys.readouterr()
         assert main(["run", f"--results={tmp_path}"]) == 2
         error = capsys.readouterr().err
-        assert error.startswith(f"bench: {damaged}: expected complete JSON, but it is cut off or damaged at ")
+        assert error.startswith(f"error: {damaged}: expected complete JSON, but it is cut off or damaged at ")
         assert error.count("\n") == 1
         assert processes == []
 
@@ -223,14 +227,14 @@ class TestRun:
     def sweeps(self, monkeypatch) -> list:
         started = []
 
-        def run(jobs, side, on_start, on_end):
+        def store_failures(jobs, side, on_start, on_end):
             started.append((jobs, side.settings, side.run_file.path))
             for job in jobs:
                 on_start(job)
                 side.store(job, GaveNothing(job.cell.id, "failed", "not measured in this test"))
                 on_end(job, "measured")
 
-        monkeypatch.setattr(command_line, "run", run)
+        monkeypatch.setattr("bench.lane.sweep.run", store_failures)
         return started
 
     ANCHOR = ("run", "--models=urnn,lstm,gru", "--phase=train", "--task=copying", "--hidden=512", "--length=100")
@@ -278,8 +282,9 @@ class TestRun:
         assert {job.pass_number for job in sweeps[0][0]} == {1, 2, 3}
 
     def test_results_lie_where_pytest_benchmark_looks_by_default(self):
-        options = command_line._parser().parse_args(["run"])
-        assert options.results == ROOT / ".benchmarks"
+        parser = argparse.ArgumentParser()
+        run_command.add_arguments(parser)
+        assert parser.parse_args([]).results == ROOT / ".benchmarks"
 
     def test_a_file_from_other_code_is_left_alone(self, sweeps, tmp_path, monkeypatch):
         command = ["run", "--models", "gru", "--hidden", "64", f"--results={tmp_path}"]
@@ -293,7 +298,7 @@ class TestRun:
 def test_asv_refuses_a_slice_that_it_would_ignore(capsys):
     assert main(["run", "--harness", "asv", "--models", "lstm", "--hidden", "64"]) == 2
     assert capsys.readouterr().err == (
-        "bench: --harness asv measures whole profiles, got a slice (models, hidden_size); "
+        "error: --harness asv measures whole profiles, got a slice (--models, --hidden); "
         "use --harness pytest-benchmark, or asv run --bench with a regular expression\n"
     )
 

@@ -56,7 +56,9 @@ def test_a_full_disk_behind_an_output_ends_in_2(stream):
         output, errors = process.communicate()
     assert process.returncode == 2
     assert (output, errors) == (
-        (None, "bench: [Errno 28] No space left on device\n") if stream == "stdout" else ("", None)
+        (None, "error: the output cannot be written (No space left on device)\n")
+        if stream == "stdout"
+        else ("", None)
     )
 
 
@@ -77,7 +79,7 @@ def test_a_library_that_leaves_with_1_ends_in_2(leaving):
     with python("-c", program) as process:
         _, errors = process.communicate()
     assert process.returncode == 2
-    assert errors == ("a text\n" if "text" in leaving else "")
+    assert errors == ("error: a text\n" if "text" in leaving else "")
 
 
 def test_a_reader_of_the_progress_that_goes_away_is_a_broken_pipe():

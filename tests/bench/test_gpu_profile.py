@@ -7,9 +7,8 @@ import sys
 
 import pytest
 
-from bench import __main__ as command_line
 from bench import asv_harness
-from bench.__main__ import main
+from bench.commands import main
 from bench.estimate import cell_seconds
 from bench.grid import HIDDEN_SIZES, get_profile
 from bench.kernel_check import Check
@@ -51,7 +50,7 @@ def test_without_a_gpu_it_says_so_in_one_line(without_gpu, capsys, tmp_path, pro
     assert main(["run", "--profile", "gpu", f"--results={tmp_path}"]) == 2
     captured = capsys.readouterr()
     assert captured.err == (
-        "bench: profile 'gpu' needs a CUDA device and torch sees none here; measure another profile, "
+        "error: profile 'gpu' needs a CUDA device and torch sees none here; measure another profile, "
         "or run this on a machine with a GPU and a CUDA build of torch\n"
     )
     assert captured.out == ""
@@ -61,7 +60,7 @@ def test_without_a_gpu_it_says_so_in_one_line(without_gpu, capsys, tmp_path, pro
 
 @pytest.mark.parametrize("right", [True, False])
 def test_kernels_are_checked_before_anything_is_timed(monkeypatch, tmp_path, capsys, right):
-    monkeypatch.setattr(command_line, "require_device", lambda device: None)
+    monkeypatch.setattr("bench.workloads.torch.cuda.is_available", lambda: True)
     order = []
     found = Check("cpu", "cpu", 16, 12, 3, 1e-7 if right else 1.0, 1e-6, 2e-6, 3e-6)
 
@@ -70,8 +69,8 @@ def test_kernels_are_checked_before_anything_is_timed(monkeypatch, tmp_path, cap
         told(found.line())
         return [found]
 
-    monkeypatch.setattr(command_line, "run_checks", checks)
-    monkeypatch.setattr(command_line, "run", lambda jobs, *rest: order.append(f"time {len(jobs)}"))
+    monkeypatch.setattr("bench.commands.run.run_checks", checks)
+    monkeypatch.setattr("bench.lane.sweep.run", lambda jobs, *rest: order.append(f"time {len(jobs)}"))
     arguments = ["run", "--profile", "gpu", "--models", "lstm", "--phase", "train", f"--results={tmp_path}"]
     assert main(arguments) == (0 if right else 2)
     assert [word.split()[0] for word in order] == ["check", "time"]
@@ -119,7 +118,7 @@ def machine(tmp_path_factory):
 def test_a_bare_checkout_says_that_there_is_no_gpu(machine):
     done = bare(machine, "bench", "run", "--profile", "gpu", f"--results={machine / 'none'}")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("bench: profile 'gpu' needs a CUDA device and torch sees none here; ")
+    assert done.stderr.startswith("error: profile 'gpu' needs a CUDA device and torch sees none here; ")
     assert done.stderr.count("\n") == 1
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.__main__ import main
+from bench.commands import main
 from bench.lane.events import GaveNothing
 from bench.paths import ROOT
 from bench.processes.guard import descendants
@@ -52,7 +52,7 @@ def test_a_killed_command_keeps_everything_ends_its_process_and_lets_go_of_the_f
         assert len(watched) == 3, "the measuring process, its guard, its folder's keeper"
         assert main([*ARGUMENTS, f"--results={results}"]) == 2
         assert re.fullmatch(
-            rf"bench: another process writes results into {re.escape(str(results))} \(process {process.pid}, "
+            rf"error: another process writes results into {re.escape(str(results))} \(process {process.pid}, "
             r"since \d\d:\d\d: python -m bench run --device=cpu .*\); two at once .*\.\n",
             capsys.readouterr().err,
         )
@@ -80,7 +80,7 @@ def test_ctrl_c_keeps_everything_and_the_same_command_goes_on(tmp_path, capsys):
     kept = stored_in(tmp_path)
     assert 0 < len(kept) < PLANNED
     assert re.fullmatch(
-        rf"bench: interrupted; {len(kept)} measurements are kept in \S+\.json, "
+        rf"error: interrupted; {len(kept)} measurements are kept in \S+\.json, "
         r"and the same command goes on from there\n",
         errors,
     )
@@ -99,7 +99,7 @@ def test_ctrl_c_anywhere_else_is_a_sentence_too(monkeypatch, capsys):
     monkeypatch.setattr("bench.asv_harness.run", interrupted)
     assert main(["run", "--harness", "asv"]) == 2
     assert capsys.readouterr().err == (
-        "bench: interrupted; what was measured is kept, and the same command goes on\n"
+        "error: interrupted; what was measured is kept, and the same command goes on\n"
     )
 
 
@@ -110,6 +110,6 @@ def test_the_sentence_counts_what_the_file_holds(count, monkeypatch, capsys, tmp
             side.store(job, GaveNothing(job.cell.id, "failed", "why"))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("bench.__main__.run", interrupted)
+    monkeypatch.setattr("bench.lane.sweep.run", interrupted)
     assert main([*ARGUMENTS, f"--results={tmp_path}"]) == 2
     assert f"interrupted; {count} measurements are kept in " in capsys.readouterr().err

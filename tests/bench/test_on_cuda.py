@@ -8,17 +8,17 @@ import torch
 
 from analysis.vocabulary import FAILED, OUT_OF_MEMORY
 from bench import environment, graphs, test_step_time
+from bench.asv_memory import _Memory
 from bench.conftest import Measuring, _with_its_clock
+from bench.device_clock import CLOCK, DeviceClock
 from bench.environment import machine_facts
 from bench.grid import get_profile
-from bench.memory import _Memory
 from bench.meters import memory
 from bench.meters.device_time import DeviceTime
 from bench.meters.gpu_state import GpuState
 from bench.meters.warm_up import WarmUp
 from bench.precision import TENSORS, epsilon_of_rmsprop, set_tf32
 from bench.prepare import Prepared, describe_failure
-from bench.replay import CLOCK, ReplayClock
 from bench.workloads import Workload, build
 from tests.bench.cells import cell
 from urnn.backends.kernel_cache import BuildError
@@ -221,7 +221,7 @@ class TestUnderPytest:
     """The samples of the events are those that pytest-benchmark stores."""
 
     def test_a_replayed_clock_moves_by_the_samples_alone(self):
-        clock = ReplayClock()
+        clock = DeviceClock()
         clock.load([2.0, 0.5])
         times = []
         for _ in range(2):

@@ -9,13 +9,13 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from bench import asv_step_time
 from bench import prepare as prepare_module
-from bench import step_time
+from bench.asv_suite import PROFILE
 from bench.conftest import Measuring
 from bench.grid import PROFILES, get_profile
 from bench.meters.warm_up import rounds_within
 from bench.prepare import describe, describe_failure, is_of_surroundings, prepare
-from bench.suite import PROFILE
 from bench.test_step_time import test_step_time as time_under_pytest
 from bench.workloads import build
 from tests.bench.cells import cell
@@ -40,7 +40,7 @@ def timed_under_pytest(tested, profile, *, memory: bool = False) -> Benchmark:
 
 
 def timed_under_asv(tested) -> SimpleNamespace:
-    benchmark = step_time.OverHiddenSize()
+    benchmark = asv_step_time.OverHiddenSize()
     benchmark.setup(tested.variant, tested.phase, "cpu", tested.hidden_size, tested.length, tested.batch)
     return benchmark
 
@@ -55,7 +55,7 @@ def test_both_harnesses_time_the_same_call():
 
 def test_asvs_timed_call_is_one_call_and_nothing_else():
     calls = []
-    benchmark = step_time.OverHiddenSize()
+    benchmark = asv_step_time.OverHiddenSize()
     benchmark.prepared = SimpleNamespace(workload=SimpleNamespace(run=lambda: calls.append(1)))
     benchmark.time_call("lstm:torch", "train", "cpu", 4, 3, 2)
     assert calls == [1]
@@ -64,8 +64,8 @@ def test_asvs_timed_call_is_one_call_and_nothing_else():
 
 def test_both_harnesses_stop_after_the_same_number_of_calls():
     at_most = inspect.signature(rounds_within).parameters["at_most"].default
-    assert step_time.OverHiddenSize.repeat == (PROFILE.rounds, at_most, PROFILE.seconds)
-    assert step_time.OverHiddenSize.rounds == PROFILE.passes
+    assert asv_step_time.OverHiddenSize.repeat == (PROFILE.rounds, at_most, PROFILE.seconds)
+    assert asv_step_time.OverHiddenSize.rounds == PROFILE.passes
 
 
 def test_asv_sets_up_again_before_every_call_and_the_cell_is_still_built_once(monkeypatch):
@@ -80,7 +80,7 @@ def test_asv_sets_up_again_before_every_call_and_the_cell_is_still_built_once(mo
 
 def test_a_device_that_is_absent_is_not_applicable_to_asv(without_gpu):
     with pytest.raises(NotImplementedError, match=r"^device 'cuda' was asked for and torch sees no CUDA device"):
-        step_time.OverHiddenSize().setup("lstm:torch", "train", "cuda", 4, 3, 2)
+        asv_step_time.OverHiddenSize().setup("lstm:torch", "train", "cuda", 4, 3, 2)
 
 
 def test_the_last_cell_is_gone_before_the_next_is_built(monkeypatch):

@@ -10,7 +10,7 @@ from types import ModuleType
 import pytest
 
 from analysis.vocabulary import PHASES
-from bench import suite
+from bench import asv_suite
 from bench.ceilings import CEILINGS
 from bench.grid import HIDDEN_SIZES, PROFILES, Cell, Sweep, all_variants, get_profile
 from urnn import models
@@ -127,40 +127,40 @@ def test_real_pixels_and_the_latency_of_every_size_are_in_the_full_profile():
 
 
 @pytest.fixture
-def asv_suite(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> dict[str, ModuleType]:
+def asv_modules(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> dict[str, ModuleType]:
     """asv's modules as they are imported under a profile, or under none."""
     if request.param is not None:
         monkeypatch.setenv("URNN_BENCH_PROFILE", request.param)
     modules = {}
-    for name in ("suite", "step_time", "memory"):
+    for name in ("asv_suite", "asv_step_time", "asv_memory"):
         monkeypatch.delitem(sys.modules, f"bench.{name}", raising=False)
         modules[name] = importlib.import_module(f"bench.{name}")
         monkeypatch.setitem(sys.modules, f"bench.{name}", modules[name])  # so that the old one comes back
     return modules
 
 
-@pytest.mark.parametrize("file", ["step_time", "memory"])
-@pytest.mark.parametrize("asv_suite", PROFILES, indirect=True)
-def test_asv_measures_the_profiles_cells_and_no_others(asv_suite, file, monkeypatch):
+@pytest.mark.parametrize("file", ["asv_step_time", "asv_memory"])
+@pytest.mark.parametrize("asv_modules", PROFILES, indirect=True)
+def test_asv_measures_the_profiles_cells_and_no_others(asv_modules, file, monkeypatch):
     asked: list[Cell] = []
-    monkeypatch.setattr(asv_suite["suite"], "require_device", lambda device: None)
-    monkeypatch.setattr(asv_suite["suite"], "prepare", lambda cell, seconds: asked.append(cell))
-    profile = asv_suite["suite"].PROFILE
+    monkeypatch.setattr(asv_modules["asv_suite"], "require_device", lambda device: None)
+    monkeypatch.setattr(asv_modules["asv_suite"], "prepare", lambda cell, seconds: asked.append(cell))
+    profile = asv_modules["asv_suite"].PROFILE
     for sweep in profile.sweeps:
-        benchmark = getattr(asv_suite[file], suite.class_name(sweep.name))()
+        benchmark = getattr(asv_modules[file], asv_suite.class_name(sweep.name))()
         for values in product(*benchmark.params):
             with suppress(NotImplementedError):  # a backend on a device that it is not made for: n/a
                 benchmark.setup(*values)
     assert set(asked) == set(profile.cells())
 
 
-@pytest.mark.parametrize("asv_suite", [None], indirect=True)
-def test_asv_measures_the_full_profile_where_none_is_named(asv_suite):
-    assert asv_suite["suite"].PROFILE.name == "full"
+@pytest.mark.parametrize("asv_modules", [None], indirect=True)
+def test_asv_measures_the_full_profile_where_none_is_named(asv_modules):
+    assert asv_modules["asv_suite"].PROFILE.name == "full"
 
 
 def test_the_parameters_of_every_model_are_counted_at_every_size():
-    from bench.memory import Parameters
+    from bench.asv_memory import Parameters
 
     assert Parameters.params == (list(models.MODELS), list(HIDDEN_SIZES))
     for name, row in models.MODELS.items():

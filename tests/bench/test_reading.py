@@ -12,7 +12,7 @@ def there(*names):
 import bench.conftest, bench.test_step_time, bench.meters.instructions
 print(*sorted(name for name in sys.modules if name.startswith("analysis.")), sep=",")
 there("bench.reading", "pandas")
-import bench.__main__
+import bench.commands.run, bench.commands.list
 there("analysis.documents", "bench.reading", "pandas")
 """
 

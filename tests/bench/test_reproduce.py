@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from bench import reproduce
-from bench.__main__ import main
+from bench.commands import main
 from bench.errors import SweepError
 from bench.experiments import Experiment, plan
 from bench.grid import Cell
@@ -102,11 +102,11 @@ def test_a_run_is_told_its_task_and_one_thread_and_only_the_first_seed_is_looked
 
 def test_a_failure_is_recorded_with_its_last_words_and_the_rest_is_run(run):
     result, told = run(FAILS, KILLED, URNN)
-    assert result.failed == [(FAILS, "training: no such luck"), (KILLED, "exit code -9, without a word")]
+    assert result.failed == [(FAILS, "no such luck"), (KILLED, "exit code -9, without a word")]
     assert [(one, end["outcome"]) for one, end in result.ended] == [(URNN, "solved")]
     assert told == [
         "copying T = 100, IRNN, seed 0: started; 2 more to come",
-        "copying T = 100, IRNN, seed 0: failed: training: no such luck",
+        "copying T = 100, IRNN, seed 0: failed: no such luck",
         "copying T = 100, uRNN, seed 1: started; 1 more to come",
         "copying T = 100, uRNN, seed 1: failed: exit code -9, without a word",
         "copying T = 100, uRNN, seed 0: started; 0 more to come",
@@ -218,7 +218,7 @@ def command(monkeypatch, tmp_path, capsys):
             if error:
                 raise error
 
-        monkeypatch.setattr("bench.__main__.planned_experiments", lambda full, seeds, mnist: list(experiments))
+        monkeypatch.setattr("bench.commands.reproduce.plan", lambda full, seeds, mnist: list(experiments))
         monkeypatch.setattr("bench.step_costs.measure", measure)
         code = main(["reproduce", f"--runs={tmp_path}", "--minutes=1", "--jobs=1"])
         return code, capsys.readouterr().out, measured
@@ -230,7 +230,7 @@ def test_the_command_trains_sums_up_and_measures_steps(command, tmp_path):
     code, out, measured = command(URNN, FAILS)
     assert (code, measured) == (0, [tmp_path])
     assert "1 of 2 runs have ended, 1 of them now.\n" in out
-    assert out.endswith("failed: copying T = 100, IRNN, seed 0: training: no such luck\n")
+    assert out.endswith("failed: copying T = 100, IRNN, seed 0: no such luck\n")
 
 
 def test_the_report_does_without_step_times(command):
@@ -250,9 +250,9 @@ def started_command(tmp_path):
     program = (
         "import sys; from bench import reproduce; "
         f"reproduce.TRAINER = (sys.executable, {str(FAKE)!r}); "
-        "import bench.__main__ as command; from bench.experiments import Experiment; "
-        "command.planned_experiments = lambda *a: [Experiment('copying', 100, 'ortho_cayley', 0)]; "
-        f"sys.exit(command.main(['reproduce', '--runs', {str(tmp_path)!r}]))"
+        "from bench.commands import main, reproduce as command; from bench.experiments import Experiment; "
+        "command.plan = lambda *a: [Experiment('copying', 100, 'ortho_cayley', 0)]; "
+        f"sys.exit(main(['reproduce', '--runs', {str(tmp_path)!r}]))"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", program],
@@ -275,7 +275,7 @@ def test_ctrl_c_stops_the_runs_says_what_there_is_and_leaves_no_process(started_
     out, error = started_command.communicate()
     assert started_command.returncode == 2
     assert "0 of 1 runs have ended, 0 of them now.\n1 interrupted, to go on with the same command: " in out
-    assert error == "bench: interrupted; what was measured is kept, and the same command goes on\n"
+    assert error == "error: interrupted; what was measured is kept, and the same command goes on\n"
     log = tmp_path / "copying-T100" / "ortho_cayley-n8-seed0" / "log.jsonl"
     assert json.loads(log.read_text().splitlines()[-1])["outcome"] == "interrupted"
 

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from bench.__main__ import main
+from bench.commands import main
 from bench.grid import PROFILES, Cell
 from bench.paths import ROOT
 from bench.subjects import SUBJECTS
@@ -20,9 +20,9 @@ from bench.subjects import SUBJECTS
 TOO_MANY = 10**12  # sequences of 8 bytes at least
 PROGRAM = """
 import sys
-from bench import __main__, estimate
+from bench import commands, estimate
 estimate.memory_of = lambda device: 10**18
-sys.exit(__main__.main(sys.argv[1:]))
+sys.exit(commands.main(sys.argv[1:]))
 """
 ARGUMENTS = (
     "run --profile quick --device cpu --phase forward --task copying --models rnn_tanh,lstm:torch --hidden 4 "

@@ -7,7 +7,12 @@ from urnn.training import ending
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command's exit code, also where a package is not installed."""
+    """The command's exit code, however it ends; `urnn-train` calls this too."""
+    return ending.run(lambda: _call(arguments))
+
+
+def _call(arguments: Sequence[str] | None) -> int:
+    """Imports the command and calls it, or names the package that it needs and that is not installed."""
     try:
         from urnn.training import command
 
@@ -16,9 +21,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         package = (error.name or "").partition(".")[0]
         if package in ("", "urnn"):  # no package of others, but a mistake here
             raise
-        print(f"training: the package {package} is missing; pip install 'urnn[suite]' has it", file=sys.stderr)
+        print(f"error: the package {package} is missing; pip install 'urnn[suite]' has it", file=sys.stderr)
         return ending.FAILED
 
 
 if __name__ == "__main__":
-    sys.exit(ending.run(main))
+    sys.exit(main())

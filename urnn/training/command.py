@@ -32,14 +32,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         raise
     except (TrainingError, OSError) as error:  # OSError: a disk that is full, say
-        print(f"training: {as_line(str(error))}", file=sys.stderr)
+        print(f"error: {as_line(str(error))}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
-        print("training: interrupted; the last checkpoint is kept, and the same command goes on", file=sys.stderr)
+        print("error: interrupted; the last checkpoint is kept, and the same command goes on", file=sys.stderr)
         return FAILED
     code = EXIT_CODES[end.outcome]
     told = as_line(end.message)
-    print(f"training: {told}" if code else told, file=sys.stderr if code else sys.stdout)
+    print(f"error: {told}" if code else told, file=sys.stderr if code else sys.stdout)
     return code
 
 

@@ -36,7 +36,7 @@ def _called(command: Callable[[], int]) -> int:
     except BrokenPipeError:
         raise
     except KeyboardInterrupt:
-        print("training: stopped", file=sys.stderr)
+        print("error: interrupted", file=sys.stderr)
         code = FAILED
     except Exception:
         traceback.print_exc()
@@ -45,7 +45,7 @@ def _called(command: Callable[[], int]) -> int:
     if error is None:
         return code
     if code == DONE and not isinstance(error, BrokenPipeError):  # else it has said already why it ends
-        print(f"training: cannot write the output ({error.strerror})", file=sys.stderr)
+        print(f"error: the output cannot be written ({error.strerror})", file=sys.stderr)
     return FAILED
 
 

@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import pytest
 
 from analysis.vocabulary import CALIBRATION_PLAN
-from bench.__main__ import main
 from bench.calibration import recording
 from bench.calibration.injection import WORKLOADS, slow_down
 from bench.calibration.recording import SLOWDOWNS, Request, record
+from bench.commands import main
 from bench.errors import ResultsError, SweepError
 from bench.grid import PROFILES
 from bench.prepare import describe
@@ -253,5 +253,5 @@ def test_on_a_gpu_the_launching_and_the_work_are_stretched(copy, variant, share,
 def test_the_command_refuses_what_the_grid_does_not_have(tmp_path, capsys):
     assert main(["calibrate", "--slowed=urnn:nothing", f"--results={tmp_path}", "--hidden=128"]) == 2
     assert capsys.readouterr().err == (
-        "bench: 'urnn:nothing' has no cell in this slice, so there is nothing to slow down\n"
+        "error: 'urnn:nothing' has no cell in this slice, so there is nothing to slow down\n"
     )

@@ -1,15 +1,17 @@
 """A gate's folder is taken up again where it ended, and one that is damaged is named."""
 
+import argparse
 import json
 import os
 import shlex
 
 import pytest
 
-from bench.__main__ import _parser, chosen_cells
+from bench.commands import gate
 from bench.errors import ResultsError
 from bench.gate.folder import CONFIRMATION, SCREENING, commands
 from bench.grid import get_profile
+from bench.slices import chosen_cells
 from tests.bench.gate.conftest import open_folder
 from tests.bench.repositories import BASE
 
@@ -161,9 +163,10 @@ def test_a_truncated_results_file_is_named(tmp_path):
 @pytest.mark.parametrize("name", ["ci", "ladder"])
 def test_a_cells_command_measures_that_cell_alone(name):
     """The ladder's cells differ in their layers too."""
-    profile = get_profile(name)
+    profile, parser = get_profile(name), argparse.ArgumentParser()
+    gate.add_arguments(parser)
     for cell in [cell for cell in profile.cells() if cell.device == "cpu"]:
         text = commands([cell], f"python -m bench gate --profile {name}")[cell.id]
-        options = _parser().parse_args(shlex.split(text)[3:])
+        options = parser.parse_args(shlex.split(text)[4:])
         assert chosen_cells(options, profile) == [cell]
         assert options.fresh

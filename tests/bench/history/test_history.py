@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from analysis.vocabulary import COMMITS_FILE, FAILURE_FILE
-from bench.__main__ import main
+from bench.commands import main
 from bench.commits.checkouts import Commit
 from bench.errors import ResultsError, SweepError
 from bench.history import fill as module
@@ -337,5 +337,5 @@ def test_a_history_without_results_is_not_published(repository, tmp_path):
 def test_the_command_is_one_line_and_exit_code_2_for_a_range_that_is_none(tmp_path, capsys):
     assert main(["history", "--range=no-such-range", f"--results={tmp_path / 'history'}"]) == 2
     error = capsys.readouterr().err
-    assert error.startswith("bench: 'no-such-range' is no range of commits here: ")
+    assert error.startswith("error: 'no-such-range' is no range of commits here: ")
     assert error.count("\n") == 1

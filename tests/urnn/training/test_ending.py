@@ -25,7 +25,7 @@ def call(tmp_path, monkeypatch):
 
     def called(stream: io.TextIOBase, *arguments: str) -> int:
         monkeypatch.setattr(sys, "stdout", stream)
-        return ending.run(lambda: module.main([*TINY, *(arguments or (f"--runs={tmp_path}",))]))
+        return module.main([*TINY, *(arguments or (f"--runs={tmp_path}",))])
 
     return called
 
@@ -69,7 +69,7 @@ class TestOutput:
     def test_a_full_disk_is_a_sentence(self, call, capsys):
         with open("/dev/full", "w", buffering=1) as full:
             assert call(full) == 2
-        assert capsys.readouterr().err == "training: [Errno 28] No space left on device\n"
+        assert capsys.readouterr().err == "error: [Errno 28] No space left on device\n"
 
     def test_a_folders_name_breaks_no_line(self, call, tmp_path):
         name = os.fsdecode(b"n\xff\n:smile:[red]\x1b[31m")
@@ -90,17 +90,17 @@ class TestCode:
         for name in ("command", "display"):  # those that import it
             monkeypatch.delitem(sys.modules, f"urnn.training.{name}")
             monkeypatch.delattr(f"urnn.training.{name}")
-        assert ending.run(lambda: module.main(["copying"])) == 2
+        assert module.main(["copying"]) == 2
         assert capsys.readouterr().err == (
-            "training: the package rich is missing; pip install 'urnn[suite]' has it\n"
+            "error: the package rich is missing; pip install 'urnn[suite]' has it\n"
         )
 
     def test_so_is_one_that_a_task_needs(self, monkeypatch, capsys):
         self.take_away("sklearn", monkeypatch)
         digits.load.cache_clear()
-        assert ending.run(lambda: module.main(["digits"])) == 2
+        assert module.main(["digits"]) == 2
         assert capsys.readouterr().err == (
-            "training: the package sklearn is missing; pip install 'urnn[suite]' has it\n"
+            "error: the package sklearn is missing; pip install 'urnn[suite]' has it\n"
         )
 
     @staticmethod
@@ -112,7 +112,7 @@ class TestCode:
     def test_a_module_of_our_own_that_is_missing_is_a_crash(self, monkeypatch, capsys):
         monkeypatch.setitem(sys.modules, "urnn.training.command", None)
         monkeypatch.delattr("urnn.training.command", raising=False)
-        assert ending.run(lambda: module.main([])) == 2
+        assert module.main([]) == 2
         assert "Traceback" in capsys.readouterr().err
 
     @pytest.mark.parametrize(("arguments", "code"), [(["--help"], 0), (["copying", "--no-such-option"], 2)])
@@ -126,7 +126,7 @@ class TestCode:
             monkeypatch.setattr(sys, "stdout", full)
             assert ending.run(lambda: print("done") or 0) == 2
             monkeypatch.undo()
-        assert capsys.readouterr().err == "training: cannot write the output (No space left on device)\n"
+        assert capsys.readouterr().err == "error: the output cannot be written (No space left on device)\n"
 
 
 class TestSignals:
@@ -134,7 +134,7 @@ class TestSignals:
     def test_before_and_after_training_each_is_ctrl_c(self, number, capsys):
         before = signal.getsignal(number)
         assert ending.run(lambda: os.kill(os.getpid(), number)) == 2
-        assert capsys.readouterr().err == "training: stopped\n"
+        assert capsys.readouterr().err == "error: interrupted\n"
         assert signal.getsignal(number) is before
 
     def test_one_that_is_ignored_stays_ignored(self):

@@ -28,10 +28,10 @@ def complaint(arguments: list[str], tmp_path, capsys, *, quiet: bool = True) -> 
     """The one line on standard error; before it nothing was trained where it is to be `quiet`."""
     assert main([*arguments, f"--runs={tmp_path}"]) == 2
     told = capsys.readouterr()
-    assert told.err.startswith("training: ")
+    assert told.err.startswith("error: ")
     assert told.err.count("\n") == 1
     assert not quiet or "iteration" not in told.out
-    return told.err.removeprefix("training: ").strip()
+    return told.err.removeprefix("error: ").strip()
 
 
 @pytest.mark.parametrize(

@@ -130,7 +130,7 @@ def test_a_signal_is_a_sentence_and_keeps_the_iteration(number, tmp_path, monkey
     assert main(arguments) == 2
     folder = tmp_path / "copying-T10" / "urnn-n16-seed0"
     assert capsys.readouterr().err == (
-        f"training: interrupted after iteration 7; {folder} keeps it, and the same command goes on\n"
+        f"error: interrupted after iteration 7; {folder} keeps it, and the same command goes on\n"
     )
     assert signal.getsignal(number) is before
     logged = Log(folder).end()["message"]
@@ -150,7 +150,7 @@ def test_ctrl_c_twice_ends_at_once(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("urnn.training.trainer.Trainer.iterate", interrupted_twice)
     assert main([*COMMAND, f"--runs={tmp_path}"]) == 2
     assert capsys.readouterr().err == (
-        "training: interrupted; the last checkpoint is kept, and the same command goes on\n"
+        "error: interrupted; the last checkpoint is kept, and the same command goes on\n"
     )
 
 

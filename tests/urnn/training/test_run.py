@@ -163,7 +163,7 @@ class TestOutcome:
         arguments = ["copying", "--length=10", "--hidden=4", "--learning-rate=1e30", f"--runs={tmp_path}"]
         assert main(arguments) == 3
         told = capsys.readouterr().err
-        assert told.startswith("training: diverged: the ")
+        assert told.startswith("error: diverged: the ")
         assert told.count("\n") == 1
 
     @pytest.mark.parametrize("place", ["evaluation", "checkpoint"])

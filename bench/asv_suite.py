@@ -6,6 +6,8 @@ asv reads the profile from the environment variable URNN_BENCH_PROFILE ("full" i
 """
 
 import os
+import re
+from types import FunctionType
 
 from bench import subjects
 from bench.grid import Cell, Profile, Sweep, get_profile
@@ -13,6 +15,7 @@ from bench.prepare import Prepared, prepare
 from bench.workloads import require_device
 
 PROFILE: Profile = get_profile(os.environ.get("URNN_BENCH_PROFILE", "full"))
+METHOD = re.compile("(time|track)_")
 
 
 class SweepBenchmark:
@@ -38,8 +41,13 @@ class SweepBenchmark:
         self.prepared = prepare(cell, PROFILE.seconds)
 
 
-def class_per_sweep(base: type[SweepBenchmark], where: str) -> dict[str, type[SweepBenchmark]]:
-    """One subclass of `base` for each sweep of the profile, named after it: over_length -> OverLength."""
+def class_per_sweep(base: type[SweepBenchmark], where: str, file: str) -> dict[str, type[SweepBenchmark]]:
+    """One subclass of `base` for each sweep of the profile, named after it: over_length -> OverLength.
+
+    Args:
+        where: the name of the module that will have them.
+        file: the first part of its benchmarks' names, "step_time" of step_time.OverLength.time_call.
+    """
 
     def subclass(sweep: Sweep) -> type[SweepBenchmark]:
         axes = {
@@ -55,9 +63,22 @@ def class_per_sweep(base: type[SweepBenchmark], where: str) -> dict[str, type[Sw
         if sweep.dtypes != ("float32",):
             axes["dtype"] = sweep.dtypes
         own = {"params": [list(axis) for axis in axes.values()], "param_names": tuple(axes)}
-        return type(class_name(sweep.name), (base,), {"sweep": sweep, **own, "__module__": where})
+        name = class_name(sweep.name)
+        methods = {
+            key: _named(value, f"{file}.{name}.{key}") for key, value in vars(base).items() if METHOD.match(key)
+        }
+        return type(name, (base,), {"sweep": sweep, **own, **methods, "__module__": where})
 
     return {class_name(sweep.name): subclass(sweep) for sweep in PROFILE.sweeps}
+
+
+def _named(method: FunctionType, name: str) -> FunctionType:
+    """A copy of the method that has this name in asv, which otherwise takes the module's and would lose the
+    results of a module that is renamed."""
+    copy = FunctionType(method.__code__, method.__globals__, method.__name__)
+    copy.__qualname__ = method.__qualname__  # asv's version of a benchmark is a digest of this and the source
+    copy.__dict__.update(vars(method), benchmark_name=name)
+    return copy
 
 
 def class_name(sweep: str) -> str:

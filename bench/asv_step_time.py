@@ -3,7 +3,7 @@
 asv shows seconds a call; a call is `length` time steps, so the step time is that divided by `length`.
 """
 
-from bench.suite import PROFILE, SweepBenchmark, class_per_sweep
+from bench.asv_suite import PROFILE, SweepBenchmark, class_per_sweep
 
 
 class _StepTime(SweepBenchmark):
@@ -18,4 +18,4 @@ class _StepTime(SweepBenchmark):
         self.prepared.workload.run()
 
 
-globals().update(class_per_sweep(_StepTime, __name__))
+globals().update(class_per_sweep(_StepTime, __name__, "step_time"))

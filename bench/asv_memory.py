@@ -2,8 +2,8 @@
 
 import math
 
+from bench.asv_suite import SweepBenchmark, class_per_sweep
 from bench.grid import HIDDEN_SIZES
-from bench.suite import SweepBenchmark, class_per_sweep
 from urnn import models
 from urnn.tasks import Copying
 
@@ -17,7 +17,7 @@ class _Memory(SweepBenchmark):
     track_peak_allocated_bytes.unit = "bytes"
 
 
-globals().update(class_per_sweep(_Memory, __name__))
+globals().update(class_per_sweep(_Memory, __name__, "memory"))
 
 
 class Parameters:
@@ -31,3 +31,4 @@ class Parameters:
         return sum(parameter.numel() for parameter in rnn.parameters())
 
     track_parameters.unit = "parameters"
+    track_parameters.benchmark_name = "memory.Parameters.track_parameters"

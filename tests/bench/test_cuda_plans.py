@@ -1,12 +1,12 @@
-"""The cuts of the CUDA kernel beside each other, on a device that is played."""
+"""The plans of the CUDA kernel beside each other, on a device that is simulated."""
 
 import os
 from types import SimpleNamespace
 
 import pytest
 
-from bench import cuts
-from bench.__main__ import main
+from bench import cuda_plans
+from bench.commands import main
 from bench.meters.gpu_state import GpuState
 from urnn.backends.cuda import launch as cuda_launch
 
@@ -27,21 +27,21 @@ def played(monkeypatch) -> list[str]:
 
     def measure(enqueue, *, warm_call, seconds, at_least):
         remark = "the GPU throttled" if enqueue() == CALLS[2] else ""
-        return cuts.device_time.DeviceTime((enqueue(),) * 3, 0.0, 1, 1, remark, GpuState(), GpuState())
+        return cuda_plans.device_time.DeviceTime((enqueue(),) * 3, 0.0, 1, 1, remark, GpuState(), GpuState())
 
-    monkeypatch.setattr(cuts, "require_device", lambda device: None)
-    monkeypatch.setattr(cuts, "build", build)
-    monkeypatch.setattr(cuts, "warm_up", lambda run, seconds: SimpleNamespace(warm_call=1e-3))
-    monkeypatch.setattr(cuts.device_time, "measure", measure)
+    monkeypatch.setattr(cuda_plans, "require_device", lambda device: None)
+    monkeypatch.setattr(cuda_plans, "build", build)
+    monkeypatch.setattr(cuda_plans, "warm_up", lambda run, seconds: SimpleNamespace(warm_call=1e-3))
+    monkeypatch.setattr(cuda_plans.device_time, "measure", measure)
     monkeypatch.setattr(cuda_launch, "multiprocessors", lambda: 132)
     monkeypatch.delenv("URNN_CUDA_ELEMENTS", raising=False)
     return built
 
 
-def test_every_cut_is_timed_in_both_phases(played):
-    found = cuts.compare(256, 128, 100)
-    assert [cut.elements for cut in found] == [2, 4, 8]
-    assert [cut.chosen for cut in found] == [False, True, False]
+def test_every_plan_is_timed_in_both_phases(played):
+    found = cuda_plans.compare(256, 128, 100)
+    assert [plan.elements for plan in found] == [2, 4, 8]
+    assert [plan.chosen for plan in found] == [False, True, False]
     assert found[2].step_times == {"forward": pytest.approx(1e-6), "train": pytest.approx(3e-6)}
     assert found[0].remark == "the GPU throttled"
     assert played == [f"{phase} 256 128 {n}" for n in (2, 4, 8) for phase in ("forward", "train")]
@@ -50,12 +50,12 @@ def test_every_cut_is_timed_in_both_phases(played):
 
 def test_what_the_environment_asked_for_before_stands_again(played, monkeypatch):
     monkeypatch.setenv("URNN_CUDA_ELEMENTS", "8")
-    assert [cut.chosen for cut in cuts.compare(256, 128, 100)] == [False, False, True]
+    assert [plan.chosen for plan in cuda_plans.compare(256, 128, 100)] == [False, False, True]
     assert os.environ["URNN_CUDA_ELEMENTS"] == "8"
 
 
 def test_the_command_prints_a_table_and_what_is_faster_than_the_chosen(played, capsys):
-    assert main(["cuts", "--hidden", "256", "--batch", "128", "--length", "100"]) == 0
+    assert main(["cuda-plans", "--hidden", "256", "--batch", "128", "--length", "100"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "    n     B  units  forward us  train us",
         "  256   128      2        3.00      9.00  the GPU throttled",
@@ -66,17 +66,17 @@ def test_the_command_prints_a_table_and_what_is_faster_than_the_chosen(played, c
     ]
 
 
-def test_where_the_chosen_cut_is_the_fastest_no_more_is_said(played, monkeypatch, capsys):
+def test_where_the_chosen_plan_is_the_fastest_no_more_is_said(played, monkeypatch, capsys):
     monkeypatch.setitem(CALLS, 4, 50e-6)
-    assert main(["cuts", "--hidden", "256", "--batch", "128", "--length", "100"]) == 0
+    assert main(["cuda-plans", "--hidden", "256", "--batch", "128", "--length", "100"]) == 0
     assert "as fast as" not in capsys.readouterr().out
 
 
 def test_without_a_gpu_it_says_so_in_one_line(without_gpu, capsys):
-    assert main(["cuts"]) == 2
-    assert capsys.readouterr().err.startswith("bench: device 'cuda' was asked for and torch sees no CUDA device")
+    assert main(["cuda-plans"]) == 2
+    assert capsys.readouterr().err.startswith("error: device 'cuda' was asked for and torch sees no CUDA device")
 
 
 def test_a_size_that_the_kernel_has_not_is_refused(played, capsys):
-    assert main(["cuts", "--hidden", "100"]) == 2
+    assert main(["cuda-plans", "--hidden", "100"]) == 2
     assert "needs a power of two from 4 to 4096 units, got 100" in capsys.readouterr().err

@@ -1,9 +1,9 @@
-"""The cuts of the CUDA kernel, timed beside each other: what `urnn/backends/cuda/plan.py` should choose on a GPU.
+"""The plans that the CUDA kernel can have at one size, timed beside each other: which should `cuda_plan` choose?
 
-Each number of units that a thread can hold is measured by the meter of the grid, in one process and in turn, in
-inference and in training, and the cut that the plan chooses by itself is marked. Nothing is stored: it is a
-question about one kernel, not a result. Known weakness: a training step holds the read-out and the optimiser too,
-which are the same for every cut.
+Each number of units that a thread can hold is measured by the grid's own meter, in one process and in turn, in
+inference and in training. The plan that is chosen without being asked is marked. Nothing is stored: the answer is
+about one kernel and is no result. Known weakness: a training step includes the read-out and the optimiser, which
+are the same for every plan.
 """
 
 import os
@@ -26,12 +26,12 @@ SECONDS, ROUNDS = 0.2, 5  # of each measurement, and the fewest rounds
 
 
 @dataclass(frozen=True)
-class Cut:
-    """One cut at one size.
+class TimedPlan:
+    """One plan at one size.
 
     Attributes:
         step_times: seconds a time step, by phase; the median of the rounds.
-        chosen: whether the plan takes it by itself.
+        chosen: whether it is the one that is taken without being asked.
         remark: what disturbed the measurement; empty if nothing did.
     """
 
@@ -43,8 +43,8 @@ class Cut:
     remark: str
 
 
-def compare(hidden_size: int, batch: int, length: int) -> list[Cut]:
-    """Every cut of that size, in float32.
+def compare(hidden_size: int, batch: int, length: int) -> list[TimedPlan]:
+    """Every plan of that size, in float32.
 
     Raises:
         RuntimeError: there is no CUDA device.
@@ -57,7 +57,7 @@ def compare(hidden_size: int, batch: int, length: int) -> list[Cut]:
     ]
 
 
-def _measured(hidden_size: int, batch: int, length: int, elements: int, chosen: int) -> Cut:
+def _measured(hidden_size: int, batch: int, length: int, elements: int, chosen: int) -> TimedPlan:
     times, remarks = {}, []
     for phase in PHASES:
         cell = Cell("urnn", "cuda", phase, "cuda", "float32", hidden_size, length, batch)
@@ -67,7 +67,7 @@ def _measured(hidden_size: int, batch: int, length: int, elements: int, chosen: 
             found = device_time.measure(work.enqueue, warm_call=warm, seconds=SECONDS, at_least=ROUNDS)
         times[phase] = median(found.samples) / length
         remarks += [found.remark] if found.remark else []
-    return Cut(hidden_size, batch, elements, times, elements == chosen, "; ".join(dict.fromkeys(remarks)))
+    return TimedPlan(hidden_size, batch, elements, times, elements == chosen, "; ".join(dict.fromkeys(remarks)))
 
 
 @contextmanager
@@ -83,20 +83,20 @@ def _asked_for(elements: int) -> Iterator[None]:
             os.environ[cuda_plan.OVERRIDE] = before
 
 
-def lines(cuts: list[Cut]) -> Iterator[str]:
-    """A table for people: microseconds a time step, and which cut is the fastest where the chosen one is not."""
+def lines(plans: list[TimedPlan]) -> Iterator[str]:
+    """A table for people: microseconds a time step, and which plan is the fastest where the chosen one is not."""
     yield f"{'n':>5} {'B':>5} {'units':>6} {'forward us':>11} {'train us':>9}"
-    for cut in cuts:
-        times = f"{1e6 * cut.step_times['forward']:>11.2f} {1e6 * cut.step_times['train']:>9.2f}"
-        marks = " ".join(filter(None, ("chosen" if cut.chosen else "", cut.remark)))
-        yield f"{cut.hidden_size:>5} {cut.batch:>5} {cut.elements:>6} {times}  {marks}".rstrip()
+    for plan in plans:
+        times = f"{1e6 * plan.step_times['forward']:>11.2f} {1e6 * plan.step_times['train']:>9.2f}"
+        marks = " ".join(filter(None, ("chosen" if plan.chosen else "", plan.remark)))
+        yield f"{plan.hidden_size:>5} {plan.batch:>5} {plan.elements:>6} {times}  {marks}".rstrip()
     for phase in PHASES:
-        fastest = min(cuts, key=_time_in(phase))
-        chosen = next(cut for cut in cuts if cut.chosen)
+        fastest = min(plans, key=_time_in(phase))
+        chosen = next(plan for plan in plans if plan.chosen)
         if not fastest.chosen:
             gain = chosen.step_times[phase] / fastest.step_times[phase]
             yield f"{phase}: {fastest.elements} units a thread are {gain:.2f} times as fast as those chosen"
 
 
-def _time_in(phase: str) -> Callable[[Cut], float]:
-    return lambda cut: cut.step_times[phase]
+def _time_in(phase: str) -> Callable[[TimedPlan], float]:
+    return lambda plan: plan.step_times[phase]

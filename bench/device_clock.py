@@ -8,7 +8,7 @@ are then handed over call by call. Known weakness: its table names this clock as
 from collections.abc import Iterable
 
 
-class ReplayClock:
+class DeviceClock:
     """Stands still but for `next`, which moves it by the next sample."""
 
     __name__ = "cuda_events"
@@ -28,4 +28,4 @@ class ReplayClock:
         return self._now
 
 
-CLOCK = ReplayClock()
+CLOCK = DeviceClock()

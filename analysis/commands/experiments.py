@@ -1,0 +1,51 @@
+"""The report of training runs."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from analysis import experiments
+from analysis.commands.sharing import add_report_options, announce, read_results, warn
+from analysis.errors import AnalysisError
+from analysis.results import DEFAULT_PATHS
+from analysis.vocabulary import STEP_COSTS
+
+PURPOSE = "write the report of training runs into a folder"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Runs, measurements, and where the report goes."""
+    runs = "folder of runs of `python -m urnn.training`"
+    parser.add_argument("runs", type=Path, metavar="RUNS", help=runs)
+    add_report_options(parser, "reports/experiments", experiments.DEFAULT_TITLE)
+    measurements = (
+        "benchmark results for step times and memory; default: those beside the runs and those of `report`"
+    )
+    parser.add_argument("--measurements", nargs="*", type=Path, default=[], metavar="PATH", help=measurements)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Writes the report and prints its headlines."""
+    logs = experiments.read(options.runs)
+    warn(logs.problems)
+    measurements = _measurements(options.measurements, options.runs)
+    return announce(experiments.write_report(logs, options.output, measurements, options.title))
+
+
+def _measurements(paths: Sequence[Path], runs: Path) -> pd.DataFrame | None:
+    """The benchmark's tidy frame; None where no path was named and the usual places hold nothing of use."""
+    usual = [path for path in (*DEFAULT_PATHS, runs / STEP_COSTS) if os.path.isdir(path)]
+    if not paths and not usual:
+        return None
+    try:
+        return read_results(paths or usual).frame
+    except AnalysisError as error:
+        if paths:
+            raise
+        warn([f"step times and memory are left out: {error}"])
+        return None

@@ -1,0 +1,55 @@
+"""The paper's experiments; the training itself is `urnn.training`'s, a process a run."""
+
+import argparse
+from pathlib import Path
+
+from analysis.command_line import FAILED
+from analysis.vocabulary import STEP_COSTS
+from bench import step_costs
+from bench.errors import ResultsError, SweepError
+from bench.experiments import MOST_SEEDS, plan
+from bench.options import MOST_MINUTES, path, positive, whole_number
+from bench.progress import show
+from bench.reproduce import MOST_JOBS, Conditions, conduct, summary
+from bench.store import sole_writer
+from bench.workloads import is_here
+
+PURPOSE = "train the paper's experiments until the time is up; the same command goes on"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which experiments, how long, and where they are kept."""
+    add = parser.add_argument
+    add("--full", action="store_true", help="the paper's whole set, on a GPU where there is one")
+    minutes = "start nothing after so many; default: %(default)s"
+    add("--minutes", type=positive(MOST_MINUTES), default=30.0, help=minutes)
+    add("--seeds", type=whole_number(MOST_SEEDS), default=3, help="seeds of each setting; default: %(default)s")
+    jobs = "runs at a time, one thread each; default: %(default)s"
+    add("--jobs", type=whole_number(MOST_JOBS), default=2, help=jobs)
+    add("--runs", type=path, default=Path("runs"), metavar="FOLDER", help="where runs are kept; default: runs")
+    mnist = "--full: MNIST's files; default: mnist"
+    add("--mnist", type=path, default=Path("mnist"), metavar="FOLDER", help=mnist)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Trains, then measures what a step of each run costs; 2 where no run ended or Ctrl-C stopped them."""
+    with_mnist = options.full and options.mnist.is_dir()
+    experiments = plan(options.full, options.seeds, with_mnist)
+    device = "cuda" if options.full and is_here("cuda") else "cpu"
+    extra = (f"--device={device}", *((f"--mnist={options.mnist.resolve()}",) if with_mnist else ()))
+    conditions = Conditions(options.runs, options.jobs, 60 * options.minutes, extra)
+    result = conduct(experiments, conditions, show)
+    if options.full and not with_mnist:
+        show(f"MNIST was not run: there is no folder {options.mnist} with its files.")
+    for line in summary(result, len(experiments)):
+        show(line)
+    if result.stopped:
+        raise KeyboardInterrupt
+    if not (result.before or result.ended):
+        return FAILED
+    try:
+        with sole_writer(options.runs / STEP_COSTS):
+            step_costs.measure(experiments, options.runs)
+    except (ValueError, RuntimeError, OSError, ResultsError, SweepError) as error:  # the report does without
+        show(f"step times and memory were not measured: {error}")
+    return 0
