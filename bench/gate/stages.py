@@ -60,12 +60,12 @@ def _screen(folder: Folder, cells: Sequence[str], seconds: float, use: Dependenc
         use.measure(SCREENING, number, wanted)
         end = use.clock()
         step = use.ask(Pace(number, seconds, seconds - (end - start), (end - begin) / len(wanted)))
-        if step.told:
-            use.log(step.told)
+        if step.progress:
+            use.log(step.progress)
         for note in step.notes:
             folder.note(note)
         if step.stage == TO_CONFIRM:
             break
         wanted = step.cells
-    folder.plan["suspects"], folder.plan["confirm_passes"] = list(step.cells), step.rounds
+    folder.plan["suspects"], folder.plan["confirm_passes"] = list(step.cells), step.passes
     folder.save()

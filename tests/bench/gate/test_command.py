@@ -67,7 +67,7 @@ class World:
 
     def ask(self, folder: Path, pace) -> Step:
         return Step(
-            "screening" if pace.rounds < 3 else "confirmation", (FUSED.id, URNN.id) if pace.rounds < 3 else ()
+            "screening" if pace.passes < 3 else "confirmation", (FUSED.id, URNN.id) if pace.passes < 3 else ()
         )
 
     def interpreters(self, kind: str, commits, checkouts, log):
@@ -117,7 +117,7 @@ def test_a_slowdown_is_suspected_confirmed_and_called(world, tmp_path, capsys):
     verdict = json.loads((tmp_path / "out.json").read_text())
     assert verdict["sentence"] == "Regressed: 1 of 2 cells judged."
     assert verdict["rows"][0]["cell"] == URNN.id
-    assert verdict["rows"][0]["reason"].startswith("confirmed by fresh ")
+    assert verdict["rows"][0]["reason"] == "confirmed by fresh passes"
     assert f"`{verdict['again']}`" in (tmp_path / "out.md").read_text()
     assert " ".join([*SLICE, "--fresh"]) in verdict["again"]
     assert world.passes[0] == ("base.json", 1, [LSTM.id, FUSED.id, URNN.id])

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from analysis.regressions.policy import FIRST_ROUNDS, Pace
+from analysis.regressions.policy import FIRST_PASSES, Pace
 from bench.errors import ResultsError, SweepError
 from bench.gate.folder import SCREENING
 from bench.gate.judge import ask, conclude
@@ -40,7 +40,7 @@ def test_the_first_passes_are_of_all_cells(measured):
 
 
 def test_a_suspect_is_to_be_confirmed_and_a_clear_verdict_ends_it(measured):
-    step = ask(measured(FIRST_ROUNDS, 1.3).path, Pace(FIRST_ROUNDS, 600, 300, 0.25))
+    step = ask(measured(FIRST_PASSES, 1.3).path, Pace(FIRST_PASSES, 600, 300, 0.25))
     assert (step.stage, step.cells) == ("confirmation", (CELLS[1].id,))
 
 
@@ -48,7 +48,7 @@ def test_a_suspect_is_to_be_confirmed_and_a_clear_verdict_ends_it(measured):
 def test_the_verdict_is_printed_and_written_and_its_exit_code_returned(measured, tmp_path, capsys, factor):
     """A suspect alone is no regression: it was not confirmed."""
     files = tmp_path / "out.md", tmp_path / "new" / "out.json"
-    assert conclude(measured(FIRST_ROUNDS, factor).path, *files) == 0
+    assert conclude(measured(FIRST_PASSES, factor).path, *files) == 0
     verdict = json.loads(files[1].read_text())
     assert verdict["exit_code"] == 0
     assert verdict["suspects"] == ([] if factor == 1 else [CELLS[1].id])

@@ -54,7 +54,7 @@ def test_the_judge_hears_of_the_time_and_of_what_the_last_pass_cost_a_cell(folde
 
 
 def test_what_is_asked_for_is_measured_and_confirmed_and_notes_are_kept(folder):
-    world = World(Step("screening", ("one", "two"), told="two are open"), CONFIRM)
+    world = World(Step("screening", ("one", "two"), progress="two are open"), CONFIRM)
     screen_and_confirm(folder, CELLS, 600, world.dependencies())
     assert world.passes == [
         (SCREENING, 1, CELLS),
