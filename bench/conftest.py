@@ -1,4 +1,4 @@
-"""pytest's side of the grid: which cells become tests, under which conditions, and who is told of each result.
+"""pytest's side of the grid: which cells become tests, under which conditions, and where each result goes.
 
 Run by a person, results go where pytest-benchmark puts them. Run by `python -m bench run`, each result is also
 handed to that process as soon as it is there, which then says to go on; so nothing is written while a clock runs.
@@ -36,7 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add = parser.getgroup("grid").addoption
     add("--profile", default="quick", choices=list(PROFILES), help="which grid; default: quick")
     add("--threads", type=whole_number(MOST_THREADS), default=1, help="threads torch may use; default: 1")
-    add("--cells", metavar="FILE", help="measure the cells of this file instead, an id a line")
+    add("--cells", metavar="FILE", help="measure the cells of this file instead, one id per line")
     add("--pass", type=whole_number(MOST_TIMES), default=1, dest="pass_number", help="stored with each figure")
     add("--events", type=int, help="descriptor of a socket to report to, for `python -m bench run`")
 
@@ -91,7 +91,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _with_its_clock(cell_id: str) -> object:
-    """The cell as a parameter; one on CUDA is timed by events, which pytest-benchmark is told through a clock."""
+    """The cell as a parameter; one on CUDA is timed by events, which reach pytest-benchmark through a clock."""
     on_cuda = Cell.from_id(cell_id).device == "cuda"
     return pytest.param(cell_id, id=cell_id, marks=[pytest.mark.benchmark(timer=CLOCK)] if on_cuda else [])
 

@@ -23,10 +23,10 @@ from bench.store import RunFile
 from urnn.tasks import TASKS
 
 
-def cells(experiments: Sequence[Experiment], runs: Path, told: Callable[[str], None] = show) -> list[Cell]:
+def cells(experiments: Sequence[Experiment], runs: Path, log: Callable[[str], None] = show) -> list[Cell]:
     """The training step of every run that has a log, each once, in the order of the runs.
 
-    `told` hears of each run that is left out, since the first line of its log does not say what was trained.
+    Logs each run that is left out because the first line of its training log does not say what was trained.
     """
     found: dict[Cell, None] = {}
     for experiment in experiments:
@@ -37,7 +37,7 @@ def cells(experiments: Sequence[Experiment], runs: Path, told: Callable[[str], N
             found[_cell(experiment, lines[0])] = None
         except (KeyError, TypeError, ValueError) as error:
             why = f"no {error} in it" if isinstance(error, KeyError) else str(error)
-            told(f"{experiment}: its step is not measured, for its log's first line is damaged: {why}")
+            log(f"{experiment}: its step is not measured, because its log's first line is damaged: {why}")
     return list(found)
 
 

@@ -74,10 +74,10 @@ def test_a_figure_carries_all_that_readers_are_promised(done):
         "threads": 1,
         "allocator": "default",
         "units": {
-            "stats": "seconds a call",
-            "peak_allocated_bytes": "bytes",
-            "saved_for_backward_bytes": "bytes",
-            "operators": "a call",
+            "stats": "s per call",
+            "peak_allocated_bytes": "B",
+            "saved_for_backward_bytes": "B",
+            "operators": "1 per call",
         },
     }
 
