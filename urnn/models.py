@@ -7,6 +7,7 @@ drawn. Adding one is adding a row.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -61,8 +62,8 @@ class Model:
     parameters: Callable[[int, int], int]
     output_per_unit: int = 1
     last_output: Callable[..., Tensor] = lambda state: state[-1]
-    recurrent_matrix: Callable[[nn.Module], object] | None = None
-    slow_parameters: Callable[[nn.Module], Iterable[nn.Parameter]] = lambda rnn: ()
+    recurrent_matrix: Callable[[Any], Tensor] | None = None
+    slow_parameters: Callable[[Any], Iterable[nn.Parameter]] = lambda rnn: ()
     backends: tuple[str, ...] = ("torch",)
     runs_on: Callable[[str, str], bool] = lambda backend, device: True
     backend_labels: Mapping[str, str] = field(default_factory=dict)

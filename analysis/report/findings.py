@@ -121,5 +121,5 @@ def repetitions(cells: pd.DataFrame) -> tuple[int, int, int, int] | None:
     times = cells[(cells["metric"] == STEP_TIME) & (cells["outcome"] == MEASURED)]
     if times.empty:
         return None
-    counts = (times["processes"], times["rounds"])
-    return tuple(int(bound) for column in counts for bound in (np.min(column), np.max(column)))
+    processes, rounds = times["processes"], times["rounds"]
+    return int(np.min(processes)), int(np.max(processes)), int(np.min(rounds)), int(np.max(rounds))
