@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from analysis.schema import FIRST_CALL_TIME, MEASURED, NOT_APPLICABLE, PEAK_ALLOCATED, STEP_TIME, ordinary
-from analysis.settings import Setting, same_commit, split
+from analysis.comparability import Setting, same_commit, split
+from analysis.schema import ordinary
 from analysis.statistics import ratio, summarise
 from analysis.statistics.summary import CELL
+from analysis.vocabulary import FIRST_CALL_TIME, MEASURED, NOT_APPLICABLE, PEAK_ALLOCATED, STEP_TIME
 
 LABELS = ["series", *CELL]
 

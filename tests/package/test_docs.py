@@ -7,6 +7,7 @@ import re
 import shlex
 import textwrap
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from analysis import vocabulary
+from analysis.regressions.rules import MARGINS, RULES
 from bench.environment import OVERRIDES
 from tests.package.conftest import ROOT, tracked_files
 
@@ -170,6 +172,12 @@ def test_the_format_numbers_are_those_documented():
     assert dict(documented) == {
         name: str(value) for name, value in vars(vocabulary).items() if name.endswith("_FORMAT")
     }
+
+
+def test_the_thresholds_of_the_gate_are_those_documented():
+    rows = re.findall(r"^\| (`\w+`.*?) \| ([\d.]+) % \|", (ROOT / "docs" / "gate.md").read_text(), re.MULTILINE)
+    documented = {name: float(value) / 100 for names, value in rows for name in re.findall(r"`(\w+)`", names)}
+    assert documented == pytest.approx(asdict(RULES) | MARGINS)
 
 
 def test_these_tests_catch_a_dead_link_an_unknown_option_and_a_wrong_example(monkeypatch: pytest.MonkeyPatch):
