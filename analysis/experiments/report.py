@@ -16,7 +16,7 @@ from analysis.experiments import tables
 from analysis.experiments.claims import claims
 from analysis.experiments.facts import facts
 from analysis.experiments.figures import FIGURES
-from analysis.experiments.goals import GOALS
+from analysis.experiments.goals import NOT_RECORDED
 from analysis.experiments.groups import cells, repeated
 from analysis.experiments.headlines import headlines
 from analysis.experiments.logs import Logs
@@ -53,7 +53,6 @@ def gather(study: Study, title: str = DEFAULT_TITLE) -> Content:
     """Work out everything the report says."""
     said = claims()
     answers = [claim.check(study) for claim in said]
-    tasks = dict.fromkeys(place.task for place in study.places)
     return Content(
         title=title,
         headlines=headlines(study, answers),
@@ -62,10 +61,19 @@ def gather(study: Study, title: str = DEFAULT_TITLE) -> Content:
         results=tables.results(study),
         runs=tables.runs(study),
         troubled=tables.troubled(study),
-        goals=[(TASK_LABELS[task], GOALS[task].words) for task in tasks if task in GOALS],
+        goals=_goals(study),
         series=[Series(*triple) for triple in series_in_order(cells(study.groups))],
         problems=[*study.logs.problems, *repeated(study.logs)],
     )
+
+
+def _goals(study: Study) -> list[tuple[str, str]]:
+    """Each task, and what counts as solved there, as its runs say."""
+    by_task: dict[str, dict[str, None]] = {}
+    for group in study.groups:
+        words = f"the first evaluation on validation data with {group.goal}" if group.goal else NOT_RECORDED
+        by_task.setdefault(group.place.task, {})[words] = None
+    return [(TASK_LABELS.get(task, task), "; ".join(words)) for task, words in by_task.items()]
 
 
 def write_report(

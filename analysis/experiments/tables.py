@@ -1,7 +1,4 @@
-"""The tables of the experiments: the paper's statements, a row a group, and a row a run.
-
-Known weakness: none known.
-"""
+"""The tables of the experiments: the paper's statements, a row a group, and a row a run."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ import pandas as pd
 
 from analysis import units
 from analysis.experiments.claims import AGREE, DIFFER, NOT_RUN, Answer, Claim
-from analysis.experiments.goals import GOALS
+from analysis.experiments.goals import NOT_RECORDED
 from analysis.experiments.groups import Group
 from analysis.experiments.schema import FINISHED, SOLVED
 from analysis.experiments.seeds import Across
@@ -91,8 +88,8 @@ def _mean(found: Across | None, text: Any) -> Cell:
 
 def _solved(group: Group) -> Cell:
     """How many seeds met the goal; 'not solved' is said, and within how many iterations."""
-    if group.place.task not in GOALS or not group.ended:
-        return Cell("not known", math.inf, tone="none")
+    if group.goal is None or not group.ended:
+        return Cell(NOT_RECORDED if group.goal is None else "not known", math.inf, tone="none")
     counted = f"{group.solved} of {group.seeds}"
     within = f"within {int(group.members['iterations'].max()):,} iterations"
     if group.solved == group.seeds:
