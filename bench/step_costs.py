@@ -30,8 +30,8 @@ def cells(experiments: Sequence[Experiment], runs: Path, log: Callable[[str], No
     """
     found: dict[Cell, None] = {}
     for experiment in experiments:
-        training_log = experiment.log(runs)
-        lines = training_log.lines() if training_log else []
+        written = experiment.log(runs)
+        lines = written.lines() if written else []
         if not lines:
             continue
         try:
