@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analysis.schema import MEASURED, NOT_APPLICABLE, STEP_TIME
+from analysis.vocabulary import MEASURED, NOT_APPLICABLE, STEP_TIME
 
 ANCHOR = {"hidden_size": 512, "batch": 64, "length": 100, "num_layers": 1}
 OTHER = {"hidden_size": "length", "length": "hidden_size"}

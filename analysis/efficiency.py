@@ -14,12 +14,12 @@ from __future__ import annotations
 import pandas as pd
 
 from analysis.anchor_point import AnchorPoint, anchor_point
-from analysis.schema import CEILING_LABELS, MEASURED, STEP_TIME
+from analysis.schema import backends_of
 from analysis.statistics import ratio
+from analysis.vocabulary import CEILING, MEASURED, STEP_TIME
 
 PHASE = "forward"
 MODEL = "urnn"
-CEILINGS = tuple(CEILING_LABELS)
 
 
 def place(cells: pd.DataFrame, ceilings: pd.DataFrame) -> AnchorPoint | None:
@@ -31,20 +31,20 @@ def place(cells: pd.DataFrame, ceilings: pd.DataFrame) -> AnchorPoint | None:
 def shares(cells: pd.DataFrame, ceilings: pd.DataFrame, at: AnchorPoint) -> pd.DataFrame:
     """Summary rows of models and of ceilings -> one row a backend of the uRNN, hidden size and ceiling.
 
-    Columns model, backend, series, hidden_size, ceiling, outcome, and as fractions of the step time value, low,
-    high. Only sizes at which both were measured have a row. The task does not matter to a ceiling.
+    Columns model, backend, series, hidden_size, ceiling, label (the ceiling's), outcome, and as fractions of the
+    step time value, low, high. Only sizes at which both were measured have a row. A ceiling has no task.
     """
     ours = at.over("hidden_size", cells[cells["model"] == MODEL], STEP_TIME)
     found = []
-    for ceiling in CEILINGS:
+    for ceiling, label in backends_of(ceilings, CEILING).items():
         alone = _alone(ceilings, ceiling, at)
         for _, row in ours[ours["outcome"] == MEASURED].iterrows():
             if row["hidden_size"] in alone.index:
                 share = ratio(alone.loc[row["hidden_size"]], row)
                 numbers = {"value": share.value, "low": share.low, "high": share.high, "outcome": MEASURED}
                 names = {name: row[name] for name in ("model", "backend", "series", "hidden_size")}
-                found.append(names | {"ceiling": ceiling} | numbers)
-    columns = ["model", "backend", "series", "hidden_size", "ceiling", "value", "low", "high", "outcome"]
+                found.append(names | {"ceiling": ceiling, "label": label} | numbers)
+    columns = ["model", "backend", "series", "hidden_size", "ceiling", "label", "value", "low", "high", "outcome"]
     return pd.DataFrame(found, columns=columns)
 
 

@@ -10,21 +10,23 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from analysis.efficiency import CEILINGS, place, shares
+from analysis.efficiency import place, shares
 from analysis.figures import style
-from analysis.schema import CEILING, CEILING_LABELS, of_family, ordinary
+from analysis.schema import backends_of, of_family, ordinary
+from analysis.vocabulary import CEILING
 
 
 def draw(cells: pd.DataFrame, columns: int = 2) -> Figure:
     """Summary rows of models and of ceilings -> one panel for each ceiling."""
     models, ceilings = ordinary(cells), of_family(cells, CEILING)
     with style.applied():
-        figure, axes = style.panels(len(CEILINGS), columns, style.width(columns))
+        labels = backends_of(ceilings, CEILING) or {"": ""}
+        figure, axes = style.panels(len(labels), columns, style.width(columns))
         at = place(models, ceilings)
         found = shares(models, ceilings, at) if at else None
-        for ax, ceiling in zip(axes, CEILINGS, strict=True):
+        for ax, ceiling in zip(axes, labels, strict=True):
             here = found[found["ceiling"] == ceiling] if at else ()
-            style.title(ax, CEILING_LABELS[ceiling], at.fixed() if len(here) else "")
+            style.title(ax, labels[ceiling], at.fixed() if len(here) else "")
             if len(here):
                 _panel(ax, here, style.backend_numbers(models))
             else:

@@ -8,6 +8,8 @@ Known weakness: panels grow with the number of rungs; a dozen still fits.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -18,8 +20,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from analysis import units
 from analysis.appearance import look
 from analysis.figures import style
-from analysis.ladder import Climb, Rung, climbs, rung_names
-from analysis.schema import PHASE_LABELS, RUNG_LABELS
+from analysis.ladder import Climb, Rung, climbs
+from analysis.schema import backends_of
+from analysis.vocabulary import PHASES
 
 MARKERS = {"train": "o", "forward": "D"}
 ROW_HEIGHT = 0.34
@@ -40,7 +43,7 @@ def draw(cells: pd.DataFrame, columns: int = 3, *, model: str) -> Figure:
             figure, axes = style.panels(1, 1, style.width(columns))
             style.say_not_measured(axes[0])
             return figure
-        rungs, places = rung_names(cells, model), sorted(found, key=lambda place: (place.num_layers, place))
+        rungs, places = backends_of(cells, model), sorted(found, key=lambda place: (place.num_layers, place))
         limits = _limits([bound for gain in gains for bound in (gain.low, gain.high)])
         height = ROW_HEIGHT * len(rungs) + 0.75
         figure, axes = style.panels(len(places), columns, style.width(columns), height=height)
@@ -48,8 +51,8 @@ def draw(cells: pd.DataFrame, columns: int = 3, *, model: str) -> Figure:
         for number, (ax, place) in enumerate(zip(axes, places, strict=True)):
             style.title(ax, place.size(), f"T = {place.length}, {place.layers()}")
             _panel(ax, found[place], colour, limits)
-            _rung_axis(ax, model, rungs, named=number % columns == 0)
-        handles = [Line2D([], [], label=PHASE_LABELS[phase], **_marker(phase, colour)) for phase in MARKERS]
+            _rung_axis(ax, rungs, named=number % columns == 0)
+        handles = [Line2D([], [], label=PHASES[phase], **_marker(phase, colour)) for phase in MARKERS]
         figure.legend(handles=handles, loc="outside upper left", ncols=2)
     return figure
 
@@ -105,11 +108,10 @@ def _write(ax: Axes, x: float, y: float, text: str, colour: str, **words: str) -
     ax.annotate(text, (x, y), (6, 0), **at, **words)
 
 
-def _rung_axis(ax: Axes, model: str, rungs: list[str], named: bool) -> None:
+def _rung_axis(ax: Axes, rungs: Mapping[str, str], named: bool) -> None:
     """Rungs from top to bottom, with their labels in the first column, and round factors below."""
-    labels = RUNG_LABELS.get(model, {})
     ax.set_ylim(len(rungs) - 0.4, -0.6)
-    ax.set_yticks(range(len(rungs)), [style.literal(labels.get(name, name)) if named else "" for name in rungs])
+    ax.set_yticks(range(len(rungs)), [style.literal(label) if named else "" for label in rungs.values()])
     ax.tick_params(axis="y", length=0)
     ax.grid(False, axis="y")
     for boundary in range(1, len(rungs)):

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from analysis.anchor_point import anchor_point
 from analysis.figures import style
-from analysis.schema import MEASURED, METRIC_LABELS, PHASE_LABELS
+from analysis.vocabulary import MEASURED, METRICS, PHASES
 
 SIZE_LABELS = {"hidden_size": "hidden units n", "length": "time steps T in a sequence"}
 
@@ -30,10 +30,10 @@ def draw(
             here = at.over(x, cells, metric) if at else cells.iloc[:0]
             measured = here[here["outcome"] == MEASURED]
             if at is None or measured[x].nunique() < 2:
-                style.title(ax, PHASE_LABELS[phase])
+                style.title(ax, PHASES[phase])
                 style.say_not_measured(ax)
                 continue
-            style.title(ax, PHASE_LABELS[phase], at.fixed(x))
+            style.title(ax, PHASES[phase], at.fixed(x))
             if not measured["value"].any():
                 style.say_not_measured(ax, "zero at every size")  # which a logarithmic axis cannot show
                 continue
@@ -41,7 +41,7 @@ def draw(
             style.size_axis(ax, list(here[x]), SIZE_LABELS[x])
             style.value_axis(ax, metric, [*here["low"], *here["high"]])
             style.out_of_memory(ax, here, x)
-            ax.set_ylabel(METRIC_LABELS[metric].lower())
+            ax.set_ylabel(METRICS[metric].label.lower())
             shown.append(here)
         if shown:
             style.legend(figure, pd.concat(shown))

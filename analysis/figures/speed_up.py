@@ -20,8 +20,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter
 from analysis import units
 from analysis.anchor_point import anchor_point
 from analysis.figures import style
-from analysis.schema import MEASURED, STEP_TIME
 from analysis.statistics import Estimate, crossover, fastest, ratio
+from analysis.vocabulary import MEASURED, STEP_TIME
 
 PHASE = "train"
 SCALE = Normalize(-4.0, 4.0)  # log2 of the factors that colours tell apart

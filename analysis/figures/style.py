@@ -30,7 +30,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from analysis import units
 from analysis.appearance import look, order
 from analysis.errors import shortened
-from analysis.schema import MEASURED, OUT_OF_MEMORY, PEAK_ALLOCATED
+from analysis.vocabulary import MEASURED, OUT_OF_MEMORY, PEAK_ALLOCATED
 
 # Roles, not just colours: the page replaces exactly these values by its own variables.
 INK, MUTED, GRID, PAPER = "#1d2126", "#5a626b", "#dcdfe4", "#fefefe"

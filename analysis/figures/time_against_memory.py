@@ -11,18 +11,18 @@ from matplotlib.figure import Figure
 
 from analysis.anchor_point import anchor_point
 from analysis.figures import style
-from analysis.schema import PEAK_ALLOCATED, PHASE_LABELS, STEP_TIME
+from analysis.vocabulary import PEAK_ALLOCATED, PHASES, STEP_TIME
 
-PHASES = ("train", "forward")
+PANELS = ("train", "forward")
 KEY = ["model", "backend", "series", "hidden_size"]
 
 
 def draw(cells: pd.DataFrame, columns: int = 2) -> Figure:
     """Summary rows of one setting -> one panel for each phase."""
     with style.applied():
-        figure, axes = style.panels(len(PHASES), columns, style.width(columns), height=4.0)
+        figure, axes = style.panels(len(PANELS), columns, style.width(columns), height=4.0)
         shown = []
-        for ax, phase in zip(axes, PHASES, strict=True):
+        for ax, phase in zip(axes, PANELS, strict=True):
             at = anchor_point(cells, phase)
             both = (
                 _both(*(at.over("hidden_size", cells, metric) for metric in (STEP_TIME, PEAK_ALLOCATED)))
@@ -30,13 +30,13 @@ def draw(cells: pd.DataFrame, columns: int = 2) -> Figure:
                 else ()
             )
             if not len(both):
-                style.title(ax, PHASE_LABELS[phase])
+                style.title(ax, PHASES[phase])
                 style.say_not_measured(ax)
                 continue
             counts = both["hidden_size"].value_counts()
             size = int(counts[counts == counts.max()].index.max())  # the largest at which most series have both
             both = both[both["hidden_size"] <= size]
-            style.title(ax, PHASE_LABELS[phase], f"n = {size}, {at.fixed()}")
+            style.title(ax, PHASES[phase], f"n = {size}, {at.fixed()}")
             _panel(ax, both, size, style.backend_numbers(cells))
             shown.append(both)
         if shown:

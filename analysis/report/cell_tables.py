@@ -15,18 +15,18 @@ from analysis.appearance import Series
 from analysis.pages import Cell, Column, Table, between
 from analysis.report.measured import Measured
 from analysis.report.verdicts import QUESTIONS, Verdict, interval, verdict
-from analysis.schema import (
-    FIRST_CALL_TIME,
-    MEASURED,
-    METRIC_LABELS,
-    NOT_APPLICABLE,
-    PEAK_ALLOCATED,
-    PHASE_LABELS,
-    STEP_TIME,
-)
 from analysis.statistics import Exponent, exponent
 from analysis.statistics.crossover import MATCHES
 from analysis.statistics.summary import CELL
+from analysis.vocabulary import (
+    FIRST_CALL_TIME,
+    MEASURED,
+    METRICS,
+    NOT_APPLICABLE,
+    PEAK_ALLOCATED,
+    PHASES,
+    STEP_TIME,
+)
 
 NO_VALUE = Cell("", math.inf)
 
@@ -41,7 +41,7 @@ CELL_COLUMNS = [Column("Model"), Column("Phase"), *(Column(name, whole) for name
 
 def cell_values(row: Any) -> list[Any]:
     """The values of `CELL_COLUMNS` for a summary row."""
-    phase = PHASE_LABELS.get(row.phase, row.phase)
+    phase = PHASES.get(row.phase, row.phase)
     return [row.series, phase, row.hidden_size, row.length, row.batch, row.num_layers]
 
 
@@ -150,7 +150,7 @@ def _exponent_cell(found: Exponent | None, usual: tuple[int, int] | None) -> Cel
 def unstable(measured: Measured) -> Table:
     """Cells not to be trusted, the widest spread first, with the reason."""
     cells = measured.cells[measured.cells["unstable"] != ""].sort_values("spread", ascending=False, kind="stable")
-    columns = {Column("What"): lambda row: METRIC_LABELS[row.metric], Column("Why"): lambda row: row.unstable}
+    columns = {Column("What"): lambda row: METRICS[row.metric].label, Column("Why"): lambda row: row.unstable}
     return cell_table("Unstable cells", cells, columns)
 
 

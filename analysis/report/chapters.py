@@ -20,9 +20,9 @@ from analysis.pages import Block, Bullets, Cell, Code, Column, Prose, Section, T
 from analysis.report.cell_tables import NO_VALUE, cell_table, whole
 from analysis.report.figures import EFFICIENCY, LADDERS
 from analysis.report.measured import URNN, Measured
-from analysis.schema import CEILING_LABELS, ENQUEUE_TIME, MEASURED, OUTPUT_ERROR, PHASE_LABELS, STEP_TIME
 from analysis.statistics import Estimate, ratio
 from analysis.statistics.summary import CELL
+from analysis.vocabulary import ENQUEUE_TIME, MEASURED, OUTPUT_ERROR, PHASES, STEP_TIME
 
 LAUNCH_BOUND = 0.9  # the share of the device's time that the host takes to queue a call
 
@@ -59,7 +59,7 @@ def _nearness_sentence(measured: Measured, shares: pd.DataFrame, fixed: str) -> 
     here = here[here["series"] == here["series"].iloc[0]]
     parts = []
     for row in here.itertuples():
-        what = CEILING_LABELS[row.ceiling]
+        what = row.label
         share = Estimate(row.value, row.low, row.high)
         parts.append(
             f"{what[0].lower()}{what[1:]} would take {units.per_cent(row.value)}{_bounds(share, units.per_cent)}"
@@ -77,15 +77,15 @@ def _bounds(found: Estimate, text: Callable[[float], str] = units.factor) -> str
 
 def _shares_table(shares: pd.DataFrame, fixed: str) -> Table:
     """One row a backend of the uRNN and hidden size, with its share of either ceiling."""
-    rows, ids = [], []
+    rows, ids, ceilings = [], [], dict(zip(shares["ceiling"], shares["label"], strict=True))
     for (model, backend, series, size), part in shares.groupby(
         ["model", "backend", "series", "hidden_size"], sort=False
     ):
         found = {row.ceiling: Estimate(row.value, row.low, row.high) for row in part.itertuples()}
-        rows.append([series, size, *(found.get(ceiling) for ceiling in CEILING_LABELS)])
+        rows.append([series, size, *(found.get(ceiling) for ceiling in ceilings)])
         ids.append(f"{model}:{backend}")
     columns = [Column("Backend"), Column("n", whole)]
-    columns += [Column(label, units.per_cent) for label in CEILING_LABELS.values()]
+    columns += [Column(label, units.per_cent) for label in ceilings.values()]
     return Table(f"Shares of a step's time in inference, at {fixed}", columns, rows, ids, "compact")
 
 
@@ -111,7 +111,7 @@ def ladders(measured: Measured, folder: str, level: int) -> Section:
 
 def _ladder_sentence(cells: pd.DataFrame, model: str) -> str:
     """How far the best rung is ahead at the cell that speaks, and where torch's own kernel stands."""
-    climbs, label = ladder.climbs(cells, model), ladder.label(model)
+    climbs, label = ladder.climbs(cells, model), ladder.label(cells, model)
     spoken = ladder.spoken(climbs)
     if spoken is None:
         measured = any(rung.time for phases in climbs.values() for climb in phases.values() for rung in climb)
@@ -140,9 +140,9 @@ def _ladder_table(cells: pd.DataFrame, model: str) -> Table:
             rows.append([Cell(named.label, number), place.hidden_size, place.batch, place.num_layers, *answers])
     columns = [Column("Rung"), *(Column(name, whole) for name in ("n", "B", "Layers"))]
     for phase in phases:
-        columns += [Column(f"{PHASE_LABELS[phase]}, per time step", units.seconds)]
+        columns += [Column(f"{PHASES[phase]}, per time step", units.seconds)]
         columns += [Column(f"over the {which}", units.ahead_or_behind) for which in ("rung before", "first rung")]
-    return Table(f"Every rung of the {ladder.label(model)}", columns, rows, style="compact")
+    return Table(f"Every rung of the {ladder.label(cells, model)}", columns, rows, style="compact")
 
 
 def _rung_cells(rung: Rung) -> list[Cell | Estimate | None]:

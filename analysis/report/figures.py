@@ -7,7 +7,7 @@ from functools import partial
 from analysis import units
 from analysis.figures import efficiency, ladder, over_size, speed_up, time_against_memory
 from analysis.pages import Figure
-from analysis.schema import PEAK_ALLOCATED, RUNG_LABELS, STEP_TIME
+from analysis.vocabulary import PEAK_ALLOCATED, STEP_TIME
 
 MEMORY = (
     "The most bytes that torch's allocator held at once during a call, above inputs and parameters, over the "
@@ -69,8 +69,8 @@ LADDERS = {
     model: Figure(
         f"ladder_{short.lower()}",
         f"The ladder of the {short}",
-        f"How many times as fast each rung is as the first one, '{next(iter(RUNG_LABELS[model].values()))}', "
-        "whose time per time step stands beside it; the axis is logarithmic. A rung keeps what those above it "
+        "How many times as fast each rung is as the first one, at the top, whose time per "
+        "time step stands beside it; the axis is logarithmic. A rung keeps what those above it "
         "gained. Bars are 95 % intervals.",
         partial(ladder.draw, model=model),
     )

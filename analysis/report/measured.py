@@ -12,10 +12,11 @@ import pandas as pd
 
 from analysis.anchor_point import AnchorPoint, anchor_point
 from analysis.appearance import Series
+from analysis.comparability import Choice, Setting
 from analysis.figures.style import series_in_order
-from analysis.schema import CEILING, LADDER, PHASES, of_family, ordinary
-from analysis.settings import Choice, Setting
+from analysis.schema import of_family, ordinary
 from analysis.statistics import fastest, summarise
+from analysis.vocabulary import CEILING, LADDER, PHASES
 
 URNN = "urnn"
 

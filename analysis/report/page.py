@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from analysis import units
+from analysis.comparability import choose
 from analysis.pages import Answer, Bullets, Facts, Page, Prose, Section, Tabs
 from analysis.pages.html import slug
 from analysis.report import cell_tables, chapters, trust
@@ -14,7 +15,6 @@ from analysis.report.figures import FIGURES
 from analysis.report.measured import Measured
 from analysis.report.verdicts import headlines
 from analysis.results import Results
-from analysis.settings import choose
 
 METHOD = (
     (

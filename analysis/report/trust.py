@@ -11,13 +11,15 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from analysis import units
+from analysis.comparability import Setting, same_commit, split
 from analysis.pages import Bullets, Column, Details, Prose, Section, Table, folded, worst
 from analysis.report import cell_tables
 from analysis.report.measured import Measured
-from analysis.schema import MEASURED, METRIC_LABELS, PEAK_ALLOCATED, STEP_TIME, ordinary
-from analysis.settings import Setting, same_commit, split
+from analysis.schema import ordinary
 from analysis.statistics import ratio, summarise
 from analysis.statistics.summary import CELL
+from analysis.vocabulary import MEASURED, PEAK_ALLOCATED, STEP_TIME, counted, plural
+from analysis.vocabulary import METRICS as METRIC_NAMES
 
 KEY = [*CELL, "metric"]
 METRICS = (STEP_TIME, PEAK_ALLOCATED)
@@ -72,8 +74,8 @@ def _repetitions(cells: pd.DataFrame) -> str:
         low, high = int(counts.min()), int(counts.max())
         return str(low) if low == high else f"{low} to {high}"
 
-    processes = span(times["processes"])
-    return f"Each cell: {processes} process{'es' * (processes != '1')}, {span(times['rounds'])} rounds in all."
+    processes = plural("process", int(times["processes"].max()))
+    return f"Each cell: {span(times['processes'])} {processes}, {span(times['rounds'])} rounds in all."
 
 
 @dataclass(frozen=True)
@@ -89,8 +91,8 @@ class Comparison:
         ratios = [row.ratio.value for row in self.rows.itertuples() if row.metric == metric]
         if not ratios:
             return ""
-        cells = f"{len(ratios)} cell{'s' * (len(ratios) > 1)}"
-        return f"{pd.Series(ratios).median():.2f} (median of {cells}, {min(ratios):.2f} to {max(ratios):.2f})"
+        span = f"{min(ratios):.2f} to {max(ratios):.2f}"
+        return f"{pd.Series(ratios).median():.2f} (median of {counted(len(ratios), 'cell')}, {span})"
 
     def table(self, title: str, first: str, second: str) -> Table:
         """The cells with both values side by side."""
@@ -100,7 +102,7 @@ class Comparison:
             return lambda row: Column(name, texts[row.metric]).cell(getattr(row, name))
 
         columns = {
-            Column("What"): lambda row: METRIC_LABELS[row.metric],
+            Column("What"): lambda row: METRIC_NAMES[row.metric].label,
             Column(first, str): value("first"),
             Column(second, str): value("second"),
             Column("Ratio", f"{units.TIMES}{{:.2f}}".format): lambda row: row.ratio,

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from analysis import units
 from analysis.appearance import Series
 from analysis.report.measured import Measured
-from analysis.schema import PEAK_ALLOCATED, STEP_TIME
 from analysis.statistics import Crossover, Estimate, Outcome, crossover
+from analysis.vocabulary import PEAK_ALLOCATED, STEP_TIME
 
 
 @dataclass(frozen=True)

@@ -91,6 +91,7 @@ def test_a_report_shows_every_label_and_no_table_is_broken():
     ("text", "escaped"),
     [
         ("$x^$", "&#36;x^&#36;"),
+        ("thanks to @somebody, not a@b.c", "thanks to &#64;somebody, not a@b.c"),
         ("_private_ h_t rnn_tanh", r"\_private\_ h_t rnn_tanh"),
         ("<b>", "&lt;b>"),
         ("`code` *a* [b](c)", r"\`code\` \*a\* \[b](c)"),
