@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatterSciNotation, NullFormatter
 
+from analysis.experiments.curves import apart
 from analysis.experiments.groups import Group, Place, cells
 from analysis.experiments.study import Study
 from analysis.figures import style
@@ -70,6 +71,7 @@ def _panel(ax: Axes, study: Study, found: list[Group], iteration: int, quantity:
             continue
         logs = np.log(here[quantity].astype(float).clip(lower=LEAST_SHOWN))
         mean = np.exp(logs.groupby(here["t"].astype(int)).mean())
+        mean = mean.iloc[apart(mean.index.to_numpy(dtype=np.float64), "t")]
         line = style.line_style(group.model, numbers[group.model, group.variant])
         line |= {
             "markevery": max(len(mean) // 5, 1),

@@ -15,16 +15,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter, PercentFormatter
 
-from analysis.experiments.curves import mean_curve
+from analysis.experiments.curves import apart, mean_curve
 from analysis.experiments.groups import Group, cells
 from analysis.experiments.schema import DIVERGED
-from analysis.experiments.seeds import LEAST_POSITIVE, Floats
+from analysis.experiments.seeds import LEAST_POSITIVE
 from analysis.experiments.study import Study
 from analysis.figures import style
 from analysis.vocabulary import STEP_TIME
 
 HEIGHT = 2.7
-BINS = 100  # of a panel that is 240 points wide at most
 
 
 def draw(study: Study, columns: int = 3, *, axis: str, quantity: str) -> Figure:
@@ -72,31 +71,32 @@ def _group(ax: Axes, group: Group, axis: str, quantity: str, look: dict[str, obj
         return style.series_id(group.model, group.variant)
 
     for run, outcome in zip(group.runs["run"], group.runs["outcome"], strict=True):
-        x, y = _visible(*group.track(run, axis, quantity), axis)
-        ax.plot(x, _drawable(y, quantity), color=colour, linewidth=0.9, alpha=0.35, zorder=zorder, gid=identity())
+        x, y = group.track(run, axis, quantity)
+        shown = apart(x, axis)
+        ax.plot(
+            x[shown],
+            _drawable(y[shown], quantity),
+            color=colour,
+            linewidth=0.9,
+            alpha=0.35,
+            zorder=zorder,
+            gid=identity(),
+        )
         if outcome == DIVERGED and len(x):
             end = {"marker": "x", "markersize": 7, "markeredgewidth": 2}
             ax.plot(x[-1:], _drawable(y[-1:], quantity), color=colour, zorder=zorder, gid=identity(), **end)
     mean = mean_curve(group, axis, quantity)
     if mean is None:
         return
-    marks = {"marker": look["marker"], "markersize": 5, "markevery": max(len(mean.x) // 6, 1)}
+    shown = apart(mean.x, axis)
+    x, middle, low, high = mean.x[shown], mean.mean[shown], mean.low[shown], mean.high[shown]
+    marks = {"marker": look["marker"], "markersize": 5, "markevery": max(len(x) // 6, 1)}
     line = {name: look[name] for name in ("linestyle", "markerfacecolor", "markeredgecolor", "markeredgewidth")}
     width = {"linewidth": 2.4 if group.model == "urnn" else 1.6, "color": colour, "zorder": zorder}
-    ax.plot(mean.x, mean.mean, gid=identity(), **marks, **line, **width)
+    ax.plot(x, middle, gid=identity(), **marks, **line, **width)
     if mean.seeds > 1:
-        band = ax.fill_between(mean.x, mean.low, mean.high, color=colour, alpha=0.14, linewidth=0, zorder=zorder)
+        band = ax.fill_between(x, low, high, color=colour, alpha=0.14, linewidth=0, zorder=zorder)
         band.set_gid(identity())
-
-
-def _visible(x: Floats, y: Floats, axis: str) -> tuple[Floats, Floats]:
-    """The points of a thin line that a panel can show apart: the first in each of `BINS` parts, and the last."""
-    if len(x) <= BINS:
-        return x, y
-    at = np.log(x) if axis == "seconds" and x[0] > 0 else x
-    parts = np.floor(BINS * (at - at[0]) / (at[-1] - at[0]))
-    kept = np.unique([*np.unique(parts, return_index=True)[1], len(x) - 1])
-    return x[kept], y[kept]
 
 
 def _drawable(values: np.ndarray, quantity: str) -> np.ndarray:
