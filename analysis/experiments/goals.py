@@ -83,12 +83,17 @@ def recorded(entry: Mapping[str, Any], place: str) -> Goal | None:
     if "goal" not in entry:
         return None
     check(entry["goal"], _GOAL, place, ("goal",))
-    names = ("scored", "name", "unit", "threshold", "better")
-    return Goal(
-        tuple(
-            Bound(*(bound[name] for name in names), bound.get("baseline_share"))
-            for bound in entry["goal"]["bounds"]
-        )
+    return Goal(tuple(_bound(bound) for bound in entry["goal"]["bounds"]))
+
+
+def _bound(entry: Mapping[str, Any]) -> Bound:
+    return Bound(
+        entry["scored"],
+        entry["name"],
+        entry["unit"],
+        entry["threshold"],
+        entry["better"],
+        entry.get("baseline_share"),
     )
 
 

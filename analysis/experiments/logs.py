@@ -201,7 +201,7 @@ def _end(entry: Mapping[str, Any], place: str) -> dict[str, Any]:
 
 
 def _profile(entry: Mapping[str, Any], place: str) -> dict[str, list[Any]]:
-    profile = {column.name: entry.get(column.name) for column in PROFILE}
+    profile: dict[str, Any] = {column.name: entry.get(column.name) for column in PROFILE}
     if not all(isinstance(values, list) for values in profile.values()):
         raise AnalysisError(f"{place}: expected {', '.join(profile)} to be lists.")
     lengths = {name: len(values) for name, values in profile.items()}
@@ -233,7 +233,7 @@ def _is_nothing(value: Any) -> bool:
     return isinstance(value, float) and not math.isfinite(value)
 
 
-_KINDS = {
+_KINDS: dict[str, tuple[Any, str]] = {
     "Int64": (int, "a whole number"),
     "float64": ((int, float), "a number"),
     "string": (str, "a text"),

@@ -18,11 +18,10 @@ from analysis.report.measured import Measured
 from analysis.schema import ordinary
 from analysis.statistics import ratio, summarise
 from analysis.statistics.summary import CELL
-from analysis.vocabulary import MEASURED, PEAK_ALLOCATED, STEP_TIME, counted, plural
-from analysis.vocabulary import METRICS as METRIC_NAMES
+from analysis.vocabulary import MEASURED, METRICS, PEAK_ALLOCATED, STEP_TIME, counted, plural
 
 KEY = [*CELL, "metric"]
-METRICS = (STEP_TIME, PEAK_ALLOCATED)
+COMPARED = (STEP_TIME, PEAK_ALLOCATED)
 
 
 def sections(frame: pd.DataFrame, measured: Measured, level: int) -> list[Section]:
@@ -102,7 +101,7 @@ class Comparison:
             return lambda row: Column(name, texts[row.metric]).cell(getattr(row, name))
 
         columns = {
-            Column("What"): lambda row: METRIC_NAMES[row.metric].label,
+            Column("What"): lambda row: METRICS[row.metric].label,
             Column(first, str): value("first"),
             Column(second, str): value("second"),
             Column("Ratio", f"{units.TIMES}{{:.2f}}".format): lambda row: row.ratio,
@@ -130,7 +129,7 @@ def _compare(frame: pd.DataFrame, setting: Setting, is_other: Callable[[Setting]
     both = [ordinary(parts[one]) for one in (setting, other)]
     keys = [pd.MultiIndex.from_frame(part[KEY]) for part in both]
     first, second = (  # of the common cells alone: a summary takes its time
-        summarise(part[here.isin(there)]).query(f"metric in {METRICS} and value > 0").set_index(KEY).sort_index()
+        summarise(part[here.isin(there)]).query(f"metric in {COMPARED} and value > 0").set_index(KEY).sort_index()
         for part, here, there in zip(both, keys, keys[::-1], strict=True)
     )
     rows = [
