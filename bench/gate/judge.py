@@ -13,7 +13,7 @@ from analysis.regressions.markdown import markdown
 from analysis.regressions.policy import Pace, Step
 from analysis.regressions.terminal import show
 from bench.errors import SweepError
-from bench.store import write_atomically
+from bench.run_file import write_atomically
 
 
 def ask(folder: Path, pace: Pace) -> Step:
@@ -22,7 +22,9 @@ def ask(folder: Path, pace: Pace) -> Step:
     Raises:
         SweepError: the folder cannot be judged, and why.
     """
-    return _judged(folder, pace).next
+    step = _judged(folder, pace).next
+    assert step is not None, "there is one wherever a pace is given"
+    return step
 
 
 def conclude(folder: Path, to_markdown: Path | None = None, to_json: Path | None = None) -> int:

@@ -29,7 +29,7 @@ from bench.paths import ROOT
 from bench.processes import children
 from bench.processes.scratch import held, remove_dead, scratch_folder
 from bench.reading import read
-from bench.store import write_atomically
+from bench.run_file import write_atomically
 
 FOLDER = ROOT / HISTORY
 SLICE = (

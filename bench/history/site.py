@@ -26,7 +26,7 @@ from bench.grid import Cell
 from bench.history.fill import read_commits
 from bench.paths import ROOT
 from bench.processes.children import child
-from bench.store import write_atomically
+from bench.run_file import write_atomically
 
 API_VERSION, RESULTS_VERSION = 2, 2
 COLUMNS = ("result", "params", "version")

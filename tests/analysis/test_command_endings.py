@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from analysis import command_line
+
 ENDING = "import os, signal, sys\nfrom analysis import command_line\ndef command():\n    {body}\n"
 CALL = "sys.exit(command_line.run(command))"
 
@@ -29,6 +31,27 @@ def test_an_unforeseen_exception_keeps_its_traceback_and_ends_in_2():
     assert done.returncode == 2
     assert done.stderr.splitlines()[0] == "Traceback (most recent call last):"
     assert done.stderr.splitlines()[-1] == "KeyError: 'lost'"
+
+
+def raised_in(command_line_run, error: Exception) -> int:
+    def command() -> int:
+        raise error
+
+    return command_line_run(command)
+
+
+def test_a_missing_package_is_named_with_the_command_that_installs_it(capsys):
+    error = ModuleNotFoundError("No module named 'pandas'", name="pandas.core")
+    assert raised_in(command_line.run, error) == 2
+    assert capsys.readouterr().err == (
+        "error: the package pandas is missing; in the checkout, pip install --editable '.[suite]' has it\n"
+    )
+
+
+@pytest.mark.parametrize("name", ["analysis.lost", "bench.lost", "urnn.lost", None])
+def test_a_missing_module_of_this_project_is_a_mistake_with_its_traceback(name, capsys):
+    assert raised_in(command_line.run, ModuleNotFoundError("lost", name=name)) == 2
+    assert capsys.readouterr().err.endswith("ModuleNotFoundError: lost\n")
 
 
 def test_a_reader_that_went_away_ends_it_without_a_word():

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from bench import conftest as grid
+from bench import subjects
 from bench.grid import get_profile
 from bench.paths import ROOT
 from tests.bench.cells import cell
@@ -37,6 +38,10 @@ def test_a_slice_is_chosen_by_name(done):
         "lstm:torch-stream-copying-n5-T1-B1-cpu-float32",
     ]
     assert "3 passed, 1 deselected" in done.output
+
+
+def test_the_file_names_the_models(done):
+    assert done.content["models"] == subjects.as_data()
 
 
 def test_models_of_one_size_are_compared_in_one_group(done):
@@ -86,7 +91,7 @@ def test_the_file_is_pytest_benchmarks_own_with_the_machines_facts(done):
     assert "run" not in done.content
     assert done.content["machine_info"].keys() >= {"memory_bytes", "gpu", "torch", "cuda", "instruction_set"}
     for entry in done.content["benchmarks"]:
-        assert len(entry["stats"]["data"]) == entry["stats"]["rounds"] >= 3
+        assert len(entry["stats"]["data"]) == entry["stats"]["rounds"] >= get_profile("quick").rounds
 
 
 def test_the_header_says_what_is_measured_and_how(done):

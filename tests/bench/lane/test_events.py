@@ -11,7 +11,7 @@ from bench.lane.events import GaveNothing, Header, Measured, Started, encode
 from bench.lane.lane import Lane, Side
 from bench.lane.reports import decode
 from bench.lane.settings import Settings
-from bench.store import RunFile
+from bench.run_file import RunFile
 from tests.bench.cells import TINY
 from tests.bench.lane.played import Process
 

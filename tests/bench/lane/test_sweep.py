@@ -20,7 +20,7 @@ from bench.lane.lane import Job, Side
 from bench.lane.settings import Settings
 from bench.lane.sweep import plan, run
 from bench.processes.guard import descendants
-from bench.store import RunFile
+from bench.run_file import RunFile
 from tests.bench.cells import cell
 from tests.bench.lane.played import Machine
 

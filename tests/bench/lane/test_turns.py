@@ -7,7 +7,7 @@ from bench.grid import PROFILES
 from bench.lane.lane import Side
 from bench.lane.settings import Settings
 from bench.lane.turns import take_turns
-from bench.store import RunFile
+from bench.run_file import RunFile
 from tests.bench.cells import cell
 
 CELLS = [cell(hidden_size=n) for n in (4, 5, 6)]
