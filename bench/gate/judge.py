@@ -23,7 +23,7 @@ def ask(folder: Path, pace: Pace) -> Step:
         SweepError: the folder cannot be judged, and why.
     """
     step = _judged(folder, pace).next
-    assert step is not None, "there is one wherever a pace is given"
+    assert step is not None, "a comparison that was asked with a pace has a next step"
     return step
 
 
