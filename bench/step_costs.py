@@ -68,7 +68,7 @@ def measure(experiments: Sequence[Experiment], runs: Path, threads: int = 1) -> 
         return None
     profile = PROFILES["quick"]
     conditions = {"profile": profile.name, "threads": threads, "allocator": "kept"}
-    name = f"{identity.commit(ROOT)}-{identity.source_digest(ROOT)}_{profile.name}_{threads}t_kept"
+    name = f"{identity.source_digest(ROOT, wanted)}_{profile.name}_{threads}t_kept"
     file = RunFile.open(runs / STEP_COSTS, name, conditions, fresh=False)
     run(plan(wanted, 1), Settings(profile, threads, "kept"), file, lambda job: None, lambda job, outcome: None)
     return file.path

@@ -86,7 +86,7 @@ def _folder(request: Request, base: Commit, head: Commit) -> Folder:
         "profile": request.profile.name,
         "threads": request.threads,
         "allocator": request.allocator,
-        "suite": identity.source_digest(ROOT),
+        "suite": identity.source_digest(ROOT, request.cells),
     }
     again = (
         f"python -m bench gate --base {base.name} --head {head.name} --profile {request.profile.name} "

@@ -11,10 +11,11 @@ from pathlib import Path
 from bench import git
 from bench.commits.checkouts import Commit, listed
 from bench.errors import SweepError
+from bench.measured_code import unused
 from bench.paths import ROOT
 
-# The product, less what no cell of a history runs.
-TIMED = ("urnn", *(f":(exclude)urnn/{part}" for part in ("training", "ladder", "tasks")))
+DEVICE, MODELS = "cpu", ("urnn", "lstm")  # what a history measures
+TIMED = ("urnn", *(f":(exclude){path}*" for path in unused([DEVICE], MODELS)))
 
 
 def timed_commits(revisions: str, repository: Path = ROOT, told: Callable[[str], None] = print) -> list[Commit]:

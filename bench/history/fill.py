@@ -23,7 +23,7 @@ from bench import git
 from bench.commits.checkouts import Commit
 from bench.environment import measured_environment
 from bench.errors import ResultsError, SweepError
-from bench.history.commits import timed_commits
+from bench.history.commits import DEVICE, MODELS, timed_commits
 from bench.machine.lock import sole_run
 from bench.paths import ROOT
 from bench.processes import children
@@ -33,8 +33,8 @@ from bench.store import write_atomically
 
 FOLDER = ROOT / HISTORY
 SLICE = (
-    *("--models=urnn,lstm", "--phase=forward,train", "--task=copying", "--device=cpu", "--dtype=float32"),
-    *("--hidden=128,512", "--length=100", "--batch=32", "--passes=2"),
+    *(f"--models={','.join(MODELS)}", f"--device={DEVICE}", "--phase=forward,train", "--task=copying"),
+    *("--dtype=float32", "--hidden=128,512", "--length=100", "--batch=32", "--passes=2"),
 )
 
 ADVICE = "move it away, and `python -m bench history` writes it again; what was measured is kept"

@@ -288,7 +288,7 @@ class TestRun:
     def test_a_file_from_other_code_is_left_alone(self, sweeps, tmp_path, monkeypatch):
         command = ["run", "--models", "gru", "--hidden", "64", f"--results={tmp_path}"]
         assert main(command) == 0
-        monkeypatch.setattr("bench.identity.source_digest", lambda root: "0" * 8)
+        monkeypatch.setattr("bench.identity.source_digest", lambda root, cells: "0" * 8)
         assert main(command) == 0
         assert len(sweeps[1][0]) == len(sweeps[0][0])
         assert json.loads(sweeps[0][2].read_text())["run"]["profile"] == "quick"

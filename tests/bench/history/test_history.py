@@ -70,6 +70,18 @@ def test_the_commits_are_those_that_change_what_is_timed_oldest_first(repository
 
 
 @pytest.mark.parametrize(
+    "path", ["urnn/backends/cuda/plan.py", "urnn/backends/cuda_plan.py", "urnn/ladder/lstm.py"]
+)
+def test_a_commit_that_changed_only_what_a_history_does_not_run_is_not_measured(repository, path):
+    before = timed_commits("main", repository)
+    (repository / path).parent.mkdir(parents=True, exist_ok=True)
+    (repository / path).write_text("changed")
+    git(repository, "add", ".")
+    git(repository, "commit", "--quiet", "--message", "Other")
+    assert timed_commits("main", repository) == before
+
+
+@pytest.mark.parametrize(
     ("revisions", "message"),
     [
         ("no-such", r"^'no-such' is no range of commits here: 'no-such' names no commit; known are main$"),
