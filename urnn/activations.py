@@ -3,8 +3,9 @@
 import math
 
 import torch
-from jaxtyping import Complex, Float
 from torch import Tensor
+
+from urnn.shapes import Complex, Float
 
 
 def modrelu(
@@ -12,9 +13,19 @@ def modrelu(
 ) -> Complex[Tensor, "*batch n"]:
     """z (|z| + b) / (|z| + epsilon) where |z| + b >= 0, else 0 (Arjovsky, Shah, Bengio 2015, equation 8).
 
-    At z = 0 the direction is undefined; the value and every gradient are 0 there, not NaN. `epsilon` is 0 in
-    the paper and 1e-5 in the authors' released code, which shrinks every state a little. A z that is NaN or
+    At z = 0 the direction is undefined; the value and every gradient are 0 there, not NaN. A z that is NaN or
     infinite gives NaN.
+
+    Args:
+        z: complex values.
+        b: a real bias for each of the n units; negative ones switch small values off.
+        epsilon: 0 in the paper; 1e-5 in the authors' released code, which shrinks every state a little.
+
+    Example:
+        >>> import torch
+        >>> from urnn.activations import modrelu
+        >>> modrelu(torch.tensor([3 + 4j, 3 + 4j, 1 + 0j]), b=torch.tensor([0.0, 5.0, -2.0]))
+        tensor([3.+4.j, 6.+8.j, 0.+0.j])
     """
     # The gradient holds 1/|z|^2: where that overflows (|z| below 1e-19 in float32) z counts as 0. It is taken out
     # before anything divides by it: a NaN in a branch that is masked later would still reach the gradient. The

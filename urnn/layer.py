@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from urnn import segments
 from urnn.backends import Backend
+from urnn.shapes import Float, Int
 from urnn.unitary import UnitaryMatrix
 
 
@@ -25,6 +25,11 @@ class Preset:
         bias_bound: bound of the uniform distribution of b.
         epsilon: added to modReLU's divisor.
         conjugate_reflections: see `UnitaryMatrix`.
+
+    Example:
+        >>> from urnn.layer import PRESETS
+        >>> PRESETS["paper"].epsilon, PRESETS["released"].epsilon
+        (0.0, 1e-05)
     """
 
     v_bound: Callable[[int], float]
@@ -50,11 +55,20 @@ PRESETS = {  # functions with names, since a layer that holds its preset must pi
 class URNNLayer(nn.Module):
     """One layer in one direction: h_t = modReLU(W h_{t-1} + V x_t; b), from a learned first state.
 
-    Parameters (real; n = hidden_size, m = input_size):
+    Parameters (real; n = hidden_size, m = input_size), drawn as in Arjovsky, Shah, Bengio 2015, section 4.3:
         W.theta (3, n) and W.v (2, 2n): see `UnitaryMatrix`.
         V: (2n, m), the input matrix, real and imaginary rows stacked.
         b: (n,), the bias of modReLU.
         h_0: (2n,), the first state [Re; Im], shared by the batch; drawn with E|h_0|^2 = 1.
+
+    Example:
+        >>> import torch
+        >>> from urnn.backends import BACKENDS
+        >>> from urnn.layer import PRESETS, URNNLayer
+        >>> layer = URNNLayer(input_size=3, hidden_size=8, preset=PRESETS["paper"])
+        >>> states, last = layer(torch.randn(5, 2, 3), None, BACKENDS["reference"])
+        >>> states.shape, last.shape  # real, [Re; Im]
+        (torch.Size([5, 2, 16]), torch.Size([2, 16]))
     """
 
     def __init__(
@@ -90,14 +104,14 @@ class URNNLayer(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "T B m"],
-        h_0: Float[Tensor, "B two_n"] | None,
+        h_0: Float[Tensor, "B re_im"] | None,
         backend: Backend,
         *,
         lengths: Int[Tensor, " B"] | None = None,
         reverse: bool = False,
         every: int = 0,
         chosen: list[int] | None = None,
-    ) -> tuple[Float[Tensor, "returned B two_n"], Float[Tensor, "B two_n"]]:
+    ) -> tuple[Float[Tensor, "returned B re_im"], Float[Tensor, "B re_im"]]:
         """States in the order of the input, and each sequence's state at the last step that is read.
 
         Args:

@@ -1,7 +1,7 @@
 """The registry: every recurrent model of the suite, one row each, and the ladders that lead to the fastest.
 
-Benchmarks, contract tests, tables and plots read this list and no other, so a model that stands here is
-measured, tested and drawn, and one that does not stand here does not exist. Adding one's own is one row.
+Benchmarks, contract tests, tables and plots read this list and no other: a model in it is measured, tested and
+drawn. Adding one is adding a row.
 """
 
 from collections.abc import Callable, Iterable
@@ -40,6 +40,16 @@ class Model:
             them so, or an error in them grows with every step that applies them.
         backends: the ways it can be run; ("torch",) where torch's kernels are the only one.
         runs_on: (backend, device) -> whether that backend is made for that kind of device.
+
+    Example:
+        >>> from torch import nn
+        >>> from urnn.models import Model
+        >>> count = lambda m, n: 3 * n * (m + n + 2)
+        >>> gru = Model("gru", "GRU", "gated", nn.GRU, state_per_unit=1, parameters=count)
+        >>> gru.parameters_of(input_size=2, hidden_size=5, num_layers=1)
+        135
+        >>> sum(p.numel() for p in gru.build(2, 5).parameters())
+        135
     """
 
     name: str
@@ -148,6 +158,14 @@ def get(name: str) -> Model:
 
     Raises:
         ValueError: no such model; the message lists those there are.
+
+    Example:
+        >>> from urnn import models
+        >>> models.get("lstm").label
+        'nn.LSTM'
+        >>> models.get("elman")
+        Traceback (most recent call last):
+        ValueError: unknown model 'elman'; the registry (urnn/models.py) has: urnn, lstm, gru, ...
     """
     if name not in MODELS:
         raise ValueError(f"unknown model {name!r}; the registry (urnn/models.py) has: {', '.join(MODELS)}")

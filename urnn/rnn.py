@@ -11,12 +11,12 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
-from jaxtyping import Complex, Float
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from urnn import arguments, backends, checks, segments
 from urnn.layer import PRESETS, URNNLayer
+from urnn.shapes import Complex, Float
 from urnn.unitary import load_all_or_nothing, to_complex, to_pair
 
 
@@ -27,7 +27,7 @@ def _without_autocast(device_type: str) -> AbstractContextManager:
 
 
 class URNN(nn.Module):
-    """Unitary Evolution RNN (Arjovsky, Shah, Bengio 2015, arXiv 1511.06464), used like `nn.LSTM`.
+    """Unitary Evolution RNN (Arjovsky, Shah, Bengio 2015, arXiv 1511.06464, sections 3, 4), used like `nn.LSTM`.
 
         z_t = W h_{t-1} + V x_t,   h_t = modReLU(z_t; b),   W = D3 R2 F^-1 D2 Pi R1 F D1
 
@@ -47,11 +47,10 @@ class URNN(nn.Module):
         backend: how the sequence is run: "auto" (the fastest that applies) or a name in
             `urnn.backends.BACKENDS`. `URNN.backend_in_use` says which; the environment variable URNN_BACKEND
             says what "auto" is.
-        recompute: for long sequences: in the backward pass, run the steps again instead of keeping what they
-            computed, k steps at a time, or with True sqrt(T). The results are the same and memory grows with
-            T / k + k. Like torch.utils.checkpoint, it costs a second forward pass. What is returned is kept all
-            the same: a fused kernel keeps nothing but its states, so there it saves memory for states that
-            `output_steps` leaves out, or that nothing refers to.
+        recompute: like torch.utils.checkpoint, for long sequences: the backward pass runs the steps again
+            instead of keeping what they computed, k steps at a time, or sqrt(T) with True. The results are the
+            same; memory grows with T / k + k beside the output, for the time of one more forward pass. A fused
+            kernel keeps nothing but the output, so there it helps only together with `output_steps`.
         output_steps: the time steps that the output holds: "all", "last", or a number k for the steps k, 2k, ...
             and the last. All but "all" needs sequences of one length, so no PackedSequence.
         device, dtype: of the parameters; float32 or float64. Under autocast the layer computes in this dtype.
@@ -68,13 +67,24 @@ class URNN(nn.Module):
 
     Raises:
         ValueError, TypeError: arguments out of range or of the wrong type.
-        RuntimeError, ValueError: input or h_0 of the wrong shape, dtype or device, as nn.LSTM does; a permutation
-            that is none.
+        RuntimeError, ValueError: input or h_0 of the wrong shape, dtype or device, as nn.LSTM does; an overwritten
+            `permutation` that is not a permutation any more.
 
-    Example::
+    Example:
+        >>> import torch
+        >>> from urnn import URNN
+        >>> rnn = URNN(input_size=10, hidden_size=128)
+        >>> output, h_n = rnn(torch.randn(100, 20, 10))
+        >>> output.shape, output.dtype
+        (torch.Size([100, 20, 256]), torch.float32)
+        >>> h_n.shape, h_n.dtype
+        (torch.Size([1, 20, 128]), torch.complex64)
 
-        rnn = URNN(10, 128)
-        output, h_n = rnn(torch.randn(100, 20, 10))  # (100, 20, 256) real, (1, 20, 128) complex
+        Long sequences, of which only the last state is needed:
+
+        >>> rnn = URNN(10, 128, recompute=True, output_steps="last")
+        >>> rnn(torch.randn(100, 20, 10))[0].shape
+        torch.Size([1, 20, 256])
     """
 
     mode = "URNN"  # nn.LSTM's attributes, for code that reads them

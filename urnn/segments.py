@@ -10,15 +10,21 @@ import math
 from collections.abc import Callable, Sequence
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from urnn.backends import transforms
+from urnn.shapes import Float
 
 
 def interval(recompute: int | bool, steps: int) -> int:
-    """Steps in a segment: the number asked for, near sqrt(T) for True, which keeps the least, or 0 for False."""
+    """Steps in a segment: the number asked for, near sqrt(T) for True, which keeps the least, or 0 for False.
+
+    Example:
+        >>> from urnn.segments import interval
+        >>> interval(True, steps=100), interval(25, steps=100), interval(False, steps=100)
+        (10, 25, 0)
+    """
     return max(1, round(math.sqrt(steps))) if recompute is True else int(recompute)
 
 
@@ -26,6 +32,11 @@ def returned(output_steps: str | int, steps: int) -> list[int] | None:
     """The time steps, from 0, whose states are returned; None for all.
 
     `output_steps` is "all", "last", or a number k: steps k - 1, 2k - 1, ... and the last.
+
+    Example:
+        >>> from urnn.segments import returned
+        >>> returned("last", steps=10), returned(4, steps=10), returned("all", steps=10)
+        ([9], [3, 7, 9], None)
     """
     if output_steps in ("all", 1):
         return None
@@ -38,14 +49,24 @@ def run_sequence(
     every: int,
     chosen: Sequence[int] | None,
     x: Float[Tensor, "T B m"],
-    h_0: Float[Tensor, "B two_n"],
+    h_0: Float[Tensor, "B re_im"],
     *parameters: Tensor | float,
-) -> tuple[Float[Tensor, "returned B two_n"], Float[Tensor, "B two_n"]]:
+) -> tuple[Float[Tensor, "returned B re_im"], Float[Tensor, "B re_im"]]:
     """The states at the `chosen` steps (None: all) and the last state, by `run`, a backend's `run_sequence`.
 
     Args:
         every: steps in a segment; 0 runs the sequence whole and keeps what `run` keeps. So do torch.func's
             transforms, under which torch cannot run anything again.
+
+    Example:
+        >>> import torch
+        >>> from urnn.segments import run_sequence
+        >>> def run(x, h_0):  # a running sum
+        ...     states = h_0 + x.cumsum(0)
+        ...     return states, states[-1]
+        >>> states, last = run_sequence(run, 2, [1, 4], torch.ones(5, 1, 2), torch.zeros(1, 2))
+        >>> states[:, 0, 0], last
+        (tensor([2., 5.]), tensor([[5., 5.]]))
     """
     if every == 0 or transforms.active():
         states, last = run(x, h_0, *parameters)

@@ -1,8 +1,8 @@
 """The recurrent matrix of the uRNN and the six factors that make it.
 
-    W = D3 R2 F^-1 D2 Pi R1 F D1                       (Arjovsky, Shah, Bengio 2015, equation 6)
+    W = D3 R2 F^-1 D2 Pi R1 F D1              (Arjovsky, Shah, Bengio 2015, section 3, equation 6)
 
-Applied right to left: D1 acts first. Every factor is unitary for every value of its parameters, so W is, and
+Applied right to left: D1 acts first. Every factor is unitary for every value of its parameters, so W is too, and
 its 7n real parameters need no constraint while they are trained. The functions here take and return complex
 tensors whose last dimension is n; leading dimensions are free.
 
@@ -15,30 +15,58 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-from jaxtyping import Complex, Float, Int
 from torch import Tensor, nn
 
 from urnn import checks
+from urnn.shapes import Complex, Float, Int
 
 
-def to_complex(pair: Float[Tensor, "... two_n"]) -> Complex[Tensor, "... n"]:
-    """Reads a real vector [Re; Im] as the complex vector that it stands for."""
+def to_complex(pair: Float[Tensor, "... re_im"]) -> Complex[Tensor, "... re_im//2"]:
+    """Reads a real vector [Re; Im] as the complex vector that it stands for (section 4.1).
+
+    Example:
+        >>> import torch
+        >>> from urnn.unitary import to_complex
+        >>> to_complex(torch.tensor([1.0, 2.0, 3.0, 4.0]))
+        tensor([1.+3.j, 2.+4.j])
+    """
     real, imaginary = pair.chunk(2, dim=-1)
     return torch.complex(real.contiguous(), imaginary.contiguous())
 
 
-def to_pair(z: Complex[Tensor, "... n"]) -> Float[Tensor, "... two_n"]:
-    """Writes a complex vector as the real vector [Re; Im]; the inverse of `to_complex`."""
+def to_pair(z: Complex[Tensor, "... n"]) -> Float[Tensor, "... 2*n"]:
+    """Writes a complex vector as the real vector [Re; Im] (section 4.1); the inverse of `to_complex`.
+
+    Example:
+        >>> import torch
+        >>> from urnn.unitary import to_pair
+        >>> to_pair(torch.tensor([1 + 3j, 2 + 4j]))
+        tensor([1., 2., 3., 4.])
+    """
     return torch.cat([z.real, z.imag], dim=-1)
 
 
 def phases(theta: Float[Tensor, "*batch n"]) -> Complex[Tensor, "*batch n"]:
-    """exp(i theta), the diagonal of D; theta in radians."""
+    """exp(i theta), the diagonal of D (section 3); theta real, in radians.
+
+    Example:
+        >>> import torch
+        >>> from urnn.unitary import phases
+        >>> torch.allclose(phases(torch.tensor([0.0, torch.pi])), torch.tensor([1 + 0j, -1 + 0j]), atol=1e-6)
+        True
+    """
     return torch.polar(torch.ones_like(theta), theta)
 
 
-def directions(v: Float[Tensor, "*batch two_n"]) -> Complex[Tensor, "*batch n"]:
-    """v / |v| for v given as [Re; Im]. v = 0 names no direction and gives NaN, as the formula says."""
+def directions(v: Float[Tensor, "*batch re_im"]) -> Complex[Tensor, "*batch re_im//2"]:
+    """The complex unit vector v / |v| of a real v = [Re; Im]. v = 0 has no direction and gives NaN.
+
+    Example:
+        >>> import torch
+        >>> from urnn.unitary import directions
+        >>> directions(torch.tensor([3.0, 0.0, 0.0, 4.0]))  # v = (3, 4i)
+        tensor([0.6000+0.0000j, 0.0000+0.8000j])
+    """
     # The squares of entries below 1e-23 or above 1e19 leave float32's range; the direction has no scale, so its
     # gradient may take this one as a constant.
     v = to_complex(v / v.detach().abs().amax(dim=-1, keepdim=True))
@@ -46,22 +74,52 @@ def directions(v: Float[Tensor, "*batch two_n"]) -> Complex[Tensor, "*batch n"]:
 
 
 def reflection(h: Complex[Tensor, "*batch n"], v: Complex[Tensor, " n"]) -> Complex[Tensor, "*batch n"]:
-    """R h, with R = I - 2 v v^H and |v| = 1: the Householder reflection in the hyperplane orthogonal to v."""
+    """R h, with R = I - 2 v v^H and |v| = 1 (section 3): the reflection in the hyperplane orthogonal to v.
+
+    Example:
+        >>> import torch
+        >>> from urnn.unitary import reflection
+        >>> v = torch.tensor([1 + 0j, 0j])
+        >>> torch.equal(reflection(torch.tensor([2 + 1j, 5j]), v), torch.tensor([-2 - 1j, 5j]))
+        True
+    """
     return h - 2 * (h @ v.conj()).unsqueeze(-1) * v
 
 
 def fourier(h: Complex[Tensor, "*batch n"]) -> Complex[Tensor, "*batch n"]:
-    """F h, the discrete Fourier transform scaled by 1/sqrt(n), which makes it unitary."""
+    """F h, the discrete Fourier transform scaled by 1/sqrt(n), which makes it unitary (section 3).
+
+    Example:
+        >>> import torch
+        >>> from urnn.unitary import fourier
+        >>> fourier(torch.tensor([2 + 0j, 0j, 0j, 0j]))
+        tensor([1.+0.j, 1.+0.j, 1.+0.j, 1.+0.j])
+    """
     return torch.fft.fft(h, norm="ortho")
 
 
 def inverse_fourier(h: Complex[Tensor, "*batch n"]) -> Complex[Tensor, "*batch n"]:
-    """F^-1 h = F^H h."""
+    """F^-1 h = F^H h, which undoes `fourier`.
+
+    Example:
+        >>> import torch
+        >>> from urnn.unitary import fourier, inverse_fourier
+        >>> h = torch.tensor([1 + 2j, 3j, 4 + 0j])
+        >>> torch.allclose(inverse_fourier(fourier(h)), h)
+        True
+    """
     return torch.fft.ifft(h, norm="ortho")
 
 
 def permute(h: Complex[Tensor, "*batch n"], permutation: Int[Tensor, " n"]) -> Complex[Tensor, "*batch n"]:
-    """Pi h: entry k of the result is entry permutation[k] of h."""
+    """Pi h (section 3): entry k of the result is entry permutation[k] of h.
+
+    Example:
+        >>> import torch
+        >>> from urnn.unitary import permute
+        >>> permute(torch.tensor([1j, 2j, 3j]), torch.tensor([2, 0, 1]))
+        tensor([0.+3.j, 0.+1.j, 0.+2.j])
+    """
     return h[..., permutation]
 
 
@@ -71,7 +129,23 @@ def apply(
     v: Complex[Tensor, "2 n"],
     permutation: Int[Tensor, " n"],
 ) -> Complex[Tensor, "*batch n"]:
-    """W h = D3 R2 F^-1 D2 Pi R1 F D1 h, from the diagonals (`phases`) and the unit vectors (`directions`)."""
+    """W h = D3 R2 F^-1 D2 Pi R1 F D1 h (equation 6).
+
+    Args:
+        h: complex vectors.
+        D: the diagonals of D1, D2, D3, as `phases` gives them.
+        v: the vectors of R1 and R2, each of length 1, as `directions` gives them.
+        permutation: see `permute`.
+
+    Example:
+        >>> import torch
+        >>> from urnn.unitary import apply, directions, phases
+        >>> D, v = phases(torch.rand(3, 5)), directions(torch.randn(2, 10))
+        >>> h = torch.randn(7, 5, dtype=torch.complex64)
+        >>> Wh = apply(h, D, v, torch.randperm(5))
+        >>> torch.allclose(Wh.norm(dim=-1), h.norm(dim=-1), rtol=1e-4)
+        True
+    """
     h = permute(reflection(fourier(D[0] * h), v[0]), permutation)
     return D[2] * reflection(inverse_fourier(D[1] * h), v[1])
 
@@ -82,7 +156,16 @@ def apply_adjoint(
     v: Complex[Tensor, "2 n"],
     permutation: Int[Tensor, " n"],
 ) -> Complex[Tensor, "*batch n"]:
-    """W^H h = D1^H F^-1 R1 Pi^T D2^H F R2 D3^H h: the factors of `apply` undone in turn."""
+    """W^H h = D1^H F^-1 R1 Pi^T D2^H F R2 D3^H h: the factors of `apply` undone in turn; same arguments.
+
+    Example:
+        >>> import torch
+        >>> from urnn.unitary import apply, apply_adjoint, directions, phases
+        >>> factors = phases(torch.rand(3, 5)), directions(torch.randn(2, 10)), torch.randperm(5)
+        >>> h = torch.randn(5, dtype=torch.complex64)
+        >>> torch.allclose(apply_adjoint(apply(h, *factors), *factors), h, atol=1e-4)
+        True
+    """
     h = fourier(reflection(D[2].conj() * h, v[1]))
     h = permute(D[1].conj() * h, torch.argsort(permutation))
     return D[0].conj() * inverse_fourier(reflection(h, v[0]))
@@ -99,7 +182,7 @@ class UnitaryMatrix(nn.Module):
         v: (2, 2n), the vectors of R1 and R2, each as [Re; Im].
     Buffer:
         permutation: (n,) int64, drawn once; it travels with the state dict. The meta device has no numbers, so
-            `to_empty` draws it there; `reset_parameters` draws it anew only where it is none.
+            `to_empty` draws it there; `reset_parameters` draws it anew only if it is not a permutation.
 
     Args:
         n: number of complex units, at least 1.
@@ -109,7 +192,19 @@ class UnitaryMatrix(nn.Module):
             gradient step turns it.
 
     Raises:
-        ValueError: n < 1, a state dict whose permutation is none, or a product by what is none.
+        ValueError: n < 1; or `permutation` is not a permutation, in a state dict or when W is applied.
+
+    Example:
+        >>> import torch
+        >>> from urnn import UnitaryMatrix
+        >>> W = UnitaryMatrix(16)
+        >>> sum(p.numel() for p in W.parameters())
+        112
+        >>> h = torch.randn(3, 16, dtype=torch.complex64)
+        >>> torch.allclose(W.adjoint(W(h)), h, atol=1e-4)
+        True
+        >>> W.dense().shape
+        torch.Size([16, 16])
     """
 
     def __init__(
@@ -159,7 +254,7 @@ class UnitaryMatrix(nn.Module):
             self.permutation = after.copy_(before) if after.dtype == before.dtype else before.to(after.device)
         return self
 
-    def reflection_vectors(self) -> Float[Tensor, "2 two_n"]:
+    def reflection_vectors(self) -> Float[Tensor, "2 re_im"]:
         """v, or its conjugate under `conjugate_reflections`, as pairs [Re; Im] of any length."""
         if not self.conjugate_reflections:
             return self.v
@@ -196,11 +291,19 @@ def _drawn(n: int) -> Int[Tensor, " n"]:
 def load_all_or_nothing(module: nn.Module, state: dict[str, Any], prefix: str, *_: object) -> None:
     """A hook before a state dict is loaded into a module: one that does not fit changes nothing in the module.
 
-    torch copies what fits and then raises for what does not. Here what fits is replaced by what the module has.
-    Keys that are missing or too many are no fault here, since only `load_state_dict` knows whether it is strict.
+    torch copies the tensors that fit and then raises for those that do not. Here, if one does not fit, those that
+    do are replaced by the module's own. Missing and unexpected keys are left to `load_state_dict`, which alone
+    knows whether it is strict.
 
     Raises:
-        ValueError: a permutation that is none, which would leave W silently not unitary.
+        ValueError: a permutation that is not one, which would leave W silently not unitary.
+
+    Example:
+        >>> from urnn import UnitaryMatrix
+        >>> W = UnitaryMatrix(4)  # registers this hook
+        >>> W.load_state_dict({**W.state_dict(), "permutation": W.permutation * 0})
+        Traceback (most recent call last):
+        ValueError: the state dict's permutation must hold each of 0..3 once; permutation does not, so W would ...
     """
     own = module.state_dict(prefix=prefix, keep_vars=True)
     for key in _permutations_of(module, prefix):

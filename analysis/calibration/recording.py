@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from analysis.results import read as read_results
 from analysis.vocabulary import BASE, CALIBRATION_PLAN, CALIBRATIONS, RECORDING_FORMAT, SAME
 
 COMPACT = "recording.json"
+PROCESSES = re.compile(r" \([^()]*\bprocess [0-9]+[^()]*\)")
 FEWEST_ROUNDS = 8  # a half of them for the screening, a half for the confirmation
 MOST_ROUNDS = 10**6
 
@@ -96,6 +98,7 @@ def read(path: Path) -> Recording:
     Raises AnalysisError for what is no recording, is damaged, mixes conditions or has too few rounds.
     """
     recording = _of_folder(path) if os.path.isdir(path) else _of_file(path)
+    recording = replace(recording, notes=tuple(map(without_processes, recording.notes)))
     _require_whole(recording, path)
     if len(recording.rounds) < FEWEST_ROUNDS:
         raise AnalysisError(
@@ -103,6 +106,11 @@ def read(path: Path) -> Recording:
             "`python -m bench calibrate` goes on recording."
         )
     return recording
+
+
+def without_processes(note: str) -> str:
+    """A remark without the names and numbers of processes in brackets: what ran there is not for publication."""
+    return PROCESSES.sub("", note)
 
 
 def newest(folder: Path = CALIBRATIONS) -> Path:

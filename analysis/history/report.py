@@ -1,55 +1,68 @@
-"""The history as a folder to look at: changes newest first, the series, and the commits behind them.
-
-Known weakness: English only.
-"""
+"""The history as a page: changes newest first, the series, and the commits behind them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from analysis import units
-from analysis.figures import name
+from analysis import appearance, units
 from analysis.history import levels, otava
 from analysis.history.changes import ASV, OTAVA, Change, changes
 from analysis.history.commits import FASTEST, Commit, History, Series
-from analysis.pages.atomic_folder import MARK, replacing_folder
+from analysis.pages import (
+    Answer,
+    Cell,
+    Code,
+    Column,
+    Details,
+    Facts,
+    Figure,
+    Page,
+    Report,
+    Section,
+    Table,
+    between,
+    folded,
+    write_page,
+)
 from analysis.regressions.wording import metric_label
-from analysis.report import Report
-from analysis.report.drawings import Drawing, colourful, draw_figure
-from analysis.report.markup import environment, frame, table_md
-from analysis.report.section import Series as Chip
-from analysis.report.tables import Cell, Table
-from analysis.schema import PEAK_ALLOCATED, STEP_TIME
 from analysis.statistics.log_ratio import Floats
+from analysis.vocabulary import PEAK_ALLOCATED, STEP_TIME, counted
 from analysis.vocabulary import Cell as MeasuredCell
-from analysis.vocabulary import counted
 
 DEFAULT_TITLE = "When the kernels became faster"
 TESTS = {
     STEP_TIME: "step_time.OverHiddenSize.time_call",
     PEAK_ALLOCATED: "memory.OverHiddenSize.track_peak_allocated_bytes",
 }
-
-
-@dataclass(frozen=True)
-class Content:
-    """What page and Markdown say, free of any markup."""
-
-    title: str
-    headlines: list[str]
-    facts: list[tuple[str, str]]
-    changes: Table
-    bisections: list[tuple[str, str]]
-    commits: Table
-    chips: list[Chip]
+METHOD = (
+    (
+        "Commits",
+        "Those along the first parents of the range that changed what is timed, each measured by the command that "
+        "it came with, on one machine, in several processes.",
+    ),
+    (
+        "Sentinel",
+        "nn.LSTM is torch's, whatever our commits do. What it drifted from commit to commit is taken out of the "
+        "other times.",
+    ),
+    (
+        "Change",
+        "A new level of a series, where Apache Otava or asv's step detection sees one, or (neighbours) where it "
+        "differs by 15 % from the commit before and the next commit does too; and where the levels differ by more "
+        "than the gate's effect floor. The interval is Welch's, over all processes of both levels.",
+    ),
+    (
+        "Memory",
+        "Bytes are the same at every call, so any difference beyond the gate's margin is a change.",
+    ),
+)
 
 
 def write_report(history: History, output: Path, title: str = DEFAULT_TITLE) -> Report:
-    """Write index.html, report.md and figures/ into the folder `output`, or leave what was there as it was.
+    """Write the page, its Markdown and figure into the folder `output`, or leave what was there as it was.
 
     Raises AnalysisError where the folder cannot be written, holds something that is no report, or Otava fails.
     """
@@ -58,43 +71,34 @@ def write_report(history: History, output: Path, title: str = DEFAULT_TITLE) -> 
     asked = {str(number): list(map(float, _seconds(one))) for number, one in enumerate(times)}
     points = otava.change_points(tool, asked) if tool else {}
     found = changes(history.series, {one: points.get(str(number), ()) for number, one in enumerate(times)})
-    content = gather(history, found, asked_otava=tool is not None, title=title)
-    with replacing_folder(output) as folder:
-        figures = folder / "figures"
-        figures.mkdir()
-        drawing = draw_figure(levels, levels.Drawn(history, found), colourful(content.chips), figures)
-        (folder / MARK).write_text(html(content, drawing), encoding="utf-8")
-        (folder / "report.md").write_text(markdown(content), encoding="utf-8")
-    return Report(output / MARK, content.headlines)
+    return write_page(page_of(history, found, asked_otava=tool is not None, title=title), output)
 
 
-def gather(history: History, found: Sequence[Change], asked_otava: bool, title: str = DEFAULT_TITLE) -> Content:
-    """Work out everything the report says."""
+def page_of(history: History, found: Sequence[Change], asked_otava: bool, title: str) -> Page:
+    """Everything the report says."""
     measured = [one for one in history.commits if not one.failure]
-    searched = (
-        f"{OTAVA} and {ASV}'s step detection"
-        if asked_otava
-        else f"{ASV}'s step detection; {OTAVA} is not installed"
-    )
+    searched = f"{ASV}'s step detection"
     facts = {
         **history.facts,
         "Commits": f"{len(measured)} measured of {len(history.commits)} that changed what is timed",
-        "Changes found by": searched,
+        "Changes found by": f"{OTAVA} and {searched}" if asked_otava else f"{searched}; {OTAVA} is not installed",
     }
-    chips = dict.fromkeys(Chip(one.model, one.backend, one.label) for one in history.series)
-    return Content(
-        title,
-        headlines(history, found),
-        list(facts.items()),
-        _changes(found),
-        [(change_name(change), bisection(change)) for change in found],
-        _commits(history.commits),
-        list(chips),
-    )
+    figure = Figure("figures/levels", levels.TITLE, levels.CAPTION, levels.draw, levels.Drawn(history, found))
+    bisections = Facts([(change_name(change), Code(bisection(change))) for change in found])
+    again = f"To look for the commit again, with asv's own bisection ({len(found)})"
+    sections = [
+        Section("", [Answer(headlines(history, found), list(facts.items()))]),
+        Section("Changes, newest first", [_changes(found)]),
+        Section("Figure", [figure]),
+        Section("", [*([Details(again, [bisections])] if found else []), folded(_commits(history.commits))]),
+        Section("How each figure was made", [Facts(METHOD)]),
+    ]
+    series = dict.fromkeys(appearance.Series(one.model, one.backend, one.label) for one in history.series)
+    return Page("History", title, sections, list(series))
 
 
 def headlines(history: History, found: Sequence[Change]) -> list[str]:
-    """How far the uRNN came, its largest steps, and what became slower; ready to say that nothing did."""
+    """How far the uRNN came, its largest step, and how often it became slower."""
     said = [_journey(one) for one in history.series if one.backend == FASTEST and one.metric == STEP_TIME]
     times = [one for one in found if one.series.metric == STEP_TIME and one.series.backend == FASTEST]
     faster = sorted((one for one in times if one.high < 1), key=lambda one: one.ratio)
@@ -122,19 +126,6 @@ def _journey(series: Series) -> str:
     )
 
 
-def html(content: Content, drawing: Drawing) -> str:
-    """The page, with style, script and drawing inside."""
-    chips = [(one.model, f"{one.model}:{one.backend}", one.label) for one in content.chips]
-    shown = frame(content.title, colourful(content.chips), chips)
-    return environment().get_template("history.html.j2").render(**shown, content=content, drawing=drawing)
-
-
-def markdown(content: Content) -> str:
-    """The report for a pull request or a note."""
-    template = environment().get_template("history.md.j2")
-    return template.render(content=content, table_md=table_md, figure=(name(levels), levels.TITLE, levels.CAPTION))
-
-
 def change_name(change: Change) -> str:
     """Where and what, in few words."""
     return f"{change.commit.name}, {change.series.label}, {change.series.place}, {_metric(change.series)}"
@@ -158,33 +149,34 @@ def _metric(series: Series) -> str:
     return metric_label(series.metric).lower()
 
 
+def _per_cent(ratio: float) -> str:
+    return f"{100 * (ratio - 1):+.1f} %"
+
+
 def _changes(found: Sequence[Change]) -> Table:
     rows = []
     for number, one in enumerate(found):
-        slower = one.low > 1
-        tone = "crosses" if slower else "ahead" if one.high < 1 else "none"
+        tone = "crosses" if one.low > 1 else "ahead" if one.high < 1 else "none"
         exact = one.series.metric == PEAK_ALLOCATED
+        interval = "exact" if exact else between(one.low, one.high, _per_cent)
+        commit = f"{one.commit.name} {one.commit.subject}"
         rows.append(
             [
-                Cell(
-                    f"{one.commit.name} {one.commit.subject}",
-                    number,
-                    f"{one.commit.time[:10]}; after {one.before.name}",
-                ),
-                Cell(f"{one.series.label}; {one.series.place}", one.series.label),
-                Cell(_metric(one.series).capitalize(), one.series.metric),
-                Cell(f"{100 * (one.ratio - 1):+.1f} %", one.ratio, tone=tone),
-                Cell(
-                    "exact" if exact else f"{100 * (one.low - 1):+.1f} to {100 * (one.high - 1):+.1f} %", one.low
-                ),
-                Cell(" and ".join(one.found_by), " ".join(one.found_by)),
+                Cell(commit, number, f"{one.commit.time[:10]}; after {one.before.name}"),
+                f"{one.series.label}; {one.series.place}",
+                _metric(one.series).capitalize(),
+                Cell(_per_cent(one.ratio), one.ratio, interval, tone),
+                " and ".join(one.found_by),
             ]
         )
-    headings = [
-        *(("Commit", False), ("What", False), ("Metric", False), ("Change", True), ("95 % interval", True)),
-        ("Found by", False),
+    columns = [
+        Column("Commit"),
+        Column("What"),
+        Column("Metric"),
+        Column("Change, 95 % interval", _per_cent),
+        Column("Found by"),
     ]
-    return Table("Changes, newest first", headings, rows)
+    return Table("Changes, newest first", columns, rows, style="statements changes")
 
 
 def _commits(commits: Sequence[Commit]) -> Table:
@@ -192,13 +184,9 @@ def _commits(commits: Sequence[Commit]) -> Table:
         [
             Cell(one.name, number),
             Cell(one.time[:16].replace("T", " "), one.time),
-            Cell(one.subject, one.subject.lower()),
-            Cell(
-                f"not measured: {one.failure}" if one.failure else "measured",
-                one.failure,
-                tone="none" if one.failure else "",
-            ),
+            one.subject,
+            Cell(f"not measured: {one.failure}", tone="none") if one.failure else "measured",
         ]
         for number, one in enumerate(reversed(commits))
     ]
-    return Table("Commits", [("Commit", False), ("Time", False), ("Subject", False), ("Outcome", False)], rows)
+    return Table("Commits", [Column("Commit"), Column("Time"), Column("Subject"), Column("Outcome")], rows)

@@ -6,7 +6,6 @@ reference. Known weakness: there is no second derivative; differentiating the ba
 """
 
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor
 
 from urnn import checks
@@ -14,6 +13,7 @@ from urnn.backends import cpu, reference, transforms
 from urnn.backends.cpu import sequence as cpu_sequence
 from urnn.backends.cuda import sequence as cuda_sequence
 from urnn.backends.inputs import Gradients, Inputs
+from urnn.shapes import Float, Int
 
 KERNELS = {"cpu": cpu_sequence, "cuda": cuda_sequence}
 REFERENCE = checks.checked(reference.run_sequence)

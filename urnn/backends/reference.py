@@ -5,11 +5,11 @@ operations a time step, so small sizes are bound by dispatch, and autograd keeps
 """
 
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor
 
 from urnn import unitary
 from urnn.activations import modrelu
+from urnn.shapes import Float, Int
 
 
 def run_sequence(

@@ -17,6 +17,13 @@ def in_one_piece(weights: list[Tensor]) -> list[Tensor]:
     """The weights of a plain RNN with one layer, (W_ih, W_hh, b_ih, b_hh), as views of one new tensor.
 
     They come back as they are where no layout is known: on a CPU, and in dtypes that cuDNN is not used for.
+
+    Example:
+        >>> import torch
+        >>> from urnn.baselines.cudnn_layout import in_one_piece
+        >>> weights = [torch.zeros(4, 3), torch.zeros(4, 4), torch.zeros(4), torch.zeros(4)]
+        >>> in_one_piece(weights) is weights  # on a CPU
+        True
     """
     first = weights[0]
     if first.device.type != "cuda":
@@ -30,6 +37,11 @@ def layout(input_size: int, hidden_size: int, device: torch.device, dtype: torch
     """The layout that `nn.RNN` gives to its own weights on that device; None where it leaves them apart.
 
     Draws no random numbers.
+
+    Example:
+        >>> import torch
+        >>> from urnn.baselines.cudnn_layout import layout
+        >>> layout(3, 4, torch.device("cpu"), torch.float32)  # None
     """
     with torch.inference_mode(False):  # the answer outlives the call that asked
         rnn = nn.RNN(input_size, hidden_size, device="meta", dtype=dtype).to_empty(device=device)
@@ -41,7 +53,15 @@ def layout(input_size: int, hidden_size: int, device: torch.device, dtype: torch
 
 
 def laid_out(weights: list[Tensor], where: Layout) -> list[Tensor]:
-    """Views of one new tensor, each weight at its place; gradients reach the weights that were given."""
+    """Views of one new tensor, each weight at its place; gradients reach the weights that were given.
+
+    Example:
+        >>> import torch
+        >>> from urnn.baselines.cudnn_layout import laid_out
+        >>> a, b = laid_out([torch.ones(2), torch.zeros(3)], where=((3, 0), 5))
+        >>> a.storage_offset(), b.storage_offset()
+        (3, 0)
+    """
     offsets, numbers = where
     pieces, end = [], 0
     for number in sorted(range(len(weights)), key=offsets.__getitem__):

@@ -7,12 +7,12 @@ runs once a call; for one-step calls in inference fold it first, with
 """
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import orthogonal
 from torch.nn.utils.rnn import PackedSequence
 
 from urnn.baselines.cudnn_layout import in_one_piece
+from urnn.shapes import Float
 
 ORTHOGONAL_MAPS = ("matrix_exp", "cayley", "householder")
 
@@ -31,6 +31,16 @@ class OrthogonalRNN(nn.Module):
     Raises:
         ValueError: an orthogonal_map that torch does not have.
         RuntimeError: input or h_0 of a shape that the kernel cannot read.
+
+    Example:
+        >>> import torch
+        >>> from urnn.baselines import OrthogonalRNN
+        >>> rnn = OrthogonalRNN(input_size=3, hidden_size=4, orthogonal_map="cayley")
+        >>> output, h_n = rnn(torch.randn(5, 2, 3))
+        >>> output.shape, h_n.shape
+        (torch.Size([5, 2, 4]), torch.Size([1, 2, 4]))
+        >>> torch.allclose(rnn.Q @ rnn.Q.mT, torch.eye(4), atol=1e-5)
+        True
     """
 
     def __init__(
@@ -65,7 +75,7 @@ class OrthogonalRNN(nn.Module):
     def forward(
         self, input: Tensor | PackedSequence, h_0: Tensor | None = None
     ) -> tuple[Tensor | PackedSequence, Tensor]:
-        # The kernel adds a bias to each product; there is one bias here, so the recurrent one is nought.
+        # The kernel adds a bias to each product; there is one bias here, so the recurrent one is zero.
         weights = in_one_piece([self.input.weight, self.Q, self.input.bias, torch.zeros_like(self.input.bias)])
         if isinstance(input, PackedSequence):
             return self._forward_packed(input, h_0, weights)

@@ -33,6 +33,17 @@ class StagedLSTM(nn.Module):
     Raises:
         ValueError: x has not three dimensions, or num_layers is not positive.
         RuntimeError: x or a state of another size, no time step, or `streams` elsewhere than on CUDA.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from urnn.ladder.lstm import StagedLSTM, Stages
+        >>> lstm, staged = nn.LSTM(3, 4), StagedLSTM(3, 4, stages=Stages(grouped_gates=True))
+        >>> staged.load_state_dict(lstm.state_dict())
+        <All keys matched successfully>
+        >>> x = torch.randn(5, 2, 3)
+        >>> torch.allclose(staged(x)[0], lstm(x)[0], atol=1e-5)
+        True
     """
 
     def __init__(
@@ -120,6 +131,13 @@ def build(
 
     Raises:
         ValueError: no such rung; the message lists those there are.
+
+    Example:
+        >>> from urnn.ladder import lstm
+        >>> lstm.build(3, 4, backend="nn_lstm")
+        LSTM(3, 4)
+        >>> lstm.build(3, 4, backend="wavefront").stages.wavefront
+        True
     """
     if backend not in RUNGS:
         raise ValueError(f"unknown rung {backend!r}; the ladder has: {', '.join(RUNGS)}")

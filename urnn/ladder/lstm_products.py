@@ -4,7 +4,7 @@ A value before the activations is a sum: a bias or a whole input product (the ad
 step. One GEMM's share of it is a block: all four gates, or one. So blocks come in lists of one or of four.
 
 How a weight's gradient becomes one GEMM: a step multiplies by the detached weight, and the weight enters the graph
-once, as an input of the identity on all steps' addends. That node is told the gradients of all steps together, and
+once, as an input of the identity on all steps' addends. That node gets the gradients of all steps together, and
 reads the rows that were multiplied from a list which the forward pass goes on filling. The list is written in the
 forward pass only, so several backward passes, or passes over a part of the graph, are right. Known weakness: the
 list is freed with the graph, not by the backward pass, and hooks on saved tensors do not see it.
@@ -15,17 +15,25 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import FunctionCtx, once_differentiable
 
 from urnn.ladder.lstm_stages import Stages
+from urnn.shapes import Float
 
 
 @dataclass(frozen=True)
 class LayerWeights:
-    """One layer's weights in blocks of r rows, r = 4n (one block) or n (four): (r, m), (r, n) and (r,), real."""
+    """One layer's weights in blocks of r rows, r = 4n (one block) or n (four): (r, m), (r, n) and (r,), real.
+
+    Example:
+        >>> import torch
+        >>> from urnn.ladder.lstm_products import LayerWeights
+        >>> weights = torch.ones(8, 3), torch.ones(8, 2), torch.ones(8), torch.ones(8)
+        >>> [len(LayerWeights.cut(*weights, grouped=grouped).input) for grouped in (True, False)]
+        [1, 4]
+    """
 
     input: Sequence[Tensor]
     recurrent: Sequence[Tensor]
@@ -34,10 +42,10 @@ class LayerWeights:
     @classmethod
     def cut(
         cls,
-        W_ih: Float[Tensor, "four_n m"],  # noqa: N803 - matrices
-        W_hh: Float[Tensor, "four_n n"],  # noqa: N803
-        b_ih: Float[Tensor, " four_n"],
-        b_hh: Float[Tensor, " four_n"],
+        W_ih: Float[Tensor, "gate_rows m"],  # noqa: N803 - matrices
+        W_hh: Float[Tensor, "gate_rows n"],  # noqa: N803
+        b_ih: Float[Tensor, " gate_rows"],
+        b_hh: Float[Tensor, " gate_rows"],
         *,
         grouped: bool,
     ) -> "LayerWeights":
@@ -53,14 +61,28 @@ class LayerWeights:
 
 
 def right_operand(W: Float[Tensor, "*layers r k"], stages: Stages) -> Float[Tensor, "*layers k r"]:  # noqa: N803
-    """W^T for x W^T: a view that every GEMM reads across, or a copy in its own order."""
+    """W^T for x W^T: a view that every GEMM reads across, or a copy in its own order.
+
+    Example:
+        >>> import torch
+        >>> from urnn.ladder.lstm_products import Stages, right_operand
+        >>> right_operand(torch.ones(8, 3), Stages(transposed_weights=True)).is_contiguous()
+        True
+    """
     return W.mT.contiguous() if stages.transposed_weights else W.mT
 
 
 def add_products(
     addends: Sequence[Tensor], x: Float[Tensor, "*layers B k"], operands: Sequence[Tensor]
 ) -> list[Tensor]:
-    """addend + x W^T of each block: one GEMM a block, for one layer (B, k) or several (layers, B, k)."""
+    """addend + x W^T of each block: one GEMM a block, for one layer (B, k) or several (layers, B, k).
+
+    Example:
+        >>> import torch
+        >>> from urnn.ladder.lstm_products import add_products
+        >>> add_products([torch.tensor([10.0, 20.0])], torch.ones(1, 3), [torch.ones(3, 2)])
+        [tensor([[13., 23.]])]
+    """
     multiply = torch.addmm if x.dim() == 2 else torch.baddbmm
     return [multiply(addend, x, operand) for addend, operand in zip(addends, operands, strict=True)]
 
@@ -74,6 +96,12 @@ def add_recurrent(
     """What `input_part` makes, plus h W_hh^T; with `side`, the two are made at the same time.
 
     Each stream waits for the other, before and after, so no memory is reused while the other one reads it.
+
+    Example:
+        >>> import torch
+        >>> from urnn.ladder.lstm_products import add_recurrent
+        >>> add_recurrent(lambda: [torch.ones(1, 2)], torch.ones(1, 3), [torch.ones(3, 2)], side=None)
+        [tensor([[4., 4.]])]
     """
     if side is None:
         return add_products(input_part(), h, operands)
@@ -87,7 +115,14 @@ def add_recurrent(
 
 
 class Rows(NamedTuple):
-    """The T rows (B, k) that a weight multiplies: `steps[first : first + T]`, all there after the forward pass."""
+    """The T rows (B, k) that a weight multiplies: `steps[first : first + T]`, all there after the forward pass.
+
+    Example:
+        >>> import torch
+        >>> from urnn.ladder.lstm_products import Rows
+        >>> Rows([torch.zeros(2, 3)] * 5, first=1).first
+        1
+    """
 
     steps: Sequence[Tensor]
     first: int = 0
@@ -108,6 +143,15 @@ def addends(
         size: (T, B).
         hidden, input: what the steps multiply by the recurrent and the input weights, read in the backward pass
             if `stages.batched_weight_gradient`; `input` is not read where x is given.
+
+    Example:
+        >>> import torch
+        >>> from urnn.ladder.lstm_products import LayerWeights, Rows, Stages, addends
+        >>> weights = LayerWeights([torch.ones(8, 3)], [torch.ones(8, 2)], [torch.ones(8)])
+        >>> x, no_rows = torch.ones(5, 1, 3), Rows([])
+        >>> (steps,) = addends(weights, x, (5, 1), no_rows, no_rows, Stages(grouped_gates=True))
+        >>> len(steps), steps[0]
+        (5, tensor([[4., 4., 4., 4., 4., 4., 4., 4.]]))
     """
     if x is not None:
         rows, operands = x.flatten(0, 1), [right_operand(w, stages) for w in weights.input]
@@ -145,7 +189,14 @@ class _PutOff(Function):
 
 
 class FirstOrderOnly(Function):
-    """The identity, differentiable once: a second derivative through detached weights would be wrong, silently."""
+    """The identity, differentiable once: a second derivative through detached weights would be wrong, silently.
+
+    Example:
+        >>> import torch
+        >>> from urnn.ladder.lstm_products import FirstOrderOnly
+        >>> FirstOrderOnly.apply(torch.tensor([1.0, 2.0]))
+        tensor([1., 2.])
+    """
 
     @staticmethod
     def forward(ctx: FunctionCtx, tensor: Tensor) -> Tensor:

@@ -7,12 +7,12 @@ which a kernel that takes a list of addresses would not need.
 from functools import partial
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from urnn.ladder.lstm_cell import pointwise
 from urnn.ladder.lstm_products import LayerWeights, Rows, add_products, add_recurrent, addends, right_operand
 from urnn.ladder.lstm_stages import Stages
+from urnn.shapes import Float
 
 Sequences = Float[Tensor, "T B n"]
 States = Float[Tensor, "L B n"]
@@ -26,7 +26,16 @@ def layer_by_layer(
     stages: Stages,
     side: torch.cuda.Stream | None,
 ) -> tuple[Sequences, States, States]:
-    """All steps of a layer, then the next layer. Returns (output, h_n, c_n)."""
+    """All steps of a layer, then the next layer. Returns (output, h_n, c_n).
+
+    Example:
+        >>> import torch
+        >>> from urnn.ladder.lstm import RUNGS, StagedLSTM
+        >>> rnn = StagedLSTM(3, 4, num_layers=2, stages=RUNGS["naive"])  # runs layer by layer
+        >>> output, (h_n, c_n) = rnn(torch.randn(5, 2, 3))
+        >>> output.shape, h_n.shape
+        (torch.Size([5, 2, 4]), torch.Size([2, 2, 4]))
+    """
     last = []
     for weights, h, c in zip(layers, h_0, c_0, strict=True):
         x, h, c = _run_layer(x, h, c, weights, stages, side)
@@ -75,6 +84,16 @@ def wavefront(
 
     A layer's input was made on the diagonal before by the layer below, so the states of one diagonal, from its
     lowest layer up, are the inputs of the next.
+
+    Example:
+        >>> import torch
+        >>> from urnn.ladder.lstm import RUNGS, StagedLSTM
+        >>> naive, fast = (StagedLSTM(3, 4, num_layers=2, stages=RUNGS[rung]) for rung in ("naive", "wavefront"))
+        >>> fast.load_state_dict(naive.state_dict())
+        <All keys matched successfully>
+        >>> x = torch.randn(5, 2, 3)
+        >>> torch.allclose(fast(x)[0], naive(x)[0], atol=1e-5)
+        True
     """
     T, L = len(x), len(layers)  # noqa: N806
     inputs = _DiagonalInputs(x, h_0, layers, stages)

@@ -1,6 +1,6 @@
 """The stages of the LSTM ladder and its rungs, by name (Appleyard, Kocisky, Blunsom 2016, arXiv 1604.01946).
 
-Only names and switches stand here, so that tables and plots can read them without the arithmetic.
+Only names and switches, so that tables and plots can read them without the arithmetic.
 """
 
 from dataclasses import dataclass, replace
@@ -27,6 +27,14 @@ class Stages:
 
     Raises:
         ValueError: `streams` with `batched_input` and no `wavefront`: no step has an input product to overlap.
+
+    Example:
+        >>> from urnn.ladder.lstm_stages import RUNGS, Stages
+        >>> RUNGS["grouped_gates"] == Stages(grouped_gates=True)
+        True
+        >>> Stages(streams=True, batched_input=True)
+        Traceback (most recent call last):
+        ValueError: streams overlap a step's input product with its recurrent one, but batched_input leaves no ...
     """
 
     grouped_gates: bool = False

@@ -11,21 +11,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Complex, Float
 from torch import Tensor, nn
 
 from urnn.backends import Backend, cpu, fused
 from urnn.ladder import unitary_steps, unitary_wavefront
 from urnn.rnn import URNN
+from urnn.shapes import Complex, Float
 from urnn.unitary import to_complex, to_pair
 
 
 def _one_after_another(
     layers: nn.ModuleList,
     x: Float[Tensor, "T B m"],
-    first_states: list[Float[Tensor, "B two_n"] | None],
+    first_states: list[Float[Tensor, "B re_im"] | None],
     backend: Backend,
-) -> tuple[Float[Tensor, "T B two_n"], list[Float[Tensor, "B two_n"]]]:
+) -> tuple[Float[Tensor, "T B re_im"], list[Float[Tensor, "B re_im"]]]:
     """Each layer over the whole sequence before the next one starts; see `unitary_wavefront.run_layers`."""
     last_states = []
     for layer, h_0 in zip(layers, first_states, strict=True):
@@ -41,6 +41,11 @@ class Rung(Backend):
     Attributes:
         run_layers: (layers, x (T, B, m), first states, backend) -> (states of the last layer (T, B, 2n), the last
             state of each layer); states are real, (B, 2n), and None is a layer's learned first state.
+
+    Example:
+        >>> from urnn.ladder.unitary import RUNGS
+        >>> list(RUNGS)[0], RUNGS["wavefront"].devices
+        ('op_by_op', ('cpu',))
     """
 
     run_layers: Callable[..., tuple[Tensor, list[Tensor]]] = _one_after_another
@@ -86,6 +91,17 @@ class LadderURNN(nn.Module):
     Raises:
         ValueError: an unknown rung, or one that cannot run this size on this device.
         RuntimeError: x or h_0 of the wrong shape.
+
+    Example:
+        >>> import torch
+        >>> from urnn import URNN
+        >>> from urnn.ladder.unitary import LadderURNN
+        >>> rnn, rung = URNN(3, 8), LadderURNN(3, 8, rung="hoisted_input")
+        >>> rung.load_state_dict(rnn.state_dict())
+        <All keys matched successfully>
+        >>> x = torch.randn(5, 2, 3)
+        >>> torch.allclose(rung(x)[0], rnn(x)[0], atol=1e-4)
+        True
     """
 
     def __init__(
@@ -112,7 +128,7 @@ class LadderURNN(nn.Module):
 
     def forward(
         self, x: Float[Tensor, "T B m"], h_0: Complex[Tensor, "layers B n"] | None = None
-    ) -> tuple[Float[Tensor, "T B two_n"], Complex[Tensor, "layers B n"]]:
+    ) -> tuple[Float[Tensor, "T B re_im"], Complex[Tensor, "layers B n"]]:
         self._check_shapes(x, h_0)
         rung = RUNGS[self.rung]
         _require_applicable(rung, self.hidden_size, x.device.type)
@@ -141,6 +157,11 @@ def build(
 
     Raises:
         ValueError: see `LadderURNN`.
+
+    Example:
+        >>> from urnn.ladder import unitary
+        >>> unitary.build(3, 8, backend="real_pairs").rung
+        'real_pairs'
     """
     return LadderURNN(input_size, hidden_size, num_layers, backend, device, dtype)
 

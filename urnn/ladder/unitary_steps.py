@@ -9,13 +9,13 @@ first version does.
 from collections.abc import Iterable
 
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor
 
 from urnn import unitary
 from urnn.activations import modrelu
 from urnn.backends import fused
 from urnn.ladder import real_pairs as pairs
+from urnn.shapes import Float, Int
 
 
 def op_by_op(
@@ -31,6 +31,12 @@ def op_by_op(
     """The definition in complex tensors, each factor of W an operation of its own.
 
     Each step makes exp(i theta) and v / |v| afresh and multiplies its own V x_t.
+
+    Example:
+        >>> import torch
+        >>> from urnn.ladder.unitary import LadderURNN
+        >>> LadderURNN(3, 8, rung="op_by_op")(torch.randn(5, 2, 3))[0].shape
+        torch.Size([5, 2, 16])
     """
     h, states = unitary.to_complex(h_0), []
     for x_t in x:
@@ -50,7 +56,14 @@ def real_pairs(
     b: Float[Tensor, " n"],
     epsilon: float,
 ) -> tuple[Float[Tensor, "T B two_n"], Float[Tensor, "B two_n"]]:
-    """The same operations on real and imaginary parts apart; only the transforms still take complex numbers."""
+    """The same operations on real and imaginary parts apart; only the transforms still take complex numbers.
+
+    Example:
+        >>> import torch
+        >>> from urnn.ladder.unitary import LadderURNN
+        >>> LadderURNN(3, 8, rung="real_pairs")(torch.randn(5, 2, 3))[0].shape
+        torch.Size([5, 2, 16])
+    """
     h, states = h_0.chunk(2, dim=-1), []
     for x_t in x:
         h = pairs.reflect(pairs.fourier(pairs.rotate(h, theta[0])), v[0])
@@ -76,7 +89,13 @@ def materialised(
 ) -> tuple[Float[Tensor, "T B two_n"], Float[Tensor, "B two_n"]]:
     """W written out once a sequence: W h is one real matrix product a step, of O(n^2) instead of O(n log n).
 
-    exp(i theta) and v / |v| come to be made once a sequence with it.
+    exp(i theta) and v / |v| are then computed once a sequence too.
+
+    Example:
+        >>> import torch
+        >>> from urnn.ladder.unitary import LadderURNN
+        >>> LadderURNN(3, 8, rung="materialised")(torch.randn(5, 2, 3))[0].shape
+        torch.Size([5, 2, 16])
     """
     return _run_dense((x_t @ V.mT for x_t in x), h_0, _dense(theta, v, permutation), b, epsilon)
 
@@ -91,7 +110,14 @@ def hoisted_input(
     b: Float[Tensor, " n"],
     epsilon: float,
 ) -> tuple[Float[Tensor, "T B two_n"], Float[Tensor, "B two_n"]]:
-    """`materialised` with V x_t of all steps as one matrix product before the loop."""
+    """`materialised` with V x_t of all steps as one matrix product before the loop.
+
+    Example:
+        >>> import torch
+        >>> from urnn.ladder.unitary import LadderURNN
+        >>> LadderURNN(3, 8, rung="hoisted_input")(torch.randn(5, 2, 3))[0].shape
+        torch.Size([5, 2, 16])
+    """
     return _run_dense(x @ V.mT, h_0, _dense(theta, v, permutation), b, epsilon)
 
 
@@ -131,8 +157,13 @@ def fused_step(
 ) -> tuple[Float[Tensor, "T B two_n"], Float[Tensor, "B two_n"]]:
     """The fused CPU kernel called for one time step at a time; `parameters` as above, from theta on.
 
-    W is applied through its transforms again. The kernel multiplies V x_t itself, so that product is a step's
-    own again too: inside the kernel, or for a wide input in a matrix product before it.
+    W is applied through its transforms again. The kernel multiplies V x_t itself, so each step has its own product
+    again: inside the kernel, or for a wide input in a matrix product before it.
+
+    Example:
+        >>> from urnn.ladder.unitary import RUNGS
+        >>> RUNGS["fused_step"].devices  # with a C++ compiler, for powers of two
+        ('cpu',)
     """
     h, states = h_0, []
     for x_t in x.split(1):

@@ -10,16 +10,22 @@ tables from one chunk to the next.
 """
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
 from urnn.backends import Backend
+from urnn.shapes import Float
 
 CHUNK = 50  # time steps; fewer cost more calls than they gain in cache at every size that was measured
 
 
 def diagonals(layers: int, chunks: int) -> list[list[tuple[int, int]]]:
-    """The (layer, chunk) of each diagonal, in the order they run: chunks + layers - 1 of them."""
+    """The (layer, chunk) of each diagonal, in the order they run: chunks + layers - 1 of them.
+
+    Example:
+        >>> from urnn.ladder.unitary_wavefront import diagonals
+        >>> diagonals(layers=2, chunks=2)
+        [[(0, 0)], [(0, 1), (1, 0)], [(1, 1)]]
+    """
     return [
         [(layer, d - layer) for layer in range(layers) if 0 <= d - layer < chunks]
         for d in range(chunks + layers - 1)
@@ -29,10 +35,21 @@ def diagonals(layers: int, chunks: int) -> list[list[tuple[int, int]]]:
 def run_layers(
     layers: nn.ModuleList,
     x: Float[Tensor, "T B m"],
-    first_states: list[Float[Tensor, "B two_n"] | None],
+    first_states: list[Float[Tensor, "B re_im"] | None],
     backend: Backend,
-) -> tuple[Float[Tensor, "T B two_n"], list[Float[Tensor, "B two_n"]]]:
-    """The states of the last layer and the last state of every layer; None starts from the learned first state."""
+) -> tuple[Float[Tensor, "T B re_im"], list[Float[Tensor, "B re_im"]]]:
+    """The states of the last layer and the last state of every layer; None starts from the learned first state.
+
+    Example:
+        >>> import torch
+        >>> from urnn import URNN
+        >>> from urnn.backends import BACKENDS
+        >>> from urnn.ladder.unitary_wavefront import run_layers
+        >>> layers = URNN(3, 8, num_layers=2).layers
+        >>> states, last = run_layers(layers, torch.randn(5, 2, 3), [None, None], BACKENDS["reference"])
+        >>> states.shape, len(last)
+        (torch.Size([5, 2, 16]), 2)
+    """
     read, carried = list(x.split(CHUNK)), list(first_states)  # a chunk's states are what the next layer reads
     for diagonal in diagonals(len(layers), len(read)):
         for layer, chunk in diagonal:

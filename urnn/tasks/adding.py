@@ -1,13 +1,14 @@
 """The adding problem (Hochreiter, Schmidhuber 1997; as set in Arjovsky, Shah, Bengio 2015, section 5.2).
 
-Two of a sequence's numbers are marked, and their sum is due at the end: real values have to be held exactly.
+Two of a sequence's numbers are marked, and the answer is their sum: real values have to be remembered exactly.
 """
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
-TOLERANCE = 0.04  # of a right answer, as Hochreiter and Schmidhuber count
+from urnn.shapes import Float
+
+TOLERANCE = 0.04  # an answer this close is right, as Hochreiter and Schmidhuber count
 
 
 class Adding:
@@ -18,6 +19,21 @@ class Adding:
         output_size: 1, the sum of the two marked numbers.
         baseline: the loss of always answering 1: the variance of the sum of two U(0, 1), 1/6.
         baseline_score: how often that answer is right: the sum's density is 1 - |s - 1|.
+
+    Raises:
+        ValueError: a length below 2.
+
+    Example:
+        >>> import torch
+        >>> from urnn.tasks import Adding
+        >>> task = Adding(length=100)
+        >>> x, target = task.sample(20, torch.Generator().manual_seed(0))
+        >>> x.shape, target.shape
+        (torch.Size([100, 20, 2]), torch.Size([20]))
+        >>> x[..., 1].sum(0)[:3]  # two markers in each sequence
+        tensor([2., 2., 2.])
+        >>> task.score(target.unsqueeze(-1), target)
+        1.0
     """
 
     input_size = 2

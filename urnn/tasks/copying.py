@@ -1,14 +1,15 @@
 """The copying memory task (Hochreiter, Schmidhuber 1997; as set in Arjovsky, Shah, Bengio 2015, section 5.1).
 
-Ten symbols are shown, then blanks, then a marker asks for the ten symbols. The only way to score is to hold
+Ten symbols are shown, then blanks, then a marker asks for the ten symbols. The only way to score is to remember
 them over the blanks.
 """
 
 import math
 
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor
+
+from urnn.shapes import Float, Int
 
 SYMBOLS = 8
 RECALL = 10
@@ -26,6 +27,21 @@ class Copying:
         output_size: 9, the 8 symbols and the blank.
         baseline: the loss without memory, recall ln 8 / length: blanks where blanks are due, then any symbol.
         baseline_score: the score without memory, 1/8.
+
+    Raises:
+        ValueError: a length below 1.
+
+    Example:
+        >>> import torch
+        >>> from urnn.tasks import Copying
+        >>> task = Copying(length=120)  # the paper's T = 100
+        >>> x, target = task.sample(20, torch.Generator().manual_seed(0))
+        >>> x.shape, target.shape
+        (torch.Size([120, 20, 10]), torch.Size([120, 20]))
+        >>> torch.equal(x[:10].argmax(-1), target[-10:])
+        True
+        >>> round(task.baseline, 4)
+        0.1733
     """
 
     input_size = SYMBOLS + 2

@@ -3,8 +3,9 @@
 from functools import cache
 
 import torch
-from jaxtyping import Int, UInt8
 from torch import Tensor
+
+from urnn.shapes import Int, UInt8
 
 PIXELS = 64
 LARGEST = 16  # grey values are whole numbers from 0 to this
@@ -12,7 +13,14 @@ LARGEST = 16  # grey values are whole numbers from 0 to this
 
 @cache
 def load() -> tuple[UInt8[Tensor, "N 64"], Int[Tensor, " N"]]:
-    """Every image, row by row, and its digit."""
+    """Every image, row by row, grey values from 0 to 16, and its digit. Needs scikit-learn.
+
+    Example:
+        >>> from urnn.tasks import digits
+        >>> images, labels = digits.load()
+        >>> images.shape, labels.shape
+        (torch.Size([1797, 64]), torch.Size([1797]))
+    """
     from sklearn.datasets import load_digits  # a second to import, and the other tasks do not need it
 
     images, labels = load_digits(return_X_y=True)

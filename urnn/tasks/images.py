@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
+from urnn.shapes import Float, Int, UInt8
 from urnn.tasks import digits, mnist
 
 SPLIT_SEED = 1797
@@ -27,6 +27,15 @@ class Images:
         pixels: (N, P), grey values from 0 to `largest`.
         labels: (N,), classes.
         largest: the value of white.
+
+    Example:
+        >>> import torch
+        >>> from urnn.tasks.images import Images
+        >>> pixels = torch.tensor([[0, 8, 16], [4, 4, 4]], dtype=torch.uint8)
+        >>> images = Images(pixels, torch.tensor([7, 1]), largest=16)
+        >>> x, labels = images.sequences(torch.tensor([0]))
+        >>> x.flatten(), labels
+        (tensor([0.0000, 0.5000, 1.0000]), tensor([7]))
     """
 
     pixels: UInt8[Tensor, "N P"]
@@ -42,6 +51,7 @@ class Images:
         return grey.T.unsqueeze(-1).contiguous(), self.labels[chosen]
 
     def subset(self, chosen: Int[Tensor, " K"]) -> "Images":
+        """The chosen images alone."""
         return Images(self.pixels[chosen], self.labels[chosen], self.largest)
 
     def permuted(self) -> "Images":
@@ -53,18 +63,33 @@ class Images:
 
 @dataclass(frozen=True)
 class Split:
-    """Three sets without an image in common."""
+    """Three sets without an image in common.
+
+    Example:
+        >>> from urnn.tasks.images import digits_split
+        >>> split = digits_split()
+        >>> split.permuted().train.labels.equal(split.train.labels)
+        True
+    """
 
     train: Images
     validation: Images
     test: Images
 
     def permuted(self) -> "Split":
+        """Each set with its pixels in the order of `Images.permuted`."""
         return Split(self.train.permuted(), self.validation.permuted(), self.test.permuted())
 
 
 def digits_split() -> Split:
-    """scikit-learn's digits: 1,257 images to train on, 180 to validate, 360 to test."""
+    """scikit-learn's digits: 1,257 images to train on, 180 to validate, 360 to test.
+
+    Example:
+        >>> from urnn.tasks.images import digits_split
+        >>> split = digits_split()
+        >>> len(split.train), len(split.validation), len(split.test)
+        (1257, 180, 360)
+    """
     images = Images(*digits.load(), digits.LARGEST)
     validation, test, train = _divide(len(images), DIGITS_VALIDATION, DIGITS_TEST)
     return Split(images.subset(train), images.subset(validation), images.subset(test))
@@ -75,6 +100,13 @@ def mnist_split(folder: Path) -> Split:
 
     Raises:
         ValueError: see `mnist.load`; or fewer images than are kept for validation.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from urnn.tasks.images import mnist_split
+        >>> mnist_split(Path("no such folder"))
+        Traceback (most recent call last):
+        urnn.tasks.mnist.MissingFilesError: MNIST is not whole in no such folder or ...
     """
     images, test = (Images(*mnist.load(folder, part), mnist.LARGEST) for part in ("train", "test"))
     if len(images) <= MNIST_VALIDATION:

@@ -14,8 +14,9 @@ import zlib
 from pathlib import Path
 
 import torch
-from jaxtyping import Int, UInt8
 from torch import Tensor
+
+from urnn.shapes import Int, UInt8
 
 SIDE = 28
 PIXELS = SIDE * SIDE
@@ -31,7 +32,13 @@ FILES = {  # part: images, labels
 
 
 class MissingFilesError(ValueError):
-    """Files that the user has to fetch; the message says which, and from where."""
+    """Files that the user has to fetch; the message says which, and from where.
+
+    Example:
+        >>> from urnn.tasks.mnist import MissingFilesError
+        >>> issubclass(MissingFilesError, ValueError)
+        True
+    """
 
 
 def load(folder: Path, part: str) -> tuple[UInt8[Tensor, "N 784"], Int[Tensor, " N"]]:
@@ -42,6 +49,13 @@ def load(folder: Path, part: str) -> tuple[UInt8[Tensor, "N 784"], Int[Tensor, "
     Raises:
         MissingFilesError: a file is not there.
         ValueError: a file is no IDX file of such images or labels, or the two do not match.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from urnn.tasks import mnist
+        >>> mnist.load(Path("no such folder"), "train")
+        Traceback (most recent call last):
+        urnn.tasks.mnist.MissingFilesError: MNIST is not whole in no such folder or ...
     """
     _require_files(folder)
     images_path, labels_path = (_find(folder, name) for name in FILES[part])
@@ -82,6 +96,16 @@ def read_idx(path: Path) -> UInt8[Tensor, "..."]:
 
     Raises:
         ValueError: the file is damaged, holds another type, nothing, or far more than MNIST's do.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from urnn.tasks.mnist import read_idx
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "labels")
+        ...     _ = path.write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 3, 7, 1, 4]))  # 3 labels
+        ...     read_idx(path)
+        tensor([7, 1, 4], dtype=torch.uint8)
     """
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:

@@ -7,9 +7,9 @@ Benchmarks draw from scikit-learn's digits at any length; training reads whole i
 import math
 
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor
 
+from urnn.shapes import Float, Int
 from urnn.tasks import digits
 from urnn.tasks.digits import PIXELS
 
@@ -27,6 +27,16 @@ class Pixels:
         output_size: 10 digits.
         baseline: the loss of guessing, ln 10.
         baseline_score: the accuracy of guessing, 1/10.
+
+    Raises:
+        ValueError: a length below 1.
+
+    Example:
+        >>> import torch
+        >>> from urnn.tasks import Pixels
+        >>> x, target = Pixels(length=64).sample(20, torch.Generator().manual_seed(0))
+        >>> x.shape, target.shape
+        (torch.Size([64, 20, 1]), torch.Size([20]))
     """
 
     input_size = 1

@@ -5,10 +5,10 @@ keeps none. Known weakness: that is slow, some milliseconds a time step, and mea
 """
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 from torch.nn.utils import parametrize
 
+from urnn.shapes import Float
 from urnn.training.network import Network
 from urnn.training.streams import Batch
 

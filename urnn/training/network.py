@@ -1,10 +1,10 @@
 """A recurrent model with the read-out that a task asks for: what is trained, saved and counted."""
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
 from urnn import models
+from urnn.shapes import Float
 from urnn.training.problems import Task
 
 

@@ -101,6 +101,18 @@ def test_without_a_recording_the_command_says_how_to_make_one(tmp_path, monkeypa
     )
 
 
+def test_remarks_are_published_without_the_names_of_processes(tmp_path, quiet):
+    content = json.loads(compact(quiet))
+    busy = "the machine was busy while this was measured: others keep 1.0 cores busy"
+    content["notes"] = [
+        f"{busy} (cc1plus, process 11427, editor, process 1)",
+        "time was up (--minutes gives more)",
+    ]
+    path = tmp_path / "recording.json"
+    path.write_text(json.dumps(content))
+    assert read(path).notes == (busy, "time was up (--minutes gives more)")
+
+
 def test_a_round_that_one_side_did_not_finish_is_left_out(tmp_path, quiet):
     content = json.loads(compact(quiet))
     del content["times"]["same"][quiet.cells[0]]["3"]

@@ -10,7 +10,7 @@ import pytest
 from analysis.__main__ import main
 from analysis.errors import AnalysisError
 from analysis.history import otava, read, write_report
-from analysis.history.commits import COMMITS
+from analysis.vocabulary import COMMITS_FILE
 from tests.analysis.browser import assert_it_fits, every_screen, look, needs_browser
 from tests.analysis.history.conftest import digits, write_history
 
@@ -116,12 +116,12 @@ def truncated(folder) -> str:
 
 
 def listless(folder) -> str:
-    (folder / COMMITS).write_text('[{"commit": "a"}]')
-    return f"{folder / COMMITS}: expected [0].time to be a text, got nothing."
+    (folder / COMMITS_FILE).write_text('[{"commit": "a"}]')
+    return f"{folder / COMMITS_FILE}: expected [0].time to be a text, got nothing."
 
 
 def empty(folder) -> str:
-    (folder / COMMITS).write_text("[]")
+    (folder / COMMITS_FILE).write_text("[]")
     return f"{folder}: no commit was measured; run `python -m bench history` first."
 
 
@@ -130,8 +130,8 @@ def mixed(folder) -> str:
     (folder / "other" / digits(0)).rename(folder / digits(1))
     path = next((folder / digits(1)).glob("box/*.json"))
     path.write_text(path.read_text().replace(digits(0), digits(1)))
-    commits = json.loads((folder / COMMITS).read_text())
-    (folder / COMMITS).write_text(json.dumps([*commits, {**commits[0], "commit": digits(1)}]))
+    commits = json.loads((folder / COMMITS_FILE).read_text())
+    (folder / COMMITS_FILE).write_text(json.dumps([*commits, {**commits[0], "commit": digits(1)}]))
     return f"{folder}: expected results of one machine, got those of box, tower; measure each machine's history"
 
 

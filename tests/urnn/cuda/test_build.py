@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from urnn import URNN
 from urnn.backends import cuda, kernel_cache
 from urnn.backends.cuda import build as cuda_build
 from urnn.backends.cuda.plan import Plan
-from urnn.backends.kernel_cache import BuildError
+from urnn.backends.kernel_cache import BuildError, keys
 
 SMALL = Plan(16, 4, torch.float32, released=False)
 
@@ -110,19 +111,32 @@ def test_a_kernel_is_compiled_once_and_kept(forgetful, monkeypatch):
     assert cuda_build.cubin(SMALL, 90) == code
 
 
-def test_a_changed_source_is_compiled_anew(forgetful, monkeypatch):
+@pytest.fixture
+def copied(monkeypatch, tmp_path) -> Path:
+    """The folder of a copy of the source, which is what is compiled."""
+    folder = tmp_path / "a folder"
+    folder.mkdir()
+    for source in keys.sources(cuda_build.SOURCE):
+        shutil.copy(source, folder)
+    monkeypatch.setattr(cuda_build, "SOURCE", folder / cuda_build.SOURCE.name)
+    return folder
+
+
+def test_a_changed_header_or_option_is_compiled_anew(forgetful, copied, monkeypatch):
+    built = []
+    monkeypatch.setattr(cuda_build, "build", lambda *what: built.append(what) or cuda_build.Build(b"new", "", ""))
     cuda_build.cubin(SMALL, 90)
+    with (copied / "modrelu.h").open("a") as header:
+        header.write("// changed\n")
     cuda_build.cubin.cache_clear()
-    monkeypatch.setattr(cuda_build, "FLAGS", (*cuda_build.FLAGS, "-DURNN_OTHER"))
     cuda_build.cubin(SMALL, 90)
-    assert len(list(forgetful.glob("*.cubin"))) == 2
+    monkeypatch.setattr(cuda_build, "FLAGS", (*cuda_build.FLAGS, "-DURNN_OTHER"))
+    cuda_build.cubin.cache_clear()
+    cuda_build.cubin(SMALL, 90)
+    assert len(built) == len(list(forgetful.glob("*.cubin"))) == 3
 
 
-def test_the_source_may_lie_in_a_folder_with_a_space(forgetful, monkeypatch, tmp_path):
-    for source in kernel_cache.sources(cuda_build.SOURCE):
-        (tmp_path / "a folder").mkdir(exist_ok=True)
-        shutil.copy(source, tmp_path / "a folder")
-    monkeypatch.setattr(cuda_build, "SOURCE", tmp_path / "a folder" / cuda_build.SOURCE.name)
+def test_the_source_may_lie_in_a_folder_with_a_space(copied):
     assert cuda_build.build(SMALL, 90).cubin[:4] == b"\x7fELF"
 
 
