@@ -20,11 +20,11 @@ from bench.processes.scratch import scratch_folder, temporary_files
 from bench.store import RunFile
 
 
-def run_checks(cells: Sequence[Cell], settings: Settings, told: Callable[[str], None]) -> list[Check]:
-    """Tries every fused kernel among the cells and tells of each in one line."""
+def run_checks(cells: Sequence[Cell], settings: Settings, log: Callable[[str], None]) -> list[Check]:
+    """Tries every fused kernel among the cells, with one line of `log` for each."""
     wanted = sizes(cells)
     if not wanted:
-        told("no fused uRNN kernel for these cells: nothing to check")
+        log("no fused uRNN kernel for these cells: nothing to check")
         return []
     command = [sys.executable, "-m", "bench.kernel_check"]
     with scratch_folder("sweep") as scratch:
@@ -35,7 +35,7 @@ def run_checks(cells: Sequence[Cell], settings: Settings, told: Callable[[str], 
     died = f"the process that checked it ended with exit code {done.returncode} ({said})"
     checks += [Check(*size, failure=died) for size in wanted[len(checks) :]]
     for check in checks:
-        told(check.line())
+        log(check.line())
     return checks
 
 

@@ -1,8 +1,9 @@
 """Is a fused kernel right? Its output and gradients against the eager reference in float64, before it is timed.
 
 Rounding alone makes float32 differ from float64, and how much depends on the data; so the reference is run in
-float32 too, and a kernel may be a few times as far off as that. Known weakness: a kernel is tried on random data
-at the sizes that are timed but at fewer time steps; what only shows later in a sequence is caught at one length.
+float32 too, and a kernel's error may be a few times as large as its. Known weakness: a kernel is tried on random
+data, at the sizes that are timed but mostly with fewer time steps; an error that only shows late in a sequence is
+caught at one length.
 """
 
 import sys
@@ -105,7 +106,7 @@ def _run(backend: str, dtype: torch.dtype, device: str, hidden_size: int, length
     torch.manual_seed(SEED)
     rnn = URNN(10, hidden_size, backend=backend, dtype=torch.float64)
     with torch.no_grad():
-        for parameter in rnn.parameters():  # biases too: at nought, half of modReLU is never reached
+        for parameter in rnn.parameters():  # biases too: at zero, half of modReLU is never reached
             parameter.add_(0.01 * torch.randn(parameter.shape, dtype=torch.float64, generator=generator))
     x = torch.randn(length, batch, 10, dtype=torch.float64, generator=generator)
     weights = torch.randn(length, batch, 2 * hidden_size, dtype=torch.float64, generator=generator)

@@ -61,7 +61,7 @@ def _run_asv(options: argparse.Namespace, profile: Profile) -> int:
             "use --harness pytest-benchmark, or asv run --bench with a regular expression"
         )
     with sole_writer(results := ROOT / ".asv" / "results"):
-        failed = asv_harness.run(profile, threads=options.threads, existing=options.existing, told=print)
+        failed = asv_harness.run(profile, threads=options.threads, existing=options.existing, log=print)
         _write_registry(results)
     return FAILED if failed else 0
 
