@@ -58,6 +58,13 @@ def cuda_on_a_host(host: "Host", monkeypatch: pytest.MonkeyPatch) -> "Host":
     return host
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever compiles a CUDA kernel for a host is slow, in every file."""
+    for item in items:
+        if "host" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-snapshots", action="store_true", help="write what `snapshot` was given, then pass")
 

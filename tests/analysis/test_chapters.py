@@ -27,6 +27,7 @@ def chapters(full):
     return {chapter.name: chapter for chapter in full.chapters}
 
 
+@pytest.mark.slow
 def test_the_rest_of_the_report_is_the_same_with_and_without_them(full, full_frame):
     bare = section_of(full_frame[~full_frame["family"].isin(["ladder", "ceiling"])])
     assert full.headlines == bare.headlines
@@ -82,6 +83,7 @@ def test_the_efficiencys_table_names_every_backend_and_size(chapters):
     assert table.name == "Shares of a step's time in inference, at B = 32, T = 100"
 
 
+@pytest.mark.slow
 def test_what_was_not_measured_names_the_command(small_frame):
     content = gather(Results(small_frame), "Title")
     assert [(chapter.measured, chapter.figures) for chapter in content.sections[0].chapters] == [(False, [])] * 3
@@ -106,6 +108,7 @@ def test_the_build_of_the_kernel_is_a_fact_outside_every_measurement(full, small
     )
 
 
+@pytest.mark.slow
 def test_the_page_and_the_markdown_show_both_chapters(full_report):
     page, text = ((full_report.page.parent / name).read_text() for name in ("index.html", "report.md"))
     for title in (

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ENDING = "import os, signal, sys\nfrom analysis import command_line\ndef command():\n    {body}\n"
 CALL = "sys.exit(command_line.run(command))"
 

@@ -16,6 +16,8 @@ from analysis.statistics import summarise
 from tests.analysis import made_up_gpu
 from tests.analysis.conftest import make_entry
 
+pytestmark = pytest.mark.slow
+
 
 def cells_of(frame: pd.DataFrame, dtype: str = "float32") -> pd.DataFrame:
     return summarise(next(rows for setting, rows in split(frame).items() if setting.dtype == dtype))

@@ -17,6 +17,8 @@ from bench.grid import PROFILES, Cell
 from bench.paths import ROOT
 from bench.subjects import SUBJECTS
 
+pytestmark = pytest.mark.slow
+
 TOO_MANY = 10**12  # sequences of 8 bytes at least
 PROGRAM = """
 import sys

@@ -19,6 +19,8 @@ from bench.git import environment as without_repository
 from bench.paths import ROOT
 from tests.bench.repositories import git
 
+pytestmark = pytest.mark.slow
+
 # Stands in for the gate: notes how it was called, writes what it is told to, ends as it is told to.
 PYTHON = """#!/usr/bin/env bash
 printf '%s\\n' "$*" >>calls.txt

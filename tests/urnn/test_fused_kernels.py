@@ -45,7 +45,9 @@ def on_the_device(**given: object):
     return tuple(value.cpu() for value in fused.run_sequence(**given))
 
 
-@pytest.fixture(params=["cpu", "cuda-on-a-host", pytest.param("cuda", marks=needs_cuda)])
+@pytest.fixture(
+    params=["cpu", pytest.param("cuda-on-a-host", marks=pytest.mark.slow), pytest.param("cuda", marks=needs_cuda)]
+)
 def kernel(request: pytest.FixtureRequest) -> Iterator[Kernel]:
     if request.param == "cuda-on-a-host":
         request.getfixturevalue("cuda_on_a_host")
