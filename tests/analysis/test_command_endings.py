@@ -1,4 +1,4 @@
-"""How commands end: exit code 1 is a regression's alone."""
+"""How commands end, where that takes a process: exit code 1 is a regression's alone. `test_program` has the rest."""
 
 from __future__ import annotations
 
@@ -19,18 +19,6 @@ CALL = "sys.exit(command_line.run(command))"
 def ended(body: str, **options) -> subprocess.CompletedProcess:
     code = ENDING.format(body=body) + CALL
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, **options)
-
-
-@pytest.mark.parametrize("code", [0, 1, 2])
-def test_a_commands_own_exit_code_is_kept(code):
-    assert ended(f"return {code}").returncode == code
-
-
-def test_an_unforeseen_exception_keeps_its_traceback_and_ends_in_2():
-    done = ended("raise KeyError('lost')")
-    assert done.returncode == 2
-    assert done.stderr.splitlines()[0] == "Traceback (most recent call last):"
-    assert done.stderr.splitlines()[-1] == "KeyError: 'lost'"
 
 
 def test_a_reader_that_went_away_ends_it_without_a_word():

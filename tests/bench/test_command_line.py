@@ -7,7 +7,7 @@ import re
 import pytest
 
 from analysis.vocabulary import DEVICES, PHASES
-from bench.commands import main
+from bench.commands import PROGRAM, main
 from bench.commands import run as run_command
 from bench.environment import ALLOCATORS
 from bench.experiments import MOST_SEEDS
@@ -167,7 +167,7 @@ class TestBadInput:
         assert processes == []
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["list", "--help"]])
+@pytest.mark.parametrize("arguments", [["--help"], *([name, "--help"] for name in PROGRAM.commands)])
 def test_help_is_printed(arguments, capsys):
     with pytest.raises(SystemExit) as ended:
         main(arguments)
