@@ -1,4 +1,4 @@
-"""How commands end, where that takes a process: exit code 1 is a regression's alone. `test_program` has the rest."""
+"""How commands end, where that takes a process: exit code 1 is a regression's alone. See `test_program` too."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ class LostError(Exception):
 
 @pytest.fixture
 def program(monkeypatch) -> SimpleNamespace:
-    """A program of two commands that are no files; `imported` lists those that were loaded, `ends` is their end."""
+    """A program of two commands that are no files; `imported` lists those loaded, `ends` is their end."""
     state = SimpleNamespace(imported=[], ends=lambda options: 0)
 
     def load(name: str) -> SimpleNamespace:
