@@ -9,6 +9,8 @@ from analysis.figures import efficiency, ladder_lstm, ladder_urnn, step_time_ove
 from analysis.schema import tidy_frame
 from analysis.statistics import summarise
 
+pytestmark = pytest.mark.slow
+
 
 def texts(figure):
     """Everything written in a figure."""

@@ -51,6 +51,7 @@ def cells():
     return summarise(tidy_frame(rows_of(make_curve, [*ODD.values(), LONG, LINES])))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("figure", [step_time_over_hidden_size, speed_up], ids=name)
 def test_every_label_stands_as_itself_in_figures(cells, figure):
     svg = to_svg(figure.draw(cells))
@@ -68,6 +69,7 @@ def test_the_legend_names_every_series(cells):
     assert "_private_" in names
 
 
+@pytest.mark.slow
 def test_a_report_shows_every_label_and_no_table_is_broken():
     labels = [*ODD.values(), LONG, LINES, MIRRORED]
     content = gather(Results(tidy_frame(rows_of(make_curve, labels))), "A <b> `$x^$` title")
