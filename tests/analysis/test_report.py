@@ -27,6 +27,7 @@ def content_of():
     return lambda rows: gather(Results(tidy_frame(rows)), "Title")
 
 
+@pytest.mark.slow
 def test_headlines_of_a_crossing_a_loss_and_what_is_not_measured(report):
     assert report.headlines == [
         "uRNN (eager reference) trains faster than nn.LSTM from n = 256 on, at B = 32, T = 100: "
@@ -52,6 +53,7 @@ def test_headline_of_a_noisy_crossover_has_its_interval(content_of, curve):
     )
 
 
+@pytest.mark.slow
 def test_headline_of_a_lead_everywhere_and_of_a_lead_that_is_lost(content_of, curve):
     rows = curve("urnn", {64: 1.0, 128: 1.0, 256: 4.0}) + curve("lstm", {64: 2.0, 128: 2.0, 256: 2.0})
     assert content_of(rows).headlines[0] == (
@@ -98,6 +100,7 @@ def test_allocator_and_agreement_are_measured_or_said_not_to_be(content_of, curv
     )
 
 
+@pytest.mark.slow
 def test_cells_without_a_value_unstable_cells_and_missing_cells(content_of, curve, row):
     rows = curve("urnn", {64: [1.0, 2.0, 3.0], 128: 1.0}) + curve("lstm", {64: 1.0})
     rows.append(row("gru", None, outcome="killed", message="Stopped by the system."))
@@ -113,6 +116,7 @@ def test_first_calls_stand_apart(content_of, curve, row):
     assert [cell.text for cell in table.rows[0]][-3:-1] == ["3.00 s", "1.00 s"]
 
 
+@pytest.mark.slow
 def test_exponents_name_their_range_where_it_is_not_the_usual_one(content_of, curve):
     rows = curve("urnn", {64: 1.0, 128: 2.0, 256: 4.0, 512: 8.0}) + curve("gru", {64: 1.0, 128: 4.0, 256: 16.0})
     table = content_of(rows + curve("lstm", {64: 1.0, 128: 1.0, 256: 1.0, 512: 1.0})).sections[0].scaling
@@ -198,6 +202,7 @@ def test_the_page_fetches_nothing_and_its_references_exist(report):
     assert page.open == []
 
 
+@pytest.mark.slow
 def test_the_page_escapes_what_comes_from_files(content_of, row, curve, tmp_path):
     hostile = row("gru", None, outcome="failed", message="<script>alert(1)</script>", cpu="<b>")
     rows = [*curve("urnn", {64: 1.0}), hostile]
@@ -206,6 +211,7 @@ def test_the_page_escapes_what_comes_from_files(content_of, row, curve, tmp_path
         assert text not in page
 
 
+@pytest.mark.slow
 def test_the_same_results_give_the_same_page(report, small_frame, tmp_path):
     again = write_report(Results(small_frame, ("bad.json: cut off.",)), tmp_path / "again", "A <title>")
     assert again.page.read_bytes() == report.page.read_bytes()
