@@ -93,6 +93,7 @@ print(*(module.__name__ for module in disc_modules("bench")))
 """
 
 
+@pytest.mark.slow
 def test_asv_finds_the_benchmarks_where_only_their_package_can_be_imported(tmp_path):
     """asv puts the folder `bench` on no path, and its environments have a wheel of `urnn` alone."""
     (tmp_path / "urnn").symlink_to(ROOT / "urnn")

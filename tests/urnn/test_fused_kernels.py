@@ -267,6 +267,7 @@ for gradient, parameter in zip(gradients, rnn.parameters()):
 """
 
 
+@pytest.mark.slow
 def test_torch_compile_does_not_break_the_graph():
     """In a process of its own: the shape checker that the tests put around every function cannot be traced."""
     command = [sys.executable, "-c", COMPILE]
