@@ -12,6 +12,11 @@ RUNS ?= runs
 EXPERIMENTS ?= reports/experiments
 # Of the 30 that `make reproduce` may take; the rest is for measuring steps and drawing the report.
 MINUTES ?= 27
+CPP := $(wildcard $(foreach kind,cpp cu h,urnn/backends/*/*.$(kind) tests/urnn/*/*.$(kind)))
+TIDY_CPU = clang-tidy --quiet urnn/backends/cpu/kernel.cpp -- -std=c++20 -DURNN_REAL=float
+# The CUDA kernels as a host reads them: clang-tidy knows no NVRTC.
+TIDY_CUDA = clang-tidy --quiet tests/urnn/cuda/host.cpp -- -std=c++20 -Iurnn/backends/cuda \
+	-DURNN_N=16 -DURNN_ELEMENTS=4 -DURNN_REAL=float -DURNN_RELEASED=1
 RANGE ?= main
 CALIBRATION_MINUTES ?= 40
 OTAVA := .otava
@@ -52,11 +57,16 @@ check: $(READY) lint ## run the linters and the quick tests (a minute)
 test: $(READY) lint ## run the linters and all tests (four minutes)
 	$(TESTS)
 
-lint: $(READY) ## check style, formatting, workflows and scripts
+lint: $(READY) ## check style, formatting, imports, workflows and scripts
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/lint-imports
+	$(VENV)/bin/validate-pyproject pyproject.toml
 	$(VENV)/bin/zizmor --offline --pedantic --quiet .github
 	$(VENV)/bin/shellcheck .ci/*
+	$(VENV)/bin/clang-format --dry-run --Werror $(CPP)
+	@if command -v clang-tidy >/dev/null; then $(TIDY_CPU) && $(TIDY_CUDA); else \
+	echo "clang-tidy is not installed: the compiler's warnings alone have checked the kernels"; fi
 	@if command -v actionlint >/dev/null; then actionlint; else \
 	echo "actionlint is not installed: zizmor and tests/ci alone have checked the workflows"; fi
 
@@ -78,12 +88,12 @@ calibrate: $(READY) ## measure the gate itself: how often it is wrong, and what 
 	$(RUN) -m analysis calibration
 
 clean: ## remove the environment and caches; results and reports stay
-	rm -rf $(VENV) $(OTAVA) .asv/env .pytest_cache .ruff_cache .hypothesis build *.egg-info
+	rm -rf $(VENV) $(OTAVA) .asv/env .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache build dist *.egg-info
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; name one with make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[suite]'
+	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
 # Apache Otava wants older versions of numpy and scipy than the suite, so it has an environment of its own.

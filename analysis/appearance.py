@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from zlib import crc32
 
 
 @dataclass(frozen=True)
@@ -43,9 +42,12 @@ FALLBACK_LOOKS: tuple[Look, ...] = (
 )
 
 
+_given: dict[str, Look] = {}  # to models outside the list, in the order in which they were first drawn
+
+
 def look(model: str) -> Look:
-    """The model's look; for a model outside the list one that follows from its name, on every machine alike."""
-    return LOOKS.get(model) or FALLBACK_LOOKS[crc32(model.encode()) % len(FALLBACK_LOOKS)]
+    """The model's look; for a model outside the list the next of the fallback looks, the same while this runs."""
+    return LOOKS.get(model) or _given.setdefault(model, FALLBACK_LOOKS[len(_given) % len(FALLBACK_LOOKS)])
 
 
 def css_name(look: Look) -> str:

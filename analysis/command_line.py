@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from typing import NoReturn, TextIO
 
 FAILED = 2
+OURS = ("analysis", "bench", "urnn")
+INSTALL = "pip install --editable '.[suite]'"
 # Whoever writes files turns these into a sentence of their own; without a name they are standard output's.
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
 
@@ -110,7 +112,15 @@ def run(
 def _last_words(error: Exception, sentences: tuple[type[Exception], ...]) -> str:
     if isinstance(error, OSError) and error.filename is None and error.errno in NO_ROOM:
         return f"error: the output cannot be written ({error.strerror})\n"
+    if isinstance(error, ModuleNotFoundError) and (package := _missing(error)):
+        return f"error: the package {package} is missing; in the checkout, {INSTALL} has it\n"
     return f"error: {error}\n" if isinstance(error, sentences) else traceback.format_exc()
+
+
+def _missing(error: ModuleNotFoundError) -> str:
+    """The package to install; "" where a module of this project is missing, which is a mistake here."""
+    package = (error.name or "").partition(".")[0]
+    return "" if package in OURS else package
 
 
 def _say(text: str) -> None:

@@ -1,12 +1,11 @@
 """One reader for every JSON file, and the shapes that files must have.
 
-Why: a file that a crash, an editor or another program has damaged must end in a sentence that names it, and never
-in a traceback, a wait without an end or a wrong number. So every file comes through `load`, which gives plain data
-of the shape asked for or raises AnalysisError. The shapes are our own, of a few lines each: jsonschema would bring
-three packages, walks the hundred thousand samples of a file one by one in ten times the time, and its messages
-would have to be rewritten into sentences all the same.
+Why: a file damaged by a crash, an editor or another program must lead to a sentence that names it, never to a
+traceback, an endless wait or a wrong number. `load` returns plain data of the shape asked for or raises
+AnalysisError. The shapes are our own: jsonschema would add three packages, take ten times as long on a file's
+hundred thousand samples, and its messages would still have to be rewritten.
 
-Known weakness: a shape says what must be there; it leaves unknown keys alone, so that newer files can be read.
+Known weakness: unknown keys are ignored, so that newer files can be read.
 """
 
 from __future__ import annotations
@@ -83,7 +82,7 @@ def _kind(mode: int) -> str:
 
 
 def reason(error: Exception) -> str:
-    """The system's own words for a failure, without numbers and names."""
+    """The system's message for a failure, without error number and file name."""
     return getattr(error, "strerror", None) or str(error)
 
 
@@ -101,8 +100,8 @@ def parse(data: bytes, place: str, *, of_a_line: bool = False) -> Any:
         at = f"column {error.colno}" if of_a_line else f"line {error.lineno}, column {error.colno}"
         raise AnalysisError(f"{place}: expected complete JSON, but it is cut off or damaged at {at}.") from error
     except (ValueError, RecursionError) as error:
-        told = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise AnalysisError(f"{place}: expected JSON as programs write it, but {told}.") from error
+        why = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise AnalysisError(f"{place}: expected JSON as programs write it, but {why}.") from error
 
 
 def _whole(digits: str) -> int:
@@ -115,7 +114,7 @@ def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value] # None
         raise ValueError(f"the key {_shown(twice)} stands twice in one object")
     return found
 
@@ -280,7 +279,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Anything:
-    """A value that nobody reads closely, as long as it is there."""
+    """Any value, as long as there is one."""
 
     def check(self, value: Any, place: Place) -> None:
         if value is MISSING:

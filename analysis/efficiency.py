@@ -13,43 +13,43 @@ from __future__ import annotations
 
 import pandas as pd
 
-from analysis.focus import Focus, focus, over_hidden_size
-from analysis.schema import CEILING_LABELS, MEASURED, STEP_TIME
+from analysis.anchor_point import AnchorPoint, anchor_point
+from analysis.schema import backends_of
 from analysis.statistics import ratio
+from analysis.vocabulary import CEILING, MEASURED, STEP_TIME
 
 PHASE = "forward"
 MODEL = "urnn"
-CEILINGS = tuple(CEILING_LABELS)
 
 
-def place(cells: pd.DataFrame, ceilings: pd.DataFrame) -> Focus | None:
+def place(cells: pd.DataFrame, ceilings: pd.DataFrame) -> AnchorPoint | None:
     """The point at which the shares are taken; None where the uRNN or every ceiling is missing."""
-    at = focus(cells, PHASE)
+    at = anchor_point(cells, PHASE)
     return at if at and not shares(cells, ceilings, at).empty else None
 
 
-def shares(cells: pd.DataFrame, ceilings: pd.DataFrame, at: Focus) -> pd.DataFrame:
+def shares(cells: pd.DataFrame, ceilings: pd.DataFrame, at: AnchorPoint) -> pd.DataFrame:
     """Summary rows of models and of ceilings -> one row a backend of the uRNN, hidden size and ceiling.
 
-    Columns model, backend, series, hidden_size, ceiling, outcome, and as fractions of the step time value, low,
-    high. Only sizes at which both were measured have a row. The task does not matter to a ceiling.
+    Columns model, backend, series, hidden_size, ceiling, label (the ceiling's), outcome, and as fractions of the
+    step time value, low, high. Only sizes at which both were measured have a row. A ceiling has no task.
     """
-    ours = over_hidden_size(cells[cells["model"] == MODEL], at, STEP_TIME)
+    ours = at.over("hidden_size", cells[cells["model"] == MODEL], STEP_TIME)
     found = []
-    for ceiling in CEILINGS:
+    for ceiling, label in backends_of(ceilings, CEILING).items():
         alone = _alone(ceilings, ceiling, at)
         for _, row in ours[ours["outcome"] == MEASURED].iterrows():
             if row["hidden_size"] in alone.index:
                 share = ratio(alone.loc[row["hidden_size"]], row)
                 numbers = {"value": share.value, "low": share.low, "high": share.high, "outcome": MEASURED}
                 names = {name: row[name] for name in ("model", "backend", "series", "hidden_size")}
-                found.append(names | {"ceiling": ceiling} | numbers)
-    columns = ["model", "backend", "series", "hidden_size", "ceiling", "value", "low", "high", "outcome"]
+                found.append(names | {"ceiling": ceiling, "label": label} | numbers)
+    columns = ["model", "backend", "series", "hidden_size", "ceiling", "label", "value", "low", "high", "outcome"]
     return pd.DataFrame(found, columns=columns)
 
 
-def _alone(ceilings: pd.DataFrame, ceiling: str, at: Focus) -> pd.DataFrame:
+def _alone(ceilings: pd.DataFrame, ceiling: str, at: AnchorPoint) -> pd.DataFrame:
     """The ceiling's summary rows at the focus, by hidden size."""
-    here = over_hidden_size(ceilings.assign(task=at.task), at, STEP_TIME)
+    here = at.over("hidden_size", ceilings.assign(task=at.task), STEP_TIME)
     here = here[(here["backend"] == ceiling) & (here["outcome"] == MEASURED)]
     return here.drop_duplicates("hidden_size").set_index("hidden_size")

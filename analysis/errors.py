@@ -1,6 +1,6 @@
 """The one kind of error that the command line turns into a sentence and exit code 2.
 
-Why: bad input is the user's to mend and needs a sentence; a fault of this package needs its traceback.
+Why: bad input is for the user to fix and needs a sentence; a bug in this package needs its traceback.
 """
 
 from __future__ import annotations

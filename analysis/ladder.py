@@ -10,14 +10,17 @@ down in between.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from analysis.schema import KNOWN_LABELS, MEASURED, NOT_APPLICABLE, PHASES, RUNG_LABELS, STEP_TIME
+from analysis.old_labels import OLD_MODELS
+from analysis.schema import backends_of
 from analysis.statistics import Estimate, ratio
 from analysis.units import NOT_MEASURED
+from analysis.vocabulary import MEASURED, NOT_APPLICABLE, PHASES, STEP_TIME, counted
 
 # The cell that speaks for a ladder in a sentence, or the nearest one to it.
 ANCHOR = {"phase": "train", "num_layers": 1, "hidden_size": 128, "batch": 16}
@@ -43,7 +46,7 @@ class Place:
 
     def layers(self) -> str:
         """The number of layers, for people."""
-        return f"{self.num_layers} layer{'s' * (self.num_layers > 1)}"
+        return counted(self.num_layers, "layer")
 
 
 @dataclass(frozen=True)
@@ -72,47 +75,40 @@ Climb = tuple[Rung, ...]
 
 
 def models(cells: pd.DataFrame) -> list[str]:
-    """The ladders of which a step time was measured: the known ones first, then by name."""
+    """The ladders of which a step time was measured: the uRNN's first, then by name."""
     measured = cells[(cells["metric"] == STEP_TIME) & (cells["outcome"] == MEASURED)]
-    known = list(RUNG_LABELS)
-    return sorted(set(measured["model"]), key=lambda model: (known.index(model) if model in known else 99, model))
+    return sorted(set(measured["model"]), key=lambda model: (not model.startswith("urnn"), model))
 
 
-def label(model: str) -> str:
-    """Name of a ladder for people."""
-    return KNOWN_LABELS.get(model, model)
-
-
-def rung_names(cells: pd.DataFrame, model: str) -> list[str]:
-    """All known rungs of a ladder from the first to the best, measured or not; unknown ones last, by name."""
-    known = list(RUNG_LABELS.get(model, {}))
-    return known + sorted(set(cells.loc[cells["model"] == model, "backend"]) - set(known))
+def label(cells: pd.DataFrame, model: str) -> str:
+    """Name of a ladder for people, also of one that was not measured."""
+    found = cells.loc[cells["model"] == model, "label"]
+    return str(found.iloc[0]) if len(found) else OLD_MODELS.get(model, {}).get("label", model)
 
 
 def climbs(cells: pd.DataFrame, model: str) -> dict[Place, Climb]:
     """Summary rows of ladders -> the rungs of one at every place it was tried, smallest first."""
     mine = cells[(cells["model"] == model) & (cells["metric"] == STEP_TIME)]
-    names = rung_names(cells, model)
+    rungs = backends_of(mine, model)
     axes = ["model", "task", "length", "hidden_size", "batch", "num_layers", "phase"]
     found = {
-        Place(*(value.item() if isinstance(value, np.generic) else value for value in key)): _climb(part, names)
+        Place(*(value.item() if isinstance(value, np.generic) else value for value in key)): _climb(part, rungs)
         for key, part in mine.groupby(axes)
     }
     return dict(sorted(found.items(), key=lambda item: _position(item[0])))
 
 
 def _position(place: Place) -> tuple[object, ...]:
-    phase = PHASES.index(place.phase) if place.phase in PHASES else len(PHASES)
+    phase = list(PHASES).index(place.phase) if place.phase in PHASES else len(PHASES)
     return (place.task, place.length, place.hidden_size, place.batch, place.num_layers, phase)
 
 
-def _climb(part: pd.DataFrame, names: list[str]) -> Climb:
+def _climb(part: pd.DataFrame, labels: Mapping[str, str]) -> Climb:
     rows = {row["backend"]: row for _, row in part.iterrows()}
-    labels = RUNG_LABELS.get(str(part["model"].iloc[0]), {})
     rungs: list[Rung] = []
-    first, below, previous = rows.get(names[0]), None, ""
-    for name in names:
-        row, named = rows.get(name), labels.get(name, name)
+    first, below, previous = rows.get(next(iter(labels))), None, ""
+    for name, named in labels.items():
+        row = rows.get(name)
         if row is None or row["outcome"] != MEASURED:
             rungs.append(_without_value(name, named, row))
             continue
@@ -138,7 +134,8 @@ def _without_value(name: str, named: str, row: pd.Series | None) -> Rung:
     if row is None:
         return Rung(name, named)
     outcome = NOT_MEASURED if row["outcome"] == NOT_APPLICABLE else row["outcome"]
-    return Rung(name, named, outcome=outcome, message=row["message"] or row["outcome"])
+    told = "" if row["outcome"] == NOT_APPLICABLE else row["outcome"]
+    return Rung(name, named, outcome=outcome, message=row["message"] or told)
 
 
 def best(climb: Climb) -> Rung | None:

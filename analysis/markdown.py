@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 
-# Code, emphasis, a link, a tag, a formula, an entity. An underscore within a word is none of them.
-SPECIAL = re.compile(r"[\\`*\[<$]|~(?=~)|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])")
-AS_ENTITY = {"<": "&lt;", "&": "&amp;", "$": "&#36;"}
+# Code, emphasis, a link, a tag, a formula, a mention, an entity. An underscore within a word is none of them.
+SPECIAL = re.compile(r"[\\`*\[<$]|(?<!\w)@(?=\w)|~(?=~)|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])")
+AS_ENTITY = {"<": "&lt;", "&": "&amp;", "$": "&#36;", "@": "&#64;"}
 
 
 def markdown_text(text: str) -> str:

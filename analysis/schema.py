@@ -1,12 +1,10 @@
 """The tidy frame: which columns there are, in which unit, and what they mean.
 
-Why: readers, statistics, figures and the report must agree on names and units, and a reader of
-`measurements.csv` needs them written down once. One row is one measured value; a cell that gave no value
-keeps its row, with value NaN and the outcome that says why.
+Why: readers, statistics, figures and the report must agree on names and units. One row is one measured value; a
+cell without a value keeps its row, with value NaN and an outcome that says why.
 
-Known weakness: a metric's spread is either carried by many `sample` rows or, where a harness kept no samples,
-by the three rows `median`, `lower quartile`, `upper quartile`; whoever reads the table outside this package
-has to filter on `statistic`.
+Known weakness: a metric has many `sample` rows or, where a harness kept no samples, the three rows `median`,
+`lower quartile` and `upper quartile`; other readers of the table must filter on `statistic`.
 """
 
 from __future__ import annotations
@@ -19,35 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.vocabulary import (  # noqa: F401
-    CEILING,
-    ENQUEUE_TIME,
-    FAILED,
-    FIRST_CALL_TIME,
-    GRAPH,
-    KILLED,
-    LADDER,
-    LOWER_QUARTILE,
-    MEASURED,
-    MEDIAN,
-    METRICS,
-    NOT_APPLICABLE,
-    OPERATORS,
-    OUT_OF_MEMORY,
-    OUTCOMES,
-    OUTPUT_ERROR,
-    PARAMETERS,
-    PEAK_ALLOCATED,
-    PEAK_RESERVED,
-    PHASES,
-    SAMPLE,
-    SAVED_FOR_BACKWARD,
-    STEP_TIME,
-    UPPER_QUARTILE,
-)
-
-PHASE_LABELS = PHASES
-METRIC_LABELS = {name: metric.label for name, metric in METRICS.items()}
+from analysis.vocabulary import CEILING, LADDER, METRICS
 
 
 @dataclass(frozen=True)
@@ -88,6 +58,8 @@ COLUMNS: tuple[Column, ...] = (
     Column("model", "string", "", "name in the registry of models"),
     Column("backend", "string", "", "the way the sequence was run, a rung or a ceiling; 'reference' is eager"),
     Column("label", "string", "", "name of the model for people"),
+    Column("backend_label", "string", "", "name of the backend for people"),
+    Column("place", "Int64", "1", "place of the backend among its model's, from 1; a rung's on its ladder"),
     Column("family", "string", "", "family of the model: unitary, gated, ...; or ladder, ceiling"),
     Column("phase", "string", "", "forward (inference), train (one optimiser step), stream (one step, online)"),
     Column("task", "string", "", "task the inputs come from"),
@@ -113,62 +85,6 @@ COLUMNS: tuple[Column, ...] = (
     Column("outcome", "string", "", "measured, out of memory, failed, killed or not applicable"),
     Column("message", "string", "", "one sentence on an outcome other than measured, or on what disturbed it"),
 )
-
-KNOWN_LABELS: Mapping[str, str] = {
-    "urnn": "uRNN",
-    "lstm": "nn.LSTM",
-    "gru": "nn.GRU",
-    "rnn_tanh": "nn.RNN tanh",
-    "irnn": "IRNN",
-    "ortho_matrix_exp": "Orthogonal, matrix exp.",
-    "ortho_cayley": "Orthogonal, Cayley",
-    "ortho_householder": "Orthogonal, Householder",
-    "urnn_ladder": "uRNN ladder",
-    "lstm_ladder": "LSTM ladder",
-}
-
-KNOWN_FAMILIES: Mapping[str, str] = {
-    "urnn": "unitary",
-    "urnn_ladder": LADDER,
-    "lstm_ladder": LADDER,
-    "ceiling": CEILING,
-}
-
-BACKEND_LABELS: Mapping[str, str] = {
-    "reference": "eager reference",
-    "materialized": "dense W",
-    "cpu": "fused kernel",
-    "cuda": "fused CUDA kernel",
-}
-
-# Each rung is the one before it and one step more, from the first way to write the model to the best one known.
-RUNG_LABELS: Mapping[str, Mapping[str, str]] = {
-    "urnn_ladder": {
-        "op_by_op": "op by op",
-        "real_pairs": "real pairs",
-        "materialised": "dense W",
-        "hoisted_input": "input hoisted",
-        "fused_step": "one kernel a step",
-        "whole_sequence": "one kernel a sequence",
-        "wavefront": "layers as a wavefront",
-    },
-    "lstm_ladder": {
-        "naive": "one product a gate",
-        "grouped_gates": "gates grouped",
-        "streams": "two streams",
-        "fused_pointwise": "pointwise ops fused",
-        "transposed_weights": "weights transposed",
-        "batched_input": "input batched over time",
-        "batched_weight_gradient": "weight gradient batched",
-        "wavefront": "layers as a wavefront",
-        "nn_lstm": "nn.LSTM, the ceiling",
-    },
-}
-
-CEILING_LABELS: Mapping[str, str] = {
-    "fourier": "Two Fourier transforms alone",
-    "memory": "Writing the output alone",
-}
 
 
 def tidy_frame(rows: Iterable[Mapping[str, Any]], columns: Sequence[Column] = COLUMNS) -> pd.DataFrame:
@@ -198,17 +114,20 @@ def of_family(table: pd.DataFrame, family: str) -> pd.DataFrame:
     return table[table["family"].eq(family).fillna(False).astype(bool)]
 
 
+def backends_of(table: pd.DataFrame, model: str) -> dict[str, str]:
+    """Names and labels of a model's backends (or a ladder's rungs) in order; those without a place come last."""
+    mine = table[table["model"] == model].sort_values(["place", "backend"], na_position="last")
+    return dict(zip(mine["backend"], mine["backend_label"], strict=True))
+
+
 def _missing_as_na(value: Any) -> Any:
     return pd.NA if value is None or value != value else value
 
 
-def series_label(label: str, backend: str, family: str = "", alone: bool = True) -> str:
+def series_label(label: str, backend_label: str, family: str = "", alone: bool = True) -> str:
     """Name of a (model, backend) series for people.
 
     The uRNN always names its backend, because its eager reference must not pass for a fused kernel; a
     baseline does so only where several backends of it stand side by side (`alone=False`).
     """
-    if family == "unitary" or not alone:
-        way = backend.removesuffix(GRAPH)
-        return f"{label} ({BACKEND_LABELS.get(way, way)}{' in a graph' * backend.endswith(GRAPH)})"
-    return label
+    return f"{label} ({backend_label})" if family == "unitary" or not alone else label

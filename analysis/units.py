@@ -1,7 +1,8 @@
 """Numbers with their units, as people read them: 1.25 µs, 3.4 MiB, 2.1 times.
 
-Why: the page, the Markdown, the figures' ticks and the command line must round alike. Known weakness: three
-significant digits whatever the spread; the interval beside a value says how many are real.
+Why: the page, the Markdown, the figures' ticks and the command line must round alike.
+
+Known weakness: three significant digits whatever the spread; the interval beside a value shows how many are real.
 """
 
 from __future__ import annotations

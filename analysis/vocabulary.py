@@ -177,7 +177,8 @@ TRAINING_FORMAT = 1  # first line of a training run's log, which `urnn` writes
 # Where results lie in a checkout, and what the files in them are called.
 RESULTS, ASV_RESULTS = Path(".benchmarks"), Path(".asv", "results")
 GATES, CALIBRATIONS, HISTORY = Path(".gate"), Path(".gate", "calibration"), Path(".history")
-MODELS_FILE = "models.json"  # what asv's files do not say of the models in them
+MODELS_KEY = "models"  # of a results file: each model's label, family, state per unit and backends' labels
+MODELS_FILE = "models.json"  # the same beside asv's files, which have no room for it
 STEP_COSTS = "step_costs"  # folder beside training runs, with the times of their steps
 
 GATE_PLAN = "gate.json"

@@ -25,7 +25,7 @@ from bench.grid import Profile
 from bench.paths import ROOT
 from bench.processes import children
 from bench.processes.scratch import scratch_folder, temporary_files
-from bench.store import write_atomically
+from bench.run_file import write_atomically
 
 ASV_BENCHMARK_FAILED = 2
 COPY = ".before"

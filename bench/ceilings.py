@@ -61,5 +61,6 @@ CEILINGS: dict[str, Model] = {
         output_per_unit=2,
         parameters=lambda m, n: 0,
         backends=tuple(_KINDS),
+        backend_labels={"fourier": "Two Fourier transforms alone", "memory": "Writing the output alone"},
     )
 }

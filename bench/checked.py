@@ -17,7 +17,7 @@ from bench.lane.sweep import Job, store_outcome
 from bench.paths import ROOT
 from bench.processes import children
 from bench.processes.scratch import scratch_folder, temporary_files
-from bench.store import RunFile
+from bench.run_file import RunFile
 
 
 def run_checks(cells: Sequence[Cell], settings: Settings, log: Callable[[str], None]) -> list[Check]:

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from analysis.vocabulary import MODELS_KEY
+from bench import subjects
 from bench.device_clock import CLOCK
 from bench.environment import allocator_in_use, machine_facts
 from bench.grid import PROFILES, Cell, Profile, get_profile
@@ -108,6 +110,10 @@ def measuring(request: pytest.FixtureRequest) -> Measuring:
 
 def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict) -> None:
     machine_info.update(machine_facts())
+
+
+def pytest_benchmark_update_json(config: pytest.Config, benchmarks: list, output_json: dict) -> None:
+    output_json[MODELS_KEY] = subjects.as_data()
 
 
 class Reporter:

@@ -1,8 +1,10 @@
 """The grid: what is measured, as data.
 
-A `Cell` is one measurement's full name. A `Sweep` is a product of axes, a `Profile` some sweeps and how often
-each cell is timed. Known weakness: sweeps overlap (the anchor stands on every axis); `Profile.cells` keeps each
-cell once, asv measures it once a sweep.
+A `Cell` names one measurement. A `Sweep` is a product of axes; a `Profile` is some sweeps and how often each cell
+is timed.
+
+Known weakness: sweeps overlap (the anchor is on every axis). `Profile.cells` lists each cell once; asv measures it
+once per sweep.
 """
 
 from collections.abc import Iterable, Iterator
@@ -69,7 +71,7 @@ def all_variants() -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Sweep:
-    """A product of axes. Phase "stream" has length and batch 1 by nature, so it stands in sweeps of its own."""
+    """A product of axes. Phase "stream" always has length and batch 1, so it has sweeps of its own."""
 
     name: str
     phases: tuple[str, ...]
@@ -83,7 +85,7 @@ class Sweep:
     num_layers: tuple[int, ...] = (1,)
 
     def cells(self) -> Iterator[Cell]:
-        """The sweep's cells, those to be compared with each other one after another.
+        """The sweep's cells; those to be compared with each other follow one another.
 
         A backend has no cells on devices that it is not made for.
         """
@@ -109,12 +111,12 @@ class Profile:
 
     Attributes:
         passes: how often the whole grid is measured, each time in a fresh process, every second time
-            backwards; the spread between passes is the honest noise of a figure.
+            backwards; the spread between passes is the noise of a figure.
         rounds: calls timed in each pass, at least.
         seconds: time given to a cell in each pass, so that short calls are timed more often.
-        allocator_controls: cells measured once more under the C library's default allocator setting, to
-            say what that costs.
-        checks_kernels: whether fused kernels are held to the reference before they are timed.
+        allocator_controls: cells measured again under the C library's default allocator setting, to show what it
+            costs.
+        checks_kernels: whether fused kernels are compared with the reference before they are timed.
     """
 
     name: str
@@ -160,7 +162,7 @@ def _ladder(name: str, hidden_size: int, batch: int) -> Sweep:
 
 
 def _gpu() -> Profile:
-    """Whatever backends of the uRNN run on CUDA against cuDNN, eager loops and the same loops in a graph."""
+    """The uRNN's CUDA backends against cuDNN, eager loops and the same loops in a graph."""
     on_cuda = [name for name, backend in BACKENDS.items() if "cuda" in backend.devices and name != "reference"]
     fused = tuple(f"urnn:{name}" for name in on_cuda)
     orthogonal = ("ortho_matrix_exp:torch", "ortho_cayley:torch")
@@ -288,8 +290,8 @@ def get_profile(name: str) -> Profile:
 def select(cells: Iterable[Cell], **allowed: Iterable[str | int] | None) -> list[Cell]:
     """The cells whose axes have allowed values; an axis that is None or not named lets everything through.
 
-    Sizes and dtypes that the cells do not reach are no error of the caller: each value is put on the axis of
-    the cells that there are, so that any slice can be measured ("hidden_size=96").
+    Sizes and dtypes need not be those of the cells: each value replaces that of the cells there are, so that any
+    slice can be measured ("hidden_size=96").
     """
     chosen = list(cells)
     for axis, values in allowed.items():

@@ -1,8 +1,7 @@
-"""JSON that an earlier run has left: read as what it is expected to be, or refused with the file's name.
+"""JSON that an earlier run left behind: checked against its expected shape, or refused with the file's name.
 
-What is refused is left as it is: it may hold an hour of measuring that an editor can save. The reader and the
-shapes are the analysis's, which need the standard library alone. No measuring process imports this module: in a
-gate's checkout the analysis is the commit's own, and may be older than the suite.
+A refused file is left as it is: it may hold an hour of measurements that an editor can save. The reader and the
+shapes come from `analysis.documents`, which needs the standard library alone.
 """
 
 from collections.abc import Sequence

@@ -18,7 +18,7 @@ from bench.lane.settings import Settings
 from bench.lane.sweep import plan, run
 from bench.paths import ROOT
 from bench.progress import show
-from bench.store import RunFile
+from bench.run_file import RunFile
 from urnn.tasks import TASKS
 
 

@@ -20,6 +20,22 @@ def get(name: str) -> Model:
     return LADDERS.get(name) or CEILINGS.get(name) or models.get(name)
 
 
+def as_data() -> dict[str, dict[str, object]]:
+    """The rows as plain data, so that whoever reads results needs no model to name one.
+
+    The backends of each stand in their order, with their labels: a ladder's rungs from the first way to the best.
+    """
+    return {
+        row.name: {
+            "label": row.label,
+            "family": row.family,
+            "state_per_unit": row.state_per_unit,
+            "backends": {backend: row.backend_labels.get(backend, backend) for backend in row.backends},
+        }
+        for row in SUBJECTS.values()
+    }
+
+
 def variants(rows: dict[str, Model]) -> tuple[str, ...]:
     """Every row with every backend, in the registry's order: "urnn:reference", "lstm:torch", ..."""
     return tuple(f"{row.name}:{backend}" for row in rows.values() for backend in row.backends)

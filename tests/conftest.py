@@ -58,10 +58,14 @@ def cuda_on_a_host(host: "Host", monkeypatch: pytest.MonkeyPatch) -> "Host":
     return host
 
 
+# Fixtures that take seconds: a CUDA kernel compiled for a host, a report with all its figures.
+SLOW_FIXTURES = {"host", "report", "full_report"}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever compiles a CUDA kernel for a host is slow, in every file."""
+    """Whatever asks for a slow fixture is slow, in every file."""
     for item in items:
-        if "host" in getattr(item, "fixturenames", ()):
+        if SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
 
 

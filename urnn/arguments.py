@@ -18,8 +18,7 @@ def require_names(by_position: tuple[object, ...]) -> None:
 
 def require_size(name: str, value: object) -> None:
     """Raises TypeError or ValueError unless it is an int of at least 1."""
-    _require_int(name, value)
-    if value < 1:
+    if _int(name, value) < 1:
         raise ValueError(f"{name} must be at least 1, got {value}")
 
 
@@ -43,8 +42,7 @@ def require_lstm_options(bias: object, proj_size: object) -> None:
             "bias must be True, got False; modReLU's b is what makes the layer nonlinear. To keep it at its first "
             "value, call requires_grad_(False) on the b of each of URNN.layers"
         )
-    _require_int("proj_size", proj_size)
-    if proj_size != 0:
+    if _int("proj_size", proj_size) != 0:
         raise ValueError(
             f"proj_size must be 0, got {proj_size}; URNN has no projection, an nn.Linear of its output is one"
         )
@@ -96,6 +94,7 @@ def require_dtype(dtype: torch.dtype) -> None:
         raise ValueError(f"dtype must be torch.float32 or torch.float64, got {dtype}")
 
 
-def _require_int(name: str, value: object) -> None:
+def _int(name: str, value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{name} should be of type int, got: {type(value).__name__}")
+    return value

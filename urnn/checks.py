@@ -5,9 +5,6 @@ rules stand once, for the operators of the fused kernels, which anyone can call,
 is right costs a stream some three microseconds; only one that is wrong is looked at closely.
 """
 
-from collections.abc import Callable
-from functools import wraps
-
 import torch
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
@@ -54,13 +51,14 @@ def require(x: Tensor, h_0: Tensor, theta: Tensor, v: Tensor, permutation: Tenso
     ):
         return
     given = dict(zip(NAMES, (x, h_0, theta, v, permutation, V, b), strict=True))
-    _require_dense(given)
+    require_dense(given)
     _require_one_device(given)
     _require_dtypes(given)
     _require_sizes(given)
 
 
-def _require_dense(given: dict[str, Tensor]) -> None:
+def require_dense(given: dict[str, Tensor]) -> None:
+    """Raises RuntimeError unless every tensor, by its name, is dense."""
     for name, tensor in given.items():
         if tensor.layout is not torch.strided:
             raise RuntimeError(
@@ -144,7 +142,15 @@ def require_gradients(
             )
 
 
-def require_kernel(x, h_0, theta, v, permutation, V, b) -> None:  # noqa: N803
+def require_kernel(
+    x: Tensor,
+    h_0: Tensor,
+    theta: Tensor,
+    v: Tensor,
+    permutation: Tensor,
+    V: Tensor,  # noqa: N803
+    b: Tensor,
+) -> None:
     """`require`, and what else a kernel needs: at least one sequence, and tensors that are in memory.
 
     Raises:
@@ -265,42 +271,10 @@ def known_permutation(permutation: Tensor) -> Tensor:
 
 
 @known_permutation.register_fake
-def _(permutation):
+def _(permutation: Tensor) -> Tensor:
     return torch.empty_like(permutation)
 
 
 @known_permutation.register_vmap
-def _(info, in_dims, permutation):
+def _(info: object, in_dims: tuple[int, ...], permutation: Tensor) -> tuple[Tensor, int]:
     return known_permutation(permutation.movedim(in_dims[0], 0)), 0
-
-
-def checked(run_sequence: Callable[..., tuple[Tensor, Tensor]]) -> Callable[..., tuple[Tensor, Tensor]]:
-    """A backend made of torch's operators, with the errors that a kernel has."""
-
-    @wraps(run_sequence)
-    def run(x, h_0, theta, v, permutation, V, b, epsilon):  # noqa: N803
-        tensors = (x, h_0, theta, v, permutation, V, b)
-        _require_dense(dict(zip(NAMES, tensors, strict=True)))
-        require(*tensors)
-        if not torch.compiler.is_compiling():
-            require_memory(*(tensor for tensor in tensors if _has_storage(tensor)))
-        if x.shape[1] == 0:
-            return without_sequences(x, h_0, theta, v, V, b)
-        return run_sequence(x, h_0, theta, v, known_permutation(permutation), V, b, epsilon)
-
-    return run
-
-
-def _has_storage(tensor: Tensor) -> bool:
-    """Not what torch.func wraps around a tensor."""
-    try:
-        tensor.untyped_storage()
-    except NotImplementedError:
-        return False
-    return True
-
-
-def without_sequences(x, h_0, theta, v, V, b) -> tuple[Tensor, Tensor]:  # noqa: N803
-    """What `run_sequence` gives for a batch of none: states (T, 0, 2n) and (0, 2n), every gradient zero."""
-    states = (x @ V.mT + h_0) * (theta.sum() + v.sum() + b.sum())
-    return states, states[-1]

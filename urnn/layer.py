@@ -6,12 +6,14 @@ It does none of the arithmetic: a backend gets the tensors and returns the state
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from urnn import segments
 from urnn.backends import Backend
+from urnn.backends.contract import Parameters
 from urnn.shapes import Float, Int
 from urnn.unitary import UnitaryMatrix
 
@@ -104,14 +106,14 @@ class URNNLayer(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "T B m"],
-        h_0: Float[Tensor, "B re_im"] | None,
+        h_0: Float[Tensor, "B {2*len(self.b)}"] | None,
         backend: Backend,
         *,
         lengths: Int[Tensor, " B"] | None = None,
         reverse: bool = False,
         every: int = 0,
         chosen: list[int] | None = None,
-    ) -> tuple[Float[Tensor, "returned B re_im"], Float[Tensor, "B re_im"]]:
+    ) -> tuple[Float[Tensor, "returned B {2*len(self.b)}"], Float[Tensor, "B {2*len(self.b)}"]]:
         """States in the order of the input, and each sequence's state at the last step that is read.
 
         Args:
@@ -128,11 +130,23 @@ class URNNLayer(nn.Module):
         if h_0 is None:
             h_0 = self.h_0.expand(batch, -1)
         v = self.W.reflection_vectors()
-        parameters = (self.W.theta, v, self.W.permutation, self.V, self.b, self.preset.epsilon)
-        states, last = segments.run_sequence(backend.run_sequence, every, chosen, x, h_0, *parameters)
+        parameters = Parameters(self.W.theta, v, self.W.permutation, self.V, self.b, self.preset.epsilon)
+        states, last = segments.run_sequence(backend.run_sequence, every, chosen, x, h_0, parameters)
         if lengths is not None:
             last = states[lengths - 1, torch.arange(batch, device=x.device)]
         return (_reverse_time(states, lengths) if reverse else states), last
+
+
+def layers_of(modules: nn.ModuleList) -> list[URNNLayer]:
+    """The layers of a `URNN.layers`, which torch types as any modules.
+
+    Example:
+        >>> from urnn import URNN
+        >>> from urnn.layer import layers_of
+        >>> layers_of(URNN(3, 8).layers)[0].V.shape
+        torch.Size([16, 3])
+    """
+    return cast("list[URNNLayer]", list(modules))
 
 
 def _reverse_time(x: Float[Tensor, "T B k"], lengths: Int[Tensor, " B"] | None) -> Float[Tensor, "T B k"]:

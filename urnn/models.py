@@ -4,9 +4,10 @@ Benchmarks, contract tests, tables and plots read this list and no other: a mode
 drawn. Adding one is adding a row.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -40,6 +41,7 @@ class Model:
             them so, or an error in them grows with every step that applies them.
         backends: the ways it can be run; ("torch",) where torch's kernels are the only one.
         runs_on: (backend, device) -> whether that backend is made for that kind of device.
+        backend_labels: backend -> what tables and plots call it, where that is not its name.
 
     Example:
         >>> from torch import nn
@@ -60,10 +62,11 @@ class Model:
     parameters: Callable[[int, int], int]
     output_per_unit: int = 1
     last_output: Callable[..., Tensor] = lambda state: state[-1]
-    recurrent_matrix: Callable[[nn.Module], object] | None = None
-    slow_parameters: Callable[[nn.Module], Iterable[nn.Parameter]] = lambda rnn: ()
+    recurrent_matrix: Callable[[Any], Tensor] | None = None
+    slow_parameters: Callable[[Any], Iterable[nn.Parameter]] = lambda rnn: ()
     backends: tuple[str, ...] = ("torch",)
     runs_on: Callable[[str, str], bool] = lambda backend, device: True
+    backend_labels: Mapping[str, str] = field(default_factory=dict)
 
     def parameters_of(self, input_size: int, hidden_size: int, num_layers: int) -> int:
         """Real parameters of layers stacked, each reading the output of the one below."""
@@ -106,6 +109,7 @@ MODELS: dict[str, Model] = {
             slow_parameters=lambda rnn: [p for layer in rnn.layers for p in (*layer.W.parameters(), layer.b)],
             backends=tuple(BACKENDS),
             runs_on=lambda backend, device: device in BACKENDS[backend].devices,
+            backend_labels={"reference": "eager reference", "cpu": "fused kernel", "cuda": "fused CUDA kernel"},
         ),
         Model(
             "lstm",
@@ -139,6 +143,15 @@ LADDERS: dict[str, Model] = {
             recurrent_matrix=None,
             backends=tuple(urnn_ladder.RUNGS),
             runs_on=lambda rung, device: device in urnn_ladder.RUNGS[rung].devices,
+            backend_labels={
+                "op_by_op": "op by op",
+                "real_pairs": "real pairs",
+                "materialised": "dense W",
+                "hoisted_input": "input hoisted",
+                "fused_step": "one kernel a step",
+                "whole_sequence": "one kernel a sequence",
+                "wavefront": "layers as a wavefront",
+            },
         ),
         replace(
             MODELS["lstm"],
@@ -148,6 +161,17 @@ LADDERS: dict[str, Model] = {
             build=lstm_ladder.build,
             backends=tuple(lstm_ladder.RUNGS),
             runs_on=lambda rung, device: rung != "streams" or device == "cuda",
+            backend_labels={
+                "naive": "one product a gate",
+                "grouped_gates": "gates grouped",
+                "streams": "two streams",
+                "fused_pointwise": "pointwise ops fused",
+                "transposed_weights": "weights transposed",
+                "batched_input": "input batched over time",
+                "batched_weight_gradient": "weight gradient batched",
+                "wavefront": "layers as a wavefront",
+                "nn_lstm": "nn.LSTM, the ceiling",
+            },
         ),
     )
 }

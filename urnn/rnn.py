@@ -8,19 +8,19 @@ longest sequence for all.
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from urnn import arguments, backends, checks, segments
-from urnn.layer import PRESETS, URNNLayer
+from urnn.layer import PRESETS, URNNLayer, layers_of
 from urnn.shapes import Complex, Float
 from urnn.unitary import load_all_or_nothing, to_complex, to_pair
 
 
-def _without_autocast(device_type: str) -> AbstractContextManager:
+def _without_autocast(device_type: str) -> AbstractContextManager[object]:
     """Where there is none, asking costs a stream a tenth of its step, and is an error on the meta device."""
     wanted = device_type != "meta" and torch.is_autocast_enabled(device_type)
     return torch.autocast(device_type, enabled=False) if wanted else nullcontext()
@@ -150,11 +150,11 @@ class URNN(nn.Module):
 
     @property
     def _device(self) -> torch.device:
-        return self.layers[0].V.device
+        return cast(URNNLayer, self.layers[0]).V.device
 
     @property
     def _dtype(self) -> torch.dtype:
-        return self.layers[0].V.dtype
+        return cast(URNNLayer, self.layers[0]).V.dtype
 
     @property
     def backend_in_use(self) -> str:
@@ -174,7 +174,7 @@ class URNN(nn.Module):
 
     def reset_parameters(self) -> None:
         """Draws every parameter afresh as the preset says; permutations stay, they are not parameters."""
-        for layer in self.layers:
+        for layer in layers_of(self.layers):
             layer.reset_parameters()
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
@@ -250,7 +250,7 @@ class URNN(nn.Module):
         every = segments.interval(self.recompute, len(x))
         chosen = segments.returned(self.output_steps, len(x))
         directions = 2 if self.bidirectional else 1
-        layers = list(self.layers)  # once: asking a module for a part of it is slow
+        layers = layers_of(self.layers)  # once: asking a module for a part of it is slow
         first_states = [None] * len(layers) if h_0 is None else to_pair(h_0)
         last_states = []
         with _without_autocast(x.device.type):

@@ -7,13 +7,14 @@ but inverting modReLU amplifies rounding errors until nothing is left.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from urnn.backends import transforms
+from urnn.backends.contract import Input, Parameters, RunSequence, State
 from urnn.shapes import Float
 
 
@@ -45,13 +46,13 @@ def returned(output_steps: str | int, steps: int) -> list[int] | None:
 
 
 def run_sequence(
-    run: Callable[..., tuple[Tensor, Tensor]],
+    run: RunSequence,
     every: int,
     chosen: Sequence[int] | None,
-    x: Float[Tensor, "T B m"],
-    h_0: Float[Tensor, "B re_im"],
-    *parameters: Tensor | float,
-) -> tuple[Float[Tensor, "returned B re_im"], Float[Tensor, "B re_im"]]:
+    x: Input,
+    h_0: State,
+    parameters: Parameters,
+) -> tuple[Float[Tensor, "returned B {2*parameters.n}"], State]:
     """The states at the `chosen` steps (None: all) and the last state, by `run`, a backend's `run_sequence`.
 
     Args:
@@ -60,27 +61,32 @@ def run_sequence(
 
     Example:
         >>> import torch
+        >>> from urnn.backends.contract import Parameters
         >>> from urnn.segments import run_sequence
-        >>> def run(x, h_0):  # a running sum
+        >>> def run(x, h_0, parameters):  # a running sum
         ...     states = h_0 + x.cumsum(0)
         ...     return states, states[-1]
-        >>> states, last = run_sequence(run, 2, [1, 4], torch.ones(5, 1, 2), torch.zeros(1, 2))
+        >>> one = torch.ones(1)
+        >>> unused = Parameters(one.expand(3, 1), one.expand(2, 2), one.long() - 1, one.expand(2, 2), one, 0.0)
+        >>> states, last = run_sequence(run, 2, [1, 4], torch.ones(5, 1, 2), torch.zeros(1, 2), unused)
         >>> states[:, 0, 0], last
         (tensor([2., 5.]), tensor([[5., 5.]]))
     """
     if every == 0 or transforms.active():
-        states, last = run(x, h_0, *parameters)
+        states, last = run(x, h_0, parameters)
         return _pick(states, last, chosen), last
 
-    def segment(x: Tensor, h: Tensor, chosen: Sequence[int] | None, *parameters: Tensor | float):
-        states, last = run(x, h, *parameters)
+    def segment(
+        x: Tensor, h: Tensor, chosen: Sequence[int] | None, parameters: Parameters
+    ) -> tuple[Tensor, Tensor]:
+        states, last = run(x, h, parameters)
         return _pick(states, last, chosen), last
 
     output, h = [], h_0
     for number, part in enumerate(x.split(every)):
         begin, steps = number * every, len(part)
         here = None if chosen is None else [t - begin for t in chosen if begin <= t < begin + steps]
-        states, h = checkpoint(segment, part, h, here, *parameters, use_reentrant=False, preserve_rng_state=False)
+        states, h = checkpoint(segment, part, h, here, parameters, use_reentrant=False, preserve_rng_state=False)
         output.append(states)
     return torch.cat(output), h
 

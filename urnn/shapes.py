@@ -5,7 +5,7 @@ where it is not installed, `Float[Tensor, "T B m"]` is `Tensor`, and to a type c
 `Annotated[Tensor, "T B m"]`.
 
 Letters: T time steps, B samples, m input features, n complex units, L layers. `re_im` is the 2n real numbers that
-stand for n complex ones, [Re; Im].
+stand for n complex ones, [Re; Im]. A size in braces is computed from an argument: `"B {2*parameters.n}"`.
 """
 
 from typing import TYPE_CHECKING

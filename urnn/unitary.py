@@ -207,6 +207,8 @@ class UnitaryMatrix(nn.Module):
         torch.Size([16, 16])
     """
 
+    permutation: Tensor
+
     def __init__(
         self,
         n: int,
@@ -254,7 +256,7 @@ class UnitaryMatrix(nn.Module):
             self.permutation = after.copy_(before) if after.dtype == before.dtype else before.to(after.device)
         return self
 
-    def reflection_vectors(self) -> Float[Tensor, "2 re_im"]:
+    def reflection_vectors(self) -> Float[Tensor, "2 {2*self.n}"]:
         """v, or its conjugate under `conjugate_reflections`, as pairs [Re; Im] of any length."""
         if not self.conjugate_reflections:
             return self.v

@@ -61,7 +61,10 @@ def write_report(
 
     Raises AnalysisError where the folder cannot be written or holds something that is no report.
     """
-    page = page_of(recording, conditions(recording, effort), effort, title)
+
+    def page() -> Page:
+        return page_of(recording, conditions(recording, effort), effort, title)
+
     return write_page(page, output, {COMPACT: lambda path: path.write_text(compact(recording), encoding="utf-8")})
 
 

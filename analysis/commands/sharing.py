@@ -39,7 +39,8 @@ def add_report_options(parser: argparse.ArgumentParser, output: str, default_tit
 def add_paths(parser: argparse.ArgumentParser) -> None:
     """The results to read."""
     usual = " and ".join(str(path) for path in DEFAULT_PATHS)
-    purpose = f"folders or files of asv and pytest-benchmark results; default: {usual}"
+    kinds = "results of asv and pytest-benchmark, or a report's measurements.parquet"
+    purpose = f"folders or files of {kinds}; default: {usual}"
     parser.add_argument("paths", nargs="*", type=Path, metavar="PATH", help=purpose)
 
 

@@ -18,6 +18,7 @@ from analysis import units
 from analysis.experiments.groups import Group
 from analysis.experiments.inside import decay, unevenness, wandering
 from analysis.experiments.study import Study
+from analysis.vocabulary import counted
 
 AGREE, DIFFER, NOT_RUN = "agree", "differ", "not run"
 
@@ -172,7 +173,7 @@ def _anatomy() -> list[Claim]:
 
 
 def _counted(number: int, group: Group, verb: str) -> str:
-    of = f"{number} of {group.seeds} seed{'s' * (group.seeds > 1)}"
+    of = f"{number} of {counted(group.seeds, 'seed')}"
     return f"{group.size}: {verb} in {of}"
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 
 from analysis.experiments.groups import Group
 from analysis.experiments.schema import TASK_LABELS
-from analysis.schema import MEASURED, PEAK_ALLOCATED, STEP_TIME
+from analysis.vocabulary import MEASURED, PEAK_ALLOCATED, STEP_TIME
 
 BENCHMARK_TASKS = {task: task if task in ("copying", "adding") else "pixels" for task in TASK_LABELS}
 MATCHED = ("model", "backend", "hidden_size", "batch", "device", "dtype", "threads", "cpu")

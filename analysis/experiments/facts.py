@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from analysis import units
 from analysis.experiments.study import Study
+from analysis.vocabulary import duration
 
 LISTED = {
     "Processor": "cpu",
@@ -27,7 +27,7 @@ def facts(study: Study) -> list[tuple[str, str]]:
     runs = study.logs.runs
     found = [(name, _listed(runs[column])) for name, column in LISTED.items()]
     found.append(("Runs", f"{len(runs)}, seeds {_listed(runs['seed'].sort_values())}"))
-    found.append(("Training time", f"{_duration(float(runs['seconds'].sum()))} in all"))
+    found.append(("Training time", f"{duration(float(runs['seconds'].sum()))} in all"))
     found.append(("Started", _period(runs["started_at"])))
     found.append(("Step times and memory", "from the benchmark where it measured the same step"))
     if study.measurements is None:
@@ -37,10 +37,6 @@ def facts(study: Study) -> list[tuple[str, str]]:
 
 def _listed(column: pd.Series) -> str:
     return ", ".join(str(value) for value in column.dropna().unique())
-
-
-def _duration(seconds: float) -> str:
-    return units.seconds(seconds) if seconds < 600 else f"{seconds / 60:.0f} min"
 
 
 def _period(times: pd.Series) -> str:

@@ -23,7 +23,7 @@ from analysis.experiments.goals import below_baseline
 from analysis.experiments.logs import Logs
 from analysis.experiments.schema import DIVERGED, FINISHED, SOLVED, TASK_LABELS
 from analysis.experiments.seeds import Across, Floats, across
-from analysis.schema import BACKEND_LABELS
+from analysis.results.registry import Registry
 
 PLACE = ["task", "length", "steps"]
 SETTING = {
@@ -193,4 +193,4 @@ def _differing(runs: pd.DataFrame) -> list[str]:
 def _word(name: str, value: object) -> str:
     if pd.isna(value):
         return f"no {name}"
-    return SETTING[name].format(BACKEND_LABELS.get(value, value) if name == "backend" else value)
+    return SETTING[name].format(Registry().way("urnn", value)["backend_label"] if name == "backend" else value)

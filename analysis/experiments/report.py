@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from analysis.appearance import Series
 from analysis.experiments import tables
 from analysis.experiments.claims import claims
 from analysis.experiments.facts import facts
@@ -27,7 +28,6 @@ from analysis.pages.atomic_folder import MARK, replacing_folder
 from analysis.report import Report
 from analysis.report.drawings import Drawing, colourful, draw_figure
 from analysis.report.markup import environment, frame, table_md
-from analysis.report.section import Series
 from analysis.report.tables import Table
 
 DEFAULT_TITLE = "What the uRNN learns, and how soon"

@@ -1,4 +1,4 @@
-"""Rungs from the first at the top to the best known, each with what it gained: what both ladder figures share.
+"""A ladder: rungs from the first at the top to the best known, each with what it gained.
 
 Why: one lollipop a rung and phase, with the factor written beside it, reads without a legend of sixteen lines;
 the same axis in all panels makes sizes comparable by eye.
@@ -8,6 +8,7 @@ Known weakness: panels grow with the number of rungs; a dozen still fits.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import product
 
 import numpy as np
@@ -15,30 +16,22 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from analysis import units
 from analysis.appearance import look
 from analysis.figures import style
-from analysis.ladder import Climb, Place, Rung, climbs, rung_names
-from analysis.schema import PHASE_LABELS, RUNG_LABELS
+from analysis.ladder import Climb, Place, Rung, climbs
+from analysis.schema import backends_of
+from analysis.vocabulary import PHASES
 
 MARKERS = {"train": "o", "forward": "D"}
 ROW_HEIGHT = 0.34
 OFFSETS = {"train": -0.19, "forward": 0.21}
-TICKS = np.array([0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000])
 ROOM_FOR_TEXT = 0.34
 
 
-def caption(first: str) -> str:
-    """The caption of a ladder whose first rung has this label."""
-    return (
-        f"How many times as fast each rung is as the first one, '{first}', whose time per time step stands beside "
-        "it; the axis is logarithmic. A rung keeps what those above it gained. Bars are 95 % intervals."
-    )
-
-
-def draw(cells: pd.DataFrame, model: str, columns: int) -> Figure:
+def draw(cells: pd.DataFrame, columns: int = 3, *, model: str) -> Figure:
     """Summary rows of ladders -> a panel for each size and number of layers of one ladder."""
     with style.applied():
         found = climbs(cells, model)
@@ -47,7 +40,7 @@ def draw(cells: pd.DataFrame, model: str, columns: int) -> Figure:
             figure, axes = style.panels(1, 1, style.width(columns))
             style.say_not_measured(axes[0])
             return figure
-        rungs = rung_names(cells, model)
+        rungs = backends_of(cells, model)
         limits = _limits([bound for gain in gains for bound in (gain.low, gain.high)])
         panels = _panels(found)
         figure, axes = style.panels(
@@ -56,7 +49,7 @@ def draw(cells: pd.DataFrame, model: str, columns: int) -> Figure:
         colour = look(model.removesuffix("_ladder")).light
         for number, (ax, climbed) in enumerate(zip(axes, panels, strict=True)):
             _panel(ax, climbed, colour, limits)
-            _rung_axis(ax, model, rungs, named=number % columns == 0)
+            _rung_axis(ax, rungs, named=number % columns == 0)
         _legend(figure, colour)
     return figure
 
@@ -136,18 +129,16 @@ def _write(ax: Axes, x: float, y: float, text: str, colour: str, **words: str) -
     ax.annotate(text, (x, y), (6, 0), **at, **words)
 
 
-def _rung_axis(ax: Axes, model: str, rungs: list[str], named: bool) -> None:
+def _rung_axis(ax: Axes, rungs: Mapping[str, str], named: bool) -> None:
     """Rungs from top to bottom, with their labels in the first column, and round factors below."""
-    labels = RUNG_LABELS.get(model, {})
     ax.set_ylim(len(rungs) - 0.4, -0.6)
-    ax.set_yticks(range(len(rungs)), [style.literal(labels.get(name, name)) if named else "" for name in rungs])
+    ax.set_yticks(range(len(rungs)), [style.literal(label) if named else "" for label in rungs.values()])
     ax.tick_params(axis="y", length=0)
     ax.grid(False, axis="y")
     for boundary in range(1, len(rungs)):
         ax.axhline(boundary - 0.5, color=style.GRID, linewidth=0.8, zorder=0)
     low, high = ax.get_xlim()
-    ticks = TICKS[(low <= TICKS) & (high >= TICKS)]
-    ax.xaxis.set_major_locator(FixedLocator(ticks if len(ticks) < 7 else ticks[np.log10(ticks) % 1 == 0]))
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 100 else (1,)))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(FuncFormatter(lambda factor, _: f"{units.TIMES}{factor:g}"))
     ax.set_xlabel("times as fast as the first rung")
@@ -155,6 +146,6 @@ def _rung_axis(ax: Axes, model: str, rungs: list[str], named: bool) -> None:
 
 def _legend(figure: Figure, colour: str) -> None:
     handles = [
-        Line2D([], [], label=PHASE_LABELS[phase], **_marker(phase, phase == "train", colour)) for phase in MARKERS
+        Line2D([], [], label=PHASES[phase], **_marker(phase, phase == "train", colour)) for phase in MARKERS
     ]
     figure.legend(handles=handles, loc="outside upper left", ncols=2)

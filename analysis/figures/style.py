@@ -19,7 +19,6 @@ from itertools import count
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -28,7 +27,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from analysis import units
 from analysis.appearance import look, order
 from analysis.errors import shortened
-from analysis.schema import MEASURED, OUT_OF_MEMORY, PEAK_ALLOCATED
+from analysis.vocabulary import MEASURED, OUT_OF_MEMORY, PEAK_ALLOCATED
 
 # Roles, not just colours: the page replaces exactly these values by its own variables.
 INK, MUTED, GRID, PAPER = "#1d2126", "#5a626b", "#dcdfe4", "#fefefe"
@@ -63,6 +62,7 @@ RC = {
     "figure.facecolor": PAPER,
     "grid.color": GRID,
     "grid.linewidth": 0.8,
+    "lines.solid_capstyle": "round",
     "legend.frameon": False,
     "legend.fontsize": 9.5,
     "text.color": INK,
@@ -85,12 +85,12 @@ _ids = count()
 def _settings() -> dict[str, object]:
     """Every setting of matplotlib but the backend, which no figure here draws with."""
     plain = {name: value for name, value in mpl.rcParamsDefault.items() if not name.startswith("backend")}
-    return {**plain, **sns.axes_style("ticks"), **RC}
+    return {**plain, **RC}
 
 
 @contextmanager
 def applied() -> Iterator[None]:
-    """Seaborn's ticks style with this module's roles, for drawing and for saving.
+    """This module's style, for drawing and for saving.
 
     Nothing of a user's matplotlibrc or of a theme that was set before reaches a figure, and artists are numbered
     from zero, so that the same data gives the same bytes anywhere.
@@ -193,7 +193,7 @@ def lines(ax: Axes, cells: pd.DataFrame, x: str, numbers: dict[tuple[str, str], 
         sizes, value, low, high = (measured[name].to_numpy(dtype=float) for name in (x, "value", "low", "high"))
         style = line_style(model, numbers[model, backend])
         if len(sizes):
-            sns.lineplot(x=sizes, y=value, ax=ax, errorbar=None, gid=series_id(model, backend), **style)
+            ax.plot(sizes, value, gid=series_id(model, backend), **style)
             bars = {"color": style["color"], "zorder": style["zorder"]}
             band = ax.fill_between(sizes, low, high, alpha=0.16, linewidth=0, **bars)
             spread = ax.vlines(sizes, low, high, linewidth=1.4, **bars)

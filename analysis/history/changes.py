@@ -19,8 +19,8 @@ import numpy as np
 
 from analysis.history.commits import Commit, Series
 from analysis.regressions.rules import MARGINS, RULES
-from analysis.schema import PEAK_ALLOCATED, STEP_TIME
 from analysis.statistics.log_ratio import of_groups
+from analysis.vocabulary import PEAK_ALLOCATED, STEP_TIME
 
 OTAVA, ASV, NEIGHBOURS, COMPARISON = "Otava", "asv", "neighbours", "bytes"
 LASTING = math.log(1.15)  # several times what two processes of one commit differ by

@@ -20,9 +20,18 @@ import numpy as np
 from analysis.documents import TEXT, ListOf, Record, load, read_bytes
 from analysis.errors import AnalysisError, printable
 from analysis.results import read as read_results
-from analysis.schema import MEASURED, PEAK_ALLOCATED, PHASE_LABELS, STEP_TIME
 from analysis.statistics.log_ratio import Floats
-from analysis.vocabulary import AXES, COMMITS_FILE, FAILURE_FILE, SENTINEL, Cell
+from analysis.vocabulary import (
+    AXES,
+    COMMITS_FILE,
+    FAILURE_FILE,
+    MEASURED,
+    PEAK_ALLOCATED,
+    PHASES,
+    SENTINEL,
+    STEP_TIME,
+    Cell,
+)
 
 SHAPE = ListOf(Record(dict.fromkeys(("commit", "time", "subject"), TEXT)))
 DIGITS = re.compile(r"[0-9a-f]{7,64}")
@@ -80,7 +89,7 @@ class Series:
 
     @property
     def place(self) -> str:
-        return f"{PHASE_LABELS.get(self.phase, self.phase)}, n = {self.hidden_size}"
+        return f"{PHASES.get(self.phase, self.phase)}, n = {self.hidden_size}"
 
     def logs(self, point: Point) -> Floats:
         """Logs of a point's processes, the sentinel's drift taken out, (k,); no bytes at all count as one."""

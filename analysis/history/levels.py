@@ -19,7 +19,7 @@ from matplotlib.lines import Line2D
 from analysis.figures import style
 from analysis.history.changes import Change
 from analysis.history.commits import Commit, History, Series
-from analysis.schema import STEP_TIME
+from analysis.vocabulary import STEP_TIME
 
 TITLE = "Time of a step over the project's commits"
 CAPTION = (

@@ -71,7 +71,7 @@ def write_report(history: History, output: Path, title: str = DEFAULT_TITLE) -> 
     asked = {str(number): list(map(float, _seconds(one))) for number, one in enumerate(times)}
     points = otava.change_points(tool, asked) if tool else {}
     found = changes(history.series, {one: points.get(str(number), ()) for number, one in enumerate(times)})
-    return write_page(page_of(history, found, asked_otava=tool is not None, title=title), output)
+    return write_page(lambda: page_of(history, found, asked_otava=tool is not None, title=title), output)
 
 
 def page_of(history: History, found: Sequence[Change], asked_otava: bool, title: str) -> Page:

@@ -90,15 +90,19 @@ class Report:
 
 
 def write_page(
-    page: Page, output: Path | str, files: Mapping[str, Callable[[Path], object]] | None = None
+    page: Page | Callable[[], Page],
+    output: Path | str,
+    files: Mapping[str, Callable[[Path], object]] | None = None,
 ) -> Report:
     """Write index.html, report.md, the figures and `files` (name -> what writes it) into the folder `output`.
 
     What was there is replaced as a whole, or left as it was. Raises AnalysisError where the folder cannot be
-    written or holds something that is no report.
+    written or holds something that is no report; a page that takes long to work out is given as a function, so
+    that this is known before.
     """
     output = Path(output)
     with replacing_folder(output) as folder:
+        page = page if isinstance(page, Page) else page()
         drawings = {figure.name: draw(figure, folder) for figure in page.figures}
         (folder / MARK).write_text(html(page, drawings), encoding="utf-8")
         (folder / "report.md").write_text(markdown(page), encoding="utf-8")

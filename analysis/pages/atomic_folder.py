@@ -21,6 +21,7 @@ from pathlib import Path
 
 from analysis.documents import ListOf, Record, Text, Whole, load, reason
 from analysis.errors import AnalysisError
+from analysis.vocabulary import counted
 
 try:
     import fcntl
@@ -110,7 +111,7 @@ def _require_replaceable(target: Path) -> None:
         raise AnalysisError(f"{target}: is not empty and holds no report; give an empty or a new folder.")
     foreign = sorted(found - (own or set()))
     if foreign:
-        others = f" and {len(foreign) - 1} other{'s' * (len(foreign) > 2)}" if len(foreign) > 1 else ""
+        others = f" and {counted(len(foreign) - 1, 'other')}" if len(foreign) > 1 else ""
         raise AnalysisError(
             f"{target}: holds what no report wrote ({foreign[0]}{others}); move that elsewhere or give another "
             "folder."

@@ -85,7 +85,8 @@ class Column:
             return Cell(value, math.inf if self.text else value.lower(), tone="none" * (value == NOT_MEASURED))
         text = self.text or str
         if isinstance(value, Estimate):
-            return Cell(text(value.value), value.value, between(value.low, value.high, text))
+            note = f"{text(value.low)} to {text(value.high)}" if value.low < value.high else ""
+            return Cell(text(value.value), value.value, note)
         return Cell(text(value), value)
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from io import BytesIO, StringIO
 from pathlib import Path
 from xml.etree import ElementTree
+from zlib import crc32
 
 from matplotlib.figure import Figure as Drawn
 
@@ -48,8 +49,8 @@ def draw(figure: Figure, folder: Path) -> Drawing:
     place.parent.mkdir(parents=True, exist_ok=True)
     place.with_suffix(".svg").write_text(svg, encoding="utf-8")
     place.with_suffix(".png").write_bytes(to_png(wide))
-    name = figure.name.replace("/", "-")
-    return Drawing(inline(svg, f"{name}-w-"), inline(to_svg(narrow), f"{name}-n-"))
+    number = crc32(figure.name.encode())
+    return Drawing(inline(svg, f"w{number:x}-"), inline(to_svg(narrow), f"n{number:x}-"))
 
 
 def to_svg(figure: Drawn) -> str:
@@ -106,7 +107,7 @@ def _attributes(attributes: dict[str, str], prefix: str, wanted: set[str]) -> It
             if value in wanted:
                 yield name, prefix + value
         elif name == "href":
-            yield name, f"#{prefix}{value[1:]}"
+            yield name, f"#{prefix}{value[1:]}" if value[0] == "#" else "".join(value.split())
         elif name == "style":
             yield name, COLOUR.sub(lambda colour: f"var(--{VARIABLES[colour[0]]})", value)
         else:

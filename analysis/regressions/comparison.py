@@ -15,13 +15,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from analysis.comparability import Setting, split
 from analysis.errors import AnalysisError
 from analysis.regressions.judge import judge
 from analysis.regressions.policy import Step
 from analysis.regressions.side import side_of
-from analysis.regressions.verdict import Outcome, Row, outcome, worst_first
+from analysis.regressions.verdict import Conclusion, Row, conclude, worst_first
 from analysis.results import read
-from analysis.settings import Setting, split
 
 UNKNOWN = (None, "unknown", "unversioned")
 # What must be equal on both sides, where both recorded it.
@@ -34,7 +34,7 @@ CONDITIONS = {
 
 
 @dataclass(frozen=True)
-class Commit:
+class NamedCommit:
     """A side's name for people, and its subject line where it is known."""
 
     name: str
@@ -49,10 +49,10 @@ class Comparison:
     goes on measuring them.
     """
 
-    base: Commit
-    head: Commit
+    base: NamedCommit
+    head: NamedCommit
     rows: list[Row]
-    outcome: Outcome
+    outcome: Conclusion
     notes: tuple[str, ...] = ()
     again: str = ""
     open: tuple[str, ...] = ()
@@ -80,8 +80,8 @@ def compare(old: Path, new: Path) -> Comparison:
     cells = [cell for cell in seen if cell not in base.skipped & head.skipped]
     rows = worst_first(judge(base, head, cells).rows)
     again = f"python -m analysis compare {old} {new}"
-    commits = [Commit(setting.version()) for setting in settings]
-    return Comparison(*commits, rows, outcome(rows), tuple(notes), again)
+    commits = [NamedCommit(setting.version()) for setting in settings]
+    return Comparison(*commits, rows, conclude(rows), tuple(notes), again)
 
 
 def one_setting(frame: pd.DataFrame, path: Path) -> Setting:

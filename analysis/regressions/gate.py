@@ -29,12 +29,12 @@ from analysis.documents import (
     load,
 )
 from analysis.errors import AnalysisError
-from analysis.regressions.comparison import Commit, Comparison, one_setting, require_comparable
-from analysis.regressions.figures import instruction_rows
+from analysis.regressions.comparison import Comparison, NamedCommit, one_setting, require_comparable
 from analysis.regressions.judge import judge_gate
+from analysis.regressions.numbers import instruction_rows
 from analysis.regressions.policy import Pace, next_step
 from analysis.regressions.side import Side, side_of
-from analysis.regressions.verdict import TIME, Row, Verdict, outcome, worst_first
+from analysis.regressions.verdict import TIME, Row, Verdict, conclude, worst_first
 from analysis.results import read
 from analysis.vocabulary import CONFIRMING, GATE_FORMAT, GATE_PLAN
 
@@ -66,7 +66,7 @@ def judge_folder(folder: Path, pace: Pace | None = None) -> Comparison:
     absent = _absent_rows(plan["cells"], plan["absent"]["base"], plan["absent"]["head"])
     cells = [cell for cell in plan["cells"] if cell not in {row.cell for row in absent}]
     sentinel, suspects = plan["sentinel"], plan["suspects"]
-    commits = [Commit(plan[side]["name"], plan[side]["subject"]) for side in ("base", "head")]
+    commits = [NamedCommit(plan[side]["name"], plan[side]["subject"]) for side in ("base", "head")]
     notes = (*plan["notes"], *dict.fromkeys(problems))
     again, commands = plan["again"], plan["commands"]
     counted = plan["instructions"]
@@ -74,7 +74,7 @@ def judge_folder(folder: Path, pace: Pace | None = None) -> Comparison:
     rows = worst_first(judged.rows + instruction_rows(counted) + absent)
     asked = (judged.open, judged.suspects)
     step = next_step(judged, cells, pace) if pace else None
-    return Comparison(*commits, rows, outcome(rows), notes, again, *asked, commands, step)
+    return Comparison(*commits, rows, conclude(rows), notes, again, *asked, commands, step)
 
 
 def _absent_rows(cells: Sequence[str], base: Sequence[str], head: Sequence[str]) -> list[Row]:

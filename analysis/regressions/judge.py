@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from analysis.regressions.figures import figure_rows
+from analysis.regressions.numbers import number_rows
 from analysis.regressions.rules import RULES, Rules
 from analysis.regressions.side import Side
 from analysis.regressions.times import log_ratios, middle
@@ -50,7 +50,7 @@ def judge(
         else _missing(base, head, cell)
         for cell in cells
     ]
-    return Judgement(rows + figure_rows(base, head, cells))
+    return Judgement(rows + number_rows(base, head, cells))
 
 
 def judge_gate(
@@ -76,7 +76,7 @@ def judge_gate(
         else:
             rows.append(_timed(base, head, cell, ratios[cell], *_screened(cell, ratios[cell], changes, rules)))
     return Judgement(
-        rows + figure_rows(base, head, cells),
+        rows + number_rows(base, head, cells),
         open=tuple(cell for cell, ratio in ratios.items() if _is_open(ratio, rules)),
         suspects=_suspects(ratios, rules),
     )

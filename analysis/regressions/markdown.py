@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from analysis.markdown import markdown_code
-from analysis.regressions.comparison import Commit, Comparison
+from analysis.markdown import markdown_cell, markdown_code, markdown_text
+from analysis.regressions.comparison import Comparison, NamedCommit
 from analysis.regressions.rules import MARGINS, RULES
 from analysis.regressions.verdict import Row, Verdict
 from analysis.regressions.wording import HEADINGS, tally, texts, worth_showing
@@ -23,7 +23,7 @@ def markdown(comparison: Comparison) -> str:
         f"Base {_commit(comparison.base)}, head {_commit(comparison.head)}: {tally(comparison.rows)}.",
         _table(shown),
         f"<details><summary>{len(rest)} rows that pass</summary>\n\n{_table(rest)}\n\n</details>" if rest else "",
-        "\n".join(f"- {_escape(note)}" for note in comparison.notes),
+        "\n".join(f"- {markdown_text(note)}" for note in comparison.notes),
         f"See it again: {markdown_code(comparison.again)}" if comparison.again else "",
         _commands(comparison),
         _legend(),
@@ -40,22 +40,15 @@ def _commands(comparison: Comparison) -> str:
     return "\n".join(["One cell alone:", "", "```", *lines, "```"]) if lines else ""
 
 
-def _commit(commit: Commit) -> str:
-    return markdown_code(commit.name) + (f" ({_escape(commit.subject)})" if commit.subject else "")
+def _commit(commit: NamedCommit) -> str:
+    return markdown_code(commit.name) + (f" ({markdown_text(commit.subject)})" if commit.subject else "")
 
 
 def _table(rows: list[Row]) -> str:
     if not rows:
         return ""
-    lines = [HEADINGS, ["---"] * len(HEADINGS), *([_escape(text) for text in texts(row)] for row in rows)]
+    lines = [HEADINGS, ["---"] * len(HEADINGS), *(map(markdown_cell, texts(row)) for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _escape(text: str) -> str:
-    """What GitHub would take for a table's border, a tag, a mention or a code mark is shown as it is."""
-    for character in "&\\`*_<|@$[~":
-        text = text.replace(character, f"&#{ord(character)};")
-    return " ".join(text.split())
 
 
 def _legend() -> str:

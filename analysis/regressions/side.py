@@ -25,7 +25,7 @@ from analysis.vocabulary import (
     Cell,
 )
 
-FIGURES = (PEAK_ALLOCATED, SAVED_FOR_BACKWARD, OPERATORS)
+NUMBERS = (PEAK_ALLOCATED, SAVED_FOR_BACKWARD, OPERATORS)
 
 Process = Hashable  # (file, pass), or the pass alone where the file is one
 
@@ -36,13 +36,13 @@ class Side:
 
     Attributes:
         times: seconds per time step, the median of each process.
-        figures: bytes or counts, by metric; the same at every call.
+        numbers: bytes or counts, by metric; the same at every call.
         messages: why a cell has no time.
         skipped: cells without a time that cannot be measured here, a device that is absent, say.
     """
 
     times: Mapping[str, Mapping[Process, float]]
-    figures: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    numbers: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     messages: Mapping[str, str] = field(default_factory=dict)
     skipped: frozenset[str] = frozenset()
 
@@ -52,12 +52,14 @@ def side_of(frame: pd.DataFrame, *, by_pass: bool = False) -> Side:
 
     `by_pass` names a process by its pass alone, so that it pairs with the other side's of that pass.
     """
+    # A rung that nobody measured says so without a reason; a side has no such cell.
+    frame = frame[frame["outcome"].ne(NOT_APPLICABLE) | frame["message"].notna()]
     named = frame.assign(cell=[Cell(**row).id for row in frame[list(AXES)].to_dict("records")])
     measured = named[named["outcome"] == MEASURED]
     times = _process_medians(measured, ["pass"] if by_pass else ["file", "pass"])
     failed = named[(named["outcome"] != MEASURED) & ~named["cell"].isin(list(times))]
     skipped = frozenset(failed.loc[failed["outcome"] == NOT_APPLICABLE, "cell"])
-    return Side(times, _figures(measured), {row.cell: _why(row) for row in failed.itertuples()}, skipped)
+    return Side(times, _numbers(measured), {row.cell: _why(row) for row in failed.itertuples()}, skipped)
 
 
 def of_variant(cell: str, variant: str) -> str:
@@ -76,9 +78,9 @@ def _process_medians(measured: pd.DataFrame, process: list[str]) -> dict[str, di
     return found
 
 
-def _figures(measured: pd.DataFrame) -> dict[str, dict[str, float]]:
+def _numbers(measured: pd.DataFrame) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
-    for (cell, metric), part in measured[measured["metric"].isin(FIGURES)].groupby(["cell", "metric"]):
+    for (cell, metric), part in measured[measured["metric"].isin(NUMBERS)].groupby(["cell", "metric"]):
         found.setdefault(cell, {})[metric] = float(part["value"].median())
     for cell, count in measured.groupby("cell")[PARAMETERS].first().dropna().items():
         found.setdefault(cell, {})[PARAMETERS] = float(count)

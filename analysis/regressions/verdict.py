@@ -54,7 +54,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Conclusion:
     """What comes of a whole comparison: the exit code and one sentence."""
 
     code: int
@@ -67,27 +67,29 @@ def counts(rows: Sequence[Row]) -> dict[Verdict, int]:
     return {verdict: found[verdict] for verdict in Verdict}
 
 
-def outcome(rows: Sequence[Row]) -> Outcome:
+def conclude(rows: Sequence[Row]) -> Conclusion:
     """Exit code 1 for a regression, 2 where cells were not measured or nothing could be judged, otherwise 0."""
     times = [row for row in rows if row.metric == TIME]
     judged = [row for row in times if row.verdict is not Verdict.NOT_MEASURED]
     lost = [row for row in rows if row.verdict is Verdict.NOT_MEASURED and not row.excused]
     if not judged:
-        return Outcome(UNUSABLE, f"Not measured: none of {counted(len(times), 'cell')} has a time on both sides.")
+        return Conclusion(
+            UNUSABLE, f"Not measured: none of {counted(len(times), 'cell')} has a time on both sides."
+        )
     regressed = {row.cell for row in rows if row.verdict is Verdict.REGRESSED}
     if regressed:
-        return Outcome(FAILED, f"Regressed: {len(regressed)} of {counted(len(judged), 'cell')} judged.")
+        return Conclusion(FAILED, f"Regressed: {len(regressed)} of {counted(len(judged), 'cell')} judged.")
     if lost:
         number = len({row.cell for row in lost})
-        return Outcome(
+        return Conclusion(
             UNUSABLE, f"Not measured: {number} of {counted(len(times), 'cell')}, for the reasons in the table."
         )
     unclear = sum(row.verdict is Verdict.INCONCLUSIVE for row in times)
     if unclear == len(judged):
         cause = "the machine is too noisy, or more passes or minutes are needed"
-        return Outcome(UNUSABLE, f"Inconclusive: all {counted(len(judged), 'cell')}; {cause}.")
+        return Conclusion(UNUSABLE, f"Inconclusive: all {counted(len(judged), 'cell')}; {cause}.")
     rest = f", {unclear} inconclusive" if unclear else ""
-    return Outcome(PASSED, f"Passed: {counted(len(judged), 'cell')} judged, none regressed{rest}.")
+    return Conclusion(PASSED, f"Passed: {counted(len(judged), 'cell')} judged, none regressed{rest}.")
 
 
 def worst_first(rows: Sequence[Row]) -> list[Row]:

@@ -5,24 +5,15 @@ Known weakness: everything is drawn anew each time, about half a minute for a fu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.pages.atomic_folder import MARK, replacing_folder
-from analysis.report.content import gather
-from analysis.report.drawings import draw
-from analysis.report.page import html, markdown
+from analysis.pages import Report, write_page
+from analysis.report.page import page_of
 from analysis.results import Results
 
+__all__ = ["DEFAULT_TITLE", "Report", "write_report"]
+
 DEFAULT_TITLE = "The uRNN against LSTMs and dense orthogonal RNNs"
-
-
-@dataclass(frozen=True)
-class Report:
-    """Where the page is, and the sentences it opens with."""
-
-    page: Path
-    headlines: list[str]
 
 
 def write_report(results: Results, output: Path | str, title: str = DEFAULT_TITLE) -> Report:
@@ -31,15 +22,8 @@ def write_report(results: Results, output: Path | str, title: str = DEFAULT_TITL
     The folder then holds index.html, report.md, measurements.csv, measurements.parquet and figures/. Raises
     AnalysisError where the folder cannot be written or holds something that is no report.
     """
-    output = Path(output)
-    with replacing_folder(output) as folder:
-        content = gather(results, title)
-        drawings = {
-            part.anchor: draw(part.section, part.chapters, folder / part.figure_folder)
-            for part in content.sections
-        }
-        (folder / MARK).write_text(html(content, drawings), encoding="utf-8")
-        (folder / "report.md").write_text(markdown(content), encoding="utf-8")
-        results.frame.to_csv(folder / "measurements.csv", index=False)
-        results.frame.to_parquet(folder / "measurements.parquet", index=False)
-    return Report(output / MARK, content.headlines)
+    files = {
+        "measurements.csv": lambda path: results.frame.to_csv(path, index=False),
+        "measurements.parquet": lambda path: results.frame.to_parquet(path, index=False),
+    }
+    return write_page(lambda: page_of(results, title), output, files)

@@ -1,6 +1,6 @@
-"""What stands beside the comparison of models: how near the uRNN is to the machine's ceilings, and the ladders.
+"""What stands beside the comparison of models: the machine's ceilings, the ladders, and what a CUDA device adds.
 
-Why: neither is a model to compare, so neither may appear among the models; each has a sentence made from the
+Why: none of them is a model to compare, so none may appear among the models. Each has sentences made from the
 data, its figures and its tables, or says that it was not measured and which command measures it.
 
 Known weakness: one sentence a ladder, at the cell nearest to n = 128, B = 16 with one layer in training.
@@ -9,131 +9,250 @@ Known weakness: one sentence a ladder, at the cell nearest to n = 128, B = 16 wi
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from types import ModuleType
-from typing import Any
+from dataclasses import replace
 
 import pandas as pd
 
 from analysis import efficiency, ladder, units
-from analysis.figures import efficiency as efficiency_figure
-from analysis.figures import ladder_lstm, ladder_urnn
-from analysis.report import chapter_tables
-from analysis.report.section import Section
-from analysis.report.tables import Table
-from analysis.schema import CEILING_LABELS
-from analysis.statistics import Estimate
+from analysis.ladder import Rung
+from analysis.pages import Block, Bullets, Cell, Code, Column, Prose, Section, Table, between, folded
+from analysis.report.cell_tables import NO_VALUE, cell_table, whole
+from analysis.report.figures import EFFICIENCY, LADDERS
+from analysis.report.measured import URNN, Measured
+from analysis.statistics import Estimate, ratio
+from analysis.statistics.summary import CELL
+from analysis.vocabulary import ENQUEUE_TIME, MEASURED, OUTPUT_ERROR, PHASES, STEP_TIME
 
-LADDER_FIGURES = {figure.MODEL: figure for figure in (ladder_urnn, ladder_lstm)}
-
-
-@dataclass(frozen=True)
-class Chapter:
-    """One subject with its figures drawn from `cells`; `command` measures it where nothing was measured."""
-
-    name: str
-    title: str
-    explain: str
-    sentences: Sequence[str]
-    cells: pd.DataFrame
-    figures: Sequence[ModuleType]
-    tables: Sequence[Table]
-    command: str
-
-    @property
-    def measured(self) -> bool:
-        """Whether there is anything to show."""
-        return bool(self.sentences)
+LAUNCH_BOUND = 0.9  # the share of the device's time that the host takes to queue a call
 
 
-def chapters(section: Section) -> list[Chapter]:
-    """Every chapter of one setting, measured or not."""
-    return [_efficiency(section), _ladders(section)]
+def not_measured(command: str) -> Prose:
+    """The sentence of a chapter without data."""
+    return Prose(("Not measured. This command measures it:", Code(command)))
 
 
-def _efficiency(section: Section) -> Chapter:
-    at = efficiency.place(section.cells, section.ceilings)
-    found = efficiency.shares(section.cells, section.ceilings, at) if at else None
-    return Chapter(
-        name="efficiency",
-        title="How near to what the machine can do",
-        explain=(
-            "A time step of the uRNN cannot do without two Fourier transforms and without writing its output. "
-            "Both were measured alone, in the same run and at the same sizes; a share is their time over the time "
-            "of a whole step."
-        ),
-        sentences=[_efficiency_sentence(section, found, at.over_hidden_size())] if at else [],
-        cells=pd.concat([section.cells, section.ceilings]) if at else section.cells,
-        figures=[efficiency_figure] if at else [],
-        tables=[chapter_tables.efficiency(found, at.over_hidden_size())] if at else [],
-        command="python -m bench run",
+def nearness(measured: Measured, folder: str, level: int) -> Section:
+    """How near the uRNN comes to the machine's ceilings."""
+    explain = Prose(
+        "A time step of the uRNN cannot do without two Fourier transforms and without writing its output. Both "
+        "were measured alone, in the same run and at the same sizes; a share is their time over the time of a "
+        "whole step."
     )
+    at = efficiency.place(measured.cells, measured.ceilings)
+    blocks: list[Block] = [not_measured("python -m bench run")]
+    if at:
+        shares = efficiency.shares(measured.cells, measured.ceilings, at)
+        blocks = [
+            Bullets([_nearness_sentence(measured, shares, at.fixed())]),
+            EFFICIENCY.of(pd.concat([measured.cells, measured.ceilings]), folder),
+            folded(_shares_table(shares, at.fixed()), "512"),
+        ]
+    return Section("How near to what the machine can do", [explain, *blocks], level)
 
 
-def _efficiency_sentence(section: Section, found: pd.DataFrame, fixed: str) -> str:
+def _nearness_sentence(measured: Measured, shares: pd.DataFrame, fixed: str) -> str:
     """The shares of the backend that speaks for the uRNN, at its largest size."""
-    ours = found[found["backend"] == section.ours.backend]
-    ours = found if ours.empty else ours
+    ours = shares[shares["backend"] == (measured.ours.backend if measured.ours else "")]
+    ours = shares if ours.empty else ours
     here = ours[ours["hidden_size"] == ours["hidden_size"].max()]
     here = here[here["series"] == here["series"].iloc[0]]
-    parts = [f"{_inside_sentence(CEILING_LABELS[row.ceiling])} {_share(row)}" for row in here.itertuples()]
+    parts = []
+    for row in here.itertuples():
+        what = row.label
+        share = Estimate(row.value, row.low, row.high)
+        parts.append(
+            f"{what[0].lower()}{what[1:]} would take {units.per_cent(row.value)}{_bounds(share, units.per_cent)}"
+        )
     return (
         f"Inference of {here['series'].iloc[0]} at n = {here['hidden_size'].iloc[0]}, {fixed}: of the time of a "
         f"step, {' and '.join(parts)}."
     )
 
 
-def _inside_sentence(label: str) -> str:
-    return label[0].lower() + label[1:]
+def _bounds(found: Estimate, text: Callable[[float], str] = units.factor) -> str:
+    bounds = between(found.low, found.high, text)
+    return f" (95 % interval {bounds})" if bounds else ""
 
 
-def _share(row: Any) -> str:
-    bounds = Estimate(row.value, row.low, row.high)
-    return f"would take {units.per_cent(bounds.value)}{_interval(bounds, units.per_cent)}"
+def _shares_table(shares: pd.DataFrame, fixed: str) -> Table:
+    """One row a backend of the uRNN and hidden size, with its share of either ceiling."""
+    rows, ids, ceilings = [], [], dict(zip(shares["ceiling"], shares["label"], strict=True))
+    for (model, backend, series, size), part in shares.groupby(
+        ["model", "backend", "series", "hidden_size"], sort=False
+    ):
+        found = {row.ceiling: Estimate(row.value, row.low, row.high) for row in part.itertuples()}
+        rows.append([series, size, *(found.get(ceiling) for ceiling in ceilings)])
+        ids.append(f"{model}:{backend}")
+    columns = [Column("Backend"), Column("n", whole)]
+    columns += [Column(label, units.per_cent) for label in ceilings.values()]
+    return Table(f"Shares of a step's time in inference, at {fixed}", columns, rows, ids, "compact")
 
 
-def _interval(found: Estimate, text: Callable[[float], str]) -> str:
-    low, high = text(found.low), text(found.high)
-    return "" if low == high else f" (95 % interval {low} to {high})"
-
-
-def _ladders(section: Section) -> Chapter:
-    models = ladder.models(section.ladders)
-    told = dict.fromkeys([*LADDER_FIGURES, *models]) if models else {}
-    return Chapter(
-        name="ladder",
-        title="The ladders: what each step of optimisation gained",
-        explain=(
-            "The same model written again and again, each rung with one optimisation more than the one before it "
-            "(Appleyard, Kocisky and Blunsom 2016), from the first thing one would write to the best known here. "
-            "All rungs compute the same numbers."
-        ),
-        sentences=[_ladder_sentence(section.ladders, model) for model in told],
-        cells=section.ladders,
-        figures=[LADDER_FIGURES[model] for model in models if model in LADDER_FIGURES],
-        tables=[chapter_tables.ladder(section.ladders, model) for model in models],
-        command="python -m bench run --profile ladder",
+def ladders(measured: Measured, folder: str, level: int) -> Section:
+    """What each step of optimisation gained."""
+    explain = Prose(
+        "The same model written again and again, each rung with one optimisation more than the one before it "
+        "(Appleyard, Kocisky and Blunsom 2016), from the first version one would write to the best known here. "
+        "All rungs compute the same numbers."
     )
+    cells = measured.ladders
+    models = ladder.models(cells)
+    blocks: list[Block] = [not_measured("python -m bench run --profile ladder")]
+    if models:
+        every = dict.fromkeys([*LADDERS, *models])
+        blocks = [
+            Bullets([_ladder_sentence(cells, model) for model in every]),
+            *(LADDERS[model].of(cells, folder) for model in models if model in LADDERS),
+            *(folded(_ladder_table(cells, model), "dense 128") for model in models),
+        ]
+    return Section("The ladders: what each step of optimisation gained", [explain, *blocks], level)
 
 
 def _ladder_sentence(cells: pd.DataFrame, model: str) -> str:
-    """How far up the best rung leads at the cell that speaks, and how far torch's own kernel stands from it."""
-    climbs = ladder.climbs(cells, model)
+    """How far the best rung is ahead at the cell that speaks, and where torch's own kernel stands."""
+    climbs, label = ladder.climbs(cells, model), ladder.label(cells, model)
     place = ladder.spoken(climbs)
     if place is None:
-        measured = any(rung.time for climb in climbs.values() for rung in climb)
-        why = (
-            "no rung was measured beside the first one, so that no gain is known"
-            if measured
-            else units.NOT_MEASURED
-        )
-        return f"{ladder.label(model)}: {why}."
+        if any(rung.time for climb in climbs.values() for rung in climb):
+            return f"{label}: no rung was measured together with the first one, so no gain is known."
+        return f"{label}: {units.NOT_MEASURED}."
     climb = climbs[place]
     top = ladder.best(climb)
-    where = f"{place.size()}, {place.layers()}, {'training' if place.phase == 'train' else 'inference'}"
+    phase = "training" if place.phase == "train" else "inference"
     said = (
-        f"{ladder.label(model)} at {where}: '{top.label}' is {units.factor(top.over_first.value)} times as fast "
-        f"as '{climb[0].label}'{_interval(top.over_first, units.factor)}"
+        f"{label} at {place.size()}, {place.layers()}, {phase}: '{top.label}' is "
+        f"{units.factor(top.over_first.value)} times as fast as '{climb[0].label}'{_bounds(top.over_first)}"
     )
     ceiling = next((rung for rung in climb if rung.name in ladder.CEILING_RUNGS and rung.over_first), None)
     return f"{said}; nn.LSTM is {units.factor(ceiling.over_first.value)} times as fast." if ceiling else f"{said}."
+
+
+def _ladder_table(cells: pd.DataFrame, model: str) -> Table:
+    """One row a size, number of layers and rung: step time and gains, in training and in inference."""
+    climbs = ladder.climbs(cells, model)
+    names, phases, rows = next(iter(climbs.values())), ("train", "forward"), []
+    for place in dict.fromkeys(replace(place, phase="") for place in climbs):
+        climbed = [climbs.get(replace(place, phase=phase)) for phase in phases]
+        for number, named in enumerate(names):
+            rungs = [climb[number] if climb else Rung(named.name, named.label) for climb in climbed]
+            rows.append(
+                [
+                    Cell(named.label, number),
+                    *(place.hidden_size, place.batch, place.num_layers),
+                    *(cell for rung in rungs for cell in _rung_cells(rung)),
+                ]
+            )
+    columns = [Column("Rung"), *(Column(name, whole) for name in ("n", "B", "Layers"))]
+    for phase in phases:
+        columns += [Column(f"{PHASES[phase]}, per time step", units.seconds)]
+        columns += [Column(f"over the {which}", units.ahead_or_behind) for which in ("rung before", "first rung")]
+    return Table(f"Every rung of the {ladder.label(cells, model)}", columns, rows, style="compact")
+
+
+def _rung_cells(rung: Rung) -> list[Cell | Estimate | None]:
+    """Step time, gain over the rung before, gain over the first."""
+    if rung.time is None:
+        return [
+            Column("").cell(rung.outcome)
+            if not rung.message
+            else Cell(rung.outcome, float("inf"), rung.message, "none"),
+            NO_VALUE,
+            NO_VALUE,
+        ]
+    time = Column("", units.seconds).cell(rung.time)
+    if rung.unstable:
+        time = replace(time, note="\n".join(filter(None, [time.note, f"unstable: {rung.unstable}"])))
+    before = Column("", units.ahead_or_behind).cell(rung.over_previous) if rung.over_previous else NO_VALUE
+    if rung.skips:
+        before = replace(before, note="\n".join(filter(None, [before.note, f"over '{rung.previous}'"])))
+    return [time, before, rung.over_first]
+
+
+def on_cuda(measured: Measured, beside: Sequence[Measured], level: int) -> Section:
+    """What there is to say of a CUDA device alone; `beside` are the same machine's baselines in other dtypes."""
+    explain = Prose(
+        "Times are the device's own, by events; TF32 is off unless a dtype says tf32. Where the host takes "
+        "about as long to queue a call as the device takes to run it, the launches limit the call and not its "
+        "work."
+    )
+    tables = [table for table in (_other_dtypes(beside), _launches(measured.cells)) if table.rows]
+    sentences = Bullets(_gains_on_cuda(measured) + _error_on_cuda(measured))
+    blocks = [sentences, *(folded(table, "512") for table in tables)] if sentences.items or tables else []
+    return Section(
+        "On a CUDA device", [explain, *(blocks or [not_measured("python -m bench run --profile gpu")])], level
+    )
+
+
+def not_on_cuda(level: int) -> Section:
+    """The chapter where no CUDA device was measured."""
+    return Section("On a CUDA device", [not_measured("python -m bench run --profile gpu")], level)
+
+
+def _gains_on_cuda(measured: Measured) -> list[str]:
+    """How many times as fast the fastest backend trains as every other one of the uRNN, at its anchor point."""
+    at = measured.points["train"]
+    if at is None or measured.ours is None:
+        return []
+    times = {
+        series: here[(here["hidden_size"] == at.hidden_size) & (here["outcome"] == MEASURED)]
+        for series in measured.series
+        for here in [measured.over("hidden_size", series, "train", STEP_TIME)]
+        if series.model == URNN
+    }
+    ours = times[measured.ours]
+    gains = [
+        f"{units.factor(gain.value)} times as fast as {series.label}{_bounds(gain)}"
+        for series, theirs in times.items()
+        if series != measured.ours and len(ours) and len(theirs)
+        for gain in [ratio(theirs.iloc[0], ours.iloc[0])]
+    ]
+    where = f"n = {at.hidden_size}, {at.fixed()}"
+    return [f"Training at {where}: {measured.ours.label} is {' and '.join(gains)}."] if gains else []
+
+
+def _error_on_cuda(measured: Measured) -> list[str]:
+    cells = measured.cells
+    here = cells[(cells["metric"] == OUTPUT_ERROR) & (cells["outcome"] == MEASURED)]
+    if here.empty:
+        return []
+    worst = here.loc[here["value"].idxmax()]
+    return [
+        f"The largest relative error of an output against float64 is {worst['value']:.1e}, at n = "
+        f"{worst['hidden_size']}, T = {worst['length']}."
+    ]
+
+
+def _other_dtypes(beside: Sequence[Measured]) -> Table:
+    """Step times of the baselines in other dtypes, which have no section of their own."""
+    parts = [other.cells.assign(dtype=other.setting.dtype) for other in beside]
+    cells = pd.concat(parts) if parts else pd.DataFrame(columns=["metric"])
+    return cell_table(
+        "In other dtypes",
+        cells[cells["metric"] == STEP_TIME],
+        {
+            Column("dtype"): lambda row: row.dtype,
+            Column("Time per step", units.seconds): lambda row: (
+                row.value if row.outcome == MEASURED else Cell(row.outcome, float("inf"), row.message, "none")
+            ),
+        },
+    )
+
+
+def _launches(cells: pd.DataFrame) -> Table:
+    """Time of the host to queue a call beside the device's time for it."""
+    steps, queued = (
+        cells[(cells["metric"] == metric) & (cells["outcome"] == MEASURED)] for metric in (STEP_TIME, ENQUEUE_TIME)
+    )
+    both = steps.merge(queued[[*CELL, "value"]], on=CELL, suffixes=("", "_host"))
+    both = both.assign(device=both["value"] * both["length"])
+    both = both.assign(share=both["value_host"] / both["device"])
+    return cell_table(
+        "What the launches of a call cost",
+        both,
+        {
+            Column("Device", units.seconds): lambda row: row.device,
+            Column("Host", units.seconds): lambda row: row.value_host,
+            Column("Host over device", units.per_cent): lambda row: row.share,
+            Column("Limited by"): lambda row: "its launches" if row.share >= LAUNCH_BOUND else "its work",
+        },
+    )

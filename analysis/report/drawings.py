@@ -12,18 +12,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO, StringIO
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from matplotlib.figure import Figure
-
 from analysis import figures
-from analysis.appearance import LOOKS, look
+from analysis.appearance import LOOKS, Series, look
 from analysis.figures import style
-from analysis.report.chapters import Chapter
-from analysis.report.section import Section, Series
+from analysis.pages.drawing import to_png, to_svg
 
 DPI = 160
 
@@ -37,15 +33,6 @@ class Drawing:
     caption: str
     wide: str
     narrow: str
-
-
-def draw(section: Section, chapters: Sequence[Chapter], folder: Path) -> dict[str, Drawing]:
-    """Draw every figure of a section, write PNG and SVG into the folder; what the page embeds, by name."""
-    folder.mkdir(parents=True, exist_ok=True)
-    wanted = [(figure, section.cells) for figure in figures.FIGURES]
-    wanted += [(figure, chapter.cells) for chapter in chapters for figure in chapter.figures]
-    models = colourful(section.series)
-    return {figures.name(figure): draw_figure(figure, cells, models, folder) for figure, cells in wanted}
 
 
 def colourful(series: Sequence[Series]) -> list[str]:
@@ -65,22 +52,6 @@ def draw_figure(figure: ModuleType, data: Any, models: Sequence[str], folder: Pa
     (folder / f"{name}.png").write_bytes(to_png(wide))
     inline = [embed(text, f"{name}-{kind}-", models) for text, kind in ((svg, "w"), (to_svg(narrow), "n"))]
     return Drawing(name, figure.TITLE, figure.CAPTION, *inline)
-
-
-def to_svg(figure: Figure) -> str:
-    """A figure as standalone SVG, the same bytes for the same data."""
-    text = StringIO()
-    with style.applied():
-        figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
-    return re.sub(r"<metadata>.*?</metadata>\s*", "", text.getvalue(), flags=re.DOTALL)
-
-
-def to_png(figure: Figure) -> bytes:
-    """A figure as PNG for places that show no SVG."""
-    data = BytesIO()
-    with style.applied():
-        figure.savefig(data, format="png", dpi=DPI)
-    return data.getvalue()
 
 
 def css_name(model: str) -> str:

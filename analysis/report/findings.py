@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from analysis.schema import FIRST_CALL_TIME, MEASURED, NOT_APPLICABLE, PEAK_ALLOCATED, STEP_TIME, ordinary
-from analysis.settings import Setting, same_commit, split
+from analysis.comparability import Setting, same_commit, split
+from analysis.schema import ordinary
 from analysis.statistics import ratio, summarise
 from analysis.statistics.summary import CELL
+from analysis.vocabulary import FIRST_CALL_TIME, MEASURED, NOT_APPLICABLE, PEAK_ALLOCATED, STEP_TIME
 
 LABELS = ["series", *CELL]
 
@@ -120,5 +121,5 @@ def repetitions(cells: pd.DataFrame) -> tuple[int, int, int, int] | None:
     times = cells[(cells["metric"] == STEP_TIME) & (cells["outcome"] == MEASURED)]
     if times.empty:
         return None
-    counts = (times["processes"], times["rounds"])
-    return tuple(int(bound) for column in counts for bound in (np.min(column), np.max(column)))
+    processes, rounds = times["processes"], times["rounds"]
+    return int(np.min(processes)), int(np.max(processes)), int(np.min(rounds)), int(np.max(rounds))

@@ -1,53 +1,260 @@
-"""Content -> one HTML file that needs nothing else, and the Markdown for pull requests.
-
-Known weakness: the page is as large as its drawings, one to three megabytes.
-"""
+"""The report as sections of a page: what was measured in each setting, and how."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
-from analysis.figures import FIGURES, name
-from analysis.report.content import Content
-from analysis.report.drawings import Drawing, colourful
-from analysis.report.markup import environment, frame, table_md
+import pandas as pd
+
+from analysis import units
+from analysis.comparability import choose
+from analysis.pages import Answer, Bullets, Details, Facts, Page, Prose, Section, Tabs, folded, worst
+from analysis.pages.html import slug
+from analysis.report import cell_tables, chapters, findings
+from analysis.report.figures import FIGURES
+from analysis.report.measured import Measured
+from analysis.report.verdicts import headlines
+from analysis.results import Results
+from analysis.vocabulary import PEAK_ALLOCATED, STEP_TIME, counted, plural
+
+METHOD = (
+    (
+        "Time per time step",
+        "Wall-clock time of one call divided by its T time steps. A training step is forward, loss, backward "
+        "and optimiser step; inference is forward without gradients; streaming is one time step of one "
+        "sequence. Building the model, warm-up and the first call are not included.",
+    ),
+    (
+        "Peak memory",
+        "The most bytes that torch's allocator held at once during a call, above inputs and parameters. It is "
+        "not the process's high-water mark, which counts imports and freed memory.",
+    ),
+    (
+        "Median and interval",
+        "The median over processes of the median over rounds. The 95 % interval is a percentile bootstrap that "
+        "draws processes, then rounds within each. With fewer than five processes it is somewhat too narrow; "
+        "one process says nothing about the spread between processes.",
+    ),
+    (
+        "Ladder",
+        "The step time of one or several layers at each stage of optimisation, in inference and in training. A "
+        "gain is the ratio of two medians; its interval is that of the bootstrap replicates.",
+    ),
+    (
+        "Ceiling",
+        "One transform and one inverse transform of a complex batch for each time step, and one write of a "
+        "step's output into a large tensor, each timed by itself in the same run. The build of a kernel at its "
+        "first use is in no measurement.",
+    ),
+    (
+        "Crossover",
+        "Between measured sizes both curves are straight lines in log-log coordinates; nothing is extrapolated. "
+        "The interval is that of the crossovers of the bootstrap replicates; 'below' and 'beyond' mean that it "
+        "leaves the measured range.",
+    ),
+    (
+        "How models are matched",
+        "By hidden size n as each layer counts it; by real state, the real numbers carried from step to step "
+        "(the uRNN's n complex units are 2n); or by trainable real numbers. For the last two the baseline is "
+        "interpolated between its measured sizes.",
+    ),
+    (
+        "Unstable",
+        "Rounds of a process spread by more than 10 % (interquartile range over median), processes differ by "
+        "more than 10 %, there are fewer than three rounds, or allocations differ by more than 1 %.",
+    ),
+    (
+        "Nothing is pooled",
+        "Machines, devices, threads, allocators, commits, versions of torch and harnesses are kept apart. Of "
+        "several commits the newest is shown; all are in measurements.csv beside this page.",
+    ),
+)
 
 
-def html(content: Content, drawings: Mapping[str, Mapping[str, Drawing]]) -> str:
-    """The page, with style, script and the drawings of each section (by its anchor) inside."""
-    models = colourful([one for part in content.sections for one in part.section.series])
-    return (
-        environment()
-        .get_template("report.html.j2")
-        .render(
-            **frame(content.title, models, _series(content)),
-            content=content,
-            drawings=drawings,
-            figures=[name(figure) for figure in FIGURES],
-            name=name,
+def page_of(results: Results, title: str) -> Page:
+    """Work out everything the report says; the setting with most measurements comes first."""
+    every = [Measured.of(choice) for choice in choose(results.frame)]
+    shown = [measured for measured in every if measured.ours or not _of_one_device(measured, every)]
+    sections = [
+        section
+        for number, measured in enumerate(shown)
+        for section in _sections(results.frame, measured, every, number, alone=len(shown) == 1)
+    ]
+    if not shown:
+        sections = [Section("", [Answer(["Nothing was measured."])])]
+    sections.append(Section("How each figure was measured", [Facts(METHOD)]))
+    if results.problems:
+        sections.append(Section("Files that were left out", [Bullets(list(results.problems))]))
+    series = dict.fromkeys(one for measured in shown for one in measured.series)
+    return Page("Benchmark report", title, sections, list(series))
+
+
+def _of_one_device(measured: Measured, every: Sequence[Measured]) -> list[Measured]:
+    """The same CUDA device in other dtypes, where one of the two has a uRNN and the other has not.
+
+    A setting with a uRNN has sections of its own; those of baselines alone stand in its chapter on the device.
+    """
+    here = measured.setting
+    if here.device != "cuda":
+        return []
+    return [
+        other
+        for other in every
+        if (other.setting.machine, other.setting.device) == (here.machine, here.device)
+        and bool(other.ours) != bool(measured.ours)
+    ]
+
+
+def _sections(
+    frame: pd.DataFrame, measured: Measured, every: Sequence[Measured], number: int, alone: bool
+) -> list[Section]:
+    """Everything said about one setting; its title is left out where there is no other."""
+    setting, level = measured.setting, 2 if alone else 3
+    folder = (
+        "figures"
+        if number == 0
+        else f"figures/{slug(' '.join(str(part) for part in setting.place if part is not None))}"
+    )
+    answer = Answer(headlines(measured), facts(measured))
+    if setting.device == "cuda":
+        cuda = [chapters.on_cuda(measured, _of_one_device(measured, every), level)]
+    else:
+        anywhere = any(other.setting.device == "cuda" for other in every)
+        cuda = [] if anywhere or number > 0 else [chapters.not_on_cuda(level)]
+    explain = Prose(
+        "From which size on the uRNN is ahead of each baseline, up to the largest size measured, with the 95 % "
+        f"interval; then how many times as fast or small ({units.TIMES}) or slow or large (÷) it is at the "
+        "smallest and at the largest size n of the uRNN that can be compared."
+    )
+    exponents = Prose(
+        "Cost grows as size to the power p over the stated range: p is the slope of the straight line through "
+        "the medians in log-log coordinates, with the 95 % interval of the noise. For lengths it is the cost of "
+        "a whole call, so 1 means linear."
+    )
+    return [
+        Section("" if alone else setting.describe(), [answer]),
+        Section("From which size on", [explain, Tabs(cell_tables.verdict_tables(measured))], level),
+        Section("Figures", [row.of(measured.cells, folder) for row in FIGURES], level),
+        chapters.nearness(measured, folder, level),
+        chapters.ladders(measured, folder, level),
+        *cuda,
+        Section("How cost grows: exponents", [exponents, cell_tables.scaling(measured)], level),
+        *_trust(frame, measured, level),
+    ]
+
+
+def _trust(frame: pd.DataFrame, measured: Measured, level: int) -> list[Section]:
+    """What to know before trusting a figure, and every measured cell."""
+    allocator = findings.allocator_cost(frame, measured.setting)
+    agreement = findings.agreement(frame, measured.setting)
+    missing = findings.not_measured(measured.cells)
+    unstable, nothing = cell_tables.unstable(measured), cell_tables.without_value(measured)
+    first_calls, cells = cell_tables.first_calls(measured), cell_tables.measurements(measured)
+    said = [
+        _repetitions(measured),
+        _allocator_sentence(allocator),
+        _agreement_sentence(agreement),
+        f"{missing} cells of the measured grid: not measured." if missing else "Every cell of the grid was tried.",
+        f"Unstable cells: {len(unstable.rows) or 'none'}. Cells without a value: {len(nothing.rows) or 'none'}.",
+    ]
+    more = []
+    if allocator:
+        more.append(cell_tables.comparison(allocator, "Kept against default allocator", "Kept", "Default"))
+    if agreement:
+        sources = (agreement.first.source, agreement.second.source)
+        more.append(cell_tables.comparison(agreement, "The two harnesses", *sources))
+    if first_calls.rows:
+        more.append(first_calls)
+    sections = [Section("What to know before trusting a figure", [Bullets(said)], level)]
+    if unstable.rows:
+        advice = Prose(
+            "Their medians may be off by more than their intervals say. Measure them again with nothing else "
+            "running, with more passes, or pinned to a core at a fixed clock speed."
         )
+        title = f"Unstable cells: {len(unstable.rows)}"
+        sections.append(Section(title, [advice, *worst(unstable)], level + 1))
+    if nothing.rows:
+        title = f"Cells without a value: {len(nothing.rows)}"
+        sections.append(Section(title, worst(nothing), level + 1))
+    tables = [Details(f"{table.title} ({len(table.rows)})", [table], page_only=True) for table in more]
+    all_cells = folded(cells, "train 512", page_only=True)
+    return [*sections, Section("Every measurement", [*tables, all_cells], level)]
+
+
+def facts(measured: Measured) -> list[tuple[str, str]]:
+    """Machine and versions; what is not recorded is left out."""
+    rows, setting = measured.rows, measured.setting
+    memory, cores = _only(rows["memory_bytes"]), _only(rows["cores"])
+    on_cuda = setting.device == "cuda"
+    known = [
+        ("Machine", setting.machine),
+        ("Processor", _only(rows["cpu"])),
+        ("Cores", cores and str(cores)),
+        ("Memory", memory and units.binary_bytes(float(memory))),
+        ("GPU", _only(rows["gpu"])),
+        ("About the GPU", _only(rows["gpu_facts"])),
+        ("TF32", _only(rows["tf32"]) if on_cuda else None),
+        ("System", _only(rows["os"])),
+        ("Device", f"{setting.device}, {setting.dtype}"),
+        ("Threads", "not recorded" if setting.threads is None else str(setting.threads)),
+        ("Allocator", setting.allocator or "not recorded"),
+        ("torch", setting.torch),
+        ("Python", _only(rows["python"])),
+        ("Commit", setting.version()),
+        ("Kernel build at first use", None if on_cuda else _kernel_build(rows["kernel_build_seconds"])),
+        ("Measured", _period(rows["measured_at"])),
+        ("Harness", setting.source),
+        ("Not shown", "; ".join(f"{other.version()} under {other.source}" for other in measured.left_out)),
+    ]
+    return [(name, str(value)) for name, value in known if value]
+
+
+def _only(column: pd.Series) -> object:
+    known = column.dropna().unique()
+    return known[-1] if len(known) else None
+
+
+def _kernel_build(seconds: pd.Series) -> str:
+    known = seconds.dropna()
+    if known.empty:
+        return f"{units.NOT_MEASURED} (the kernel was cached, or its build was not recorded)"
+    return f"{units.seconds(known.iloc[-1])}, outside every measurement"
+
+
+def _period(times: pd.Series) -> str:
+    known = sorted(times.dropna())
+    if not known:
+        return ""
+    first, last = (time[:16].replace("T", " ") for time in (known[0], known[-1]))
+    return f"{first} UTC" if first == last else f"{first} to {last} UTC"
+
+
+def _repetitions(measured: Measured) -> str:
+    counts = findings.repetitions(measured.cells)
+    if counts is None:
+        return f"Repetitions: {units.NOT_MEASURED}."
+    processes, rounds = (str(low) if low == high else f"{low} to {high}" for low, high in (counts[:2], counts[2:]))
+    return f"Each cell: {processes} {plural('process', counts[1])}, {rounds} rounds in all."
+
+
+def _allocator_sentence(found: findings.Comparison | None) -> str:
+    summary = found and found.summary()
+    if not summary:
+        return "Cost of the default allocator: not measured."
+    cells, middle, low, high = summary
+    return (
+        f"With the default allocator a call takes {middle:.2f} times as long "
+        f"(median of {counted(cells, 'cell')}, {low:.2f} to {high:.2f})."
     )
 
 
-def markdown(content: Content) -> str:
-    """The report for a pull request or a summary of continuous integration."""
-    return (
-        environment()
-        .get_template("report.md.j2")
-        .render(
-            content=content,
-            table_md=table_md,
-            name=name,
-            figures=[(name(figure), figure.TITLE, figure.CAPTION) for figure in FIGURES],
-        )
-    )
-
-
-def _series(content: Content) -> list[tuple[str, str, str]]:
-    """(model, identity, label) of every series in any section, in the order of legends."""
-    found = {
-        (one.model, f"{one.model}:{one.backend}"): one.label
-        for part in content.sections
-        for one in part.section.series
-    }
-    return [(model, identity, label) for (model, identity), label in found.items()]
+def _agreement_sentence(found: findings.Comparison | None) -> str:
+    if found is None:
+        return "Agreement of the two harnesses: not measured."
+    parts = []
+    for metric, what in ((STEP_TIME, "times"), (PEAK_ALLOCATED, "peak memory")):
+        summary = found.summary(metric)
+        if summary:
+            cells, middle, low, high = summary
+            parts.append(f"{what} {middle:.2f} (median of {counted(cells, 'cell')}, {low:.2f} to {high:.2f})")
+    return f"{found.second.source} over {found.first.source} on the same cells: {'; '.join(parts)}."

@@ -1,5 +1,4 @@
-"""The answers in words: from which size on, and by how much, the uRNN is faster or smaller than each
-baseline.
+"""The answers in words: from which size on, and by how much, the uRNN is faster or smaller than each baseline.
 
 Why: a headline written by hand goes stale; these are made from the crossover and say the opposite as readily.
 Known weakness: English only, and one sentence pattern an outcome.
@@ -11,9 +10,10 @@ import math
 from dataclasses import dataclass
 
 from analysis import units
-from analysis.report.section import Section, Series
-from analysis.schema import PEAK_ALLOCATED, STEP_TIME
+from analysis.appearance import Series
+from analysis.report.measured import Measured
 from analysis.statistics import Crossover, Estimate, Outcome, crossover
+from analysis.vocabulary import PEAK_ALLOCATED, STEP_TIME
 
 
 @dataclass(frozen=True)
@@ -30,31 +30,25 @@ class Question:
 QUESTIONS = (
     Question("train", STEP_TIME, "Training time", "trains faster than", "does not train faster than"),
     Question(
-        "forward",
-        STEP_TIME,
-        "Inference time",
-        "runs inference faster than",
-        "does not run inference faster than",
+        *("forward", STEP_TIME, "Inference time"),
+        *("runs inference faster than", "does not run inference faster than"),
     ),
     Question("stream", STEP_TIME, "Streaming latency", "streams faster than", "does not stream faster than"),
     Question(
-        "train",
-        PEAK_ALLOCATED,
-        "Training memory",
-        "needs less memory to train than",
-        "does not need less memory to train than",
+        *("train", PEAK_ALLOCATED, "Training memory"),
+        *("needs less memory to train than", "does not need less memory to train than"),
     ),
     Question(
-        "forward",
-        PEAK_ALLOCATED,
-        "Inference memory",
-        "needs less memory for inference than",
-        "does not need less memory for inference than",
+        *("forward", PEAK_ALLOCATED, "Inference memory"),
+        *("needs less memory for inference than", "does not need less memory for inference than"),
     ),
 )
-
-HEADLINE_BASELINE = "lstm"
-HEADLINE_QUESTIONS = QUESTIONS[:4]
+HEADLINE_BASELINE, HEADLINE_QUESTIONS = "lstm", QUESTIONS[:4]
+TONES = {
+    Outcome.FROM_SMALLEST: "ahead",
+    Outcome.FROM_A_SIZE: "crosses",
+    Outcome.NOT_UP_TO_LARGEST: "behind",
+}
 
 
 @dataclass(frozen=True)
@@ -70,12 +64,7 @@ class Verdict:
     @property
     def tone(self) -> str:
         """ahead, behind, crosses or none: how the answer is marked on the page."""
-        tones = {
-            Outcome.FROM_SMALLEST: "ahead",
-            Outcome.FROM_A_SIZE: "crosses",
-            Outcome.NOT_UP_TO_LARGEST: "behind",
-        }
-        return tones.get(self.found.outcome, "none")
+        return TONES.get(self.found.outcome, "none")
 
     def sentence(self) -> str:
         """The whole answer in one sentence or two, at equal hidden size."""
@@ -83,31 +72,34 @@ class Verdict:
         if span is None:
             return f"{self.subject} against {self.baseline}, {question.title.lower()}: {units.NOT_MEASURED}."
         if self.found.outcome is Outcome.FROM_SMALLEST:
-            where = f"{question.yes} {self.baseline} at {_all_sizes(span.first, span.last)}"
+            one = round(span.first) == round(span.last)
+            sizes = (
+                f"the only size measured, n = {round(span.first)}"
+                if one
+                else (f"every size measured, n = {round(span.first)} to {round(span.last)}")
+            )
+            answer = f"{question.yes} {self.baseline} at {sizes}"
         elif self.found.outcome is Outcome.NOT_UP_TO_LARGEST:
-            where = f"{question.no} {self.baseline} up to n = {round(span.last)}, the largest size measured"
+            answer = f"{question.no} {self.baseline} at n = {round(span.last)}, the largest size measured"
         else:
-            where = f"{question.yes} {self.baseline} from n = {_size(span.at)} on"
-        where += _in_brackets(interval(self.found))
-        return f"{self.subject} {where}, at {self.fixed}: {self.gains()}.{self._also()}"
+            answer = f"{question.yes} {self.baseline} from n = {_size(span.at)} on"
+        bounds = interval(self.found)
+        of = " of the crossover:" if self.found.outcome is Outcome.NOT_UP_TO_LARGEST else ""
+        bounds = f" (95 % interval{of} {bounds})" if bounds else ""
+        ranges = " and ".join(f"from n = {_size(low)} to {_size(high)}" for low, high in self.found.also)
+        smaller = "smaller" if question.metric == PEAK_ALLOCATED else "faster"
+        also = f" It is {smaller} {ranges}, but not above that." if ranges else ""
+        return f"{self.subject} {answer}{bounds}, at {self.fixed}: {self.gains()}.{also}"
 
     def gains(self) -> str:
         """How it stands at the smallest and at the largest size."""
-        found = self.found
-        first, last = (
-            gain(found_gain, self.question.metric) for found_gain in (found.gain_first, found.gain_last)
-        )
+        found, metric = self.found, self.question.metric
+        first, last = gain(found.gain_first, metric), gain(found.gain_last, metric)
         smallest, largest = round(found.hidden.first), round(found.hidden.last)
         if smallest == largest:
             return f"it {last} at n = {largest}"
         verb = first.partition(" ")[0]
         return f"it {first} at n = {smallest} and {last.removeprefix(f'{verb} ')} at n = {largest}"
-
-    def _also(self) -> str:
-        if not self.found.also:
-            return ""
-        ranges = " and ".join(f"from n = {_size(low)} to {_size(high)}" for low, high in self.found.also)
-        return f" It is ahead {ranges} as well, but not beyond."
 
     def short(self) -> str:
         """The answer in a table, in the matched quantity."""
@@ -120,63 +112,66 @@ class Verdict:
             return f"not up to {_quantity(span.last, match)}"
         return f"from {_quantity(span.at, match)} on"
 
+    def ends(self) -> str:
+        """How many times as fast or as slow at the smallest and at the largest size, a line each."""
+        found = self.found
+        ends = {
+            round(size): f"{compact_gain(one)} at n = {round(size)}"
+            for size, one in ((found.hidden.first, found.gain_first), (found.hidden.last, found.gain_last))
+        }
+        return "\n".join(ends.values())
 
-def verdict(section: Section, baseline: Series, question: Question, match: str = "hidden_size") -> Verdict | None:
+
+def verdict(
+    measured: Measured, baseline: Series, question: Question, match: str = "hidden_size"
+) -> Verdict | None:
     """The answer for one baseline, or None where the uRNN itself was not measured at all."""
-    if section.ours is None:
+    if measured.ours is None:
         return None
     ours, theirs = (
-        section.over_hidden_size(series, question.phase, question.metric) for series in (section.ours, baseline)
+        measured.over("hidden_size", series, question.phase, question.metric)
+        for series in (measured.ours, baseline)
     )
-    at = section.focuses[question.phase]
-    fixed = at.over_hidden_size() if at else ""
-    return Verdict(question, section.ours.label, baseline.label, fixed, crossover(ours, theirs, match))
+    at = measured.points[question.phase]
+    found = crossover(ours, theirs, match)
+    return Verdict(question, measured.ours.label, baseline.label, at.fixed() if at else "", found)
 
 
-def headlines(section: Section) -> list[str]:
+def headlines(measured: Measured) -> list[str]:
     """The sentences at the top: nn.LSTM question by question, then how many baselines are beaten."""
-    if section.ours is None:
+    if measured.ours is None:
         return ["The uRNN was not measured."]
-    first = next((s for s in section.baselines if s.model == HEADLINE_BASELINE), None)
-    first = first or next(iter(section.baselines), None)
+    first = next((s for s in measured.baselines if s.model == HEADLINE_BASELINE), None)
+    first = first or next(iter(measured.baselines), None)
     if first is None:
-        return [f"{section.ours.label}: no baseline was measured to compare with."]
-    verdicts = [verdict(section, first, question) for question in HEADLINE_QUESTIONS]
-    return [answer.sentence() for answer in verdicts if answer] + _tally(section)
+        return [f"{measured.ours.label}: no baseline was measured to compare with."]
+    verdicts = [verdict(measured, first, question) for question in HEADLINE_QUESTIONS]
+    return [answer.sentence() for answer in verdicts if answer] + _tally(measured)
 
 
-def _tally(section: Section) -> list[str]:
+def _tally(measured: Measured) -> list[str]:
     """Over all baselines, how many are beaten at the largest size that each shares with the uRNN."""
-    if len(section.baselines) < 2:
+    if len(measured.baselines) < 2:
         return []
     parts = []
-    for question, words in (
-        (QUESTIONS[0], "trains faster than"),
-        (QUESTIONS[3], "needs less memory to train than"),
-    ):
-        gains = [verdict(section, baseline, question).found.gain_last for baseline in section.baselines]
-        known = [g for g in gains if g is not None]
+    for question in (QUESTIONS[0], QUESTIONS[3]):
+        answers = [verdict(measured, baseline, question) for baseline in measured.baselines]
+        known = [answer.found.gain_last for answer in answers if answer and answer.found.gain_last is not None]
         if known:
-            parts.append(f"{words} {sum(g.low > 1 for g in known)} of {len(known)} baselines")
-    if not parts:
-        return []
-    return [
-        f"At the largest size measured, {section.ours.label} {' and '.join(parts)}, beyond the 95 % intervals."
-    ]
+            parts.append(f"{question.yes} {sum(gain.low > 1 for gain in known)} of {len(known)} baselines")
+    said = f"At the largest size measured, {measured.ours.label} {' and '.join(parts)}, beyond the 95 % intervals."
+    return [said] if parts else []
 
 
 def gain(estimate: Estimate, metric: str) -> str:
-    """Baseline over uRNN -> 'is 2.4 times as fast', 'takes 12 times as long', 'needs 42 % of the memory'."""
+    """Baseline over uRNN -> 'is 2.4 times as fast', 'takes 12 times as long', 'needs 42 % as much'."""
     equal = estimate.low <= 1 <= estimate.high and not estimate.low == estimate.high == 1
     ratio = estimate.value
     if metric == PEAK_ALLOCATED:
         if equal or abs(ratio - 1) < 0.005:
             return "needs about as much"
-        return (
-            f"needs {units.factor(1 / ratio)} times as much"
-            if ratio < 1
-            else f"needs {units.per_cent(1 / ratio)} as much"
-        )
+        share = f"{units.factor(1 / ratio)} times" if ratio < 1 else units.per_cent(1 / ratio)
+        return f"needs {share} as much"
     if equal:
         return "takes about as long"
     return (
@@ -190,9 +185,7 @@ def compact_gain(estimate: Estimate | None) -> str:
     """Baseline over uRNN -> '×2.4' where the uRNN is ahead, '÷12' where it is behind."""
     if estimate is None:
         return ""
-    if abs(estimate.value - 1) < 0.005:
-        return "equal"
-    return units.ahead_or_behind(estimate.value)
+    return "equal" if abs(estimate.value - 1) < 0.005 else units.ahead_or_behind(estimate.value)
 
 
 def interval(found: Crossover) -> str:
@@ -203,16 +196,6 @@ def interval(found: Crossover) -> str:
     low = f"below {_round(span.first)}" if math.isinf(span.low) else _size(span.low)
     high = f"beyond {_round(span.last)}" if math.isinf(span.high) else _size(span.high)
     return "" if low == high else f"{low} to {high}"
-
-
-def _in_brackets(text: str) -> str:
-    return f" (95 % interval {text})" if text else ""
-
-
-def _all_sizes(first: float, last: float) -> str:
-    if round(first) == round(last):
-        return f"the only size measured, n = {round(first)}"
-    return f"every size measured, n = {round(first)} to {round(last)}"
 
 
 def _round(size: float) -> str:

@@ -1,8 +1,8 @@
-"""Result files of asv and pytest-benchmark, of many machines and commits -> one tidy frame.
+"""Result files of asv and pytest-benchmark, or a report's table, of many machines and commits -> one tidy frame.
 
-Why: everything after this point asks one table and never a file format. A damaged or foreign file in a folder
-is reported and left out, because one bad file must not hide a hundred good ones; named outright, or when
-nothing else is left, it is an error.
+Why: everything after this point reads one table, whatever the file format. A damaged or foreign file in a folder
+is reported and left out, because one bad file must not hide a hundred good ones; it is an error if it was named
+explicitly or nothing else is left.
 
 Known weakness: all files are held in memory at once.
 """
@@ -18,7 +18,7 @@ import pandas as pd
 
 from analysis.documents import load
 from analysis.errors import AnalysisError, printable
-from analysis.results import asv, pytest_benchmark
+from analysis.results import asv, pytest_benchmark, tidy_table
 from analysis.results.files import Found, find
 from analysis.results.registry import Registry
 from analysis.schema import tidy_frame
@@ -76,6 +76,8 @@ def _nothing_read(found: list[Found], problems: list[str]) -> str:
 
 
 def _read_file(path: Path, registry: Registry) -> tuple[list[dict[str, Any]], list[str]]:
+    if path.suffix == tidy_table.SUFFIX:
+        return tidy_table.rows(path, registry)
     document = load(path)
     if isinstance(document, dict) and "result_columns" in document and "results" in document:
         return asv.rows(document, path, registry)

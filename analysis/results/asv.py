@@ -1,7 +1,7 @@
 """An asv results file (version 2) -> rows of the tidy frame.
 
-Why: asv keeps the history over commits. Its file is columnar, with trailing nulls dropped and parameters as
-the text of Python literals; null is a failure, NaN a skipped cell.
+asv's file is columnar, with trailing nulls dropped and parameters as the text of Python literals; null is a
+failure, NaN a skipped cell.
 
 Known weakness: asv stores neither the message of a failure nor which process a sample came from, so its
 rounds count as one process; a sweep that holds the same cell again counts as a second one.
@@ -40,6 +40,7 @@ from analysis.documents import (
 from analysis.errors import AnalysisError, printable
 from analysis.results.quartiles import require_ordered
 from analysis.results.registry import Registry
+from analysis.results.rungs import absent_rungs
 from analysis.results.times import from_milliseconds
 from analysis.vocabulary import (
     FAILED,
@@ -141,7 +142,7 @@ def rows(document: Mapping[str, Any], path: Path, registry: Registry) -> tuple[l
         raise AnalysisError(
             f"{path}: expected benchmarks named step_time.* or memory.*, got asv results of others."
         )
-    return result, remarks
+    return result + absent_rungs(result, registry), remarks
 
 
 def _kind(benchmark: str) -> str | None:
@@ -258,7 +259,7 @@ def _describe(cell: Cell, registry: Registry) -> Row:
     sizes = {"hidden_size": hidden_size, "length": length, "batch": batch, "num_layers": num_layers}
     texts = {"model": model, "backend": backend or "unknown", "phase": phase, "device": device}
     texts |= {"dtype": dtype}
-    return texts | sizes | registry.describe(model, sizes["hidden_size"], sizes["num_layers"])
+    return texts | sizes | registry.describe(model, texts["backend"], hidden_size, num_layers)
 
 
 def _parameter_counts(

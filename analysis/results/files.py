@@ -1,6 +1,5 @@
 """Which files to read: every JSON below a folder except the harnesses' own bookkeeping.
 
-Why: both harnesses nest results by machine, and users name folders of either at any level.
 Known weakness: a bookkeeping file is known by its name alone.
 """
 

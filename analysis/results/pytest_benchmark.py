@@ -1,11 +1,10 @@
 """A pytest-benchmark file -> rows of the tidy frame.
 
-Why: it is what `python -m bench run` and `pytest bench --benchmark-only` write. The file is the tool's own
-format; what the cell was stands in `extra_info`, and a run of ours adds the key `run` with the cells that
-gave no value.
+`python -m bench run` and `pytest bench --benchmark-only` write it. The format is the tool's own; the cell stands
+in `extra_info`, and a run of ours adds the keys `run`, with the cells that gave no value, and `models`.
 
-Known weakness: a file without raw data (the tool's autosave drops them) only yields median and quartiles, and
-the number of rounds behind them is all that is known of their spread.
+Known weakness: a file without raw data (the tool's autosave drops them) gives only median, quartiles and the
+number of rounds.
 """
 
 from __future__ import annotations
@@ -33,7 +32,8 @@ from analysis.documents import (
 )
 from analysis.errors import AnalysisError, printable
 from analysis.results.quartiles import require_ordered
-from analysis.results.registry import Registry
+from analysis.results.registry import MODELS, Registry
+from analysis.results.rungs import absent_rungs
 from analysis.results.times import from_iso
 from analysis.vocabulary import (
     FAILED,
@@ -41,6 +41,7 @@ from analysis.vocabulary import (
     MEASURED,
     MEDIAN,
     METRICS,
+    MODELS_KEY,
     OUTCOMES,
     OUTPUT_ERROR,
     PEAK_ALLOCATED,
@@ -83,7 +84,7 @@ RUN = Record(
 )
 FILE = Record(
     {"machine_info": MACHINE, "benchmarks": ListOf(Record({}, {"extra_info": MapOf(Anything())}))},
-    {"commit_info": COMMIT, "datetime": TEXT, "run": RUN, "kernel_build_seconds": DURATION},
+    {"commit_info": COMMIT, "datetime": TEXT, "run": RUN, "kernel_build_seconds": DURATION, MODELS_KEY: MODELS},
 )
 SIZES = dict.fromkeys(CELL_SIZES, SIZE)
 DESCRIBED = {
@@ -128,6 +129,7 @@ def rows(document: Mapping[str, Any], path: Path, registry: Registry) -> tuple[l
             f"{path}: expected benchmarks with extra_info.model, as `python -m bench run` writes them, got a "
             f"pytest-benchmark file of something else."
         )
+    registry = registry.and_from(document.get(MODELS_KEY))
     common = _common(document, run, path)
     result: list[Row] = []
     for number, entry in ours.items():
@@ -143,7 +145,7 @@ def rows(document: Mapping[str, Any], path: Path, registry: Registry) -> tuple[l
         check(found, CHECK, path, ("run", "checks", number))
         result.append(_check_row(found, common, registry))
     remarks = [f"{path}: {foreign} of {len(document['benchmarks'])} benchmarks are not ours and were left out."]
-    return result, remarks if foreign else []
+    return result + absent_rungs(result, registry), remarks if foreign else []
 
 
 def _require_ordered(stats: Mapping[str, Any], path: Path, number: int) -> None:
@@ -199,7 +201,7 @@ def _kernel_build_seconds(*places: Mapping[str, Any]) -> float | None:
 
 def _cell(info: Mapping[str, Any], registry: Registry) -> Row:
     sizes = {name: info[name] for name in CELL_SIZES} | {"num_layers": info.get("num_layers") or 1}
-    known = registry.describe(info["model"], sizes["hidden_size"], sizes["num_layers"])
+    known = registry.describe(info["model"], info["backend"], sizes["hidden_size"], sizes["num_layers"])
     cell = {name: info[name] for name in CELL_TEXTS} | sizes | known
     for name in OPTIONAL:
         if info.get(name) is not None:

@@ -1,9 +1,8 @@
-"""Labels, families and state sizes of models, as `models.json` beside the results states them.
+"""Labels, families and state sizes of models, as results state them: in the file, or in `models.json` beside it.
 
-Why: asv stores a model's name and nothing else of it. The registry of models travels as data, because this
-package must not import the models.
+Why: this package must not import the models, so the registry of models travels with the results as data.
 
-Known weakness: the file states today's registry, also for results of older commits.
+Known weakness: `models.json` states the registry of the last run, also for older results beside it.
 """
 
 from __future__ import annotations
@@ -16,16 +15,18 @@ from typing import Any
 
 from analysis.documents import TEXT, MapOf, Real, Record, load
 from analysis.errors import AnalysisError
-from analysis.schema import KNOWN_FAMILIES, KNOWN_LABELS
-from analysis.vocabulary import MODELS_FILE
+from analysis.old_labels import OLD_MODELS
+from analysis.vocabulary import GRAPH, MODELS_FILE
 
 LEVELS_UP = 3
-MODELS = MapOf(Record({}, {"label": TEXT, "family": TEXT, "state_per_unit": Real(0.0, 1000.0)}))
+MODELS = MapOf(
+    Record({}, {"label": TEXT, "family": TEXT, "state_per_unit": Real(0.0, 1000.0), "backends": MapOf(TEXT)})
+)
 
 
 @dataclass(frozen=True)
 class Registry:
-    """What is known of each model by name; unknown models get their name as label and no state size.
+    """What is known of each model by name; an unknown model or backend has its name as label.
 
     `problems` says which files were left out and why, one sentence each.
     """
@@ -48,12 +49,33 @@ class Registry:
                     problems.append(f"{error} Names stand in for its labels.")
         return cls(models, tuple(problems))
 
-    def describe(self, model: str, hidden_size: int, num_layers: int = 1) -> dict[str, Any]:
-        """Columns label, family and state_size (real numbers) of a model with so many hidden units a layer."""
-        row = self.models.get(model, {})
+    def and_from(self, file: Mapping[str, Mapping[str, Any]] | None) -> Registry:
+        """With what a results file says of its own models, which counts more."""
+        return Registry({**self.models, **(file or {})})
+
+    def describe(self, model: str, backend: str, hidden_size: int, num_layers: int = 1) -> dict[str, Any]:
+        """Columns label, family, backend_label, place and state_size; `hidden_size` is that of a layer."""
+        row = self._row(model)
         per_unit = row.get("state_per_unit")
         return {
-            "label": row.get("label") or KNOWN_LABELS.get(model, model),
-            "family": row.get("family") or KNOWN_FAMILIES.get(model),
+            "label": row.get("label") or model,
+            "family": row.get("family"),
+            **self.way(model, backend),
             "state_size": None if per_unit is None else round(per_unit * hidden_size) * num_layers,
         }
+
+    def way(self, model: str, backend: str) -> dict[str, Any]:
+        """Columns backend_label and place of one of a model's backends."""
+        known, name = self.backends(model), backend.removesuffix(GRAPH)
+        return {
+            "backend_label": f"{known.get(name, name)}{' in a graph' if backend.endswith(GRAPH) else ''}",
+            "place": list(known).index(name) + 1 if name in known else None,
+        }
+
+    def backends(self, model: str) -> Mapping[str, str]:
+        """A model's backends in their order, with their labels; empty where they are not known."""
+        return self._row(model).get("backends") or {}
+
+    def _row(self, model: str) -> Mapping[str, Any]:
+        stated = {key: value for key, value in self.models.get(model, {}).items() if value is not None}
+        return {**OLD_MODELS.get(model, {}), **stated}

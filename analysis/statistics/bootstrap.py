@@ -1,10 +1,10 @@
 """Medians with bootstrap intervals that respect which process a sample came from.
 
-Why: rounds within one process share its memory layout, its clock speed and its neighbours, so treating them
-as independent makes intervals far too narrow. The bootstrap is hierarchical: it draws processes with
-replacement, then rounds within each drawn process (Davison and Hinkley 1997, Bootstrap Methods and their
-Application, section 3.8), and takes the percentile interval. Every derived figure (ratio, exponent,
-crossover) is computed once for each replicate, so that its interval follows from the same draws.
+Why: rounds of one process share its memory layout, clock speed and neighbours; treated as independent, they make
+intervals far too narrow. The bootstrap is hierarchical: it draws processes with replacement, then rounds within
+each (Davison and Hinkley 1997, Bootstrap Methods and their Application, section 3.8), and takes the percentile
+interval. Ratios, exponents and crossovers are computed for each replicate, so their intervals follow from the same
+draws.
 
 Known weakness: percentile intervals of medians are too narrow for small samples, and with fewer than about
 five processes the spread between processes is underestimated; one process says nothing of it at all.

@@ -1,15 +1,13 @@
 """From which size on the uRNN beats a baseline, at equal hidden size, equal real state or equal parameter
 count.
 
-Why: this is the question the whole suite asks. Both curves are taken as straight lines between measured sizes
-in log-log coordinates; the crossover is the size from which on the uRNN stays below the baseline up to the
-largest size that both were measured at. Nothing is extrapolated: only the range of sizes that both curves
-cover counts. The same is computed for each bootstrap replicate; one that never crosses counts as 'beyond the
-largest size', one that is below from the start as 'below the smallest', so an interval may be open at either
-end.
+Both curves are straight lines between measured sizes in log-log coordinates. The crossover is the size from which
+on the uRNN stays below the baseline, within the range of sizes that both curves cover; nothing is extrapolated.
+The same is computed for each bootstrap replicate: one that never crosses counts as beyond the largest size, one
+that is below from the start as below the smallest, so an interval may be open at either end.
 
-Known weakness: between measured sizes the curve is interpolated, so a crossover is never known better than
-the grid allows; cliffs of a library between two sizes are invisible.
+Known weakness: curves are interpolated, so a crossover is only as precise as the grid, and a library's jump
+between two sizes is invisible.
 """
 
 from __future__ import annotations

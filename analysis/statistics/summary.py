@@ -1,11 +1,11 @@
 """One row a cell and metric: the median, its interval, its spread, and whether it can be trusted.
 
-Why: figures, tables and comparisons all start from here, so that a median is computed in one place only. The
-bootstrap replicates travel with the row (column `replicates`), seeded by the cell itself: the same files give
-the same intervals on every machine and in any order.
+Why: figures, tables and comparisons all start here, so medians are computed in one place. The bootstrap
+replicates travel with the row (column `replicates`) and are seeded by the cell: the same files give the same
+intervals on every machine and in any order.
 
-Known weakness: the thresholds for 'unstable' are conventions, set well above the 1 to 5 % that processes
-differ by on shared machines.
+Known weakness: the thresholds for 'unstable' are conventions, well above the 1 to 5 % by which processes differ on
+shared machines.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from analysis.vocabulary import (
 )
 
 CELL = ["model", "backend", "phase", "task", "hidden_size", "length", "batch", "num_layers"]
-DESCRIPTION = ["label", "family", "state_size", "parameters"]
+DESCRIPTION = ["label", "family", "backend_label", "place", "state_size", "parameters"]
 
 MAX_ROUND_SPREAD = 0.10
 MAX_PROCESS_SPREAD = 0.10
@@ -71,16 +71,15 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
     ]
     table = pd.DataFrame(summaries, columns=COLUMNS)
     whole = dict.fromkeys(("hidden_size", "length", "batch", "num_layers"), "int64")
-    return table.astype(whole | {"state_size": "float64", "parameters": "float64"})
+    return table.astype(whole | {"state_size": "float64", "parameters": "float64", "place": "float64"})
 
 
 def _summarise_cell(key: dict[str, Any], part: pd.DataFrame, alone: bool) -> dict[str, Any]:
     described = {name: _first(part[name]) for name in DESCRIPTION}
-    label = described["label"] or key["model"]
-    described |= {
-        "label": label,
-        "series": series_label(label, key["backend"], described["family"] or "", alone),
-    }
+    described["label"] = described["label"] or key["model"]
+    described["backend_label"] = described["backend_label"] or key["backend"]
+    names = described["label"], described["backend_label"], described["family"] or ""
+    described["series"] = series_label(*names, alone)
     measured = part[part["outcome"] == MEASURED]
     if measured.empty:
         last = part.iloc[-1]

@@ -35,7 +35,7 @@ from bench.machine.watch import Watch
 from bench.paths import ROOT
 from bench.processes.scratch import scratch_folder
 from bench.reading import read_format
-from bench.store import RunFile, write_atomically
+from bench.run_file import RunFile, write_atomically
 
 SLOWDOWNS = (0.02, 0.03, 0.05, 0.10)
 FOLDER = ROOT / CALIBRATIONS

@@ -11,7 +11,7 @@ from bench.experiments import MOST_SEEDS, plan
 from bench.options import MOST_MINUTES, path, positive, whole_number
 from bench.progress import show
 from bench.reproduce import MOST_JOBS, Conditions, conduct, summary
-from bench.store import sole_writer
+from bench.run_file import sole_writer
 from bench.workloads import is_here
 
 PURPOSE = "train the paper's experiments until the time is up; the same command goes on"

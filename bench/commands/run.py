@@ -2,7 +2,6 @@
 
 import argparse
 import json
-from pathlib import Path
 
 from analysis.command_line import FAILED
 from analysis.vocabulary import MODELS_FILE
@@ -16,7 +15,7 @@ from bench.lane.settings import Settings
 from bench.options import MOST_TIMES, add_process_options, path, whole_number
 from bench.paths import ROOT
 from bench.progress import SweepProgress
-from bench.store import RunFile, sole_writer, write_atomically
+from bench.run_file import RunFile, sole_writer, write_atomically
 
 PURPOSE = "measure cells and store each as it ends; the same command goes on after Ctrl-C"
 
@@ -43,7 +42,6 @@ def run(options: argparse.Namespace) -> int:
     passes = options.passes or profile.passes
     right = True
     with sole_writer(options.results):
-        _write_registry(options.results)
         for device in dict.fromkeys(cell.device for cell in cells):  # a file each: their code differs
             here = [cell for cell in cells if cell.device == device]
             right &= _measure(here, options, profile, options.allocator, passes)
@@ -62,7 +60,7 @@ def _run_asv(options: argparse.Namespace, profile: Profile) -> int:
         )
     with sole_writer(results := ROOT / ".asv" / "results"):
         failed = asv_harness.run(profile, threads=options.threads, existing=options.existing, log=print)
-        _write_registry(results)
+        write_atomically(results / MODELS_FILE, json.dumps(subjects.as_data(), indent=1))
     return FAILED if failed else 0
 
 
@@ -95,12 +93,3 @@ def _measure(
         ) from None
     print(f"results: {run_file.path}")
     return all(check.right for check in checks)
-
-
-def _write_registry(folder: Path) -> None:
-    """The registry as data, so that whoever reads the results needs no model to name one."""
-    registry = {
-        row.name: {"label": row.label, "family": row.family, "state_per_unit": row.state_per_unit}
-        for row in subjects.SUBJECTS.values()
-    }
-    write_atomically(folder / MODELS_FILE, json.dumps(registry, indent=1))

@@ -17,8 +17,8 @@ from bench.commits.checkouts import Commit
 from bench.errors import ResultsError
 from bench.grid import Cell
 from bench.reading import read_format
+from bench.run_file import RunFile, write_atomically
 from bench.slices import written_for
-from bench.store import RunFile, write_atomically
 
 SCREENING, CONFIRMATION = "", CONFIRMING
 ADVICE = "move the folder away, or start a new one with --fresh"

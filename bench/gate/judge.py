@@ -14,7 +14,7 @@ from analysis.errors import AnalysisError
 from bench.errors import SweepError
 from bench.paths import ROOT
 from bench.processes.children import last_words
-from bench.store import write_atomically
+from bench.run_file import write_atomically
 
 VERDICTS = "verdicts.json"
 NOT_MEASURED = 2

@@ -10,7 +10,7 @@ from analysis.vocabulary import COMMITS_FILE
 from bench import git
 from bench.commits.checkouts import Commit
 from bench.reading import read
-from bench.store import write_atomically
+from bench.run_file import write_atomically
 
 ADVICE = "move it away, and `python -m bench history` writes it again; what was measured is kept"
 

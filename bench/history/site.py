@@ -22,7 +22,7 @@ from bench import git
 from bench.errors import SweepError
 from bench.paths import ROOT
 from bench.processes.children import child
-from bench.store import write_atomically
+from bench.run_file import write_atomically
 
 MACHINE_VERSION, BENCHMARKS_VERSION, RESULTS_VERSION = 1, 2, 2  # of asv's formats
 BRANCHES = ("main", "origin/main")  # a clone may have no main of its own

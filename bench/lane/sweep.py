@@ -15,7 +15,7 @@ from bench.grid import Cell
 from bench.lane.process import death, measuring_process
 from bench.lane.settings import Settings
 from bench.prepare import describe
-from bench.store import RunFile
+from bench.run_file import RunFile
 
 SENT = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT)  # by the system or someone, not by a fault
 

@@ -18,7 +18,7 @@ from bench.grid import Cell
 from bench.lane.process import Worker, death, measuring_process
 from bench.lane.settings import Settings
 from bench.lane.sweep import Job, store_outcome
-from bench.store import RunFile
+from bench.run_file import RunFile
 
 Told = Callable[[str, Job, str], None]
 

@@ -13,6 +13,8 @@ from typing import Any
 
 import torch
 
+from analysis.vocabulary import counted
+
 # Bits of the reasons for reduced clocks. Idleness and clocks that someone set are no disturbance of a measurement.
 THROTTLING = {
     0x04: "power cap",
@@ -73,7 +75,7 @@ def disturbance(before: GpuState, after: GpuState, seconds: float) -> str:
             found.append(f"the GPU throttled for {1e3 * reduced:.0f} ms")
     others = max(before.processes or 0, after.processes or 0) - 1
     if others > 0:
-        found.append(f"the GPU was busy with {others} other process{'es' * (others > 1)}")
+        found.append(f"the GPU was busy with {counted(others, 'other process')}")
     return "; ".join(found)
 
 

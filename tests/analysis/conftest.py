@@ -17,6 +17,8 @@ import pytest
 
 from analysis.report import Report, write_report
 from analysis.results import Results
+from analysis.results.registry import Registry
+from analysis.results.rungs import absent_rungs
 from analysis.schema import tidy_frame
 
 LABELS = {
@@ -69,6 +71,7 @@ def make_row(model: str = "urnn", value: float | None = 1.0, **changes: Any) -> 
         "value": value,
     }
     row |= changes
+    row = Registry().way(row["model"], row["backend"]) | row
     row.setdefault("state_size", (2 if model == "urnn" else 1) * row["hidden_size"])
     row.setdefault("parameters", row["hidden_size"] * (30 if model == "urnn" else row["hidden_size"]))
     return row
@@ -178,6 +181,7 @@ def full_frame(small_frame: pd.DataFrame) -> pd.DataFrame:
         at = {"phase": "forward", "batch": 32}
         rows += make_curve("ceiling", {n: noisy(7e-9 * n)}, **at)
         rows += make_curve("ceiling", {n: noisy(4e-10 * n)}, backend="memory", **at)
+    rows += absent_rungs(rows, Registry())
     built = tidy_frame([row | {"kernel_build_seconds": 12.0} for row in rows])
     return pd.concat([small_frame, built], ignore_index=True)
 

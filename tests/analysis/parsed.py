@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
+from analysis.pages import Bullets
+
 
 class Parsed(HTMLParser):
     """Collects what a browser would fetch, every id, and what is never closed."""
@@ -68,3 +70,23 @@ def assert_it_reads_well(markdown: str) -> None:
         columns = len(re.findall(r"(?<!\\)\|", line)) if line.startswith("|") else 0
         assert not (width and columns and columns != width), line
         width = columns
+
+
+def section(page, title: str):
+    """The page's section of that title; of several the first."""
+    return next(one for one in page.sections if one.title == title)
+
+
+def table(page, title: str):
+    """The page's table of that title; of several the first."""
+    return next(one for one in page.tables if one.title == title)
+
+
+def texts(found) -> list[list[str]]:
+    """What stands in the cells of a table."""
+    return [[cell.text for cell in row] for row in found.cells]
+
+
+def sentences(one) -> list[str]:
+    """The sentences listed in a section."""
+    return [item for block in one.blocks if isinstance(block, Bullets) for item in block.items]

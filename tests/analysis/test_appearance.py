@@ -7,6 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from analysis import appearance
 from analysis.appearance import FALLBACK_LOOKS, LOOKS, look, order
 
 # Machado, Oliveira and Fernandes 2009, A Physiologically-based Model for Simulation of Color Vision Deficiency,
@@ -66,7 +67,10 @@ def test_lines_stand_out_from_their_page():
         assert contrast(value.dark, "#1b1f25") > 4.5, value
 
 
-def test_unknown_models_get_the_same_look_each_time_and_come_last():
-    assert look("my_own") == look("my_own")
-    assert look("my_own") in FALLBACK_LOOKS
+def test_unknown_models_keep_apart_get_the_same_look_each_time_and_come_last(monkeypatch):
+    monkeypatch.setattr(appearance, "_given", {})
+    names = [f"my_own_{number}" for number in range(len(FALLBACK_LOOKS))]
+    assert [look(name) for name in names] == list(FALLBACK_LOOKS)
+    assert [look(name) for name in reversed(names)] == list(reversed(FALLBACK_LOOKS))
+    assert look("lstm") == LOOKS["lstm"]
     assert order(["zeta", "lstm", "alpha", "urnn"]) == ["urnn", "lstm", "alpha", "zeta"]

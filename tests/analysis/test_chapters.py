@@ -5,47 +5,47 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from analysis.report.content import gather
-from analysis.report.page import markdown
+from analysis.pages import markdown
+from analysis.report.page import page_of
 from analysis.results import Results
 from analysis.schema import tidy_frame
+from tests.analysis.parsed import assert_it_reads_well, assert_it_stands_alone, section, sentences, table, texts
+
+EFFICIENCY = "How near to what the machine can do"
+LADDERS = "The ladders: what each step of optimisation gained"
+URNN, LSTM = "Every rung of the uRNN ladder", "Every rung of the LSTM ladder"
 
 
-def section_of(frame: pd.DataFrame):
-    return gather(Results(frame), "Title").sections[0]
+def of(frame: pd.DataFrame):
+    return page_of(Results(frame), "Title")
 
 
 @pytest.fixture(scope="module")
 def full(full_frame):
-    """The section of the full frame."""
-    return section_of(full_frame)
-
-
-@pytest.fixture(scope="module")
-def chapters(full):
-    """Its chapters by name."""
-    return {chapter.name: chapter for chapter in full.chapters}
+    """The page of the full frame."""
+    return of(full_frame)
 
 
 @pytest.mark.slow
 def test_the_rest_of_the_report_is_the_same_with_and_without_them(full, full_frame):
-    bare = section_of(full_frame[~full_frame["family"].isin(["ladder", "ceiling"])])
+    bare = of(full_frame[~full_frame["family"].isin(["ladder", "ceiling"])])
     assert full.headlines == bare.headlines
-    assert full.section.series == bare.section.series
-    assert full.section.focuses == bare.section.focuses
-    assert (full.missing, full.repetitions) == (bare.missing, bare.repetitions)
-    for name in ("measurements", "scaling", "unstable", "without_value", "first_calls", "verdicts"):
-        assert getattr(full, name) == getattr(bare, name)
+    assert full.series == bare.series
+    trust = "What to know before trusting a figure"
+    assert section(full, trust) == section(bare, trust)
+    own = {URNN, LSTM, "Shares of a step's time in inference, at B = 32, T = 100"}
+    assert [texts(one) for one in full.tables if one.title not in own] == [texts(one) for one in bare.tables]
 
 
 def test_other_settings_are_compared_on_models_alone(row, ladder):
     rows = [row(), row(allocator="default", value=2.0), *ladder("urnn_ladder", {"op_by_op": 1.0})]
     rows += ladder("urnn_ladder", {"op_by_op": 9.0}, allocator="default")
-    assert section_of(tidy_frame(rows)).allocator.endswith("(median of 1 cells, 2.00 to 2.00).")
+    said = sentences(section(of(tidy_frame(rows)), "What to know before trusting a figure"))
+    assert any(one.endswith("(median of 1 cell, 2.00 to 2.00).") for one in said)
 
 
-def test_what_a_ladder_says_in_a_sentence(chapters):
-    assert chapters["ladder"].sentences == [
+def test_what_a_ladder_says_in_a_sentence(full):
+    assert sentences(section(full, LADDERS)) == [
         "uRNN ladder at n = 128, B = 16, 1 layer, training: 'one kernel a sequence' is 41 times as fast as "
         "'op by op' (95 % interval 40 to 42).",
         "LSTM ladder at n = 128, B = 16, 1 layer, training: 'weight gradient batched' is 3.4 times as fast as "
@@ -53,63 +53,67 @@ def test_what_a_ladder_says_in_a_sentence(chapters):
     ]
 
 
-def test_what_the_efficiency_says_in_a_sentence(chapters):
-    assert chapters["efficiency"].sentences == [
+def test_what_the_efficiency_says_in_a_sentence(full):
+    assert sentences(section(full, EFFICIENCY)) == [
         "Inference of uRNN (fused kernel) at n = 512, B = 32, T = 100: of the time of a step, two Fourier "
         "transforms alone would take 70 % (95 % interval 68 % to 72 %) and writing the output alone would take "
         "4.0 % (95 % interval 3.9 % to 4.1 %)."
     ]
 
 
-def test_a_ladders_table_has_every_rung_at_every_size_and_depth(chapters):
-    urnn, lstm = chapters["ladder"].tables
+def test_a_ladders_table_has_every_rung_at_every_size_and_depth(full):
+    urnn, lstm = table(full, URNN), table(full, LSTM)
     assert (len(urnn.rows), len(lstm.rows)) == (7 * 6, 9 * 6)
-    texts = [[cell.text for cell in row] for row in urnn.rows]
-    assert texts[7][:6] == ["op by op", "64", "1", "4", "768 µs", ""]
-    assert texts[9][:7] == ["dense W", "64", "1", "4", "128 µs", f"{chr(215)}4.0", f"{chr(215)}6.0"]
-    largest = [row for row in urnn.rows if [cell.text for cell in row[1:4]] == ["512", "64", "4"]]
+    rows = texts(urnn)
+    assert rows[7][:6] == ["op by op", "64", "1", "4", "768 µs", ""]
+    assert rows[9][:7] == ["dense W", "64", "1", "4", "128 µs", f"{chr(215)}4.0", f"{chr(215)}6.0"]
+    largest = [row for row in urnn.cells if [cell.text for cell in row[1:4]] == ["512", "64", "4"]]
     assert [cell.text for cell in largest[2][4:7]] == ["not measured", "", ""]
     assert largest[3][5].note.endswith("over 'real pairs'")
-    streams = next(row for row in lstm.rows if row[0].text == "two streams")
+    streams = next(row for row in lstm.cells if row[0].text == "two streams")
     assert (streams[4].text, streams[4].note) == ("not measured", "Streams are for CUDA.")
 
 
-def test_the_efficiencys_table_names_every_backend_and_size(chapters):
-    (table,) = chapters["efficiency"].tables
-    found = {(row[0].text, row[1].text): [cell.text for cell in row[2:]] for row in table.rows}
+def test_the_efficiencys_table_names_every_backend_and_size(full):
+    found = {
+        (row[0], row[1]): row[2:]
+        for row in texts(table(full, "Shares of a step's time in inference, at B = 32, T = 100"))
+    }
     assert len(found) == 8
     assert found["uRNN (fused kernel)", "64"] == ["70 %", "4.0 %"]
     assert found["uRNN (eager reference)", "512"] == ["1.8 %", "0.10 %"]
-    assert table.name == "Shares of a step's time in inference, at B = 32, T = 100"
 
 
 @pytest.mark.slow
 def test_what_was_not_measured_names_the_command(small_frame):
-    content = gather(Results(small_frame), "Title")
-    assert [(chapter.measured, chapter.figures) for chapter in content.sections[0].chapters] == [(False, [])] * 3
-    text = markdown(content)
-    assert "Not measured. This measures it: `python -m bench run --profile gpu`" in text
-    assert "Not measured. This measures it: `python -m bench run --profile ladder`" in text
-    assert "Not measured. This measures it: `python -m bench run`" in text
+    page = of(small_frame)
+    assert len(page.figures) == 6
+    text = markdown(page)
+    for command in (
+        "python -m bench run --profile gpu",
+        "python -m bench run --profile ladder",
+        "python -m bench run",
+    ):
+        assert f"Not measured. This command measures it: `{command}`" in text
 
 
 def test_a_ladder_without_its_first_rung_or_altogether_missing_says_so(ladder):
-    chapter = section_of(tidy_frame(ladder("urnn_ladder", {"real_pairs": 1.0}))).chapters[1]
-    assert chapter.sentences == [
-        "uRNN ladder: no rung was measured beside the first one, so that no gain is known.",
+    page = of(tidy_frame(ladder("urnn_ladder", {"real_pairs": 1.0})))
+    assert sentences(section(page, LADDERS)) == [
+        "uRNN ladder: no rung was measured together with the first one, so no gain is known.",
         "LSTM ladder: not measured.",
     ]
 
 
 def test_the_build_of_the_kernel_is_a_fact_outside_every_measurement(full, small_frame):
-    assert dict(full.facts)["Kernel build at first use"] == "12.0 s, outside every measurement"
-    assert dict(section_of(small_frame).facts)["Kernel build at first use"] == (
-        "not measured (the kernel was cached, or its build not recorded)"
-    )
+    def fact(page) -> str:
+        return dict(page.sections[0].blocks[0].facts)["Kernel build at first use"]
+
+    assert fact(full) == "12.0 s, outside every measurement"
+    assert fact(of(small_frame)) == "not measured (the kernel was cached, or its build was not recorded)"
 
 
-@pytest.mark.slow
-def test_the_page_and_the_markdown_show_both_chapters(full_report):
+def test_the_page_and_the_markdown_show_both_chapters(full_report, snapshot):
     page, text = ((full_report.page.parent / name).read_text() for name in ("index.html", "report.md"))
     for title in (
         "The ladder of the uRNN",
@@ -118,6 +122,8 @@ def test_the_page_and_the_markdown_show_both_chapters(full_report):
     ):
         assert f"<h3>{title}</h3>" in page
         assert f"![{title}](figures/" in text
-    assert "#### Every rung of the LSTM ladder" in text
     names = {path.stem for path in (full_report.page.parent / "figures").glob("*.png")}
     assert {"efficiency", "ladder_urnn", "ladder_lstm"} < names
+    assert_it_stands_alone(page)
+    assert_it_reads_well(text)
+    snapshot(text, "full_report.md")

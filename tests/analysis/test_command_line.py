@@ -119,7 +119,7 @@ def test_no_report_replaces_a_folder_of_something_else(command, place, tmp_path,
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("analysis.calibration.report.EFFORT", None)
     monkeypatch.setattr("analysis.calibration.report.conditions", lambda *_: [])
-    monkeypatch.setattr("analysis.calibration.report.gather", lambda *_: None)
+    monkeypatch.setattr("analysis.calibration.report.page_of", lambda *_: None)
     assert main([command, given, "--output", place]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ")

@@ -32,16 +32,15 @@ from analysis.experiments.report import gather as gather_experiments
 from analysis.experiments.report import markdown as experiments_markdown
 from analysis.experiments.study import Study
 from analysis.history.changes import changes
-from analysis.history.report import gather as gather_history
-from analysis.history.report import markdown as history_markdown
+from analysis.history.report import page_of as history_page
+from analysis.pages import markdown as page_markdown
 from analysis.regressions.comparison import Comparison, compare
 from analysis.regressions.document import document
 from analysis.regressions.gate import judge_folder
 from analysis.regressions.markdown import markdown
 from analysis.regressions.policy import Pace
 from analysis.regressions.terminal import show
-from analysis.report.content import gather
-from analysis.report.page import markdown as report_markdown
+from analysis.report.page import page_of
 from analysis.results import Results, read
 from tests.analysis.calibration.conftest import recording as make_recording
 from tests.analysis.conftest import ASV_COLUMNS, make_entry
@@ -150,7 +149,7 @@ def read_results(folder: Path) -> Results:
 
 def use_results(results: Results) -> None:
     results.frame.to_csv(index=False).encode()
-    report_markdown(gather(results, "A title")).encode()
+    page_markdown(page_of(results, "A title")).encode()
 
 
 def write_pair(folder: Path) -> None:
@@ -248,7 +247,7 @@ def write_histories(folder: Path) -> None:
 
 
 def use_history(found: history.History) -> None:
-    history_markdown(gather_history(found, changes(found.series), asked_otava=False)).encode()
+    page_markdown(history_page(found, changes(found.series), asked_otava=False, title="A title")).encode()
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from analysis.efficiency import place, shares
-from analysis.schema import CEILING, of_family, ordinary, tidy_frame
+from analysis.schema import of_family, ordinary, tidy_frame
 from analysis.statistics import summarise
+from analysis.vocabulary import CEILING
 
 FORWARD = {"phase": "forward"}
 

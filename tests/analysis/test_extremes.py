@@ -13,12 +13,13 @@ from analysis.errors import AnalysisError
 from analysis.experiments.figures import FIGURES as OF_EXPERIMENTS
 from analysis.experiments.report import gather as gather_experiments
 from analysis.experiments.study import Study
-from analysis.figures import FIGURES, name
+from analysis.figures import name
 from analysis.history import levels, read
 from analysis.history.changes import changes
-from analysis.history.report import gather as gather_history
-from analysis.report.content import gather
-from analysis.report.drawings import to_svg
+from analysis.history.report import page_of as history_page
+from analysis.pages.drawing import to_svg
+from analysis.report.figures import FIGURES
+from analysis.report.page import page_of
 from analysis.results import Results
 from analysis.schema import tidy_frame
 from analysis.statistics import summarise
@@ -51,10 +52,10 @@ ODD = {
 
 @pytest.mark.parametrize("rows", ODD.values(), ids=ODD)
 def test_a_report_of_it_is_drawn(rows):
-    content = gather(Results(tidy_frame(rows)), "A title")
-    assert content.headlines
-    for figure in FIGURES:
-        assert "<svg" in to_svg(figure.draw(content.sections[0].section.cells))
+    page = page_of(Results(tidy_frame(rows)), "A title")
+    assert page.headlines
+    for figure in page.figures:
+        assert "<svg" in to_svg(figure.draw(figure.data))
 
 
 def test_a_figure_of_zeros_says_so():
@@ -110,7 +111,7 @@ def test_a_log_beyond_the_ends_is_refused(change, words, tmp_path):
 def test_a_history_of_no_bytes_is_drawn(peaks, tmp_path):
     found = read(write_history(tmp_path, [2e-12, 2e6, 2e-12], peaks=peaks))
     seen = changes(found.series)
-    assert gather_history(found, seen, asked_otava=False).headlines
+    assert history_page(found, seen, asked_otava=False, title="A title").headlines
     assert "<svg" in to_svg(levels.draw(levels.Drawn(found, seen)))
 
 

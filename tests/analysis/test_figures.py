@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 import pytest
 
-from analysis import figures
-from analysis.figures import efficiency, ladder_lstm, ladder_urnn, step_time_over_hidden_size, style
+from analysis.figures import style
+from analysis.report.figures import EFFICIENCY, FIGURES, LADDERS
 from analysis.schema import tidy_frame
 from analysis.statistics import summarise
 
 pytestmark = pytest.mark.slow
+
+named = attrgetter("name")
 
 
 def texts(figure):
@@ -19,23 +23,23 @@ def texts(figure):
     return [text for text in found if text]
 
 
-@pytest.mark.parametrize("figure", figures.FIGURES, ids=figures.name)
+@pytest.mark.parametrize("figure", FIGURES, ids=named)
 @pytest.mark.parametrize("columns", [1, 3])
 def test_every_figure_draws_a_small_grid(figure, columns, small_frame):
     with style.applied():
         written = " ".join(texts(figure.draw(summarise(small_frame), columns)))
     assert "uRNN" in written
-    assert "not measured" not in written or figure is step_time_over_hidden_size
+    assert "not measured" not in written or figure is FIGURES[0]
 
 
-@pytest.mark.parametrize("figure", figures.FIGURES, ids=figures.name)
+@pytest.mark.parametrize("figure", FIGURES, ids=named)
 def test_a_figure_without_data_says_so(figure, row):
     nothing = summarise(tidy_frame([row(value=None, outcome="failed", message="No.")]))
     assert "not measured" in texts(figure.draw(nothing))
 
 
 def test_units_sizes_and_what_is_held_fixed_are_written(small_frame):
-    written = texts(step_time_over_hidden_size.draw(summarise(small_frame)))
+    written = texts(FIGURES[0].draw(summarise(small_frame)))
     assert {"64", "128", "256", "512", "hidden units n", "time per time step", "100 µs"} <= set(written)
     assert "B = 32, T = 100" in written
     assert "out of memory" in written
@@ -45,7 +49,7 @@ def test_one_colour_a_model_in_every_figure(small_frame):
     cells = summarise(small_frame)
     colours = {
         line.get_color()
-        for figure in figures.FIGURES
+        for figure in FIGURES
         for line in figure.draw(cells).findobj(match=lambda artist: hasattr(artist, "get_linestyle"))
         if (line.get_gid() or "").partition(":")[2].partition(":")[2].startswith("urnn:")
         and hasattr(line, "get_color")
@@ -67,13 +71,13 @@ def test_several_backends_of_one_model_share_its_colour_and_differ_in_line(curve
     ]
 
 
-@pytest.mark.parametrize("figure", [efficiency, ladder_urnn, ladder_lstm], ids=figures.name)
+@pytest.mark.parametrize("figure", [EFFICIENCY, *LADDERS.values()], ids=named)
 def test_a_chapters_figure_without_data_says_so(figure, small_frame):
     assert "not measured" in texts(figure.draw(summarise(small_frame)))
 
 
 def test_the_efficiency_has_a_panel_a_ceiling_and_a_line_at_100_per_cent(full_frame):
-    figure = efficiency.draw(summarise(full_frame))
+    figure = EFFICIENCY.draw(summarise(full_frame))
     assert [ax.get_title(loc="left").strip() for ax in figure.axes] == [
         "Two Fourier transforms alone",
         "Writing the output alone",
@@ -86,7 +90,7 @@ def test_the_efficiency_has_a_panel_a_ceiling_and_a_line_at_100_per_cent(full_fr
 
 
 def test_a_ladder_has_a_factor_or_a_word_for_every_rung_size_and_depth(full_frame):
-    figure = ladder_lstm.draw(summarise(full_frame))
+    figure = LADDERS["lstm_ladder"].draw(summarise(full_frame))
     written = texts(figure)
     assert [ax.get_title(loc="left").strip() for ax in figure.axes] == [
         f"n = {n}, B = {batch}" for _ in (1, 4) for n, batch in ((64, 1), (128, 16), (512, 64))
@@ -101,14 +105,12 @@ def test_a_ladder_has_a_factor_or_a_word_for_every_rung_size_and_depth(full_fram
 def test_where_one_phase_of_a_rung_is_missing_the_other_is_drawn(full_frame):
     cells = summarise(full_frame)
     largest = cells[(cells["hidden_size"] == 512) & (cells["num_layers"] == 4)]
-    written = texts(ladder_urnn.draw(largest))
+    written = texts(LADDERS["urnn_ladder"].draw(largest))
     assert written.count("not measured") == 1
     assert f"{chr(215)}12" in written
 
 
 def test_the_heat_map_says_how_many_times_as_fast(small_frame):
-    from analysis.figures import speed_up
-
-    written = texts(speed_up.draw(summarise(small_frame)))
+    written = texts(FIGURES[1].draw(summarise(small_frame)))
     assert {"vs nn.LSTM", "vs nn.GRU", "÷4.0", "÷2.0"} <= set(written)
     assert any(text.endswith("2.0") and not text.startswith("÷") for text in written)

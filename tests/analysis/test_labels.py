@@ -9,12 +9,13 @@ from collections import defaultdict
 
 import pytest
 
-from analysis.figures import name, speed_up, step_time_over_hidden_size, style
+from analysis.figures import style
 from analysis.markdown import markdown_cell, markdown_code, markdown_text
-from analysis.report.content import gather
-from analysis.report.drawings import Drawing, to_svg
-from analysis.report.page import html as page_html
-from analysis.report.page import markdown
+from analysis.pages import html as page_html
+from analysis.pages import markdown
+from analysis.pages.drawing import Drawing, to_svg
+from analysis.report.figures import FIGURES
+from analysis.report.page import page_of
 from analysis.results import Results
 from analysis.schema import tidy_frame
 from analysis.statistics import summarise
@@ -52,7 +53,7 @@ def cells():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("figure", [step_time_over_hidden_size, speed_up], ids=name)
+@pytest.mark.parametrize("figure", FIGURES[:2], ids=lambda figure: figure.name)
 def test_every_label_stands_as_itself_in_figures(cells, figure):
     svg = to_svg(figure.draw(cells))
     texts = [html.unescape(text) for text in re.findall(r"<text[^>]*>([^<]*)</text>", svg)]
@@ -63,7 +64,7 @@ def test_every_label_stands_as_itself_in_figures(cells, figure):
 
 
 def test_the_legend_names_every_series(cells):
-    names = [text.get_text() for text in step_time_over_hidden_size.draw(cells).legends[0].get_texts()]
+    names = [text.get_text() for text in FIGURES[0].draw(cells).legends[0].get_texts()]
     assert names[0] == "uRNN (eager reference)"
     assert len(names) == len(ODD) + 3
     assert "_private_" in names
@@ -72,8 +73,8 @@ def test_the_legend_names_every_series(cells):
 @pytest.mark.slow
 def test_a_report_shows_every_label_and_no_table_is_broken():
     labels = [*ODD.values(), LONG, LINES, MIRRORED]
-    content = gather(Results(tidy_frame(rows_of(make_curve, labels))), "A <b> `$x^$` title")
-    drawings = defaultdict(lambda: defaultdict(lambda: Drawing("", "", "", "", "")))
+    content = page_of(Results(tidy_frame(rows_of(make_curve, labels))), "A <b> `$x^$` title")
+    drawings = defaultdict(lambda: Drawing("", ""))
     page = re.sub(r"&#3[49];", lambda found: html.unescape(found[0]), page_html(content, drawings))
     text = markdown(content)
     for label in labels:
@@ -92,6 +93,7 @@ def test_a_report_shows_every_label_and_no_table_is_broken():
     ("text", "escaped"),
     [
         ("$x^$", "&#36;x^&#36;"),
+        ("thanks to @somebody, not a@b.c", "thanks to &#64;somebody, not a@b.c"),
         ("_private_ h_t rnn_tanh", r"\_private\_ h_t rnn_tanh"),
         ("<b>", "&lt;b>"),
         ("`code` *a* [b](c)", r"\`code\` \*a\* \[b](c)"),

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from analysis.ladder import best, climbs, models, rung_names, spoken
-from analysis.schema import RUNG_LABELS, tidy_frame
+from analysis.ladder import best, climbs, models, spoken
+from analysis.old_labels import OLD_MODELS
+from analysis.results.registry import Registry
+from analysis.results.rungs import absent_rungs
+from analysis.schema import backends_of, tidy_frame
 from analysis.statistics import summarise
 
-FIRST, SECOND, THIRD = list(RUNG_LABELS["urnn_ladder"])[:3]
+RUNGS = list(OLD_MODELS["urnn_ladder"]["backends"])
+FIRST, SECOND, THIRD = RUNGS[:3]
+
+
+def with_absent(rows):
+    return tidy_frame(rows + absent_rungs(rows, Registry()))
 
 
 def only(rows):
-    found = climbs(summarise(tidy_frame(rows)), rows[0]["model"])
+    found = climbs(summarise(with_absent(rows)), rows[0]["model"])
     assert len(found) == 1
     return {rung.name: rung for climb in found.values() for rung in climb}
 
@@ -56,8 +64,8 @@ def test_without_the_first_rung_no_gain_over_it_is_known(ladder):
 
 def test_known_rungs_keep_their_order_and_unknown_ones_come_last_by_name(ladder):
     rows = ladder("urnn_ladder", {"zeta": 1.0, "alpha": 1.0, THIRD: 1.0, FIRST: 1.0})
-    names = rung_names(summarise(tidy_frame(rows)), "urnn_ladder")
-    assert names == [*RUNG_LABELS["urnn_ladder"], "alpha", "zeta"]
+    names = list(backends_of(summarise(with_absent(rows)), "urnn_ladder"))
+    assert names == [*RUNGS, "alpha", "zeta"]
     assert only(rows)["zeta"].label == "zeta"
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import matplotlib as mpl
 import pytest
-import seaborn as sns
+from matplotlib import style
 
-from analysis.figures import step_time_over_hidden_size as figure
-from analysis.report.drawings import to_png, to_svg
+from analysis.pages.drawing import to_png, to_svg
+from analysis.report.figures import FIGURES
 from analysis.schema import tidy_frame
 from analysis.statistics import summarise
 from tests.analysis.conftest import make_curve
@@ -41,7 +41,7 @@ DRAW = "from tests.analysis.test_own_style import digest; print(digest())"
 def drawn() -> tuple[str, bytes]:
     """A figure as SVG and as PNG."""
     cells = summarise(tidy_frame(make_curve("urnn", {64: [1e-4] * 3, 128: [2e-4, 3e-4, 2e-4]})))
-    made = figure.draw(cells)
+    made = FIGURES[0].draw(cells)
     return to_svg(made), to_png(made)
 
 
@@ -63,11 +63,11 @@ def test_a_users_matplotlibrc_does_not_reach_the_figures(tmp_path):
     assert done.stdout.strip() == digest()
 
 
-@pytest.mark.parametrize("theme", ["darkgrid", "white"])
+@pytest.mark.parametrize("theme", ["dark_background", "seaborn-v0_8-poster"])
 def test_a_theme_set_before_does_not_reach_the_figures_and_stays(theme):
     plain = digest()
     with mpl.rc_context():
-        sns.set_theme(context="poster", style=theme, palette="pastel")
+        style.use(theme)
         before = dict(mpl.rcParams)
         assert digest() == plain
         assert dict(mpl.rcParams) == before

@@ -140,6 +140,15 @@ def test_a_hostile_series_and_text_stay_data_in_a_drawing():
     assert "&lt;script&gt;$x^$&lt;/script&gt;" in drawn
 
 
+def test_a_picture_within_a_drawing_stays_whole():
+    with style.applied():
+        figure, (ax,) = style.panels(1, 1, 4.0)
+        ax.imshow([[0.0, 1.0]])
+    svg = to_svg(figure)
+    (picture,) = re.findall(r'"(data:image/png[^"]*)"', svg)
+    assert "".join(picture.split()) in inline(svg, "x-")
+
+
 def test_long_paths_are_rounded_to_what_a_screen_shows():
     figure = draw_line([math.sin(x / 7) for x in range(300)])
     longest = max(re.findall(r' d="([^"]+)"', inline(to_svg(figure), "")), key=len)

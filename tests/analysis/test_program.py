@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -109,3 +110,21 @@ def test_every_command_of_the_analysis_can_be_asked_for_help(name, capsys):
         PROGRAM.main([name, "--help"])
     assert ended.value.code == 0
     assert f"usage: python -m analysis {name} " in capsys.readouterr().out
+
+
+def fail(error: Exception) -> int:
+    raise error
+
+
+def test_a_missing_package_is_named_with_the_command_that_installs_it(capsys):
+    error = ModuleNotFoundError("No module named 'pandas'", name="pandas.core")
+    assert command_line.run(partial(fail, error)) == 2
+    assert capsys.readouterr().err == (
+        "error: the package pandas is missing; in the checkout, pip install --editable '.[suite]' has it\n"
+    )
+
+
+@pytest.mark.parametrize("name", ["analysis.lost", "bench.lost", "urnn.lost", None])
+def test_a_missing_module_of_this_project_is_a_mistake_with_its_traceback(name, capsys):
+    assert command_line.run(partial(fail, ModuleNotFoundError("lost", name=name))) == 2
+    assert capsys.readouterr().err.endswith("ModuleNotFoundError: lost\n")

@@ -5,17 +5,11 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from analysis.schema import (
-    BACKEND_LABELS,
-    CEILING_LABELS,
-    COLUMNS,
-    KNOWN_LABELS,
-    RUNG_LABELS,
-    series_label,
-    tidy_frame,
-)
+from analysis.old_labels import OLD_MODELS
+from analysis.schema import COLUMNS, series_label, tidy_frame
+from bench import subjects
 from bench.ceilings import CEILINGS
-from urnn.models import LADDERS, MODELS
+from urnn.models import LADDERS
 
 
 def test_frame_has_the_documented_columns_in_order(row):
@@ -24,13 +18,18 @@ def test_frame_has_the_documented_columns_in_order(row):
     assert [str(dtype) for dtype in frame.dtypes] == [column.dtype for column in COLUMNS]
 
 
-def test_all_that_can_be_measured_has_a_name_for_people():
-    assert {*MODELS, *LADDERS} <= set(KNOWN_LABELS)
-    assert set(MODELS["urnn"].backends) <= set(BACKEND_LABELS)
-    assert {name: tuple(rungs) for name, rungs in RUNG_LABELS.items()} == {
-        name: row.backends for name, row in LADDERS.items()
-    }
-    assert tuple(CEILING_LABELS) == CEILINGS["ceiling"].backends
+def test_old_files_call_models_and_backends_what_new_ones_do():
+    rows = subjects.as_data()
+    for name, old in OLD_MODELS.items():
+        assert old["label"] == rows[name]["label"]
+        assert old.get("family") in (None, rows[name]["family"])
+        known = {backend: label for backend, label in old.get("backends", {}).items() if backend != "materialized"}
+        assert known.items() <= rows[name]["backends"].items()
+
+
+def test_every_rung_and_ceiling_has_a_label():
+    for row in (*LADDERS.values(), *CEILINGS.values()):
+        assert tuple(row.backend_labels) == row.backends
 
 
 def test_missing_keys_are_missing_values_and_unknown_ones_an_error():
@@ -48,7 +47,6 @@ def test_parquet_keeps_types_and_missing_values(row, tmp_path):
 
 
 def test_the_urnn_names_its_backend_and_a_lone_baseline_does_not():
-    assert series_label("uRNN", "reference", "unitary") == "uRNN (eager reference)"
-    assert series_label("uRNN", "cpu", "unitary") == "uRNN (fused kernel)"
+    assert series_label("uRNN", "eager reference", "unitary") == "uRNN (eager reference)"
     assert series_label("nn.LSTM", "torch", "gated") == "nn.LSTM"
     assert series_label("nn.LSTM", "script", "gated", alone=False) == "nn.LSTM (script)"

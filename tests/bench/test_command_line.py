@@ -155,7 +155,7 @@ class TestBadInput:
         self, capsys, tmp_path, processes, monkeypatch
     ):
         monkeypatch.setattr("bench.lane.sweep.run", lambda *arguments: None)
-        monkeypatch.setattr("bench.store.RunFile.measured", lambda self: {self._save()} - {None})
+        monkeypatch.setattr("bench.run_file.RunFile.measured", lambda self: {self._save()} - {None})
         assert main(["run", f"--results={tmp_path}"]) == 0
         damaged = next(path for path in tmp_path.rglob("0001_*_kept.json"))
         damaged.write_text(damaged.read_text()[:50])

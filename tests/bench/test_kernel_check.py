@@ -13,7 +13,7 @@ from bench.grid import get_profile
 from bench.kernel_check import STEPS, Check, check, main, sizes
 from bench.lane.settings import Settings
 from bench.lane.sweep import plan
-from bench.store import RunFile
+from bench.run_file import RunFile
 from tests.bench.cells import cell
 from urnn.backends import BACKENDS, reference
 from urnn.backends.kernel_cache import BuildError

@@ -109,9 +109,16 @@ def test_the_file_says_where_and_under_which_conditions(done):
     assert re.fullmatch(r"0001_[0-9a-f]{8}_quick_2t_kept\.json", done.path.name)
 
 
-def test_the_registry_stands_beside_it(done):
-    registry = json.loads((done.folder / "models.json").read_text())
-    assert registry["urnn"] == {"label": "uRNN", "family": "unitary", "state_per_unit": 2}
+def test_the_registry_stands_in_it(done):
+    registry = done.content["models"]
+    assert registry["lstm"] == {
+        "label": "nn.LSTM",
+        "family": "gated",
+        "state_per_unit": 2,
+        "backends": {"torch": "torch"},
+    }
+    assert registry["urnn"]["backends"]["reference"] == "eager reference"
+    assert list(registry["urnn_ladder"]["backends"]) == list(SUBJECTS["urnn_ladder"].backends)
     assert {name: row["label"] for name, row in registry.items()} == {
         name: row.label for name, row in SUBJECTS.items()
     }

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from bench import subjects
 from bench.grid import get_profile
 from bench.paths import ROOT
 from tests.bench.cells import cell
@@ -38,6 +39,10 @@ def test_a_slice_is_chosen_by_name(done):
         "lstm:torch-stream-copying-n5-T1-B1-cpu-float32",
     ]
     assert "3 passed, 1 deselected" in done.output
+
+
+def test_the_file_names_the_models(done):
+    assert done.content["models"] == subjects.as_data()
 
 
 def test_models_of_one_size_are_compared_in_one_group(done):

@@ -1,9 +1,14 @@
 """What the workflows may do, as rules over their YAML.
 
-Known weakness: GitHub itself is not asked; actionlint and zizmor know more of its rules and run in `make lint`.
+zizmor and actionlint know GitHub's rules and run in `make lint`; here stand the rules of this project alone.
 """
 
 import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 import yaml
@@ -13,10 +18,12 @@ from bench.paths import ROOT
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 TEXTS = {path.stem: path.read_text() for path in WORKFLOWS}
 PARSED = {name: yaml.safe_load(text) for name, text in TEXTS.items()}
+CONCURRENCY = "concurrency:\n  group: tests-${{ github.ref }}\n  cancel-in-progress: true\n"
 every_workflow = pytest.mark.parametrize("name", PARSED)
 WRITES = {  # job -> what it may write; every other job reads
     ("comment", "comment"): {"pull-requests"},
     ("history", "publish"): {"pages", "id-token"},
+    ("release", "publish"): {"id-token"},
 }
 
 
@@ -29,8 +36,8 @@ def steps(name: str):
     return [step for job in PARSED[name]["jobs"].values() for step in job["steps"]]
 
 
-def test_there_are_tests_a_gate_with_its_comment_a_history_and_a_calibration():
-    assert set(PARSED) == {"tests", "gate", "comment", "history", "calibration"}
+def test_there_are_tests_a_gate_with_its_comment_a_history_a_calibration_and_releases():
+    assert set(PARSED) == {"tests", "gate", "comment", "history", "calibration", "release"}
     assert triggers("tests") >= {"pull_request"}
     assert triggers("gate") == {"pull_request"}
     assert triggers("history") >= {"push"}
@@ -38,42 +45,74 @@ def test_there_are_tests_a_gate_with_its_comment_a_history_and_a_calibration():
     assert triggers("calibration") >= {"schedule"}
 
 
+@pytest.mark.parametrize(
+    ("name", "right", "wrong", "audit"),
+    [
+        ("tests", "permissions: {}\n", "", "excessive-permissions"),
+        ("tests", "contents: read", "contents: write", "undocumented-permissions"),
+        ("tests", "@08c6903cd8c0fde910a37f88322edcfb5dd907a8 # v5.0.0", "@v5", "unpinned-uses"),
+        ("tests", "actions/checkout@", "somebody/checkout@", "forbidden-uses"),
+        ("tests", "persist-credentials: false", "clean: true", "artipacked"),
+        ("tests", CONCURRENCY, "", "concurrency-limits"),
+        ("gate", '"$BASE"', '"${{ github.event.pull_request.base.sha }}"', "template-injection"),
+        ("gate", "  pull_request:\n", "  pull_request_target:\n", "dangerous-triggers"),
+    ],
+)
+def test_make_lint_catches_what_is_dangerous(name, right, wrong, audit, tmp_path):
+    """zizmor has these rules; this holds that they are on, as `make lint` calls it."""
+    folder = tmp_path / ".github" / "workflows"
+    folder.mkdir(parents=True)
+    shutil.copy2(ROOT / ".github" / "zizmor.yml", folder.parent)
+    assert right in TEXTS[name]
+    (folder / f"{name}.yml").write_text(TEXTS[name].replace(right, wrong))
+    (options,) = re.findall(r"bin/zizmor (.*) \.github$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    zizmor = Path(sys.executable).with_name("zizmor")
+    command = [zizmor, *options.split(), "--format", "plain", ".github"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert f"[{audit}]" in done.stdout
+
+
 @every_workflow
-def test_rights_are_none_by_default_and_least_by_job(name):
-    assert PARSED[name]["permissions"] == {}
+def test_a_job_writes_only_what_is_listed_here(name):
     for job, content in PARSED[name]["jobs"].items():
         written = {right for right, level in content["permissions"].items() if level == "write"}
         assert written == WRITES.get((name, job), set())
 
 
 @every_workflow
-def test_actions_are_pinned_to_a_commit_with_its_version_beside_it(name):
-    used = re.findall(r"uses: (.*)", TEXTS[name])
-    assert used
-    for line in used:
-        assert re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line), line
+def test_the_version_of_an_action_stands_beside_its_commit(name):
+    for line in re.findall(r"uses: (.*)", TEXTS[name]):
+        assert re.fullmatch(r"\S+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line), line
 
 
 @every_workflow
-def test_nothing_from_outside_is_pasted_into_a_command(name):
-    for step in steps(name):
-        assert "${{" not in step.get("run", "")
-
-
-@every_workflow
-def test_no_checkout_leaves_a_token_behind_and_every_job_has_an_end(name):
-    for step in steps(name):
-        if step.get("uses", "").startswith("actions/checkout"):
-            assert step["with"]["persist-credentials"] is False
+def test_every_job_has_an_end_and_leaves_no_token_behind(name):
     assert all("timeout-minutes" in job for job in PARSED[name]["jobs"].values())
-    assert "concurrency" in PARSED[name]
+    for step in steps(name):
+        assert step.get("with", {}).get("persist-credentials", False) is False
 
 
-def test_code_of_a_pull_request_never_meets_a_right_to_write():
-    assert not any("pull_request_target" in triggers(name) for name in PARSED)
+def test_the_workflow_that_may_comment_checks_out_main_alone():
     for step in steps("comment"):
         if step.get("uses", "").startswith("actions/checkout"):
             assert "ref" not in step["with"]
+
+
+def test_the_tests_run_on_every_python_that_the_package_names():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    tested = PARSED["tests"]["jobs"]["tests"]["strategy"]["matrix"]["python"]
+    named = re.findall(r"Python :: (3\.\d+)", "\n".join(project["classifiers"]))
+    assert (tested[0], tested[-1]) == (named[0], named[-1])
+    assert project["requires-python"] == f">={tested[0]}"
+
+
+def test_a_release_is_built_without_the_right_to_publish_and_published_without_code():
+    jobs = PARSED["release"]["jobs"]
+    assert triggers("release") == {"push"}
+    assert PARSED["release"][True]["push"] == {"tags": ["v*"]}
+    assert jobs["publish"]["needs"] == "build"
+    assert not any("run" in step or "checkout" in step["uses"] for step in jobs["publish"]["steps"])
 
 
 def test_the_comment_is_told_what_its_script_asks_for():

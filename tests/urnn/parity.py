@@ -1,10 +1,10 @@
 """A fused kernel held against the reference in float64: every output and gradient, to a few n * eps a step."""
 
-from collections.abc import Callable
-
 import torch
+from torch import Tensor
 
 from urnn.backends import reference
+from urnn.backends.contract import Parameters, RunSequence
 
 NAMES = ("x", "h_0", "theta", "v", "V", "b")
 
@@ -27,12 +27,17 @@ def arguments(n: int, batch: int, steps: int, m: int, dtype: torch.dtype, genera
     }
 
 
+def call(run_sequence: RunSequence, x: Tensor, h_0: Tensor, **parameters: Tensor | float) -> tuple[Tensor, Tensor]:
+    """`run_sequence` with the tensors of `arguments`, by name."""
+    return run_sequence(x, h_0, Parameters(**parameters))
+
+
 def run(run_sequence, given: dict, weights: tuple[torch.Tensor, torch.Tensor], dtype: torch.dtype):
     """(states, last, gradient of each input) of a loss that reads every state and the last one once more."""
     given = {key: value.to(dtype) if key in NAMES else value for key, value in given.items()}
     for name in NAMES:
         given[name] = given[name].detach().clone().requires_grad_()
-    states, last = run_sequence(**given)
+    states, last = call(run_sequence, **given)
     loss = (states * weights[0].to(dtype)).sum() + (last * weights[1].to(dtype)).sum()
     return states, last, torch.autograd.grad(loss, [given[name] for name in NAMES])
 
@@ -59,7 +64,7 @@ def sensitivity(given: dict, weights: tuple[torch.Tensor, torch.Tensor], dtype: 
     return [error_of(value, exact) for value, exact in zip(*pair, strict=True)]
 
 
-def assert_equals_reference(run_sequence: Callable, given: dict, dtype: torch.dtype) -> None:
+def assert_equals_reference(run_sequence: RunSequence, given: dict, dtype: torch.dtype) -> None:
     steps, batch, _ = given["x"].shape
     n = given["b"].shape[0]
     generator = torch.Generator().manual_seed(1)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.urnn.parity import arguments
+from tests.urnn.parity import arguments, call
 from urnn import URNN, checks
 from urnn.backends import BACKENDS, cpu, fused
 from urnn.backends.cpu import build as cpu_build
@@ -95,14 +95,14 @@ FAULTS = {  # the argument, what is done to it, the error
 def test_each_fault_is_one_sentence_whatever_runs(run_sequence, given, name, damage, error, message):
     given[name] = damage(given[name])
     with pytest.raises(error, match=f"^{re.escape(message)}$"):
-        run_sequence(**given)
+        call(run_sequence, **given)
 
 
 @pytest.mark.parametrize("damage", [lambda p: p + 10**9, twice], ids=["out of range", "twice"])
 @pytest.mark.parametrize("trace", ["in place", "data", "numpy"])
 def test_a_permutation_overwritten_after_a_good_call_is_seen(run_sequence, given, damage, trace):
     """A write through `.data` or numpy leaves no trace in torch's version of the tensor."""
-    run_sequence(**given)
+    call(run_sequence, **given)
     permutation = given["permutation"]
     wrong = damage(permutation.clone())
     if trace == "in place":
@@ -112,12 +112,12 @@ def test_a_permutation_overwritten_after_a_good_call_is_seen(run_sequence, given
     else:
         permutation.numpy()[:] = wrong.numpy()
     with pytest.raises(ValueError, match="permutation must hold each of"):
-        run_sequence(**given)
+        call(run_sequence, **given)
 
 
 @needs_compiler
 def test_a_permutation_overwritten_before_the_backward_pass_is_seen(given):
-    states, _ = fused.run_sequence(**given | {"x": given["x"].requires_grad_()})
+    states, _ = call(fused.run_sequence, **given | {"x": given["x"].requires_grad_()})
     given["permutation"].data.fill_(10**9)
     with pytest.raises(ValueError, match="permutation must hold each of"):
         states.sum().backward()
@@ -147,7 +147,7 @@ def test_on_a_gpu_an_entry_that_python_has_not_seen_is_not_read_from(cuda_on_a_h
     monkeypatch.setattr(checks, "require_permutation", lambda permutation: None)
     given["permutation"][2] = given["permutation"][3] if wrong == "an entry twice" else wrong
     given["V"].requires_grad_()
-    states, last = fused.run_sequence(**given)
+    states, last = call(fused.run_sequence, **given)
     assert torch.isnan(states).all()
     assert torch.isnan(last).all()
     states.sum().backward()  # reads no other memory either, which the host would report
@@ -157,7 +157,7 @@ def test_on_a_gpu_an_entry_that_python_has_not_seen_is_not_read_from(cuda_on_a_h
 @needs_compiler
 def test_a_size_no_kernel_has_is_refused_by_the_operator(n, generator):
     with pytest.raises(ValueError, match=f"a power of two from 4 to {cpu.LARGEST} units, got {n}; backend='ref"):
-        fused.run_sequence(**arguments(n, BATCH, STEPS, M, torch.float32, generator))
+        call(fused.run_sequence, **arguments(n, BATCH, STEPS, M, torch.float32, generator))
     assert cuda_plan.LARGEST < cpu.LARGEST  # whose own words test_plan.py has
 
 
@@ -170,7 +170,7 @@ def test_a_tensor_whose_storage_was_taken_away_is_refused(given, name, left):
     with pytest.raises(
         RuntimeError, match=f"to be in memory, got one whose storage has {left} bytes; was it freed"
     ):
-        fused.run_sequence(**given)
+        call(fused.run_sequence, **given)
 
 
 @pytest.mark.parametrize("name", ["x", "h_0", "theta", "v", "permutation", "V", "b"])
@@ -184,10 +184,10 @@ def test_a_storage_that_is_large_enough_for_another_view_is_not_for_this_one(run
     else:
         base = tensor.new_zeros(*tensor.shape, 2)
         given[name] = base[..., 0].copy_(tensor)
-    run_sequence(**given)
+    call(run_sequence, **given)
     base.untyped_storage().resize_(tensor.nbytes)
     with pytest.raises(RuntimeError, match="to be in memory, got one whose storage has"):
-        run_sequence(**given)
+        call(run_sequence, **given)
 
 
 @needs_compiler
@@ -204,7 +204,7 @@ def test_a_batch_of_none_is_refused_by_the_operator(given):
 def test_layouts_that_no_kernel_reads_are_refused(given, name):
     given[name] = given[name].to_sparse()
     with pytest.raises(NotImplementedError, match="Could not run 'urnn::sequence'"):
-        fused.run_sequence(**given)
+        call(fused.run_sequence, **given)
 
 
 VIEWS = {
@@ -221,12 +221,14 @@ VIEWS = {
 @pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS)
 def test_any_view_of_the_same_numbers_gives_the_same_result(run_sequence, given, name, view):
     """To rounding: torch's own sums take another order where a row's numbers lie apart."""
-    expected = run_sequence(**given)
-    torch.testing.assert_close(run_sequence(**given | {name: view(given[name])}), expected, rtol=0, atol=1e-5)
+    expected = call(run_sequence, **given)
+    torch.testing.assert_close(
+        call(run_sequence, **given | {name: view(given[name])}), expected, rtol=0, atol=1e-5
+    )
 
 
 def backward_arguments(given: dict) -> dict:
-    states, last = fused.run_sequence(**given)
+    states, last = call(fused.run_sequence, **given)
     gradients = {"states_gradient": torch.ones_like(states), "last_gradient": torch.ones_like(last)}
     return gradients | {"states": states} | given | {"with_x": True}
 

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.urnn.conftest import needs_cuda
-from tests.urnn.parity import NAMES, arguments, assert_equals_reference, error_of, run
+from tests.urnn.parity import NAMES, arguments, assert_equals_reference, call, error_of, run
 from urnn import URNN
 from urnn.backends import BACKENDS, fused, reference
 from urnn.backends.cpu import build as cpu_build
@@ -42,7 +42,7 @@ class Kernel:
 def on_the_device(**given: object):
     """The sequence on a real GPU, with its results brought back."""
     given = {name: value.cuda() if torch.is_tensor(value) else value for name, value in given.items()}
-    return tuple(value.cpu() for value in fused.run_sequence(**given))
+    return tuple(value.cpu() for value in call(fused.run_sequence, **given))
 
 
 @pytest.fixture(
@@ -83,7 +83,7 @@ def test_gradients_where_none_is_asked_for_the_input(kernel, m, steps, generator
     for name in names:
         given[name].requires_grad_()
     exact, found = (
-        torch.autograd.grad(run_sequence(**given)[0].square().sum(), [given[name] for name in names])
+        torch.autograd.grad(call(run_sequence, **given)[0].square().sum(), [given[name] for name in names])
         for run_sequence in (reference.run_sequence, kernel.run_sequence)
     )
     for value, expected in zip(found, exact, strict=True):
@@ -128,7 +128,7 @@ def test_a_shared_first_state_gets_the_sum_of_gradients(kernel, generator):
     found = []
     for run_sequence in (kernel.run_sequence, reference.run_sequence):
         first = shared.clone().requires_grad_()
-        run_sequence(**given | {"h_0": first.expand(5, -1)})[0].square().sum().backward()
+        call(run_sequence, **given | {"h_0": first.expand(5, -1)})[0].square().sum().backward()
         found.append(first.grad)
     torch.testing.assert_close(*found)
 
@@ -160,7 +160,7 @@ def test_states_at_exactly_zero_pass_no_gradient(kernel, n, generator):
 def test_what_is_not_finite_reaches_the_output_of_its_sample_only(kernel, n, sample, poison, m, generator):
     given = arguments(n, 18, 3, m, torch.float32, generator)
     given["x"][1, sample, 0] = poison
-    states, _ = kernel.run_sequence(**given)
+    states, _ = call(kernel.run_sequence, **given)
     assert torch.isfinite(states[0]).all()
     assert not torch.isfinite(states[1:, sample]).any()
     assert torch.isfinite(states[:, [*range(sample), *range(sample + 1, 18)]]).all()
@@ -193,7 +193,7 @@ def test_gradcheck(kernel, generator):
 
     def states(x, h_0, theta, v, V, b):
         tensors = {"x": x, "h_0": h_0, "theta": theta, "v": v, "V": V, "b": b}
-        return kernel.run_sequence(**tensors, permutation=given["permutation"], epsilon=0.0)
+        return call(kernel.run_sequence, **tensors, permutation=given["permutation"], epsilon=0.0)
 
     assert torch.autograd.gradcheck(states, inputs)
 
@@ -202,7 +202,7 @@ def test_a_second_derivative_is_refused(kernel, generator):
     given = arguments(4, 3, 3, 2, torch.float64, generator)
     given["x"].requires_grad_()
     (gradient,) = torch.autograd.grad(
-        kernel.run_sequence(**given)[0].square().sum(), given["x"], create_graph=True
+        call(kernel.run_sequence, **given)[0].square().sum(), given["x"], create_graph=True
     )
     with pytest.raises(RuntimeError):
         gradient.sum().backward()
@@ -224,7 +224,7 @@ def test_it_keeps_the_norm_over_many_steps(kernel, n, generator):
     """Linear steps in float64: no input, no bias."""
     given = arguments(n, 1, kernel.steps, 1, torch.float64, generator)
     given |= {"x": torch.zeros_like(given["x"]), "b": torch.zeros_like(given["b"])}
-    _, last = kernel.run_sequence(**given)
+    _, last = call(kernel.run_sequence, **given)
     drift = abs(last.norm() / given["h_0"].norm() - 1).item()
     assert (
         drift <= kernel.steps * torch.finfo(torch.float64).eps * 4

@@ -9,6 +9,7 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from tests.urnn.parity import call
 from urnn import URNN
 from urnn.backends import reference
 from urnn.backends.cpu import build as cpu_build
@@ -50,7 +51,7 @@ def one_layer(run_sequence, given: dict, weights: list[torch.Tensor], dtype: tor
     """States, last state and the gradients of a loss that reads every state and the last one once more."""
     given = {key: value.to(dtype) if key in NAMES else value for key, value in given.items()}
     leaves = [given[name].requires_grad_() for name in NAMES]
-    outputs = run_sequence(*given.values())
+    outputs = call(run_sequence, **given)
     loss = sum((output * weight.to(dtype)).sum() for output, weight in zip(outputs, weights, strict=True))
     return [*(output.detach() for output in outputs), *torch.autograd.grad(loss, leaves)]
 
@@ -185,7 +186,7 @@ class ComplexOperations(TorchDispatchMode):
 def test_real_pairs_take_complex_numbers_to_the_transform_and_back_only(generator):
     given = arguments(generator)
     with ComplexOperations() as seen:
-        RUNGS["real_pairs"].run_sequence(*given.values())
+        call(RUNGS["real_pairs"].run_sequence, **given)
     assert seen.names == {"complex", "_fft_c2c", "view_as_real"}
 
 

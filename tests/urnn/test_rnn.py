@@ -10,7 +10,6 @@ from torch import nn
 from tests.urnn import definition
 from urnn import URNN
 from urnn.backends import BACKENDS
-from urnn.unitary import to_complex
 
 PRESETS = ["paper", "released"]
 
@@ -128,89 +127,10 @@ def test_without_a_batch_it_is_a_batch_of_one(batch_first):
     assert torch.equal(h_n, batched_state.squeeze(1))
 
 
-def test_a_sequence_does_not_see_its_neighbours():
-    rnn = stirred(URNN(3, 8, 2, bidirectional=True, dtype=torch.float64))
-    x = torch.randn(5, 4, 3).double()
-    output, h_n = rnn(x)
-    alone, state_alone = rnn(x[:, 2])
-    bound = definition.rounding(8, steps=10)
-    torch.testing.assert_close(output[:, 2], alone, rtol=0, atol=bound)
-    torch.testing.assert_close(h_n[:, 2], state_alone, rtol=0, atol=bound)
-
-
-def test_output_at_the_last_step_read_is_the_state_as_real_then_imaginary_parts():
-    n = 4
-    rnn = stirred(URNN(3, n, bidirectional=True))
-    output, h_n = rnn(torch.randn(6, 2, 3))
-    for direction, last_read in ((0, -1), (1, 0)):
-        features = output[last_read, :, direction * 2 * n : (direction + 1) * 2 * n]
-        assert torch.equal(features[:, :n], h_n[direction].real)
-        assert torch.equal(features[:, n:], h_n[direction].imag)
-
-
-def test_the_state_carries_a_sequence_on():
-    rnn = stirred(URNN(3, 5, 2))
-    x = torch.randn(9, 2, 3)
-    whole, h_n = rnn(x)
-    first, state = rnn(x[:4])
-    second, h_n_second = rnn(x[4:], state)
-    assert torch.equal(torch.cat([first, second]), whole)
-    assert torch.equal(h_n_second, h_n)
-
-
-@pytest.mark.parametrize("bidirectional", [False, True])
-def test_none_starts_from_the_learned_first_state_shared_by_the_batch(bidirectional):
-    rnn = URNN(3, 5, 2, bidirectional=bidirectional)
-    x = torch.randn(4, 6, 3)
-    learned = torch.stack([to_complex(layer.h_0) for layer in rnn.layers])
-    output, h_n = rnn(x)
-    explicit, h_n_explicit = rnn(x, learned.unsqueeze(1).expand(-1, 6, -1))
-    assert torch.equal(output, explicit)
-    assert torch.equal(h_n, h_n_explicit)
-
-
-def test_the_first_state_is_not_drawn_afresh_at_each_call():
-    rnn = URNN(3, 5)
-    x = torch.randn(4, 2, 3)
-    assert torch.equal(rnn(x)[0], rnn(x)[0])
-
-
-def test_the_first_state_matters_and_so_does_each_row_of_one_given():
-    rnn = URNN(3, 5)
-    x, h_0 = torch.randn(4, 2, 3), complex_like(rnn, 2)
-    assert not torch.equal(rnn(x)[0], rnn(x, h_0)[0])
-    swapped = rnn(x.flip(1), h_0.flip(1))[0].flip(1)
-    torch.testing.assert_close(rnn(x, h_0)[0], swapped, rtol=0, atol=definition.rounding(5, torch.float32, 4))
-
-
-def test_two_layers_are_one_reading_the_other():
-    rnn = stirred(URNN(3, 5, 2, bidirectional=True))
-    below, above = URNN(3, 5, bidirectional=True), URNN(20, 5, bidirectional=True)
-    for part, layers in ((below, rnn.layers[:2]), (above, rnn.layers[2:])):
-        part.layers.load_state_dict(layers.state_dict())
-    x = torch.randn(6, 2, 3)
-    middle, h_below = below(x)
-    output, h_above = above(middle)
-    assert torch.equal(rnn(x)[0], output)
-    assert torch.equal(rnn(x)[1], torch.cat([h_below, h_above]))
-
-
-def test_the_second_direction_reads_backwards_with_parameters_of_its_own():
-    rnn = stirred(URNN(3, 5, bidirectional=True))
-    backwards = URNN(3, 5)
-    backwards.layers[0].load_state_dict(rnn.layers[1].state_dict())
-    x = torch.randn(6, 2, 3)
-    assert torch.equal(rnn(x)[0][..., 10:], backwards(x.flip(0))[0].flip(0))
-
-
 @pytest.mark.parametrize(("n", "m", "k", "count"), [(128, 10, 9, 6_153), (512, 2, 1, 8_193), (512, 1, 10, 16_394)])
 def test_the_papers_three_models_have_the_papers_parameter_counts(n, m, k, count):
     model = nn.ModuleList([URNN(m, n), nn.Linear(2 * n, k)])
     assert sum(parameter.numel() for parameter in model.parameters()) == count
-
-
-def test_a_read_out_takes_the_output_as_it_is():
-    assert nn.Linear(2 * 5, 7)(URNN(3, 5)(torch.randn(4, 2, 3))[0]).shape == (4, 2, 7)
 
 
 def test_its_text_says_what_is_not_default():

@@ -9,7 +9,9 @@ import pytest
 import torch
 
 import urnn
+from tests.urnn.parity import arguments, call
 from urnn import shapes, unitary
+from urnn.backends import fused, reference
 
 PACKAGE = Path(urnn.__file__).parent
 
@@ -42,3 +44,15 @@ def test_nothing_else_needs_jaxtyping(path):
     imported = {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
     imported |= {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     assert not any(str(name).split(".")[0] in {"jaxtyping", "beartype"} for name in imported)
+
+
+@pytest.mark.parametrize("run_sequence", [reference.run_sequence, fused.run_sequence], ids=["reference", "fused"])
+def test_the_width_of_a_state_is_tied_to_the_number_of_units(run_sequence, generator):
+    pytest.importorskip("beartype", reason="without beartype the shapes in signatures are only text")
+    from jaxtyping import TypeCheckError
+
+    given = arguments(8, 2, 3, 4, torch.float32, generator)
+    assert call(run_sequence, **given)[1].shape == (2, 16)
+    for name, wrong in (("h_0", torch.zeros(2, 18)), ("x", torch.zeros(3, 2, 5))):
+        with pytest.raises(TypeCheckError, match=name):
+            call(run_sequence, **given | {name: wrong})

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.urnn.conftest import needs_cuda
-from tests.urnn.parity import NAMES
+from tests.urnn.parity import NAMES, call
 from urnn.backends import fused, reference
 from urnn.backends.cpu import build as cpu_build
 
@@ -56,7 +56,7 @@ def gradients(run_sequence, given: dict, dtype: torch.dtype, device: str = "cpu"
         for name, value in given.items()
     }
     leaves = {name: given[name].clone().requires_grad_() for name in NAMES}
-    states, _ = run_sequence(**given | leaves)
+    states, _ = call(run_sequence, **given | leaves)
     weights = torch.randn(states.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     found = torch.autograd.grad((states * weights.to(states)).sum(), list(leaves.values()))
     found = {name: gradient.double().cpu() for name, gradient in zip(NAMES, found, strict=True)}
@@ -102,8 +102,8 @@ def test_states_whose_square_overflows_are_those_of_the_reference(device, n, bat
     given = arguments(n, batch, modulus, bias if bias == 0.5 else bias * modulus, epsilon)
     given = {name: value.to(device) if torch.is_tensor(value) else value for name, value in given.items()}
     typed = {name: given[name].to(dtype) for name in NAMES}
-    states, last = fused.run_sequence(**given | typed)
-    exact, exact_last = reference.run_sequence(**given)
+    states, last = call(fused.run_sequence, **given | typed)
+    exact, exact_last = call(reference.run_sequence, **given)
     for found, expected in ((states, exact), (last, exact_last)):
         assert torch.isfinite(found).all()
         assert error(found.double().cpu(), expected.cpu()) < 8 * n * 3 * torch.finfo(dtype).eps

@@ -9,10 +9,9 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from torch import Tensor
-
-from urnn import checks
 from urnn.backends import cpu, cuda, fused, reference
+from urnn.backends.checked import checked
+from urnn.backends.contract import RunSequence
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,7 @@ class Backend:
 
     Attributes:
         name: how users ask for it.
-        run_sequence: see `reference.run_sequence`, whose signature every backend has.
+        run_sequence: what it does; see `contract.RunSequence`.
         applies: whether it can run this many complex units on this kind of device. May build its kernel.
         devices: the kinds of device it is made for.
         expected: what `applies` will say, as far as that is known without building its kernel; None where there is
@@ -29,7 +28,7 @@ class Backend:
     """
 
     name: str
-    run_sequence: Callable[..., tuple[Tensor, Tensor]]
+    run_sequence: RunSequence
     applies: Callable[[int, str], bool]
     devices: tuple[str, ...] = ("cpu", "cuda")
     expected: Callable[[int, str], bool] | None = None
@@ -39,7 +38,7 @@ class Backend:
 BACKENDS: dict[str, Backend] = {
     "cuda": Backend("cuda", fused.run_sequence, cuda.applies, devices=("cuda",)),
     "cpu": Backend("cpu", fused.run_sequence, cpu.applies, devices=("cpu",), expected=cpu.expected),
-    "reference": Backend("reference", checks.checked(reference.run_sequence), lambda n, device: True),
+    "reference": Backend("reference", checked(reference.run_sequence), lambda n, device: True),
 }
 
 

@@ -5,41 +5,50 @@ gradients have in common. Forward-mode derivatives, and torch.func's transforms 
 reference. Known weakness: there is no second derivative; differentiating the backward pass raises an error.
 """
 
+from typing import Any, NoReturn, Protocol
+
 import torch
 from torch import Tensor
 
 from urnn import checks
 from urnn.backends import cpu, reference, transforms
+from urnn.backends.checked import checked, without_samples
+from urnn.backends.contract import Input, Parameters, State, States
 from urnn.backends.cpu import sequence as cpu_sequence
 from urnn.backends.cuda import sequence as cuda_sequence
 from urnn.backends.inputs import Gradients, Inputs
-from urnn.shapes import Float, Int
-
-KERNELS = {"cpu": cpu_sequence, "cuda": cuda_sequence}
-REFERENCE = checks.checked(reference.run_sequence)
 
 
-def run_sequence(
-    x: Float[Tensor, "T B m"],
-    h_0: Float[Tensor, "B two_n"],
-    theta: Float[Tensor, "3 n"],
-    v: Float[Tensor, "2 two_n"],
-    permutation: Int[Tensor, " n"],
-    V: Float[Tensor, "two_n m"],  # noqa: N803 - the paper's letter
-    b: Float[Tensor, " n"],
-    epsilon: float,
-) -> tuple[Float[Tensor, "T B two_n"], Float[Tensor, "B two_n"]]:
-    """See `reference.run_sequence`; by the kernel of the device that x is on."""
-    if x.shape[1] == 0:  # a kernel has no batch of none
-        checks.require(x, h_0, theta, v, permutation, V, b)
-        return checks.without_sequences(x, h_0, theta, v, V, b)
+class Kernel(Protocol):
+    """A fused kernel for one kind of device, as the operator calls it: everything is checked and in memory."""
+
+    def forward(self, given: Inputs) -> tuple[Tensor, Tensor]:
+        """All states (T, B, 2n) and the last (B, 2n)."""
+        ...
+
+    def backward(
+        self, given: Inputs, states: Tensor, states_gradient: Tensor | None, carry: Tensor, with_x: bool
+    ) -> Gradients:
+        """Gradients of the parameters and, `with_x`, of x; `carry`, dL/dh_T (B, 2n), becomes dL/dh_0."""
+        ...
+
+
+KERNELS: dict[str, Kernel] = {"cpu": cpu_sequence, "cuda": cuda_sequence}
+REFERENCE = checked(reference.run_sequence)
+
+
+def run_sequence(x: Input, h_0: State, parameters: Parameters) -> tuple[States, State]:
+    """See `contract.RunSequence`; by the kernel of the device that x is on."""
+    if x.shape[1] == 0:  # no kernel runs a batch of no samples
+        checks.require(x, h_0, *parameters[:-1])
+        return without_samples(x, h_0, parameters)
     transformed = transforms.active()
     by_reference = transforms.forward_mode() or (transformed and torch.compiler.is_compiling())
     if by_reference or (x.is_cpu and not cpu.has(x.dtype)):
-        return REFERENCE(x, h_0, theta, v, permutation, V, b, epsilon)
+        return REFERENCE(x, h_0, parameters)
     if transformed:
-        return transforms.Sequence.apply(x, h_0, theta, v, permutation, V, b, epsilon)
-    return torch.ops.urnn.sequence(x, h_0, theta, v, permutation, V, b, epsilon)
+        return transforms.Sequence.apply(x, h_0, *parameters)
+    return torch.ops.urnn.sequence(x, h_0, *parameters)
 
 
 @torch.library.custom_op("urnn::sequence", mutates_args=(), device_types=tuple(KERNELS))
@@ -60,7 +69,16 @@ def _sequence(
 
 
 @_sequence.register_fake
-def _(x, h_0, theta, v, permutation, V, b, epsilon):  # noqa: N803
+def _(
+    x: Tensor,
+    h_0: Tensor,
+    theta: Tensor,
+    v: Tensor,
+    permutation: Tensor,
+    V: Tensor,  # noqa: N803
+    b: Tensor,
+    epsilon: float,
+) -> tuple[Tensor, Tensor]:
     checks.require(x, h_0, theta, v, permutation, V, b)
     width = 2 * b.shape[0]
     return x.new_empty(x.shape[0], x.shape[1], width), x.new_empty(x.shape[1], width)
@@ -104,21 +122,34 @@ def _take_out_the_input(gradients: Gradients, given: Inputs) -> None:
 
 
 @_sequence_backward.register_fake
-def _(states_gradient, last_gradient, states, x, h_0, theta, v, permutation, V, b, epsilon, with_x):  # noqa: N803
+def _(
+    states_gradient: Tensor | None,
+    last_gradient: Tensor | None,
+    states: Tensor,
+    x: Tensor,
+    h_0: Tensor,
+    theta: Tensor,
+    v: Tensor,
+    permutation: Tensor,
+    V: Tensor,  # noqa: N803
+    b: Tensor,
+    epsilon: float,
+    with_x: bool,
+) -> tuple[Tensor, ...]:
     checks.require(x, h_0, theta, v, permutation, V, b)
     checks.require_gradients(states_gradient, last_gradient, states, x, b)
     x_gradient = torch.empty_like(x) if with_x else x.new_empty(0)
     return x_gradient, x.new_empty(h_0.shape), *(p.new_empty(p.shape) for p in (theta, v, V, b))
 
 
-def _setup_context(ctx, inputs, output) -> None:
+def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
     x, h_0, theta, v, permutation, V, b, epsilon = inputs  # noqa: N806
     ctx.set_materialize_grads(False)
     ctx.save_for_backward(output[0], x, h_0, theta, v, permutation, V, b)
     ctx.epsilon = epsilon
 
 
-def _backward(ctx, states_gradient: Tensor | None, last_gradient: Tensor | None):
+def _backward(ctx: Any, states_gradient: Tensor | None, last_gradient: Tensor | None) -> tuple[Tensor | None, ...]:
     x_gradient, h_0, theta, v, V, b = torch.ops.urnn.sequence_backward(  # noqa: N806
         states_gradient, last_gradient, *ctx.saved_tensors, ctx.epsilon, ctx.needs_input_grad[0]
     )
@@ -128,7 +159,7 @@ def _backward(ctx, states_gradient: Tensor | None, last_gradient: Tensor | None)
 _sequence.register_autograd(_backward, setup_context=_setup_context)
 
 
-def _second_derivative(ctx, *gradients: Tensor | None):
+def _second_derivative(ctx: Any, *gradients: Tensor | None) -> NoReturn:
     raise NotImplementedError(transforms.NO_SECOND_DERIVATIVE)
 
 

@@ -28,10 +28,30 @@ class Inputs(NamedTuple):
     epsilon: float
 
     @classmethod
-    def of(cls, x: Tensor, h_0: Tensor, *parameters: Tensor, epsilon: float) -> "Inputs":
+    def of(
+        cls,
+        x: Tensor,
+        h_0: Tensor,
+        theta: Tensor,
+        v: Tensor,
+        permutation: Tensor,
+        V: Tensor,  # noqa: N803 - the paper's letter
+        b: Tensor,
+        epsilon: float,
+    ) -> "Inputs":
         shared = h_0.stride(0) == 0 and h_0.stride(1) == 1
         h_0, stride = (h_0, 0) if shared else (h_0.contiguous(), h_0.shape[1])
-        return cls(x.contiguous(), h_0, stride, *map(Tensor.contiguous, parameters), epsilon)
+        return cls(
+            x.contiguous(),
+            h_0,
+            stride,
+            theta.contiguous(),
+            v.contiguous(),
+            permutation.contiguous(),
+            V.contiguous(),
+            b.contiguous(),
+            epsilon,
+        )
 
 
 @dataclass(frozen=True)
@@ -52,7 +72,11 @@ class Gradients:
         """Tensors to be filled; V's is zero, for sums."""
         x = torch.empty_like(given.x) if with_x else given.x.new_empty(0)
         return cls(
-            x, *map(torch.empty_like, (given.theta, given.v)), torch.zeros_like(given.V), torch.empty_like(given.b)
+            x,
+            torch.empty_like(given.theta),
+            torch.empty_like(given.v),
+            torch.zeros_like(given.V),
+            torch.empty_like(given.b),
         )
 
     def add_to_V(self, given: Inputs, begin: int, z_gradient: Tensor) -> None:  # noqa: N802 - the paper's letter

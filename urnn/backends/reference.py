@@ -1,31 +1,19 @@
 """The truth that every other backend is held against: the recurrence, step by step, as the paper writes it.
 
-Eager complex tensors and autograd, nothing fused, nothing clever. Known weakness: some twenty small
-operations a time step, so small sizes are bound by dispatch, and autograd keeps about a dozen tensors a step.
+Eager complex tensors and autograd, nothing fused, nothing clever. Known weakness: some twenty small operations per
+time step, so that dispatch dominates at small sizes, and autograd keeps about a dozen tensors per step.
 """
 
 import torch
-from torch import Tensor
 
 from urnn import unitary
 from urnn.activations import modrelu
-from urnn.shapes import Float, Int
+from urnn.backends.contract import Input, Parameters, State, States
 
 
-def run_sequence(
-    x: Float[Tensor, "T B m"],
-    h_0: Float[Tensor, "B two_n"],
-    theta: Float[Tensor, "3 n"],
-    v: Float[Tensor, "2 two_n"],
-    permutation: Int[Tensor, " n"],
-    V: Float[Tensor, "two_n m"],  # noqa: N803 - the paper's letter
-    b: Float[Tensor, " n"],
-    epsilon: float,
-) -> tuple[Float[Tensor, "T B two_n"], Float[Tensor, "B two_n"]]:
-    """h_t = modReLU(W h_{t-1} + V x_t; b) for t = 1..T: all states and the last, as real pairs [Re; Im] like h_0.
-
-    The last state stands apart so that a loss of it alone needs no gradient as large as all states.
-    """
+def run_sequence(x: Input, h_0: State, parameters: Parameters) -> tuple[States, State]:
+    """h_t = modReLU(W h_{t-1} + V x_t; b) for t = 1..T; see `contract.RunSequence`."""
+    theta, v, permutation, V, b, epsilon = parameters  # noqa: N806 - the paper's letter
     D = unitary.phases(theta)  # noqa: N806
     directions = unitary.directions(v)
     h = unitary.to_complex(h_0)

@@ -4,6 +4,8 @@ An operator with a registered derivative knows nothing of them; an `autograd.Fun
 It costs as much as a short sequence, so `fused.run_sequence` comes here only while a transform is active.
 """
 
+from typing import Any, NoReturn
+
 import torch
 from torch import Tensor
 from torch.autograd import Function, forward_ad
@@ -36,6 +38,10 @@ def refuse_forward_mode() -> None:
         )
 
 
+# What torch calls the value of a rule for vmap: the outputs, and the dimension of each that is mapped over.
+Mapped = tuple[tuple[Tensor, ...], tuple[int, ...]]
+
+
 class Sequence(Function):
     """`fused.run_sequence` as a function that transforms can see through."""
 
@@ -44,13 +50,15 @@ class Sequence(Function):
         return torch.ops.urnn.sequence(*arguments)
 
     @staticmethod
-    def setup_context(ctx, inputs, output) -> None:
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
         *tensors, ctx.epsilon = inputs
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(output[0], *tensors)
 
     @staticmethod
-    def backward(ctx, states_gradient: Tensor | None, last_gradient: Tensor | None):
+    def backward(
+        ctx: Any, states_gradient: Tensor | None, last_gradient: Tensor | None
+    ) -> tuple[Tensor | None, ...]:
         with_x = ctx.needs_input_grad[0]
         x, h_0, theta, v, V, b = SequenceBackward.apply(  # noqa: N806 - the paper's letter
             states_gradient, last_gradient, *ctx.saved_tensors, ctx.epsilon, with_x
@@ -58,10 +66,11 @@ class Sequence(Function):
         return x if with_x else None, h_0, theta, v, None, V, b, None
 
     @staticmethod
-    def vmap(info, in_dims: tuple[int | None, ...], *arguments: Tensor | float):
-        x, h_0, *parameters = arguments
+    def vmap(
+        info: Any, in_dims: tuple[int | None, ...], x: Tensor, h_0: Tensor, *parameters: Tensor | float
+    ) -> Mapped:
         if any(dim is not None for dim in in_dims[2:]):
-            return _one_by_one(Sequence, info.batch_size, in_dims, arguments)
+            return _one_by_one(Sequence, info.batch_size, in_dims, (x, h_0, *parameters))
         # One set of parameters: what is mapped over is more samples of the batch.
         count = info.batch_size
         x, h_0 = _in_front(x, in_dims[0], count).movedim(0, 1), _in_front(h_0, in_dims[1], count)
@@ -79,20 +88,22 @@ class SequenceBackward(Function):
         return torch.ops.urnn.sequence_backward(*arguments)
 
     @staticmethod
-    def setup_context(ctx, inputs, output) -> None:
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
         ctx.set_materialize_grads(False)
 
     @staticmethod
-    def backward(ctx, *gradients: Tensor | None):
+    def backward(ctx: Any, *gradients: Tensor | None) -> NoReturn:
         raise NotImplementedError(NO_SECOND_DERIVATIVE)
 
     @staticmethod
-    def vmap(info, in_dims: tuple[int | None, ...], *arguments: Tensor | float | bool | None):
+    def vmap(info: Any, in_dims: tuple[int | None, ...], *arguments: Tensor | float | bool | None) -> Mapped:
         # A gradient of the parameters for each, where the kernel would add them up.
         return _one_by_one(SequenceBackward, info.batch_size, in_dims, arguments)
 
 
-def _one_by_one(function: type[Function], count: int, in_dims: tuple[int | None, ...], arguments: tuple):
+def _one_by_one(
+    function: type[Function], count: int, in_dims: tuple[int | None, ...], arguments: tuple[Any, ...]
+) -> Mapped:
     outputs = [
         function.apply(*(_slice(argument, dim, i) for argument, dim in zip(arguments, in_dims, strict=True)))
         for i in range(count)
@@ -101,7 +112,7 @@ def _one_by_one(function: type[Function], count: int, in_dims: tuple[int | None,
     return stacked, (0,) * len(stacked)
 
 
-def _slice(argument, dim: int | None, i: int):
+def _slice(argument: Any, dim: int | None, i: int) -> Any:
     return argument if dim is None else argument.select(dim, i)
 
 

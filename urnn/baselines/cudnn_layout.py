@@ -45,11 +45,12 @@ def layout(input_size: int, hidden_size: int, device: torch.device, dtype: torch
     """
     with torch.inference_mode(False):  # the answer outlives the call that asked
         rnn = nn.RNN(input_size, hidden_size, device="meta", dtype=dtype).to_empty(device=device)
-    weights = [rnn.weight_ih_l0, rnn.weight_hh_l0, rnn.bias_ih_l0, rnn.bias_hh_l0]
+    names = "weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"
+    weights: list[Tensor] = [getattr(rnn, name) for name in names]
     if len({weight.untyped_storage().data_ptr() for weight in weights}) > 1:
         return None
     numbers = weights[0].untyped_storage().nbytes() // weights[0].element_size()
-    return tuple(weight.storage_offset() for weight in weights), numbers
+    return tuple(int(weight.storage_offset()) for weight in weights), numbers
 
 
 def laid_out(weights: list[Tensor], where: Layout) -> list[Tensor]:

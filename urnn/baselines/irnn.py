@@ -3,6 +3,8 @@
 It is nn.RNN with other initial weights, so its speed is that of torch's own kernel.
 """
 
+from typing import Any
+
 from torch import nn
 
 
@@ -23,7 +25,7 @@ class IRNN(nn.RNN):
         (torch.Size([5, 2, 4]), torch.Size([1, 2, 4]))
     """
 
-    def __init__(self, input_size: int, hidden_size: int, **options) -> None:
+    def __init__(self, input_size: int, hidden_size: int, **options: Any) -> None:
         super().__init__(input_size, hidden_size, nonlinearity="relu", **options)
 
     def reset_parameters(self) -> None:

@@ -57,9 +57,8 @@ class OrthogonalRNN(nn.Module):
             raise ValueError(f"orthogonal_map must be one of {ORTHOGONAL_MAPS}, got {orthogonal_map!r}")
         self.orthogonal_map = orthogonal_map
         self.batch_first = batch_first
-        factory = {"device": device, "dtype": dtype}
-        self.input = nn.Linear(input_size, hidden_size, **factory)
-        self.recurrent = nn.Linear(hidden_size, hidden_size, bias=False, **factory)
+        self.input = nn.Linear(input_size, hidden_size, device=device, dtype=dtype)
+        self.recurrent = nn.Linear(hidden_size, hidden_size, bias=False, device=device, dtype=dtype)
         # nn.Linear's first weight is not orthogonal, and a map's trivialization starts from what it is given.
         nn.init.orthogonal_(self.recurrent.weight)
         orthogonal(self.recurrent, orthogonal_map=orthogonal_map)

@@ -88,7 +88,8 @@ class StagedLSTM(nn.Module):
             zeros = x.new_zeros(self.num_layers, x.shape[1], self.hidden_size)
             state = zeros, zeros
         if self.stages.batched_weight_gradient:
-            x, *state = (FirstOrderOnly.apply(tensor) for tensor in (x, *state))
+            x, *both = (FirstOrderOnly.apply(tensor) for tensor in (x, *state))
+            state = both[0], both[1]
         side = torch.cuda.Stream(x.device) if self.stages.streams else None
         schedule = wavefront if self.stages.wavefront else layer_by_layer
         output, h_n, c_n = schedule(x, *state, self._layers(), self.stages, side)

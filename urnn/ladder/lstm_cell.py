@@ -4,10 +4,12 @@ Known weakness of the fused one: it takes the sigmoid of all four gates and over
 wasted sigmoid in four is cheaper than a launch; and it is differentiable once only.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.autograd import Function
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import once_differentiable
 
 from urnn.shapes import Float
 
@@ -52,7 +54,7 @@ class FusedPointwise(Function):
     """
 
     @staticmethod
-    def forward(ctx: FunctionCtx, z: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(ctx: Any, z: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
         gates = torch.sigmoid(z)
         i, f, g, o = gates.chunk(4, dim=-1)
         torch.tanh(z.chunk(4, dim=-1)[2], out=g)
@@ -63,7 +65,7 @@ class FusedPointwise(Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: FunctionCtx, dh: Tensor, dc_next: Tensor) -> tuple[Tensor, Tensor]:
+    def backward(ctx: Any, dh: Tensor, dc_next: Tensor) -> tuple[Tensor, Tensor]:
         gates, c, tanh_c = ctx.saved_tensors
         i, f, g, o = gates.chunk(4, dim=-1)
         dc_next = torch.addcmul(dc_next, dh, torch.ops.aten.tanh_backward(o, tanh_c))

@@ -12,12 +12,12 @@ list is freed with the graph, not by the backward pass, and hooks on saved tenso
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.autograd import Function
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import once_differentiable
 
 from urnn.ladder.lstm_stages import Stages
 from urnn.shapes import Float
@@ -172,13 +172,13 @@ class _PutOff(Function):
     """(T, B, r) -> its T steps, unchanged; backward, each weight's gradient dz^T rows as one GEMM over T B."""
 
     @staticmethod
-    def forward(ctx: FunctionCtx, addends: Tensor, multiplied: list[Rows], *weights: Tensor) -> tuple[Tensor, ...]:
+    def forward(ctx: Any, addends: Tensor, multiplied: list[Rows], *weights: Tensor) -> tuple[Tensor, ...]:
         ctx.multiplied = multiplied
         return addends.unbind(0)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: FunctionCtx, *dz_steps: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, *dz_steps: Tensor) -> tuple[Tensor | None, ...]:
         dz = torch.stack(dz_steps)
         dz_t = dz.flatten(0, 1).mT
         gradients = []
@@ -199,10 +199,10 @@ class FirstOrderOnly(Function):
     """
 
     @staticmethod
-    def forward(ctx: FunctionCtx, tensor: Tensor) -> Tensor:
+    def forward(ctx: Any, tensor: Tensor) -> Tensor:
         return tensor.view_as(tensor)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: FunctionCtx, gradient: Tensor) -> Tensor:
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
         return gradient

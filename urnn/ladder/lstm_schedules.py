@@ -4,6 +4,7 @@ Known weakness of the wavefront: the layers of a diagonal are copied into one te
 which a kernel that takes a list of addresses would not need.
 """
 
+from collections.abc import Sequence
 from functools import partial
 
 import torch
@@ -54,7 +55,8 @@ def _run_layer(
 ) -> tuple[Sequences, Float[Tensor, "B n"], Float[Tensor, "B n"]]:
     steps, states = x.unbind(0), [h.detach()]
     input_rows = Rows([step.detach() for step in steps])
-    known = addends(weights, x if stages.batched_input else None, x.shape[:2], Rows(states), input_rows, stages)
+    size = len(x), x.shape[1]
+    known = addends(weights, x if stages.batched_input else None, size, Rows(states), input_rows, stages)
     weights = weights.in_steps(stages)
     W_ih = [right_operand(w, stages) for w in weights.input]  # noqa: N806
     W_hh = [right_operand(w, stages) for w in weights.recurrent]  # noqa: N806
@@ -127,10 +129,9 @@ class _DiagonalInputs:
         self.steps = x.unbind(0)
         self.states = [[h.detach()] for h in h_0]
         rows = [Rows([step.detach() for step in self.steps])] + [Rows(states, 1) for states in self.states[:-1]]
+        size = len(x), x.shape[1]
         self.known = [
-            addends(
-                weights, x if stages.batched_input and k == 0 else None, x.shape[:2], Rows(states), row, stages
-            )
+            addends(weights, x if stages.batched_input and k == 0 else None, size, Rows(states), row, stages)
             for k, (weights, states, row) in enumerate(zip(layers, self.states, rows, strict=True))
         ]
         first, *upper = [weights.in_steps(stages).input for weights in layers]
@@ -163,7 +164,7 @@ class _DiagonalInputs:
         return add_products(z, _layers(below, 0, stop - start), operands)
 
 
-def _stacked(by_layer: list, stages: Stages) -> list[Tensor]:
+def _stacked(by_layer: list[Sequence[Tensor]], stages: Stages) -> list[Tensor]:
     """Each block's right operands, all layers in one tensor (L, k, r)."""
     return [right_operand(torch.stack(blocks), stages) for blocks in zip(*by_layer, strict=True)]
 

@@ -28,7 +28,7 @@ def rotate(h: Pair, theta: Float[Tensor, " n"]) -> Pair:
     return real * cosine - imaginary * sine, real * sine + imaginary * cosine
 
 
-def reflect(h: Pair, v: Float[Tensor, " re_im"]) -> Pair:
+def reflect(h: Pair, v: Float[Tensor, " 2*n"]) -> Pair:
     """R h, with R = I - 2 v v^H / v^H v, for v as [Re; Im] of any length but 0.
 
     Example:

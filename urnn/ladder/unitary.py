@@ -14,7 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from urnn.backends import Backend, cpu, fused
+from urnn.backends.contract import RunSequence
 from urnn.ladder import unitary_steps, unitary_wavefront
+from urnn.layer import layers_of
 from urnn.rnn import URNN
 from urnn.shapes import Complex, Float
 from urnn.unitary import to_complex, to_pair
@@ -23,9 +25,9 @@ from urnn.unitary import to_complex, to_pair
 def _one_after_another(
     layers: nn.ModuleList,
     x: Float[Tensor, "T B m"],
-    first_states: list[Float[Tensor, "B re_im"] | None],
+    first_states: list[Float[Tensor, "B {2*len(layers[0].b)}"] | None],
     backend: Backend,
-) -> tuple[Float[Tensor, "T B re_im"], list[Float[Tensor, "B re_im"]]]:
+) -> tuple[Float[Tensor, "T B {2*len(layers[0].b)}"], list[Float[Tensor, "B {2*len(layers[0].b)}"]]]:
     """Each layer over the whole sequence before the next one starts; see `unitary_wavefront.run_layers`."""
     last_states = []
     for layer, h_0 in zip(layers, first_states, strict=True):
@@ -51,12 +53,16 @@ class Rung(Backend):
     run_layers: Callable[..., tuple[Tensor, list[Tensor]]] = _one_after_another
 
 
-def _eager(name: str, run_sequence: Callable[..., tuple[Tensor, Tensor]]) -> Rung:
+def _eager(name: str, run_sequence: RunSequence) -> Rung:
     return Rung(name, run_sequence, lambda n, device: True)
 
 
-def _fused(name: str, run_sequence: Callable[..., tuple[Tensor, Tensor]], **options: Callable) -> Rung:
-    return Rung(name, run_sequence, cpu.applies, devices=("cpu",), **options)
+def _fused(
+    name: str,
+    run_sequence: RunSequence,
+    run_layers: Callable[..., tuple[Tensor, list[Tensor]]] = _one_after_another,
+) -> Rung:
+    return Rung(name, run_sequence, cpu.applies, devices=("cpu",), run_layers=run_layers)
 
 
 RUNGS: dict[str, Rung] = {  # from the ground up
@@ -121,14 +127,14 @@ class LadderURNN(nn.Module):
         self.num_layers = num_layers
         self.rung = rung
         self.layers = URNN(input_size, hidden_size, num_layers, device=device, dtype=dtype).layers
-        _require_applicable(RUNGS[rung], hidden_size, self.layers[0].V.device.type)
+        _require_applicable(RUNGS[rung], hidden_size, layers_of(self.layers)[0].V.device.type)
 
     def extra_repr(self) -> str:
         return f"{self.input_size}, {self.hidden_size}, num_layers={self.num_layers}, rung={self.rung!r}"
 
     def forward(
         self, x: Float[Tensor, "T B m"], h_0: Complex[Tensor, "layers B n"] | None = None
-    ) -> tuple[Float[Tensor, "T B re_im"], Complex[Tensor, "layers B n"]]:
+    ) -> tuple[Float[Tensor, "T B {2*self.hidden_size}"], Complex[Tensor, "layers B {self.hidden_size}"]]:
         self._check_shapes(x, h_0)
         rung = RUNGS[self.rung]
         _require_applicable(rung, self.hidden_size, x.device.type)

@@ -1,6 +1,6 @@
 """The lower rungs of the uRNN's ladder: ways to run one layer over a sequence, step by step.
 
-Every function has the signature of `urnn.backends.reference.run_sequence` and equals it. A rung differs from the
+Every public function is a `urnn.backends.contract.RunSequence` and equals the reference. A rung differs from the
 one before in what its name says; where something else comes along with it, its docstring says so. Known weakness:
 they are here to be measured, not used; the first two do again in every step what does not depend on time, as a
 first version does.
@@ -14,20 +14,12 @@ from torch import Tensor
 from urnn import unitary
 from urnn.activations import modrelu
 from urnn.backends import fused
+from urnn.backends.contract import Input, Parameters, State, States
 from urnn.ladder import real_pairs as pairs
 from urnn.shapes import Float, Int
 
 
-def op_by_op(
-    x: Float[Tensor, "T B m"],
-    h_0: Float[Tensor, "B two_n"],
-    theta: Float[Tensor, "3 n"],
-    v: Float[Tensor, "2 two_n"],
-    permutation: Int[Tensor, " n"],
-    V: Float[Tensor, "two_n m"],  # noqa: N803 - the paper's letter
-    b: Float[Tensor, " n"],
-    epsilon: float,
-) -> tuple[Float[Tensor, "T B two_n"], Float[Tensor, "B two_n"]]:
+def op_by_op(x: Input, h_0: State, parameters: Parameters) -> tuple[States, State]:
     """The definition in complex tensors, each factor of W an operation of its own.
 
     Each step makes exp(i theta) and v / |v| afresh and multiplies its own V x_t.
@@ -38,6 +30,7 @@ def op_by_op(
         >>> LadderURNN(3, 8, rung="op_by_op")(torch.randn(5, 2, 3))[0].shape
         torch.Size([5, 2, 16])
     """
+    theta, v, permutation, V, b, epsilon = parameters  # noqa: N806 - the paper's letter
     h, states = unitary.to_complex(h_0), []
     for x_t in x:
         Wh = unitary.apply(h, unitary.phases(theta), unitary.directions(v), permutation)  # noqa: N806
@@ -46,16 +39,7 @@ def op_by_op(
     return unitary.to_pair(torch.stack(states)), unitary.to_pair(h)
 
 
-def real_pairs(
-    x: Float[Tensor, "T B m"],
-    h_0: Float[Tensor, "B two_n"],
-    theta: Float[Tensor, "3 n"],
-    v: Float[Tensor, "2 two_n"],
-    permutation: Int[Tensor, " n"],
-    V: Float[Tensor, "two_n m"],  # noqa: N803
-    b: Float[Tensor, " n"],
-    epsilon: float,
-) -> tuple[Float[Tensor, "T B two_n"], Float[Tensor, "B two_n"]]:
+def real_pairs(x: Input, h_0: State, parameters: Parameters) -> tuple[States, State]:
     """The same operations on real and imaginary parts apart; only the transforms still take complex numbers.
 
     Example:
@@ -64,7 +48,9 @@ def real_pairs(
         >>> LadderURNN(3, 8, rung="real_pairs")(torch.randn(5, 2, 3))[0].shape
         torch.Size([5, 2, 16])
     """
-    h, states = h_0.chunk(2, dim=-1), []
+    theta, v, permutation, V, b, epsilon = parameters  # noqa: N806 - the paper's letter
+    real, imaginary = h_0.chunk(2, dim=-1)
+    h, states = (real, imaginary), []
     for x_t in x:
         h = pairs.reflect(pairs.fourier(pairs.rotate(h, theta[0])), v[0])
         h = pairs.rotate(pairs.permute(h, permutation), theta[1])
@@ -77,16 +63,7 @@ def real_pairs(
     return torch.cat([real, imaginary], dim=-1), torch.cat(h, dim=-1)
 
 
-def materialised(
-    x: Float[Tensor, "T B m"],
-    h_0: Float[Tensor, "B two_n"],
-    theta: Float[Tensor, "3 n"],
-    v: Float[Tensor, "2 two_n"],
-    permutation: Int[Tensor, " n"],
-    V: Float[Tensor, "two_n m"],  # noqa: N803
-    b: Float[Tensor, " n"],
-    epsilon: float,
-) -> tuple[Float[Tensor, "T B two_n"], Float[Tensor, "B two_n"]]:
+def materialised(x: Input, h_0: State, parameters: Parameters) -> tuple[States, State]:
     """W written out once a sequence: W h is one real matrix product a step, of O(n^2) instead of O(n log n).
 
     exp(i theta) and v / |v| are then computed once a sequence too.
@@ -97,19 +74,11 @@ def materialised(
         >>> LadderURNN(3, 8, rung="materialised")(torch.randn(5, 2, 3))[0].shape
         torch.Size([5, 2, 16])
     """
+    theta, v, permutation, V, b, epsilon = parameters  # noqa: N806 - the paper's letter
     return _run_dense((x_t @ V.mT for x_t in x), h_0, _dense(theta, v, permutation), b, epsilon)
 
 
-def hoisted_input(
-    x: Float[Tensor, "T B m"],
-    h_0: Float[Tensor, "B two_n"],
-    theta: Float[Tensor, "3 n"],
-    v: Float[Tensor, "2 two_n"],
-    permutation: Int[Tensor, " n"],
-    V: Float[Tensor, "two_n m"],  # noqa: N803
-    b: Float[Tensor, " n"],
-    epsilon: float,
-) -> tuple[Float[Tensor, "T B two_n"], Float[Tensor, "B two_n"]]:
+def hoisted_input(x: Input, h_0: State, parameters: Parameters) -> tuple[States, State]:
     """`materialised` with V x_t of all steps as one matrix product before the loop.
 
     Example:
@@ -118,12 +87,13 @@ def hoisted_input(
         >>> LadderURNN(3, 8, rung="hoisted_input")(torch.randn(5, 2, 3))[0].shape
         torch.Size([5, 2, 16])
     """
+    theta, v, permutation, V, b, epsilon = parameters  # noqa: N806 - the paper's letter
     return _run_dense(x @ V.mT, h_0, _dense(theta, v, permutation), b, epsilon)
 
 
 def _dense(
-    theta: Float[Tensor, "3 n"], v: Float[Tensor, "2 two_n"], permutation: Int[Tensor, " n"]
-) -> Float[Tensor, "two_n two_n"]:
+    theta: Float[Tensor, "3 n"], v: Float[Tensor, "2 2*n"], permutation: Int[Tensor, " n"]
+) -> Float[Tensor, "2*n 2*n"]:
     """The real matrix that takes a row [Re h, Im h] to [Re W h, Im W h]; theta and v get gradients through it."""
     rows = torch.eye(theta.shape[-1], dtype=theta.dtype, device=theta.device)
     transposed = unitary.apply(
@@ -134,12 +104,12 @@ def _dense(
 
 
 def _run_dense(
-    inputs: Iterable[Float[Tensor, "B two_n"]],
-    h_0: Float[Tensor, "B two_n"],
-    W: Float[Tensor, "two_n two_n"],  # noqa: N803
+    inputs: Iterable[Float[Tensor, "B {2*len(b)}"]],
+    h_0: Float[Tensor, "B {2*len(b)}"],
+    W: Float[Tensor, "{2*len(b)} {2*len(b)}"],  # noqa: N803
     b: Float[Tensor, " n"],
     epsilon: float,
-) -> tuple[Float[Tensor, "T B two_n"], Float[Tensor, "B two_n"]]:
+) -> tuple[Float[Tensor, "T B 2*n"], Float[Tensor, "B 2*n"]]:
     """The recurrence with W as a matrix for rows; `inputs` are V x_t in the order of time."""
     h, states = h_0, []
     for Vx_t in inputs:  # noqa: N806
@@ -150,12 +120,8 @@ def _run_dense(
     return torch.stack(states), h
 
 
-def fused_step(
-    x: Float[Tensor, "T B m"],
-    h_0: Float[Tensor, "B two_n"],
-    *parameters: Tensor | float,
-) -> tuple[Float[Tensor, "T B two_n"], Float[Tensor, "B two_n"]]:
-    """The fused CPU kernel called for one time step at a time; `parameters` as above, from theta on.
+def fused_step(x: Input, h_0: State, parameters: Parameters) -> tuple[States, State]:
+    """The fused CPU kernel called for one time step at a time.
 
     W is applied through its transforms again. The kernel multiplies V x_t itself, so each step has its own product
     again: inside the kernel, or for a wide input in a matrix product before it.
@@ -167,6 +133,6 @@ def fused_step(
     """
     h, states = h_0, []
     for x_t in x.split(1):
-        state, h = fused.run_sequence(x_t, h, *parameters)
+        state, h = fused.run_sequence(x_t, h, parameters)
         states.append(state)
     return torch.cat(states), h

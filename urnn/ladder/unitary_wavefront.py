@@ -35,9 +35,9 @@ def diagonals(layers: int, chunks: int) -> list[list[tuple[int, int]]]:
 def run_layers(
     layers: nn.ModuleList,
     x: Float[Tensor, "T B m"],
-    first_states: list[Float[Tensor, "B re_im"] | None],
+    first_states: list[Float[Tensor, "B {2*len(layers[0].b)}"] | None],
     backend: Backend,
-) -> tuple[Float[Tensor, "T B re_im"], list[Float[Tensor, "B re_im"]]]:
+) -> tuple[Float[Tensor, "T B {2*len(layers[0].b)}"], list[Float[Tensor, "B {2*len(layers[0].b)}"]]]:
     """The states of the last layer and the last state of every layer; None starts from the learned first state.
 
     Example:
@@ -54,4 +54,4 @@ def run_layers(
     for diagonal in diagonals(len(layers), len(read)):
         for layer, chunk in diagonal:
             read[chunk], carried[layer] = layers[layer](read[chunk], carried[layer], backend)
-    return torch.cat(read), carried
+    return torch.cat(read), [state for state in carried if state is not None]  # each has run

@@ -20,8 +20,16 @@ def load() -> tuple[UInt8[Tensor, "N 64"], Int[Tensor, " N"]]:
         >>> images, labels = digits.load()
         >>> images.shape, labels.shape
         (torch.Size([1797, 64]), torch.Size([1797]))
+
+    Raises:
+        ModuleNotFoundError: scikit-learn, in whose package they come, is missing.
     """
-    from sklearn.datasets import load_digits  # a second to import, and the other tasks do not need it
+    try:
+        from sklearn.datasets import load_digits  # a second to import, and the other tasks do not need it
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"the digits need the package {error.name}; pip install 'urnn[training]' has it", name=error.name
+        ) from error
 
     images, labels = load_digits(return_X_y=True)
     return torch.from_numpy(images).to(torch.uint8), torch.from_numpy(labels).to(torch.int64)

@@ -57,8 +57,8 @@ def load(folder: Path, part: str) -> tuple[UInt8[Tensor, "N 784"], Int[Tensor, "
         Traceback (most recent call last):
         urnn.tasks.mnist.MissingFilesError: MNIST is not whole in no such folder or ...
     """
-    _require_files(folder)
-    images_path, labels_path = (_find(folder, name) for name in FILES[part])
+    paths = _paths(folder)
+    images_path, labels_path = (paths[name] for name in FILES[part])
     images, labels = read_idx(images_path), read_idx(labels_path)
     if images.shape[1:] != (SIDE, SIDE):
         raise ValueError(f"expected {images_path} to hold 28 x 28 images, got shape {tuple(images.shape)}")
@@ -74,8 +74,10 @@ def load(folder: Path, part: str) -> tuple[UInt8[Tensor, "N 784"], Int[Tensor, "
     return images.flatten(1), labels.to(torch.int64)
 
 
-def _require_files(folder: Path) -> None:
-    missing = [name for names in FILES.values() for name in names if _find(folder, name) is None]
+def _paths(folder: Path) -> dict[str, Path]:
+    """Where each of the four files is."""
+    found = {name: _find(folder, name) for names in FILES.values() for name in names}
+    missing = [name for name, path in found.items() if path is None]
     if missing:
         raise MissingFilesError(
             f"MNIST is not whole in {folder} or {folder / TORCHVISION}: no {', '.join(missing)}, "
@@ -83,6 +85,7 @@ def _require_files(folder: Path) -> None:
             "https://ossci-datasets.s3.amazonaws.com/mnist/ (the mirror that torchvision uses) into one folder "
             "and name it with --mnist FOLDER"
         )
+    return {name: path for name, path in found.items() if path is not None}
 
 
 def _find(folder: Path, name: str) -> Path | None:

@@ -21,7 +21,7 @@ def _call(arguments: Sequence[str] | None) -> int:
         package = (error.name or "").partition(".")[0]
         if package in ("", "urnn"):  # no package of others, but a mistake here
             raise
-        print(f"error: the package {package} is missing; pip install 'urnn[suite]' has it", file=sys.stderr)
+        print(f"error: the package {package} is missing; pip install 'urnn[training]' has it", file=sys.stderr)
         return ending.FAILED
 
 

@@ -21,7 +21,7 @@ from analysis.experiments.schema import DIVERGED
 from analysis.experiments.seeds import LEAST_POSITIVE
 from analysis.experiments.study import Study
 from analysis.figures import style
-from analysis.schema import STEP_TIME
+from analysis.vocabulary import STEP_TIME
 
 HEIGHT = 2.7
 

@@ -17,7 +17,7 @@ from analysis.experiments.costs import Cost
 from analysis.experiments.groups import Group, Place, cells
 from analysis.experiments.study import Study
 from analysis.figures import style
-from analysis.schema import PEAK_ALLOCATED, STEP_TIME
+from analysis.vocabulary import PEAK_ALLOCATED, STEP_TIME
 
 TITLE = "Score against step time and memory"
 CAPTION = (

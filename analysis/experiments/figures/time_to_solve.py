@@ -16,7 +16,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from analysis.experiments.groups import Group, cells
 from analysis.experiments.study import Study
 from analysis.figures import style
-from analysis.schema import STEP_TIME
+from analysis.vocabulary import STEP_TIME
 
 TITLE = "Time to solve"
 CAPTION = (

@@ -168,7 +168,7 @@ def test_a_figure_of_runs_that_have_just_started_says_what_is_missing(figure, ru
 def test_every_series_of_a_panel_and_its_baseline_are_drawn(small_study):
     figure = FIGURES[0].draw(small_study)
     first = figure.axes[0]
-    ids = {(line.get_gid() or "").rsplit("--", 1)[0] for line in first.lines}
+    ids = {(line.get_gid() or "").split(":", 2)[-1] for line in first.lines}
     assert {"urnn:any", "lstm:any", "irnn:any", "ortho_cayley:any"} <= ids
     assert any(set(line.get_ydata()) == {header()["baseline"]} for line in first.lines)
     assert [ax.get_title(loc="left") for ax in figure.axes[:2]] == [

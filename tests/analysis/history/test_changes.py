@@ -9,7 +9,7 @@ import pytest
 from analysis.history.changes import ASV, COMPARISON, NEIGHBOURS, OTAVA, changes, lasting_steps
 from analysis.history.commits import read
 from analysis.history.report import bisection
-from analysis.schema import PEAK_ALLOCATED, STEP_TIME
+from analysis.vocabulary import PEAK_ALLOCATED, STEP_TIME
 from tests.analysis.history.conftest import digits, write_history
 
 

@@ -68,7 +68,7 @@ def test_the_confirmation_decides(folder, benchmark_file, entry, capsys, tmp_pat
     assert main(["gate", str(folder), "--markdown", str(out), "--json", str(tmp_path / "out.json")]) == 1
     assert capsys.readouterr().out.splitlines()[-1] == ("Regressed: 1 of 2 cells judged. (1 regressed, 5 pass)")
     assert json.loads((tmp_path / "out.json").read_text())["rows"][0]["reason"] == "confirmed by fresh rounds"
-    assert "head `bbbbbbbb` (After &#60;b>)" in out.read_text()
+    assert "head `bbbbbbbb` (After &lt;b>)" in out.read_text()
     assert "```\npython -m bench gate --models urnn:reference\n```" in out.read_text()
     assert "See it again: `python -m bench gate --base a --head b`" in out.read_text()
 

@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from analysis.regressions.figures import instruction_rows
 from analysis.regressions.judge import judge, judge_gate
+from analysis.regressions.numbers import instruction_rows
 from analysis.regressions.side import Side
-from analysis.regressions.verdict import TIME, Row, Verdict, outcome, worst_first
+from analysis.regressions.verdict import TIME, Row, Verdict, conclude, worst_first
 
 AT = "-train-copying-n128-T100-B32-cpu-float32"
 OURS, LSTM, GRU = (f"{variant}{AT}" for variant in ("urnn:cpu", "lstm:torch", "gru:torch"))
@@ -53,7 +53,7 @@ class TestOneGo:
     def test_the_same_code_passes(self, paired):
         rows = judge(BASE, head(), list(EVEN), paired=paired).rows
         assert verdicts(rows) == only(Verdict.PASS)
-        assert (outcome(rows).code, outcome(rows).sentence) == (0, "Passed: 3 cells judged, none regressed.")
+        assert (conclude(rows).code, conclude(rows).sentence) == (0, "Passed: 3 cells judged, none regressed.")
 
     def test_a_slowdown_of_one_cell_is_called_with_its_size(self, paired):
         rows = judge(BASE, head(1.05), list(EVEN), paired=paired).rows
@@ -62,12 +62,12 @@ class TestOneGo:
         assert row.low < 1.05 < row.high
         assert row.low > 1.02
         assert row.rounds == 8
-        assert (outcome(rows).code, outcome(rows).sentence) == (1, "Regressed: 1 of 3 cells judged.")
+        assert (conclude(rows).code, conclude(rows).sentence) == (1, "Regressed: 1 of 3 cells judged.")
 
     def test_a_speed_up_is_called_faster_and_passes(self, paired):
         rows = judge(BASE, head(0.9), list(EVEN), paired=paired).rows
         assert verdicts(rows) == only(Verdict.FASTER)
-        assert outcome(rows).code == 0
+        assert conclude(rows).code == 0
 
     def test_below_the_floor_nothing_is_called_however_sure(self, paired):
         rows = judge(BASE, head(1.015), list(EVEN), paired=paired).rows
@@ -78,22 +78,22 @@ class TestOneGo:
         rows = judge(BASE, head(noise=tuple(40 * value for value in NOISE)), list(EVEN), paired=paired).rows
         assert set(verdicts(rows).values()) == {Verdict.INCONCLUSIVE}
         assert rows[0].reason == "the interval reaches beyond 5.0 %"
-        assert outcome(rows).code == 2
-        assert outcome(rows).sentence.startswith("Inconclusive: all 3 cells; ")
+        assert conclude(rows).code == 2
+        assert conclude(rows).sentence.startswith("Inconclusive: all 3 cells; ")
 
     def test_a_cell_that_is_new_in_head_is_told_and_fails_nothing(self, paired):
         new = f"irnn:torch{AT}"
         rows = judge(BASE, side({**EVEN, new: 1.0}), [*EVEN, new], paired=paired).rows
         assert verdicts(rows)[new] is Verdict.NOT_MEASURED
         assert worst_first(rows)[-1].reason == "only in head: nothing to compare it with"
-        assert outcome(rows).code == 0
+        assert conclude(rows).code == 0
 
     def test_a_renamed_cell_is_missed(self, paired):
         renamed = side({f"urnn:fused{AT}": 1.0, LSTM: 1.0, GRU: 1.0})
         rows = judge(BASE, renamed, [*EVEN, f"urnn:fused{AT}"], paired=paired).rows
         assert rows[0].reason == "only in base: missing or renamed in head"
-        assert outcome(rows).code == 2
-        assert outcome(rows).sentence == "Not measured: 1 of 4 cells, for the reasons in the table."
+        assert conclude(rows).code == 2
+        assert conclude(rows).sentence == "Not measured: 1 of 4 cells, for the reasons in the table."
 
     @pytest.mark.parametrize("where", ["base", "head"])
     def test_a_cell_that_failed_on_one_side_is_not_measured_and_says_why(self, paired, where):
@@ -102,14 +102,14 @@ class TestOneGo:
         rows = judge(*pair, list(EVEN), paired=paired).rows
         assert rows[0].reason == f"{where}: killed: for want of memory"
         assert not rows[0].excused
-        assert outcome(rows).code == 2
+        assert conclude(rows).code == 2
 
     @pytest.mark.parametrize("cells", [[], list(EVEN)])
     def test_an_empty_side_never_passes(self, paired, cells):
         for pair in ((Side({}), BASE), (BASE, Side({})), (Side({}), Side({}))):
             rows = judge(*pair, cells, paired=paired).rows
-            assert outcome(rows).code == 2
-            assert outcome(rows).sentence == (
+            assert conclude(rows).code == 2
+            assert conclude(rows).sentence == (
                 f"Not measured: none of {len(cells)} cells has a time on both sides."
             )
 
@@ -167,13 +167,13 @@ class TestGate:
         assert judged.open == ()
         assert verdicts(judged.rows) == only(Verdict.INCONCLUSIVE)
         assert judged.rows[0].reason == "suspected, and not confirmed by fresh rounds"
-        assert outcome(judged.rows).code == 0
+        assert conclude(judged.rows).code == 0
 
     def test_fresh_rounds_confirm_it(self):
         judged = judge_gate((BASE, head(1.05)), self.fresh(1.05), self.CELLS, (OURS,))
         assert verdicts(judged.rows) == only(Verdict.REGRESSED)
         assert judged.rows[0].reason == "confirmed by fresh rounds"
-        assert outcome(judged.rows).code == 1
+        assert conclude(judged.rows).code == 1
 
     def test_fresh_rounds_clear_it(self):
         judged = judge_gate((BASE, head(1.05)), self.fresh(1.0), self.CELLS, (OURS,))
@@ -202,7 +202,7 @@ class TestGate:
 class TestFigures:
     def rows(self, metric: str, before: float, after: float | None) -> list[Row]:
         figures = [{OURS: {} if value is None else {metric: value}} for value in (before, after)]
-        sides = [side({OURS: 1.0}, figures=own) for own in figures]
+        sides = [side({OURS: 1.0}, numbers=own) for own in figures]
         return [row for row in judge(*sides, [OURS]).rows if row.metric == metric]
 
     @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ class TestFigures:
         (row,) = instruction_rows({"base": nothing, "head": nothing})
         assert (row.verdict, row.reason, row.excused) == (Verdict.NOT_MEASURED, "valgrind is not installed", True)
         times = judge(side({OURS: 1.0}), side({OURS: 1.0}), [OURS]).rows
-        assert outcome([*times, row]).code == 0
+        assert conclude([*times, row]).code == 0
         assert instruction_rows(None) == []
 
     def test_instructions_that_head_alone_lost_are_not_measured(self):
@@ -249,10 +249,10 @@ class TestFigures:
     def test_one_is_enough_to_fail(self):
         row = self.rows("saved_for_backward", 1000, 2000)
         times = judge(side({OURS: 1.0}), side({OURS: 1.0}), [OURS]).rows
-        assert outcome([*times, *row]).code == 1
+        assert conclude([*times, *row]).code == 1
 
     def test_one_that_head_does_not_have_is_not_measured(self):
         (row,) = self.rows("operators", 200, None)
         assert (row.verdict, row.reason) == (Verdict.NOT_MEASURED, "head's files do not hold it")
         times = judge(side({OURS: 1.0}), side({OURS: 1.0}), [OURS]).rows
-        assert outcome([*times, row]).code == 2
+        assert conclude([*times, row]).code == 2

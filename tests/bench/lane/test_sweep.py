@@ -18,7 +18,7 @@ from bench.grid import PROFILES
 from bench.lane.settings import Settings
 from bench.lane.sweep import Job, plan, run
 from bench.processes.guard import descendants
-from bench.store import RunFile
+from bench.run_file import RunFile
 from tests.bench.cells import cell
 
 SETTINGS = Settings(PROFILES["quick"], 1, "kept")

@@ -10,7 +10,7 @@ from bench.grid import PROFILES
 from bench.lane import turns
 from bench.lane.settings import Settings
 from bench.lane.turns import Side, measure_round
-from bench.store import RunFile
+from bench.run_file import RunFile
 from tests.bench.cells import cell
 
 CELLS = [cell(hidden_size=n) for n in (4, 5, 6)]

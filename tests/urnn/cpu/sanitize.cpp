@@ -20,7 +20,8 @@ static std::vector<Real> random(Index size) {
 static double run(Index n, Index batch, Index steps, Index m, bool shared, bool with_gradient, bool small = false,
                   double epsilon = 0) {
   const Index threads = 2, inside = m > 16 ? 0 : m;
-  const auto theta = random(3 * n), v = random(4 * n), V = random(2 * n * m), gradient = random(steps * batch * 2 * n);
+  const auto theta = random(3 * n), v = random(4 * n), V = random(2 * n * m),
+             gradient = random(steps * batch * 2 * n);
   auto bias = random(n), h_0 = random(shared ? 2 * n : batch * 2 * n), x = random(steps * batch * m);
   if (small) {
     for (Real& b : bias) b = std::abs(b) + Real(0.1);
@@ -39,8 +40,9 @@ static double run(Index n, Index batch, Index steps, Index m, bool shared, bool 
   std::vector<double> partial(slices * (8 + 2 * inside) * n, 0);
   std::vector<Real> theta_gradient(3 * n), v_gradient(4 * n), bias_gradient(n), product(inside * 2 * n);
   auto backward = [&](Index begin, Index end) {
-    urnn_backward(tables, batch, m, inside, threads, h_0.data(), shared ? 0 : 2 * n, x.data(), V.data(), states.data(),
-                  with_gradient ? gradient.data() : nullptr, begin, end, carry.data(), z.data(), partial.data(), work);
+    urnn_backward(tables, batch, m, inside, threads, h_0.data(), shared ? 0 : 2 * n, x.data(), V.data(),
+                  states.data(), with_gradient ? gradient.data() : nullptr, begin, end, carry.data(), z.data(),
+                  partial.data(), work);
   };
   const Index cut = steps / 4;
   if (cut) backward(cut, steps);

@@ -1,5 +1,5 @@
-// A CUDA driver without a GPU: the few functions that the launcher calls, by the names and signatures of libcuda, so that
-// the real bindings call them. A launch runs the kernel on the host; everything else is noted in a log.
+// A CUDA driver without a GPU: the few functions that the launcher calls, by the names and signatures of libcuda,
+// so that the real bindings call them. A launch runs the kernel on the host; everything else is noted in a log.
 #include "host.cpp"
 
 #include <cstdlib>
@@ -9,8 +9,8 @@
 namespace {
 
 const char* NAMES[] = {"urnn_tables", "urnn_forward", "urnn_backward", "urnn_finish"};
-constexpr long SIZES[] = {
-    sizeof(TablesArguments), sizeof(ForwardArguments), sizeof(BackwardArguments), sizeof(FinishArguments)};
+constexpr long SIZES[] = {sizeof(TablesArguments), sizeof(ForwardArguments), sizeof(BackwardArguments),
+                          sizeof(FinishArguments)};
 std::FILE* journal() {
   static std::FILE* file = std::fopen(std::getenv("DRIVER_LOG"), "a");
   return file;
@@ -29,7 +29,7 @@ int cuModuleLoadData(void** module, const void* image) {
   *module = reinterpret_cast<void*>(0x10);
   return answer("cuModuleLoadData");
 }
-int cuModuleGetFunction(void** function, void* module, const char* name) {
+int cuModuleGetFunction(void** function, void*, const char* name) {
   for (int kernel = 0; kernel < 4; ++kernel)
     if (!std::strcmp(name, NAMES[kernel])) {
       *function = reinterpret_cast<void*>(static_cast<long>(kernel + 1));
@@ -41,13 +41,11 @@ int cuFuncSetAttribute(void* function, int attribute, int value) {
   std::fprintf(journal(), "attribute %s %d %d\n", NAMES[reinterpret_cast<long>(function) - 1], attribute, value);
   return 0;
 }
-int cuLaunchKernel(
-    void* function, unsigned blocks, unsigned, unsigned, unsigned threads, unsigned, unsigned, unsigned shared_bytes,
-    void* stream, void** arguments, void** extra) {
+int cuLaunchKernel(void* function, unsigned blocks, unsigned, unsigned, unsigned threads, unsigned, unsigned,
+                   unsigned shared_bytes, void* stream, void** arguments, void** extra) {
   const long kernel = reinterpret_cast<long>(function) - 1;
-  std::fprintf(
-      journal(), "launch %s %u %u %u on %ld\n", NAMES[kernel], blocks, threads, shared_bytes,
-      reinterpret_cast<long>(stream));
+  std::fprintf(journal(), "launch %s %u %u %u on %ld\n", NAMES[kernel], blocks, threads, shared_bytes,
+               reinterpret_cast<long>(stream));
   std::fflush(journal());
   if (int code = answer("cuLaunchKernel")) return code;
   if (extra) return 1;

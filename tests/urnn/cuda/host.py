@@ -70,7 +70,7 @@ def build(plan: Plan, folder: Path, sources: Path = SOURCES) -> ctypes.CDLL:
 def compile_for_a_host(plan: Plan, source: str, library: Path, sources: Path = SOURCES) -> None:
     """Compiles a file of this folder that includes the kernels."""
     defined = [f"-D{name}={value}" for name, value in plan.definitions().items()]
-    flags = ["-std=c++20", "-O2", "-w", "-fPIC", "-shared", f"-I{HERE}", f"-I{sources}"]
+    flags = ["-std=c++20", "-O2", "-fPIC", "-shared", f"-I{HERE}", f"-I{sources}"]
     command = [*cpu_build.compiler(), *flags, *defined, str(HERE / source), "-ldl", "-o", str(library)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[:2000]

@@ -1,7 +1,8 @@
 // A host in a GPU's stead: the functions of device.h over fibers, one a thread of the block, that run in turn from
-// barrier to barrier. Every access to shared memory is watched: one outside the block's bytes, one of what nobody has
-// written, and one that no barrier orders behind another thread's, ends the run with a message. Not seen: races in
-// global memory, and constant loads of what the same kernel writes, which a test looks for in the compiled code.
+// barrier to barrier. Every access to shared memory is watched: one outside the block's bytes, one of what nobody
+// has written, and one that no barrier orders behind another thread's, ends the run with a message. Not seen:
+// races in global memory, and constant loads of what the same kernel writes, which a test looks for in the
+// compiled code.
 #ifndef URNN_CUDA_DEVICE
 #define URNN_CUDA_DEVICE
 
@@ -61,7 +62,8 @@ struct Block {
   std::string failure;
   long index = 0, block_barriers = 0;
   int current = 0;
-  bool raised[2] = {false, false};  // by a thread that waits at a barrier; by parity, since some read while others raise
+  // By a thread that waits at a barrier; by parity, since some read while others raise.
+  bool raised[2] = {false, false};
 
   static void enter();
   void run(int threads, std::size_t shared_bytes);

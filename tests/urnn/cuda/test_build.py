@@ -61,6 +61,7 @@ def resources(log: str) -> dict[str, tuple[int, int]]:
 def test_registers_and_spills_are_within_their_limits(architecture, n, elements):
     built = cuda_build.build(Plan(n, elements, torch.float32, released=False), architecture)
     assert built.cubin[:4] == b"\x7fELF"
+    assert "warning" not in built.log
     used = resources(built.log)
     assert set(used) == {"tables", "forward", "backward", "finish"}
     for kernel, (registers, spilled) in LIMITS[n, elements].items():
@@ -85,8 +86,10 @@ def test_what_a_kernel_writes_it_does_not_read_as_constant(n, dtype):
     [Plan(4, 2, torch.float32, True), Plan(512, 4, torch.float64, False), Plan(4096, 8, torch.float64, True)],
     ids=str,
 )
-def test_every_variant_compiles(plan):
-    assert set(resources(cuda_build.build(plan, 90).log)) == {"tables", "forward", "backward", "finish"}
+def test_every_variant_compiles_without_a_warning(plan):
+    log = cuda_build.build(plan, 90).log
+    assert set(resources(log)) == {"tables", "forward", "backward", "finish"}
+    assert "warning" not in log
 
 
 @pytest.fixture
@@ -134,6 +137,12 @@ def test_a_changed_header_or_option_is_compiled_anew(forgetful, copied, monkeypa
     cuda_build.cubin.cache_clear()
     cuda_build.cubin(SMALL, 90)
     assert len(built) == len(list(forgetful.glob("*.cubin"))) == 3
+
+
+def test_nvrtc_warns_of_what_is_never_used(copied):
+    with cuda_build.SOURCE.open("a") as source:
+        source.write("__global__ void another() { int unused = 0; }\n")
+    assert re.search(r'kernel\.cu\(\d+\): warning .*"unused" was declared', cuda_build.build(SMALL, 90).log)
 
 
 def test_the_source_may_lie_in_a_folder_with_a_space(copied):

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from urnn.backends.cuda import plan as cuda_plan
+from urnn.backends.cuda import sequence as cuda_sequence
 from urnn.backends.cuda.plan import Plan, choose
 
 SIZES = [4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096]
@@ -27,8 +28,8 @@ def test_threads_and_bytes_are_those_of_the_source(host, n, dtype, released):
         sequence.samples,
         double.threads,
         double.shared_bytes,
-        sequence.ROWS,
-        sequence.SUMS,
+        cuda_sequence.ROWS,
+        cuda_sequence.SUMS,
     ]
 
 

@@ -92,7 +92,7 @@ class TestCode:
             monkeypatch.delattr(f"urnn.training.{name}")
         assert module.main(["copying"]) == 2
         assert capsys.readouterr().err == (
-            "error: the package rich is missing; pip install 'urnn[suite]' has it\n"
+            "error: the package rich is missing; pip install 'urnn[training]' has it\n"
         )
 
     def test_so_is_one_that_a_task_needs(self, monkeypatch, capsys):
@@ -100,7 +100,7 @@ class TestCode:
         digits.load.cache_clear()
         assert module.main(["digits"]) == 2
         assert capsys.readouterr().err == (
-            "error: the package sklearn is missing; pip install 'urnn[suite]' has it\n"
+            "error: the package sklearn is missing; pip install 'urnn[training]' has it\n"
         )
 
     @staticmethod

@@ -28,6 +28,7 @@ from functools import cache
 import torch
 
 from urnn.backends.cpu import build
+from urnn.backends.kernel_cache import BuildError
 
 SMALLEST, LARGEST = 4, 1 << 14
 
@@ -63,7 +64,7 @@ def _can_be_built(dtype: torch.dtype = torch.float32) -> bool:
 def _is_built(dtype: torch.dtype) -> bool:
     try:
         build.functions(dtype)
-    except build.BuildError as error:
+    except BuildError as error:
         warnings.warn(str(error), RuntimeWarning, stacklevel=2)
         return False
     return True

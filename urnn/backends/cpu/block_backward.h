@@ -5,8 +5,8 @@
 
 namespace {
 
-// Sums over steps and samples that the parameters' gradients are made of, a lane a sample: theta1, theta3, b and u1
-// over units, theta2 and u2 over the positions that F leaves.
+// Sums over steps and samples that the parameters' gradients are made of, a lane a sample: theta1, theta3, b and
+// u1 over units, theta2 and u2 over the positions that F leaves.
 template <typename T, int L>
 struct Sums {
   using V = Vector<T, L>;
@@ -175,8 +175,8 @@ struct Backward : Block<T, L> {
   }
 
   // Steps end-1 ... begin. `carry` holds dL/dh_{end-1} from later steps as rows, and leaves with dL/dh_{begin-1}.
-  // Unless they are null, `z_gradient` takes dL/dz of these steps and `product` is added x^T dL/dz. `gradient` (null if
-  // there is none) starts at step 0.
+  // Unless they are null, `z_gradient` takes dL/dz of these steps and `product` is added x^T dL/dz. `gradient`
+  // (null if there is none) starts at step 0.
   void run(const T* gradient, Index begin, Index end, T* carry, T* z_gradient, T* product) const {
     const Index step = batch * 2 * n, tile = B::tile_width();
     alignas(64) T z[L * 2 * TILE];

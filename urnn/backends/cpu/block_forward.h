@@ -87,7 +87,8 @@ struct Block {
   // Asks for a tile of rows that will be read a step later: no prefetcher sees through the order of chunks.
   URNN_INLINE void expect_tile(Index k, const T* rows) const {
     const T* row = rows + first * 2 * n + k;
-    for (Index l = 0; l < samples; ++l, row += 2 * n) __builtin_prefetch(row, 0, 2), __builtin_prefetch(row + n, 0, 2);
+    for (Index l = 0; l < samples; ++l, row += 2 * n)
+      __builtin_prefetch(row, 0, 2), __builtin_prefetch(row + n, 0, 2);
   }
   // Calls f with whether every lane has a sample, as a constant.
   template <class F>
@@ -178,10 +179,12 @@ struct Block {
   // z = W h + V x, h = modReLU(z; b) for every step; states receives each h as rows [Re; Im] of a sample.
   // x has at most 16 features and `weights` holds V as `input_weights` lays it out; where x is null, states holds
   // V x on entry.
-  void forward(const T* h_0, Index h_0_stride, const T* x, Index m, const T* weights, T* states, Index steps) const {
+  void forward(const T* h_0, Index h_0_stride, const T* x, Index m, const T* weights, T* states,
+               Index steps) const {
     // States that no cache can hold till they are read need not push out what is worked on.
     constexpr Index LARGE = 8 << 20;
-    const bool past_caches = steps * batch * 2 * n * static_cast<Index>(sizeof(T)) > LARGE && n >= 64 / sizeof(T) &&
+    const bool past_caches = steps * batch * 2 * n * static_cast<Index>(sizeof(T)) > LARGE &&
+                             n >= 64 / static_cast<Index>(sizeof(T)) &&
                              reinterpret_cast<std::uintptr_t>(states) % 64 == 0;
     load_first(h_0, h_0_stride);
     C s1 = enter();

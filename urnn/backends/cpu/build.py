@@ -14,11 +14,12 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -29,7 +30,8 @@ SOURCE = Path(__file__).with_name("kernel.cpp")
 COMPILERS = ("g++", "c++", "clang++")  # looked for in this order where CXX names none
 MAPS = Path("/proc/self/maps")  # the files that this process has mapped
 TIME_LIMIT = 300  # seconds for one call of the compiler, which takes some ten
-FLAGS = ("-std=c++20", "-O3", "-fno-math-errno", "-fPIC", "-w")
+DTYPES = {torch.float32: "float32", torch.float64: "float64"}
+FLAGS = ("-std=c++20", "-O3", "-fno-math-errno", "-fPIC")
 TARGETS = {  # widest first
     "avx512": ("-march=x86-64-v4", "-mprefer-vector-width=512"),
     "avx2": ("-march=x86-64-v3",),
@@ -47,7 +49,7 @@ class Library:
         build_seconds: what compiling took, now or when the cache was filled; None where that is not known.
     """
 
-    functions: dict[str, ctypes._CFuncPtr]
+    functions: dict[str, Callable[..., Any]]
     target: str
     build_seconds: float | None
 
@@ -108,7 +110,8 @@ def library(dtype: str) -> Library:
         )
     command, complaint = _required_compiler()
     version, threads = _call([*command, "--version"])[1], _openmp()
-    widest, refused = target(), None
+    widest = target()
+    refused: _CompilerError | None = None
     for chosen in _from(widest):
         try:
             made = _library(dtype, chosen, command, version, threads)
@@ -123,12 +126,13 @@ def library(dtype: str) -> Library:
             )
         kernel_cache.warn_once(complaint)
         return made
+    assert refused is not None  # `_from` names one instruction set at least
     raise refused
 
 
-def functions(dtype: torch.dtype) -> dict[str, ctypes._CFuncPtr]:
+def functions(dtype: torch.dtype) -> dict[str, Callable[..., Any]]:
     """The kernel's C functions for float32 or float64, by their plain names; see `library`."""
-    return library(str(dtype).removeprefix("torch.")).functions
+    return library(DTYPES[dtype]).functions
 
 
 POINTER, INDEX, REAL = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
@@ -146,12 +150,12 @@ SIGNATURES = {
 }
 
 
-def _loaded(path: Path) -> dict[str, ctypes._CFuncPtr]:
+def _loaded(path: Path) -> dict[str, Callable[..., Any]]:
     loaded = ctypes.CDLL(str(path))
     return {name: _function(loaded, name, kinds) for name, kinds in SIGNATURES.items()}
 
 
-def _function(loaded: ctypes.CDLL, name: str, kinds: tuple) -> ctypes._CFuncPtr:
+def _function(loaded: ctypes.CDLL, name: str, kinds: tuple[Any, ...]) -> Callable[..., Any]:
     try:
         function = getattr(loaded, f"urnn_{name}")
     except AttributeError as error:

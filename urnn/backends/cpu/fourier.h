@@ -74,8 +74,8 @@ URNN_INLINE inline auto with_radix(int radix, F f) {
 // One stage over rows begin..end: forward (direction < 0, twiddles last) or adjoint (twiddles first). The stage
 // whose butterflies are adjacent rows has no twiddles, they are all 1.
 template <int direction, typename T, typename V, bool twiddled, class Load, class Store>
-URNN_INLINE inline void stage(const Stages<T>& t, std::size_t number, Index length, Index begin, Index end, Load load,
-                              Store store) {
+URNN_INLINE inline void stage(const Stages<T>& t, std::size_t number, Index length, Index begin, Index end,
+                              Load load, Store store) {
   const Complex<T>* w = t.twiddles[number].data();
   with_radix(t.radices[number], [&](auto radix) URNN_INLINE {
     constexpr int R = radix.value;
@@ -131,8 +131,8 @@ URNN_INLINE inline void adjoint_begin(const Stages<T>& t, Complex<V>* x, Load lo
   const Index part = part_of(t);
   for (Index begin = 0; begin < t.n; begin += part) {
     Index length = t.radices[last];
-    stage<1, T, V, false>(
-        t, last, length, begin, begin + part, load, [x](Index k, Complex<V> v) URNN_INLINE { x[at(k)] = v; });
+    stage<1, T, V, false>(t, last, length, begin, begin + part, load,
+                          [x](Index k, Complex<V> v) URNN_INLINE { x[at(k)] = v; });
     for (std::size_t i = last - 1; i > 0; --i)
       stage_in_place<1, T, V>(t, i, length *= t.radices[i], begin, begin + part, x);
   }

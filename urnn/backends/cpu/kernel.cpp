@@ -35,9 +35,9 @@ struct Slice {
   int lanes;
 };
 
-// The batch as blocks of lanes: full ones, then the narrowest that holds the rest; where there are units enough, half
-// a block or less is as fast sample by sample, and more threads can share it. Threads have no say in it, so results
-// do not depend on their number.
+// The batch as blocks of lanes: full ones, then the narrowest that holds the rest; where there are units enough,
+// half a block or less is as fast sample by sample, and more threads can share it. Threads have no say in it, so
+// results do not depend on their number.
 template <typename T>
 std::vector<Slice> slices_of(Index n, Index batch) {
   const Index few = SingleTables<T>::apply(n) ? widest<T>() / 2 : 1;
@@ -81,7 +81,7 @@ Index forward_workspace(Index n) {  // the same for a pass forward alone
 }
 
 template <class F>
-void for_each_slice(Index count, int threads, F f) {
+void for_each_slice(Index count, [[maybe_unused]] int threads, F f) {
 #ifdef _OPENMP
   threads = static_cast<int>(std::min<Index>(threads, count));
 #pragma omp parallel for schedule(dynamic) num_threads(threads) if (threads > 1 && count > 1)
@@ -122,7 +122,8 @@ void forward(const Prepared<T>& t, Index steps, Index batch, Index m, int thread
              const T* x, const T* V, T* states, T* work) {
   const auto slices = slices_of<T>(t.n, batch);
   const SingleTables<T>* alone = tables_alone(t, slices);
-  const std::vector<T> weights = x && !(alone && slices[0].lanes == 1) ? input_weights<T>(t.n, m, V) : std::vector<T>();
+  const std::vector<T> weights =
+      x && !(alone && slices[0].lanes == 1) ? input_weights<T>(t.n, m, V) : std::vector<T>();
   const std::vector<T> weights_alone = x && alone ? transposed<T>(t.n, m, V) : std::vector<T>();
   for_each_slice(slices.size(), threads, [&](Index i, int thread) {
     const Slice s = slices[i];
@@ -141,12 +142,12 @@ void forward(const Prepared<T>& t, Index steps, Index batch, Index m, int thread
   });
 }
 
-// Adds each slice's sums to its own row of `partial`: theta1, theta2, theta3, b, u1, u2 (8n doubles) and, for `inside`
-// inputs (all or none), the gradient of V transposed (2n each). Each slice in its own row and the rows in order: bits
-// do not depend on threads.
+// Adds each slice's sums to its own row of `partial`: theta1, theta2, theta3, b, u1, u2 (8n doubles) and, for
+// `inside` inputs (all or none), the gradient of V transposed (2n each). Each slice in its own row and the rows in
+// order: bits do not depend on threads.
 template <typename T>
-void backward(const Prepared<T>& t, const Sequence<T>& past, Index batch, Index inside, int threads, const T* gradient,
-              Index begin, Index end, T* carry, T* z_gradient, double* partial, T* work) {
+void backward(const Prepared<T>& t, const Sequence<T>& past, Index batch, Index inside, int threads,
+              const T* gradient, Index begin, Index end, T* carry, T* z_gradient, double* partial, T* work) {
   const auto slices = slices_of<T>(t.n, batch);
   const SingleTables<T>* alone = tables_alone(t, slices);
   const Index n = t.n;
@@ -240,7 +241,7 @@ bool holds_each_once(const std::vector<Index>& entries) {
 // permutation is none.
 template <typename T>
 std::shared_ptr<const Prepared<T>> remembered_tables(Index n, const T* theta, const T* v, const Index* permutation,
-                                                   const T* bias, T epsilon) {
+                                                     const T* bias, T epsilon) {
   struct Entry {
     std::vector<T> values;
     std::vector<Index> permutation;
@@ -285,15 +286,16 @@ void urnn_release(void* tables) { delete static_cast<std::shared_ptr<const Prepa
 Index urnn_workspace(Index n, Index inside) { return workspace<T>(n, inside); }
 Index urnn_forward_workspace(Index n) { return forward_workspace<T>(n); }
 Index urnn_slices(Index n, Index batch) { return slices_of<T>(n, batch).size(); }
-void urnn_forward(const void* tables, Index steps, Index batch, Index m, Index threads, const T* h_0, Index h_0_stride,
-                  const T* x, const T* V, T* states, T* work) {
+void urnn_forward(const void* tables, Index steps, Index batch, Index m, Index threads, const T* h_0,
+                  Index h_0_stride, const T* x, const T* V, T* states, T* work) {
   forward<T>(*tables_in(tables), steps, batch, m, threads, h_0, h_0_stride, x, V, states, work);
 }
 void urnn_backward(const void* tables, Index batch, Index m, Index inside, Index threads, const T* h_0,
-                   Index h_0_stride, const T* x, const T* V, const T* states, const T* gradient, Index begin, Index end,
-                   T* carry, T* z_gradient, double* partial, T* work) {
+                   Index h_0_stride, const T* x, const T* V, const T* states, const T* gradient, Index begin,
+                   Index end, T* carry, T* z_gradient, double* partial, T* work) {
   const Sequence<T> past{h_0, h_0_stride, x, V, m, states};
-  backward<T>(*tables_in(tables), past, batch, inside, threads, gradient, begin, end, carry, z_gradient, partial, work);
+  backward<T>(*tables_in(tables), past, batch, inside, threads, gradient, begin, end, carry, z_gradient, partial,
+              work);
 }
 Index urnn_multiply_workspace(Index threads, Index rows, Index columns) {
   const Index blocks = Product<T>{{}, {}, {nullptr, rows, columns, columns, 1}, false}.blocks();
@@ -303,8 +305,10 @@ Index urnn_multiply_workspace(Index threads, Index rows, Index columns) {
 void urnn_multiply(Index threads, Index rows, Index columns, Index depth, const T* a, Index a_row, Index a_column,
                    const T* b, Index b_row, Index b_column, T* out, Index out_row, Index out_column, Index adds,
                    T* work) {
-  const Product<T> product{{a, rows, depth, a_row, a_column}, {b, depth, columns, b_row, b_column},
-                           {out, rows, columns, out_row, out_column}, adds != 0};
+  const Product<T> product{{a, rows, depth, a_row, a_column},
+                           {b, depth, columns, b_row, b_column},
+                           {out, rows, columns, out_row, out_column},
+                           adds != 0};
   for_each_slice(product.blocks(), threads, [&](Index number, int thread) {
     product.run(number, work + thread * (Product<T>::workspace() / static_cast<Index>(sizeof(T))));
   });

@@ -1,5 +1,5 @@
-// What one sample alone needs of a register whose lanes are units: the transform across lanes, sums over lanes, and
-// rows picked from a table.
+// What one sample alone needs of a register whose lanes are units: the transform across lanes, sums over lanes,
+// and rows picked from a table.
 #pragma once
 
 #include "fourier.h"
@@ -34,7 +34,8 @@ template <typename T, int L>
 URNN_INLINE inline Complex<Vector<T, L>> picked(const Complex<T>* values, const std::int32_t* index) {
   const auto lower = picked_pairs<T, L / 2>(values, index), upper = picked_pairs<T, L / 2>(values, index + L / 2);
   return [&]<int... i>(std::integer_sequence<int, i...>) URNN_INLINE -> Complex<Vector<T, L>> {
-    return {__builtin_shufflevector(lower, upper, 2 * i...), __builtin_shufflevector(lower, upper, (2 * i + 1)...)};
+    return {__builtin_shufflevector(lower, upper, 2 * i...),
+            __builtin_shufflevector(lower, upper, (2 * i + 1)...)};
   }(std::make_integer_sequence<int, L>{});
 }
 // The way back: real and imaginary parts side by side.

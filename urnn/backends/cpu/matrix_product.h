@@ -1,5 +1,5 @@
-// Products of matrices, for inputs too wide to be multiplied inside the kernel. A library cuts a product by the number
-// of threads, and with the cut changes the order of its sums; these are cut by the matrices' sizes alone.
+// Products of matrices, for inputs too wide to be multiplied inside the kernel. A library cuts a product by the
+// number of threads, and with the cut changes the order of its sums; these are cut by the matrices' sizes alone.
 #pragma once
 
 #include "lanes.h"
@@ -31,7 +31,8 @@ struct Product {
   static Index parts(Index size, Index part) { return (size + part - 1) / part; }
   Index blocks() const { return parts(out.rows, BLOCK_ROWS) * parts(out.columns, BLOCK_COLUMNS); }
 
-  // Rows i... and `depth` columns from k on, in runs of `width` rows: [run][column][row]. What lies outside is zero.
+  // Rows i... and `depth` columns from k on, in runs of `width` rows: [run][column][row]. What lies outside is
+  // zero.
   template <Index width>
   static void pack(Matrix<const T> from, Index i, Index rows, Index k, Index depth, T* to) {
     for (Index run = 0; run < rows; run += width, to += depth * width) {
@@ -48,7 +49,8 @@ struct Product {
         transpose_rows<width>(source, from.row_stride, depth, to);
       else
         for (Index r = 0; r < inside; ++r)
-          for (Index d = 0; d < depth; ++d) to[d * width + r] = source[r * from.row_stride + d * from.column_stride];
+          for (Index d = 0; d < depth; ++d)
+            to[d * width + r] = source[r * from.row_stride + d * from.column_stride];
     }
   }
   // `width` rows whose elements lie side by side, by squares of L x L.
@@ -67,7 +69,8 @@ struct Product {
   }
 
   // A tile of ROWS x COLUMNS of the result.
-  __attribute__((noinline)) void tile(Index i, Index j, bool first, Index depth, const T* rows, const T* columns) const {
+  __attribute__((noinline)) void tile(Index i, Index j, bool first, Index depth, const T* rows,
+                                      const T* columns) const {
     const Index height = std::min<Index>(ROWS, out.rows - i), width = std::min<Index>(COLUMNS, out.columns - j);
     const bool whole = height == ROWS && width == COLUMNS && out.column_stride == 1;
     alignas(64) T edge[ROWS * COLUMNS];
@@ -94,7 +97,8 @@ struct Product {
         for (Index c = 0; c < width; ++c) out.at(i + r, j + c) = edge[r * COLUMNS + c];
   }
 
-  // Too few rows to pay for packing, and both matrices lie along the sum: one number of the result after the other.
+  // Too few rows to pay for packing, and both matrices lie along the sum: one number of the result after the
+  // other.
   bool is_thin() const { return out.rows < ROWS && a.column_stride == 1 && b.row_stride == 1; }
   static T dot(const T* x, const T* y, Index size) {
     constexpr int GROUP = 4;

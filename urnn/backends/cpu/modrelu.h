@@ -16,9 +16,9 @@ constexpr T largest() {
   return std::numeric_limits<T>::max();
 }
 
-// (|z| + b) / (|z| + epsilon) for `square` = |z|^2 where that is positive, else 0; comparisons that are false for NaN
-// keep it alive. Where the square overflows, |z| counts as the root of the largest number: beside it b is nothing,
-// unless it is `is_large`.
+// (|z| + b) / (|z| + epsilon) for `square` = |z|^2 where that is positive, else 0; comparisons that are false for
+// NaN keep it alive. Where the square overflows, |z| counts as the root of the largest number: beside it b is
+// nothing, unless it is `is_large`.
 template <typename T, int L>
 URNN_INLINE inline Vector<T, L> modrelu_scale(Vector<T, L> square, Vector<T, L> b, T epsilon) {
   using V = Vector<T, L>;
@@ -85,8 +85,8 @@ URNN_INLINE inline unsigned bits_of(M mask) {
   }
 }
 
-// The lanes where h does not tell |z| well enough, a bit each: |h|^2, which is `square`, is less than `below` and h not
-// zero, or it overflows.
+// The lanes where h does not tell |z| well enough, a bit each: |h|^2, which is `square`, is less than `below` and
+// h not zero, or it overflows.
 template <typename T, int L, typename V = Vector<T, L>>
 URNN_INLINE inline unsigned unsure_lanes(Complex<V> h, V square, V below) {
 #ifdef __AVX512F__
@@ -103,10 +103,11 @@ URNN_INLINE inline unsigned unsure_lanes(Complex<V> h, V square, V below) {
   }
 }
 
-// g = dL/dh becomes dL/dz for h = modReLU(z; b); `bias` and `theta3` receive what it adds to the gradients of b and
-// theta3. Returns the lanes where h does not tell |z| well enough, a bit each; `below` is `unsure_below`.
+// g = dL/dh becomes dL/dz for h = modReLU(z; b); `bias` and `theta3` receive what it adds to the gradients of b
+// and theta3. Returns the lanes where h does not tell |z| well enough, a bit each; `below` is `unsure_below`.
 template <typename T, int L, typename V = Vector<T, L>>
-URNN_INLINE inline unsigned through_modrelu(Complex<V> h, V b, V below, T epsilon, Complex<V>& g, V& bias, V& theta3) {
+URNN_INLINE inline unsigned through_modrelu(Complex<V> h, V b, V below, T epsilon, Complex<V>& g, V& bias,
+                                            V& theta3) {
   const V square = h.re * h.re + h.im * h.im, inverse = inverse_root<T, L>(square), norm = square * inverse;
   const Complex<V> e{h.re * inverse, h.im * inverse};
   const V zero{};
@@ -117,9 +118,11 @@ URNN_INLINE inline unsigned through_modrelu(Complex<V> h, V b, V below, T epsilo
   bias = radial;
   if (epsilon == 0) {  // |h| = |z| + b; the difference of squares, fused, is rounded less than that of the moduli
     scale = norm * (norm + b) / (h.re * h.re + (h.im * h.im - b * b));
-  } else {  // |h| = (|z| + b) |z| / (|z| + epsilon), a quadratic equation whose roots are taken without a difference
+  } else {
+    // |h| = (|z| + b) |z| / (|z| + epsilon), a quadratic equation whose roots are taken without a difference.
     const V shifted = norm - b, product = norm * epsilon;
-    const V sum = (square_root<T, L>(shifted * shifted + T(4) * product) + (shifted < zero ? -shifted : shifted)) * T(0.5);
+    const V sum =
+        (square_root<T, L>(shifted * shifted + T(4) * product) + (shifted < zero ? -shifted : shifted)) * T(0.5);
     const V modulus = shifted < zero ? product / sum : sum;
     const V divisor = T(1) / (modulus + epsilon);
     bias = radial * modulus * divisor;
@@ -150,7 +153,8 @@ void through_modrelu_at(Complex<double> z, Complex<double> h, double b, double e
   const double tangential = e.re * g.im - e.im * g.re, turn = tangential * (modulus + b) / divisor;
   const double added = (e.re * g.re + e.im * g.im) * modulus / divisor;
   const double share = modulus / divisor;
-  const double radial = (e.re * g.re + e.im * g.im) * (share * share + epsilon / divisor * ((2 * modulus + b) / divisor));
+  const double radial =
+      (e.re * g.re + e.im * g.im) * (share * share + epsilon / divisor * ((2 * modulus + b) / divisor));
   g = {static_cast<T>(e.re * radial - e.im * turn), static_cast<T>(e.re * turn + e.im * radial)};
   bias = static_cast<T>(added), theta3 = static_cast<T>(norm * tangential);
 }

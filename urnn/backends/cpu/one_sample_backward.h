@@ -1,5 +1,5 @@
-// One sample alone on its way back through a sequence, by the states alone. cpu/__init__.py holds the algebra; all that is
-// linear is done in front of the diagonals D1 and D2, which the sums of u1 and u2 get back at the end.
+// One sample alone on its way back through a sequence, by the states alone. cpu/__init__.py holds the algebra; all
+// that is linear is done in front of the diagonals D1 and D2, which the sums of u1 and u2 get back at the end.
 #pragma once
 
 #include "one_sample_forward.h"
@@ -90,7 +90,8 @@ struct SingleBackward : Single<T> {
       for (int i = 0; i < GROUP; ++i) {
         g[i] = S::unit(z, k + i);
         if (gradient) g[i] = g[i] + S::unit(gradient, k + i);
-        unsure[i] = through_modrelu<T, L>(S::unit(h, k + i), t.bias[k + i], t.unsure[k + i], epsilon, g[i], b[i], turn[i]);
+        unsure[i] =
+            through_modrelu<T, L>(S::unit(h, k + i), t.bias[k + i], t.unsure[k + i], epsilon, g[i], b[i], turn[i]);
         any |= unsure[i];
       }
       if (__builtin_expect(any != 0, 0))

@@ -1,7 +1,7 @@
 // One sample alone on its way through a whole sequence, its units across the lanes of a register.
 //
-// Rows [Re; Im] of a state are registers as they lie in memory. Passes work on four rows in turns: a square for the
-// transform across lanes, and the dependent chains of one row hide behind the others'. Known weaknesses: the
+// Rows [Re; Im] of a state are registers as they lie in memory. Passes work on four rows in turns: a square for
+// the transform across lanes, and the dependent chains of one row hide behind the others'. Known weaknesses: the
 // permutation picks numbers one by one (a gather instruction is no faster), and passes run over all units, so that
 // states past the first cache (n > 2048) slow it down.
 #pragma once
@@ -27,10 +27,9 @@ struct Single {
   T* U;                         // units as a row [Re; Im]
 
   Single(const Tables<T>& tables, const SingleTables<T>& t, Index batch, Index first, C* work)
-      : t(t), cross(tables.cross), epsilon(tables.epsilon),
-        large_bias(tables.large_bias), n(tables.n), rows(n / L), batch(batch), first(first),
-        A(work), G(A + rows_for(rows)), P(reinterpret_cast<Scalar*>(G + rows_for(rows))),
-        U(reinterpret_cast<T*>(P + n)) {}
+      : t(t), cross(tables.cross), epsilon(tables.epsilon), large_bias(tables.large_bias), n(tables.n),
+        rows(n / L), batch(batch), first(first), A(work), G(A + rows_for(rows)),
+        P(reinterpret_cast<Scalar*>(G + rows_for(rows))), U(reinterpret_cast<T*>(P + n)) {}
   static constexpr Index planes(Index n) { return 2 * rows_for(n / L) + 2 * n / L; }  // registers, complex
 
   URNN_INLINE C unit(const T* units, Index k) const {
@@ -167,7 +166,8 @@ struct Single {
   }
 
   // As `Block::forward`, but `weights` are V transposed, (m, 2n).
-  void forward(const T* h_0, Index h_0_stride, const T* x, Index m, const T* weights, T* states, Index steps) const {
+  void forward(const T* h_0, Index h_0_stride, const T* x, Index m, const T* weights, T* states,
+               Index steps) const {
     const T* h = h_0 + first * h_0_stride;
     Scalar s1 = dot(t.w1.data(), h);
     for (Index i = 0; i < steps; ++i) {

@@ -5,7 +5,8 @@
 //
 //     sum_j x_j w_n^(j f) = sum_l w_L^(l r) w_n^(l s) sum_k x_(L k + l) w_rows^(k s),    w_n = exp(-2 pi i / n):
 //
-// a transform over rows for all lanes at once, a turn of each element, and a transform across the lanes of each row.
+// a transform over rows for all lanes at once, a turn of each element, and a transform across the lanes of each
+// row.
 #pragma once
 
 #include "lanes.h"
@@ -60,7 +61,8 @@ std::vector<Index> SingleTables<T>::places(const Tables<T>& t) const {
 }
 
 template <typename T>
-SingleTables<T>::SingleTables(const Tables<T>& t) : stages(t.n / L, 1), place(places(t)), source(t.n), target(t.n) {
+SingleTables<T>::SingleTables(const Tables<T>& t)
+    : stages(t.n / L, 1), place(places(t)), source(t.n), target(t.n) {
   const Index n = t.n;
   auto conj = [](Complex<T> c) { return Complex<T>{c.re, -c.im}; };
   auto placed = [&](const auto& table) { return rows_of(n, [&](Index p) { return table[place[p]]; }); };

@@ -96,8 +96,9 @@ def backward(
                 None if states_gradient is None else states_gradient.data_ptr(), begin, end, carry.data_ptr(),
                 None if z_gradient is None else z_gradient.data_ptr(), partial.data_ptr(), work.data_ptr(),
             )  # fmt: skip
-            if holds_z:
-                dz, x = z_gradient[: end - begin].flatten(0, 1), given.x[begin:end].flatten(0, 1)
+            if z_gradient is None:
+                continue
+            dz, x = z_gradient[: end - begin].flatten(0, 1), given.x[begin:end].flatten(0, 1)
             if not inside:
                 _multiply(gradients.V, dz.mT, x, adds=True)
             if with_x:

@@ -45,8 +45,9 @@ std::vector<Complex<double>> unit_vector(Index n, const T* pair) {
 // Worked out in double: once a sequence, and every step would repeat an error.
 template <typename T>
 Tables<T>::Tables(Index n, const T* theta, const T* v, const Index* permutation, const T* b, T modrelu_epsilon)
-    : Stages<T>(n), d1(n), d3(n), d3_conj(n), u1(n), w1(n), bias(b, b + n), unsure(n), d2(n), u2(n), f1(n), source_row(n), d2_source(n),
-      u2_source(n), f1_source(n), w2(n), target(n), target_row(n), epsilon(modrelu_epsilon) {
+    : Stages<T>(n), d1(n), d3(n), d3_conj(n), u1(n), w1(n), bias(b, b + n), unsure(n), d2(n), u2(n), f1(n),
+      source_row(n), d2_source(n), u2_source(n), f1_source(n), w2(n), target(n), target_row(n),
+      epsilon(modrelu_epsilon) {
   using D = Complex<double>;
   const Stages<double> exact(n);
   const std::vector<Index>& frequency = exact.frequency;

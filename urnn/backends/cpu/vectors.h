@@ -101,8 +101,8 @@ URNN_INLINE inline Complex<V> quarter(Complex<V> a) {
 }
 
 // L x L transposition in registers (`exchange`): first within the quarters of 16 bytes, whose shuffles are the
-// cheapest, then of the quarters. A and B of a pair become (a0 b0 a1 b1 ...) of runs as long as `run`: their lower and upper halves
-// within each `span`.
+// cheapest, then of the quarters. A and B of a pair become (a0 b0 a1 b1 ...) of runs as long as `run`: their lower
+// and upper halves within each `span`.
 template <typename T, int L, int run, int span>
 URNN_INLINE inline void interleave(Vector<T, L>& a, Vector<T, L>& b) {
   [&]<int... i>(std::integer_sequence<int, i...>) URNN_INLINE {
@@ -117,8 +117,8 @@ URNN_INLINE inline void interleave(Vector<T, L>& a, Vector<T, L>& b) {
   }(std::make_integer_sequence<int, L>{});
 }
 
-// Rows become columns in squares of `width` rows, `stride` apart, by `width` runs of `run` lanes: log2(width) perfect
-// shuffles.
+// Rows become columns in squares of `width` rows, `stride` apart, by `width` runs of `run` lanes: log2(width)
+// perfect shuffles.
 template <typename T, int L, int width, int run>
 URNN_INLINE inline void transpose(Vector<T, L>* rows, int stride) {
   Vector<T, L> x[width], y[width];
@@ -149,8 +149,8 @@ URNN_INLINE inline Vector<T, L> load_row(const T* p) {
   return v;
 }
 
-// Calls f(l, row) for each sample's row. A full block's count is a constant, so that vectors stay in registers. The
-// empty asm keeps the compiler from holding all rows' addresses at once, which spills them.
+// Calls f(l, row) for each sample's row. A full block's count is a constant, so that vectors stay in registers.
+// The empty asm keeps the compiler from holding all rows' addresses at once, which spills them.
 template <int L, bool full, typename T, class F>
 URNN_INLINE inline void for_each_row(T* row, Index stride, Index samples, F f) {
   for (int l = 0; l < (full ? L : samples); ++l) {
@@ -165,7 +165,8 @@ template <typename T, int L, bool full>
 URNN_INLINE inline void load_units(const T* base, Index stride, Index samples, Vector<T, L>* rows) {
   if constexpr (!full)
     for (int l = 0; l < L; ++l) rows[l] = Vector<T, L>{};
-  for_each_row<L, full>(base, stride, samples, [&](int l, const T* row) URNN_INLINE { rows[l] = load_row<T, L>(row); });
+  for_each_row<L, full>(base, stride, samples,
+                        [&](int l, const T* row) URNN_INLINE { rows[l] = load_row<T, L>(row); });
   exchange<T, L>(rows);
 }
 // The way back; past the caches for rows that are cache lines and will not be read soon.

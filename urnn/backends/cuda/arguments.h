@@ -6,8 +6,8 @@
 
 namespace {
 
-// Rows of N complex numbers that `urnn_tables` makes of the parameters; cuda/__init__.py holds the algebra. ROOTS are those of
-// the transform's passes.
+// Rows of N complex numbers that `urnn_tables` makes of the parameters; cuda/__init__.py holds the algebra. ROOTS
+// are those of the transform's passes.
 enum Row { D1, D2, D3, W1, K2, A1, A2, V1, K1, D2_PI, U2_PI, D3_SCALED, ROOTS, ROWS };
 // Sums over time and samples that the backward pass leaves, rows of N real numbers.
 enum Sum { THETA1, THETA2, THETA3, BIAS, V1_RE, V1_IM, U2_RE, U2_IM, SUMS };
@@ -41,8 +41,8 @@ struct BackwardArguments {
   const Complex<Real>* tables;
   const Real* biases;
   const int* places;
-  const Real* x;                // (T, B, inputs)
-  const Real* V;                // (2 N, inputs)
+  const Real* x;  // (T, B, inputs)
+  const Real* V;  // (2 N, inputs)
   long long inputs;
   const Real* states;           // (T, B, 2 N)
   const Real* states_gradient;  // (T, B, 2 N), or null

@@ -41,14 +41,15 @@ __device__ __forceinline__ void add_up(double* sums, const Gradients& gradients,
   add_up(sums, U2_IM, group, [&](int e) { return gradients.u2[e].im; });
 }
 
-// The four sums of a step, each with the factor -2 of its reflection: u2^H F conj(D3) g, v1^H r, v1^H p, u2^H D2 Pi q.
+// The four sums of a step, each with the factor -2 of its reflection: u2^H F conj(D3) g, v1^H r, v1^H p, u2^H D2
+// Pi q.
 enum Product { ALONG, ACROSS, FIRST, SECOND, PRODUCTS };
 
-// p = F D1 h and g, the gradient of R2' D2 Pi q in the order before Pi, make g the gradient of p without what R1 takes
-// from it, which is ACROSS v1. Of v -> (I - 2 v v^H) y the gradient is -2 (conj(v^H y) g + conj(v^H g) y), g that of
-// the result.
-__device__ __forceinline__ void undo_middle(
-    const Tables& tables, const Units& p, Units& g, const Complex<Real> (&products)[PRODUCTS], Gradients& sums) {
+// p = F D1 h and g, the gradient of R2' D2 Pi q in the order before Pi, make g the gradient of p without what R1
+// takes from it, which is ACROSS v1. Of v -> (I - 2 v v^H) y the gradient is -2 (conj(v^H y) g + conj(v^H g) y), g
+// that of the result.
+__device__ __forceinline__ void undo_middle(const Tables& tables, const Units& p, Units& g,
+                                            const Complex<Real> (&products)[PRODUCTS], Gradients& sums) {
   const Complex<Real> along = products[ALONG], across = products[ACROSS], first = products[FIRST];
   Units d2, u2, v1;
   tables.read(D2_PI, d2);
@@ -117,8 +118,8 @@ class Past {
 };
 
 // g = dL/dh of a state becomes dL/dz; `z` is the state's own where h does not tell it.
-__device__ __forceinline__ void undo_modrelu(
-    const Tables& tables, const Units& h, Units& g, Real epsilon, Gradients& sums, const Units* z) {
+__device__ __forceinline__ void undo_modrelu(const Tables& tables, const Units& h, Units& g, Real epsilon,
+                                             Gradients& sums, const Units* z) {
   Real b[ELEMENTS];
   tables.read_biases(b);
 #pragma unroll
@@ -142,9 +143,8 @@ __device__ __forceinline__ bool any_unsure(const Tables& tables, const Units& h)
 }
 
 // z = W h + V x of step t, all threads of the block together; x are the sample's inputs of the step.
-__device__ __forceinline__ void find_z(
-    const BackwardArguments& a, const Tables& tables, const Past& past, long long sample, long long t, Units& z,
-    Sample& group) {
+__device__ __forceinline__ void find_z(const BackwardArguments& a, const Tables& tables, const Past& past,
+                                       long long sample, long long t, Units& z, Sample& group) {
   const bool within = sample < a.batch;
   const Real* x = a.x + (t * a.batch + sample) * a.inputs;
   Units Vx;
@@ -158,10 +158,10 @@ __device__ __forceinline__ void find_z(
   multiply(tables, z, Vx, group);
 }
 
-// g = dL/dz of a step becomes dL/dh of the step before, whose state is h. Returns whether a unit of that state, in any
-// of the block's threads, is unsure.
-__device__ __forceinline__ bool undo_product(
-    const Tables& tables, const Units& h, Units& g, Sample& group, Gradients& sums, Past& past, long long t) {
+// g = dL/dz of a step becomes dL/dh of the step before, whose state is h. Returns whether a unit of that state, in
+// any of the block's threads, is unsure.
+__device__ __forceinline__ bool undo_product(const Tables& tables, const Units& h, Units& g, Sample& group,
+                                             Gradients& sums, Past& past, long long t) {
   Complex<Real> products[PRODUCTS];
   products[ALONG] = part_of_product(tables, A2, g);
   products[ACROSS] = Real(-2) * part_of_product(tables, K1, g);

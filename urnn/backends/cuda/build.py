@@ -6,10 +6,12 @@ GPU newer than NVRTC has no kernel until the package nvidia-cuda-nvrtc is renewe
 """
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import torch
 
@@ -101,7 +103,7 @@ def _version(nvrtc: ModuleType) -> str:
     return ".".join(str(part) for part in _checked(nvrtc, nvrtc.nvrtcVersion()))
 
 
-def _checked(nvrtc: ModuleType, returned: tuple):
+def _checked(nvrtc: ModuleType, returned: tuple[Any, ...]) -> Any:
     """What a call of the bindings returned behind its error code."""
     code, *values = returned
     if code != nvrtc.nvrtcResult.NVRTC_SUCCESS:
@@ -109,7 +111,7 @@ def _checked(nvrtc: ModuleType, returned: tuple):
     return values[0] if len(values) == 1 else values
 
 
-def _text(nvrtc: ModuleType, program: object, size_of, read) -> bytes:
+def _text(nvrtc: ModuleType, program: object, size_of: Callable[..., Any], read: Callable[..., Any]) -> bytes:
     buffer = b" " * _checked(nvrtc, size_of(program))
     _checked(nvrtc, read(program, buffer))
     return buffer

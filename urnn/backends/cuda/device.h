@@ -1,5 +1,5 @@
-// What the kernels use of a GPU's threads, in one place, so that the tests can put a host in its stead: they define
-// the guard's name and these functions over fibers, and watch every access to shared memory for races.
+// What the kernels use of a GPU's threads, in one place, so that the tests can put a host in its stead: they
+// define the guard's name and these functions over fibers, and watch every access to shared memory for races.
 #ifndef URNN_CUDA_DEVICE
 #define URNN_CUDA_DEVICE
 
@@ -43,11 +43,17 @@ __device__ __forceinline__ T shuffled(T value, int bits) {
 template <int BYTES>
 struct WordOf;
 template <>
-struct WordOf<4> { using type = unsigned; };
+struct WordOf<4> {
+  using type = unsigned;
+};
 template <>
-struct WordOf<8> { using type = uint2; };
+struct WordOf<8> {
+  using type = uint2;
+};
 template <>
-struct WordOf<16> { using type = uint4; };
+struct WordOf<16> {
+  using type = uint4;
+};
 
 // A value that no thread writes while the kernel runs, by loads of up to 16 bytes through the cache for such: the
 // compiler may move them across barriers.

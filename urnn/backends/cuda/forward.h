@@ -12,8 +12,8 @@
 
 namespace {
 
-// The units of one sample's pair [Re; Im], from the first of this thread's on; those of a sample past the batch are 0
-// and are not written.
+// The units of one sample's pair [Re; Im], from the first of this thread's on; those of a sample past the batch
+// are 0 and are not written.
 __device__ __forceinline__ void read_pair(const Real* pair, Units& x, bool within) {
 #pragma unroll
   for (int e = 0; e < ELEMENTS; ++e) {
@@ -33,8 +33,8 @@ __device__ __forceinline__ void write_pair(Real* pair, const Units& x, bool with
 // What every step reads of the parameters, from cache: in registers there is no room for it.
 class Tables {
  public:
-  __device__ __forceinline__ Tables(
-      const Complex<Real>* tables, const Real* biases, const int* places, const Sample& sample)
+  __device__ __forceinline__ Tables(const Complex<Real>* tables, const Real* biases, const int* places,
+                                    const Sample& sample)
       : roots_(tables + ROOTS * N), rows_(tables + 2 * sample.lane), biases_(biases + 2 * sample.lane),
         places_(places + 2 * sample.lane) {}
   __device__ __forceinline__ void next_step() {

@@ -1,8 +1,8 @@
 // The transform of a group's sample: Stockham's passes of radix 8, 4 and 2, natural order in and out, no scale.
 //
-// A pass of radix R takes elements N / R apart, which is how threads hold them before and after (Bainville's form of
-// the algorithm): only between passes are they exchanged. All passes but the last have as many legs as a thread has
-// elements.
+// A pass of radix R takes elements N / R apart, which is how threads hold them before and after (Bainville's form
+// of the algorithm): only between passes are they exchanged. All passes but the last have as many legs as a thread
+// has elements.
 #pragma once
 
 #include "group.h"
@@ -47,8 +47,8 @@ struct ConstantRoots {
   __device__ __forceinline__ ConstantRoots operator+(int i) const { return {at + i}; }
 };
 
-// One pass, after passes whose radices multiply to DONE, and those that follow. `roots` holds, pass after pass from
-// the second on, exp(-2 pi i j k / (DONE R)) for j = 1..R-1 and k < DONE: N - ELEMENTS numbers in all.
+// One pass, after passes whose radices multiply to DONE, and those that follow. `roots` holds, pass after pass
+// from the second on, exp(-2 pi i j k / (DONE R)) for j = 1..R-1 and k < DONE: N - ELEMENTS numbers in all.
 template <bool INVERSE, int DONE = 1, typename T, int E, typename Roots>
 __device__ __forceinline__ void fourier(Complex<T> (&x)[E], Group<T, E>& group, Roots roots) {
   constexpr int R = N / DONE < E ? N / DONE : E, APART = E / R;

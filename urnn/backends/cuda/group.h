@@ -34,9 +34,9 @@ class Group {
   __device__ __forceinline__ Every<LANES> own() const { return {unsigned(lane)}; }
 
   // Every unit from its place in `to` to its place in `from`, each an `Every` or an array of units. There are two
-  // buffers in turn: a thread that writes to one has passed the barrier after which the others had read what it held
-  // before. SPREAD places are skipped after each 16 units or SPREAD E, whichever is more: then neither units of
-  // neighbouring lanes nor those of a transform's pass share banks.
+  // buffers in turn: a thread that writes to one has passed the barrier after which the others had read what it
+  // held before. SPREAD places are skipped after each 16 units or SPREAD E, whichever is more: then neither units
+  // of neighbouring lanes nor those of a transform's pass share banks.
   template <int SPREAD, typename To, typename From>
   __device__ __forceinline__ void exchange(Units& x, const To& to, const From& from) {
     begin_exchange<SPREAD>(x, to);
@@ -53,7 +53,8 @@ class Group {
   }
 
   // COUNT sums over the group, in two halves: the second must follow where a barrier (an exchange's) lies between
-  // them, and another before the next sums begin. The order of terms is fixed, and every thread gets the same bits.
+  // them, and another before the next sums begin. The order of terms is fixed, and every thread gets the same
+  // bits.
   template <int COUNT>
   __device__ __forceinline__ void begin_sums(Complex<T> (&values)[COUNT]) {
     static_assert(2 * COUNT <= MOST_SUMS);
@@ -96,8 +97,8 @@ class Group {
     for (int e = 0; e < E; ++e) x[e] = places_.load(place<SPREAD>(from, e));
   }
 
-  // Lanes that differ by BITS halve what is left to add up between them, and add the other's part to their own; what a
-  // lane ends up with, the sums from number `first` on, it writes.
+  // Lanes that differ by BITS halve what is left to add up between them, and add the other's part to their own;
+  // what a lane ends up with, the sums from number `first` on, it writes.
   template <int COUNT, int BITS>
   __device__ __forceinline__ void fold(T (&parts)[COUNT], int first) const {
     if constexpr (BITS == 0) {

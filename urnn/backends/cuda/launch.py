@@ -58,7 +58,7 @@ def packed(values: tuple[Tensor | int | float | None, ...]) -> bytes:
     return struct.pack(f"={fields}", *numbers)
 
 
-def on(device: torch.device) -> AbstractContextManager:
+def on(device: torch.device) -> AbstractContextManager[object]:
     """Makes a device the current one: a launch goes to that, wherever its tensors are."""
     return torch.cuda.device(device)
 
@@ -102,7 +102,7 @@ def _loaded(plan: Plan, device: int) -> Kernels:
     return Kernels(plan, driver, functions)
 
 
-def checked(driver: Any, returned: tuple, what: str) -> Any:
+def checked(driver: Any, returned: tuple[Any, ...], what: str) -> Any:
     """What a call of the driver returned behind its error code; RuntimeError where that is one."""
     code, *values = returned
     if code != driver.CUresult.CUDA_SUCCESS:

@@ -49,8 +49,8 @@ __device__ __forceinline__ bool is_unsure(Complex<Real> h, Real b) {
 }
 
 // g = dL/dh becomes dL/dz for h = modReLU(z; b); what it adds to the gradients of b and theta3 is added to them.
-__device__ __forceinline__ void through_modrelu(
-    Complex<Real> h, Real b, Real epsilon, Complex<Real>& g, Real& bias, Real& theta3) {
+__device__ __forceinline__ void through_modrelu(Complex<Real> h, Real b, Real epsilon, Complex<Real>& g,
+                                                Real& bias, Real& theta3) {
   const Real square = h.re * h.re + h.im * h.im;
   const bool dead = square <= tiniest<Real>();
   const Real inverse_norm = inverse_root(square), norm = square * inverse_norm;
@@ -75,8 +75,8 @@ __device__ __forceinline__ void through_modrelu(
 }
 
 // The same from z itself, whatever its size.
-__device__ inline void through_modrelu_at(
-    Complex<Real> z, Complex<Real> h, Real b, Real epsilon, Complex<Real>& g, Real& bias, Real& theta3) {
+__device__ inline void through_modrelu_at(Complex<Real> z, Complex<Real> h, Real b, Real epsilon, Complex<Real>& g,
+                                          Real& bias, Real& theta3) {
   const Real modulus = hypot(z.re, z.im), norm = hypot(h.re, h.im), divisor = modulus + epsilon;
   if (modulus == 0 || norm == 0) {
     g = {0, 0};

@@ -1,4 +1,5 @@
-// The order of the tables: a thread's elements stand in twos, so that one load of 16 bytes brings two complex numbers.
+// The order of the tables: a thread's elements stand in twos, so that one load of 16 bytes brings two complex
+// numbers.
 #pragma once
 
 #include "group.h"

@@ -1,5 +1,5 @@
-// Before and after the sequence: from parameters to tables, from sums to the parameters' gradients. One block each,
-// in double precision, so that W is as unitary as its rounded tables let it be.
+// Before and after the sequence: from parameters to tables, from sums to the parameters' gradients. One block
+// each, in double precision, so that W is as unitary as its rounded tables let it be.
 #pragma once
 
 #include "arguments.h"
@@ -49,8 +49,8 @@ __device__ inline void unitary_fourier(WideUnits& x, WideGroup& group, const Wid
   for_each([&](int e) { x[e] = (1 / ROOT) * x[e]; });
 }
 
-// exp(-2 pi i j k / (DONE R)) for all passes but the first of a transform with `elements` units a thread, in `fourier`'s
-// order: number `i` of them.
+// exp(-2 pi i j k / (DONE R)) for all passes but the first of a transform with `elements` units a thread, in
+// `fourier`'s order: number `i` of them.
 __device__ inline Wide root(int i, int elements) {
   int done = elements, radix = N / done < elements ? N / done : elements;
   while (i >= (radix - 1) * done) {
@@ -64,8 +64,8 @@ __device__ inline Wide root(int i, int elements) {
   return value;
 }
 
-// v / |v| in place, and 1 / |v|. The squares of entries may leave the range of numbers: a power of two near their mean
-// takes them back. NaN and v = 0 give NaN, as the formula says.
+// v / |v| in place, and 1 / |v|. The squares of entries may leave the range of numbers: a power of two near their
+// mean takes them back. NaN and v = 0 give NaN, as the formula says.
 __device__ inline double normalise(WideUnits& v, WideGroup& group) {
   Wide mean{0, 0};
   for_each([&](int e) { mean.re += (fabs(v[e].re) + fabs(v[e].im)) / N; });
@@ -83,12 +83,11 @@ __device__ inline void read_pair(const Real* pair, WideUnits& v, const WideGroup
 }
 
 // A row of the tables; the samples of a block all make the same, and one of them writes.
-__device__ inline void write_table(
-    const TablesArguments& to, int row, const WideUnits& x, double scale, const WideGroup& group) {
+__device__ inline void write_table(const TablesArguments& to, int row, const WideUnits& x, double scale,
+                                   const WideGroup& group) {
   if (group.member > 0) return;
-  for_each([&](int e) {
-    to.tables[row * N + packed(group.unit(e))] = {Real(scale * x[e].re), Real(scale * x[e].im)};
-  });
+  for_each(
+      [&](int e) { to.tables[row * N + packed(group.unit(e))] = {Real(scale * x[e].re), Real(scale * x[e].im)}; });
 }
 
 __device__ inline void write_roots(const TablesArguments& to, const WideGroup& group) {
@@ -116,8 +115,8 @@ __device__ inline void copy(WideUnits& to, const WideUnits& from) {
   for_each([&](int e) { to[e] = from[e]; });
 }
 
-// Where a unit's number comes from. Python has read the permutation, but a write through `.data` since then leaves no
-// trace: an entry that is no unit stands for unit 0.
+// Where a unit's number comes from. Python has read the permutation, but a write through `.data` since then leaves
+// no trace: an entry that is no unit stands for unit 0.
 __device__ inline int place_of(const long long* permutation, int unit) {
   const long long entry = permutation[unit];
   return entry >= 0 && entry < N ? int(entry) : 0;
@@ -125,7 +124,8 @@ __device__ inline int place_of(const long long* permutation, int unit) {
 
 // NaN, and the identity in `places`, unless these are the units 0..N - 1, as far as their sum and the sum of their
 // squares tell: an entry that is overwritten changes one of them. Else 0.
-__device__ inline double check_places(const long long* permutation, int (&places)[WIDE_ELEMENTS], WideGroup& group) {
+__device__ inline double check_places(const long long* permutation, int (&places)[WIDE_ELEMENTS],
+                                      WideGroup& group) {
   Wide excess{0, 0};
   for_each([&](int e) {
     const double unit = group.unit(e), place = places[e];
@@ -203,8 +203,8 @@ __device__ inline void make_tables(const TablesArguments& a) {
 }
 
 // dL/dv from dL/d(v/|v|): what points along v does not turn it, and a long v turns less.
-__device__ inline void write_direction_gradient(
-    const Real* pair, WideUnits& gradient, Real* to, WideGroup& group) {
+__device__ inline void write_direction_gradient(const Real* pair, WideUnits& gradient, Real* to,
+                                                WideGroup& group) {
   WideUnits v;
   read_pair(pair, v, group);
   const double inverse_length = normalise(v, group);

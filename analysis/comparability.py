@@ -1,12 +1,11 @@
 """Which measurements may stand in one comparison, and which of them the report shows.
 
 Why: a ratio between two machines, commits, thread counts or allocators says nothing about two models. A
-`Setting` is everything that has to be equal; nothing is ever pooled over two of them. The harness belongs to
-it, because asv and pytest-benchmark repeat, warm up and isolate differently; where both measured the same
-cells, their agreement is a finding of its own.
+`Setting` is everything that must be equal; nothing is pooled across settings. The harness is part of it, because
+asv and pytest-benchmark repeat, warm up and isolate differently.
 
-Known weakness: the machine is known by its name, so that two machines of one name would be taken for one; the
-version of Python and the uncommitted changes themselves are not part of a setting.
+Known weakness: machines are identified by name, so two with the same name count as one; the version of Python and
+the content of uncommitted changes are not part of a setting.
 """
 
 from __future__ import annotations
@@ -107,7 +106,7 @@ def _choose_in_place(candidates: Sequence[Setting], parts: dict[Setting, pd.Data
 
 
 def same_commit(one: Setting, other: Setting) -> bool:
-    """Whether two harnesses measured the same code; asv, which does not record it, has no uncommitted changes."""
+    """Whether two harnesses measured the same code; asv always measures a commit without changes."""
     return one.source != other.source and one.commit == other.commit and bool(one.dirty) == bool(other.dirty)
 
 

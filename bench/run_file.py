@@ -1,10 +1,11 @@
-"""The results of a sweep on disk: one pytest-benchmark file, whole at every moment.
+"""The results of a sweep on disk: one pytest-benchmark file, complete at every moment.
 
 The file lies where pytest-benchmark keeps its own (`.benchmarks/<machine>/0001_....json`), so its `compare` reads
-it. It carries one key more, "run": the conditions, and the cells that gave no figure. After each cell the whole
-file is written under another name, synced and renamed, so that a crash leaves the last state and never half of
-one. One process at a time writes in a folder. Known weakness: writing is quadratic in the number of cells; at a
-thousand cells it costs 30 ms each.
+it. It has two more keys: "run", the conditions and the cells that gave no figure, and "models", the registry as
+data. After each cell the whole file is written under another name, synced and renamed, so a crash leaves the last
+state and never half of one. One process at a time writes to a folder.
+
+Known weakness: writing is quadratic in the number of cells; at a thousand cells each write costs 30 ms.
 """
 
 import contextlib
@@ -19,7 +20,8 @@ import pytest_benchmark
 from pytest_benchmark.utils import get_machine_id
 
 from analysis.documents import COUNT, TEXT, ListOf, Record
-from analysis.vocabulary import RUN_FORMAT
+from analysis.vocabulary import MODELS_KEY, RUN_FORMAT
+from bench import subjects
 from bench.errors import ResultsError
 from bench.processes.locks import BusyError, sole_holder
 from bench.reading import read_format
@@ -34,7 +36,7 @@ HALF_WRITTEN = re.compile(r"\.(.+\.)?[0-9]+\.tmp")
 
 @contextlib.contextmanager
 def sole_writer(results: Path) -> Iterator[None]:
-    """Holds a folder of results, which is made where it is missing; what a killed writer left half is removed.
+    """Locks a folder of results, making it if needed, and removes what a killed writer left half written.
 
     Raises:
         ResultsError: another process writes there, and which; or the folder cannot be written to.
@@ -59,7 +61,7 @@ def sole_writer(results: Path) -> Iterator[None]:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Writes `path` as a whole or not at all; it is on the disk when this returns.
+    """Writes all of `path` or nothing; it is on the disk when this returns.
 
     Raises:
         ResultsError: the folder cannot be written to or the disk is full; what stood at `path` still stands.
@@ -113,7 +115,7 @@ class RunFile:
 
     @classmethod
     def open(cls, results: Path, name: str, conditions: Mapping[str, object], *, fresh: bool) -> "RunFile":
-        """The newest file of that name under `results`, or a new one if there is none or `fresh` asks for it.
+        """The newest file of that name under `results`; a new one if there is none or `fresh` is set.
 
         Raises:
             ResultsError: the file there is damaged or of another format.
@@ -137,7 +139,7 @@ class RunFile:
         return cls(path, _read(path) if os.path.lexists(path) else _empty(conditions))
 
     def measured(self) -> set[tuple[str, int]]:
-        """(cell id, pass) of everything that needs no measuring again, cells that fail by themselves among it."""
+        """(cell id, pass) of everything that need not be measured again, including cells that would fail again."""
         figures = {
             (entry["params"]["cell_id"], entry["extra_info"]["pass"]) for entry in self.content["benchmarks"]
         }
@@ -167,7 +169,7 @@ class RunFile:
         self._save()
 
     def _drop_outcome(self, cell_id: str, sweep_pass: object) -> None:
-        """Forgets what an earlier run said of a cell that has been measured again."""
+        """Drops what an earlier run said about a cell that has been measured again."""
         outcomes = self.content["run"]["outcomes"]
         outcomes[:] = [entry for entry in outcomes if (entry["cell"], entry["pass"]) != (cell_id, sweep_pass)]
 
@@ -187,7 +189,7 @@ def _is_settled(outcome: Mapping[str, object]) -> bool:
 
 
 def _look(path: Path) -> tuple[int, int, int] | None:
-    """What tells one state of a file from another, None where there is none."""
+    """What distinguishes one state of a file from another; None if there is no file."""
     try:
         found = path.lstat()
     except OSError:
@@ -202,6 +204,7 @@ def _empty(conditions: Mapping[str, object]) -> dict:
         "benchmarks": [],
         "datetime": datetime.datetime.now(datetime.UTC).isoformat(),
         "version": pytest_benchmark.__version__,
+        MODELS_KEY: subjects.as_data(),
         "run": {"format": RUN_FORMAT, **conditions, "outcomes": []},
     }
 

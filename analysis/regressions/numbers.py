@@ -14,13 +14,13 @@ from analysis.regressions.verdict import INSTRUCTIONS, Row, Verdict
 from analysis.units import per_cent
 
 
-def figure_rows(base: Side, head: Side, cells: Iterable[str]) -> list[Row]:
+def number_rows(base: Side, head: Side, cells: Iterable[str]) -> list[Row]:
     """A row for each cell and figure that base has."""
     return [
-        _row(cell, metric, before, head.figures.get(cell, {}).get(metric))
+        _row(cell, metric, before, head.numbers.get(cell, {}).get(metric))
         for cell in cells
         if head.times.get(cell)
-        for metric, before in base.figures.get(cell, {}).items()
+        for metric, before in base.numbers.get(cell, {}).items()
     ]
 
 

@@ -1,7 +1,6 @@
-"""One setting of the report: its cells, ladders and ceilings, the uRNN that speaks for it, and its baselines.
+"""What was measured in one setting: its cells, ladders and ceilings, the uRNN that speaks for it, its baselines.
 
-Known weakness: one backend of the uRNN speaks in headlines, the fastest; the others are in figures and
-tables.
+Known weakness: one backend of the uRNN speaks in headlines, the fastest; the others are in figures and tables.
 """
 
 from __future__ import annotations
@@ -11,22 +10,20 @@ from functools import cached_property
 
 import pandas as pd
 
+from analysis.anchor_point import AnchorPoint, anchor_point
 from analysis.appearance import Series
+from analysis.comparability import Choice, Setting
 from analysis.figures.style import series_in_order
-from analysis.focus import Focus, focus, over_hidden_size
-from analysis.schema import CEILING, LADDER, PHASES, of_family, ordinary
-from analysis.settings import Choice, Setting
+from analysis.schema import of_family, ordinary
 from analysis.statistics import fastest, summarise
+from analysis.vocabulary import CEILING, LADDER, PHASES
 
 URNN = "urnn"
 
 
 @dataclass(frozen=True)
-class Section:
-    """What the report says of one setting starts here.
-
-    `cells` are the summary rows of models to compare; `ladders` and `ceilings` stand apart from them.
-    """
+class Measured:
+    """`cells` are the summary rows of models to compare; `ladders` and `ceilings` stand apart from them."""
 
     setting: Setting
     rows: pd.DataFrame
@@ -36,7 +33,7 @@ class Section:
     left_out: tuple[Setting, ...]
 
     @classmethod
-    def of(cls, choice: Choice) -> Section:
+    def of(cls, choice: Choice) -> Measured:
         """Summarise the rows of a chosen setting."""
         every = summarise(choice.rows)
         kinds = (ordinary(every), of_family(every, LADDER), of_family(every, CEILING))
@@ -59,14 +56,12 @@ class Section:
         return [series for series in self.series if series.model != URNN]
 
     @cached_property
-    def focuses(self) -> dict[str, Focus | None]:
+    def points(self) -> dict[str, AnchorPoint | None]:
         """The point of the grid at which each phase is looked at."""
-        return {phase: focus(self.cells, phase) for phase in PHASES}
+        return {phase: anchor_point(self.cells, phase) for phase in PHASES}
 
-    def over_hidden_size(self, series: Series, phase: str, metric: str) -> pd.DataFrame:
-        """The series' cells at the phase's focus, over hidden sizes; empty where not measured."""
-        at = self.focuses[phase]
-        if at is None:
-            return self.cells.iloc[:0]
-        here = over_hidden_size(self.cells, at, metric)
+    def over(self, x: str, series: Series, phase: str, metric: str) -> pd.DataFrame:
+        """The series' cells at the phase's point, over hidden_size or length; empty where not measured."""
+        at = self.points[phase]
+        here = at.over(x, self.cells, metric) if at else self.cells.iloc[:0]
         return here[(here["model"] == series.model) & (here["backend"] == series.backend)]

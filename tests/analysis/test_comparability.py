@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from analysis.comparability import choose, split
 from analysis.schema import tidy_frame
-from analysis.settings import choose, split
 
 OLD = {"commit": "b" * 40, "commit_time": "2025-01-01T00:00:00+00:00", "measured_at": "2026-05-05T00:00:00+00:00"}
 

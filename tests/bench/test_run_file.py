@@ -14,7 +14,7 @@ from pytest_benchmark.utils import get_machine_id
 from analysis.vocabulary import RUN_FORMAT
 from bench.errors import ResultsError
 from bench.paths import ROOT
-from bench.store import LOCK, RunFile, sole_writer, write_atomically
+from bench.run_file import LOCK, RunFile, sole_writer, write_atomically
 
 CONDITIONS = {"profile": "quick", "threads": 1, "allocator": "kept"}
 ADVICE = "Free space or choose another folder with --results, and run the same command again."
@@ -305,7 +305,7 @@ class TestRunFile:
 HOLDER = """
 import os, sys
 from pathlib import Path
-from bench.store import sole_writer
+from bench.run_file import sole_writer
 with sole_writer(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()

@@ -1,0 +1,194 @@
+"""The tables of models: verdicts, exponents, every cell, and those not to be trusted."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+from itertools import product
+from typing import Any
+
+import pandas as pd
+
+from analysis import units
+from analysis.appearance import Series
+from analysis.pages import Cell, Column, Table, between
+from analysis.report import findings
+from analysis.report.measured import Measured
+from analysis.report.verdicts import QUESTIONS, Verdict, interval, verdict
+from analysis.statistics import Estimate, Exponent, exponent
+from analysis.statistics.crossover import MATCHES
+from analysis.statistics.summary import CELL
+from analysis.vocabulary import MEASURED, METRICS, PEAK_ALLOCATED, PHASES, STEP_TIME
+
+NO_VALUE = Cell("", math.inf)
+
+
+def whole(value: float) -> str:
+    """A count without decimals, with commas from ten thousand on."""
+    return f"{int(value):,}" if value >= 10000 else str(int(value))
+
+
+CELL_COLUMNS = [Column("Model"), Column("Phase"), *(Column(name, whole) for name in ("n", "T", "B", "Layers"))]
+
+
+def cell_values(row: Any) -> list[Any]:
+    """The values of `CELL_COLUMNS` for a summary row."""
+    phase = PHASES.get(row.phase, row.phase)
+    return [row.series, phase, row.hidden_size, row.length, row.batch, row.num_layers]
+
+
+def identities(rows: Iterable[Any]) -> list[str]:
+    """The series of each summary row."""
+    return [f"{row.model}:{row.backend}" for row in rows]
+
+
+def cell_table(title: str, rows: pd.DataFrame, columns: dict[Column, Any]) -> Table:
+    """A table of cells; each further column has a function from a summary row to its value."""
+    every = list(rows.itertuples())
+    values = [[*cell_values(row), *(value(row) for value in columns.values())] for row in every]
+    return Table(title, [*CELL_COLUMNS, *columns], values, identities(every))
+
+
+def verdict_tables(measured: Measured) -> list[tuple[str, Table]]:
+    """A table of every baseline and question for each way of matching models, under its name."""
+    return [(f"At {name}", _verdict_table(measured, match, name)) for match, name in MATCHES.items()]
+
+
+def _verdict_table(measured: Measured, match: str, name: str) -> Table:
+    rows = [
+        [one.label, *(_verdict_cell(verdict(measured, one, question, match)) for question in QUESTIONS)]
+        for one in measured.baselines
+    ]
+    columns = [Column("Against"), *(Column(question.title) for question in QUESTIONS)]
+    return Table(f"When the uRNN is ahead, at {name}", columns, rows, [one.identity for one in measured.baselines])
+
+
+def _verdict_cell(answer: Verdict | None) -> Cell:
+    if answer is None or answer.found.span is None:
+        return Column("").cell(None)
+    bounds = interval(answer.found)
+    note = "\n".join(filter(None, [f"95 %: {bounds}" if bounds else "", answer.ends()]))
+    return Cell(answer.short(), answer.found.span.at, note, answer.tone)
+
+
+def measurements(measured: Measured) -> Table:
+    """One row a cell: time, interval, spread, peak memory, repetitions and what is wrong with it."""
+    times, memory = (measured.cells[measured.cells["metric"] == metric] for metric in (STEP_TIME, PEAK_ALLOCATED))
+    rows = times.merge(memory[[*CELL, "value"]].rename(columns={"value": "peak"}), on=CELL, how="left")
+    return cell_table(
+        "Every measured cell",
+        rows,
+        {
+            Column("Time per step", units.seconds): _time,
+            Column("95 % interval", str): lambda row: _if_known(
+                row, between(row.low, row.high, units.seconds), row.low
+            ),
+            Column("Spread", units.per_cent): lambda row: row.spread if math.isfinite(row.low) else "",
+            Column("Peak memory", units.binary_bytes): lambda row: row.peak,
+            Column("Parameters", whole): lambda row: row.parameters,
+            Column(f"Processes {units.TIMES} rounds", str): lambda row: _if_known(row, _repeated(row), row.rounds),
+            Column("Flag"): lambda row: (
+                Cell("unstable", 1, row.unstable, "behind") if row.unstable else Cell("", 0)
+            ),
+        },
+    )
+
+
+def _time(row: Any) -> Any:
+    return row.value if row.outcome == MEASURED else Cell(row.outcome, math.inf, row.message)
+
+
+def _if_known(row: Any, text: str, key: float) -> Cell:
+    return Cell(text, key) if math.isfinite(row.low) else NO_VALUE
+
+
+def _repeated(row: Any) -> str:
+    return f"{row.processes} {units.TIMES} {row.rounds // max(row.processes, 1)}"
+
+
+def scaling(measured: Measured) -> Table:
+    """Exponents in n and T of time and memory, training and inference, with the range they hold over."""
+    columns, values = [Column("Model")], []
+    for phase, metric, size in product(
+        ("train", "forward"), (STEP_TIME, PEAK_ALLOCATED), ("hidden_size", "length")
+    ):
+        found = [_exponent(measured, series, phase, metric, size) for series in measured.series]
+        ranges = Counter((one.first, one.last) for one in found if one)
+        usual = ranges.most_common(1)[0][0] if ranges else None
+        what = f"{'Training' if phase == 'train' else 'Inference'} {'time' if metric == STEP_TIME else 'memory'}"
+        over = f", {usual[0]} to {usual[1]}" if usual else ""
+        columns.append(Column(f"{what} in {'n' if size == 'hidden_size' else 'T'}{over}", "{:.2f}".format))
+        values.append([_exponent_cell(one, usual) for one in found])
+    rows = [[series.label, *row] for series, *row in zip(measured.series, *values, strict=True)]
+    ids = [series.identity for series in measured.series]
+    return Table("How cost grows: exponents", columns, rows, ids, "compact")
+
+
+def _exponent(measured: Measured, series: Series, phase: str, metric: str, size: str) -> Exponent | None:
+    return exponent(measured.over(size, series, phase, metric), size) if measured.points[phase] else None
+
+
+def _exponent_cell(found: Exponent | None, usual: tuple[int, int] | None) -> Cell | None:
+    """The exponent with its interval, and with its range where that is not the usual one of the column."""
+    if found is None:
+        return None
+    one = found.estimate
+    lines = [f"{one.low:.2f} to {one.high:.2f}"]
+    if (found.first, found.last) != usual:
+        lines.append(f"over {found.first} to {found.last}")
+    return Cell(f"{one.value:.2f}", one.value, "\n".join(lines))
+
+
+def unstable(measured: Measured) -> Table:
+    """Cells not to be trusted, the widest spread first, with the reason."""
+    columns = {Column("What"): lambda row: METRICS[row.metric].label, Column("Why"): lambda row: row.unstable}
+    return cell_table("Unstable cells", findings.unstable(measured.cells), columns)
+
+
+def without_value(measured: Measured) -> Table:
+    """Cells that ran out of memory, failed or were killed, with the message."""
+    columns = {Column("Outcome"): lambda row: row.outcome, Column("Message"): lambda row: row.message}
+    return cell_table("Cells without a value", findings.without_value(measured.cells), columns)
+
+
+def first_calls(measured: Measured) -> Table:
+    """First call against the median call, at the point of each phase."""
+    found = findings.first_calls(measured.cells)
+    here = [
+        at is not None
+        and all(
+            getattr(row, axis) == getattr(at, axis) for axis in ("batch", "length", "hidden_size", "num_layers")
+        )
+        for row in found.itertuples()
+        for at in [measured.points.get(row.phase)]
+    ]
+    return cell_table(
+        "The first call",
+        found[here],
+        {
+            Column("First call", units.seconds): lambda row: row.first,
+            Column("Median call", units.seconds): lambda row: row.call,
+            Column("Factor", units.ahead_or_behind): lambda row: row.factor,
+        },
+    )
+
+
+def comparison(found: findings.Comparison, title: str, first: str, second: str) -> Table:
+    """The same cells under two settings, side by side."""
+
+    def text(row: Any, value: float) -> Cell:
+        return Column("", units.seconds if row.metric == STEP_TIME else units.binary_bytes).cell(value)
+
+    return cell_table(
+        title,
+        found.rows,
+        {
+            Column("What"): lambda row: METRICS[row.metric].label,
+            Column(first, str): lambda row: text(row, row.first),
+            Column(second, str): lambda row: text(row, row.second),
+            Column("Ratio", f"{units.TIMES}{{:.2f}}".format): lambda row: Estimate(
+                row.ratio, row.ratio_low, row.ratio_high
+            ),
+        },
+    )
