@@ -57,10 +57,11 @@ check: $(READY) lint ## run the linters and the quick tests (a minute)
 test: $(READY) lint ## run the linters and all tests (four minutes)
 	$(TESTS)
 
-lint: $(READY) ## check style, formatting, imports, workflows and scripts
+lint: $(READY) ## check style, formatting, types, imports, workflows and scripts
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/lint-imports
+	$(VENV)/bin/mypy
 	$(VENV)/bin/validate-pyproject pyproject.toml
 	$(VENV)/bin/zizmor --offline --pedantic --quiet .github
 	$(VENV)/bin/shellcheck .ci/*

@@ -12,16 +12,16 @@ from dataclasses import asdict
 from analysis.vocabulary import FAILED
 from bench.grid import Cell
 from bench.kernel_check import Check, sizes
+from bench.lane.events import GaveNothing
+from bench.lane.lane import Job, Side
 from bench.lane.settings import Settings, environment_of
-from bench.lane.sweep import Job, store_outcome
 from bench.paths import ROOT
 from bench.processes import children
 from bench.processes.scratch import scratch_folder, temporary_files
-from bench.run_file import RunFile
 
 
 def run_checks(cells: Sequence[Cell], settings: Settings, log: Callable[[str], None]) -> list[Check]:
-    """Tries every fused kernel among the cells, with one line of `log` for each."""
+    """Tries every fused kernel among the cells and logs one line for each."""
     wanted = sizes(cells)
     if not wanted:
         log("no fused uRNN kernel for these cells: nothing to check")
@@ -48,22 +48,20 @@ def _read(output: str) -> Iterator[Check]:
             return
 
 
-def without_wrong(
-    jobs: Sequence[Job], checks: Sequence[Check], settings: Settings, run_file: RunFile
-) -> list[Job]:
+def without_wrong(jobs: Sequence[Job], checks: Sequence[Check], side: Side) -> list[Job]:
     """The jobs that may be timed; the others are stored with the check that their kernel failed.
 
     The checks are stored beside, so that the report can state the errors.
     """
-    run_file.content["run"]["checks"] = [asdict(check) for check in checks]
+    side.run_file.content["run"]["checks"] = [asdict(check) for check in checks]
     wrong = {(check.backend, check.hidden_size): check for check in checks if not check.right}
-    measured, kept = run_file.measured(), []
+    measured, kept = side.run_file.measured(), []
     for job in jobs:
         key = (job.cell.implementation, job.cell.hidden_size)
         if job.cell.model != "urnn" or key not in wrong:
             kept.append(job)
-        elif (job.cell.id, job.sweep_pass) not in measured:
+        elif (job.cell.id, job.pass_number) not in measured:
             check = wrong[key]  # one that did not run at all is tried again by the next run
             message = f"not timed: {check.line()}"
-            store_outcome(run_file, job, settings, FAILED, message, again=bool(check.failure))
+            side.store(job, GaveNothing(job.cell.id, FAILED, message, again=bool(check.failure)))
     return kept
