@@ -1,4 +1,4 @@
-# Two commands are enough: `make report` and `make test`. Both set up what they need first, once.
+# Two commands are enough: `make report` and `make test`. Both first set up what they need, once.
 
 PYTHON ?= python3
 VENV := .venv
@@ -12,33 +12,50 @@ RUNS ?= runs
 EXPERIMENTS ?= reports/experiments
 # Of the 30 that `make reproduce` may take; the rest is for measuring steps and drawing the report.
 MINUTES ?= 27
-
 CPP := $(wildcard $(foreach kind,cpp cu h,urnn/backends/*/*.$(kind) tests/urnn/*/*.$(kind)))
 TIDY_CPU = clang-tidy --quiet urnn/backends/cpu/kernel.cpp -- -std=c++20 -DURNN_REAL=float
 # The CUDA kernels as a host reads them: clang-tidy knows no NVRTC.
 TIDY_CUDA = clang-tidy --quiet tests/urnn/cuda/host.cpp -- -std=c++20 -Iurnn/backends/cuda \
 	-DURNN_N=16 -DURNN_ELEMENTS=4 -DURNN_REAL=float -DURNN_RELEASED=1
-
-.DEFAULT_GOAL := help
 RANGE ?= main
 CALIBRATION_MINUTES ?= 40
 OTAVA := .otava
-.PHONY: help report reproduce test lint sanitize bench gate history calibrate clean
+# What `make report` measures first: the cells of the quick profile that its headline rests on, in one pass.
+FIRST := --models urnn,lstm --phase train,forward --hidden 64,128,256,1024 --length 100 --batch 32 --task copying \
+    --passes 1
+TESTS := $(RUN) -m pytest -n auto --dist loadfile -p no:benchmark
+
+.DEFAULT_GOAL := help
+.PHONY: help report reproduce check test lint sanitize bench gate history calibrate clean
 
 help: ## show this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 16
 
-report: $(READY) ## measure the quick profile on this machine and write reports/latest (5 minutes)
-	$(RUN) -m bench run --profile quick $(if $(FRESH),--fresh)
-	-@$(RUN) -m bench run --profile check --harness asv --existing
-	$(RUN) -m analysis report --output $(REPORT)
+report: $(READY) ## is the uRNN faster here? a first answer after a minute, the whole report after five
+	@echo "Step 1 of 3: a first answer, from the uRNN and nn.LSTM at four sizes (a minute)."
+	@$(RUN) -m bench run --profile quick $(FIRST) $(if $(FRESH),--fresh)
+	@$(RUN) -m analysis report --output $(REPORT)
+	@echo
+	@echo "That is the first answer; the page above can be opened now and is written again at the end."
+	@echo "Step 2 of 3: every model, more sizes, each cell twice (three minutes). Ctrl-C is safe at any time: what is"
+	@echo "measured is kept, and make report goes on from there."
+	@$(RUN) -m bench run --profile quick
+	@echo
+	@echo "Step 3 of 3: a few cells again with asv, to hold one way of measuring against the other, then the report."
+	@$(RUN) -m bench run --profile check --harness asv --existing || echo "The report does without them."
+	@echo
+	@$(RUN) -m analysis report --output $(REPORT)
+	@echo "Open that page in a browser. make report FRESH=1 measures everything again."
 
 reproduce: $(READY) ## train the paper's experiments and write reports/experiments (30 minutes)
 	$(RUN) -m bench reproduce --minutes $(MINUTES) --runs $(RUNS) $(if $(FULL),--full)
 	$(RUN) -m analysis experiments $(RUNS) --output $(EXPERIMENTS)
 
-test: $(READY) lint ## run the linters and the tests
-	$(RUN) -m pytest -n auto --dist loadfile -p no:benchmark
+check: $(READY) lint ## run the linters and the quick tests (a minute)
+	$(TESTS) -m "not slow"
+
+test: $(READY) lint ## run the linters and all tests (four minutes)
+	$(TESTS)
 
 lint: $(READY) ## check style, formatting, types, imports, workflows and scripts
 	$(VENV)/bin/ruff check .
@@ -54,20 +71,20 @@ lint: $(READY) ## check style, formatting, types, imports, workflows and scripts
 	@if command -v actionlint >/dev/null; then actionlint; else \
 	echo "actionlint is not installed: zizmor and tests/ci alone have checked the workflows"; fi
 
-sanitize: $(READY) ## the layer's tests with a kernel that watches every access to memory (5 minutes)
+sanitize: $(READY) ## run the layer's tests with a kernel that checks every memory access (5 minutes)
 	.ci/sanitize $(RUN)
 
-bench: $(READY) ## asv over the current commit; PROFILE=quick, ci or full (full: hours)
+bench: $(READY) ## measure the current commit with asv; PROFILE=quick, ci or full (full takes hours)
 	$(RUN) -m bench run --profile $(PROFILE) --harness asv
 
-gate: $(READY) ## did HEAD get slower than BASE? exit code 0: no, 1: yes, 2: not measured (10 minutes)
+gate: $(READY) ## did HEAD get slower than BASE? 0: no, 1: yes, 2: not measured (10 minutes)
 	$(RUN) -m bench gate --base $(BASE) --head $(HEAD)
 
-history: $(READY) $(OTAVA)/ready ## measure the commits of RANGE that changed what is timed; reports/history and asv's site
+history: $(READY) $(OTAVA)/ready ## measure every commit of RANGE that changed what is timed, for reports/history and asv's site
 	$(RUN) -m bench history --range $(RANGE)
 	$(RUN) -m analysis history
 
-calibrate: $(READY) ## measure the gate itself: its false alarms and what it catches (40 minutes)
+calibrate: $(READY) ## measure the gate itself: how often it is wrong, and what it catches (40 minutes)
 	$(RUN) -m bench calibrate --minutes $(CALIBRATION_MINUTES)
 	$(RUN) -m analysis calibration
 

@@ -1,8 +1,8 @@
 """The same grid through asv, one `asv run` a benchmark.
 
-asv writes its results when a whole run is over, so an interrupted one would lose all of it. Run benchmark by
-benchmark and told to skip what it has, it loses the current one at most. It writes in place, so that one that is
-killed while it writes leaves half a file; each of its files therefore has a copy while it runs. Known weakness:
+asv writes its results when a whole run is over, so an interrupted run would lose everything. Run benchmark by
+benchmark and skipping what it has, it loses the current one at most. It writes in place, so an asv that is killed
+while it writes leaves half a file; each of its files therefore has a copy while it runs. Known weakness:
 each start of asv costs some seconds for finding the benchmarks again.
 """
 
@@ -39,11 +39,11 @@ def benchmark_patterns(profile: Profile) -> list[str]:
     return [*over_sweeps, "^memory\\.Parameters\\."]
 
 
-def run(profile: Profile, *, threads: int, existing: bool, told: Callable[[str], None]) -> int:
+def run(profile: Profile, *, threads: int, existing: bool, log: Callable[[str], None]) -> int:
     """Measures the profile at the current commit; returns how many benchmarks failed.
 
     `existing` measures with the packages of this interpreter; otherwise asv builds an environment of its own,
-    with the versions that asv.conf.json pins. `told` gets a line for each benchmark.
+    with the versions that asv.conf.json pins. `log` gets a line for each benchmark.
 
     Raises:
         SweepError: asv is missing, or this is no git checkout.
@@ -64,7 +64,7 @@ def run(profile: Profile, *, threads: int, existing: bool, told: Callable[[str],
     _restore(results)
     failures = 0
     for number, pattern in enumerate(patterns := benchmark_patterns(profile), 1):
-        told(f"asv {number}/{len(patterns)}: {pattern}")
+        log(f"asv {number}/{len(patterns)}: {pattern}")
         options = ["--bench", pattern, "--record-samples", "--skip-existing-successful"]
         _copy(results)
         try:
@@ -72,10 +72,10 @@ def run(profile: Profile, *, threads: int, existing: bool, told: Callable[[str],
         finally:
             _restore(results)
         if code not in (0, ASV_BENCHMARK_FAILED):
-            raise SweepError(f"asv could not measure {pattern} (exit code {code}); its own message stands above")
+            raise SweepError(f"asv could not measure {pattern} (exit code {code}); see its own message above")
         if code == ASV_BENCHMARK_FAILED:
             failures += 1
-            told(f"a cell failed; to see why: asv run {' '.join(where)} --bench '{pattern}' --show-stderr")
+            log(f"a cell failed; to see why: asv run {' '.join(where)} --bench '{pattern}' --show-stderr")
         if existing:
             _note_conditions({name: environment[name] for name in CONDITIONS if name in environment})
     for copy in results.rglob(f".*{COPY}"):

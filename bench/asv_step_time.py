@@ -7,7 +7,7 @@ from bench.asv_suite import PROFILE, SweepBenchmark, class_per_sweep
 
 
 class _StepTime(SweepBenchmark):
-    # Our own warm-up stands in `prepare`; asv's would run the setup again before each of its calls.
+    # `prepare` warms up; asv's warm-up would run the setup again before each of its calls.
     warmup_time = 0
     number = 1
     min_run_count = 1

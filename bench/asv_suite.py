@@ -1,8 +1,7 @@
 """What the asv classes share: a sweep's axes become asv's parameters, and a cell is prepared before it is timed.
 
-The axes of layers and dtypes are parameters of those sweeps alone that have others than one layer in float32, so
-that the rest keeps its history.
-asv reads the profile from the environment variable URNN_BENCH_PROFILE ("full" if unset).
+Layers and dtypes are parameters only in sweeps that have others than one layer and float32: asv drops the history
+of a benchmark whose parameters change. The profile is the environment variable's, URNN_BENCH_PROFILE, or "full".
 """
 
 import os

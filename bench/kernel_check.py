@@ -1,8 +1,9 @@
 """Is a fused kernel right? Its output and gradients against the eager reference in float64, before it is timed.
 
 Rounding alone makes float32 differ from float64, and how much depends on the data; so the reference is run in
-float32 too, and a kernel may be a few times as far off as that. Known weakness: a kernel is tried on random data
-at the sizes that are timed but at fewer time steps; what only shows later in a sequence is caught at one length.
+float32 too, and a kernel's error may be a few times as large as its. Known weakness: a kernel is tried on random
+data, at the sizes that are timed but mostly with fewer time steps; an error that only shows late in a sequence is
+caught at one length.
 """
 
 import sys

@@ -58,6 +58,17 @@ def cuda_on_a_host(host: "Host", monkeypatch: pytest.MonkeyPatch) -> "Host":
     return host
 
 
+# Fixtures that take seconds: a CUDA kernel compiled for a host, a report with all its figures.
+SLOW_FIXTURES = {"host", "report", "full_report"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever asks for a slow fixture is slow, in every file."""
+    for item in items:
+        if SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-snapshots", action="store_true", help="write what `snapshot` was given, then pass")
 

@@ -40,8 +40,12 @@ def run(options: argparse.Namespace) -> int:
     if options.harness == "asv":
         return _run_asv(options, profile)
     cells = slices.chosen_cells(options, profile)
+    passes = options.passes or profile.passes
+    right = True
     with sole_writer(options.results):
-        right = _measure(cells, options, profile, options.allocator, options.passes or profile.passes)
+        for device in dict.fromkeys(cell.device for cell in cells):  # a file each: their code differs
+            here = [cell for cell in cells if cell.device == device]
+            right &= _measure(here, options, profile, options.allocator, passes)
         controls = [cell for cell in profile.allocator_controls if cell in cells]
         if options.allocator == "kept" and controls:
             _measure(controls, options, profile, "default", passes=1)
@@ -56,7 +60,7 @@ def _run_asv(options: argparse.Namespace, profile: Profile) -> int:
             "use --harness pytest-benchmark, or asv run --bench with a regular expression"
         )
     with sole_writer(results := ROOT / ".asv" / "results"):
-        failed = asv_harness.run(profile, threads=options.threads, existing=options.existing, told=print)
+        failed = asv_harness.run(profile, threads=options.threads, existing=options.existing, log=print)
         write_atomically(results / MODELS_FILE, json.dumps(subjects.as_data(), indent=1))
     return FAILED if failed else 0
 
@@ -69,8 +73,7 @@ def _measure(
     A profile that asks for it has its kernels checked first; false if one of them is wrong and was not timed.
     """
     settings = Settings(profile, options.threads, allocator)
-    digest = identity.source_digest(ROOT)
-    name = f"{identity.commit(ROOT)}-{digest}_{profile.name}_{options.threads}t_{allocator}"
+    name = f"{identity.source_digest(ROOT, cells)}_{profile.name}_{options.threads}t_{allocator}"
     run_file = RunFile.open(options.results, name, settings.conditions, fresh=options.fresh)
     side = Side(settings, run_file)
     jobs, checks = sweep.plan(cells, passes), []

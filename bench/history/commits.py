@@ -11,17 +11,18 @@ from pathlib import Path
 from bench import git
 from bench.commits.checkouts import Commit, listed
 from bench.errors import SweepError
+from bench.measured_code import unused
 from bench.paths import ROOT
 
-# The product, less what no cell of a history runs.
-TIMED = ("urnn", *(f":(exclude)urnn/{part}" for part in ("training", "ladder", "tasks")))
+DEVICE, MODELS = "cpu", ("urnn", "lstm")  # what a history measures
+TIMED = ("urnn", *(f":(exclude){path}*" for path in unused([DEVICE], MODELS)))
 
 
-def timed_commits(revisions: str, repository: Path = ROOT, told: Callable[[str], None] = print) -> list[Commit]:
+def timed_commits(revisions: str, repository: Path = ROOT, log: Callable[[str], None] = print) -> list[Commit]:
     """The commits of a range ("main", "v1..main") that changed what is timed, oldest first.
 
     A branch that is at origin alone is taken from there. In a shallow clone the first commit seems to change
-    everything, which `told` is told.
+    everything, which `log` is told.
 
     Raises:
         SweepError: git does not know the range, or no such commit is in it.
@@ -36,9 +37,7 @@ def timed_commits(revisions: str, repository: Path = ROOT, told: Callable[[str],
     if not found:
         raise SweepError(f"no commit of {revisions!r} changed what is timed, so there is no history to measure")
     if git.is_shallow(repository):
-        told(
-            f"this clone is shallow: commits before {found[0].name} are not seen; git fetch --unshallow gets them"
-        )
+        log(f"this clone is shallow: commits before {found[0].name} are not seen; git fetch --unshallow gets them")
     return found
 
 

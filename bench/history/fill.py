@@ -7,65 +7,35 @@ has ended well. So the same command goes on after a crash and skips what is ther
 Known weakness: the suites differ as the project grew; this interpreter's packages serve all commits.
 """
 
-import json
 import os
 import re
 import shutil
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
-from analysis.documents import TEXT, ListOf, MisfitError, Place, Record
-from analysis.vocabulary import COMMITS_FILE, FAILURE_FILE, HISTORY
+from analysis.vocabulary import FAILURE_FILE, HISTORY
 from bench import git
 from bench.commits.checkouts import Commit
 from bench.environment import measured_environment
 from bench.errors import ResultsError, SweepError
-from bench.history.commits import timed_commits
+from bench.history import known
+from bench.history.commits import DEVICE, MODELS, timed_commits
 from bench.machine.lock import sole_run
 from bench.paths import ROOT
 from bench.processes import children
 from bench.processes.scratch import held, remove_dead, scratch_folder
-from bench.reading import read
-from bench.run_file import write_atomically
 
 FOLDER = ROOT / HISTORY
 SLICE = (
-    *("--models=urnn,lstm", "--phase=forward,train", "--task=copying", "--device=cpu", "--dtype=float32"),
-    *("--hidden=128,512", "--length=100", "--batch=32", "--passes=2"),
+    *(f"--models={','.join(MODELS)}", f"--device={DEVICE}", "--phase=forward,train", "--task=copying"),
+    *("--dtype=float32", "--hidden=128,512", "--length=100", "--batch=32", "--passes=2"),
 )
-
-ADVICE = "move it away, and `python -m bench history` writes it again; what was measured is kept"
 
 STAGED = re.compile(r"\.[0-9a-f]{40,64}\.\d+")
 
 Measure = Callable[[Path, Path], str]
-
-
-class _Digits:
-    """What names a commit's folder."""
-
-    def check(self, value: object, place: Place) -> None:
-        if not (isinstance(value, str) and git.DIGITS.fullmatch(value)):
-            raise MisfitError(place, "all digits of a commit", value)
-
-
-class _Moment:
-    """A time in ISO 8601; times of several zones are sorted."""
-
-    def check(self, value: object, place: Place) -> None:
-        TEXT.check(value, place)
-        try:
-            has_zone = datetime.fromisoformat(value).tzinfo is not None
-        except ValueError:
-            has_zone = False
-        if not has_zone:
-            raise MisfitError(place, "a time in ISO 8601 with its zone", value)
-
-
-LIST = ListOf(Record({"commit": _Digits(), "time": _Moment(), "subject": TEXT}))
 
 
 class KilledError(Exception):
@@ -84,7 +54,7 @@ class Filled:
 def fill(
     revisions: str,
     results: Path = FOLDER,
-    told: Callable[[str], None] = print,
+    log: Callable[[str], None] = print,
     measure: Measure | None = None,
     repository: Path = ROOT,
 ) -> Filled:
@@ -94,18 +64,18 @@ def fill(
         SweepError: see `timed_commits`; or a commit cannot be checked out.
         ResultsError: the folder cannot be written to, or its list of commits is damaged.
     """
-    commits = timed_commits(revisions, repository, told)
+    commits = timed_commits(revisions, repository, log)
     killed = 0
     with sole_run(f"history of {revisions}"):
         missing = [commit for commit in commits if not (results / commit.digits).is_dir()]
-        _note(results, commits)
+        known.note(results, commits)
         remove_dead(path for path in results.iterdir() if STAGED.fullmatch(path.name))
         for number, commit in enumerate(missing, 1):
-            told(f"{number} of {len(missing)}: {commit.name} {commit.subject}")
+            log(f"{number} of {len(missing)}: {commit.name} {commit.subject}")
             try:
                 _measure(commit, results, measure or run_own_suite, repository)
             except KilledError as error:
-                told(f"{commit.name}: {error}; the same command measures it again")
+                log(f"{commit.name}: {error}; the same command measures it again")
                 killed += 1
     failed = sum((results / commit.digits / FAILURE_FILE).exists() for commit in commits)
     return Filled(len(missing) - killed, len(commits) - len(missing), failed + killed)
@@ -165,26 +135,3 @@ def run_own_suite(checkout: Path, results: Path, slice: Sequence[str] = SLICE) -
     if done.returncode < 0:
         raise KilledError(f"its suite was ended by signal {-done.returncode}")
     return children.last_words(done).replace(sys.executable, "python")  # its page may be read anywhere
-
-
-def _note(results: Path, commits: Sequence[Commit]) -> None:
-    """Keeps times and subjects of all commits that any range has asked for, in the order of their times.
-
-    Raises:
-        ResultsError: the list there is damaged, or cannot be written.
-    """
-    known = (
-        {entry["commit"]: entry for entry in read_commits(results)} if (results / COMMITS_FILE).exists() else {}
-    )
-    known |= {one.digits: {"commit": one.digits, "time": one.time, "subject": one.subject} for one in commits}
-    in_order = sorted(known.values(), key=lambda entry: datetime.fromisoformat(entry["time"]))
-    write_atomically(results / COMMITS_FILE, json.dumps(in_order, indent=1))
-
-
-def read_commits(results: Path) -> list[dict[str, str]]:
-    """Every commit of a history: its digits, time and subject.
-
-    Raises:
-        ResultsError: there is no such list, or it is damaged.
-    """
-    return read(results / COMMITS_FILE, LIST, ADVICE)

@@ -210,6 +210,7 @@ with replacing_folder({target!r}) as folder:
 """
 
 
+@pytest.mark.slow
 def test_what_a_killed_run_left_is_removed_by_the_next_and_a_living_ones_is_not(previous):
     subprocess.run([sys.executable, "-c", KILLED.format(target=str(previous))], check=False)
     left = [path.name for path in previous.parent.iterdir() if path.name.endswith(".partial")]

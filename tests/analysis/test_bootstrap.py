@@ -27,6 +27,7 @@ def test_the_interval_covers_the_true_median_about_as_often_as_it_says():
     assert 0.90 <= hits / 300 <= 0.99
 
 
+@pytest.mark.slow
 def test_processes_are_the_unit_and_not_rounds():
     """Ten processes that differ by far more than their rounds: pooling the rounds would miss the true median."""
     rng = np.random.default_rng(5)

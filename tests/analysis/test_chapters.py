@@ -26,6 +26,7 @@ def full(full_frame):
     return of(full_frame)
 
 
+@pytest.mark.slow
 def test_the_rest_of_the_report_is_the_same_with_and_without_them(full, full_frame):
     bare = of(full_frame[~full_frame["family"].isin(["ladder", "ceiling"])])
     assert full.headlines == bare.headlines
@@ -83,6 +84,7 @@ def test_the_efficiencys_table_names_every_backend_and_size(full):
     assert found["uRNN (eager reference)", "512"] == ["1.8 %", "0.10 %"]
 
 
+@pytest.mark.slow
 def test_what_was_not_measured_names_the_command(small_frame):
     page = of(small_frame)
     assert len(page.figures) == 6

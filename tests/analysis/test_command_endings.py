@@ -1,4 +1,4 @@
-"""How commands end: exit code 1 is a regression's alone."""
+"""How commands end, where that takes a process: exit code 1 is a regression's alone. See `test_program` too."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis import command_line
+pytestmark = pytest.mark.slow
 
 ENDING = "import os, signal, sys\nfrom analysis import command_line\ndef command():\n    {body}\n"
 CALL = "sys.exit(command_line.run(command))"
@@ -19,39 +19,6 @@ CALL = "sys.exit(command_line.run(command))"
 def ended(body: str, **options) -> subprocess.CompletedProcess:
     code = ENDING.format(body=body) + CALL
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, **options)
-
-
-@pytest.mark.parametrize("code", [0, 1, 2])
-def test_a_commands_own_exit_code_is_kept(code):
-    assert ended(f"return {code}").returncode == code
-
-
-def test_an_unforeseen_exception_keeps_its_traceback_and_ends_in_2():
-    done = ended("raise KeyError('lost')")
-    assert done.returncode == 2
-    assert done.stderr.splitlines()[0] == "Traceback (most recent call last):"
-    assert done.stderr.splitlines()[-1] == "KeyError: 'lost'"
-
-
-def raised_in(command_line_run, error: Exception) -> int:
-    def command() -> int:
-        raise error
-
-    return command_line_run(command)
-
-
-def test_a_missing_package_is_named_with_the_command_that_installs_it(capsys):
-    error = ModuleNotFoundError("No module named 'pandas'", name="pandas.core")
-    assert raised_in(command_line.run, error) == 2
-    assert capsys.readouterr().err == (
-        "error: the package pandas is missing; in the checkout, pip install --editable '.[suite]' has it\n"
-    )
-
-
-@pytest.mark.parametrize("name", ["analysis.lost", "bench.lost", "urnn.lost", None])
-def test_a_missing_module_of_this_project_is_a_mistake_with_its_traceback(name, capsys):
-    assert raised_in(command_line.run, ModuleNotFoundError("lost", name=name)) == 2
-    assert capsys.readouterr().err.endswith("ModuleNotFoundError: lost\n")
 
 
 def test_a_reader_that_went_away_ends_it_without_a_word():

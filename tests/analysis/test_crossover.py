@@ -96,6 +96,7 @@ def test_unknown_parameter_counts_are_not_measured(compare):
     assert found.outcome is Outcome.NOT_MEASURED
 
 
+@pytest.mark.slow
 def test_the_interval_covers_the_true_crossover(compare):
     hits = 0
     for seed in range(40):

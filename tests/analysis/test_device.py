@@ -11,6 +11,8 @@ from tests.analysis import made_up_gpu
 from tests.analysis.conftest import make_entry
 from tests.analysis.parsed import assert_it_reads_well, section, sentences, table, texts
 
+pytestmark = pytest.mark.slow
+
 TITLE = "On a CUDA device"
 
 

@@ -11,6 +11,8 @@ from analysis.report.figures import EFFICIENCY, FIGURES, LADDERS
 from analysis.schema import tidy_frame
 from analysis.statistics import summarise
 
+pytestmark = pytest.mark.slow
+
 named = attrgetter("name")
 
 

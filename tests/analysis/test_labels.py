@@ -52,6 +52,7 @@ def cells():
     return summarise(tidy_frame(rows_of(make_curve, [*ODD.values(), LONG, LINES])))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("figure", FIGURES[:2], ids=lambda figure: figure.name)
 def test_every_label_stands_as_itself_in_figures(cells, figure):
     svg = to_svg(figure.draw(cells))
@@ -69,6 +70,7 @@ def test_the_legend_names_every_series(cells):
     assert "_private_" in names
 
 
+@pytest.mark.slow
 def test_a_report_shows_every_label_and_no_table_is_broken():
     labels = [*ODD.values(), LONG, LINES, MIRRORED]
     content = page_of(Results(tidy_frame(rows_of(make_curve, labels))), "A <b> `$x^$` title")

@@ -17,6 +17,8 @@ from analysis.schema import tidy_frame
 from analysis.statistics import summarise
 from tests.analysis.conftest import make_curve
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 RC = """
 text.usetex: True

@@ -142,6 +142,7 @@ def test_exponents_name_their_range_where_it_is_not_the_usual_one(written_of, cu
     ]
 
 
+@pytest.mark.slow
 def test_several_machines_are_several_sections_with_figures_of_their_own(written_of, curve):
     page = written_of(curve("urnn", {64: 1.0, 128: 1.0}) + curve("urnn", {64: 1.0}, machine="other"))
     settings = [one.title for one in page.sections if one.level == 2]

@@ -95,6 +95,7 @@ print(*(module.__name__ for module in disc_modules("bench")))
 """
 
 
+@pytest.mark.slow
 def test_asv_finds_the_benchmarks_where_only_their_package_can_be_imported(tmp_path):
     """asv puts the folder `bench` on no path; its environments have a wheel of `urnn` and few packages besides."""
     absent = ["asv", "matplotlib", "seaborn", "jinja2", "hypothesis", "beartype", "virtualenv", "pyarrow"]

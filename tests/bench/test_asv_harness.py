@@ -67,7 +67,7 @@ def asv(monkeypatch, tmp_path) -> SimpleNamespace:
     monkeypatch.setattr(asv_harness, "ROOT", tmp_path)
     monkeypatch.setattr(asv_harness.children, "run", run)
     monkeypatch.setattr(asv_harness.importlib.util, "find_spec", lambda name: object())
-    state.run = lambda **options: asv_harness.run(CHECK, told=state.told.append, **{"threads": 1} | options)
+    state.run = lambda **options: asv_harness.run(CHECK, log=state.told.append, **{"threads": 1} | options)
     return state
 
 
@@ -109,7 +109,7 @@ def test_a_failed_benchmark_is_counted_and_the_others_run(asv):
 @pytest.mark.parametrize("code", [1, -9])
 def test_anything_else_that_asv_ends_with_ends_the_sweep(asv, code):
     asv.codes = [0, code]
-    message = rf"^asv could not measure \^memory.*\(exit code {code}\); its own message stands above$"
+    message = rf"^asv could not measure \^memory.*\(exit code {code}\); see its own message above$"
     with pytest.raises(SweepError, match=message):
         asv.run(existing=False)
     assert len(asv.calls) == 3

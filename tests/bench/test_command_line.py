@@ -7,7 +7,7 @@ import re
 import pytest
 
 from analysis.vocabulary import DEVICES, PHASES
-from bench.commands import main
+from bench.commands import PROGRAM, main
 from bench.commands import run as run_command
 from bench.environment import ALLOCATORS
 from bench.experiments import MOST_SEEDS
@@ -168,7 +168,7 @@ class TestBadInput:
         assert processes == []
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["list", "--help"]])
+@pytest.mark.parametrize("arguments", [["--help"], *([name, "--help"] for name in PROGRAM.commands)])
 def test_help_is_printed(arguments, capsys):
     with pytest.raises(SystemExit) as ended:
         main(arguments)
@@ -289,7 +289,7 @@ class TestRun:
     def test_a_file_from_other_code_is_left_alone(self, sweeps, tmp_path, monkeypatch):
         command = ["run", "--models", "gru", "--hidden", "64", f"--results={tmp_path}"]
         assert main(command) == 0
-        monkeypatch.setattr("bench.identity.source_digest", lambda root: "0" * 8)
+        monkeypatch.setattr("bench.identity.source_digest", lambda root, cells: "0" * 8)
         assert main(command) == 0
         assert len(sweeps[1][0]) == len(sweeps[0][0])
         assert json.loads(sweeps[0][2].read_text())["run"]["profile"] == "quick"

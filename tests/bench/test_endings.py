@@ -14,6 +14,8 @@ from bench.paths import ROOT
 from bench.progress import SweepProgress, Terminal
 from tests.bench.cells import TINY
 
+pytestmark = pytest.mark.slow
+
 ONE_CELL = ("list", "--models=lstm", "--phase=stream", "--hidden=64", "--device=cpu")
 
 

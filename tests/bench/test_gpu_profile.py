@@ -87,7 +87,7 @@ def test_asv_starts_its_processes_afresh_where_there_is_a_gpu(monkeypatch, tmp_p
     for here in (True, False):
         monkeypatch.setattr(asv_harness.torch.cuda, "is_available", lambda here=here: here)
         commands.clear()
-        asv_harness.run(GPU, threads=1, existing=False, told=lambda line: None)
+        asv_harness.run(GPU, threads=1, existing=False, log=lambda line: None)
         assert all(("--launch-method=spawn" in arguments) is here for arguments in commands[1:])
 
 

@@ -1,10 +1,24 @@
 """The same code has the same identity, another line makes another."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 import torch
 
-from bench.identity import commit, source_digest
-from tests.bench.repositories import git
+from bench import measured_code
+from bench.grid import Cell
+from bench.identity import source_digest as digest_of
+from bench.paths import ROOT
+from tests.bench.cells import TINY
+
+ON_CUDA = replace(TINY, device="cuda")
+LADDER = replace(TINY, model="lstm_ladder", backend="naive")
+
+
+def source_digest(root: Path, cells: Sequence[Cell] = (TINY,)) -> str:
+    return digest_of(root, cells)
 
 
 @pytest.fixture
@@ -53,6 +67,54 @@ def test_what_is_neither_measured_nor_measures_does_not(checkout, file):
     assert source_digest(checkout) == before
 
 
+ONE_DEVICE = {
+    "cpu": ["urnn/backends/cpu/kernel.cpp", "urnn/backends/cpu/build.py"],
+    "cuda": [
+        *("urnn/backends/cuda/plan.py", "urnn/backends/cuda/kernel.cu", "bench/cuda_plans.py"),
+        *("bench/meters/gpu_state.py", "bench/kernel_check.py"),
+    ],
+}
+
+
+def concerned(checkout: Path, file: str) -> set[str]:
+    """Which of three kinds of cells another line in a file concerns."""
+    cells = {"cpu": [TINY], "cuda": [ON_CUDA], "ladder": [LADDER]}
+    before = {name: source_digest(checkout, some) for name, some in cells.items()}
+    (checkout / file).parent.mkdir(parents=True, exist_ok=True)
+    (checkout / file).write_text("changed")
+    return {name for name, some in cells.items() if source_digest(checkout, some) != before[name]}
+
+
+@pytest.mark.parametrize("file", ONE_DEVICE["cpu"])
+def test_what_runs_on_a_cpu_alone_does_not_concern_a_gpu(checkout, file):
+    assert concerned(checkout, file) == {"cpu", "ladder"}
+
+
+@pytest.mark.parametrize("file", ONE_DEVICE["cuda"])
+def test_what_runs_on_a_gpu_alone_does_not_concern_a_cpu(checkout, file):
+    assert concerned(checkout, file) == {"cuda"}
+
+
+def test_what_both_share_concerns_both(checkout):
+    assert concerned(checkout, "urnn/backends/kernel_cache/store.py") == {"cpu", "cuda", "ladder"}
+    assert concerned(checkout, "bench/workloads.py") == {"cpu", "cuda", "ladder"}
+
+
+def test_a_ladders_stages_concern_ladders(checkout):
+    assert concerned(checkout, "urnn/ladder/lstm.py") == {"ladder"}
+
+
+@pytest.mark.parametrize("file", ["urnn/training/trainer.py", "bench/commands/list.py", "bench/history/site.py"])
+def test_what_no_measuring_process_runs_concerns_nothing(checkout, file):
+    assert concerned(checkout, file) == set()
+
+
+def test_every_path_of_the_rule_is_still_there():
+    """A folder that was renamed would concern everything without a word."""
+    for path in measured_code.unused((), ()):
+        assert list(ROOT.glob(f"{path}*")), path
+
+
 def test_another_torch_another_python_or_another_machine_changes_it(checkout, monkeypatch):
     digests = [source_digest(checkout)]
     monkeypatch.setattr(torch, "__version__", "0.0.0")
@@ -62,17 +124,3 @@ def test_another_torch_another_python_or_another_machine_changes_it(checkout, mo
     monkeypatch.setattr("platform.node", lambda: "elsewhere")
     digests.append(source_digest(checkout))
     assert len(set(digests)) == 4
-
-
-def test_the_commit_is_the_first_eight_digits_of_the_head(tmp_path):
-    git(tmp_path, "init", "-q")
-    assert commit(tmp_path) == "unversioned"
-    git(tmp_path, "commit", "-q", "--allow-empty", "-m", "first")
-    assert commit(tmp_path) == git(tmp_path, "rev-parse", "HEAD")[:8]
-
-
-def test_outside_a_checkout_or_without_git_it_is_unversioned(tmp_path, monkeypatch):
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert commit(tmp_path) == "unversioned"
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert commit(tmp_path) == "unversioned"

@@ -18,6 +18,8 @@ from bench.paths import ROOT
 from bench.processes.guard import descendants
 from tests.bench.lane.played import Machine
 
+pytestmark = pytest.mark.slow
+
 PLANNED = 20
 ARGUMENTS = ["run", "--device=cpu", "--phase=forward", "--models=gru,lstm,rnn_tanh,irnn"]
 ARGUMENTS += ["--hidden=4,5,6,7,8", "--length=3", "--batch=2", "--passes=1"]

@@ -12,6 +12,8 @@ from analysis.report import write_report
 from analysis.results import read
 from bench.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 ROW = """
         Model(
             "relu_net",

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+from bench.measured_code import NEVER
 from bench.paths import ROOT
 
 PROGRAM = """
@@ -12,11 +13,15 @@ def there(*names):
 import bench.conftest, bench.test_step_time, bench.meters.instructions
 print(*sorted(name for name in sys.modules if name.startswith("analysis.")), sep=",")
 there("bench.reading", "pandas", "psutil", "torch._dynamo")
+loaded = [path.replace("/", ".") for path in sys.argv[1:]]
+print(*sorted(name for name in sys.modules if name.startswith(tuple(loaded))), sep=",")
 import bench.commands.run, bench.commands.list
 there("analysis.documents", "bench.reading", "pandas")
 """
 
 
-def test_a_measuring_process_imports_the_vocabulary_alone_and_the_command_no_pandas():
-    done = subprocess.run([sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.split("\n") == ["analysis.vocabulary", "", "analysis.documents,bench.reading", ""]
+def test_what_a_measuring_process_and_a_command_import():
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *NEVER], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split("\n") == ["analysis.vocabulary", "", "", "analysis.documents,bench.reading", ""]

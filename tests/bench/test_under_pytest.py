@@ -13,6 +13,8 @@ from bench.grid import get_profile
 from bench.paths import ROOT
 from tests.bench.cells import cell
 
+pytestmark = pytest.mark.slow
+
 
 def session(*arguments: str) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "pytest", "bench", "--benchmark-only", "-p", "no:cacheprovider", *arguments]

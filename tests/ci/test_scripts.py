@@ -5,6 +5,7 @@ Known weakness: bash, git and jq have to be there; `.ci/comment` alone needs jq 
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -17,6 +18,8 @@ from analysis.regressions.verdict import conclude
 from bench.git import environment as without_repository
 from bench.paths import ROOT
 from tests.bench.repositories import git
+
+pytestmark = pytest.mark.slow
 
 # Stands in for the gate: notes how it was called, writes what it is told to, ends as it is told to.
 PYTHON = """#!/usr/bin/env bash
@@ -326,6 +329,13 @@ def test_calibrating_takes_the_minutes_that_it_is_given(run, checkout):
 SHA = "0123456789" * 4
 PULLS = [{"number": 7, "head": {"sha": SHA}}]
 BOT = {"type": "Bot", "login": "github-actions[bot]"}
+
+
+def test_the_comment_is_found_again_by_the_mark_that_the_gate_writes():
+    """Also where jq, which the other tests of the comment need, is not installed."""
+    script = (ROOT / ".ci" / "comment").read_text()
+    assert re.findall(r'^marker="(.*?)"', script, re.MULTILINE) == [MARK]
+    assert markdown(Comparison(Commit("a", ""), Commit("b", ""), [], outcome([]))).startswith(f"{MARK}\n")
 
 
 @pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed")

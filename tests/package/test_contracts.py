@@ -10,6 +10,8 @@ import pytest
 
 from tests.package.conftest import ROOT, tracked_files
 
+pytestmark = pytest.mark.slow
+
 CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
 NAMES = {contract["id"]: contract["name"] for contract in CONTRACTS}
 # Contract -> a module, and what it must not import.

@@ -24,7 +24,11 @@ needs_compiler = pytest.mark.skipif(cpu_build.compiler() is None, reason="no C++
 
 
 @pytest.fixture(
-    params=["reference", pytest.param("cpu", marks=needs_compiler), pytest.param("host", marks=needs_compiler)]
+    params=[
+        "reference",
+        pytest.param("cpu", marks=needs_compiler),
+        pytest.param("host", marks=[needs_compiler, pytest.mark.slow]),
+    ]
 )
 def run_sequence(request: pytest.FixtureRequest) -> Callable:
     """The reference, the CPU kernel, and the CUDA kernel on a host."""

@@ -45,7 +45,9 @@ def on_the_device(**given: object):
     return tuple(value.cpu() for value in call(fused.run_sequence, **given))
 
 
-@pytest.fixture(params=["cpu", "cuda-on-a-host", pytest.param("cuda", marks=needs_cuda)])
+@pytest.fixture(
+    params=["cpu", pytest.param("cuda-on-a-host", marks=pytest.mark.slow), pytest.param("cuda", marks=needs_cuda)]
+)
 def kernel(request: pytest.FixtureRequest) -> Iterator[Kernel]:
     if request.param == "cuda-on-a-host":
         request.getfixturevalue("cuda_on_a_host")
@@ -88,6 +90,7 @@ def test_gradients_where_none_is_asked_for_the_input(kernel, m, steps, generator
         assert error_of(value, expected) <= 8 * 64 * steps * torch.finfo(torch.float64).eps
 
 
+@pytest.mark.slow
 @given(
     exponent=st.integers(2, 7),
     batch=st.integers(1, 40),
@@ -110,6 +113,7 @@ def test_the_released_epsilon(kernel, n, generator):
     assert_equals_reference(kernel.run_sequence, given, torch.float64)
 
 
+@pytest.mark.slow
 def test_long_sequences_stay_with_the_reference(kernel, generator):
     """b = 0 keeps the norm, so errors add up and are not forgotten."""
     batch = 3 if kernel.name == "cuda-on-a-host" else 11
@@ -162,6 +166,7 @@ def test_what_is_not_finite_reaches_the_output_of_its_sample_only(kernel, n, sam
     assert torch.isfinite(states[:, [*range(sample), *range(sample + 1, 18)]]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
 @pytest.mark.parametrize("m", [1, 16, 17, 40])
 @pytest.mark.parametrize("batch", [7, 70])
@@ -203,6 +208,7 @@ def test_a_second_derivative_is_refused(kernel, generator):
         gradient.sum().backward()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")  # torch's own notes while it traces
 def test_opcheck(kernel, generator):
     given = arguments(8, 3, 4, 2, torch.float64, generator)
@@ -261,6 +267,7 @@ for gradient, parameter in zip(gradients, rnn.parameters()):
 """
 
 
+@pytest.mark.slow
 def test_torch_compile_does_not_break_the_graph():
     """In a process of its own: the shape checker that the tests put around every function cannot be traced."""
     command = [sys.executable, "-c", COMPILE]

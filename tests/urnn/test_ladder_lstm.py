@@ -78,6 +78,7 @@ def test_every_rung_starts_from_zeros_if_no_state_is_given(name):
     assert torch.equal(c_n, expected_c)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stages", [TOP, replace(TOP, wavefront=False)], ids=names_of)
 def test_gradients_are_those_of_finite_differences(stages):
     """torch's step is 1e-6, so float64's eps leaves a difference accurate to about 1e-10; curvature takes some."""

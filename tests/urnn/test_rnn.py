@@ -54,6 +54,7 @@ def test_the_whole_recurrence_is_the_definition(num_layers, bidirectional, prese
     assert_is_the_definition(rnn, x, complex_like(rnn, 2))
 
 
+@pytest.mark.slow
 @settings(deadline=None, derandomize=True, database=None, max_examples=40)
 @given(
     steps=st.integers(1, 6),
@@ -76,6 +77,7 @@ def test_any_shape_is_the_definition(
     assert_is_the_definition(rnn, torch.randn(steps, batch, input_size).double(), complex_like(rnn, batch))
 
 
+@pytest.mark.slow
 def test_a_state_without_input_keeps_its_norm_over_a_long_sequence(backend, device):
     """The paper's first bias is 0, so modReLU passes everything and only W acts."""
     steps = 2000

@@ -37,6 +37,7 @@ def leaf(*shape: int, device: str, dtype=torch.float64) -> torch.Tensor:
     return torch.randn(*shape, device=device, dtype=dtype).requires_grad_()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [ONE_LAYER, STACKED], ids=["one layer", "stacked"])
 def test_gradients_are_those_of_finite_differences(options, backend, device):
     rnn = build(backend, device, (-0.2, 0.2), **options)

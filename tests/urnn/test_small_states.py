@@ -17,7 +17,9 @@ TINY = (0.0, -1e-18, 1e-18, 1e-12, 1e-9)
 M = 3
 
 
-@pytest.fixture(params=["cpu", "cuda-on-a-host", pytest.param("cuda", marks=needs_cuda)])
+@pytest.fixture(
+    params=["cpu", pytest.param("cuda-on-a-host", marks=pytest.mark.slow), pytest.param("cuda", marks=needs_cuda)]
+)
 def device(request: pytest.FixtureRequest) -> str:
     if request.param == "cuda-on-a-host":
         request.getfixturevalue("cuda_on_a_host")

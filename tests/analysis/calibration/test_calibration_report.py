@@ -24,6 +24,7 @@ def report(quiet, tmp_path_factory):
     return write_report(quiet, tmp_path_factory.mktemp("calibration") / "report", EFFORT)
 
 
+@pytest.mark.slow
 def test_the_sentences_hold_rates_against_the_bars(report):
     said = report.headlines
     assert said[0] == (
@@ -36,6 +37,7 @@ def test_the_sentences_hold_rates_against_the_bars(report):
     assert re.fullmatch(r"The smallest slowdown that 95 % of gates call: \d\.\d %\.", said[2])
 
 
+@pytest.mark.slow
 def test_a_missed_bar_is_called_missed(tmp_path):
     said = write_report(recording(0.2, seed=3), tmp_path / "report", EFFORT).headlines
     assert said[1].endswith("the bar is 95 % at least: missed.")
@@ -60,6 +62,7 @@ def test_the_folder_holds_page_markdown_figure_and_recording(report, quiet):
     }
 
 
+@pytest.mark.slow
 @needs_browser
 @every_screen
 def test_the_page_fits_and_fetches_nothing(report, tmp_path, width, dark):

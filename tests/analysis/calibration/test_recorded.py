@@ -14,6 +14,8 @@ from analysis.calibration.spread import spreads
 from analysis.regressions.verdict import Verdict
 from analysis.vocabulary import SAME
 
+pytestmark = pytest.mark.slow
+
 RECORDING = Path(__file__).parents[3] / "reports" / "calibration" / "recording.json"
 GATES = 20
 

@@ -75,6 +75,7 @@ def test_the_copies_are_as_slow_as_they_promise(quiet):
 class TestRates:
     effort = Effort(gates=30, redrawn=4, gates_each=5)
 
+    @pytest.mark.slow
     def test_conditions_begin_with_no_change_and_are_the_same_at_every_call(self, quiet):
         found = conditions(quiet, self.effort)
         assert [one.slowdown for one in found] == [0.0, 0.02, 0.05]

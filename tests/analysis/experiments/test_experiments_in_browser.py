@@ -8,7 +8,7 @@ from __future__ import annotations
 from analysis.experiments.figures import FIGURES
 from tests.analysis.browser import assert_it_fits, every_screen, look, needs_browser
 
-pytestmark = needs_browser
+pytestmark = [needs_browser, pytest.mark.slow]
 
 
 @every_screen

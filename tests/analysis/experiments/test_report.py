@@ -153,6 +153,7 @@ def test_page_and_markdown_hold_every_sentence_and_fetch_nothing(small_report):
     assert_it_reads_well(text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figure.name)
 def test_a_figure_of_runs_that_have_just_started_says_what_is_missing(figure, runs, add, study):
     path = add([0.1], [0.1], None)
@@ -175,6 +176,7 @@ def test_every_series_of_a_panel_and_its_baseline_are_drawn(small_study):
     ]
 
 
+@pytest.mark.slow
 def test_the_command_prints_the_headlines_and_the_page(add, runs, tmp_path, capsys, monkeypatch):
     add(falling(0.3, 0.001, 3), [0.1, 0.5, 1.0], "solved")
     (runs / "bad").mkdir()

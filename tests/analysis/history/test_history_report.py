@@ -28,6 +28,7 @@ def report(folder, tmp_path_factory):
     return write_report(read(folder), tmp_path_factory.mktemp("page") / "history")
 
 
+@pytest.mark.slow
 def test_the_sentences_tell_the_journey_the_largest_step_and_what_became_slower(report):
     said = report.headlines
     assert said[0].startswith("Training step, n = ")
@@ -50,6 +51,7 @@ def test_the_page_escapes_subjects_and_says_which_commits_were_not_measured(repo
     )
 
 
+@pytest.mark.slow
 @needs_browser
 @every_screen
 def test_the_page_fits_and_fetches_nothing(report, tmp_path, width, dark):

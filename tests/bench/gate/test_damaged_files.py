@@ -10,27 +10,12 @@ import pytest
 
 from analysis.vocabulary import CALIBRATION_PLAN
 from bench.calibration import recording
-from bench.commits.checkouts import Commit
 from bench.errors import ResultsError
-from bench.history import site
-from bench.history.fill import read_commits
-from bench.prepare import describe
-from tests.bench.cells import cell
+from bench.history import known
 from tests.bench.gate.conftest import open_folder
 
 CASES = 300
-CELL = cell("lstm:torch", hidden_size=8)
 COMMIT = {"commit": "a" * 40, "time": "2026-01-01T00:00:00+00:00", "subject": "One"}
-RESULTS = {
-    "benchmarks": [
-        {
-            "params": {"cell_id": CELL.id},
-            "extra_info": {**describe(CELL), "pass": 1, "peak_allocated_bytes": 10},
-            "stats": {"data": [0.1, 0.2]},
-        }
-    ],
-    "machine_info": {"node": "box", "cpu": {"count": 2}},
-}
 RECORDING = {"format": 1, "notes": [], "seconds": {"1": 2.0}, "commit": {"name": "a", "subject": "One"}}
 VALUES = [
     None,
@@ -93,17 +78,8 @@ def read_recording(path: Path) -> str:
 
 
 def read_history(path: Path) -> str:
-    sorted(Commit(one["commit"], one["time"], one["subject"]).name for one in read_commits(path.parent))
+    known.note(path.parent, [])
     return ""
-
-
-def read_results(path: Path) -> str:
-    told: list[str] = []
-    files = list(site._files(path.parent, told.append))
-    values = site._values(files)
-    if values["step_time"]:
-        json.dumps(site._result(COMMIT, values, site._params({"a": values}), files[0].machine), allow_nan=False)
-    return "".join(told)
 
 
 def refusal(read: Callable[[Path], str], path: Path) -> str:
@@ -114,13 +90,12 @@ def refusal(read: Callable[[Path], str], path: Path) -> str:
         return str(error)
 
 
-@pytest.mark.parametrize("name", ["gate", "recording", "history", "results"])
+@pytest.mark.parametrize("name", ["gate", "recording", "history"])
 def test_a_damaged_file_is_read_or_refused_by_its_name(tmp_path, name):
     readers: dict[str, tuple[Path, object, Callable[[Path], str]]] = {
         "gate": (open_folder(tmp_path).path / "gate.json", None, read_gate),
         "recording": (tmp_path / CALIBRATION_PLAN, RECORDING, read_recording),
         "history": (tmp_path / "commits.json", [COMMIT, COMMIT | {"commit": "b" * 40}], read_history),
-        "results": (tmp_path / "results" / "0001.json", RESULTS, read_results),
     }
     path, content, read = readers[name]
     content = content or json.loads(path.read_text())

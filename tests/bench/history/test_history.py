@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from analysis.errors import AnalysisError
 from analysis.vocabulary import COMMITS_FILE, FAILURE_FILE
 from bench.commands import main
 from bench.commits.checkouts import Commit
 from bench.errors import ResultsError, SweepError
 from bench.history import fill as module
+from bench.history import known
 from bench.history import site as site_of
 from bench.history.commits import timed_commits
 from bench.history.fill import Filled, fill, run_own_suite
@@ -67,6 +69,18 @@ def test_the_commits_are_those_that_change_what_is_timed_oldest_first(repository
         "Change 4\tof urnn/backends/c.cpp",
     ]
     assert [one.subject for one in timed_commits("main~3..main", repository)] == [one.subject for one in found[1:]]
+
+
+@pytest.mark.parametrize(
+    "path", ["urnn/backends/cuda/plan.py", "urnn/backends/cuda_plan.py", "urnn/ladder/lstm.py"]
+)
+def test_a_commit_that_changed_only_what_a_history_does_not_run_is_not_measured(repository, path):
+    before = timed_commits("main", repository)
+    (repository / path).parent.mkdir(parents=True, exist_ok=True)
+    (repository / path).write_text("changed")
+    git(repository, "add", ".")
+    git(repository, "commit", "--quiet", "--message", "Other")
+    assert timed_commits("main", repository) == before
 
 
 @pytest.mark.parametrize(
@@ -202,9 +216,10 @@ def test_a_full_disk_keeps_the_commits_before(repository, tmp_path, monkeypatch)
 def test_commits_are_in_the_order_of_their_times_wherever_they_were_made(tmp_path):
     times = ["2026-01-01T23:30:00-05:00", "2026-01-02T05:00:00+01:00", "2026-01-02T06:00:00+00:00"]
     commits = [Commit(f"{number}" * 40, time, "") for number, time in enumerate(times)]
-    module._note(tmp_path, [commits[0], commits[2]])
-    module._note(tmp_path, [commits[1]])
-    assert [entry["commit"][0] for entry in module.read_commits(tmp_path)] == ["1", "0", "2"]
+    known.note(tmp_path, [commits[0], commits[2]])
+    known.note(tmp_path, [commits[1]])
+    listed = json.loads((tmp_path / COMMITS_FILE).read_text())
+    assert [entry["commit"][0] for entry in listed] == ["1", "0", "2"]
 
 
 GOOD = {"commit": "a" * 40, "time": "2026-01-01T00:00:00+00:00", "subject": ""}
@@ -230,14 +245,10 @@ def test_a_damaged_list_of_commits_is_named_and_left_as_it_is(repository, tmp_pa
     path = tmp_path / "history" / COMMITS_FILE
     path.parent.mkdir()
     path.write_text(text)
-    for go in (fill, publish):
-        arguments = (
-            ("main", path.parent, lambda text: None, measured([])) if go is fill else (path.parent, tmp_path)
-        )
-        with pytest.raises(
-            ResultsError, match=rf"^{path}: expected .*; move it away, and `python -m bench history` writes"
-        ):
-            go(*arguments, repository=repository)
+    with pytest.raises(
+        ResultsError, match=rf"^{path}: expected .*; move it away, and `python -m bench history` writes"
+    ):
+        fill("main", path.parent, lambda text: None, measured([]), repository)
     assert path.read_text() == text
 
 
@@ -261,7 +272,9 @@ def history(repository, tmp_path) -> Path:
             "torch": "2.13.0",
             "cpu": {"brand_raw": "a cpu", "count": 2},
         }
-        (found / "0001.json").write_text(json.dumps({"benchmarks": entries, "machine_info": machine}))
+        digits = git(checkout, "rev-parse", "HEAD")
+        results = {"benchmarks": entries, "machine_info": machine, "commit_info": {"id": digits}}
+        (found / "0001.json").write_text(json.dumps(results))
         return ""
 
     fill("main", results, lambda text: None, measure, repository)
@@ -303,34 +316,34 @@ def test_a_clone_without_a_main_of_its_own_is_published_too(history, repository,
         lambda content: content["benchmarks"][0]["stats"].update(data=[0]),
         lambda content: content["benchmarks"][0]["stats"].update(data=[math.nan]),
         lambda content: content["benchmarks"][0]["stats"].update(data=[]),
-        lambda content: content["benchmarks"][0]["params"].update(cell_id="no cell"),
         lambda content: content["benchmarks"].append(None),
         lambda content: content.update(benchmarks=5),
         lambda content: content.update(machine_info=[1]),
     ],
-    ids=range(7),
+    ids=range(6),
 )
-def test_a_damaged_file_is_left_out_by_its_name(history, damage):
+def test_a_damaged_file_is_left_out_by_its_name(history, damage, repository, tmp_path, monkeypatch):
     path = max(history.glob("*/0001.json"))
     content = json.loads(path.read_text())
     damage(content)
     path.write_text(json.dumps(content))
-    told: list[str] = []
-    assert list(site_of._files(path.parent, told.append)) == []
-    assert [line.startswith(f"left out, because it is damaged: {path} (") for line in told] == [True]
+    log: list[str] = []
+    monkeypatch.setattr(site_of, "_publish", lambda *_: None)
+    assert publish(history, tmp_path / "site", repository, log.append) == 2
+    assert [line.startswith(str(path)) for line in log] == [True]
 
 
 @pytest.mark.parametrize(
     ("node", "folder"), [("../../home", "_.._home"), ("a box", "a_box"), ("..", "unknown"), ("", "unknown")]
 )
 def test_a_machines_name_is_no_path(node, folder):
-    assert site_of._machine({"node": node})["machine"] == folder
+    assert site_of._machine({"Machine": node})["machine"] == folder
 
 
 def test_a_history_without_results_is_not_published(repository, tmp_path):
     results = tmp_path / "history"
     fill("main", results, lambda text: None, lambda checkout, into: "no", repository)
-    with pytest.raises(SweepError, match=r"^no commit in .* has results, so there is nothing to publish$"):
+    with pytest.raises(AnalysisError, match=r": no commit was measured; run `python -m bench history` first\.$"):
         publish(results, tmp_path / "site", repository)
 
 

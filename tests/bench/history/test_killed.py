@@ -16,6 +16,8 @@ from bench.paths import ROOT
 from bench.processes.guard import descendants
 from tests.bench.repositories import git
 
+pytestmark = pytest.mark.slow
+
 # The suite of the commit that is measured: it starts a process in a session of its own and says that it has.
 SUITE = """
 import os, subprocess, sys, tempfile, time

@@ -16,6 +16,8 @@ from urnn.backends import cpu, kernel_cache
 from urnn.backends.cpu import build as cpu_build
 from urnn.backends.cpu.build import BuildError
 
+pytestmark = pytest.mark.slow
+
 needs_compiler = pytest.mark.skipif(cpu_build.compiler() is None, reason="no C++ compiler on this machine")
 # As much of a kernel as is needed to load it. What an object with a virtual function needs is in the C++ library.
 SMALL = "struct Base { virtual long one() { return 1; } };\nBase base;\n" + "".join(

@@ -27,7 +27,7 @@ def nvrtc_is_missing() -> bool:
     return False
 
 
-pytestmark = pytest.mark.skipif(nvrtc_is_missing(), reason="no NVRTC on this machine")
+pytestmark = [pytest.mark.skipif(nvrtc_is_missing(), reason="no NVRTC on this machine"), pytest.mark.slow]
 
 # Most registers a thread and most bytes of spilled registers, by kernel. Up to n = 2048 few numbers are spilled;
 # at 4096 a block's 512 threads have 128 registers each.

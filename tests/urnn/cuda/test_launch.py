@@ -22,6 +22,7 @@ pytestmark = [
     pytest.mark.skipif(cpu_build.compiler() is None, reason="no C++ compiler on this machine"),
     pytest.mark.skipif(importlib.util.find_spec("cuda") is None, reason="no cuda.bindings on this machine"),
     pytest.mark.skipif(torch.cuda.is_available(), reason="a real driver is loaded already"),
+    pytest.mark.slow,
 ]
 N = 2048
 

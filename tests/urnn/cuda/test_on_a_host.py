@@ -13,7 +13,10 @@ from urnn.backends.cuda import launch as cuda_launch
 from urnn.backends.cuda import sequence
 from urnn.backends.cuda.plan import Plan
 
-pytestmark = pytest.mark.skipif(cpu_build.compiler() is None, reason="no C++ compiler on this machine")
+pytestmark = [
+    pytest.mark.skipif(cpu_build.compiler() is None, reason="no C++ compiler on this machine"),
+    pytest.mark.slow,
+]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])

@@ -19,7 +19,10 @@ from hypothesis import strategies as st
 from tests.urnn.fuzz.worker import CHANGES
 from urnn.backends.cpu import build as cpu_build
 
-pytestmark = pytest.mark.skipif(cpu_build.compiler() is None, reason="no C++ compiler on this machine")
+pytestmark = [
+    pytest.mark.skipif(cpu_build.compiler() is None, reason="no C++ compiler on this machine"),
+    pytest.mark.slow,
+]
 
 COMMAND = [sys.executable, "-W", "ignore", "-m", "tests.urnn.fuzz.worker"]
 TENSORS = ["x", "h_0", "theta", "v", "permutation", "V", "b"]

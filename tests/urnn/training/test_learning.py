@@ -8,6 +8,8 @@ from tests.urnn.training.tiny import trainer
 from urnn.models import MODELS
 from urnn.training.presets import preset
 
+pytestmark = pytest.mark.slow
+
 WINDOW = 25  # iterations between two looks
 STUCK = 1.1  # times the baseline: the task's statistics are learned, its memory is not
 
