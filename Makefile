@@ -40,10 +40,11 @@ reproduce: $(READY) ## train the paper's experiments and write reports/experimen
 test: $(READY) lint ## run the linters and the tests
 	$(RUN) -m pytest -n auto --dist loadfile -p no:benchmark
 
-lint: $(READY) ## check style, formatting, imports, workflows and scripts
+lint: $(READY) ## check style, formatting, types, imports, workflows and scripts
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/lint-imports
+	$(VENV)/bin/mypy
 	$(VENV)/bin/validate-pyproject pyproject.toml
 	$(VENV)/bin/zizmor --offline --pedantic --quiet .github
 	$(VENV)/bin/shellcheck .ci/*

@@ -1,20 +1,19 @@
 """The training runs that reproduce the paper, in the order in which they matter, and how far each one is.
 
-One seed of everything comes first, then all seeds of the uRNN, whose spread matters most, then its rivals'
-others; short tasks come before long ones. So whenever time runs out the rest is as useful as it can be. Sizes
-and settings are the trainer's presets.
+One seed of everything comes first, then the uRNN's other seeds, whose spread matters most, then those of its
+rivals; short tasks come before long ones. So whenever time runs out, what has been run is as useful as it can be.
+Sizes and settings are the trainer's presets.
 
-Known weakness: a run is known by task, length, model and seed; one of another size that was started by hand in the
-same folder counts as this one.
+Known weakness: a run is identified by task, length, model and seed. One of another size that was started by hand
+in the same folder counts as this one.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from urnn import models
-from urnn.training.errors import TrainingError
-from urnn.training.log import NAME as LOG
-from urnn.training.log import Log
+from urnn.training import folder
+from urnn.training.log import Line, Log
 
 REDUCED_TASKS = (
     *(("copying", length) for length in (100, 200, 300, 500)),
@@ -36,7 +35,6 @@ REDUCED_MODELS = ("urnn", "lstm", "irnn", "ortho_cayley")
 FULL_MODELS = ("urnn", "lstm", "rnn_tanh", "irnn", "ortho_cayley", "ortho_matrix_exp")
 
 MOST_SEEDS = 1000
-ENDED = ("solved", "finished", "diverged")
 
 
 @dataclass(frozen=True)
@@ -58,35 +56,19 @@ class Experiment:
         return f"{self.task}-T{self.length or ''}-{self.model}-seed{self.seed}"
 
     def arguments(self) -> list[str]:
-        """What the trainer is told; the first seed is looked into for the paper's Figure 4."""
+        """The trainer's arguments; runs with the first seed log what the paper's Figure 4 shows."""
         length = [f"--length={self.length}"] if self.length else []
-        look = ["--anatomy"] if self.seed == 0 and self.task in ("copying", "adding") else []
-        return [self.task, *length, f"--model={self.model}", f"--seed={self.seed}", *look]
+        anatomy = ["--anatomy"] if self.seed == 0 and self.task in ("copying", "adding") else []
+        return [self.task, *length, f"--model={self.model}", f"--seed={self.seed}", *anatomy]
 
-    def lines(self, runs: Path) -> list[dict]:
-        """The whole lines of its newest log below `runs`; none where it was never started or cannot be read.
+    def log(self, runs: Path) -> Log | None:
+        """Its log below `runs`; None where it was never started or cannot be read."""
+        return folder.newest_log(runs, self.task, self.length, self.model, self.seed)
 
-        Of a log that cannot be read the trainer says so, as soon as it is started.
-        """
-        folder = f"{self.task}-T{self.length or '*'}/{self.model}-n*-seed{self.seed}"
-        logs = sorted(runs.glob(f"{folder}/{LOG}"), key=_written_at)
-        try:
-            return Log(logs[-1].parent).lines() if logs else []
-        except TrainingError:
-            return []
-
-    def end(self, runs: Path) -> dict | None:
-        """Its log's end if it came to one of its own: solved, finished or diverged; else None."""
-        lines = self.lines(runs)
-        ended = bool(lines) and lines[-1].get("kind") == "end" and lines[-1].get("outcome") in ENDED
-        return lines[-1] if ended else None
-
-
-def _written_at(path: Path) -> float:
-    try:
-        return path.stat().st_mtime
-    except OSError:  # gone since, or a link to itself
-        return 0.0
+    def end(self, runs: Path) -> Line | None:
+        """Its log's last line if it was solved, finished or diverged; None where it can still go on."""
+        log = self.log(runs)
+        return log.own_end() if log else None
 
 
 def plan(full: bool, seeds: int, mnist: bool) -> list[Experiment]:

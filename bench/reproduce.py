@@ -2,8 +2,8 @@
 
 Each run is a process of the trainer's own command, so that a run that fails or diverges costs the others nothing,
 and one that is stopped goes on with the same command. When the time is up no run is started, and those that are
-going are asked to stop, which keeps their checkpoints; SIGTERM and SIGHUP do the same. If the conductor is killed
-they end at once and go on from their last checkpoints.
+going are asked to stop, which keeps their checkpoints; SIGTERM and SIGHUP do the same. If the conductor is killed,
+they end at once; the same command takes them up from their last checkpoints.
 
 Known weakness: runs side by side share memory and caches, which costs each some speed.
 """
@@ -28,9 +28,9 @@ from bench.processes.locks import BusyError, sole_holder
 from urnn import models
 from urnn.training import files, owner
 from urnn.training.display import as_line
+from urnn.training.log import Line
 
 TRAINER = (sys.executable, "-m", "urnn.training")
-INTERRUPTED, FAILED = "interrupted", "failed"
 POLL_SECONDS = 0.1
 MOST_JOBS = max(64, os.cpu_count() or 1)  # trainers at a time; each is a process with a copy of torch
 GRACE_SECONDS = 60.0  # to finish an iteration, score what there is and write a checkpoint
@@ -48,10 +48,10 @@ class Conditions:
 
 @dataclass
 class Result:
-    """What became of the plan, each part in the order it happened; `failed` says why, `stopped` is Ctrl-C."""
+    """What became of the plan, each part in the order it happened; `failed` says why, `stopped` means Ctrl-C."""
 
     before: list[Experiment] = field(default_factory=list)
-    ended: list[tuple[Experiment, dict]] = field(default_factory=list)
+    ended: list[tuple[Experiment, Line]] = field(default_factory=list)
     interrupted: list[Experiment] = field(default_factory=list)
     failed: list[tuple[Experiment, str]] = field(default_factory=list)
     not_run: list[Experiment] = field(default_factory=list)
@@ -63,12 +63,12 @@ class _Going:
     """A run in its process, with the file that its output goes to."""
 
     experiment: Experiment
-    process: subprocess.Popen
+    process: subprocess.Popen[bytes]
     output: Path
 
 
-def conduct(experiments: Sequence[Experiment], conditions: Conditions, told: Callable[[str], None]) -> Result:
-    """Makes the runs that have not ended yet, in their order; `told` hears of each as it starts and ends.
+def conduct(experiments: Sequence[Experiment], conditions: Conditions, say: Callable[[str], None]) -> Result:
+    """Makes the runs that have not ended yet, in their order; `say` gets a line as each starts and ends.
 
     Ctrl-C, SIGTERM and SIGHUP stop all runs as the end of the time does, and the result says what there is.
 
@@ -76,27 +76,76 @@ def conduct(experiments: Sequence[Experiment], conditions: Conditions, told: Cal
         SweepError: another conductor is at work in the folder, or it cannot be written to.
     """
     with _sole_conductor(conditions.runs), stopped_like_ctrl_c():
-        return _conduct(experiments, conditions, told)
+        return _Conductor(experiments, conditions, say).run()
 
 
-def _conduct(experiments: Sequence[Experiment], conditions: Conditions, told: Callable[[str], None]) -> Result:
-    result = Result(before=[one for one in experiments if one.end(conditions.runs)])
-    waiting = [one for one in experiments if one not in result.before]
-    going: list[_Going] = []
-    deadline = time.monotonic() + conditions.seconds
-    with _nothing_left_behind(going):
+class _Conductor:
+    """The runs that wait, those that are going, and what became of the others."""
+
+    def __init__(
+        self, experiments: Sequence[Experiment], conditions: Conditions, say: Callable[[str], None]
+    ) -> None:
+        self.conditions, self.say = conditions, say
+        self.result = Result(before=[one for one in experiments if one.end(conditions.runs)])
+        self.waiting = [one for one in experiments if one not in self.result.before]
+        self.going: list[_Going] = []
+
+    def run(self) -> Result:
         try:
-            while (going or waiting) and time.monotonic() < deadline:
-                while waiting and len(going) < conditions.jobs:
-                    going.append(_start(waiting[0], conditions))
-                    told(f"{waiting.pop(0)}: started; {len(waiting)} more to come")
-                time.sleep(POLL_SECONDS)
-                _collect(going, conditions, result, told)
-        except KeyboardInterrupt:
-            result.stopped = True
-        _stop(going, conditions, result, told)
-    result.not_run = waiting
-    return result
+            try:
+                self._until_the_time_is_up()
+            except KeyboardInterrupt:
+                self.result.stopped = True
+            self._stop()
+        except BaseException:  # nothing is left behind where this process is about to fail
+            for one in self.going:
+                _kill(one)
+            raise
+        self.result.not_run = self.waiting
+        return self.result
+
+    def _until_the_time_is_up(self) -> None:
+        deadline = time.monotonic() + self.conditions.seconds
+        while (self.going or self.waiting) and time.monotonic() < deadline:
+            while self.waiting and len(self.going) < self.conditions.jobs:
+                self.going.append(_start(self.waiting[0], self.conditions))
+                self.say(f"{self.waiting.pop(0)}: started; {len(self.waiting)} more to come")
+            time.sleep(POLL_SECONDS)
+            for one in [one for one in self.going if one.process.poll() is not None]:
+                self.going.remove(one)
+                _close(one)
+                self._record(one)
+
+    def _record(self, one: _Going) -> None:
+        """Puts a run whose process has ended by itself into the result."""
+        end = one.experiment.end(self.conditions.runs)
+        if end:
+            self.result.ended.append((one.experiment, end))
+            became = f"{end['outcome']} after {end['iteration']} iterations, {end['seconds']:.0f} s"
+        else:
+            why = _last_words(one)
+            self.result.failed.append((one.experiment, why))
+            became = f"failed: {why}"
+        self.say(f"{one.experiment}: {became}")
+
+    def _stop(self) -> None:
+        """Asks every run to stop where it is; one that takes too long is killed, and can still go on."""
+        for one in self.going:
+            one.process.terminate()  # not SIGINT, which is ignored where this command runs in the background
+        for one in self.going:
+            try:
+                one.process.wait(GRACE_SECONDS)
+            except subprocess.TimeoutExpired:
+                _kill(one)
+            _close(one)
+        for one in self.going:  # last, since saying something fails where the terminal is gone
+            end = one.experiment.end(self.conditions.runs)
+            if end:  # it ended just then
+                self.result.ended.append((one.experiment, end))
+            else:
+                self.result.interrupted.append(one.experiment)
+                self.say(f"{one.experiment}: interrupted; the same command goes on")
+        self.going.clear()
 
 
 def _start(experiment: Experiment, conditions: Conditions) -> _Going:
@@ -125,25 +174,10 @@ def _start(experiment: Experiment, conditions: Conditions) -> _Going:
     return _Going(experiment, process, output)
 
 
-def _collect(going: list[_Going], conditions: Conditions, result: Result, told: Callable[[str], None]) -> None:
-    """Takes the runs whose process has ended out of `going` and into the result."""
-    for one in [one for one in going if one.process.poll() is not None]:
-        going.remove(one)
-        one.process.stdin.close()
-        end = one.experiment.end(conditions.runs)
-        if end:
-            result.ended.append((one.experiment, end))
-            told(f"{one.experiment}: {end['outcome']} after {end['iteration']} iterations, {end['seconds']:.0f} s")
-        else:
-            why = _last_words(one)
-            result.failed.append((one.experiment, why))
-            told(f"{one.experiment}: failed: {why}")
-
-
 def _last_words(one: _Going) -> str:
     try:
         lines = one.output.read_text(errors="replace").strip().splitlines()
-    except OSError:  # taken away in the meantime
+    except OSError:  # removed in the meantime
         lines = []
     return (
         as_line(lines[-1].removeprefix("error: "))
@@ -152,31 +186,18 @@ def _last_words(one: _Going) -> str:
     )
 
 
-def _stop(going: list[_Going], conditions: Conditions, result: Result, told: Callable[[str], None]) -> None:
-    """Asks every run to stop where it is; one that does not within the grace is killed, and can still go on."""
-    for one in going:
-        one.process.send_signal(signal.SIGTERM)  # SIGINT is ignored where this command runs in the background
-    for one in going:
-        try:
-            one.process.wait(GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            _kill(one)
-        one.process.stdin.close()
-    for one in going:  # told last: where a terminal is gone, that fails
-        end = one.experiment.end(conditions.runs)
-        if end:  # it had just got there
-            result.ended.append((one.experiment, end))
-        else:
-            result.interrupted.append(one.experiment)
-            told(f"{one.experiment}: interrupted; the same command goes on")
-    going.clear()
-
-
 def _kill(one: _Going) -> None:
     """Ends the run's process and the compiler that it may have started."""
     with contextlib.suppress(ProcessLookupError):  # all of them have ended
         os.killpg(one.process.pid, signal.SIGKILL)
     one.process.wait()
+    _close(one)
+
+
+def _close(one: _Going) -> None:
+    """Closes this process's end of the run's standard input."""
+    if one.process.stdin is not None:
+        one.process.stdin.close()
 
 
 @contextlib.contextmanager
@@ -198,18 +219,6 @@ def _sole_conductor(runs: Path) -> Iterator[None]:
         yield
 
 
-@contextlib.contextmanager
-def _nothing_left_behind(going: list[_Going]) -> Iterator[None]:
-    """Ends every process where this one is about to fail."""
-    try:
-        yield
-    except BaseException:
-        for one in going:
-            _kill(one)
-            one.process.stdin.close()
-        raise
-
-
 def summary(result: Result, planned: int) -> list[str]:
     """What was run and what was not, a sentence a line."""
     done = len(result.before) + len(result.ended)
@@ -220,5 +229,5 @@ def summary(result: Result, planned: int) -> list[str]:
     if result.not_run:
         counts = Counter(f"{models.get(one.model).label}, seed {one.seed}" for one in result.not_run)
         names = "; ".join(f"{name} ({count})" for name, count in counts.items())
-        lines.append(f"{len(result.not_run)} not run for want of time: {names}.")
+        lines.append(f"{len(result.not_run)} not run, because the time was up: {names}.")
     return lines + [f"failed: {one}: {why}" for one, why in result.failed]

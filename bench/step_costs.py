@@ -30,7 +30,8 @@ def cells(experiments: Sequence[Experiment], runs: Path, log: Callable[[str], No
     """
     found: dict[Cell, None] = {}
     for experiment in experiments:
-        lines = experiment.lines(runs)
+        log = experiment.log(runs)
+        lines = log.lines() if log else []
         if not lines:
             continue
         try:

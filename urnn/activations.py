@@ -27,8 +27,8 @@ def modrelu(
         >>> modrelu(torch.tensor([3 + 4j, 3 + 4j, 1 + 0j]), b=torch.tensor([0.0, 5.0, -2.0]))
         tensor([3.+4.j, 6.+8.j, 0.+0.j])
     """
-    # The gradient holds 1/|z|^2: where that overflows (|z| below 1e-19 in float32) z counts as 0. It is taken out
-    # before anything divides by it: a NaN in a branch that is masked later would still reach the gradient. The
+    # The gradient contains 1/|z|^2. Where that overflows (|z| below 1e-19 in float32), z counts as 0, and is taken
+    # out before anything divides by it: a NaN in a branch that is masked later would still reach the gradient. The
     # comparison is false for NaN, which must not count as 0.
     dead = z.abs() <= math.sqrt(torch.finfo(b.dtype).tiny)
     z = torch.where(dead, 0, z)

@@ -1,8 +1,8 @@
-"""What a backend takes on trust, checked: types, sizes, devices, memory, and that the permutation is one.
+"""Checks of a backend's arguments: types, sizes, devices, memory, and whether the permutation is valid.
 
-A kernel reads addresses: what is wrong here would be memory that is not its own, or numbers without meaning. The
-rules stand once, for the operators of the fused kernels, which anyone can call, and for the reference. A call that
-is right costs a stream some three microseconds; only one that is wrong is looked at closely.
+A kernel reads addresses, so a wrong argument would make it read memory that is not its own, or compute nonsense.
+The operators of the fused kernels, which anyone can call, and the reference share these checks. For a correct call
+they take some three microseconds, which matters when streaming; only a wrong call is examined closely.
 """
 
 import torch
@@ -20,7 +20,7 @@ def require(x: Tensor, h_0: Tensor, theta: Tensor, v: Tensor, permutation: Tenso
         ValueError: a dtype that is not float32 or float64, or not the same for all.
         RuntimeError: sizes that do not belong together, several devices, or a layout that is not dense.
     """
-    # What follows this condition finds what is wrong; nothing but time is lost where it is needlessly false.
+    # A fast test first. Where it is false, the checks below find out why; if nothing is wrong, only time is lost.
     dtype, shape, n = x.dtype, x.shape, b.numel()
     if (
         (dtype is FLOAT or dtype is DOUBLE)
@@ -120,10 +120,10 @@ def _require_size(name: str, tensor: Tensor, expected: tuple[int | torch.SymInt,
 def require_gradients(
     states_gradient: Tensor | None, last_gradient: Tensor | None, states: Tensor, x: Tensor, b: Tensor
 ) -> None:
-    """Raises RuntimeError unless these belong to an x (T, B, m) and b (n,) that `require` has passed.
+    """Raises RuntimeError unless these fit an x (T, B, m) and b (n,) that `require` has passed.
 
-    That is states and their gradient of size (T, B, 2n), the last state's gradient of size (B, 2n), of x's dtype
-    and device.
+    The states and their gradient must be of size (T, B, 2n), the last state's gradient of size (B, 2n), all of x's
+    dtype and device.
     """
     steps, batch, _ = x.shape
     last = (batch, 2 * b.shape[0])
@@ -151,7 +151,7 @@ def require_kernel(
     V: Tensor,  # noqa: N803
     b: Tensor,
 ) -> None:
-    """`require`, and what else a kernel needs: at least one sequence, and tensors that are in memory.
+    """`require`, and what a kernel needs besides: at least one sequence, and tensors that are in memory.
 
     Raises:
         ValueError, RuntimeError: as `require` and `require_memory` do.
@@ -159,8 +159,8 @@ def require_kernel(
     require(x, h_0, theta, v, permutation, V, b)
     if x.shape[1] == 0:
         raise RuntimeError("URNN: Expected batch size to be larger than 0, got an input with B = 0")
-    # What `require_memory` asks, of tensors that begin their storage, as parameters mostly do: without its loop,
-    # which a stream would pay for at each step.
+    # The same as `require_memory` for tensors that start where their storage starts, as parameters mostly do, and
+    # without its loop, which a stream would pay for at each step.
     one = b.nbytes
     if not (
         x.untyped_storage().nbytes() >= x.nbytes + x.storage_offset() * x.itemsize
@@ -202,7 +202,7 @@ def require_memory(*tensors: Tensor | None) -> None:
 
 
 def _holds(tensor: Tensor) -> bool:
-    """Whether its last entry is there too, wherever it begins; what a stride of 0 repeats is there once."""
+    """Whether its storage reaches its last entry; entries that a stride of 0 repeats are stored once."""
     if tensor.numel() == 0:
         return True
     last = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
@@ -219,7 +219,7 @@ def require_units(n: int, smallest: int, largest: int) -> None:
 
 
 def no_permutation(n: int) -> str:
-    """What is wrong, and what to do."""
+    """The message for an invalid permutation of n units."""
     return (
         f"URNN: permutation must hold each of 0..{n - 1} once; it does not, so W would not be unitary. "
         "reset_parameters() draws one anew; load_state_dict() restores one that was saved"
@@ -227,7 +227,7 @@ def no_permutation(n: int) -> str:
 
 
 def is_permutation(entries: Tensor) -> bool:
-    """Whether each row (..., n) holds each of 0..n - 1 once, as numbers; reads them, which waits for a GPU."""
+    """Whether each row of (..., n) holds each of 0..n - 1 once, in any dtype. Reading them waits for a GPU."""
     if entries.dim() == 0 or entries.is_complex():
         return False
     ordered = entries.detach().double().sort(dim=-1).values
@@ -235,17 +235,17 @@ def is_permutation(entries: Tensor) -> bool:
     return torch.equal(ordered, counted.expand_as(ordered))
 
 
-# Permutations on a GPU that were one, with the version that was read: reading one again would wait for the GPU.
+# Valid permutations on a GPU, with the version that was read: reading one again would wait for the GPU.
 _read: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
-# Copies of those on a CPU: comparing is faster than sorting.
+# Copies of valid permutations on a CPU: comparing is faster than sorting.
 _known: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
 
 
 def require_permutation(permutation: Tensor) -> None:
     """Raises ValueError unless the entries (..., n) are a permutation.
 
-    On a CPU they are read each time, since writes through `.data` or numpy leave no trace, and compared with what
-    was one before; elsewhere they are read once a version.
+    On a CPU they are read each time, since writes through `.data` or numpy leave no trace, and compared with the
+    last valid ones; elsewhere they are read once per version.
     """
     if permutation.is_cpu:
         known = _known.get(permutation)
@@ -265,7 +265,7 @@ def require_permutation(permutation: Tensor) -> None:
 
 @torch.library.custom_op("urnn::permutation", mutates_args=(), device_types=("cpu", "cuda"))
 def known_permutation(permutation: Tensor) -> Tensor:
-    """A copy of it that is known to be a permutation. An operator, so that torch.compile and vmap can hold it."""
+    """A copy, once it is known to be a permutation. An operator, so that torch.compile and vmap can handle it."""
     require_permutation(permutation)
     return permutation.clone()
 

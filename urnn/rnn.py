@@ -2,8 +2,8 @@
 
 It owns the interface (layers, directions, packing, messages) and nothing of the arithmetic: `urnn.layer` has the
 parameters of one layer in one direction and hands them to a backend. Known weakness: a packed batch is run padded,
-because states past a sequence's end change neither its own states nor its gradients; the cost is that of the
-longest sequence for all.
+so that every sequence costs as much as the longest. What is computed past a sequence's end changes neither its
+states nor its gradients.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,9 @@ from urnn.unitary import load_all_or_nothing, to_complex, to_pair
 
 
 def _without_autocast(device_type: str) -> AbstractContextManager[object]:
-    """Where there is none, asking costs a stream a tenth of its step, and is an error on the meta device."""
+    """Switches autocast off if it is on. Entering the context needlessly costs a stream a tenth of its step, and
+    on the meta device it is an error.
+    """
     wanted = device_type != "meta" and torch.is_autocast_enabled(device_type)
     return torch.autocast(device_type, enabled=False) if wanted else nullcontext()
 
@@ -37,16 +39,16 @@ class URNN(nn.Module):
         input_size: m, features of the input at each time step.
         hidden_size: n, complex units of the state. Each output step has 2n real numbers a direction.
         num_layers: layers stacked; a layer reads the output of the one below. What follows is passed by name.
-        bias: True. modReLU's b is part of the nonlinearity; nothing else has a bias.
+        bias: True, since modReLU's b is part of the nonlinearity; there is no other bias.
         batch_first: input and output as (B, T, ...) instead of (T, B, ...).
         dropout: probability of dropping an output value of every layer but the last, while training.
         bidirectional: a second set of layers reads each sequence backwards.
-        proj_size: 0. There is no projection.
+        proj_size: 0, since there is no projection.
         preset: "paper", or "released" for what the authors' code does where the two differ: the first
             values of v and b, 1e-5 in modReLU's divisor, reflections in conj(v).
         backend: how the sequence is run: "auto" (the fastest that applies) or a name in
-            `urnn.backends.BACKENDS`. `URNN.backend_in_use` says which; the environment variable URNN_BACKEND
-            says what "auto" is.
+            `urnn.backends.BACKENDS`. `URNN.backend_in_use` says which one it is. The environment variable
+            URNN_BACKEND changes what "auto" means, and nothing else.
         recompute: like torch.utils.checkpoint, for long sequences: the backward pass runs the steps again
             instead of keeping what they computed, k steps at a time, or sqrt(T) with True. The results are the
             same; memory grows with T / k + k beside the output, for the time of one more forward pass. A fused
@@ -158,19 +160,19 @@ class URNN(nn.Module):
 
     @property
     def backend_in_use(self) -> str:
-        """The name of the backend that the next call will run on, as far as that is known without compiling.
+        """The name of the backend that the next call will run on. Reading it compiles nothing.
 
-        Where a kernel has still to be compiled and that fails, the call warns and runs on the reference, which is
-        what this says from then on. `prepare` compiles, and knows.
+        If a kernel has yet to be compiled and that fails, the call warns and runs on the reference, and this says
+        "reference" from then on. `prepare` compiles, so its answer is final.
         """
         return backends.expected(self.backend, self.hidden_size, self._device.type).name
 
     def prepare(self) -> str:
-        """Compiles what the next call would, which can take ten seconds, and names the backend that it runs on."""
+        """Compiles what the next call needs, which can take ten seconds, and returns the backend's name."""
         return backends.choose(self.backend, self.hidden_size, self._device.type).name
 
     def flatten_parameters(self) -> None:
-        """Nothing: the kernels read parameters where they are. nn.LSTM has it, so code that calls it works."""
+        """Does nothing: the kernels read parameters where they are. Here because nn.LSTM has it."""
 
     def reset_parameters(self) -> None:
         """Draws every parameter afresh as the preset says; permutations stay, they are not parameters."""
@@ -178,7 +180,7 @@ class URNN(nn.Module):
             layer.reset_parameters()
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
-        """As every module's, and one that is refused changes nothing: see `load_all_or_nothing`."""
+        """As in every module, but a state dict that is refused changes nothing: see `load_all_or_nothing`."""
         own = self.state_dict(keep_vars=True)
         if strict and own.keys() != state_dict.keys():  # torch will raise, after it has copied what there is
             state_dict = {key: own.get(key, value) for key, value in state_dict.items()}
@@ -225,11 +227,11 @@ class URNN(nn.Module):
     def _forward_packed(
         self, packed: PackedSequence, h_0: Tensor | None
     ) -> tuple[PackedSequence, Complex[Tensor, "layers B n"]]:
-        """Runs in the packed order, longest first; only the first and last states are put in the user's."""
+        """Runs in the packed order, longest first; only the first and last states are reordered for the user."""
         if self.output_steps != "all":
             raise ValueError(
                 f"URNN: output_steps={self.output_steps!r} needs sequences of one length, got a PackedSequence; "
-                "its h_n has each sequence's last state"
+                "use output_steps='all' and h_n, which has each sequence's last state"
             )
         x, lengths = pad_packed_sequence(PackedSequence(packed.data, packed.batch_sizes))
         dtype = self._dtype
@@ -295,7 +297,7 @@ class URNN(nn.Module):
     def _check_state(
         self, h_0: Tensor | None, batch: int, batched: bool, real: torch.dtype
     ) -> Complex[Tensor, "layers B n"] | None:
-        """h_0 with a batch dimension, once it is what the layer can start from."""
+        """h_0 with a batch dimension; raises unless the layer can start from it."""
         if h_0 is None:
             return None
         if not isinstance(h_0, Tensor):

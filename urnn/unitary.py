@@ -6,8 +6,8 @@ Applied right to left: D1 acts first. Every factor is unitary for every value of
 its 7n real parameters need no constraint while they are trained. The functions here take and return complex
 tensors whose last dimension is n; leading dimensions are free.
 
-Known weakness: written to be read. Each factor is an operation of its own, so one product costs some twenty
-small kernels; the backends exist to do better and are held against this file.
+Known weakness: this file is written to be read. Each factor is an operation of its own, so one product costs some
+twenty small kernels. The backends are faster, and are tested against it.
 """
 
 import math
@@ -67,8 +67,8 @@ def directions(v: Float[Tensor, "*batch re_im"]) -> Complex[Tensor, "*batch re_i
         >>> directions(torch.tensor([3.0, 0.0, 0.0, 4.0]))  # v = (3, 4i)
         tensor([0.6000+0.0000j, 0.0000+0.8000j])
     """
-    # The squares of entries below 1e-23 or above 1e19 leave float32's range; the direction has no scale, so its
-    # gradient may take this one as a constant.
+    # The squares of entries below 1e-23 or above 1e19 leave float32's range. Scaling v does not change its
+    # direction, so the gradient may treat the scale as a constant.
     v = to_complex(v / v.detach().abs().amax(dim=-1, keepdim=True))
     return v / torch.linalg.vector_norm(v, dim=-1, keepdim=True)
 
@@ -240,10 +240,10 @@ class UnitaryMatrix(nn.Module):
         nn.init.uniform_(self.v, -self.reflection_bound, self.reflection_bound)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "UnitaryMatrix":
-        """The permutation goes where `fn` takes it, and stays the same whole numbers.
+        """Moves the permutation as `fn` says, and keeps it the same whole numbers.
 
-        `to_empty` and `type` come here too: the first would leave any numbers that memory held, the second rounded
-        ones. What comes from the meta device is drawn here.
+        `to_empty` and `type` call this too: the first would leave whatever the memory held, the second rounded
+        numbers. A permutation that comes from the meta device, which has no numbers, is drawn here.
         """
         before = self.permutation
         super()._apply(fn, recurse)

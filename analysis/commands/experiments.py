@@ -20,7 +20,7 @@ PURPOSE = "write the report of training runs into a folder"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Runs, measurements, and where the report goes."""
-    runs = "folder of runs of `python -m urnn.training`"
+    runs = "folder of training runs, or of an earlier report"
     parser.add_argument("runs", type=Path, metavar="RUNS", help=runs)
     add_report_options(parser, "reports/experiments", experiments.DEFAULT_TITLE)
     measurements = (

@@ -37,6 +37,7 @@ SETTING = {
     "momentum": "momentum {:g}",
     "clip": "clip {:g}",
     "max_iterations": "{} iterations",
+    "goal": "goal: {}",
     "device": "{}",
     "dtype": "{}",
     "threads": "{} threads",
@@ -100,6 +101,12 @@ class Group:
         """How many members ended below the baseline, beyond the margin."""
         pairs = zip(self.members["loss"], self.members["baseline"], strict=True)
         return sum(below_baseline(loss, baseline) for loss, baseline in pairs)
+
+    @property
+    def goal(self) -> str | None:
+        """What counts as solved, in words; None where the runs do not say."""
+        goal = self.fact("goal")
+        return None if pd.isna(goal) else str(goal)
 
     @property
     def size(self) -> str:

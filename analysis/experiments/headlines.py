@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from analysis import units
 from analysis.experiments.claims import AGREE, DIFFER, NOT_RUN, Answer, accuracy, tally
-from analysis.experiments.goals import GOALS
+from analysis.experiments.goals import NOT_RECORDED
 from analysis.experiments.groups import Group
 from analysis.experiments.schema import TASK_LABELS
 from analysis.experiments.study import Study
@@ -43,7 +43,8 @@ def _ended(study: Study, task: str, model: str) -> list[Group]:
 
 def _solving(task: str, found: list[Group]) -> str:
     """'uRNN-128 solves copying memory at T = 100 and 200 with every seed (...); not at T = 500.'"""
-    name, goal = found[0].size, GOALS[task].words
+    name = found[0].size
+    goal = " or ".join(dict.fromkeys(group.goal or NOT_RECORDED for group in found))
     solved = [group for group in found if group.solved == group.seeds]
     rest = [group for group in found if group.solved < group.seeds]
     if not solved:

@@ -4,7 +4,7 @@ Why: everything after this point asks frames and never a file. A damaged log in 
 because one bad run must not hide a hundred good ones; where nothing is left it is an error. A run that was resumed
 may have evaluated an iteration twice, and the later line counts.
 
-Known weakness: all logs are held in memory at once.
+All logs are held in memory at once.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ import pandas as pd
 
 from analysis.documents import LARGEST, MOST_WHOLE, SHOWN, parse, read_bytes
 from analysis.errors import AnalysisError, printable, shortened
-from analysis.experiments.goals import first_solved
+from analysis.experiments import goals, tidy
+from analysis.experiments.goals import Goal
 from analysis.experiments.schema import (
     ANATOMY,
     END,
@@ -56,13 +57,15 @@ class Logs:
 
 
 def read(folder: Path | str) -> Logs:
-    """Every log below a folder -> tidy frames, in the order of the runs' folders.
+    """Every log below a folder, or the tables of an earlier report in it -> tidy frames, in the runs' order.
 
     Raises AnalysisError where there is no such folder, no log in it, or none that can be used.
     """
     folder = Path(folder)
     if not os.path.isdir(folder):
         raise AnalysisError(f"{folder}: no such folder; expected training runs; {FIX}.")
+    if os.path.lexists(folder / tidy.RUNS_FILE):
+        return Logs(*tidy.read(folder))
     paths = sorted(folder.rglob(LOG))
     if not paths:
         raise AnalysisError(f"{folder}: holds no training run (no {LOG}); {FIX}.")
@@ -89,6 +92,7 @@ class _Log:
 
     run: str
     header: dict[str, Any]
+    goal: Goal | None
     evaluations: dict[int, dict[str, Any]] = field(default_factory=dict)
     anatomies: dict[int, dict[str, list[Any]]] = field(default_factory=dict)
     end: dict[str, Any] | None = None
@@ -107,19 +111,19 @@ class _Log:
         end, rows = self.end or {}, self.evaluation_rows()
         last = rows[-1] if rows else {}
         iterations, seconds = (end.get(key, last.get(key, 0)) for key in ("iteration", "seconds"))
-        solved = first_solved(self.header["task"], pd.DataFrame(rows), self.header["baseline"]) if rows else None
-        solved_iteration, solved_seconds = solved or (None, None)
+        solved = next((row for row in rows if row["solved"]), {})
         return {
             "run": self.run,
             **self.header,
+            "goal": self.goal and self.goal.words,
             "outcome": end.get("outcome", UNFINISHED),
             "message": end.get("message"),
             "iterations": iterations,
             "seconds": float(seconds),
             "iterations_per_second": iterations / seconds if iterations and seconds else None,
             **_result(end, last),
-            "solved_iteration": solved_iteration,
-            "solved_seconds": solved_seconds,
+            "solved_iteration": solved.get("iteration"),
+            "solved_seconds": solved.get("seconds"),
         }
 
 
@@ -140,9 +144,12 @@ def _read_log(path: Path, run: str) -> _Log:
         if log is None:
             if kind != "run":
                 raise AnalysisError(f"{place}: expected the first line to be of kind 'run', got {_shown(kind)}.")
-            log = _Log(run, _header(entry, place))
+            header = _header(entry, place)
+            log = _Log(run, header, goals.recorded(entry, place) or goals.before(header))
         elif kind == "evaluation":
             values = _values(entry, EVALUATION, place)
+            if values["solved"] is None and log.goal:  # a log from before evaluations said so
+                values["solved"] = log.goal.met(values)
             log.evaluations[values["iteration"]] = values
             log.end = None
         elif kind == "end":
@@ -194,7 +201,7 @@ def _end(entry: Mapping[str, Any], place: str) -> dict[str, Any]:
 
 
 def _profile(entry: Mapping[str, Any], place: str) -> dict[str, list[Any]]:
-    profile = {column.name: entry.get(column.name) for column in PROFILE}
+    profile: dict[str, Any] = {column.name: entry.get(column.name) for column in PROFILE}
     if not all(isinstance(values, list) for values in profile.values()):
         raise AnalysisError(f"{place}: expected {', '.join(profile)} to be lists.")
     lengths = {name: len(values) for name, values in profile.items()}
@@ -226,15 +233,20 @@ def _is_nothing(value: Any) -> bool:
     return isinstance(value, float) and not math.isfinite(value)
 
 
-_KINDS = {"Int64": (int, "a whole number"), "float64": ((int, float), "a number"), "string": (str, "a text")}
+_KINDS: dict[str, tuple[Any, str]] = {
+    "Int64": (int, "a whole number"),
+    "float64": ((int, float), "a number"),
+    "string": (str, "a text"),
+    "boolean": (bool, "true or false"),
+}
 
 
 def _checked(name: str, value: Any, dtype: str, place: str) -> Any:
     kind, words = _KINDS[dtype]
     got = "nothing" if value is None else _shown(value)
-    if not isinstance(value, kind) or isinstance(value, bool):
+    if not isinstance(value, kind) or (isinstance(value, bool) and dtype != "boolean"):
         raise AnalysisError(f"{place}: expected {name} to be {words}, got {got}.")
-    if dtype == "string":
+    if dtype in ("string", "boolean"):
         return value
     least = LEAST.get(name, -LARGEST if dtype == "float64" else -MOST_INT)
     most = LARGEST if dtype == "float64" else MOST_INT if name in UNBOUNDED else MOST_WHOLE

@@ -3,8 +3,8 @@
 Why: whoever reads runs.csv, evaluations.csv or anatomy.csv needs names and units written down once. A run is known
 by its folder (`run`), and the same name stands in all three frames.
 
-Known weakness: the fields of a log's first line are listed here and written elsewhere; a reader's test of a real
-log is what keeps the two together.
+The fields of a log's first line are listed here and written by `urnn.training`; a test that reads a real log keeps
+the two together.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ HEADER: tuple[Column, ...] = (
     Column("steps", "Int64", "time steps", "time steps of a sequence; T + 20 for copying"),
     Column("model", "string", "", "name in the registry of models"),
     Column("label", "string", "", "name of the model for people"),
+    Column("family", "string", "", "family of the model: unitary, gated, ...; empty where the log does not say"),
     Column("backend", "string", "", "the way the sequence was run"),
     Column("hidden_size", "Int64", "units", "hidden units n (complex ones for the uRNN)"),
     Column("parameters", "Int64", "real numbers", "trainable real numbers, read-out included"),
@@ -69,8 +70,8 @@ HEADER: tuple[Column, ...] = (
 
 # Fields that a log may leave empty; all others must have a value. A diverged run has no loss to write down.
 NULLABLE = {
-    *("slow_rate", "decay", "momentum", "clip", "baseline_score", "cpu", "commit"),
-    *("train_loss", "loss", "score", "score_all", "iterations_per_second"),
+    *("family", "slow_rate", "decay", "momentum", "clip", "baseline_score", "cpu", "commit"),
+    *("train_loss", "loss", "score", "score_all", "iterations_per_second", "solved"),
     *("test_loss", "test_score", "message"),
 }
 
@@ -88,6 +89,7 @@ RUN = Column("run", "string", "", "folder of the run, below the folder that was 
 RUNS: tuple[Column, ...] = (
     RUN,
     *HEADER,
+    Column("goal", "string", "", "what an evaluation has to reach to count as solved; empty where not recorded"),
     Column("outcome", "string", "", f"{', '.join(OUTCOMES)}, or {UNFINISHED} where the log has no end"),
     Column("message", "string", "", "what the run says of its end"),
     Column("iterations", "Int64", "iterations", "iterations trained"),
@@ -108,6 +110,7 @@ EVALUATION: tuple[Column, ...] = (
     Column("score", "float64", "1", "score on validation data"),
     Column("score_all", "float64", "1", "copying: accuracy over all steps; NaN elsewhere"),
     Column("iterations_per_second", "float64", "1/s", "speed since the evaluation before"),
+    Column("solved", "boolean", "", "whether it met the run's goal; empty where that is not recorded"),
 )
 EVALUATIONS: tuple[Column, ...] = (RUN, *EVALUATION)
 

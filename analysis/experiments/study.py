@@ -1,7 +1,4 @@
-"""Everything that figures and sentences are made of, in one place: the logs, their groups and what steps cost.
-
-Known weakness: none known.
-"""
+"""Everything that figures and sentences are made of, in one place: the logs, their groups and what steps cost."""
 
 from __future__ import annotations
 

@@ -9,16 +9,11 @@ instruction is not a time. Two counts of one build differ by some hundredths of 
 """
 
 import sys
-import traceback
 
-if __name__ == "__main__":  # not through `bench.ending`: a checkout that is measured may have an older `analysis`
-    try:
-        from bench.meters import instructions
+if __name__ == "__main__":
+    from bench.ending import run_module
 
-        sys.exit(instructions.main())
-    except Exception:
-        traceback.print_exc()
-        sys.exit(2)
+    sys.exit(run_module("bench.meters.instructions"))
 
 import json
 import shutil

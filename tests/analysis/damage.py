@@ -138,13 +138,29 @@ def damaged(data: bytes, at: random.Random, *, lines: bool = False) -> bytes:
     return text.encode()
 
 
+def damaged_table(data: bytes, at: random.Random) -> bytes:
+    """A table's bytes with a fault of bytes, or with one to three cells replaced, removed or doubled."""
+    if at.random() < 0.25:
+        return at.choice(OF_BYTES)(data, at)
+    rows = [line.split(",") for line in data.decode().splitlines()]
+    for _ in range(at.choice((1, 1, 1, 2, 3))):
+        row = at.choice([rows[0], at.choice(rows)])
+        cell = at.randrange(len(row))
+        row[cell : cell + 1] = at.choice(([], [row[cell]] * 2, [json.dumps(at.choice(ODD_VALUES))], [""], ["nan"]))
+    return "\n".join(map(",".join, rows)).encode(errors="replace")
+
+
 def cases(folder: Path, number: int, seed: int) -> Iterator[tuple[Path, bytes]]:
     """The folder with one file damaged, so many times over: which, and its bytes. At the end it is whole again."""
     at = random.Random(seed)
-    files = {path: path.read_bytes() for path in sorted(folder.rglob("*.json*"))}
+    paths = [path for path in sorted(folder.rglob("*")) if path.suffix in (".json", ".jsonl", ".csv")]
+    files = {path: path.read_bytes() for path in paths}
     for _ in range(number):
         path = at.choice(list(files))
-        data = damaged(files[path], at, lines=path.suffix == ".jsonl")
+        if path.suffix == ".csv":
+            data = damaged_table(files[path], at)
+        else:
+            data = damaged(files[path], at, lines=path.suffix == ".jsonl")
         path.write_bytes(data)
         try:
             yield path, data

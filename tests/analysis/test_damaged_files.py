@@ -28,8 +28,7 @@ from analysis import experiments, history
 from analysis.calibration import recording, spread
 from analysis.calibration.replay import simulate
 from analysis.errors import AnalysisError
-from analysis.experiments.report import gather as gather_experiments
-from analysis.experiments.report import markdown as experiments_markdown
+from analysis.experiments.report import page_of as experiments_page
 from analysis.experiments.study import Study
 from analysis.history.changes import changes
 from analysis.history.report import page_of as history_page
@@ -197,7 +196,18 @@ def write_logs(folder: Path) -> None:
     looks = [{"kind": "anatomy", "iteration": 0, "t": [1, 2], **{name: [1.0, 0.5] for name in LOOKS}}]
     for seed in range(2):
         write_run(folder, [1.0, 0.02], [0.5, 1.0], "solved", looks=looks, seed=seed)
-    write_run(folder, [0.17, 0.2], [0.1, 0.1], "diverged", task="adding", model="lstm")
+    bound = {"scored": "loss", "name": "mean squared error", "unit": "1", "threshold": 0.01, "better": "lower"}
+    goal = {"bounds": [bound | {"baseline_share": None}], "ends_training": True}
+    write_run(folder, [0.17, 0.2], [0.1, 0.1], "diverged", task="adding", model="lstm", goal=goal)
+
+
+def write_tables(folder: Path) -> None:
+    with tempfile.TemporaryDirectory() as runs:
+        write_logs(Path(runs))
+        logs = experiments.read(runs)
+    folder.mkdir(parents=True, exist_ok=True)
+    for part in ("runs", "evaluations", "anatomy"):
+        getattr(logs, part).to_csv(folder / f"{part}.csv", index=False, float_format="%.8g")
 
 
 LOOKS = ("state_norm", "state_change", "gradient_norm")
@@ -205,7 +215,7 @@ LOOKS = ("state_norm", "state_change", "gradient_norm")
 
 def use_logs(logs: experiments.Logs) -> None:
     logs.runs.to_csv(index=False).encode()
-    experiments_markdown(gather_experiments(Study(logs))).encode()
+    page_markdown(experiments_page(Study(logs))).encode()
 
 
 def write_recordings(folder: Path) -> None:
@@ -265,7 +275,8 @@ KINDS = {
     "asv": Kind(write_asv, read_results, use_results, 0.36),
     "pair": Kind(write_pair, read_pair, tell, 0.01),
     "gate": Kind(write_gate, read_gate, tell, 0.02),
-    "logs": Kind(write_logs, experiments.read, use_logs, 0.15),
+    "logs": Kind(write_logs, experiments.read, use_logs, 0.13),
+    "tables": Kind(write_tables, experiments.read, use_logs, 0.02),
     "recordings": Kind(write_recordings, read_recordings, use_recordings, 0.02),
     "history": Kind(write_histories, history.read, use_history, 0.01),
 }

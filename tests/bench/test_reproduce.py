@@ -1,11 +1,11 @@
 """The experiments' conductor on a trainer that trains nothing: order, failures, going on, the end of the time."""
 
+import contextlib
 import json
 import os
 import re
 import select
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -18,9 +18,9 @@ from bench.commands import main
 from bench.errors import SweepError
 from bench.experiments import Experiment, plan
 from bench.grid import Cell
-from bench.paths import ROOT
 from bench.reproduce import Conditions, Result, conduct, summary
 from bench.step_costs import cells
+from tests.forks import forked
 
 FAKE = Path(__file__).with_name("fake_trainer.py")
 URNN = Experiment("copying", 100, "urnn", 0)
@@ -61,7 +61,7 @@ def time_is_up_when(monkeypatch, tmp_path):
 
 
 def header(runs: Path, experiment: Experiment) -> dict:
-    return experiment.lines(runs)[0]
+    return experiment.log(runs).first()
 
 
 def test_the_plan_has_one_seed_of_everything_then_the_urnns_others_then_its_rivals():
@@ -147,7 +147,7 @@ def test_when_the_time_is_up_nothing_is_started_and_what_is_going_keeps_its_log(
     result, told = run(ENDLESS, URNN)
     assert (result.interrupted, result.not_run, result.stopped) == ([ENDLESS], [URNN], False)
     assert told[-1] == "copying T = 100, Orthogonal RNN (Cayley), seed 0: interrupted; the same command goes on"
-    assert ENDLESS.lines(tmp_path)[-1]["outcome"] == "interrupted"
+    assert ENDLESS.log(tmp_path).lines()[-1]["outcome"] == "interrupted"
     assert ENDLESS.end(tmp_path) is None
 
 
@@ -189,7 +189,7 @@ def test_the_summary_says_what_was_run_and_what_was_not():
     assert summary(result, 5) == [
         "2 of 5 runs have ended, 1 of them now.",
         "1 interrupted, to go on with the same command: copying T = 100, Orthogonal RNN (Cayley), seed 0.",
-        "3 not run for want of time: uRNN, seed 1 (2); nn.LSTM, seed 0 (1).",
+        "3 not run, because the time was up: uRNN, seed 1 (2); nn.LSTM, seed 0 (1).",
         "failed: copying T = 100, IRNN, seed 0: why",
     ]
 
@@ -245,36 +245,31 @@ def test_where_nothing_ended_the_exit_code_is_2_and_nothing_is_measured(command)
 
 
 @pytest.fixture
-def started_command(tmp_path):
-    """The real command in a process of its own, as soon as its one trainer, the endless fake, is going."""
-    program = (
-        "import sys; from bench import reproduce; "
-        f"reproduce.TRAINER = (sys.executable, {str(FAKE)!r}); "
-        "from bench.commands import main, reproduce as command; from bench.experiments import Experiment; "
-        "command.plan = lambda *a: [Experiment('copying', 100, 'ortho_cayley', 0)]; "
-        f"sys.exit(main(['reproduce', '--runs', {str(tmp_path)!r}]))"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", program],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job ignores it
-    )
-    with process:
-        while not (tmp_path / "going-100").exists() and process.poll() is None:
+def started_command(tmp_path, monkeypatch):
+    """The command in a process of its own, as soon as its one trainer, the endless fake, is going."""
+    monkeypatch.setattr("bench.commands.reproduce.plan", lambda *a: [ENDLESS])
+
+    def work() -> int:
+        with (
+            (tmp_path / "out").open("w") as out,
+            (tmp_path / "error").open("w") as error,
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(error),
+        ):
+            return main(["reproduce", f"--runs={tmp_path}"])
+
+    with forked(work) as command:
+        while not (tmp_path / "going-100").exists() and command.poll() is None:
             time.sleep(0.01)
-        yield process
-        process.kill()
+        yield command
 
 
 def test_ctrl_c_stops_the_runs_says_what_there_is_and_leaves_no_process(started_command, tmp_path):
     os.killpg(started_command.pid, signal.SIGINT)
-    out, error = started_command.communicate()
-    assert started_command.returncode == 2
-    assert "0 of 1 runs have ended, 0 of them now.\n1 interrupted, to go on with the same command: " in out
+    assert started_command.wait() == 2
+    interrupted = "0 of 1 runs have ended, 0 of them now.\n1 interrupted, to go on with the same command: "
+    assert interrupted in (tmp_path / "out").read_text()
+    error = (tmp_path / "error").read_text()
     assert error == "error: interrupted; what was measured is kept, and the same command goes on\n"
     log = tmp_path / "copying-T100" / "ortho_cayley-n8-seed0" / "log.jsonl"
     assert json.loads(log.read_text().splitlines()[-1])["outcome"] == "interrupted"
@@ -287,7 +282,7 @@ def test_the_trainers_of_a_killed_conductor_end(started_command, tmp_path):
     ended, _, _ = select.select([trainer], [], [], 60)
     os.close(trainer)
     assert ended
-    assert ENDLESS.lines(tmp_path)[-1]["kind"] == "run", "at once, as kill -9 would"
+    assert ENDLESS.log(tmp_path).lines()[-1]["kind"] == "run", "at once, as kill -9 would"
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
@@ -301,7 +296,7 @@ def test_a_signal_lets_every_trainer_keep_its_checkpoint(name, run, tmp_path, mo
     result, told = run(ENDLESS, URNN)
     assert (result.interrupted, result.not_run, result.stopped) == ([ENDLESS], [URNN], True)
     assert told[-1].endswith("interrupted; the same command goes on")
-    assert ENDLESS.lines(tmp_path)[-1]["outcome"] == "interrupted"
+    assert ENDLESS.log(tmp_path).lines()[-1]["outcome"] == "interrupted"
 
 
 def test_a_conductor_that_fails_ends_its_trainers(tmp_path, monkeypatch):

@@ -190,7 +190,7 @@ def test_packed_sequences_return_every_step(output_steps):
     packed = pack_sequence([torch.randn(3, M), torch.randn(2, M)])
     message = (
         f"URNN: output_steps={output_steps!r} needs sequences of one length, got a PackedSequence; "
-        "its h_n has each sequence's last state"
+        "use output_steps='all' and h_n, which has each sequence's last state"
     )
     with pytest.raises(ValueError, match=f"^{message}$"):
         URNN(M, N, output_steps=output_steps)(packed)

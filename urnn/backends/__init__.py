@@ -1,8 +1,8 @@
 """The ways to run a uRNN over a sequence, by name.
 
-A backend is a function of tensors, real at its border: inputs, first state and parameters in, all states out.
-It knows nothing of layers, packing, clocks or gradients' use. A new one is a file in this folder and a row in
-`BACKENDS`; the contract tests run over every row.
+A backend is a function of real tensors: the input, the first state and a layer's parameters in, all states out;
+see `contract.RunSequence`. It knows nothing about layers, packing, timing or what gradients are used for. A new
+backend is a file or folder here and a row in `BACKENDS`; the contract tests run over every row.
 """
 
 import os
@@ -20,11 +20,11 @@ class Backend:
 
     Attributes:
         name: how users ask for it.
-        run_sequence: what it does; see `contract.RunSequence`.
-        applies: whether it can run this many complex units on this kind of device. May build its kernel.
-        devices: the kinds of device it is made for.
-        expected: what `applies` will say, as far as that is known without building its kernel; None where there is
-            none to build.
+        run_sequence: runs a sequence; see `contract.RunSequence`.
+        applies: (n, device type) -> whether it can run n complex units there. May build its kernel.
+        devices: the types of device it is made for.
+        expected: what `applies` will return, as far as that is known without building a kernel; None if there is
+            nothing to build.
     """
 
     name: str
@@ -43,10 +43,10 @@ BACKENDS: dict[str, Backend] = {
 
 
 def choose(requested: str, n: int, device_type: str) -> Backend:
-    """The backend to use for n complex units on a device ("cpu", "cuda", "meta"), its kernel built.
+    """The backend to use for n complex units on a type of device ("cpu", "cuda", "meta"), with its kernel built.
 
-    "auto" is what the environment variable URNN_BACKEND names, or else the first that applies. On "meta" any will
-    do, since it only has to say which sizes come out.
+    "auto" is the backend that the environment variable URNN_BACKEND names, or else the first that applies. On
+    "meta" any backend will do, since only the sizes of the result matter there.
 
     Raises:
         ValueError: an unknown name, or a backend that cannot run this size on this device.
@@ -55,16 +55,16 @@ def choose(requested: str, n: int, device_type: str) -> Backend:
 
 
 def expected(requested: str, n: int, device_type: str) -> Backend:
-    """What `choose` will return, as far as that is known without building a kernel."""
+    """The backend that `choose` will return, as far as that is known without building a kernel."""
     return _choose(
         requested, n, device_type, lambda backend: (backend.expected or backend.applies)(n, device_type)
     )
 
 
 def require_choice(requested: str, n: int, device_type: str) -> None:
-    """Raises ValueError for an unknown name, or a backend for this device that cannot run this size.
+    """Raises ValueError for an unknown name, or a backend for this type of device that cannot run this size.
 
-    One for another kind of device is no error: a layer can be moved before it is used.
+    A backend for another type of device is no error: a layer can be moved before it is used.
     """
     if requested != "auto" and device_type in _named(requested).devices:
         expected(requested, n, device_type)

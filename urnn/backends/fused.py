@@ -1,8 +1,9 @@
-"""The operator that both fused kernels stand behind: one schema, two devices, one derivative.
+"""The operator in front of both fused kernels: one schema, two devices, one derivative.
 
-What is the same for every kernel is done here once: rows made contiguous, shapes for torch.compile, and what the
-gradients have in common. Forward-mode derivatives, and torch.func's transforms inside torch.compile, run on the
-reference. Known weakness: there is no second derivative; differentiating the backward pass raises an error.
+Everything that the kernels share is here: checks, contiguous arguments, shapes for torch.compile, and the part of
+the gradients that does not depend on the device. Forward-mode derivatives, and torch.func's transforms inside
+torch.compile, run on the reference. Known weakness: there is no second derivative; differentiating the backward
+pass raises an error.
 """
 
 from typing import Any, NoReturn, Protocol
@@ -116,7 +117,7 @@ def _sequence_backward(
 
 
 def _take_out_the_input(gradients: Gradients, given: Inputs) -> None:
-    """From theta3's, which holds what V x contributed: V and dL/dV read as complex matrices, Im(conj(V) dL/dV)."""
+    """Subtracts from theta3's gradient what V x contributed: Im(sum_m conj(V_m) dL/dV_m), V read as complex."""
     (re, im), (re_gradient, im_gradient) = given.V.chunk(2), gradients.V.chunk(2)
     gradients.theta[2] -= (re * im_gradient - im * re_gradient).sum(1)
 
@@ -164,6 +165,6 @@ def _second_derivative(ctx: Any, *gradients: Tensor | None) -> NoReturn:
 
 
 _sequence_backward.register_autograd(_second_derivative)
-# For a gradient that is mapped over but was taken without torch.func: torch.autograd.grad(is_grads_batched=True).
+# For gradients that are mapped over without torch.func, as by torch.autograd.grad(is_grads_batched=True).
 _sequence.register_vmap(transforms.Sequence.vmap)
 _sequence_backward.register_vmap(transforms.SequenceBackward.vmap)

@@ -1,4 +1,4 @@
-"""What a fused kernel reads, and the gradients that it leaves to matrix products."""
+"""The arguments of a fused kernel, and the gradients that it fills."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -8,13 +8,13 @@ from torch import Tensor
 
 
 class Inputs(NamedTuple):
-    """The arguments of `reference.run_sequence`, contiguous, so that a kernel can take their addresses.
+    """The arguments of a `contract.RunSequence`, contiguous, so that a kernel can read them by their addresses.
 
-    A tuple, because a stream makes one a step.
+    A tuple, because a stream makes one at every step.
 
     Attributes:
-        h_0: (B, 2n), or any number of rows of which the first is shared by the batch.
-        h_0_stride: from a sample's row to the next one's; 0 where they share one.
+        h_0: (B, 2n), or one row that the whole batch shares.
+        h_0_stride: elements from one sample's row to the next; 0 if they share one.
     """
 
     x: Tensor
@@ -56,9 +56,9 @@ class Inputs(NamedTuple):
 
 @dataclass(frozen=True)
 class Gradients:
-    """Of everything but h_0, each like what it is the gradient of; x's is empty where none is asked for.
+    """The gradients of everything but h_0, each shaped like its argument; that of x is empty if it is not needed.
 
-    A kernel's theta3 is the sum of Im(g conj(z)), g = dL/dz: what V x contributed to that is in it as well.
+    A kernel fills theta3 with the sum of Im(g conj(z)), g = dL/dz, which includes the contribution of V x.
     """
 
     x: Tensor
@@ -69,7 +69,7 @@ class Gradients:
 
     @classmethod
     def like(cls, given: Inputs, with_x: bool) -> "Gradients":
-        """Tensors to be filled; V's is zero, for sums."""
+        """Tensors to be filled. V's is zero, so that it can be added to."""
         x = torch.empty_like(given.x) if with_x else given.x.new_empty(0)
         return cls(
             x,
@@ -80,11 +80,11 @@ class Gradients:
         )
 
     def add_to_V(self, given: Inputs, begin: int, z_gradient: Tensor) -> None:  # noqa: N802 - the paper's letter
-        """What dL/dz (steps, B, 2n) of the steps from `begin` on adds to V's gradient."""
+        """Adds to V's gradient what dL/dz (steps, B, 2n) of the steps from `begin` on contributes."""
         x = given.x[begin : begin + len(z_gradient)]
         self.V.addmm_(z_gradient.flatten(0, 1).mT, x.flatten(0, 1))
 
     def fill_x(self, given: Inputs, begin: int, z_gradient: Tensor) -> None:
-        """The gradient of x in the steps from `begin` on."""
+        """Fills x's gradient for the steps from `begin` on."""
         x = self.x[begin : begin + len(z_gradient)]
         torch.mm(z_gradient.flatten(0, 1), given.V, out=x.flatten(0, 1))

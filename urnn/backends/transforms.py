@@ -1,7 +1,8 @@
 """The fused operator under torch.func's transforms (grad, vjp, jacrev, vmap and their compositions).
 
-An operator with a registered derivative knows nothing of them; an `autograd.Function` with a rule for vmap does.
-It costs as much as a short sequence, so `fused.run_sequence` comes here only while a transform is active.
+They do not see an operator with a registered derivative; they do see an `autograd.Function` with a rule for vmap.
+Such a function costs as much as a short sequence, so `fused.run_sequence` uses it only while a transform is
+active.
 """
 
 from typing import Any, NoReturn
@@ -16,7 +17,7 @@ NO_SECOND_DERIVATIVE = (
 
 
 def active() -> bool:
-    """Whether a transform of torch.func is at work. There is no public question for it."""
+    """Whether a transform of torch.func is active. torch has no public function for this."""
     return torch._C._are_functorch_transforms_active()
 
 
@@ -26,10 +27,10 @@ def forward_mode() -> bool:
 
 
 def refuse_forward_mode() -> None:
-    """Raises where an operator is called under forward mode, which passes it by: tangents would be lost unsaid.
+    """Raises if an operator is called in forward mode, which would silently drop its tangents.
 
     Raises:
-        NotImplementedError: always then; the layer and `fused.run_sequence` take the reference instead.
+        NotImplementedError: in forward mode. The layer and `fused.run_sequence` run the reference instead.
     """
     if forward_mode():
         raise NotImplementedError(
@@ -43,7 +44,7 @@ Mapped = tuple[tuple[Tensor, ...], tuple[int, ...]]
 
 
 class Sequence(Function):
-    """`fused.run_sequence` as a function that transforms can see through."""
+    """`fused.run_sequence` as a function that transforms can differentiate and map."""
 
     @staticmethod
     def forward(*arguments: Tensor | float) -> tuple[Tensor, Tensor]:
@@ -71,7 +72,7 @@ class Sequence(Function):
     ) -> Mapped:
         if any(dim is not None for dim in in_dims[2:]):
             return _one_by_one(Sequence, info.batch_size, in_dims, (x, h_0, *parameters))
-        # One set of parameters: what is mapped over is more samples of the batch.
+        # With one set of parameters, the mapped dimension is more samples of the batch.
         count = info.batch_size
         x, h_0 = _in_front(x, in_dims[0], count).movedim(0, 1), _in_front(h_0, in_dims[1], count)
         batch = x.shape[2]
@@ -81,7 +82,7 @@ class Sequence(Function):
 
 
 class SequenceBackward(Function):
-    """The gradients of `Sequence`. Their own derivative is refused in a sentence."""
+    """The gradients of `Sequence`. Differentiating them raises an error that says what to do."""
 
     @staticmethod
     def forward(*arguments: Tensor | float | bool | None) -> tuple[Tensor, ...]:
@@ -97,7 +98,7 @@ class SequenceBackward(Function):
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], *arguments: Tensor | float | bool | None) -> Mapped:
-        # A gradient of the parameters for each, where the kernel would add them up.
+        # Each has its own gradient of the parameters; the kernel would add them up.
         return _one_by_one(SequenceBackward, info.batch_size, in_dims, arguments)
 
 
@@ -117,5 +118,5 @@ def _slice(argument: Any, dim: int | None, i: int) -> Any:
 
 
 def _in_front(tensor: Tensor, dim: int | None, count: int) -> Tensor:
-    """The mapped dimension first; a tensor without one is repeated, which takes no memory."""
+    """Moves the mapped dimension to the front; a tensor without one is expanded, which takes no memory."""
     return tensor.expand(count, *tensor.shape) if dim is None else tensor.movedim(dim, 0)

@@ -2,9 +2,10 @@
 
     op_by_op -> real_pairs -> materialised -> hoisted_input -> fused_step -> whole_sequence -> wavefront
 
-Every rung computes what `URNN` does, from the same parameters, only in another time, and the suite measures what
-each gains. Known weakness: a stage need not pay by itself. Real pairs are more operations until something fuses
-them, W as a matrix loses to its transforms as n grows, and layers as a wavefront gain nothing on one thread.
+Every rung computes what `URNN` does, from the same parameters; only the time differs, and the suite measures what
+each rung gains. Known weakness: a stage may not pay off by itself. Real pairs are more operations until something
+fuses them, W as a matrix is slower than its transforms as n grows, and on one thread a wavefront over layers gains
+nothing.
 """
 
 from collections.abc import Callable

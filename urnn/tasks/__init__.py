@@ -1,7 +1,7 @@
 """The sequences that models are measured and trained on: real task data, never zeros or plain noise.
 
-A task says what its data, loss and score are and what a model without memory gets (`baseline`). `TASKS` are those
-of the benchmark's grid, at any length; what can be trained on stands in `urnn.training.problems`.
+A task defines its data, loss and score, and the loss of a model without memory (`baseline`). `TASKS` are the
+benchmark's, at any length; `urnn.training.problems` has those to train on.
 """
 
 from urnn.tasks.adding import Adding

@@ -1,4 +1,4 @@
-"""Labelled images split once and for all into training, validation and test sets, read a pixel a time step.
+"""Labelled images in fixed training, validation and test sets, read one pixel per time step.
 
 The split and the permutation of the permuted tasks come from fixed seeds: every model and every seed of a run sees
 the same ones, and the test set is looked at once, at a run's end.
@@ -55,7 +55,7 @@ class Images:
         return Images(self.pixels[chosen], self.labels[chosen], self.largest)
 
     def permuted(self) -> "Images":
-        """Every image with its pixels in one other order, the same for all images of this size."""
+        """Every image with its pixels in another order, the same for all images of this size."""
         generator = torch.Generator().manual_seed(PERMUTATION_SEED)
         order = torch.randperm(self.pixels.shape[1], generator=generator)
         return Images(self.pixels[:, order], self.labels, self.largest)

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 from urnn.training import ending
 
+PACKAGES = {"sklearn": "scikit-learn"}  # those whose name differs from that of the module that is imported
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command's exit code, however it ends; `urnn-train` calls this too."""
@@ -18,10 +20,11 @@ def _call(arguments: Sequence[str] | None) -> int:
 
         return command.main(arguments)
     except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
-        if package in ("", "urnn"):  # no package of others, but a mistake here
+        module = (error.name or "").partition(".")[0]
+        if module in ("", "urnn"):  # no package of others, but a mistake here
             raise
-        print(f"error: the package {package} is missing; pip install 'urnn[training]' has it", file=sys.stderr)
+        package = PACKAGES.get(module, module)
+        print(f"error: {package} is not installed; install it with: pip install 'urnn[training]'", file=sys.stderr)
         return ending.FAILED
 
 

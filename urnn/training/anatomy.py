@@ -1,7 +1,7 @@
 """What a gradient meets on its way back through time: the paper's Figure 4, for any registered model.
 
-The sequence is run a step a call, so that every state is a tensor that a gradient can be asked of; a fused kernel
-keeps none. Known weakness: that is slow, some milliseconds a time step, and meant for a few moments of a run.
+The sequence is run one step per call, so that every state is a tensor with a gradient; a fused kernel keeps none.
+Known weakness: that takes some milliseconds per time step, so it is done at a few moments of a run only.
 """
 
 import torch
@@ -15,7 +15,7 @@ from urnn.training.streams import Batch
 MOMENTS = (0, 100)  # iterations, as in the paper
 
 
-def dissect(network: Network, batch: Batch) -> dict[str, list]:
+def dissect(network: Network, batch: Batch) -> dict[str, list[int] | list[float]]:
     """Means over the batch at every step t that has a step before it.
 
     Returns:

@@ -9,9 +9,11 @@ import io
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from urnn.files import write_atomically
 from urnn.training import files
 from urnn.training.errors import TrainingError
 
@@ -36,7 +38,7 @@ def save(folder: Path, identity: Mapping[str, object], state: Mapping[str, objec
     body = io.BytesIO()
     torch.save({"identity": dict(identity), "state": dict(state)}, body)
     try:
-        files.write(folder / NAME, sealed(body.getvalue()))
+        write_atomically(folder / NAME, sealed(body.getvalue()))
     except OSError as error:
         raise TrainingError(
             f"cannot write {folder / NAME} ({files.reason(error)}); the checkpoint before it is kept"
@@ -48,7 +50,7 @@ def sealed(body: bytes, version: int = FORMAT) -> bytes:
     return b"urnn checkpoint %d %s\n%s" % (version, hashlib.sha256(body).hexdigest().encode(), body)
 
 
-def load(folder: Path, identity: Mapping[str, object]) -> dict[str, object] | None:
+def load(folder: Path, identity: Mapping[str, object]) -> dict[str, Any] | None:
     """The state in the folder's checkpoint, or None where there is no checkpoint.
 
     Raises:
@@ -62,7 +64,7 @@ def load(folder: Path, identity: Mapping[str, object]) -> dict[str, object] | No
     return content["state"]
 
 
-def read(path: Path) -> dict[str, dict] | None:
+def read(path: Path) -> dict[str, dict[str, Any]] | None:
     """Identity and state in a checkpoint, or None where there is no such file.
 
     Raises:

@@ -26,7 +26,7 @@ EXIT_CODES = {"solved": DONE, "finished": DONE, "diverged": DIVERGED, "interrupt
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit code, see `urnn.training.ending`; but for 0 after one line on standard error."""
+    """The exit code, see `urnn.training.ending`. Unless it is 0, one line on standard error says why."""
     try:
         end = _train(_parser().parse_args(arguments))
     except BrokenPipeError:
@@ -38,16 +38,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("error: interrupted; the last checkpoint is kept, and the same command goes on", file=sys.stderr)
         return FAILED
     code = EXIT_CODES[end.outcome]
-    told = as_line(end.message)
-    print(f"error: {told}" if code else told, file=sys.stderr if code else sys.stdout)
+    message = as_line(end.message)
+    print(f"error: {message}" if code else message, file=sys.stderr if code else sys.stdout)
     return code
 
 
 def _train(options: argparse.Namespace) -> End:
     if options.end_with_stdin:
         owner.watch()
-    with memory.exhaustion_told(), ExitStack() as held:
-        with _refusals_told():
+    with memory.exhaustion_reported(), ExitStack() as held:
+        with _refusals_reported():
             settings = _settings(options)
             torch.set_num_threads(settings.threads)
             problem = problems.build(settings.task, settings.length, options.mnist)
@@ -65,8 +65,8 @@ def _train(options: argparse.Namespace) -> End:
 
 
 @contextmanager
-def _refusals_told() -> Iterator[None]:
-    """What settings, models and tasks refuse, while a run is put together, is a sentence for the user."""
+def _refusals_reported() -> Iterator[None]:
+    """Turns what settings, models and tasks refuse into the user's error message."""
     try:
         yield
     except (ValueError, RuntimeError) as error:
@@ -85,14 +85,14 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Tells a wrong argument in one line, as all else is told."""
+    """Reports a wrong argument in one line, like every other error."""
 
     def error(self, message: str) -> NoReturn:
         raise TrainingError(f"{message}; see python -m urnn.training --help")
 
 
 def _parser() -> argparse.ArgumentParser:
-    codes = "exit codes: 0 the run ended; 2 it did not, and why is told; 3 it diverged"
+    codes = "exit codes: 0 the run ended; 2 it did not, and standard error says why; 3 it diverged"
     parser = _Parser(prog="python -m urnn.training", description=__doc__, epilog=codes)
     add = parser.add_argument
     add("task", metavar="TASK", help=f"one of {', '.join(problems.PROBLEMS)}")

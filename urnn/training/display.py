@@ -26,12 +26,12 @@ def as_result(problem: Problem, loss: float, score: float) -> str:
 
 
 def as_line(text: str) -> str:
-    """With what would break or change a terminal's line, in a folder's name say, as escapes."""
+    """The text on one line: characters that would break a terminal's line, in a folder's name say, are escaped."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 class Console(rich.console.Console):
-    """rich's, but for a reader that went away: that ends the program as everywhere else, and not with code 1."""
+    """rich's console, except that it does not end the program with exit code 1 when its reader goes away."""
 
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError
@@ -46,11 +46,11 @@ class Display:
         columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn())
         self.bar = Progress(
             *columns,
-            TextColumn("{task.fields[told]}"),
+            TextColumn("{task.fields[status]}"),
             console=self.console,
             disable=not self.console.is_terminal,
         )
-        self.task = self.bar.add_task(f"{problem.name} {settings.model}", total=self.last, told="")
+        self.task = self.bar.add_task(f"{problem.name} {settings.model}", total=self.last, status="")
 
     def __enter__(self) -> "Display":
         self.bar.start()
@@ -66,16 +66,16 @@ class Display:
 
     def iterated(self, done: Done) -> None:
         """After each iteration: the live line."""
-        self.bar.update(self.task, completed=done.iteration, told=self._told(done, done.iterations_per_second))
+        self.bar.update(self.task, completed=done.iteration, status=self._status(done, done.iterations_per_second))
 
     def evaluated(self, done: Done, iterations_per_second: float) -> None:
         """After each evaluation: the live line, or a line of its own where there is no terminal."""
-        told = self._told(done, iterations_per_second)
-        self.bar.update(self.task, completed=done.iteration, told=told)
+        status = self._status(done, iterations_per_second)
+        self.bar.update(self.task, completed=done.iteration, status=status)
         if not self.console.is_terminal:
-            self.say(f"iteration {done.iteration} of {self.last}: {told}")
+            self.say(f"iteration {done.iteration} of {self.last}: {status}")
 
-    def _told(self, done: Done, rate: float) -> str:
+    def _status(self, done: Done, rate: float) -> str:
         left = f"{rate:.1f} iterations/s, at most {as_duration((self.last - done.iteration) / rate)} left"
         if not done.evaluated:
             return left

@@ -2,7 +2,7 @@
 
 0  the run ended: solved, or trained to its last iteration
 2  it did not: a wrong argument, an interruption, a full disk, a reader that went away, a crash
-3  it diverged: its loss is no finite number any more
+3  it diverged: its loss is no longer finite
 """
 
 import os
@@ -16,7 +16,7 @@ DONE, FAILED, DIVERGED = 0, 2, 3
 
 
 def run(command: Callable[[], int]) -> int:
-    """Calls `command` and returns the exit code for `sys.exit`; a crash is told with its traceback."""
+    """Calls `command` and returns the exit code for `sys.exit`; a crash prints its traceback."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # what an encoding lacks is written as its escape
             stream.reconfigure(errors="backslashreplace")
@@ -32,7 +32,7 @@ def _called(command: Callable[[], int]) -> int:
         with interruption.as_ctrl_c():
             code = command()
     except SystemExit as end:  # argparse's
-        code = end.code
+        code = end.code if isinstance(end.code, int) else FAILED
     except BrokenPipeError:
         raise
     except KeyboardInterrupt:

@@ -6,4 +6,4 @@ class TrainingError(Exception):
 
 
 class DivergedError(Exception):
-    """The loss is no finite number any more."""
+    """The loss, or a parameter, is no longer finite."""

@@ -62,9 +62,10 @@ def _commit() -> str:
     command = ["git", "rev-parse", "--short=8", "HEAD"]
     # GIT_DIR and its like, as a hook has them, would name another repository than this code's.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    options = {"cwd": Path(__file__).parent, "env": environment, "capture_output": True, "text": True}
     try:
-        done = subprocess.run(command, check=True, **options)
+        done = subprocess.run(
+            command, cwd=Path(__file__).parent, env=environment, capture_output=True, text=True, check=True
+        )
     except (OSError, subprocess.CalledProcessError):
         return "unversioned"
     return done.stdout.strip()

@@ -1,20 +1,28 @@
-"""A run's files: whole at every moment, on the disk before a call returns, and never read from a pipe.
+"""A run's files: read, appended to, held and removed, with errors that name them and say what to do.
 
-What stands in a file's place may be a folder, a FIFO, or a link that leads nowhere. Opening a FIFO would wait for
-ever, so nothing but an ordinary file is read or appended to.
+There may be a folder, a FIFO, or a link that leads nowhere in a file's place. Opening a FIFO would block forever,
+so only an ordinary file is read or appended to. `urnn.files` writes whole files.
 """
 
-import fcntl
+import json
 import os
+import shlex
 import stat
+import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
+
+import filelock
 
 from urnn.training.errors import TrainingError
 
-_FLAGS = os.O_CLOEXEC | os.O_NONBLOCK
+# Those that the system has: Windows needs one for bytes as they are and lacks the others.
+_FLAGS = sum(getattr(os, name, 0) for name in ("O_CLOEXEC", "O_NONBLOCK", "O_BINARY", "O_NOINHERIT"))
+_NO_LINKS = getattr(os, "O_NOFOLLOW", 0)
+_NOTE_BYTES, _SHOWN = 4096, 200  # of a note on who holds a file, and of its command
 
 
 def read(path: Path) -> bytes | None:
@@ -47,41 +55,32 @@ def append(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def write(path: Path, content: bytes) -> None:
-    """Puts a new file in the place of an old one, which stays until the new one is whole and on the disk.
-
-    Raises:
-        OSError: the old one is still there, and nothing of the new one.
-    """
-    temporary = path.with_name(f"{path.name}.tmp")
-    temporary.unlink(missing_ok=True)  # half a file of a killed process, or something that must not be written to
-    try:
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
+class HeldError(Exception):
+    """Another process holds the file; the message says which: "process 12, since 2026-01-31 14:02: command"."""
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[Callable[[], bool]]:
     """Holds the file, which is made, while this lasts; a process that dies lets go of it.
 
+    The file says who holds it. Its first byte says nothing: Windows lets no other process read what is locked.
+
     Yields:
         () -> whether the path still leads to the file that is held: its folder may have been removed, and another
         process may hold a new one of that name.
 
     Raises:
-        BlockingIOError: another process holds it.
+        HeldError: another process holds it.
         OSError: it cannot be made, or is a link.
         TrainingError: it is no ordinary file.
     """
-    with _opened(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, "r+b") as file:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with _opened(path, os.O_RDWR | os.O_CREAT | _NO_LINKS, "r+b") as file:
+        if not filelock.lock_descriptor(file.fileno(), blocking=False):
+            file.seek(1)
+            raise HeldError(_holder(file.read(_NOTE_BYTES)))
+        file.truncate(0)
+        file.write(b"\n" + json.dumps(_this_process()).encode())
+        file.flush()
         held = os.fstat(file.fileno())
 
         def still_there() -> bool:
@@ -91,6 +90,19 @@ def locked(path: Path) -> Iterator[Callable[[], bool]]:
                 return False
 
         yield still_there
+
+
+def _this_process() -> dict[str, object]:
+    command = shlex.join(["python", "-m", "urnn.training", *sys.argv[1:]])
+    return {"pid": os.getpid(), "since": time.strftime("%Y-%m-%d %H:%M"), "command": command[:_SHOWN]}
+
+
+def _holder(note: bytes) -> str:
+    try:
+        said = json.loads(note)
+        return f"process {said['pid']}, since {said['since']}: {said['command']}"
+    except (ValueError, KeyError, TypeError, RecursionError):  # it is about to write it
+        return "a process that has not said which it is"
 
 
 def remove(path: Path) -> None:
@@ -104,13 +116,13 @@ def remove(path: Path) -> None:
 
 
 def reason(error: BaseException) -> str:
-    """What went wrong, in one line and without the path, which the caller's sentence has."""
-    told = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return told.splitlines()[0]
+    """The cause in one line, without the path, which the caller's sentence has."""
+    words = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return words.splitlines()[0]
 
 
 @contextmanager
-def _opened(path: Path, flags: int, mode: str) -> Iterator[BinaryIO]:
+def _opened(path: Path, flags: int, mode: str) -> Iterator[IO[bytes]]:
     """Opened without waiting for whoever is at the other end of a FIFO."""
     try:
         descriptor = os.open(path, flags | _FLAGS, 0o666)
@@ -129,12 +141,3 @@ def _opened(path: Path, flags: int, mode: str) -> Iterator[BinaryIO]:
 def _not_ordinary(path: Path) -> TrainingError:
     kind = "a folder" if path.is_dir() else "no ordinary file"
     return TrainingError(f"{path} is {kind}; remove it, or name another folder with --runs")
-
-
-def _sync_folder(folder: Path) -> None:
-    """The rename itself, too, is on the disk after this."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

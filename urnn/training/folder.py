@@ -6,6 +6,8 @@ from pathlib import Path
 
 from urnn.training import files
 from urnn.training.errors import TrainingError
+from urnn.training.log import NAME as LOG
+from urnn.training.log import Log
 from urnn.training.problems import Problem
 from urnn.training.settings import Settings
 
@@ -14,6 +16,18 @@ def run_folder(runs: Path, problem: Problem, settings: Settings) -> Path:
     """RUNS/<task>-T<length>/<model>-n<hidden size>-seed<seed>."""
     name = f"{settings.model}-n{settings.hidden_size}-seed{settings.seed}"
     return runs / f"{problem.name}-T{problem.length}" / name
+
+
+def newest_log(runs: Path, task: str, length: int | None, model: str, seed: int) -> Log | None:
+    """The newest log of such a run, whatever its size; a length of None is that of the task's images.
+
+    None where there is none, or where it cannot be read: of that the trainer says so as soon as it is started.
+    """
+    logs = [Log(path.parent) for path in runs.glob(f"{task}-T{length or '*'}/{model}-n*-seed{seed}/{LOG}")]
+    if not logs:
+        return None
+    newest = max(logs, key=Log.written_at)
+    return newest if newest.is_readable() else None
 
 
 @contextmanager
@@ -30,8 +44,8 @@ def owned(folder: Path) -> Iterator[Callable[[], None]]:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             still_there = held.enter_context(files.locked(folder / "lock"))
-        except BlockingIOError as error:
-            raise TrainingError(f"another process is training {folder}; wait for it, or end it") from error
+        except files.HeldError as holder:
+            raise TrainingError(f"{folder} is in use by {holder}; wait until it has ended, or end it") from holder
         except OSError as error:
             raise TrainingError(
                 f"cannot write to {folder} ({files.reason(error)}); name another with --runs"

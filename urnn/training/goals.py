@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-LOSS, SCORE = "loss", "score"
-HIGHER, LOWER = "higher", "lower"
+Scored = Literal["loss", "score"]
+Better = Literal["higher", "lower"]
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,11 @@ class Bound:
         baseline_share: threshold over the baseline's loss, where the bound is defined by that, else None.
     """
 
-    scored: Literal["loss", "score"]
+    scored: Scored
     name: str
     unit: str
     threshold: float
-    better: Literal["higher", "lower"]
+    better: Better
     baseline_share: float | None = None
 
     def met(self, evaluation: Mapping[str, object]) -> bool:
@@ -39,7 +39,7 @@ class Bound:
         value = evaluation.get(self.scored)
         if not isinstance(value, int | float):
             return False
-        return value >= self.threshold if self.better == HIGHER else value <= self.threshold
+        return value >= self.threshold if self.better == "higher" else value <= self.threshold
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,10 @@ class Goal:
 
 def least_score(name: str, threshold: float) -> Bound:
     """A bound on a score, a share from 0 to 1."""
-    return Bound(SCORE, name, "1", threshold, HIGHER)
+    return Bound("score", name, "1", threshold, "higher")
 
 
 def most_loss(loss_name: str, threshold: float, baseline_share: float | None = None) -> Bound:
     """A bound on a loss, whose name may end with its unit: "cross-entropy (nats)"."""
     name, _, unit = loss_name.partition(" (")
-    return Bound(LOSS, name, unit.rstrip(")") or "1", threshold, LOWER, baseline_share)
+    return Bound("loss", name, unit.rstrip(")") or "1", threshold, "lower", baseline_share)

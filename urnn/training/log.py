@@ -1,17 +1,20 @@
 """A run's log: one JSON object a line, appended and flushed, whose readers need no model.
 
 Lines are of kind "run" (the first: settings and surroundings), "evaluation", "anatomy" and "end". A run that is
-taken up again first drops what its checkpoint does not know: half a line, evaluations after it, an end. A damaged
-line is left out and told; it costs a report one evaluation and the run nothing.
+resumed first drops what its checkpoint does not cover: half a line, evaluations after it, an end. A damaged line
+is left out and reported; it costs a report one evaluation and the run nothing.
 """
 
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
+from urnn.files import write_atomically
 from urnn.training import files
 from urnn.training.errors import TrainingError
 
+Line = dict[str, Any]  # one line's object
 FORMAT = 1
 NAME = "log.jsonl"
 ENDED = ("solved", "finished", "diverged")  # outcomes of a run that came to an end of its own
@@ -34,7 +37,7 @@ class Log:
         except OSError as error:
             raise self._cannot_write(error) from error
 
-    def lines(self) -> list[dict]:
+    def lines(self) -> list[Line]:
         """Every whole line; none where there is no log.
 
         Raises:
@@ -42,22 +45,37 @@ class Log:
         """
         return [line for _, line in self._numbered() if line is not None]
 
-    def first(self) -> dict | None:
+    def is_readable(self) -> bool:
+        """Whether there is a log, or nothing in its place."""
+        try:
+            files.read(self.path)
+        except TrainingError:
+            return False
+        return True
+
+    def written_at(self) -> float:
+        """When the file was last written to, in seconds since the epoch; 0 where there is none."""
+        try:
+            return self.path.stat().st_mtime
+        except OSError:  # removed since, or a link to itself
+            return 0.0
+
+    def first(self) -> Line | None:
         """The run's first line, or None where there is none."""
         lines = self.lines()
         return lines[0] if lines and lines[0]["kind"] == "run" else None
 
-    def end(self) -> dict | None:
+    def end(self) -> Line | None:
         """The last line if it is a run's end of whatever kind, else None."""
         lines = self.lines()
         return lines[-1] if lines and lines[-1]["kind"] == "end" else None
 
-    def own_end(self) -> dict | None:
+    def own_end(self) -> Line | None:
         """The last line if the run came to an end of its own and was not interrupted, else None."""
         end = self.end()
         return end if end and end["outcome"] in ENDED else None
 
-    def first_solved(self) -> dict | None:
+    def first_solved(self) -> Line | None:
         """The first evaluation that met the run's goal, or None."""
         return next((line for line in self.lines() if line["kind"] == "evaluation" and line.get("solved")), None)
 
@@ -88,14 +106,14 @@ class Log:
         self._rewrite([{**first, **facts}, *kept])
         return [number for number, line in found if line is None]
 
-    def _numbered(self) -> list[tuple[int, dict | None]]:
+    def _numbered(self) -> list[tuple[int, Line | None]]:
         """Every line with its number, None in the place of a damaged one; half a line at the end is none."""
         whole, newline, _ = (files.read(self.path) or b"").rpartition(b"\n")
         return [(number, _parsed(line)) for number, line in enumerate(whole.split(b"\n"), 1)] if newline else []
 
-    def _rewrite(self, lines: list[dict]) -> None:
+    def _rewrite(self, lines: list[Line]) -> None:
         try:
-            files.write(self.path, b"".join(map(_line, lines)))
+            write_atomically(self.path, b"".join(map(_line, lines)))
         except OSError as error:
             raise self._cannot_write(error) from error
 
@@ -107,7 +125,7 @@ def _line(content: Mapping[str, object]) -> bytes:
     return json.dumps(content).encode() + b"\n"
 
 
-def _parsed(line: bytes) -> dict | None:
+def _parsed(line: bytes) -> Line | None:
     """The line's object, or None where it is not one that this module writes."""
     try:
         content = json.loads(line.decode())
@@ -122,6 +140,6 @@ def _has_its_fields(content: Mapping[str, object]) -> bool:
         return True
     counted = isinstance(iteration, int) and not isinstance(iteration, bool)
     if kind == "end":
-        told = all(isinstance(content.get(name), str) for name in ("outcome", "message"))
-        return counted and told and isinstance(content.get("seconds"), int | float)
+        named = all(isinstance(content.get(name), str) for name in ("outcome", "message"))
+        return counted and named and isinstance(content.get("seconds"), int | float)
     return counted and kind in ("evaluation", "anatomy")

@@ -1,15 +1,16 @@
-"""Whether a run can fit into memory at all, said before anything is allocated.
+"""Whether a run can fit into memory at all, checked before anything is allocated.
 
-On Linux a process that takes more than there is is killed without a word, and takes others with it. What is
-compared is the least that a run needs, so that none is refused that would have fitted; one that needs more than
-this and than there is may still fail, and then the allocator's error is told as a sentence.
+Linux kills a process that takes more than there is without a message, and perhaps others with it. The least that a
+run needs is compared, so that none is refused that would have fitted. A run that needs more may still run out of
+memory; then the allocator's error becomes one sentence.
 """
 
 import contextlib
-import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import torch
 
 from urnn import models
@@ -21,7 +22,6 @@ from urnn.training.settings import Settings
 FLOAT = 4  # bytes
 # What a model keeps of a step for its backward pass, in multiples of its output: measured, and rounded down.
 KEPT = {"unitary": 1, "orthogonal": 2.5, "plain": 2.5, "gated": 8}
-_MEMINFO = Path("/proc/meminfo")
 _CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 _ALLOCATOR = ("allocate memory", "not enough memory", "out of memory", "Storage size calculation overflowed")
 
@@ -52,19 +52,19 @@ def available(device: str) -> int | None:
     """Bytes that a process could still take there, or None where the system does not say."""
     if device == "cuda":
         return torch.cuda.mem_get_info()[0]
-    try:
-        fields = dict(line.split(":") for line in _MEMINFO.read_text().splitlines())
-        free = sum(1024 * int(fields[name].split()[0]) for name in ("MemAvailable", "SwapFree"))
-    except (OSError, KeyError, ValueError, IndexError):
-        free = _installed()
-    limits = [limit for limit in map(_limit, _CGROUP_LIMITS) if limit is not None]
-    return min([*limits, free]) if free is not None else None
+    limits = [limit for limit in map(_limit, _CGROUP_LIMITS) if limit is not None]  # psutil knows no containers
+    return min([*limits, free]) if (free := _free()) is not None else None
 
 
-def _installed() -> int | None:
+def _free() -> int | None:
+    """Memory and swap space that no process uses."""
     try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore", RuntimeWarning
+            )  # psutil's, where the system counts no use of swap space
+            return psutil.virtual_memory().available + psutil.swap_memory().free
+    except (OSError, KeyError, ValueError, RuntimeError):  # a /proc that is missing or hidden
         return None
 
 
@@ -77,13 +77,15 @@ def _limit(path: Path) -> int | None:
 
 
 @contextlib.contextmanager
-def exhaustion_told() -> Iterator[None]:
-    """The allocators' errors as one sentence."""
+def exhaustion_reported() -> Iterator[None]:
+    """Turns the allocators' errors into one sentence."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        told = str(error)
-        known = isinstance(error, MemoryError | torch.OutOfMemoryError) or any(text in told for text in _ALLOCATOR)
+        message = str(error)
+        known = isinstance(error, MemoryError | torch.OutOfMemoryError) or any(
+            text in message for text in _ALLOCATOR
+        )
         if not known:
             raise
         raise TrainingError(

@@ -49,4 +49,5 @@ class Network(nn.Module):
     @property
     def backend_in_use(self) -> str:
         """The backend that the next call will run on; "torch" where torch's kernels are the only one."""
-        return self.rnn.prepare() if hasattr(self.rnn, "prepare") else "torch"
+        prepare = getattr(self.rnn, "prepare", None)
+        return prepare() if prepare else "torch"

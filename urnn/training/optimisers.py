@@ -1,6 +1,7 @@
-"""The optimisers that a run can use, each as its authors set it but for what the command line says."""
+"""The optimisers that a run can use, with torch's defaults for whatever the settings do not name."""
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from torch import nn
@@ -40,7 +41,7 @@ def build(
     slow = list(slow)
     kept = {id(parameter) for parameter in slow}
     rest = [parameter for parameter in module.parameters() if id(parameter) not in kept]
-    groups = [{"params": rest}]
+    groups: list[dict[str, Any]] = [{"params": rest}]
     if slow:
         groups.append({"params": slow, "lr": slow_rate * learning_rate})
     return OPTIMISERS[name](groups, learning_rate, decay, momentum)

@@ -43,7 +43,7 @@ class Preset:
 
 @dataclass(frozen=True)
 class Plan:
-    """How long and in which batches a task is trained; the same for every model, so that they compare."""
+    """How long and in which batches a task is trained: the same for every model, for a fair comparison."""
 
     sizes: str
     batch: int
@@ -81,5 +81,6 @@ def preset(task: str, model: str, length: int | None = None) -> Preset:
 
 def _unitary_share(task: str, length: int | None) -> float:
     """What the uRNN's recurrent parameters learn at, as a share of the learning rate."""
-    is_long = task == "copying" and length is not None and length > PAPER_LENGTH
-    return SHARE_STEPS / length if is_long else 1.0
+    if task != "copying" or length is None or length <= PAPER_LENGTH:
+        return 1.0
+    return SHARE_STEPS / length

@@ -19,7 +19,7 @@ from urnn.training.goals import Goal, least_score, most_loss
 from urnn.training.seeds import HELD_OUT_SEED, generator
 from urnn.training.streams import Batch, Epochs, Fresh, Stream
 
-VALIDATION_SEQUENCES, TEST_SEQUENCES = 200, 1000  # of tasks that make up their sequences
+VALIDATION_SEQUENCES, TEST_SEQUENCES = 200, 1000  # of tasks that draw their sequences
 HELD_OUT_BATCH = 50  # at a time, so that scoring needs hardly more memory than training
 
 SOLVED_RECALL = 0.99
@@ -40,7 +40,9 @@ class Task(Protocol):
     score_name: str
     baseline: float
     baseline_score: float
-    score_all: Callable[[Tensor, Tensor], float] | None
+
+    @property
+    def score_all(self) -> Callable[[Tensor, Tensor], float] | None: ...
 
     def loss(self, logits: Tensor, target: Tensor) -> Tensor: ...
 
@@ -59,7 +61,7 @@ class Problem:
         task: the definition; `task.length` counts all time steps.
         stream: (batch, generator) -> training batches.
         validation, test: -> held-out batches, the same at every call and in every run.
-        goal: what counts as solved, on validation data. It ends the training of tasks that make up their
+        goal: what counts as solved, on validation data. It ends the training of tasks that draw their
             sequences; on a fixed set of images training goes on to the last iteration.
     """
 
@@ -80,6 +82,7 @@ class Problem:
 
 
 def _copying(name: str, length: int | None, mnist: Path) -> Problem:
+    length = _length_of(name, length)
     task = Copying(length + 2 * RECALL)
     score = least_score(task.score_name, SOLVED_RECALL)
     loss = most_loss(task.loss_name, SOLVED_SHARE * task.baseline, SOLVED_SHARE)
@@ -87,6 +90,7 @@ def _copying(name: str, length: int | None, mnist: Path) -> Problem:
 
 
 def _adding(name: str, length: int | None, mnist: Path) -> Problem:
+    length = _length_of(name, length)
     task = Adding(length)
     return _generated(name, length, task, Goal((most_loss(task.loss_name, SOLVED_ERROR),), ends_training=True))
 
@@ -157,12 +161,16 @@ def require_known(name: str) -> None:
 def require_length(name: str, length: int | None) -> None:
     """Raises ValueError where the problem needs a T and this is none that it can have."""
     require_known(name)
-    if name not in SHORTEST:
-        return
+    if name in SHORTEST:
+        _length_of(name, length)
+
+
+def _length_of(name: str, length: int | None) -> int:
     if length is None:
         raise ValueError(f"{name} needs --length T, the paper's T; say --length 100")
     if not SHORTEST[name] <= length <= LONGEST:
         raise ValueError(f"--length of {name} must be from {SHORTEST[name]} to {LONGEST}, got {length}")
+    return length
 
 
 def build(name: str, length: int | None, mnist: Path) -> Problem:

@@ -1,12 +1,13 @@
 """A run from its start, or from where it was left, to its end.
 
-At an evaluation the log comes first and the checkpoint second. A process killed between the two leaves a line too
-many, which is dropped when the run is taken up again; the other way round a line would be missing for good.
+An evaluation is written to the log first and to the checkpoint second. A process killed between the two leaves one
+line too many, which is dropped when the run is resumed; the other way round a line would be missing for good.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from urnn.training import anatomy, checkpoint, facts, files
 from urnn.training.display import Display, as_result
@@ -50,12 +51,12 @@ class Run:
         self.identity = {name: value for name, value in settings.items() if name not in MAY_CHANGE}
 
     def forget(self) -> None:
-        """Removes what the folder's run has reached; what comes next starts over."""
+        """Removes the folder's log and checkpoint, so that the run starts over."""
         for name in (checkpoint.NAME, self.log.path.name):
             files.remove(self.folder / name)
 
     def to_its_end(self, stop: Stop) -> End:
-        """Takes the run up where its folder left it, and trains until it ends or `stop` is asked for.
+        """Resumes the run where its folder left it, and trains until it ends or `stop` is asked for.
 
         Raises:
             TrainingError: the folder's checkpoint is damaged or of another run, or the disk is full.
@@ -84,7 +85,7 @@ class Run:
         self._dissect()
         self._save()
 
-    def _load(self, state: dict[str, object]) -> None:
+    def _load(self, state: dict[str, Any]) -> None:
         path, last = self.folder / checkpoint.NAME, self.trainer.settings.max_iterations
         try:
             self.trainer.load_state_dict(state)
@@ -170,17 +171,17 @@ class Run:
     def _save(self) -> None:
         if not self.trainer.is_finite():
             iteration = self.trainer.progress.iteration
-            raise DivergedError(f"a parameter is no finite number after iteration {iteration}")
+            raise DivergedError(f"a parameter is not finite after iteration {iteration}")
         self.require_own()
         checkpoint.save(self.folder, self.identity, self.trainer.state_dict())
 
     def _ended(self, outcome: str) -> End:
         found = self.trainer.scores(self.trainer.problem.test())
         iteration = self.trainer.progress.iteration
-        told = as_result(self.trainer.problem, found.loss, found.score)
+        result = as_result(self.trainer.problem, found.loss, found.score)
         return self._log_end(
             outcome,
-            lambda folder: f"{outcome} after {iteration} iterations; on test data: {told}",
+            lambda folder: f"{outcome} after {iteration} iterations; on test data: {result}",
             test_loss=found.loss,
             test_score=found.score,
         )
@@ -211,8 +212,12 @@ class Run:
         test_loss: float | None = None,
         test_score: float | None = None,
     ) -> End:
-        """`message` says how it ended, given the folder: its whole path for who reads it here, its name for a log
-        that may be read anywhere."""
+        """Logs the end.
+
+        Args:
+            message: the folder as it is to be named -> how the run ended. The user reads its whole path; the log,
+                which may be read on another machine, has its name alone.
+        """
         self.require_own()
         progress, solved = self.trainer.progress, self.log.first_solved() or {}
         self._append(

@@ -1,7 +1,7 @@
-"""One seed of the user's, and the seeds that follow from it.
+"""The seeds of model and data, derived from the user's one.
 
-Model and data must not start from the same number: their first values would be the same random bits. Held-out data
-comes from seeds of its own, equal in every run, so that runs are scored on the same sequences.
+Model and data must not share a seed: their first values would be the same random bits. Held-out data has a seed of
+its own, the same in every run, so that all runs are scored on the same sequences.
 """
 
 import numpy as np

@@ -94,11 +94,11 @@ class Settings:
         for name, (option, least, most) in WHOLE_NUMBERS.items():
             value = getattr(self, name)
             _require(option, value, least <= value <= most, f"a whole number from {least} to {most}")
-        for name, (option, least, most) in NUMBERS.items():
+        for name, (option, low, high) in NUMBERS.items():
             value = getattr(self, name)
             off = ", or 0 for none" if name == "clip" else ""
-            holds = name in OPTIONAL if value is None else least <= value <= most
-            _require(option, value, holds, f"a number from {least} to {most}{off}")
+            holds = name in OPTIONAL if value is None else low <= value <= high
+            _require(option, value, holds, f"a number from {low} to {high}{off}")
         for name, option in SHARES.items():
             value = getattr(self, name)
             _require(option, value, 0 <= value < 1, "a number of at least 0 and less than 1")

@@ -1,9 +1,9 @@
-"""Endless training batches whose place can be kept and taken up again.
+"""Endless training batches whose position can be saved and restored.
 
 A stream's `state_dict` is small, whole, and loads with torch's weights-only reader.
 """
 
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -26,13 +26,13 @@ class Stream(Protocol):
 
     def draw(self) -> Batch: ...
 
-    def state_dict(self) -> dict[str, object]: ...
+    def state_dict(self) -> dict[str, Any]: ...
 
-    def load_state_dict(self, state: dict[str, object]) -> None: ...
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
 
 
 class Fresh:
-    """Sequences that a task makes up: no two batches share one but by chance."""
+    """Sequences that a task draws at random for each batch."""
 
     def __init__(self, task: Task, batch: int, generator: torch.Generator) -> None:
         self.task, self.batch, self.generator = task, batch, generator
@@ -40,15 +40,16 @@ class Fresh:
     def draw(self) -> Batch:
         return self.task.sample(self.batch, self.generator)
 
-    def state_dict(self) -> dict[str, object]:
+    def state_dict(self) -> dict[str, Any]:
         return {"generator": self.generator.get_state()}
 
-    def load_state_dict(self, state: dict[str, object]) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         self.generator.set_state(state["generator"])
 
 
 class Epochs:
-    """Images in a new order each epoch, each at most once an epoch; what fills no whole batch waits for another.
+    """Images in a new order each epoch, each at most once per epoch; the last ones of an order that do not fill a
+    batch are left out.
 
     Raises:
         ValueError: batch is larger than the set.
@@ -69,9 +70,9 @@ class Epochs:
         self.position += self.batch
         return self.images.sequences(chosen)
 
-    def state_dict(self) -> dict[str, object]:
+    def state_dict(self) -> dict[str, Any]:
         return {"generator": self.generator.get_state(), "order": self.order, "position": self.position}
 
-    def load_state_dict(self, state: dict[str, object]) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         self.generator.set_state(state["generator"])
         self.order, self.position = state["order"], state["position"]

@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -151,7 +152,7 @@ class Trainer:
         """Whether every parameter is a number: a checkpoint of others would be worth nothing."""
         return all(bool(parameter.isfinite().all()) for parameter in self.network.parameters())
 
-    def state_dict(self) -> dict[str, object]:
+    def state_dict(self) -> dict[str, Any]:
         return {
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
@@ -160,7 +161,7 @@ class Trainer:
             "progress": asdict(self.progress),
         }
 
-    def load_state_dict(self, state: dict[str, object]) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         self.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.stream.load_state_dict(state["stream"])

@@ -14,6 +14,7 @@ from analysis.calibration.recording import compact
 from analysis.errors import AnalysisError
 from tests.analysis.browser import assert_it_fits, every_screen, look, needs_browser
 from tests.analysis.calibration.conftest import recording
+from tests.analysis.parsed import assert_it_reads_well, assert_it_stands_alone
 
 EFFORT = Effort(gates=20, redrawn=2, gates_each=5)
 
@@ -49,6 +50,8 @@ def test_the_folder_holds_page_markdown_figure_and_recording(report, quiet):
     for sentence in report.headlines:
         assert f"- {sentence}\n" in text
     assert "| urnn:cpu-train-copying-n128-T100-B32-cpu-float32 |" in text
+    assert_it_stands_alone(report.page.read_text())
+    assert_it_reads_well(text)
     again = read(folder / "recording.json")
     assert again.passes == quiet.passes
     assert again.times["slow_5"] == {

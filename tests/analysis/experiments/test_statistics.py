@@ -1,13 +1,12 @@
-"""Means across seeds, curves, groups, goals and costs, on a few rows each."""
+"""Means across seeds, curves, groups and costs, on a few rows each."""
 
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from analysis.experiments.curves import mean_curve
-from analysis.experiments.goals import GOALS, below_baseline
+from analysis.experiments.goals import below_baseline
 from analysis.experiments.groups import repeated
 from analysis.experiments.inside import decay, unevenness, wandering
 from analysis.experiments.seeds import LEAST_POSITIVE, across, curve
@@ -107,24 +106,6 @@ def test_of_two_runs_with_one_seed_the_later_counts_and_the_other_is_named(add, 
     (group,) = found.groups
     assert list(group.runs["score"]) == [0.9]
     assert repeated(found.logs) == ["old: left out, because a later run has the same setting and seed 0."]
-
-
-@pytest.mark.parametrize(
-    ("task", "loss", "score", "met"),
-    [
-        ("copying", 0.1, 0.99, True),
-        ("copying", 0.1, 0.98, False),
-        ("copying", 0.11, 1.0, False),
-        ("adding", 0.01, 0.0, True),
-        ("adding", 0.011, 1.0, False),
-        ("digits", 9.0, 0.95, True),
-        ("permuted_digits", 9.0, 0.92, False),
-        ("digits", 9.0, float("nan"), False),
-    ],
-)
-def test_goals_of_the_tasks(task, loss, score, met):
-    evaluations = pd.DataFrame({"loss": [loss], "score": [score]})
-    assert GOALS[task].met(evaluations, baseline=1.0).tolist() == [met]
 
 
 @pytest.mark.parametrize(("loss", "below"), [(0.89, True), (0.9, False), (float("nan"), False)])

@@ -2,6 +2,7 @@
 
 import io
 import os
+import runpy
 import select
 import signal
 import subprocess
@@ -85,23 +86,26 @@ class TestCode:
         assert call(io.StringIO()) == 2
         assert capsys.readouterr().err.endswith("ZeroDivisionError: a mistake\n")
 
-    def test_a_missing_package_is_named(self, monkeypatch, capsys):
-        self.take_away("rich", monkeypatch)
-        for name in ("command", "display"):  # those that import it
-            monkeypatch.delitem(sys.modules, f"urnn.training.{name}")
-            monkeypatch.delattr(f"urnn.training.{name}")
-        assert module.main(["copying"]) == 2
+    @pytest.mark.parametrize("package", ["rich", "filelock", "psutil"])
+    def test_a_missing_package_is_named_with_the_command_that_installs_it(self, package, monkeypatch, capsys):
+        self.take_away(package, monkeypatch)
+        for name in [name for name in sys.modules if name.startswith("urnn.training.")]:
+            if name not in (module.__name__, ending.__name__, interruption.__name__):
+                monkeypatch.delitem(sys.modules, name)
+                monkeypatch.delattr(name)
+        assert module.main(["copying", "--length=5"]) == 2
         assert capsys.readouterr().err == (
-            "error: the package rich is missing; pip install 'urnn[training]' has it\n"
+            f"error: {package} is not installed; install it with: pip install 'urnn[training]'\n"
         )
 
-    def test_so_is_one_that_a_task_needs(self, monkeypatch, capsys):
+    def test_so_is_one_that_a_task_needs(self, monkeypatch, capsys, tmp_path):
         self.take_away("sklearn", monkeypatch)
         digits.load.cache_clear()
-        assert module.main(["digits"]) == 2
+        assert module.main(["digits", f"--runs={tmp_path}"]) == 2
         assert capsys.readouterr().err == (
-            "error: the package sklearn is missing; pip install 'urnn[training]' has it\n"
+            "error: scikit-learn is not installed; install it with: pip install 'urnn[training]'\n"
         )
+        assert not list(tmp_path.iterdir())
 
     @staticmethod
     def take_away(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,6 +124,13 @@ class TestCode:
         assert ending.run(lambda: module.main(arguments)) == code
         told = capsys.readouterr()
         assert ("exit codes: 0 the run ended; 2 it did not" in told.out) == (code == 0)
+
+    def test_run_as_a_program_it_ends_with_that_code(self, monkeypatch, tmp_path, capsys):
+        monkeypatch.setattr(sys, "argv", ["urnn.training", *TINY, f"--runs={tmp_path}"])
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_path(module.__file__, run_name="__main__")
+        assert ended.value.code == 0
+        assert "finished after 4 iterations" in capsys.readouterr().out
 
     def test_output_that_cannot_be_flushed_is_2(self, monkeypatch, capsys):
         with open("/dev/full", "w") as full:

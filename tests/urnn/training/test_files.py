@@ -3,15 +3,20 @@
 import json
 import os
 import random
+import re
+import signal
+import sys
 
 import pytest
 
+from tests.forks import forked
 from tests.urnn.training.tiny import logged, run, same_bits
-from urnn.training import checkpoint, files
+from urnn.training import checkpoint
 from urnn.training.errors import TrainingError
+from urnn.training.folder import owned
 from urnn.training.log import Log
 
-FLIPS = 400
+FLIPS = 100
 
 
 @pytest.fixture(scope="module")
@@ -127,39 +132,55 @@ class TestNoFile:
                 log.append("evaluation", iteration=1)
 
 
-class TestWriting:
-    @pytest.mark.parametrize("step", ["fsync", "replace"])
-    def test_killed_in_the_middle_the_old_file_is_whole(self, step, tmp_path, monkeypatch):
-        path = tmp_path / "file"
-        files.write(path, b"old")
+@pytest.fixture
+def holder(tmp_path):
+    """A process that holds the folder as a trial does, and never lets go."""
+    reader, writer = os.pipe()
 
-        def killed(*_: object) -> None:
-            raise KeyboardInterrupt
+    def work() -> int:
+        with owned(tmp_path):
+            os.write(writer, b"held")
+            while True:
+                signal.pause()
 
-        monkeypatch.setattr(os, step, killed)
-        with pytest.raises(KeyboardInterrupt):
-            files.write(path, b"new")
-        assert path.read_bytes() == b"old"
-        assert list(tmp_path.iterdir()) == [path]
+    with forked(work) as child:
+        os.close(writer)
+        assert os.read(reader, 4) == b"held"
+        os.close(reader)
+        yield child
 
-    def test_the_content_is_on_the_disk_before_the_name_and_the_name_before_it_returns(
-        self, tmp_path, monkeypatch
-    ):
-        path, order = tmp_path / "file", []
-        sync, replace = os.fsync, os.replace
 
-        def synced(descriptor: int) -> None:
-            order.append(os.readlink(f"/proc/self/fd/{descriptor}"))
-            sync(descriptor)
+class TestHolding:
+    def test_two_processes_never_hold_one_folder_and_the_second_learns_who_does(self, holder, tmp_path):
+        with pytest.raises(TrainingError) as caught, owned(tmp_path):
+            raise AssertionError("two hold it")
+        assert re.fullmatch(
+            rf"{re.escape(str(tmp_path))} is in use by process {holder.pid}, since \d{{4}}-\d\d-\d\d \d\d:\d\d: "
+            r"python -m urnn\.training .*; wait until it has ended, or end it",
+            str(caught.value),
+        )
 
-        def renamed(source, target, **_: object) -> None:
-            order.append("rename")
-            replace(source, target)
+    def test_the_folder_of_a_killed_process_is_taken_over(self, holder, tmp_path):
+        holder.kill()
+        with owned(tmp_path) as require_own:
+            require_own()
+            assert json.loads((tmp_path / "lock").read_bytes())["pid"] == os.getpid()
 
-        monkeypatch.setattr(os, "fsync", synced)
-        monkeypatch.setattr(os, "replace", renamed)
-        files.write(path, b"content")
-        assert order == [f"{path}.tmp", "rename", str(tmp_path)]
+    @pytest.mark.parametrize(
+        "note", [b"", b"\n", b"\n{", b"\n5", b'\n{"pid": 1}', b"\n" + b"[" * 5000, b"\xff\xfe"]
+    )
+    def test_a_holder_that_has_not_said_who_it_is_holds_it_all_the_same(self, note, tmp_path):
+        with owned(tmp_path):
+            (tmp_path / "lock").write_bytes(note)
+            with pytest.raises(
+                TrainingError, match="in use by a process that has not said which it is; wait until"
+            ):
+                owned(tmp_path).__enter__()
+
+    def test_a_long_command_is_cut(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(sys, "argv", ["train", "x" * 10_000])
+        with owned(tmp_path):
+            assert len((tmp_path / "lock").read_bytes()) < 300
 
 
 class TestLog:
@@ -201,7 +222,7 @@ class TestLog:
         """Whatever it says then, it is a run that goes on or a sentence."""
         whole = (trained / "log.jsonl").read_bytes()
         log, refused = Log(tmp_path), set()
-        for bit in random.Random(1).sample(range(8 * len(whole)), FLIPS // 4):
+        for bit in random.Random(1).sample(range(8 * len(whole)), FLIPS):
             flipped = bytearray(whole)
             flipped[bit // 8] ^= 1 << bit % 8
             log.path.write_bytes(flipped)

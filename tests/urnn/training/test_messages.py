@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench.meters.memory import peak_allocated_bytes
-from tests.urnn.training.tiny import raises, run, trainer
+from tests.urnn.training.tiny import TINY, complaint, run
 from urnn.models import MODELS
-from urnn.training import checkpoint, command, memory
+from urnn.training import checkpoint
 from urnn.training.__main__ import main
 from urnn.training.errors import TrainingError
 from urnn.training.folder import owned
@@ -20,18 +19,6 @@ from urnn.training.optimisers import OPTIMISERS
 from urnn.training.problems import PROBLEMS
 from urnn.training.settings import MOST_THREADS
 from urnn.training.trainer import Trainer
-
-TINY = ["copying", "--length=10", "--hidden=4", "--max-iterations=2", "--batch=2"]
-
-
-def complaint(arguments: list[str], tmp_path, capsys, *, quiet: bool = True) -> str:
-    """The one line on standard error; before it nothing was trained where it is to be `quiet`."""
-    assert main([*arguments, f"--runs={tmp_path}"]) == 2
-    told = capsys.readouterr()
-    assert told.err.startswith("error: ")
-    assert told.err.count("\n") == 1
-    assert not quiet or "iteration" not in told.out
-    return told.err.removeprefix("error: ").strip()
 
 
 @pytest.mark.parametrize(
@@ -130,80 +117,6 @@ def test_a_length_out_of_its_range_is_named(length, tmp_path, capsys):
 def test_what_is_no_number_or_no_option_is_one_line(argument, message, tmp_path, capsys):
     told = complaint(["copying", "--length=9", argument], tmp_path, capsys)
     assert told == f"{message}; see python -m urnn.training --help"
-
-
-class TestMemory:
-    @pytest.mark.parametrize(
-        ("arguments", "message"),
-        [
-            (
-                "copying --length=1000000000",
-                "--length 1000000000, --hidden 128 and --batch 20 need at least 53.2 TB of memory",
-            ),
-            (
-                "digits --hidden=500000 --model=lstm",
-                "--hidden 500000 and --batch 20 need at least 12.0 TB of memory",
-            ),
-            (
-                "copying --length=100 --batch=1000000000",
-                "--length 100, --hidden 128 and --batch 1000000000 need at least 127.7 TB of memory",
-            ),
-        ],
-    )
-    def test_a_run_that_cannot_fit_is_refused_before_anything_is_allocated(
-        self, arguments, message, tmp_path, capsys, monkeypatch
-    ):
-        monkeypatch.setattr(memory, "available", lambda device: 8_000_000_000)
-        monkeypatch.setattr(command, "Trainer", None)
-        told = complaint(arguments.split(), tmp_path, capsys)
-        assert told == f"{message}, and 8.0 GB are free; make one of them smaller"
-
-    def test_what_the_allocator_refuses_is_a_sentence(self, tmp_path, capsys, monkeypatch):
-        monkeypatch.setattr(Trainer, "iterate", lambda self: torch.empty(10**15))
-        told = complaint(TINY, tmp_path, capsys)
-        assert told == "there is not enough memory for this run; make --batch, --hidden or --length smaller"
-
-    @pytest.mark.parametrize("error", [MemoryError(), torch.OutOfMemoryError("CUDA out of memory.")])
-    def test_so_is_what_others_refuse(self, error, tmp_path, capsys, monkeypatch):
-        monkeypatch.setattr(Trainer, "iterate", raises(error))
-        assert complaint(TINY, tmp_path, capsys).startswith("there is not enough memory for this run; ")
-
-    def test_another_error_in_an_iteration_is_a_crash(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(Trainer, "iterate", raises(RuntimeError("a mistake")))
-        with pytest.raises(RuntimeError, match="a mistake"):
-            main([*TINY, f"--runs={tmp_path}"])
-
-    @pytest.mark.parametrize("model", ["urnn", "lstm", "gru", "rnn_tanh", "ortho_cayley"])
-    @pytest.mark.parametrize("task", ["copying", "adding"])
-    def test_no_run_that_fits_is_refused(self, task, model):
-        """What is said to be needed is less than what torch's allocator counts in an iteration."""
-        made = trainer(task=task, model=model, length=200, hidden_size=64, batch=60)
-        made.iterate()
-        state = sum(parameter.numel() for parameter in made.network.parameters()) * memory.FLOAT * 2
-        peak = peak_allocated_bytes(made.iterate, "cpu")
-        assert 0.1 * peak < memory.least(made.settings, made.problem) <= peak + state
-
-    def test_a_containers_limit_counts_and_no_limit_does_not(self, tmp_path, monkeypatch):
-        files = {"free": "MemAvailable: 3 kB\nSwapFree: 1 kB", "limit": "2048", "none": "max"}
-        for name, text in files.items():
-            (tmp_path / name).write_text(text)
-        monkeypatch.setattr(memory, "_MEMINFO", tmp_path / "free")
-        for names, free in ((["limit", "none"], 2048), (["none", "missing"], 4096)):
-            monkeypatch.setattr(memory, "_CGROUP_LIMITS", [tmp_path / name for name in names])
-            assert memory.available("cpu") == free
-
-    def test_where_the_system_says_nothing_it_is_what_is_installed(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(memory, "_MEMINFO", tmp_path / "missing")
-        monkeypatch.setattr(memory, "_CGROUP_LIMITS", [])
-        assert memory.available("cpu") == os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-
-
-@pytest.mark.parametrize(
-    ("count", "told"),
-    [(0, "0 bytes"), (999, "999 bytes"), (1500, "1.5 kB"), (2 * 10**15, "2.0 PB"), (10**20, "100000.0 PB")],
-)
-def test_sizes_in_words(count, told):
-    assert memory.as_bytes(count) == told
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
@@ -331,7 +244,8 @@ def test_a_folder_is_trained_by_one_process_at_a_time(tmp_path, capsys):
     folder = tmp_path / "copying-T10" / "urnn-n4-seed0"
     with owned(folder):
         told = complaint(TINY, tmp_path, capsys)
-    assert told == f"another process is training {folder}; wait for it, or end it"
+    assert told.startswith(f"{folder} is in use by process {os.getpid()}, since ")
+    assert told.endswith("; wait until it has ended, or end it")
     assert main([*TINY, f"--runs={tmp_path}"]) == 0
 
 

@@ -3,8 +3,7 @@
 import json
 import os
 import signal
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,8 +18,6 @@ from urnn.training.interruption import SIGNALS, Stop
 from urnn.training.log import Log
 from urnn.training.run import Run
 from urnn.training.trainer import Trainer
-
-ROOT = Path(__file__).parents[3]
 
 
 class StopAfter(Stop):
@@ -91,27 +88,44 @@ def test_the_users_random_numbers_have_no_part_in_it(tmp_path):
 COMMAND = ["copying", "--length=10", "--hidden=16", "--max-iterations=60", "--evaluate-every=5", "--batch=4"]
 
 
-def test_killed_at_any_moment_the_same_command_goes_on(tmp_path, capsys):
-    """A real process and a real SIGKILL, as soon as it has told of its fourth evaluation."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "urnn.training", *COMMAND, f"--runs={tmp_path / 'killed'}"],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )
-    with process:
-        while not process.stdout.readline().startswith("iteration 20 "):
-            assert process.poll() is None
-        process.kill()
-    assert process.returncode == -signal.SIGKILL
-    place = Path("copying-T10", "urnn-n16-seed0")
-    assert Log(tmp_path / "killed" / place).end() is None
+def moments_of(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, bytes]]:
+    """Grows with each state of the folder's files that a process may be killed in: before and after each step that
+    puts something on the disk."""
+    kept: list[dict[str, bytes]] = []
 
-    assert main([*COMMAND, f"--runs={tmp_path / 'killed'}"]) == 0
-    assert "going on after iteration " in capsys.readouterr().out
-    assert main([*COMMAND, f"--runs={tmp_path / 'undisturbed'}"]) == 0
-    assert_same_run(tmp_path / "killed" / place, tmp_path / "undisturbed" / place)
+    def keep() -> None:
+        found = {path.name: path.read_bytes() for path in folder.iterdir()}
+        if found not in kept:
+            kept.append(found)
+
+    def watched(step: Callable[..., None]) -> Callable[..., None]:
+        def taken(*arguments: object, **options: object) -> None:
+            keep()
+            step(*arguments, **options)
+            keep()
+
+        return taken
+
+    for name in ("fsync", "replace"):
+        monkeypatch.setattr(os, name, watched(getattr(os, name)))
+    return kept
+
+
+def test_killed_at_any_moment_a_run_goes_on(tmp_path, monkeypatch):
+    settings = {"hidden_size": 4, "max_iterations": 5, "evaluate_every": 2, "with_anatomy": True}
+    with monkeypatch.context() as patched:
+        moments = moments_of(tmp_path / "undisturbed", patched)
+        run(tmp_path / "undisturbed", **settings)
+    # A whole file is seen half done and done: the log's start and the first checkpoint, with a look inside between
+    # them, a line and a checkpoint for each of three evaluations, and the end.
+    assert len(moments) == 2 + 1 + 2 + 3 * (1 + 2) + 1
+    for number, files in enumerate(moments):
+        killed = tmp_path / f"killed{number}"
+        killed.mkdir()
+        for name, content in files.items():
+            (killed / name).write_bytes(content)
+        run(killed, **settings)
+        assert_same_run(killed, tmp_path / "undisturbed")
 
 
 @pytest.mark.parametrize("number", SIGNALS)

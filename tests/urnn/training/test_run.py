@@ -173,7 +173,7 @@ class TestOutcome:
             made.network.rnn.layers[0].b.fill_(math.nan)
         with Display(made.problem, made.settings) as shown, pytest.raises(DivergedError) as caught:
             made.evaluate() if place == "evaluation" else Run(made, tmp_path, shown)._save()
-        message = "the validation loss is nan" if place == "evaluation" else "a parameter is no finite number"
+        message = "the validation loss is nan" if place == "evaluation" else "a parameter is not finite"
         assert str(caught.value) == f"{message} after iteration 0"
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from urnn.training import checkpoint, problems
+from urnn.training.__main__ import main
 from urnn.training.display import Display
 from urnn.training.interruption import Stop
 from urnn.training.log import Log
@@ -15,6 +16,7 @@ from urnn.training.settings import Settings
 from urnn.training.trainer import Trainer
 
 NOWHERE = Path("nowhere")
+TINY = ["copying", "--length=10", "--hidden=4", "--max-iterations=2", "--batch=2"]  # a command
 COPYING = Settings(
     task="copying",
     length=10,
@@ -34,6 +36,16 @@ COPYING = Settings(
     device="cpu",
     threads=1,
 )
+
+
+def complaint(arguments: list[str], tmp_path, capsys, *, quiet: bool = True) -> str:
+    """The one line on standard error; before it nothing was trained where it is to be `quiet`."""
+    assert main([*arguments, f"--runs={tmp_path}"]) == 2
+    told = capsys.readouterr()
+    assert told.err.startswith("error: ")
+    assert told.err.count("\n") == 1
+    assert not quiet or "iteration" not in told.out
+    return told.err.removeprefix("error: ").strip()
 
 
 def trainer(settings: Settings = COPYING, **changes: object) -> Trainer:

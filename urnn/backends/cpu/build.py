@@ -1,8 +1,8 @@
-"""From the kernel's source to a loaded library, without the user's care.
+"""From the kernel's source to a loaded library, without anything for the user to do.
 
 Compiled at first use for this machine's widest instruction set, or the next narrower one that the compiler knows.
-One library a dtype is kept in the cache of kernels (kernel_cache.py), keyed by source, flags and compiler.
-Known weakness: the first use takes some ten seconds; `library` says in `build_seconds` what it took.
+The cache of kernels has one library per dtype, keyed by source, flags and compiler. Known weakness: the first use
+takes some ten seconds; `Library.build_seconds` is how long.
 """
 
 import ctypes
@@ -27,9 +27,9 @@ from urnn.backends import kernel_cache
 from urnn.backends.kernel_cache import BuildError
 
 SOURCE = Path(__file__).with_name("kernel.cpp")
-COMPILERS = ("g++", "c++", "clang++")  # looked for in this order where CXX names none
+COMPILERS = ("g++", "c++", "clang++")  # tried in this order unless CXX names one
 MAPS = Path("/proc/self/maps")  # the files that this process has mapped
-TIME_LIMIT = 300  # seconds for one call of the compiler, which takes some ten
+TIME_LIMIT = 300  # seconds for one call of the compiler, which takes about ten
 DTYPES = {torch.float32: "float32", torch.float64: "float64"}
 FLAGS = ("-std=c++20", "-O3", "-fno-math-errno", "-fPIC")
 TARGETS = {  # widest first
@@ -46,7 +46,7 @@ class Library:
     Attributes:
         functions: the C functions by their plain names ("forward", "backward", ...).
         target: the instruction set, a key of `TARGETS`.
-        build_seconds: what compiling took, now or when the cache was filled; None where that is not known.
+        build_seconds: what compiling took, now or when it was cached; None if that is not known.
     """
 
     functions: dict[str, Callable[..., Any]]
@@ -98,10 +98,10 @@ def _from(widest: str) -> list[str]:
 
 @cache
 def library(dtype: str) -> Library:
-    """The kernel for "float32" or "float64", compiled if the cache does not have it.
+    """The kernel for "float32" or "float64"; compiles it unless it is in the cache.
 
     Raises:
-        BuildError: there is no compiler, it fails, or what it makes cannot be loaded.
+        BuildError: there is no compiler, it fails, or its output cannot be loaded.
         ValueError: see `target`.
     """
     if not kernel_cache.POSIX:
@@ -167,8 +167,8 @@ def _function(loaded: ctypes.CDLL, name: str, kinds: tuple[Any, ...]) -> Callabl
 def _library(dtype: str, chosen: str, command: list[str], version: str, threads: str | None) -> Library:
     real = f"-DURNN_REAL={'float' if dtype == 'float32' else 'double'}"
     compiling = [*command, *FLAGS, *TARGETS[chosen], real, *(["-fopenmp"] if threads else [])]
-    # Linked to the library that torch has loaded: one pool of threads, not two that fight. A C compiler's driver
-    # (CXX=gcc) has to be told of the C++ library.
+    # Linked to the OpenMP library that torch has loaded: one pool of threads instead of two that compete. A C
+    # compiler's driver (CXX=gcc) does not link the C++ library by itself.
     linked = [*([threads] if threads else []), *(["-lstdc++", "-lm"] if sys.platform == "linux" else [])]
     key = kernel_cache.key(SOURCE, compiling, linked, version)
 
@@ -184,7 +184,7 @@ def _library(dtype: str, chosen: str, command: list[str], version: str, threads:
 
 
 def compiler() -> list[str] | None:
-    """The command that compiles C++: what CXX names, or the first of `COMPILERS` that is there, or None."""
+    """The command that compiles C++: the one that CXX names, or the first of `COMPILERS` found, or None."""
     return _command(_asked()) or next(filter(None, map(_command, COMPILERS)), None)
 
 
@@ -193,7 +193,7 @@ def _asked() -> str:
 
 
 def _command(words: str) -> list[str] | None:
-    """A command, split as a shell would, with the path of its program; None where that is not there."""
+    """A command, split as a shell would, with the path of its program; None if there is no such program."""
     if whole := shutil.which(words):
         return [whole]  # a path with spaces, which CXX may hold without quotes
     try:
@@ -205,7 +205,7 @@ def _command(words: str) -> list[str] | None:
 
 
 def _required_compiler() -> tuple[list[str], str | None]:
-    """`compiler`, and what to tell the user where that is not what CXX names.
+    """`compiler`, and a warning for the user if it is not the one that CXX names.
 
     Raises:
         BuildError: there is none.
@@ -222,14 +222,14 @@ def _required_compiler() -> tuple[list[str], str | None]:
 
 
 def _compile(command: list[str], folder: Path) -> None:
-    """One call of the compiler, which leaves its result and its temporary files in `folder`."""
+    """Calls the compiler, which leaves its output and its temporary files in `folder`."""
     code, output = _call(command, TMPDIR=str(folder))
     if code or not Path(command[-1]).is_file():
         raise _CompilerError(Path(command[0]).name, _reason(code, output))
 
 
 def _reason(code: int, output: str) -> str:
-    """Why a compiler failed, in a line."""
+    """Why a compiler failed, in one line."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     # The linker's own line comes before the driver's "collect2: error: ld returned 1 exit status".
     errors = [line for line in lines if "error:" in line and not line.startswith("collect2")]
@@ -238,10 +238,10 @@ def _reason(code: int, output: str) -> str:
 
 
 def _call(command: Sequence[str], **environment: str) -> tuple[int, str]:
-    """A compiler's exit code and all that it says, in English.
+    """A compiler's exit code and all its output, in English.
 
     Raises:
-        BuildError: it cannot be started, or takes longer than `TIME_LIMIT`; it and what it started are ended then.
+        BuildError: it cannot be started, or takes longer than `TIME_LIMIT`; then it is killed with its children.
     """
     environment = {**os.environ, "LC_ALL": "C", **environment}
     try:

@@ -1,4 +1,4 @@
-"""A sequence through the CPU kernel, forward and back: memory, threads and the chunks of the way back."""
+"""The forward and backward pass on the CPU kernel: memory, threads, and the chunks of the backward pass."""
 
 import torch
 from torch import Tensor
@@ -8,18 +8,18 @@ from urnn.backends.cpu import LARGEST, SMALLEST
 from urnn.backends.cpu.build import functions
 from urnn.backends.inputs import Gradients, Inputs
 
-WIDEST_INPUT = 16  # multiplied inside the kernel; a wider one in one matrix product before it, by `_multiply`
-# Chunks of the backward pass. Sums over one are in the inputs' dtype, over all in float64; where dL/dz is needed,
-# it is held for one at a time.
+WIDEST_INPUT = 16  # features that the kernel multiplies by V itself; wider inputs go through `_multiply` before it
+# Chunks of the backward pass. Sums within a chunk are in the inputs' dtype, sums over chunks in float64. If dL/dz
+# is needed, one chunk of it is in memory at a time.
 CHUNKS, CHUNKS_HELD = 4, 16
 
 
 def _multiply(out: Tensor, a: Tensor, b: Tensor, adds: bool = False) -> None:
-    """out = a b, or out += a b, for matrices of any strides: the same bits whatever the number of threads.
+    """out = a b, or out += a b, for matrices of any strides, with the same bits for any number of threads.
 
-    torch.mm's library changes the order of its sums with the number of threads.
+    The library behind torch.mm changes the order of its sums with the number of threads.
     """
-    if out.shape[1] < min(64, out.shape[0]):  # vectors run along the columns, which should fill a few
+    if out.shape[1] < min(64, out.shape[0]):  # vectors run along the columns, of which there should be many
         out, a, b = out.mT, b.mT, a.mT
     of, threads = functions(out.dtype), torch.get_num_threads()
     work = torch.empty(of["multiply_workspace"](threads, *out.shape), dtype=torch.uint8)
@@ -30,7 +30,7 @@ def _multiply(out: Tensor, a: Tensor, b: Tensor, adds: bool = False) -> None:
 
 
 class _Tables:
-    """The kernel's tables of one set of parameters, released with the block they are used in."""
+    """The kernel's tables for one set of parameters, released at the end of the `with` block."""
 
     def __init__(self, given: Inputs) -> None:
         checks.require_units(given.b.shape[0], SMALLEST, LARGEST)
@@ -49,7 +49,7 @@ class _Tables:
         self.functions["release"](self.handle)
 
     def workspace(self, threads: int, inside: int | None = None) -> Tensor:
-        """Bytes for the kernel's planes, with `inside` for the way back; from torch, so that a meter sees them."""
+        """Memory for the planes, with `inside` for a backward pass. From torch, so that it is measured."""
         of = self.functions
         each = of["forward_workspace"](self.n) if inside is None else of["workspace"](self.n, inside)
         return torch.empty(threads * each, dtype=torch.uint8)
@@ -62,7 +62,7 @@ def forward(given: Inputs) -> tuple[Tensor, Tensor]:
     inside = m <= WIDEST_INPUT
     if not inside:
         _multiply(states.flatten(0, 1), given.x.flatten(0, 1), given.V.mT)
-    threads = min(torch.get_num_threads(), batch)  # no more than there are slices of the batch
+    threads = min(torch.get_num_threads(), batch)  # there are no more slices than samples
     with _Tables(given) as tables:
         work = tables.workspace(threads)
         tables.functions["forward"](
@@ -79,7 +79,7 @@ def backward(
     steps, batch, m = given.x.shape
     n, threads = given.b.shape[0], min(torch.get_num_threads(), batch)
     gradients = Gradients.like(given, with_x)
-    inside = m if m <= WIDEST_INPUT else 0  # inputs whose part of V's gradient the kernel sums up
+    inside = m if m <= WIDEST_INPUT else 0  # features whose part of V's gradient the kernel sums up
     holds_z = with_x or not inside
     chunk = -(-steps // (CHUNKS_HELD if holds_z else CHUNKS))
     z_gradient = states.new_empty(chunk, batch, 2 * n) if holds_z else None

@@ -1,19 +1,18 @@
 """The fused CUDA kernel: a sample runs through all time steps in one block of threads, its state in registers.
 
-Nothing passes between blocks, so no step waits for another sample. With F unscaled, 1/n in D1 and D2, and both
+Blocks exchange nothing, so no step waits for another sample. With F unscaled, its 1/n in D1 and D2, and both
 reflections written as what they add to the product without them,
 
     W h = D3 F^-1 D2 Pi F D1 h + A1 (W1^H h) + A2 (K2^H h),
     W1 = D1^H F^-1 v1,    A1 = -2 D3 F^-1 D2 Pi v1,
     K2 = (D2 Pi R1 F D1)^H F v2,    A2 = -2 D3 v2,
 
-the two sums depend on h alone and are under way while the transforms run. The adjoint's are found in the same way:
-K1 = D3 R2 F^-1 D2 Pi v1 stands for the first reflection there. The backward pass keeps nothing but the states, as
-that of the CPU kernel does (see cpu/__init__.py), and gradients are summed in a fixed order: the same bits every
-time.
+the two sums depend on h alone and are computed while the transforms run. The adjoint is written in the same way,
+with K1 = D3 R2 F^-1 D2 Pi v1 for its first reflection. The backward pass needs only the states, like that of the
+CPU kernel (see cpu/__init__.py), and sums gradients in a fixed order: the same bits every time.
 
-Known weakness: a call's parameters are made into tables in double precision by a block alone, which costs a short
-sequence more than its steps. There is no second derivative.
+Known weakness: one block computes the tables of a call's parameters in double precision, which takes longer than
+the steps of a short sequence.
 """
 
 import warnings
@@ -28,7 +27,7 @@ from urnn.backends.tracing import constant
 
 
 def applies(n: int, device_type: str) -> bool:
-    """Powers of two on a CUDA device that has the shared memory, where NVRTC is; says so once where it is not."""
+    """Whether the current CUDA device can run n units and NVRTC can compile for it; warns once if it cannot."""
     return device_type == "cuda" and fits(n) and _can_be_built(n)
 
 

@@ -1,8 +1,8 @@
-"""From the CUDA source to machine code, by NVRTC: no compiler, toolkit or GPU is needed where it is built.
+"""From the CUDA source to machine code, by NVRTC: it needs no compiler, no toolkit and no GPU.
 
-Compiled at first use of a size, in one to four seconds, into the cache that the CPU kernel uses as well, keyed by
-source, options and NVRTC's version. NVRTC and its Python bindings come with torch's CUDA wheels. Known weakness: a
-GPU newer than NVRTC has no kernel until the package nvidia-cuda-nvrtc is renewed.
+Compiled at first use of a size, in one to four seconds. The cache of kernels keeps the result, keyed by source,
+options and NVRTC's version. NVRTC and its Python bindings come with torch's CUDA wheels. Known weakness: a GPU
+newer than NVRTC has no kernel until the package nvidia-cuda-nvrtc is updated.
 """
 
 import os
@@ -20,13 +20,13 @@ from urnn.backends.cuda.plan import Plan
 from urnn.backends.kernel_cache import BuildError
 
 SOURCE = Path(__file__).with_name("kernel.cu")
-# The assembler's report of registers and spills goes to the log, where the tests read it.
+# With the assembler's report of registers and spills in the log, where the tests read it.
 FLAGS = ("--std=c++17", "--ptxas-options=-v")
 
 
 @dataclass(frozen=True)
 class Build:
-    """Machine code of one plan for one architecture, the PTX it was assembled from, and the assembler's report."""
+    """Machine code of one plan for one architecture, the PTX it was assembled from, and all messages."""
 
     cubin: bytes
     ptx: str
@@ -34,7 +34,7 @@ class Build:
 
 
 def require(architecture: int) -> None:
-    """Raises BuildError where kernels for this architecture (90: sm_90) cannot be built."""
+    """Raises BuildError if kernels for this architecture (90: sm_90) cannot be built."""
     nvrtc = _nvrtc()
     known = _checked(nvrtc, nvrtc.nvrtcGetSupportedArchs())
     if architecture not in known:
@@ -47,7 +47,7 @@ def require(architecture: int) -> None:
 
 @cache
 def cubin(plan: Plan, architecture: int) -> bytes:
-    """The kernels' machine code, compiled if the cache does not have it.
+    """The kernels' machine code; compiles it unless it is in the cache.
 
     Raises:
         BuildError: NVRTC is missing or fails.
@@ -58,7 +58,7 @@ def cubin(plan: Plan, architecture: int) -> bytes:
 
 
 def build(plan: Plan, architecture: int) -> Build:
-    """Compiles, whatever the cache has.
+    """Compiles without the cache.
 
     Raises:
         BuildError: NVRTC is missing or fails; the message has its first error.
@@ -80,7 +80,7 @@ def build(plan: Plan, architecture: int) -> Build:
 
 @cache
 def _nvrtc() -> ModuleType:
-    """The bindings, once NVRTC itself has been found."""
+    """NVRTC's bindings; raises BuildError if they or NVRTC itself are missing."""
     try:
         from cuda.bindings import nvrtc
 
@@ -94,7 +94,7 @@ def _nvrtc() -> ModuleType:
 
 
 def _packages() -> str:
-    """What has NVRTC and its bindings, in the version of CUDA that torch was built for."""
+    """The packages with NVRTC and its bindings, for the version of CUDA that torch was built for."""
     major = int((torch.version.cuda or "13").partition(".")[0])
     return f"cuda-bindings=={major}.* nvidia-cuda-nvrtc{'' if major > 12 else f'-cu{major}'}"
 
@@ -104,7 +104,7 @@ def _version(nvrtc: ModuleType) -> str:
 
 
 def _checked(nvrtc: ModuleType, returned: tuple[Any, ...]) -> Any:
-    """What a call of the bindings returned behind its error code."""
+    """What a call of the bindings returned after its error code; raises BuildError if that is an error."""
     code, *values = returned
     if code != nvrtc.nvrtcResult.NVRTC_SUCCESS:
         raise BuildError(f"NVRTC failed with {code.name}")

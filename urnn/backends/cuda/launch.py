@@ -1,7 +1,7 @@
-"""From machine code to a running kernel: loading it on a device once, and launching it on torch's current stream.
+"""Loading machine code on a device, once, and launching kernels on torch's current stream.
 
-A launch waits for nothing and allocates nothing, so it can be captured in a CUDA graph; loading cannot, and asking
-for it in a capture is an error that says so. Known weakness: through Python, a launch costs some microseconds.
+A launch waits for nothing and allocates nothing, so a CUDA graph can capture it. Loading cannot be captured;
+trying to raises an error that says so. Known weakness: a launch from Python costs a few microseconds.
 """
 
 import ctypes
@@ -17,7 +17,7 @@ from urnn.backends.cuda import build
 from urnn.backends.cuda.plan import Plan
 
 KERNELS = ("tables", "forward", "backward", "finish")
-STATIC_SHARED = 48 * 1024  # bytes a block may have without being asked for
+STATIC_SHARED = 48 * 1024  # bytes of shared memory that a block has without a request for more
 
 
 class Kernels:
@@ -29,7 +29,7 @@ class Kernels:
         self._functions = functions
 
     def launch(self, kernel: str, blocks: int, *values: Tensor | int | float | None) -> None:
-        """Queues a kernel whose one argument is the structure of these values, in the order of its fields."""
+        """Queues a kernel. Its one argument is a structure with these values as its fields, in this order."""
         group, arguments = self.plan.group(kernel), ctypes.create_string_buffer(packed(values))
         pointers = (ctypes.c_void_p * 1)(ctypes.addressof(arguments))
         checked(
@@ -48,7 +48,7 @@ class Kernels:
 
 
 def packed(values: tuple[Tensor | int | float | None, ...]) -> bytes:
-    """The fields of an argument structure, 8 bytes each: a tensor as its address, None as null."""
+    """The fields of an argument structure, 8 bytes each: the address of a tensor, null for None."""
     fields, numbers = "", []
     for value in values:
         if isinstance(value, Tensor):
@@ -59,12 +59,12 @@ def packed(values: tuple[Tensor | int | float | None, ...]) -> bytes:
 
 
 def on(device: torch.device) -> AbstractContextManager[object]:
-    """Makes a device the current one: a launch goes to that, wherever its tensors are."""
+    """Makes a device the current one. A launch goes to the current device, wherever its tensors are."""
     return torch.cuda.device(device)
 
 
 def multiprocessors() -> int:
-    """Of the current device."""
+    """The number of multiprocessors of the current device."""
     return torch.cuda.get_device_properties(torch.cuda.current_device()).multi_processor_count
 
 
@@ -103,7 +103,7 @@ def _loaded(plan: Plan, device: int) -> Kernels:
 
 
 def checked(driver: Any, returned: tuple[Any, ...], what: str) -> Any:
-    """What a call of the driver returned behind its error code; RuntimeError where that is one."""
+    """What a call of the driver returned after its error code; raises RuntimeError if that is an error."""
     code, *values = returned
     if code != driver.CUresult.CUDA_SUCCESS:
         raise RuntimeError(f"{what} failed: {code.name}")

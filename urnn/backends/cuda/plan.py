@@ -1,9 +1,9 @@
-"""How the CUDA kernels are cut: threads a sample, samples a block, shared memory; by size, batch and device.
+"""How a launch of the CUDA kernels is laid out: threads per sample, samples per block and shared memory.
 
-A thread holds 8 units, which makes passes of radix 8: the fewest exchanges between threads, and all registers of a
-thread in the backward pass. Where a GPU has a scheduler for each warp, 4 units a thread make the chain of a time
-step a fifth to a third shorter. Known weakness: the rule stands on instructions and latencies of compiled code,
-on no measurement yet.
+A thread holds 8 units, which allows passes of radix 8: the fewest exchanges between threads, and the backward pass
+uses all registers of a thread. If the GPU has a scheduler for each warp, 4 units per thread make the dependent
+chain of a time step a fifth to a third shorter. Known weakness: this rule comes from the instructions and
+latencies of compiled code and has not been measured.
 """
 
 import os
@@ -15,15 +15,15 @@ SMALLEST, LARGEST = 4, 4096
 DTYPES = {torch.float32: "float", torch.float64: "double"}
 ELEMENTS = (2, 4, 8)
 OVERRIDE = "URNN_CUDA_ELEMENTS"  # an environment variable
-MOST_THREADS = 1024  # of a block
+MOST_THREADS = 1024  # per block
 WARP = 32
-SUMS = 8  # real sums over a sample's threads that are under way at a time
-SCHEDULERS = 4  # of a multiprocessor, each with a warp to run at a time
+SUMS = 8  # real sums over a sample's threads that are computed at the same time
+SCHEDULERS = 4  # per multiprocessor; each runs one warp at a time
 
 
 @dataclass(frozen=True)
 class Group:
-    """The threads of one sample, `elements` units each, and the samples of one block; as group.h has them."""
+    """The threads of a sample, with `elements` units each, and the samples of a block; the same as in group.h."""
 
     n: int
     elements: int
@@ -31,12 +31,12 @@ class Group:
 
     @property
     def lanes(self) -> int:
-        """Threads of a sample."""
+        """Threads per sample."""
         return self.n // self.elements
 
     @property
     def samples(self) -> int:
-        """Samples of a block: those that fill a warp."""
+        """Samples per block: as many as fill a warp."""
         return max(1, WARP // self.lanes)
 
     @property
@@ -45,7 +45,7 @@ class Group:
 
     @property
     def shared_bytes(self) -> int:
-        """Two buffers of places, and the parts of the sums by each warp of a sample or each sample of a warp."""
+        """Two buffers for exchanges, and the partial sums of each warp of a sample or each sample of a warp."""
         warps = max(1, self.lanes // WARP)
         return (2 * 2 * self.samples * (self.n + self.lanes) + SUMS * warps * self.samples) * self.itemsize
 
@@ -56,9 +56,9 @@ class Plan:
 
     Attributes:
         n: complex units.
-        elements: units a thread holds in the kernels of the sequence.
+        elements: units per thread in the kernels that run the sequence.
         dtype: float32 or float64.
-        released: modReLU has a positive epsilon.
+        released: whether modReLU has a positive epsilon.
     """
 
     n: int
@@ -67,17 +67,17 @@ class Plan:
     released: bool
 
     def group(self, kernel: str) -> Group:
-        """How "tables", "forward", "backward" or "finish" is cut; the first and last are one block in double."""
+        """The layout of "tables", "forward", "backward" or "finish"; the first and last run in double."""
         if kernel in ("tables", "finish"):
             return Group(self.n, max(2, self.n // 512), 8)
         return Group(self.n, self.elements, self.dtype.itemsize)
 
     def blocks(self, batch: int) -> int:
-        """Blocks of the kernels of the sequence."""
+        """Blocks of the kernels that run the sequence."""
         return -(-batch // self.group("forward").samples)
 
     def definitions(self) -> dict[str, str]:
-        """What the source is compiled with."""
+        """The macros that the source is compiled with."""
         return {
             "URNN_N": str(self.n),
             "URNN_ELEMENTS": str(self.elements),
@@ -87,7 +87,7 @@ class Plan:
 
 
 def choose(n: int, batch: int, dtype: torch.dtype, released: bool, multiprocessors: int) -> Plan:
-    """The plan for a batch on a device with so many multiprocessors; URNN_CUDA_ELEMENTS overrides its elements.
+    """The plan for a batch on a device with this many multiprocessors; URNN_CUDA_ELEMENTS overrides `elements`.
 
     Raises:
         ValueError: n is no power of two from 4 to 4096, the dtype has no kernel, or URNN_CUDA_ELEMENTS is wrong.
@@ -96,9 +96,9 @@ def choose(n: int, batch: int, dtype: torch.dtype, released: bool, multiprocesso
         raise ValueError(f"the CUDA kernel runs in float32 and float64, got {dtype}; convert the layer")
     if not fits(n):
         raise ValueError(f"the CUDA kernel needs a power of two from {SMALLEST} to {LARGEST} units, got {n}")
-    warps = batch * n / 4 / WARP  # with 4 units a thread
+    warps = batch * n / 4 / WARP  # with 4 units per thread
     few = n <= 512 and warps <= SCHEDULERS * multiprocessors
-    # Numbers of twice the size take twice the registers.
+    # float64 takes twice the registers.
     elements = 4 if few or (dtype == torch.float64 and n < LARGEST) else 8
     return Plan(n, _asked_for(n) or min(elements, n // 2), dtype, released)
 
@@ -114,7 +114,7 @@ def _asked_for(n: int) -> int | None:
 
 
 def possible(n: int) -> list[int]:
-    """Units that a thread can hold."""
+    """The numbers of units that a thread can hold."""
     return [elements for elements in ELEMENTS if elements < n <= elements * MOST_THREADS]
 
 

@@ -1,4 +1,4 @@
-"""A sequence through the CUDA kernels, forward and back: tables, launches and the chunks of the way back."""
+"""The forward and backward pass on the CUDA kernels: tables, launches, and the chunks of the backward pass."""
 
 import torch
 from torch import Tensor
@@ -8,14 +8,15 @@ from urnn.backends.cuda import launch
 from urnn.backends.cuda.plan import choose
 from urnn.backends.inputs import Gradients, Inputs
 
-# Of the backward pass: dL/dz is held for one at a time; sums over one are in the inputs' dtype, all in double.
+# Of the backward pass. One chunk of dL/dz is in memory at a time; sums within a chunk are in the inputs' dtype,
+# sums over chunks in double.
 CHUNKS = 4
-ROWS = 13  # of the tables, as arguments.h counts them
-SUMS = 8  # rows of sums that the backward pass leaves
+ROWS = 13  # of the tables: `Row` in arguments.h
+SUMS = 8  # rows of sums from the backward pass: `Sum` in arguments.h
 
 
 class _Parameters:
-    """The kernels for one call and the tables that they read, made of its parameters."""
+    """The kernels for one call, and the tables that they read, computed from its parameters."""
 
     def __init__(self, given: Inputs) -> None:
         checks.require_permutation(given.permutation)
