@@ -18,7 +18,7 @@ from analysis.report.measured import Measured
 from analysis.schema import ordinary
 from analysis.statistics import ratio, summarise
 from analysis.statistics.summary import CELL
-from analysis.vocabulary import MEASURED, METRICS, PEAK_ALLOCATED, STEP_TIME
+from analysis.vocabulary import MEASURED, METRICS, PEAK_ALLOCATED, STEP_TIME, counted, plural
 
 KEY = [*CELL, "metric"]
 COMPARED = (STEP_TIME, PEAK_ALLOCATED)
@@ -74,7 +74,8 @@ def _repetitions(cells: pd.DataFrame) -> str:
         return str(low) if low == high else f"{low} to {high}"
 
     processes = span(times["processes"])
-    return f"Each cell: {processes} process{'es' * (processes != '1')}, {span(times['rounds'])} rounds in all."
+    noun = plural("process", int(times["processes"].max()))
+    return f"Each cell: {processes} {noun}, {span(times['rounds'])} rounds in all."
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class Comparison:
         ratios = [row.ratio.value for row in self.rows.itertuples() if row.metric == metric]
         if not ratios:
             return ""
-        cells = f"{len(ratios)} cell{'s' * (len(ratios) > 1)}"
+        cells = counted(len(ratios), "cell")
         return f"{pd.Series(ratios).median():.2f} (median of {cells}, {min(ratios):.2f} to {max(ratios):.2f})"
 
     def table(self, title: str, first: str, second: str) -> Table:
