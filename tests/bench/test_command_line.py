@@ -95,7 +95,7 @@ class TestBadInput:
             ("gate --base=", "argument --base: expected a name, got ''"),
             ("gate --wait 1e9", "argument --wait: expected at most 604800, got '1e9'"),
             ("history --range=", "argument --range: expected a name, got ''"),
-            (f"calibrate --rounds {10**25}", f"argument --rounds: expected at most 10000, got '{10**25}'"),
+            (f"calibrate --passes {10**25}", f"argument --passes: expected at most 10000, got '{10**25}'"),
             (f"cuda-plans --hidden {10**25}", f"argument --hidden: expected at most {10**12}, got '{10**25}'"),
             ("run --threads 0", "argument --threads: expected sizes of at least 1, got '0'"),
             ("run --passes 0", "argument --passes: expected sizes of at least 1, got '0'"),
