@@ -247,7 +247,7 @@ def use_recordings(recordings: list[recording.Recording]) -> None:
         random = np.random.default_rng(0)
         for side in found.slowdowns:
             spread.achieved(found, side)
-            simulate(found, side, found.rounds, random, seconds=5 * found.pair_seconds)
+            simulate(found, side, found.passes, random, seconds=5 * found.pair_seconds)
         recording.compact(found).encode()
 
 
