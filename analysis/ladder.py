@@ -130,8 +130,8 @@ def _without_value(name: str, named: str, row: pd.Series | None) -> Rung:
     if row is None:
         return Rung(name, named)
     outcome = NOT_MEASURED if row["outcome"] == NOT_APPLICABLE else row["outcome"]
-    told = "" if row["outcome"] == NOT_APPLICABLE else row["outcome"]
-    return Rung(name, named, outcome=outcome, message=row["message"] or told)
+    known = "" if row["outcome"] == NOT_APPLICABLE else row["outcome"]
+    return Rung(name, named, outcome=outcome, message=row["message"] or known)
 
 
 def best(climb: Climb) -> Rung | None:
