@@ -170,7 +170,7 @@ SAMPLE, MEDIAN, LOWER_QUARTILE, UPPER_QUARTILE = "sample", "median", "lower quar
 # Format numbers, one for each kind of file; a change that older readers would misread makes the next number.
 RUN_FORMAT = 1  # key "run" of a results file
 GATE_FORMAT = 1  # a gate's plan
-VERDICTS_FORMAT = 1  # what a gate or a comparison says to machines
+VERDICTS_FORMAT = 2  # what a gate or a comparison says to machines; before 2 a row's "passes" were "rounds"
 RECORDING_FORMAT = 1  # a calibration's plan, and what is kept of it beside its report
 TRAINING_FORMAT = 1  # first line of a training run's log, which `urnn` writes
 
@@ -183,7 +183,7 @@ STEP_COSTS = "step_costs"  # folder beside training runs, with the times of thei
 
 GATE_PLAN = "gate.json"
 SIDES = ("base", "head")
-CONFIRMING = "confirm_"  # before the name of a side's file: the rounds that confirm the suspects
+CONFIRMING = "confirm_"  # before the name of a side's file: the passes that confirm the suspects
 
 CALIBRATION_PLAN = "calibration.json"
 BASE, SAME = "base", "same"  # the sides that are one commit, measured twice

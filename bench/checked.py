@@ -12,19 +12,19 @@ from dataclasses import asdict
 from analysis.vocabulary import FAILED
 from bench.grid import Cell
 from bench.kernel_check import Check, sizes
+from bench.lane.events import GaveNothing
+from bench.lane.lane import Job, Side
 from bench.lane.settings import Settings, environment_of
-from bench.lane.sweep import Job, store_outcome
 from bench.paths import ROOT
 from bench.processes import children
 from bench.processes.scratch import scratch_folder, temporary_files
-from bench.run_file import RunFile
 
 
-def run_checks(cells: Sequence[Cell], settings: Settings, told: Callable[[str], None]) -> list[Check]:
-    """Tries every fused kernel among the cells and tells of each in one line."""
+def run_checks(cells: Sequence[Cell], settings: Settings, log: Callable[[str], None]) -> list[Check]:
+    """Tries every fused kernel among the cells and logs one line for each."""
     wanted = sizes(cells)
     if not wanted:
-        told("no fused uRNN kernel for these cells: nothing to check")
+        log("no fused uRNN kernel for these cells: nothing to check")
         return []
     command = [sys.executable, "-m", "bench.kernel_check"]
     with scratch_folder("sweep") as scratch:
@@ -35,7 +35,7 @@ def run_checks(cells: Sequence[Cell], settings: Settings, told: Callable[[str], 
     died = f"the process that checked it ended with exit code {done.returncode} ({said})"
     checks += [Check(*size, failure=died) for size in wanted[len(checks) :]]
     for check in checks:
-        told(check.line())
+        log(check.line())
     return checks
 
 
@@ -48,22 +48,20 @@ def _read(output: str) -> Iterator[Check]:
             return
 
 
-def without_wrong(
-    jobs: Sequence[Job], checks: Sequence[Check], settings: Settings, run_file: RunFile
-) -> list[Job]:
+def without_wrong(jobs: Sequence[Job], checks: Sequence[Check], side: Side) -> list[Job]:
     """The jobs that may be timed; the others are stored with the check that their kernel failed.
 
     The checks are stored beside, so that the report can state the errors.
     """
-    run_file.content["run"]["checks"] = [asdict(check) for check in checks]
+    side.run_file.content["run"]["checks"] = [asdict(check) for check in checks]
     wrong = {(check.backend, check.hidden_size): check for check in checks if not check.right}
-    measured, kept = run_file.measured(), []
+    measured, kept = side.run_file.measured(), []
     for job in jobs:
         key = (job.cell.implementation, job.cell.hidden_size)
         if job.cell.model != "urnn" or key not in wrong:
             kept.append(job)
-        elif (job.cell.id, job.sweep_pass) not in measured:
+        elif (job.cell.id, job.pass_number) not in measured:
             check = wrong[key]  # one that did not run at all is tried again by the next run
             message = f"not timed: {check.line()}"
-            store_outcome(run_file, job, settings, FAILED, message, again=bool(check.failure))
+            side.store(job, GaveNothing(job.cell.id, FAILED, message, again=bool(check.failure)))
     return kept

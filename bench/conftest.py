@@ -1,10 +1,9 @@
-"""pytest's side of the grid: which cells become tests, under which conditions, and who is told of each result.
+"""pytest's side of the grid: which cells become tests, under which conditions, and where each result goes.
 
 Run by a person, results go where pytest-benchmark puts them. Run by `python -m bench run`, each result is also
 handed to that process as soon as it is there, which then says to go on; so nothing is written while a clock runs.
 """
 
-import json
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +12,11 @@ import pytest
 import torch
 
 from analysis.vocabulary import MODELS_KEY
-from bench import subjects
+from bench import conditions, subjects
 from bench.device_clock import CLOCK
 from bench.environment import allocator_in_use, machine_facts
 from bench.grid import PROFILES, Cell, Profile, get_profile
+from bench.lane.events import Event, GaveNothing, Header, Measured, Started, encode
 from bench.options import MOST_THREADS, MOST_TIMES, whole_number
 from bench.prepare import describe_failure, is_of_surroundings
 
@@ -37,8 +37,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add = parser.getgroup("grid").addoption
     add("--profile", default="quick", choices=list(PROFILES), help="which grid; default: quick")
     add("--threads", type=whole_number(MOST_THREADS), default=1, help="threads torch may use; default: 1")
-    add("--cells", metavar="FILE", help="measure the cells of this file instead, an id a line")
-    add("--pass", type=whole_number(MOST_TIMES), default=1, dest="sweep_pass", help="stored with each figure")
+    add("--cells", metavar="FILE", help="measure the cells of this file instead, one id per line")
+    add("--pass", type=whole_number(MOST_TIMES), default=1, dest="pass_number", help="stored with each figure")
     add("--events", type=int, help="descriptor of a socket to report to, for `python -m bench run`")
 
 
@@ -92,7 +92,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _with_its_clock(cell_id: str) -> object:
-    """The cell as a parameter; one on CUDA is timed by events, which pytest-benchmark is told through a clock."""
+    """The cell as a parameter; one on CUDA is timed by events, which reach pytest-benchmark through a clock."""
     on_cuda = Cell.from_id(cell_id).device == "cuda"
     return pytest.param(cell_id, id=cell_id, marks=[pytest.mark.benchmark(timer=CLOCK)] if on_cuda else [])
 
@@ -100,12 +100,9 @@ def _with_its_clock(cell_id: str) -> object:
 @pytest.fixture(scope="session")
 def measuring(request: pytest.FixtureRequest) -> Measuring:
     option = request.config.getoption
-    conditions = {
-        "pass": option("sweep_pass"),
-        "threads": torch.get_num_threads(),
-        "allocator": allocator_in_use(),
-    }
-    return Measuring(get_profile(option("profile")), option("sweep_pass") == 1, conditions)
+    number = option("pass_number")
+    stored = conditions.of_pass(number, torch.get_num_threads(), allocator_in_use())
+    return Measuring(get_profile(option("profile")), number == 1, stored)
 
 
 def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict) -> None:
@@ -123,8 +120,8 @@ class Reporter:
         self.channel = channel
         self.replies = channel.makefile("r")
 
-    def tell(self, **event: object) -> None:
-        self.channel.sendall(json.dumps(event).encode() + b"\n")
+    def report(self, event: Event) -> None:
+        self.channel.sendall(encode(event))
         self.replies.readline()
 
     @pytest.hookimpl
@@ -133,11 +130,11 @@ class Reporter:
         machine_info = hook.pytest_benchmark_generate_machine_info(config=config)
         hook.pytest_benchmark_update_machine_info(config=config, machine_info=machine_info)
         commit_info = hook.pytest_benchmark_generate_commit_info(config=config)
-        self.tell(kind="header", machine_info=machine_info, commit_info=commit_info)
+        self.report(Header(machine_info, commit_info))
 
     @pytest.hookimpl
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        self.tell(kind="start", cell=item.callspec.params["cell_id"])
+        self.report(Started(item.callspec.params["cell_id"]))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo) -> pytest.TestReport:
@@ -147,8 +144,8 @@ class Reporter:
             error = call.excinfo.value
             outcome, message = describe_failure(error)
             again = is_of_surroundings(error)
-            self.tell(kind="outcome", cell=cell.id, outcome=outcome, message=message, again=again)
+            self.report(GaveNothing(cell.id, outcome, message, again))
         elif call.when == "call":
             benchmark = item.funcargs["benchmark"].stats.as_dict(include_data=True)
-            self.tell(kind="benchmark", cell=cell.id, benchmark=benchmark)
+            self.report(Measured(cell.id, benchmark))
         return report

@@ -10,6 +10,7 @@ import os
 
 import torch
 
+from analysis.vocabulary import DEVICES
 from bench import subjects
 from bench.ceilings import CEILINGS
 from bench.grid import Cell, Profile
@@ -20,7 +21,7 @@ from urnn.tasks import TASKS
 SECONDS_PER_OPERATION = 4e-6  # dispatch of one small eager operation
 SECONDS_PER_FLOP = 1 / 150e9
 EAGER_OPERATIONS = 25  # of a uRNN time step
-FUSED = ("cpu", "fused_step", "whole_sequence", "wavefront", "memory")
+STEPWISE = ("urnn", "urnn_ladder", "ceiling")  # fused, or else many operations in each time step
 TRAIN_FACTOR = 3.5  # forward, backward and optimiser against forward
 OVERHEAD = 0.08  # building, profiling, storing
 
@@ -36,9 +37,9 @@ def call_seconds(cell: Cell) -> float:
     if cell.device == "cuda":
         return _call_seconds_on_cuda(cell)
     n = cell.hidden_size
-    if cell.backend in FUSED:
+    if _is_fused(cell):
         operations, flops = 1, cell.batch * n * (20 * math.log2(n + 1) + 80)
-    elif cell.model in ("urnn", "urnn_ladder", "ceiling"):
+    elif cell.model in STEPWISE:
         operations, flops = EAGER_OPERATIONS, cell.batch * n * (80 * math.log2(n + 1) + 800)
     else:
         operations, flops = 3, 2 * cell.batch * int(describe(cell)["parameters"])
@@ -49,12 +50,21 @@ def call_seconds(cell: Cell) -> float:
     return TRAIN_FACTOR * forward + orthogonal_map
 
 
+def _is_fused(cell: Cell) -> bool:
+    """Whether one kernel runs a time step. The registry says so: a kernel runs on one kind of device, eager
+    operations run on any.
+    """
+    if cell.model == "ceiling":
+        return cell.implementation == "memory"
+    row = subjects.get(cell.model)
+    return cell.model in STEPWISE and sum(row.runs_on(cell.implementation, device) for device in DEVICES) == 1
+
+
 def _call_seconds_on_cuda(cell: Cell) -> float:
     n = cell.hidden_size
     launch = REPLAYED_SECONDS if cell.captured else LAUNCH_SECONDS
-    if cell.model in ("urnn", "urnn_ladder", "ceiling"):
-        fused = cell.implementation not in ("reference", "materialized", "op_by_op", "real_pairs", "fourier")
-        step = FUSED_STEP_SECONDS if fused else EAGER_OPERATIONS * launch
+    if cell.model in STEPWISE:
+        step = FUSED_STEP_SECONDS if _is_fused(cell) else EAGER_OPERATIONS * launch
         flops = cell.batch * n * (20 * math.log2(n + 1) + 80)
     else:
         step, flops = launch, 2 * cell.batch * int(describe(cell)["parameters"])

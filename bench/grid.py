@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 
 from analysis import vocabulary
-from analysis.vocabulary import DEVICES, GRAPH, PHASES
+from analysis.vocabulary import DEVICES, GRAPH, PHASES, SENTINEL
 from bench import subjects
 from bench.ceilings import CEILINGS
 from bench.precision import DTYPES, ON_CUDA_ALONE
@@ -308,3 +308,8 @@ def select(cells: Iterable[Cell], **allowed: Iterable[str | int] | None) -> list
             values = tuple(values)
             chosen = [cell for cell in chosen if getattr(cell, axis) in values]
     return list(dict.fromkeys(chosen))
+
+
+def sentinels(cells: Iterable[Cell]) -> list[Cell]:
+    """The sentinel of each cell, each once; a cell with several layers has none."""
+    return list(dict.fromkeys(cell.of(SENTINEL) for cell in cells if cell.num_layers == 1))

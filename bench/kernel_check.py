@@ -105,7 +105,7 @@ def _run(backend: str, dtype: torch.dtype, device: str, hidden_size: int, length
     torch.manual_seed(SEED)
     rnn = URNN(10, hidden_size, backend=backend, dtype=torch.float64)
     with torch.no_grad():
-        for parameter in rnn.parameters():  # biases too: at nought, half of modReLU is never reached
+        for parameter in rnn.parameters():  # biases too: at zero, half of modReLU is never reached
             parameter.add_(0.01 * torch.randn(parameter.shape, dtype=torch.float64, generator=generator))
     x = torch.randn(length, batch, 10, dtype=torch.float64, generator=generator)
     weights = torch.randn(length, batch, 2 * hidden_size, dtype=torch.float64, generator=generator)

@@ -1,7 +1,7 @@
 """What a cell's dtype means: the type of its tensors, and whether float32 products may be rounded to TF32.
 
-torch lets cuDNN use TF32 unless told otherwise, so that an LSTM "in float32" is not one. Here TF32 is off and has
-a name of its own. Known weakness: the setting is the whole process's, so that two cells cannot run at a time.
+torch lets cuDNN use TF32 unless it is switched off, so that an LSTM "in float32" is not one. Here TF32 is off, and
+is a dtype of its own. Known weakness: the setting is the whole process's, so two cells cannot run at a time.
 """
 
 import torch
@@ -27,5 +27,5 @@ def set_tf32(allowed: bool) -> None:
 
 
 def epsilon_of_rmsprop(dtype: str) -> float:
-    """torch's own, or the least that float16 can hold beside a squared gradient of nought."""
+    """torch's own, or the least that float16 can hold beside a squared gradient of zero."""
     return 1e-4 if dtype == "float16" else 1e-8

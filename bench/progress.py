@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from analysis.vocabulary import MEASURED, duration
-from bench.lane.sweep import Job
+from bench.lane.lane import Job
 
 
 def show(text: str) -> None:

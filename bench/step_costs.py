@@ -14,6 +14,7 @@ from analysis.vocabulary import STEP_COSTS
 from bench import identity
 from bench.experiments import Experiment
 from bench.grid import PROFILES, Cell
+from bench.lane.lane import Side
 from bench.lane.settings import Settings
 from bench.lane.sweep import plan, run
 from bench.paths import ROOT
@@ -22,10 +23,10 @@ from bench.run_file import RunFile
 from urnn.tasks import TASKS
 
 
-def cells(experiments: Sequence[Experiment], runs: Path, told: Callable[[str], None] = show) -> list[Cell]:
+def cells(experiments: Sequence[Experiment], runs: Path, log: Callable[[str], None] = show) -> list[Cell]:
     """The training step of every run that has a log, each once, in the order of the runs.
 
-    `told` hears of each run that is left out, since the first line of its log does not say what was trained.
+    Logs each run that is left out because the first line of its training log does not say what was trained.
     """
     found: dict[Cell, None] = {}
     for experiment in experiments:
@@ -37,7 +38,7 @@ def cells(experiments: Sequence[Experiment], runs: Path, told: Callable[[str], N
             found[_cell(experiment, lines[0])] = None
         except (KeyError, TypeError, ValueError) as error:
             why = f"no {error} in it" if isinstance(error, KeyError) else str(error)
-            told(f"{experiment}: its step is not measured, for its log's first line is damaged: {why}")
+            log(f"{experiment}: its step is not measured, because its log's first line is damaged: {why}")
     return list(found)
 
 
@@ -68,8 +69,8 @@ def measure(experiments: Sequence[Experiment], runs: Path, threads: int = 1) -> 
     if not wanted:
         return None
     profile = PROFILES["quick"]
-    conditions = {"profile": profile.name, "threads": threads, "allocator": "kept"}
+    settings = Settings(profile, threads, "kept")
     name = f"{identity.commit(ROOT)}-{identity.source_digest(ROOT)}_{profile.name}_{threads}t_kept"
-    file = RunFile.open(runs / STEP_COSTS, name, conditions, fresh=False)
-    run(plan(wanted, 1), Settings(profile, threads, "kept"), file, lambda job: None, lambda job, outcome: None)
+    file = RunFile.open(runs / STEP_COSTS, name, settings.conditions, fresh=False)
+    run(plan(wanted, 1), Side(settings, file))
     return file.path

@@ -5,13 +5,14 @@ pytest bench --benchmark-only -k "train and n128-T100"  # a slice of it
 pytest bench --benchmark-only --benchmark-autosave --benchmark-save-data
 """
 
+from analysis.vocabulary import METRICS, OPERATORS, PEAK_ALLOCATED, SAVED_FOR_BACKWARD
 from bench.device_clock import CLOCK
 from bench.grid import Cell
 from bench.meters import device_time
 from bench.meters.warm_up import rounds_within
 from bench.prepare import describe, prepare
 
-FIGURES = {"peak_allocated_bytes": "bytes", "saved_for_backward_bytes": "bytes", "operators": "a call"}
+FIGURES = {METRICS[name].key: METRICS[name].unit for name in (PEAK_ALLOCATED, SAVED_FOR_BACKWARD, OPERATORS)}
 
 
 def test_step_time(benchmark, cell_id, measuring):
@@ -22,7 +23,7 @@ def test_step_time(benchmark, cell_id, measuring):
         describe(cell),
         **measuring.conditions,
         first_call_seconds=prepared.warm_up.first_call,
-        units={"stats": "seconds a call", **FIGURES},
+        units={"stats": "s per call", **FIGURES},
     )
     time_on = _time_on_cuda if cell.device == "cuda" else _time_on_cpu
     time_on(benchmark, prepared, seconds=measuring.profile.seconds, at_least=measuring.profile.rounds)

@@ -1,4 +1,4 @@
-"""What the gate is worth: its own decisions replayed on a recording of real rounds, as rates with intervals."""
+"""What the gate is worth: its own decisions replayed on a recording of real passes, as rates with intervals."""
 
 from analysis.calibration.recording import Recording, newest, read
 from analysis.calibration.report import DEFAULT_TITLE, write_report

@@ -1,11 +1,11 @@
 """How often simulated gates call a regression: rates with an interval that knows how short the recording is.
 
 Why two sources of doubt: a finite number of simulations leaves the binomial's (Clopper and Pearson 1934), and a
-finite number of recorded rounds leaves its own, which is the larger. For that one the rounds themselves are
+finite number of recorded passes leaves its own, which is the larger. For that one the passes themselves are
 drawn anew, many times, and gates are simulated on each draw (a bootstrap around the replay, Efron 1979); its
 interval and the binomial one are joined.
 
-Known weakness: what never happened in the recorded rounds happens in no simulation.
+Known weakness: what never happened in the recorded passes happens in no simulation.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def conditions(recording: Recording, effort: Effort) -> list[Condition]:
 def _condition(recording: Recording, side: str, slowdown: float, effort: Effort) -> Condition:
     watched = recording.slowed_cells if slowdown else recording.cells
     random = np.random.default_rng([SEED, round(1e6 * slowdown)])
-    gates = [simulate(recording, side, recording.rounds, random) for _ in range(effort.gates)]
+    gates = [simulate(recording, side, recording.passes, random) for _ in range(effort.gates)]
     rate = _rate([gate.regressed(watched) for gate in gates], _redrawn(recording, side, watched, random, effort))
     return Condition(
         side,
@@ -90,11 +90,11 @@ def _condition(recording: Recording, side: str, slowdown: float, effort: Effort)
 def _redrawn(
     recording: Recording, side: str, watched: Sequence[str], random: np.random.Generator, effort: Effort
 ) -> list[float]:
-    """The rate on recordings whose rounds were drawn anew from this one's."""
+    """The rate on recordings whose passes were drawn anew from this one's."""
     found = []
     for _ in range(effort.redrawn):
-        rounds = random.choice(recording.rounds, len(recording.rounds))
-        gates = [simulate(recording, side, rounds, random) for _ in range(effort.gates_each)]
+        passes = random.choice(recording.passes, len(recording.passes))
+        gates = [simulate(recording, side, passes, random) for _ in range(effort.gates_each)]
         found.append(float(np.mean([gate.regressed(watched) for gate in gates])))
     return found
 

@@ -1,4 +1,4 @@
-"""A recording of `python -m bench calibrate` -> process medians by side, cell and round.
+"""A recording of `python -m bench calibrate` -> process medians by side, cell and pass.
 
 Why: the recording itself is megabytes of single calls; what the gate judges are the medians of processes, and
 those are kept beside the report as `recording.json`, from which it can be drawn again.
@@ -34,8 +34,8 @@ from analysis.vocabulary import BASE, CALIBRATION_PLAN, CALIBRATIONS, RECORDING_
 
 COMPACT = "recording.json"
 PROCESSES = re.compile(r" \([^()]*\bprocess [0-9]+[^()]*\)")
-FEWEST_ROUNDS = 8  # a half of them for the screening, a half for the confirmation
-MOST_ROUNDS = 10**6
+FEWEST_PASSES = 8  # a half of them for the screening, a half for the confirmation
+MOST_PASSES = 10**6
 
 # A gate is replayed until its time is up, so that a pair which costs nothing would be replayed for ever.
 PAIR = Real(0.5, 1e6)
@@ -58,7 +58,7 @@ Times = Mapping[str, Mapping[int, float]]
 
 @dataclass(frozen=True)
 class Recording:
-    """Real rounds of one commit against itself and against slowed copies of itself.
+    """Real passes of one commit against itself and against slowed copies of itself.
 
     Attributes:
         facts: what people want to know of machine, versions and commit, by name.
@@ -66,7 +66,7 @@ class Recording:
         sentinel, slowed: variants, "lstm:torch" and "urnn:cpu".
         slowdowns: side -> the fraction that its calls of the slowed model took longer.
         pair_seconds: what measuring one cell on two sides takes, start of processes included.
-        times: side -> cell -> round -> seconds per time step, the median of a process.
+        times: side -> cell -> pass -> seconds per time step, the median of a process.
         notes: remarks of whoever recorded it.
     """
 
@@ -80,8 +80,8 @@ class Recording:
     notes: tuple[str, ...] = ()
 
     @property
-    def rounds(self) -> tuple[int, ...]:
-        """Rounds in which every side was measured whole, in their order; a slowed one has some cells alone."""
+    def passes(self) -> tuple[int, ...]:
+        """Passes in which every side was measured whole, in their order; a slowed one has some cells alone."""
         whole = [set(self.times[side].get(cell, {})) for side in (BASE, SAME) for cell in self.cells]
         slowed = [self.times[side] for side in self.slowdowns]
         whole += [set(times[cell]) for times in slowed for cell in self.cells if cell in times]
@@ -95,14 +95,14 @@ class Recording:
 def read(path: Path) -> Recording:
     """A recording's folder, or the compact file beside a report.
 
-    Raises AnalysisError for what is no recording, is damaged, mixes conditions or has too few rounds.
+    Raises AnalysisError for what is no recording, is damaged, mixes conditions or has too few passes.
     """
     recording = _of_folder(path) if os.path.isdir(path) else _of_file(path)
     recording = replace(recording, notes=tuple(map(without_processes, recording.notes)))
     _require_whole(recording, path)
-    if len(recording.rounds) < FEWEST_ROUNDS:
+    if len(recording.passes) < FEWEST_PASSES:
         raise AnalysisError(
-            f"{path}: expected at least {FEWEST_ROUNDS} whole rounds, got {len(recording.rounds)}; "
+            f"{path}: expected at least {FEWEST_PASSES} whole passes, got {len(recording.passes)}; "
             "`python -m bench calibrate` goes on recording."
         )
     return recording
@@ -128,8 +128,8 @@ def compact(recording: Recording) -> str:
     """The recording as JSON, six digits of every time."""
     times = {
         side: {
-            cell: {str(at): float(f"{value:.6g}") for at, value in rounds.items()}
-            for cell, rounds in cells.items()
+            cell: {str(at): float(f"{value:.6g}") for at, value in passes.items()}
+            for cell, passes in cells.items()
         }
         for side, cells in recording.times.items()
     }
@@ -154,17 +154,17 @@ def _of_file(path: Path) -> Recording:
     values = {field.name: found[field.name] for field in fields(Recording)}
     times = {
         side: {
-            cell: {_round(at, path): float(value) for at, value in rounds.items()}
-            for cell, rounds in cells.items()
+            cell: {_pass_number(at, path): float(value) for at, value in passes.items()}
+            for cell, passes in cells.items()
         }
         for side, cells in values["times"].items()
     }
     return Recording(**values | {"cells": tuple(values["cells"]), "notes": tuple(values["notes"]), "times": times})
 
 
-def _round(text: str, path: Path) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= len(str(MOST_ROUNDS))):
-        raise AnalysisError(f"{path}: expected rounds to be whole numbers, got {text!r}.")
+def _pass_number(text: str, path: Path) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(MOST_PASSES))):
+        raise AnalysisError(f"{path}: expected passes to be whole numbers, got {text!r}.")
     return int(text)
 
 
@@ -198,13 +198,13 @@ def _of_folder(folder: Path) -> Recording:
     )
 
 
-def _pair_seconds(rounds: Sequence[float], times: Mapping[str, Times], plan: Path) -> float:
-    """What one cell on two sides takes, from how long the rounds that were timed took."""
+def _pair_seconds(passes: Sequence[float], times: Mapping[str, Times], plan: Path) -> float:
+    """What one cell on two sides takes, from how long the passes that were timed took."""
     measured = sum(len(each) for side in times.values() for each in side.values())
     whole = {at for each in times[BASE].values() for at in each}
-    if not rounds or not whole:
-        raise AnalysisError(f"{plan}: expected rounds that were timed, got none; measure more of them.")
-    found = 2 * sum(rounds) / len(rounds) / (measured / len(whole))
+    if not passes or not whole:
+        raise AnalysisError(f"{plan}: expected passes that were timed, got none; measure more of them.")
+    found = 2 * sum(passes) / len(passes) / (measured / len(whole))
     check(found, PAIR, plan, ("seconds",))
     return found
 

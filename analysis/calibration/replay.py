@@ -1,12 +1,12 @@
-"""Gates that might have been: rounds drawn from a recording, judged and decided by the gate's own rules.
+"""Gates that might have been: passes drawn from a recording, judged and decided by the gate's own rules.
 
-Two fifths of the recorded rounds, chosen afresh each time, serve the screening and the others the confirmation, so
-that no round is both suspicion and proof. Rounds are drawn whole, with all their cells, so that what disturbs
+Two fifths of the recorded passes, chosen afresh each time, serve the screening and the others the confirmation, so
+that no pass is both suspicion and proof. Passes are drawn whole, with all their cells, so that what disturbs
 several cells at once still does; none is drawn twice before all of its part have been, since a test that takes one
-round for two thinks itself surer than it is. Where both sides of a cell are the same commit, which of the two is
-called base is tossed for each round.
+pass for two thinks itself surer than it is. Where both sides of a cell are the same commit, which of the two is
+called base is tossed for each pass.
 
-Known weakness: rounds are drawn as if they were independent; a drift over many rounds is broken up. Time passes at
+Known weakness: passes are drawn as if they were independent; a drift over many passes is broken up. Time passes at
 the recording's mean pace, the same for every cell.
 """
 
@@ -25,7 +25,7 @@ from analysis.regressions.verdict import TIME, Verdict
 from analysis.vocabulary import BASE, SAME
 
 SECONDS = 600.0  # the gate's own time, builds apart
-SCREENED = 0.4  # share of the rounds that serve the screening
+SCREENED = 0.4  # share of the passes that serve the screening
 NOTHING = Side({})
 
 
@@ -42,10 +42,10 @@ class Gate:
 
 
 def simulate(
-    recording: Recording, head: str, rounds: Sequence[int], random: np.random.Generator, seconds: float = SECONDS
+    recording: Recording, head: str, passes: Sequence[int], random: np.random.Generator, seconds: float = SECONDS
 ) -> Gate:
-    """One gate of base against `head`: SAME for A/A, or one of the slowdowns; `rounds` are those to draw from."""
-    screening, confirmation = (_drawn(recording, head, part, random) for part in _parts(rounds, random))
+    """One gate of base against `head`: SAME for A/A, or one of the slowdowns; `passes` are those to draw from."""
+    screening, confirmation = (_drawn(recording, head, part, random) for part in _parts(passes, random))
     base, other = _sides(recording)
     cells, wanted, spent, number = recording.cells, recording.cells, 0.0, 0
     while True:
@@ -60,7 +60,7 @@ def simulate(
         wanted = step.cells
     fresh = _sides(recording)
     again = _with_sentinels(recording, step.cells)
-    for number in range(1, step.rounds + 1 if step.cells else 1):
+    for number in range(1, step.passes + 1 if step.cells else 1):
         _add(*fresh, number, next(confirmation), again)
         spent += recording.pair_seconds * len(again)
     pair = (Side(fresh[0]), Side(fresh[1]))
@@ -68,22 +68,22 @@ def simulate(
     return Gate({row.cell: row.verdict for row in judged.rows if row.metric == TIME}, spent / 60)
 
 
-def _parts(rounds: Sequence[int], random: np.random.Generator) -> tuple[list[int], list[int]]:
-    """Rounds, some of them perhaps several times, in two parts that have none in common."""
-    different = random.permutation(sorted(set(rounds)))
+def _parts(passes: Sequence[int], random: np.random.Generator) -> tuple[list[int], list[int]]:
+    """Passes, some of them perhaps several times, in two parts that have none in common."""
+    different = random.permutation(sorted(set(passes)))
     first = set(different[: round(SCREENED * len(different))])
-    return [at for at in rounds if at in first], [at for at in rounds if at not in first]
+    return [at for at in passes if at in first], [at for at in passes if at not in first]
 
 
 Times = dict[str, dict[int, float]]
-Round = dict[str, tuple[float, float]]
+Pass = dict[str, tuple[float, float]]
 
 
 def _sides(recording: Recording) -> tuple[Times, Times]:
     return ({cell: {} for cell in recording.cells}, {cell: {} for cell in recording.cells})
 
 
-def _add(base: Times, head: Times, number: int, drawn: Round, cells: Sequence[str]) -> None:
+def _add(base: Times, head: Times, number: int, drawn: Pass, cells: Sequence[str]) -> None:
     for cell in cells:
         base[cell][number], head[cell][number] = drawn[cell]
 
@@ -94,17 +94,17 @@ def _with_sentinels(recording: Recording, cells: Sequence[str]) -> list[str]:
     return list(dict.fromkeys([*(guard for guard in guards if guard in known), *cells]))
 
 
-def _again_and_again(rounds: Sequence[int], random: np.random.Generator) -> Iterator[int]:
-    """All rounds in random order, then all in another, and so on without an end."""
+def _again_and_again(passes: Sequence[int], random: np.random.Generator) -> Iterator[int]:
+    """All passes in random order, then all in another, and so on without an end."""
     while True:
-        yield from (int(at) for at in random.permutation(rounds))
+        yield from (int(at) for at in random.permutation(passes))
 
 
-def _drawn(recording: Recording, head: str, rounds: Sequence[int], random: np.random.Generator) -> Iterator[Round]:
-    """Endless rounds of (base, head) by cell; cells that a slowed copy did not measure come from SAME."""
+def _drawn(recording: Recording, head: str, passes: Sequence[int], random: np.random.Generator) -> Iterator[Pass]:
+    """Endless passes of (base, head) by cell; cells that a slowed copy did not measure come from SAME."""
     times = recording.times
     sides = {cell: head if cell in times[head] else SAME for cell in recording.cells}
-    for at in _again_and_again(rounds, random):
+    for at in _again_and_again(passes, random):
         found = {cell: (times[BASE][cell][at], times[side][cell][at]) for cell, side in sides.items()}
         if random.random() < 0.5:
             even = {cell for cell, side in sides.items() if side == SAME}

@@ -28,7 +28,7 @@ from analysis.pages import (
     between,
     write_page,
 )
-from analysis.regressions.policy import FIRST_ROUNDS, MOST_CONFIRMING_ROUNDS
+from analysis.regressions.policy import FIRST_PASSES, MOST_CONFIRMING_PASSES
 from analysis.regressions.rules import MARGINS, RULES
 from analysis.regressions.wording import metric_label
 
@@ -37,18 +37,18 @@ DEFAULT_TITLE = "What the regression gate is worth"
 METHOD = (
     (
         "Recording",
-        "Real rounds on this machine: in each, every cell was measured for the commit, for the same commit once "
+        "Real passes on this machine: in each, every cell was measured for the commit, for the same commit once "
         "more, and for slowed copies, in turn and in separate processes, as the gate measures.",
     ),
     (
         "Replay",
-        "Gates were simulated from these rounds: whole rounds in random order, two fifths of the recording for "
+        "Gates were simulated from these passes: whole passes in random order, two fifths of the recording for "
         "the screening and the others for the confirmation, every decision taken by the gate's own code. Without "
-        "a change, which of the two equal sides is called base is tossed for each round.",
+        "a change, which of the two equal sides is called base is tossed for each pass.",
     ),
     (
         "Interval",
-        "The wider of the exact binomial one and of a bootstrap that draws the recorded rounds anew before it "
+        "The wider of the exact binomial one and of a bootstrap that draws the recorded passes anew before it "
         "replays: a short recording gives a wide interval.",
     ),
 )
@@ -72,7 +72,7 @@ def page_of(recording: Recording, found: Sequence[Condition], effort: Effort, ti
     """Everything the report says."""
     facts = {
         **recording.facts,
-        "Recorded rounds": str(len(recording.rounds)),
+        "Recorded passes": str(len(recording.passes)),
         "Cells": str(len(recording.cells)),
         "Slowed model": recording.slowed,
         "Replayed gates": f"{effort.gates:,} for each size, {effort.redrawn} x {effort.gates_each} for intervals",
@@ -96,8 +96,8 @@ def page_of(recording: Recording, found: Sequence[Condition], effort: Effort, ti
             "How noisy this machine is",
             [
                 Prose(
-                    "Standard deviation, over the recorded rounds, of the ratio of two processes that ran the "
-                    "same commit in one round."
+                    "Standard deviation, over the recorded passes, of the ratio of two processes that ran the "
+                    "same commit in one pass."
                 ),
                 _spreads(recording),
             ],
@@ -190,6 +190,6 @@ def _rules() -> list[tuple[str, str]]:
         ("Level", f"{units.per_cent(RULES.level)} for a whole run (Holm across cells, then across suspects)."),
         ("Effect floor", f"{units.per_cent(RULES.floor)}: a smaller mean slowdown is no regression."),
         ("Pass", f"the 95 % interval ends below {units.per_cent(RULES.tolerated)}."),
-        ("Rounds", f"{FIRST_ROUNDS} first, more of what is open, at most {MOST_CONFIRMING_ROUNDS} to confirm."),
+        ("Passes", f"{FIRST_PASSES} first, more of what is open, at most {MOST_CONFIRMING_PASSES} to confirm."),
         ("Deterministic figures", f"any increase beyond a margin is a regression: {margins}."),
     ]

@@ -17,7 +17,7 @@ from analysis.vocabulary import BASE, SAME
 
 @dataclass(frozen=True)
 class Spread:
-    """Standard deviation of the log-ratio of two processes of one commit in one round, which is about a fraction.
+    """Standard deviation of the log-ratio of two processes of one commit in one pass, which is about a fraction.
 
     `guarded` is what is left of it once the sentinel's share is taken out; equal to `plain` for the sentinel.
     """
@@ -28,7 +28,7 @@ class Spread:
 
 
 def spreads(recording: Recording) -> list[Spread]:
-    """Each judged cell's, over the recorded rounds of A/A; the largest first."""
+    """Each judged cell's, over the recorded passes of A/A; the largest first."""
     own = {cell: log_ratios(recording, SAME, cell) for cell in recording.cells}
     guards = {cell: own.get(of_variant(cell, recording.sentinel)) for cell in recording.cells}
     guarded = [cell for cell, guard in guards.items() if guard is not None and not _is_sentinel(recording, cell)]
@@ -47,8 +47,8 @@ def spreads(recording: Recording) -> list[Spread]:
 
 
 def achieved(recording: Recording, side: str) -> dict[str, float]:
-    """Cell of the slowed model -> how much slower the copy was, as a fraction: the median over rounds of its ratio
-    to the same commit unslowed, measured in the same round."""
+    """Cell of the slowed model -> how much slower the copy was, as a fraction: the median over passes of its ratio
+    to the same commit unslowed, measured in the same pass."""
     found = {}
     for cell in recording.slowed_cells:
         apart = log_ratios(recording, side, cell) - log_ratios(recording, SAME, cell)
@@ -57,9 +57,9 @@ def achieved(recording: Recording, side: str) -> dict[str, float]:
 
 
 def log_ratios(recording: Recording, side: str, cell: str) -> Floats:
-    """log(side / base) of each round, (R,)."""
+    """log(side / base) of each pass, (R,)."""
     before, after = recording.times[BASE][cell], recording.times[side][cell]
-    return np.log([after[at] / before[at] for at in recording.rounds])
+    return np.log([after[at] / before[at] for at in recording.passes])
 
 
 def _is_sentinel(recording: Recording, cell: str) -> bool:

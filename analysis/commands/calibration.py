@@ -8,7 +8,7 @@ from pathlib import Path
 from analysis import calibration
 from analysis.commands.sharing import add_report_options, announce
 
-PURPOSE = "write the report on the gate from a recording of its rounds"
+PURPOSE = "write the report on the gate from a recording of its passes"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -71,12 +71,11 @@ def announce(report: Report) -> int:
     return 0
 
 
-def conclude(comparison: Comparison, options: argparse.Namespace, *, quiet: bool = False) -> int:
+def conclude(comparison: Comparison, options: argparse.Namespace) -> int:
     """Writes the files that were asked for, prints the table, and returns the exit code."""
     if options.markdown is not None:
         write_file(options.markdown, markdown(comparison))
     if options.json is not None:
         write_file(options.json, document(comparison))
-    if not quiet:
-        show(comparison)
+    show(comparison)
     return comparison.outcome.code

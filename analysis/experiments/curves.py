@@ -9,12 +9,14 @@ Known weakness: a diverged run has no value to keep; it is drawn by itself and i
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analysis.experiments.groups import Group
 from analysis.experiments.schema import DIVERGED
 from analysis.experiments.seeds import Curve, Floats, curve
 
-POINTS_IN_TIME = 80
+POINTS_IN_TIME = 60
+BINS = 80  # of a panel that is 240 points wide at most
 
 
 def mean_curve(group: Group, axis: str, quantity: str) -> Curve | None:
@@ -40,3 +42,12 @@ def _grid(tracks: list[tuple[Floats, Floats]], axis: str, first: float, last: fl
         return np.geomspace(first, last, POINTS_IN_TIME) if last > first else np.array([first])
     points = np.unique(np.concatenate([x for x, _ in tracks]))
     return points[(points >= first) & (points <= last)]
+
+
+def apart(x: Floats, axis: str) -> NDArray[np.intp]:
+    """Which points of a line a panel can show apart: the first in each of `BINS` parts of it, and the last."""
+    if len(x) <= BINS:
+        return np.arange(len(x))
+    at = np.log(x) if axis == "seconds" and x[0] > 0 else x
+    parts = np.floor(BINS * (at - at[0]) / (at[-1] - at[0]))
+    return np.unique([*np.unique(parts, return_index=True)[1], len(x) - 1])

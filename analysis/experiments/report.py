@@ -1,17 +1,13 @@
-"""The report of the experiments: a page, a Markdown file, figures and tidy logs, in a folder replaced as a whole.
-
-Known weakness: everything is drawn anew each time.
-"""
+"""The experiments as a page, with the tidy logs beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
-from analysis.appearance import Series
+from analysis import appearance
 from analysis.experiments import tables
 from analysis.experiments.claims import claims
 from analysis.experiments.facts import facts
@@ -22,58 +18,59 @@ from analysis.experiments.headlines import headlines
 from analysis.experiments.logs import Logs
 from analysis.experiments.schema import TASK_LABELS
 from analysis.experiments.study import Study
-from analysis.figures import name
 from analysis.figures.style import series_in_order
-from analysis.pages.atomic_folder import MARK, replacing_folder
-from analysis.report import Report
-from analysis.report.drawings import Drawing, colourful, draw_figure
-from analysis.report.markup import environment, frame, table_md
-from analysis.report.tables import Table
+from analysis.pages import (
+    Answer,
+    Block,
+    Bullets,
+    Facts,
+    Page,
+    Prose,
+    Report,
+    Section,
+    folded,
+    write_page,
+)
+from analysis.vocabulary import counted
 
 DEFAULT_TITLE = "What the uRNN learns, and how soon"
-
-
-@dataclass(frozen=True)
-class Content:
-    """What page and Markdown say, free of any markup."""
-
-    title: str
-    headlines: list[str]
-    facts: list[tuple[str, str]]
-    statements: Table
-    results: Table
-    runs: Table
-    troubled: Table
-    goals: list[tuple[str, str]]
-    series: list[Series]
-    problems: list[str]
-
-
-def gather(study: Study, title: str = DEFAULT_TITLE) -> Content:
-    """Work out everything the report says."""
-    said = claims()
-    answers = [claim.check(study) for claim in said]
-    return Content(
-        title=title,
-        headlines=headlines(study, answers),
-        facts=facts(study),
-        statements=tables.statements(said, answers),
-        results=tables.results(study),
-        runs=tables.runs(study),
-        troubled=tables.troubled(study),
-        goals=_goals(study),
-        series=[Series(*triple) for triple in series_in_order(cells(study.groups))],
-        problems=[*study.logs.problems, *repeated(study.logs)],
-    )
-
-
-def _goals(study: Study) -> list[tuple[str, str]]:
-    """Each task, and what counts as solved there, as its runs say."""
-    by_task: dict[str, dict[str, None]] = {}
-    for group in study.groups:
-        words = f"the first evaluation on validation data with {group.goal}" if group.goal else NOT_RECORDED
-        by_task.setdefault(group.place.task, {})[words] = None
-    return [(TASK_LABELS.get(task, task), "; ".join(words)) for task, words in by_task.items()]
+PAPER = (
+    "Arjovsky, Shah and Bengio 2015 (arXiv 1511.06464) in our words, with the place in the paper, the test that "
+    "decides, and what was measured here. Not run is no verdict."
+)
+CAUTIONS = (
+    "Seconds are wall-clock time of training on this machine, evaluation left out. Two runs at a time on two "
+    "cores share memory and caches, which costs both some of their speed.",
+    "A task counts as solved at the first evaluation that met its goal on validation data, every 50 iterations by "
+    "default; the true moment lies up to that much earlier.",
+)
+METHOD = (
+    (
+        "Below the baseline",
+        "A loss at the end of less than 90 % of the best answer that needs no memory.",
+    ),
+    (
+        "Mean and interval",
+        "Mean over seeds with Student's t interval; of losses and times the geometric mean, with the interval of "
+        "the logarithms. One seed has no interval; with two or three it is wide.",
+    ),
+    (
+        "Which runs count",
+        "Those that solved their task, trained to their last iteration or diverged. A run that was interrupted is "
+        "drawn in thin lines and is in no mean, unless its setting has no other.",
+    ),
+    (
+        "Curves",
+        "A run that stopped because it solved its task keeps its last value in the mean. A diverged run is drawn "
+        "up to where it diverged and is in no mean.",
+    ),
+    (
+        "Nothing is pooled",
+        "Runs are repetitions of each other if they are alike in everything but the seed: sizes, optimiser, "
+        "learning rate, clipping, iterations, goal, backend, device, threads and machine. All runs are in "
+        "runs.csv, evaluations.csv and anatomy.csv beside this page.",
+    ),
+)
 
 
 def write_report(
@@ -85,29 +82,56 @@ def write_report(
     `measurements` is the benchmark's tidy frame, from which step times and memory come. Raises AnalysisError where
     the folder cannot be written or holds something that is no report.
     """
-    output, study = Path(output), Study(logs, measurements)
-    with replacing_folder(output) as folder:
-        content = gather(study, title)
-        figures = folder / "figures"
-        figures.mkdir()
-        models = colourful(content.series)
-        drawings = {name(figure): draw_figure(figure, study, models, figures) for figure in FIGURES}
-        (folder / MARK).write_text(html(content, drawings), encoding="utf-8")
-        (folder / "report.md").write_text(markdown(content), encoding="utf-8")
-        for part in ("runs", "evaluations", "anatomy"):
-            getattr(logs, part).to_csv(folder / f"{part}.csv", index=False, float_format="%.8g")
-    return Report(output / MARK, content.headlines)
+    files = {
+        f"{part}.csv": partial(getattr(logs, part).to_csv, index=False, float_format="%.8g")
+        for part in ("runs", "evaluations", "anatomy")
+    }
+    return write_page(lambda: page_of(Study(logs, measurements), title), output, files)
 
 
-def html(content: Content, drawings: Mapping[str, Drawing]) -> str:
-    """The page, with style, script and drawings inside."""
-    chips = [(one.model, f"{one.model}:{one.backend}", one.label) for one in content.series]
-    shown = frame(content.title, colourful(content.series), chips)
-    return environment().get_template("experiments.html.j2").render(**shown, content=content, drawings=drawings)
+def page_of(study: Study, title: str = DEFAULT_TITLE) -> Page:
+    """Everything the report says."""
+    said = claims()
+    answers = [claim.check(study) for claim in said]
+    left_out = [*study.logs.problems, *repeated(study.logs)]
+    drawn = [row.of(study) for row in FIGURES]
+    every = folded(tables.runs(study), "copying seed", page_only=True)
+    sections = [
+        Section("", [Answer(headlines(study, answers), facts(study))]),
+        Section("The paper's statements", [Prose(PAPER), tables.statements(said, answers)]),
+        Section("Figures", drawn),
+        Section(
+            "Results across seeds",
+            [
+                Prose(
+                    "Means with 95 % intervals over the seeds of each setting. Loss and score are on test data "
+                    "that training never saw."
+                ),
+                tables.results(study),
+            ],
+        ),
+        Section(
+            "What to know before trusting a figure",
+            [*_cautions(study), every],
+        ),
+        Section("How each figure was made", [Facts([*_goals(study), *METHOD])]),
+        *([Section("Runs that were left out", [Bullets(left_out)], level=3)] if left_out else []),
+    ]
+    series = [appearance.Series(*triple) for triple in series_in_order(cells(study.groups))]
+    return Page("Experiments", title, sections, series)
 
 
-def markdown(content: Content) -> str:
-    """The report for a pull request or a note."""
-    figures = [(name(figure), figure.TITLE, figure.CAPTION) for figure in FIGURES]
-    template = environment().get_template("experiments.md.j2")
-    return template.render(content=content, table_md=table_md, figures=figures)
+def _cautions(study: Study) -> list[Block]:
+    troubled = tables.troubled(study)
+    number = counted(len(troubled.rows), "run")
+    ends = f"{number} did not come to a regular end." if troubled.rows else "Every run came to a regular end."
+    return [Bullets([*CAUTIONS, ends]), *([troubled] if troubled.rows else [])]
+
+
+def _goals(study: Study) -> list[tuple[str, str]]:
+    """Each task, and what counts as solved there, as its runs say."""
+    by_task: dict[str, dict[str, None]] = {}
+    for group in study.groups:
+        words = f"The first evaluation on validation data with {group.goal}." if group.goal else f"{NOT_RECORDED}."
+        by_task.setdefault(group.place.task, {})[words] = None
+    return [(f"Solved: {TASK_LABELS.get(task, task)}", " ".join(words)) for task, words in by_task.items()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -15,11 +15,19 @@ from analysis.experiments.groups import Group
 from analysis.experiments.schema import FINISHED, SOLVED
 from analysis.experiments.seeds import Across
 from analysis.experiments.study import Study
-from analysis.report.tables import Cell, Table
+from analysis.pages import Cell, Column, Table, between
 
 TONES = {AGREE: "ahead", DIFFER: "crosses", NOT_RUN: "none"}
 NOTHING = Cell("", math.inf)
 OPTIMISER_LABELS = {"rmsprop": "RMSprop", "adam": "Adam", "sgd": "SGD"}
+
+
+def _per_cent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _whole(number: float) -> str:
+    return f"{number:,.0f}"
 
 
 def statements(claims: Sequence[Claim], answers: Sequence[Answer]) -> Table:
@@ -27,45 +35,50 @@ def statements(claims: Sequence[Claim], answers: Sequence[Answer]) -> Table:
     rows = [
         [
             Cell(claim.says, number, f"{claim.source}; tested: {claim.test}"),
-            Cell(answer.measured or units.NOT_MEASURED, answer.measured, tone="" if answer.measured else "none"),
+            answer.measured or units.NOT_MEASURED,
             Cell(answer.verdict, answer.verdict, tone=TONES[answer.verdict]),
         ]
         for number, (claim, answer) in enumerate(zip(claims, answers, strict=True))
     ]
-    return Table(
-        "The paper's statements", [("The paper says", False), ("Measured here", False), ("Verdict", False)], rows
-    )
+    columns = [Column("The paper says"), Column("Measured here"), Column("Verdict")]
+    return Table("The paper's statements", columns, rows, style="statements")
 
 
 def results(study: Study) -> Table:
     """One row a group: what it reached, and how soon it solved its task."""
-    rows = [_result_row(number, group) for number, group in enumerate(study.groups)]
-    headings = [
-        *(("Task", False), ("Model", False), ("Parameters", True), ("Seeds", True), ("Loss", True)),
-        *(("Of baseline", True), ("Score", True), ("Solved", True), ("Iterations to solve", True)),
-        *(("Seconds to solve", True), ("Iterations a second", True)),
+    columns = [
+        Column("Task"),
+        Column("Model"),
+        Column("Parameters", _whole),
+        Column("Seeds", str),
+        Column("Loss", units.significant),
+        Column("Of baseline", units.per_cent),
+        Column("Score", _per_cent),
+        Column("Solved", str),
+        Column("Iterations to solve", _whole),
+        Column("Seconds to solve", units.seconds),
+        Column("Iterations a second", units.significant),
     ]
-    ids = [f"{group.model}:{group.variant}" for group in study.groups]
-    return Table("Results across seeds", headings, rows, ids)
+    rows = [_result_row(number, group) for number, group in enumerate(study.groups)]
+    identities = [f"{group.model}:{group.variant}" for group in study.groups]
+    return Table("Results across seeds", columns, rows, identities, "compact results")
 
 
-def _result_row(number: int, group: Group) -> list[Cell]:
+def _result_row(number: int, group: Group) -> list[Any]:
     loss = group.across("loss", logarithmic=True)
-    speed = group.across("iterations_per_second", logarithmic=True)
-    share = Cell(units.per_cent(loss.mean / group.fact("baseline")), loss.mean) if loss else NOTHING
     label = group.label.removeprefix(str(group.fact("label")))
     return [
         Cell(group.place.label, number),
         Cell(f"{group.size}{label}", group.size.lower(), _setting(group)),
-        Cell(f"{group.fact('parameters'):,}", int(group.fact("parameters"))),
+        int(group.fact("parameters")),
         Cell(str(group.seeds), group.seeds, "" if group.ended else "not ended"),
-        _mean(loss, lambda value: units.significant(value)),
-        share,
-        _mean(group.across("score", least=0.0, most=1.0), lambda value: f"{100 * value:.1f} %"),
+        _mean(loss, units.significant),
+        loss.mean / group.fact("baseline") if loss else NOTHING,
+        _mean(group.across("score", least=0.0, most=1.0), _per_cent),
         _solved(group),
-        _mean(group.across("solved_iteration", logarithmic=True), lambda value: f"{value:,.0f}"),
+        _mean(group.across("solved_iteration", logarithmic=True), _whole),
         _mean(group.across("solved_seconds", logarithmic=True), units.seconds),
-        _mean(speed, units.significant),
+        _mean(group.across("iterations_per_second", logarithmic=True), units.significant),
     ]
 
 
@@ -78,12 +91,10 @@ def _setting(group: Group) -> str:
     return f"B = {group.fact('batch')}, {group.fact('backend')}; {rate}"
 
 
-def _mean(found: Across | None, text: Any) -> Cell:
+def _mean(found: Across | None, text: Callable[[float], str]) -> Cell:
     if found is None:
         return NOTHING
-    low, high = text(found.low), text(found.high)
-    note = f"{low} to\n{high}" if found.seeds > 1 and low != high else ""
-    return Cell(text(found.mean), found.mean, note)
+    return Cell(text(found.mean), found.mean, between(found.low, found.high, text) if found.seeds > 1 else "")
 
 
 def _solved(group: Group) -> Cell:
@@ -99,58 +110,45 @@ def _solved(group: Group) -> Cell:
 
 def runs(study: Study) -> Table:
     """One row a run, however it ended."""
-    rows, ids = [], []
-    for group in study.groups:
-        for row in group.runs.itertuples():
-            rows.append(_run_row(group, row))
-            ids.append(f"{group.model}:{group.variant}")
-    headings = [
-        *(("Task", False), ("Model", False), ("Seed", True), ("Outcome", False), ("Iterations", True)),
-        *(("Seconds", True), ("Loss", True), ("Score", True), ("Solved at", True)),
+    columns = [
+        Column("Task"),
+        Column("Model"),
+        Column("Seed", str),
+        Column("Outcome"),
+        Column("Iterations", _whole),
+        Column("Seconds", units.seconds),
+        Column("Loss", units.significant),
+        Column("Score", _per_cent),
+        Column("Solved at", _whole),
     ]
-    return Table("Every run", headings, rows, ids)
+    pairs = [(group, row) for group in study.groups for row in group.runs.itertuples()]
+    identities = [f"{group.model}:{group.variant}" for group, _ in pairs]
+    return Table("Every run", columns, [_run_row(*pair) for pair in pairs], identities)
 
 
-def _run_row(group: Group, row: Any) -> list[Cell]:
-    known = math.isfinite(row.loss)
-    solved = (
-        NOTHING if pd.isna(row.solved_iteration) else Cell(f"{row.solved_iteration:,}", int(row.solved_iteration))
-    )
-    on = row.scored_on if known else ""
+def _run_row(group: Group, row: Any) -> list[Any]:
+    loss = row.loss
+    if math.isfinite(loss) and row.scored_on:
+        loss = Cell(units.significant(loss), loss, f"on {row.scored_on} data")
     return [
-        Cell(group.place.label, group.place.label),
-        Cell(f"{row.label}-{row.hidden_size}", str(row.label).lower()),
-        Cell(str(row.seed), int(row.seed)),
-        Cell(row.outcome, row.outcome),
-        Cell(f"{row.iterations:,}", int(row.iterations)),
-        Cell(units.seconds(row.seconds), row.seconds),
-        Cell(
-            units.significant(row.loss) if known else units.NOT_MEASURED,
-            row.loss if known else math.inf,
-            f"on {on} data" if on else "",
-        ),
-        Cell(
-            f"{100 * row.score:.1f} %" if math.isfinite(row.score) else units.NOT_MEASURED,
-            row.score if math.isfinite(row.score) else math.inf,
-        ),
-        solved,
+        group.place.label,
+        f"{row.label}-{row.hidden_size}",
+        int(row.seed),
+        row.outcome,
+        int(row.iterations),
+        row.seconds,
+        loss,
+        row.score,
+        NOTHING if pd.isna(row.solved_iteration) else int(row.solved_iteration),
     ]
 
 
 def troubled(study: Study) -> Table:
     """Runs that did not come to an end of their own, with what they say of it."""
     rows = [
-        [
-            Cell(row.run, row.run),
-            Cell(row.outcome, row.outcome),
-            Cell(f"{row.iterations:,}", int(row.iterations)),
-            Cell("" if pd.isna(row.message) else row.message),
-        ]
+        [row.run, row.outcome, int(row.iterations), "" if pd.isna(row.message) else row.message]
         for row in study.logs.runs.itertuples()
         if row.outcome not in (SOLVED, FINISHED)
     ]
-    return Table(
-        "Runs without a regular end",
-        [("Run", False), ("Outcome", False), ("Iterations", True), ("Message", False)],
-        rows,
-    )
+    columns = [Column("Run"), Column("Outcome"), Column("Iterations", _whole), Column("Message")]
+    return Table("Runs without a regular end", columns, rows)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
@@ -58,21 +59,21 @@ def _heat_map(ax: Axes, ours: pd.DataFrame, theirs: pd.DataFrame, narrow: bool) 
         style.say_not_measured(ax)
         return
     logs = np.array([[np.log2(gains[t, n].value) if (t, n) in gains else np.nan for n in sizes] for t in lengths])
-    edge = {"edgecolors": style.PAPER, "linewidth": 1}
-    ax.pcolormesh(np.ma.masked_invalid(logs), cmap=COLOURS, norm=SCALE, **edge)
-    text = {"ha": "center", "va": "center", "fontsize": (7.5 if narrow else 9) * min(1.0, 6 / len(sizes))}
-    for row, column in np.ndindex(logs.shape):
-        if np.isfinite(logs[row, column]):
-            dark = abs(SCALE(logs[row, column]) - 0.5) > 0.3
-            colour = "#ffffff" if dark else "#262626"  # on the cell's colour, which is the same on a dark page
-            words = _text(gains[lengths[row], sizes[column]])
-            ax.text(column + 0.5, row + 0.5, words, color=colour, **text)
-    ax.set_xticks(np.arange(len(sizes)) + 0.5, sizes)
-    ax.set_yticks(np.arange(len(lengths)) + 0.5, lengths)
-    ax.invert_yaxis()
+    texts = [[_text(gains[t, n]) if (t, n) in gains else "" for n in sizes] for t in lengths]
+    sns.heatmap(
+        pd.DataFrame(logs, index=lengths, columns=sizes),
+        ax=ax,
+        cmap=COLOURS,
+        norm=SCALE,
+        annot=np.array(texts),
+        fmt="",
+        annot_kws={"fontsize": (7 if narrow else 8.3) * min(1.0, 6 / len(sizes))},
+        cbar=False,
+        linewidths=1,
+        linecolor=style.PAPER,
+    )
     ax.grid(False)
-    ax.spines[:].set_visible(False)
-    ax.tick_params(length=0)
+    ax.tick_params(length=0, rotation=0)
     ax.tick_params(axis="x", labelsize=7.5 if narrow else 9)
     _draw_crossover(ax, ours, theirs, lengths, sizes)
 

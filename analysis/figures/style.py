@@ -11,7 +11,8 @@ a little.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from itertools import count
@@ -19,7 +20,9 @@ from itertools import count
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
@@ -62,7 +65,6 @@ RC = {
     "figure.facecolor": PAPER,
     "grid.color": GRID,
     "grid.linewidth": 0.8,
-    "lines.solid_capstyle": "round",
     "legend.frameon": False,
     "legend.fontsize": 9.5,
     "text.color": INK,
@@ -85,12 +87,12 @@ _ids = count()
 def _settings() -> dict[str, object]:
     """Every setting of matplotlib but the backend, which no figure here draws with."""
     plain = {name: value for name, value in mpl.rcParamsDefault.items() if not name.startswith("backend")}
-    return {**plain, **RC}
+    return {**plain, **sns.axes_style("ticks"), **RC}
 
 
 @contextmanager
 def applied() -> Iterator[None]:
-    """This module's style, for drawing and for saving.
+    """Seaborn's ticks style with this module's roles, for drawing and for saving.
 
     Nothing of a user's matplotlibrc or of a theme that was set before reaches a figure, and artists are numbered
     from zero, so that the same data gives the same bytes anywhere.
@@ -124,17 +126,8 @@ def say_not_measured(ax: Axes, what: str = "not measured") -> None:
     """An empty panel that says so, rather than a missing one."""
     ax.set(xticks=[], yticks=[])
     ax.grid(False)
-    ax.text(
-        0.5,
-        0.5,
-        what,
-        transform=ax.transAxes,
-        ha="center",
-        va="center",
-        color=MUTED,
-        fontsize=12,
-        style="italic",
-    )
+    look = {"ha": "center", "va": "center", "color": MUTED, "fontsize": 12, "style": "italic"}
+    ax.text(0.5, 0.5, what, transform=ax.transAxes, **look)
 
 
 def title(ax: Axes, main: str, detail: str = "") -> None:
@@ -193,7 +186,7 @@ def lines(ax: Axes, cells: pd.DataFrame, x: str, numbers: dict[tuple[str, str], 
         sizes, value, low, high = (measured[name].to_numpy(dtype=float) for name in (x, "value", "low", "high"))
         style = line_style(model, numbers[model, backend])
         if len(sizes):
-            ax.plot(sizes, value, gid=series_id(model, backend), **style)
+            sns.lineplot(x=sizes, y=value, ax=ax, errorbar=None, gid=series_id(model, backend), **style)
             bars = {"color": style["color"], "zorder": style["zorder"]}
             band = ax.fill_between(sizes, low, high, alpha=0.16, linewidth=0, **bars)
             spread = ax.vlines(sizes, low, high, linewidth=1.4, **bars)
@@ -206,34 +199,21 @@ def out_of_memory(ax: Axes, cells: pd.DataFrame, x: str) -> None:
     failed = cells[cells["outcome"] == OUT_OF_MEMORY]
     if failed.empty:
         return
-    heights: dict[float, int] = {}
+    room = 0.08 * (failed[x].value_counts().max() + 0.5)
     low, high = ax.get_ylim()
-    levels = failed[x].value_counts().max()
-    ax.set_ylim(low, high * (high / low) ** (0.08 * (levels + 0.5)))
-    step = 0.08 / (1 + 0.08 * (levels + 0.5))
+    ax.set_ylim(low, high * (high / low) ** room)
+    step, levels = 0.08 / (1 + room), Counter[float]()
+    place = ax.get_xaxis_transform()
+    cross = {"marker": "x", "markersize": 7.5, "markeredgewidth": 2.4}
+    words = {"textcoords": "offset points", "ha": "right", "va": "center", "fontsize": 8.5, "color": MUTED}
     for model, backend, _ in series_in_order(failed):
         for size in failed.loc[(failed["model"] == model) & (failed["backend"] == backend), x]:
-            level = heights[size] = heights.get(size, 0) + 1
-            height = 1 - step * (level - 0.4)
-            at = {"transform": ax.get_xaxis_transform(), "color": look(model).light}
-            ax.plot(
-                [size],
-                [height],
-                marker="x",
-                markersize=7.5,
-                markeredgewidth=2.4,
-                gid=series_id(model, backend),
-                **at,
-            )
-            if level == 1:
-                words = {
-                    "textcoords": "offset points",
-                    "ha": "right",
-                    "va": "center",
-                    "fontsize": 8.5,
-                    "color": MUTED,
-                }
-                ax.annotate("out of memory", (size, height), (-8, 0), xycoords=ax.get_xaxis_transform(), **words)
+            levels[size] += 1
+            height = 1 - step * (levels[size] - 0.4)
+            gid, colour = series_id(model, backend), look(model).light
+            ax.plot([size], [height], gid=gid, transform=place, color=colour, **cross)
+            if levels[size] == 1:
+                ax.annotate("out of memory", (size, height), (-8, 0), xycoords=place, **words)
 
 
 def size_axis(ax: Axes, sizes: Sequence[int], label: str) -> None:
@@ -246,9 +226,7 @@ def size_axis(ax: Axes, sizes: Sequence[int], label: str) -> None:
     for tick in ticks:
         if not shown or np.log(tick / shown[-1]) > 0.09 * span:
             shown.append(tick)
-    ax.xaxis.set_major_locator(FixedLocator(shown))
-    ax.xaxis.set_minor_locator(NullLocator())
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{round(value)}"))
+    _tick(ax.xaxis, shown, lambda value: str(round(value)))
     ax.set_xlabel(label)
 
 
@@ -259,13 +237,17 @@ def value_axis(ax: Axes, metric: str, values: Sequence[float], which: str = "y")
     low, high = (known.min(), known.max()) if len(known) else (1.0, 10.0)  # zeros alone: bytes, say
     margin = max((high / low) ** 0.07, 1.15)
     low, high = low / margin, high * margin
-    memory = metric == PEAK_ALLOCATED
-    ticks = units.byte_ticks(low, high) if memory else units.time_ticks(low, high)
-    text = units.bytes_tick if memory else units.seconds_tick
-    # Limits come first: without any, a logarithmic axis warns where all it has is zeros.
-    (ax.set_ylim if which == "y" else ax.set_xlim)(low, high)
-    (ax.set_yscale if which == "y" else ax.set_xscale)("log")
+    ticks, text = (units.time_ticks, units.seconds_tick)
+    if metric == PEAK_ALLOCATED:
+        ticks, text = (units.byte_ticks, units.bytes_tick)
     axis = ax.yaxis if which == "y" else ax.xaxis
+    # Limits come first: without any, a logarithmic axis warns where all it has is zeros.
+    ax.set(**{f"{which}lim": (low, high)})
+    ax.set(**{f"{which}scale": "log"})
+    _tick(axis, ticks(low, high), text)
+
+
+def _tick(axis: Axis, ticks: Sequence[float], text: Callable[[float], str]) -> None:
     axis.set_major_locator(FixedLocator(ticks))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: text(value)))
@@ -274,23 +256,19 @@ def value_axis(ax: Axes, metric: str, values: Sequence[float], which: str = "y")
 def legend(figure: Figure, cells: pd.DataFrame) -> None:
     """All series above the panels, outside of them, with the markers and dashes that the panels use."""
     narrow = figure.get_figwidth() < WIDE
-    numbers = backend_numbers(cells)
-    series = series_in_order(cells)
+    numbers, series = backend_numbers(cells), series_in_order(cells)
     handles = [
         Line2D([], [], gid=series_id(model, backend), **line_style(model, numbers[model, backend]))
         for model, backend, _ in series
     ]
-    if handles:
-        # A legend leaves out labels that begin with an underscore, so they are written in afterwards.
-        made = figure.legend(
-            handles,
-            ["label"] * len(handles),
-            loc="outside upper left",
-            ncols=2 if narrow else 4,
-            fontsize=8.5 if narrow else 9.5,
-            handlelength=2.2 if narrow else 2.8,
-            columnspacing=0.8 if narrow else 1.6,
-            labelspacing=0.45,
-        )
-        for text, (_, _, label) in zip(made.get_texts(), series, strict=True):
-            text.set_text(literal(label))
+    if not handles:
+        return
+    wide = {"ncols": 4, "fontsize": 9.5, "handlelength": 2.8, "columnspacing": 1.6}
+    small = {"ncols": 2, "fontsize": 8.5, "handlelength": 2.2, "columnspacing": 0.8}
+    # A legend leaves out labels that begin with an underscore, so they are written in afterwards.
+    labels = ["label"] * len(handles)
+    made = figure.legend(
+        handles, labels, loc="outside upper left", labelspacing=0.45, **(small if narrow else wide)
+    )
+    for text, (_, _, label) in zip(made.get_texts(), series, strict=True):
+        text.set_text(literal(label))

@@ -3,16 +3,16 @@
 Why: a crash or a full disk must leave the previous report as it was, and a mistyped folder must not cost anybody a
 file. So a report carries a list of its own files, and only a folder that holds nothing else is replaced.
 
-Known weakness: where the system cannot exchange two folders in one step, a kill between two renames leaves the old
-report under a hidden name beside its place.
+Where the system cannot exchange two folders in one step, a kill between two renames leaves the old report under a
+hidden name beside its place.
 """
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -35,18 +35,14 @@ FORMAT = 1
 LISTED = Record({"written_by": Text((WRITER,)), "format": Whole(FORMAT, FORMAT), "files": ListOf(Text())})
 
 # Reports of versions that wrote no list of their files are known by their page's first lines and by these names.
-OLD_KICKERS = ("Benchmark report", "Experiments", "Calibration", "History")
+OLD_PAGE = re.compile(r'<p class="kicker">(Benchmark report|Experiments|Calibration|History)</p>')
 OLD_HEAD = 2**16
-OLD_FILES = {
-    *(MARK, "report.md", "measurements.csv", "measurements.parquet", "recording.json"),
-    *("runs.csv", "evaluations.csv", "anatomy.csv"),
-}
-OLD_FIGURES = {
-    *("step_time_over_hidden_size", "step_time_over_length", "peak_memory_over_hidden_size"),
-    *("peak_memory_over_length", "speed_up", "time_against_memory", "efficiency", "ladder_urnn", "ladder_lstm"),
-    *("anatomy", "learning_curves_over_iterations", "learning_curves_over_seconds", "score_against_cost"),
-    *("score_over_seconds", "time_to_solve", "detection", "levels"),
-}
+OLD_FILE = re.compile(
+    r"index\.html|report\.md|measurements\.(csv|parquet)|recording\.json|(runs|evaluations|anatomy)\.csv"
+    r"|figures/([^/]+/)?(step_time_over_(hidden_size|length)|peak_memory_over_(hidden_size|length)|speed_up"
+    r"|time_against_memory|efficiency|ladder_(urnn|lstm)|anatomy|learning_curves_over_(iterations|seconds)"
+    r"|score_against_cost|score_over_seconds|time_to_solve|detection|levels)\.(svg|png)"
+)
 
 PARTIAL, PREVIOUS = ".partial", ".previous"
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
@@ -138,19 +134,11 @@ def _own_files(folder: Path, found: set[str]) -> set[str] | None:
     """What the report in a folder wrote, as its list says or, without one, by its older names; None for no
     report."""
     if MANIFEST not in found:
-        return {name for name in found if _is_old(name)} if _is_old_page(folder / MARK) else None
+        return {name for name in found if OLD_FILE.fullmatch(name)} if _is_old_page(folder / MARK) else None
     try:
         return {MANIFEST, *load(folder / MANIFEST, LISTED)["files"]}
     except AnalysisError:
         return None
-
-
-def _is_old(name: str) -> bool:
-    parts = name.split("/")
-    if len(parts) == 1:
-        return name in OLD_FILES
-    stem, _, ending = parts[-1].rpartition(".")
-    return parts[0] == "figures" and len(parts) <= 3 and stem in OLD_FIGURES and ending in ("svg", "png")
 
 
 def _is_old_page(page: Path) -> bool:
@@ -158,9 +146,7 @@ def _is_old_page(page: Path) -> bool:
         return False
     with page.open("rb") as file:
         head = file.read(OLD_HEAD).decode("utf-8", errors="replace")
-    return head.startswith("<!DOCTYPE html>") and any(
-        f'<p class="kicker">{kicker}</p>' in head for kicker in OLD_KICKERS
-    )
+    return head.startswith("<!DOCTYPE html>") and OLD_PAGE.search(head) is not None
 
 
 def _write_manifest(folder: Path) -> None:
@@ -209,14 +195,25 @@ def _prefix(target: Path) -> str:
     return f".{target.name[:100]}-"
 
 
+def _lock(folder: Path) -> int | None:
+    """A handle that holds the folder's lock until it is closed; None where another process holds it."""
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        return None
+    return handle
+
+
 @contextmanager
 def _owned(staging: Path) -> Iterator[None]:
     """Holds a lock on a folder, by which a later run knows that its owner lives."""
-    handle = os.open(staging, os.O_RDONLY) if fcntl else None
+    handle = _lock(staging) if fcntl else None  # none on a file system without locks: it is then never abandoned
     try:
-        if handle is not None:
-            with contextlib.suppress(OSError):  # a file system without locks: it is then never taken for abandoned
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     finally:
         if handle is not None:
@@ -226,23 +223,11 @@ def _owned(staging: Path) -> Iterator[None]:
 def _remove_abandoned(target: Path) -> None:
     """Removes the unfinished folders of runs that were killed."""
     for path in target.parent.iterdir() if fcntl else ():
-        if path.name.startswith(_prefix(target)) and path.name.endswith(PARTIAL) and _is_abandoned(path):
-            shutil.rmtree(path, ignore_errors=True)
-
-
-def _is_abandoned(path: Path) -> bool:
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    else:
-        return True
-    finally:
-        os.close(handle)
+        if path.name.startswith(_prefix(target)) and path.name.endswith(PARTIAL):
+            handle = _lock(path)
+            if handle is not None:
+                shutil.rmtree(path, ignore_errors=True)
+                os.close(handle)
 
 
 def write_file(target: Path | str, text: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -124,15 +124,19 @@ class Figure:
     """A drawing: `draw(data)` gives matplotlib's Figure for a wide screen, `draw(data, 1)` that for a narrow one.
 
     `name` is the path of its files in the report's folder, without an ending; `alt` is for those who do not see
-    it, the caption by default.
+    it, the caption by default. A report keeps its figures as rows without data, and says `row.of(data)`.
     """
 
     name: str
     title: str
     caption: str
     draw: Callable[..., Any]
-    data: Any
+    data: Any = None
     alt: str = ""
+
+    def of(self, data: Any, folder: str = "figures") -> Figure:
+        """The figure of these data, to be written into a folder of the report."""
+        return replace(self, name=f"{folder}/{self.name}", data=data)
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,8 @@ ROLES = {style.INK: "ink", style.MUTED: "muted", style.GRID: "grid", style.PAPER
 VARIABLES = ROLES | {look.light: css_name(look) for look in (*LOOKS.values(), *FALLBACK_LOOKS)}
 COLOUR = re.compile("|".join(VARIABLES))
 LONG_PATH = 400  # characters from which on a path is a curve, for which a tenth of a point is below what is seen
+POINT = re.compile(r"([ML]) (\S+) (\S+)")
+CURVE = re.compile(r"(?:[ML] \S+ \S+ ?)+z?")
 DECIMALS = re.compile(r"-?\d+\.\d+")
 REFERENCE = re.compile(r"#([^)]+)")
 
@@ -117,7 +119,23 @@ def _attributes(attributes: dict[str, str], prefix: str, wanted: set[str]) -> It
 def _rounded(value: str, prefix: str) -> str:
     if "url(#" in value:
         return value.replace("url(#", f"url(#{prefix}")
-    digits = 1 if len(value) > LONG_PATH else 2
-    return " ".join(
-        DECIMALS.sub(lambda number: f"{float(number[0]):.{digits}f}".rstrip("0").rstrip("."), value).split()
-    )
+    text = " ".join(DECIMALS.sub(lambda number: _short(float(number[0]), 2), value).split())
+    return _thinned(text) if len(text) > LONG_PATH and CURVE.fullmatch(text) else text
+
+
+def _short(number: float, digits: int = 1) -> str:
+    return f"{number:.{digits}f}".rstrip("0").rstrip(".") or "0"
+
+
+def _thinned(path: str) -> str:
+    """A curve's path in steps of a tenth of a point, without steps that go nowhere."""
+    parts: list[str] = []
+    at = (0, 0)
+    for command, x, y in POINT.findall(path):
+        here = (round(10 * float(x)), round(10 * float(y)))
+        if command == "M":
+            parts.append(f"M{_short(here[0] / 10)} {_short(here[1] / 10)}l")
+        elif here != at:
+            parts.append(f"{_short((here[0] - at[0]) / 10)} {_short((here[1] - at[1]) / 10)}")
+        at = here
+    return " ".join(parts) + "z" * path.endswith("z")

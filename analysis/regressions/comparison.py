@@ -4,7 +4,7 @@ Why: users of pytest-benchmark and of asv get the gate's verdicts on files that 
 from one machine and the same versions, or a difference says nothing about the code.
 
 Known weakness: the two were not measured in turn, so a drift between them is seen by the sentinel alone; there are
-no fresh rounds to confirm a suspicion with.
+no fresh passes to confirm a suspicion with.
 """
 
 from __future__ import annotations

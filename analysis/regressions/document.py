@@ -29,7 +29,6 @@ def document(comparison: Comparison) -> str:
         "commands": dict(comparison.commands),
         "open": list(comparison.open),
         "suspects": list(comparison.suspects),
-        **({"next": asdict(comparison.next)} if comparison.next else {}),
     }
     return json.dumps(content, indent=1, allow_nan=False) + "\n"
 

@@ -4,7 +4,7 @@ Why: the gate measures and stores; what that means is said here, from the files 
 
 The folder holds the plan, `gate.json` (format, base, head, cells, those that base or head is without, sentinel,
 suspects, notes, again, commands), the screening's `base.json` and `head.json`, and the confirmation's
-`confirm_base.json` and `confirm_head.json`, all four in pytest-benchmark's format, with the round as their pass.
+`confirm_base.json` and `confirm_head.json`, all four in pytest-benchmark's format, paired by the passes' numbers.
 Each may be missing while nothing is in it yet.
 
 Known weakness: a cell that is in none of the files is known from the plan alone.

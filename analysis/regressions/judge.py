@@ -1,7 +1,7 @@
 """Two sides -> judged rows: in one go for two files, in two stages for the gate.
 
 One go: t test of each cell's log-ratio, Holm over all cells. Two stages: the screening decides who passes, who
-needs more rounds and who is suspect; the suspects' fresh rounds decide alone who regressed (see `rules`).
+needs more passes and who is suspect; the suspects' fresh passes decide alone who regressed (see `rules`).
 
 Known weakness: 'faster' is called from the screening alone, so it is confirmed by nothing but its p value.
 """
@@ -25,7 +25,7 @@ from analysis.vocabulary import SENTINEL, counted
 
 @dataclass(frozen=True)
 class Judgement:
-    """The rows, and for the gate which cells need more rounds and which a confirmation, the surest first."""
+    """The rows, and for the gate which cells need more passes and which a confirmation, the surest first."""
 
     rows: list[Row]
     open: tuple[str, ...] = ()
@@ -62,7 +62,7 @@ def judge_gate(
     sentinel: str = SENTINEL,
     rules: Rules = RULES,
 ) -> Judgement:
-    """Two stages, paired by round. `suspects` are those that a confirmation was run for; None: not decided yet."""
+    """Two stages, paired by pass. `suspects` are those that a confirmation was run for; None: not decided yet."""
     base, head = screening
     ratios = log_ratios(base, head, cells, paired=True, sentinel=sentinel)
     confirmed = log_ratios(*confirmation, suspects or (), paired=True, sentinel=sentinel)
@@ -104,20 +104,20 @@ def _screened(cell: str, ratio: LogRatio, changes: Mapping[str, Verdict], rules:
     if changes.get(cell) is Verdict.FASTER:
         return Verdict.FASTER, _few(ratio)
     if changes.get(cell) is Verdict.REGRESSED or (ratio.mean > rules.log_floor and _is_suspect(ratio, rules)):
-        return Verdict.INCONCLUSIVE, _join("suspected, and not confirmed by fresh rounds", _few(ratio))
+        return Verdict.INCONCLUSIVE, _join("suspected, and not confirmed by fresh passes", _few(ratio))
     return _bounded(ratio, rules)
 
 
 def _confirmed(ratios: Mapping[str, LogRatio], rules: Rules) -> dict[str, tuple[Verdict, str]]:
-    """Fresh rounds of the suspects: one-sided, Holm over the suspects."""
+    """Fresh passes of the suspects: one-sided, Holm over the suspects."""
     adjusted = holm([ratio.p_slower() for ratio in ratios.values()])
     found = {}
     for (cell, ratio), p in zip(ratios.items(), adjusted, strict=True):
         if ratio.processes >= ENOUGH and p <= rules.level and ratio.mean > rules.log_floor:
-            found[cell] = (Verdict.REGRESSED, "confirmed by fresh rounds")
+            found[cell] = (Verdict.REGRESSED, "confirmed by fresh passes")
         else:
             verdict, reason = _bounded(ratio, rules)
-            found[cell] = (verdict, _join("suspected, and fresh rounds did not confirm it", reason))
+            found[cell] = (verdict, _join("suspected, and fresh passes did not confirm it", reason))
     return found
 
 
@@ -138,7 +138,7 @@ def _suspects(ratios: Mapping[str, LogRatio], rules: Rules) -> tuple[str, ...]:
 
 
 def _is_open(ratio: LogRatio, rules: Rules) -> bool:
-    """Whether more rounds of screening could tell more: no suspect, and no pass either."""
+    """Whether more passes of screening could tell more: neither suspect nor passed."""
     return not _is_suspect(ratio, rules) and ratio.interval()[1] >= rules.log_tolerated
 
 
@@ -170,7 +170,7 @@ def _missing(base: Side, head: Side, cell: str) -> Row:
     ]
     new = bool(after) and not before and not told
     if before and after:
-        told = ["no round that both sides finished"]
+        told = ["no pass that both sides finished"]
     reason = "; ".join(told) or _absence(bool(before), bool(after))
     return Row(cell, TIME, Verdict.NOT_MEASURED, reason=reason, excused=new, **ends)
 

@@ -1,12 +1,12 @@
-"""What the gate measures next: a screening of all cells, more rounds where it is open, fresh ones for the
+"""What the gate measures next: a screening of all cells, more passes where it is open, fresh ones for the
 suspects.
 
-Why here: the gate asks for it after every round, and the calibration replays it; both get the same rule. A third
-of the time is kept for the confirmation. Its rounds and cells are fixed before it begins, from what a round has
+Why here: the gate asks for it after every pass, and the calibration replays it; both get the same rule. A third
+of the time is kept for the confirmation. Its passes and cells are fixed before it begins, from what a pass has
 cost so far, because a test that is repeated until it says something says nothing; where time is short, the
 surest suspects are confirmed and the others stay inconclusive.
 
-Known weakness: the first rounds are run whatever they cost, so a slow machine may exceed the time.
+Known weakness: the first passes are run whatever they cost, so a slow machine may exceed the time.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from analysis.regressions.judge import Judgement
 from analysis.vocabulary import counted
 
-FIRST_ROUNDS = 4
-FEWEST_CONFIRMING_ROUNDS, MOST_CONFIRMING_ROUNDS = 8, 16
+FIRST_PASSES = 4
+FEWEST_CONFIRMING_PASSES, MOST_CONFIRMING_PASSES = 8, 16
 KEPT_FOR_CONFIRMATION = 1 / 3
 
 SCREENING, CONFIRMATION = "screening", "confirmation"
@@ -26,9 +26,9 @@ SCREENING, CONFIRMATION = "screening", "confirmation"
 
 @dataclass(frozen=True)
 class Pace:
-    """How far a gate is: rounds of screening, seconds in all and left, and what a cell of the last round cost."""
+    """How far a gate is: passes of screening, seconds in all and left, and what a cell of the last pass cost."""
 
-    rounds: int
+    passes: int
     seconds: float
     left: float
     per_cell: float
@@ -36,45 +36,45 @@ class Pace:
 
 @dataclass(frozen=True)
 class Step:
-    """The next stage and its cells; for a confirmation how many rounds. `told` is for who waits, `notes` to
-    keep."""
+    """The next stage and its cells; for a confirmation how many passes. `progress` is a line for
+    whoever waits, `notes` are to be kept."""
 
     stage: str
     cells: tuple[str, ...]
-    rounds: int = 1
-    told: str = ""
+    passes: int = 1
+    progress: str = ""
     notes: tuple[str, ...] = ()
 
 
 def next_step(judgement: Judgement, cells: Sequence[str], pace: Pace) -> Step:
-    """One more round of screening of some cells, or the confirmation, which has no cells where none is suspect."""
-    if pace.rounds < FIRST_ROUNDS:
+    """One more pass of screening of some cells, or the confirmation, which has no cells where none is suspect."""
+    if pace.passes < FIRST_PASSES:
         return Step(SCREENING, tuple(cells))
     wanted = tuple(cell for cell in cells if cell in judgement.open)
-    told = (
-        f"round {pace.rounds}: {len(wanted)} of {counted(len(cells), 'cell')} open, "
+    progress = (
+        f"pass {pace.passes}: {len(wanted)} of {counted(len(cells), 'cell')} open, "
         f"{counted(len(judgement.suspects), 'suspect')}"
     )
     affordable = pace.left - pace.seconds * KEPT_FOR_CONFIRMATION
     if wanted and len(wanted) * pace.per_cell <= affordable:
-        return Step(SCREENING, wanted, told=told)
+        return Step(SCREENING, wanted, progress=progress)
     notes = []
     if wanted:
         notes.append(f"time was up with {counted(len(wanted), 'cell')} open; --minutes gives more")
-    suspects, rounds = _affordable(judgement.suspects, pace)
+    suspects, passes = _affordable(judgement.suspects, pace)
     if len(suspects) < len(judgement.suspects):
         chosen = f"the {len(suspects)} surest of {len(judgement.suspects)} suspects"
         notes.append(f"time sufficed to confirm {chosen}; --minutes gives more")
     if suspects:
-        told += f"; confirming {counted(len(suspects), 'suspect')} in {rounds} fresh rounds"
-    return Step(CONFIRMATION, suspects, rounds, told, tuple(notes))
+        progress += f"; confirming {counted(len(suspects), 'suspect')} in {passes} fresh passes"
+    return Step(CONFIRMATION, suspects, passes, progress, tuple(notes))
 
 
 def _affordable(suspects: tuple[str, ...], pace: Pace) -> tuple[tuple[str, ...], int]:
-    """The surest suspects whose confirmation fits the time that is left, one at least, and in how many rounds."""
+    """The surest suspects whose confirmation fits the time that is left, one at least, and in how many passes."""
     each = 2 * pace.per_cell  # its sentinel is measured along with it
     if not suspects or each == 0:
-        return suspects, MOST_CONFIRMING_ROUNDS
-    number = min(len(suspects), max(1, int(pace.left / (FEWEST_CONFIRMING_ROUNDS * each))))
-    rounds = int(pace.left / (number * each))
-    return suspects[:number], min(max(rounds, FEWEST_CONFIRMING_ROUNDS), MOST_CONFIRMING_ROUNDS)
+        return suspects, MOST_CONFIRMING_PASSES
+    number = min(len(suspects), max(1, int(pace.left / (FEWEST_CONFIRMING_PASSES * each))))
+    passes = int(pace.left / (number * each))
+    return suspects[:number], min(max(passes, FEWEST_CONFIRMING_PASSES), MOST_CONFIRMING_PASSES)

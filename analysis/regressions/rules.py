@@ -2,7 +2,7 @@
 
 Why: they are published with its calibration, and every table quotes them. The two stages share the work: the
 screening looks at every cell and may suspect too many; the confirmation measures the suspects afresh, a number of
-rounds fixed beforehand, and is judged once. As the suspects were chosen by other data, the family of tests is the
+passes fixed beforehand, and is judged once. As the suspects were chosen by other data, the family of tests is the
 suspects alone, and its level holds however often the screening looked.
 
 Known weakness: a slowdown below `floor` is never called, however sure it is.

@@ -1,7 +1,7 @@
 """Wall clock of two sides -> the log-ratio of each cell, with the drift that its sentinel saw taken out.
 
 Why: between two measurements a machine's clock changes by more than a regression. Processes of both sides that ran
-side by side are paired by round; the sentinel, nn.LSTM of the same sizes, which no commit changes, is subtracted
+side by side are paired by pass; the sentinel, nn.LSTM of the same sizes, which no commit changes, is subtracted
 by as much as it explains.
 
 Known weakness: where the sentinel itself changes, every other cell shifts the other way; it is judged as well, and
@@ -25,7 +25,7 @@ def log_ratios(
 ) -> dict[str, LogRatio]:
     """The log-ratio of each cell that has a time on both sides; the others are left out.
 
-    `paired`: the sides' processes carry the numbers of rounds that both ran in turn; those of one side alone are
+    `paired`: the sides' processes carry the numbers of passes that both ran in turn; those of one side alone are
     left out.
     """
     wanted = [cell for cell in cells if base.times.get(cell) and head.times.get(cell)]
@@ -38,10 +38,10 @@ def _paired(base: Side, head: Side, cells: list[str], sentinel: str) -> dict[str
     for cell in cells:
         differences = _differences(base, head, cell)
         guard = _differences(base, head, of_variant(cell, sentinel)) if not cell.startswith(sentinel) else {}
-        rounds = [number for number in differences if number in guard] or list(differences)
-        if rounds:
-            own[cell] = [differences[number] for number in rounds]
-            others[cell] = [guard.get(number, 0.0) for number in rounds]
+        passes = [number for number in differences if number in guard] or list(differences)
+        if passes:
+            own[cell] = [differences[number] for number in passes]
+            others[cell] = [guard.get(number, 0.0) for number in passes]
     weight = sentinel_weight([(own[cell], others[cell]) for cell in own if any(others[cell])])
     return {
         cell: of_pairs([mine - weight * its for mine, its in zip(own[cell], others[cell], strict=True)])

@@ -37,7 +37,7 @@ class Row:
 
     `base` and `head` are in the metric's unit (s per time step, B, or a count), `ratio` is head over base after
     the sentinel's share has been taken out, `low` and `high` its 95 % interval (None for a deterministic figure),
-    `rounds` the processes a side. `excused` marks a cell that base does not have, which is nobody's fault.
+    `passes` the processes a side. `excused` marks a cell that base does not have, which is nobody's fault.
     """
 
     cell: str
@@ -48,7 +48,7 @@ class Row:
     ratio: float | None = None
     low: float | None = None
     high: float | None = None
-    rounds: int = 0
+    passes: int = 0
     reason: str = ""
     excused: bool = False
 

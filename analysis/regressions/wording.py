@@ -19,7 +19,7 @@ def texts(row: Row) -> tuple[str, ...]:
         _value(row, row.head),
         _change(row.ratio),
         "" if row.low is None or row.high is None else f"{_change(row.low)} to {_change(row.high)}",
-        str(row.rounds or ""),
+        str(row.passes or ""),
         row.reason,
     )
 

@@ -13,13 +13,20 @@ import pandas as pd
 from analysis import units
 from analysis.appearance import Series
 from analysis.pages import Cell, Column, Table, between
-from analysis.report import findings
 from analysis.report.measured import Measured
 from analysis.report.verdicts import QUESTIONS, Verdict, interval, verdict
-from analysis.statistics import Estimate, Exponent, exponent
+from analysis.statistics import Exponent, exponent
 from analysis.statistics.crossover import MATCHES
 from analysis.statistics.summary import CELL
-from analysis.vocabulary import MEASURED, METRICS, PEAK_ALLOCATED, PHASES, STEP_TIME
+from analysis.vocabulary import (
+    FIRST_CALL_TIME,
+    MEASURED,
+    METRICS,
+    NOT_APPLICABLE,
+    PEAK_ALLOCATED,
+    PHASES,
+    STEP_TIME,
+)
 
 NO_VALUE = Cell("", math.inf)
 
@@ -142,53 +149,30 @@ def _exponent_cell(found: Exponent | None, usual: tuple[int, int] | None) -> Cel
 
 def unstable(measured: Measured) -> Table:
     """Cells not to be trusted, the widest spread first, with the reason."""
+    cells = measured.cells[measured.cells["unstable"] != ""].sort_values("spread", ascending=False, kind="stable")
     columns = {Column("What"): lambda row: METRICS[row.metric].label, Column("Why"): lambda row: row.unstable}
-    return cell_table("Unstable cells", findings.unstable(measured.cells), columns)
+    return cell_table("Unstable cells", cells, columns)
 
 
 def without_value(measured: Measured) -> Table:
     """Cells that ran out of memory, failed or were killed, with the message."""
+    cells = measured.cells[~measured.cells["outcome"].isin([MEASURED, NOT_APPLICABLE])].drop_duplicates(CELL)
     columns = {Column("Outcome"): lambda row: row.outcome, Column("Message"): lambda row: row.message}
-    return cell_table("Cells without a value", findings.without_value(measured.cells), columns)
+    return cell_table("Cells without a value", cells, columns)
 
 
 def first_calls(measured: Measured) -> Table:
     """First call against the median call, at the point of each phase."""
-    found = findings.first_calls(measured.cells)
-    here = [
-        at is not None
-        and all(
-            getattr(row, axis) == getattr(at, axis) for axis in ("batch", "length", "hidden_size", "num_layers")
-        )
-        for row in found.itertuples()
-        for at in [measured.points.get(row.phase)]
-    ]
-    return cell_table(
-        "The first call",
-        found[here],
-        {
-            Column("First call", units.seconds): lambda row: row.first,
-            Column("Median call", units.seconds): lambda row: row.call,
-            Column("Factor", units.ahead_or_behind): lambda row: row.factor,
-        },
-    )
-
-
-def comparison(found: findings.Comparison, title: str, first: str, second: str) -> Table:
-    """The same cells under two settings, side by side."""
-
-    def text(row: Any, value: float) -> Cell:
-        return Column("", units.seconds if row.metric == STEP_TIME else units.binary_bytes).cell(value)
-
-    return cell_table(
-        title,
-        found.rows,
-        {
-            Column("What"): lambda row: METRICS[row.metric].label,
-            Column(first, str): lambda row: text(row, row.first),
-            Column(second, str): lambda row: text(row, row.second),
-            Column("Ratio", f"{units.TIMES}{{:.2f}}".format): lambda row: Estimate(
-                row.ratio, row.ratio_low, row.ratio_high
-            ),
-        },
-    )
+    cells = measured.cells[measured.cells["outcome"] == MEASURED]
+    first, steps = (cells[cells["metric"] == metric] for metric in (FIRST_CALL_TIME, STEP_TIME))
+    both = first.merge(steps[[*CELL, "value"]], on=CELL, suffixes=("", "_step"))
+    both = both.assign(call=both["value_step"] * both["length"])
+    here = both["value"].isna()  # none yet
+    for at in filter(None, measured.points.values()):
+        here |= at.holds(both) & (both["length"] == at.length) & (both["hidden_size"] == at.hidden_size)
+    columns = {
+        Column("First call", units.seconds): lambda row: row.value,
+        Column("Median call", units.seconds): lambda row: row.call,
+        Column("Factor", units.ahead_or_behind): lambda row: row.value / row.call,
+    }
+    return cell_table("The first call", both[here], columns)

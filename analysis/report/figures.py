@@ -2,44 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
-
-import pandas as pd
 
 from analysis import units
 from analysis.figures import efficiency, ladder, over_size, speed_up, time_against_memory
 from analysis.pages import Figure
 from analysis.vocabulary import PEAK_ALLOCATED, STEP_TIME
 
-
-class Row(NamedTuple):
-    """One figure before it has data."""
-
-    name: str
-    title: str
-    caption: str
-    draw: Callable[..., Any]
-
-    def of(self, cells: pd.DataFrame, folder: str) -> Figure:
-        """The figure of these summary rows, to be written into a folder of the report."""
-        return Figure(f"{folder}/{self.name}", self.title, self.caption, self.draw, cells)
-
-
 MEMORY = (
     "The most bytes that torch's allocator held at once during a call, above inputs and parameters, over the "
     "{}. Lines that coincide hide one another; the uRNN is drawn last."
 )
 FIGURES = (
-    Row(
+    Figure(
         "step_time_over_hidden_size",
         "Step time over hidden size",
         "Median time of one time step: of a training step, of inference, and of a stream that is fed one step "
         "at a time. Bands and bars are 95 % intervals over processes and rounds.",
         partial(over_size.draw, metric=STEP_TIME, x="hidden_size", phases=("train", "forward", "stream")),
     ),
-    Row(
+    Figure(
         "speed_up",
         "Speed-up of the uRNN over each baseline",
         f"Training: time of the baseline over time of the uRNN at equal hidden size. {units.TIMES}2 means that "
@@ -47,26 +29,26 @@ FIGURES = (
         "crossover: to its right the uRNN is faster. A blank cell was not measured for both.",
         speed_up.draw,
     ),
-    Row(
+    Figure(
         "step_time_over_length",
         "Step time over length",
         "Median time of one time step over the length of the sequence. A flat line means that a sequence twice as "
         "long takes twice as long.",
         partial(over_size.draw, metric=STEP_TIME, x="length"),
     ),
-    Row(
+    Figure(
         "peak_memory_over_hidden_size",
         "Peak memory over hidden size",
         MEMORY.format("hidden size"),
         partial(over_size.draw, metric=PEAK_ALLOCATED, x="hidden_size"),
     ),
-    Row(
+    Figure(
         "peak_memory_over_length",
         "Peak memory over length",
         MEMORY.format("length of the sequence"),
         partial(over_size.draw, metric=PEAK_ALLOCATED, x="length"),
     ),
-    Row(
+    Figure(
         "time_against_memory",
         "Time against memory",
         "Each model at the largest hidden size that most models share; thin lines lead there from the smaller "
@@ -74,7 +56,7 @@ FIGURES = (
         time_against_memory.draw,
     ),
 )
-EFFICIENCY = Row(
+EFFICIENCY = Figure(
     "efficiency",
     "Efficiency: shares of what the machine can do",
     "Inference of the uRNN: the time of a part that no implementation can leave out, measured alone in the same "
@@ -84,7 +66,7 @@ EFFICIENCY = Row(
     efficiency.draw,
 )
 LADDERS = {
-    model: Row(
+    model: Figure(
         f"ladder_{short.lower()}",
         f"The ladder of the {short}",
         "How many times as fast each rung is as the first one, at the top, whose time per "

@@ -8,14 +8,13 @@ import pandas as pd
 
 from analysis import units
 from analysis.comparability import choose
-from analysis.pages import Answer, Bullets, Details, Facts, Page, Prose, Section, Tabs, folded, worst
+from analysis.pages import Answer, Bullets, Facts, Page, Prose, Section, Tabs
 from analysis.pages.html import slug
-from analysis.report import cell_tables, chapters, findings
+from analysis.report import cell_tables, chapters, trust
 from analysis.report.figures import FIGURES
 from analysis.report.measured import Measured
 from analysis.report.verdicts import headlines
 from analysis.results import Results
-from analysis.vocabulary import PEAK_ALLOCATED, STEP_TIME, counted, plural
 
 METHOD = (
     (
@@ -139,46 +138,8 @@ def _sections(
         chapters.ladders(measured, folder, level),
         *cuda,
         Section("How cost grows: exponents", [exponents, cell_tables.scaling(measured)], level),
-        *_trust(frame, measured, level),
+        *trust.sections(frame, measured, level),
     ]
-
-
-def _trust(frame: pd.DataFrame, measured: Measured, level: int) -> list[Section]:
-    """What to know before trusting a figure, and every measured cell."""
-    allocator = findings.allocator_cost(frame, measured.setting)
-    agreement = findings.agreement(frame, measured.setting)
-    missing = findings.not_measured(measured.cells)
-    unstable, nothing = cell_tables.unstable(measured), cell_tables.without_value(measured)
-    first_calls, cells = cell_tables.first_calls(measured), cell_tables.measurements(measured)
-    said = [
-        _repetitions(measured),
-        _allocator_sentence(allocator),
-        _agreement_sentence(agreement),
-        f"{missing} cells of the measured grid: not measured." if missing else "Every cell of the grid was tried.",
-        f"Unstable cells: {len(unstable.rows) or 'none'}. Cells without a value: {len(nothing.rows) or 'none'}.",
-    ]
-    more = []
-    if allocator:
-        more.append(cell_tables.comparison(allocator, "Kept against default allocator", "Kept", "Default"))
-    if agreement:
-        sources = (agreement.first.source, agreement.second.source)
-        more.append(cell_tables.comparison(agreement, "The two harnesses", *sources))
-    if first_calls.rows:
-        more.append(first_calls)
-    sections = [Section("What to know before trusting a figure", [Bullets(said)], level)]
-    if unstable.rows:
-        advice = Prose(
-            "Their medians may be off by more than their intervals say. Measure them again with nothing else "
-            "running, with more passes, or pinned to a core at a fixed clock speed."
-        )
-        title = f"Unstable cells: {len(unstable.rows)}"
-        sections.append(Section(title, [advice, *worst(unstable)], level + 1))
-    if nothing.rows:
-        title = f"Cells without a value: {len(nothing.rows)}"
-        sections.append(Section(title, worst(nothing), level + 1))
-    tables = [Details(f"{table.title} ({len(table.rows)})", [table], page_only=True) for table in more]
-    all_cells = folded(cells, "train 512", page_only=True)
-    return [*sections, Section("Every measurement", [*tables, all_cells], level)]
 
 
 def facts(measured: Measured) -> list[tuple[str, str]]:
@@ -227,34 +188,3 @@ def _period(times: pd.Series) -> str:
         return ""
     first, last = (time[:16].replace("T", " ") for time in (known[0], known[-1]))
     return f"{first} UTC" if first == last else f"{first} to {last} UTC"
-
-
-def _repetitions(measured: Measured) -> str:
-    counts = findings.repetitions(measured.cells)
-    if counts is None:
-        return f"Repetitions: {units.NOT_MEASURED}."
-    processes, rounds = (str(low) if low == high else f"{low} to {high}" for low, high in (counts[:2], counts[2:]))
-    return f"Each cell: {processes} {plural('process', counts[1])}, {rounds} rounds in all."
-
-
-def _allocator_sentence(found: findings.Comparison | None) -> str:
-    summary = found and found.summary()
-    if not summary:
-        return "Cost of the default allocator: not measured."
-    cells, middle, low, high = summary
-    return (
-        f"With the default allocator a call takes {middle:.2f} times as long "
-        f"(median of {counted(cells, 'cell')}, {low:.2f} to {high:.2f})."
-    )
-
-
-def _agreement_sentence(found: findings.Comparison | None) -> str:
-    if found is None:
-        return "Agreement of the two harnesses: not measured."
-    parts = []
-    for metric, what in ((STEP_TIME, "times"), (PEAK_ALLOCATED, "peak memory")):
-        summary = found.summary(metric)
-        if summary:
-            cells, middle, low, high = summary
-            parts.append(f"{what} {middle:.2f} (median of {counted(cells, 'cell')}, {low:.2f} to {high:.2f})")
-    return f"{found.second.source} over {found.first.source} on the same cells: {'; '.join(parts)}."

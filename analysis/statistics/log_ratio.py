@@ -62,13 +62,13 @@ def _quantile(share: float, freedom: float) -> float:
 
 
 def of_pairs(differences: Sequence[float]) -> LogRatio:
-    """Log-ratios of processes that ran side by side, one a round -> their mean (the paired t of Student 1908).
+    """Log-ratios of processes that ran side by side, one a pass -> their mean (the paired t of Student 1908).
 
-    Raises ValueError for no round at all.
+    Raises ValueError for no pass at all.
     """
     values = np.asarray(differences, dtype=np.float64)
     if len(values) == 0:
-        raise ValueError("Expected at least one round, got none.")
+        raise ValueError("Expected at least one pass, got none.")
     mean = float(values.mean())
     if len(values) < ENOUGH:
         return LogRatio(mean, ASSUMED_SPREAD * math.sqrt(2 / len(values)), math.inf, len(values))
@@ -100,7 +100,7 @@ def of_groups(base: Sequence[float], head: Sequence[float]) -> LogRatio:
 def sentinel_weight(cells: Sequence[tuple[Sequence[float], Sequence[float]]]) -> float:
     """How much of a cell's log-ratio its sentinel's explains, from 0 to 1.
 
-    `cells` holds, for each cell, its log-ratios and its sentinel's of the same rounds. The weight is the slope of
+    `cells` holds, for each cell, its log-ratios and its sentinel's of the same passes. The weight is the slope of
     the one on the other within cells, over all of them (the control variate's coefficient): where both drift
     together it is 1, and where the sentinel is mere noise it is 0 and subtracts none. With little to learn from it
     is 1, the plain ratio to the sentinel.

@@ -1,7 +1,7 @@
-"""Rounds of a commit against itself and against slowed copies of itself, side by side, stored as they come.
+"""Passes of a commit against itself and against slowed copies of itself, side by side, stored as they come.
 
-Each round measures, cell by cell and in turn: the commit (`base`), the same once more (`same`), and a copy for
-every slowdown. So all comparisons of a round have seen the same machine; A/A and the slowdowns differ in nothing
+Each pass measures, cell by cell and in turn: the commit (`base`), the same once more (`same`), and a copy for
+every slowdown. So all comparisons of a pass have seen the same machine; A/A and the slowdowns differ in nothing
 else. The copies measure the slowed model's cells and their sentinels alone, all else being as in `same`.
 
 Known weakness: more processes hold memory at once than in a gate, and a cell's pair lies a few seconds apart.
@@ -26,10 +26,10 @@ from bench import identity
 from bench.calibration.injection import slow_down
 from bench.commits.checkouts import Commit, check_out, known_cells, resolve
 from bench.errors import ResultsError, SweepError
-from bench.gate.command import sentinels
-from bench.grid import Cell, Profile
+from bench.grid import Cell, Profile, sentinels
+from bench.lane.lane import Side
 from bench.lane.settings import Settings
-from bench.lane.turns import Side, take_turns
+from bench.lane.turns import take_turns
 from bench.machine.lock import sole_run
 from bench.machine.watch import Watch
 from bench.paths import ROOT
@@ -51,15 +51,15 @@ class Request:
     Attributes:
         cells, profile: those of the gate.
         slowed: the model that is slowed down, "urnn:cpu".
-        rounds: how many there shall be in all.
-        minutes: begin no round after so many.
+        passes: how many there shall be in all.
+        minutes: begin no pass after so many.
         wait: seconds to wait for a quiet machine, in all.
     """
 
     cells: Sequence[Cell]
     profile: Profile
     slowed: str
-    rounds: int
+    passes: int
     minutes: float
     wait: float = 60.0
     threads: int = 1
@@ -73,9 +73,9 @@ def slow_name(fraction: float) -> str:
 
 
 def record(
-    request: Request, told: Callable[[str], None], measure: Measure = take_turns, clock=time.monotonic
+    request: Request, log: Callable[[str], None], measure: Measure = take_turns, clock=time.monotonic
 ) -> Path:
-    """Records rounds until there are enough or the time is up; goes on where an earlier call ended. The folder.
+    """Records passes until there are enough or the time is up; goes on where an earlier call ended. The folder.
 
     Raises:
         ValueError: the slowed model has no cell.
@@ -94,12 +94,12 @@ def record(
         how = (request.profile, request.threads, request.allocator)
         settings = {name: Settings(*how, scratch / name) for name in names}
         _prepare(commit, settings, request.slowed, every)
-        watch = Watch(request.wait, told, lambda text: _note(folder, text))
-        for number in range(1, request.rounds + 1):
+        watch = Watch(request.wait, log, lambda text: _note(folder, text))
+        for number in range(1, request.passes + 1):
             if str(number) in _read(folder / CALIBRATION_PLAN)["seconds"]:
                 continue
             if clock() > end:
-                told(f"time was up before round {number} of {request.rounds}; the same command goes on")
+                log(f"time was up before pass {number} of {request.passes}; the same command goes on")
                 break
             watch()
             begin = clock()
@@ -108,7 +108,7 @@ def record(
             measure([(side, every if name in (BASE, SAME) else few) for name, side in sides.items()], number)
             if is_fresh:
                 _time(folder, number, clock() - begin)
-            told(f"round {number} of {request.rounds}")
+            log(f"pass {number} of {request.passes}")
     return folder
 
 
@@ -153,7 +153,7 @@ def _note(folder: Path, text: str) -> None:
 
 
 def _time(folder: Path, number: int, seconds: float) -> None:
-    """Keeps how long a whole round took; one that was taken up again has no such time."""
+    """Keeps how long a whole pass took; one that was taken up again has no such time."""
     plan = _read(folder / CALIBRATION_PLAN)
     _write(folder, {**plan, "seconds": {**plan["seconds"], str(number): seconds}})
 
@@ -174,6 +174,5 @@ def _prepare(commit: Commit, settings: Mapping[str, Settings], slowed: str, cell
 
 
 def _side(folder: Path, name: str, settings: Settings, commit: Commit) -> Side:
-    conditions = {"profile": settings.profile.name, "threads": settings.threads, "allocator": settings.allocator}
-    info = {"id": commit.digits, "time": commit.time, "dirty": False, "branch": f"({name})", "project": "urnn"}
-    return Side(name, settings, info, RunFile.at(folder / f"{name}.json", conditions))
+    run_file = RunFile.at(folder / f"{name}.json", settings.conditions)
+    return Side(settings, run_file, name, commit.as_commit_info(f"({name})"))

@@ -12,13 +12,13 @@ PURPOSE = "record a commit against itself and against slowed copies of itself, t
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What is slowed down, and how many rounds."""
+    """What is slowed down, and how many passes."""
     slices.add_options(parser, profile="ci")
     add = parser.add_argument
     slowed = "the model that is slowed down; default: %(default)s"
     add("--slowed", type=word, default="urnn:cpu", metavar="NAME", help=slowed)
-    add("--rounds", type=whole_number(MOST_TIMES), default=16, help="of all cells, in all; default: %(default)s")
-    minutes = "begin no round after so many; default: %(default)s"
+    add("--passes", type=whole_number(MOST_TIMES), default=16, help="of all cells, in all; default: %(default)s")
+    minutes = "begin no pass after so many; default: %(default)s"
     add("--minutes", type=positive(MOST_MINUTES), default=40.0, help=minutes)
     add_wait(parser)
     add("--results", type=path, default=recording.FOLDER, help="folder of recordings; default: .gate/calibration")
@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
         cells=slices.chosen_cells(options, profile),
         profile=profile,
         slowed=options.slowed,
-        rounds=options.rounds,
+        passes=options.passes,
         minutes=options.minutes,
         wait=options.wait,
         results=options.results.resolve(),

@@ -32,7 +32,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """The verdict's exit code."""
     profile = get_profile(options.profile)
-    outputs = [(f"--{name}", getattr(options, name)) for name in ("markdown", "json")]
     return gate(
         Request(
             base=options.base,
@@ -47,6 +46,7 @@ def run(options: argparse.Namespace) -> int:
             results=options.results.resolve(),
             fresh=options.fresh,
             slice=slices.written(options),
-            outputs=tuple(text for name, path in outputs if path for text in (name, str(path.resolve()))),
+            markdown=options.markdown,
+            json=options.json,
         )
     )

@@ -11,6 +11,7 @@ from bench.errors import SweepError
 from bench.estimate import cell_seconds
 from bench.grid import Cell, Profile, get_profile
 from bench.lane import sweep
+from bench.lane.lane import Side
 from bench.lane.settings import Settings
 from bench.options import MOST_TIMES, add_process_options, path, whole_number
 from bench.paths import ROOT
@@ -68,21 +69,21 @@ def _measure(
     A profile that asks for it has its kernels checked first; false if one of them is wrong and was not timed.
     """
     settings = Settings(profile, options.threads, allocator)
-    conditions = {"profile": profile.name, "threads": options.threads, "allocator": allocator}
     digest = identity.source_digest(ROOT)
     name = f"{identity.commit(ROOT)}-{digest}_{profile.name}_{options.threads}t_{allocator}"
-    run_file = RunFile.open(options.results, name, conditions, fresh=options.fresh)
+    run_file = RunFile.open(options.results, name, settings.conditions, fresh=options.fresh)
+    side = Side(settings, run_file)
     jobs, checks = sweep.plan(cells, passes), []
     if profile.checks_kernels:
         checks = run_checks(cells, settings, print)
-        jobs = without_wrong(jobs, checks, settings, run_file)
+        jobs = without_wrong(jobs, checks, side)
     measured = run_file.measured()
-    pending = [job for job in jobs if (job.cell.id, job.sweep_pass) not in measured]
+    pending = [job for job in jobs if (job.cell.id, job.pass_number) not in measured]
     if len(pending) < len(jobs):
         print(f"{len(jobs) - len(pending)} of {len(jobs)} are measured already, in {run_file.path}")
     try:
         with SweepProgress(pending, lambda job: cell_seconds(job.cell, profile)) as progress:
-            sweep.run(pending, settings, run_file, progress.started, progress.finished)
+            sweep.run(pending, side, progress.started, progress.finished)
     except KeyboardInterrupt:
         raise SweepError(
             f"interrupted; {run_file.stored()} measurements are kept in {run_file.path}, "

@@ -41,6 +41,10 @@ class Commit:
     def name(self) -> str:
         return self.digits[:8]
 
+    def as_commit_info(self, branch: str) -> dict[str, object]:
+        """As pytest-benchmark describes a commit: a checkout without uncommitted changes."""
+        return {"id": self.digits, "time": self.time, "dirty": False, "branch": branch, "project": "urnn"}
+
 
 def resolve(revision: str, repository: Path = ROOT) -> Commit:
     """The commit that a revision names, at origin where the branch is nowhere else.

@@ -24,7 +24,7 @@ WANTED = ("asv.conf.json", "constraints.txt")
 
 
 def interpreters(
-    kind: str, commits: Mapping[str, Commit], checkouts: Mapping[str, Path], told: Callable[[str], None] = print
+    kind: str, commits: Mapping[str, Commit], checkouts: Mapping[str, Path], log: Callable[[str], None] = print
 ) -> tuple[dict[str, Path], str]:
     """Side -> its Python, and a remark for whoever reads the verdict, "" where both sides have this interpreter.
 
@@ -45,7 +45,7 @@ def interpreters(
         return dict.fromkeys(commits, Path(sys.executable)), note
     found = {}
     for side, commit in commits.items():
-        told(f"{side}: asv builds an environment for {commit.name}")
+        log(f"{side}: asv builds an environment for {commit.name}")
         found[side] = build(commit, checkouts[side], FOLDER / side)
     why = "their dependencies differ" if differ else "it was asked for"
     return found, f"each side was measured in an environment of its own that asv built, because {why}"

@@ -1,7 +1,7 @@
 """Run inside a checkout before it is measured: which cells it knows, and where its packages really lie.
 
-It reads cell ids, one a line, from standard input. An installed copy of the package in the place of the checkout's
-would have the gate compare a commit with itself, and pass. The kernel is built here.
+It reads cell ids, one per line, from standard input. If an installed copy of the package were measured instead
+of the checkout's, the gate would compare a commit with itself and pass. The kernel is built here.
 """
 
 import json

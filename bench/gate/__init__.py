@@ -1,5 +1,5 @@
-"""Base against head: two commits measured in turn, round by round, until the verdict is clear.
+"""Base against head: two commits measured in turn, pass by pass, until the verdict is clear.
 
-This package measures and writes files; `python -m analysis gate` says what they mean. Between rounds it is asked
-as a process of its own, because nothing here may import the analysis and nothing there a clock.
+This package measures and writes files; `analysis.regressions` says what they mean, and after each pass what to
+measure next.
 """

@@ -10,17 +10,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from analysis.vocabulary import GATES, SENTINEL
+from analysis.regressions.policy import Pace, Step
+from analysis.vocabulary import GATES, SENTINEL, SIDES
 from bench import identity
-from bench.commits.checkouts import Commit, check_out, known_cells, resolve
+from bench.commits import checkouts
+from bench.commits.checkouts import Commit
 from bench.commits.environments import interpreters
 from bench.errors import SweepError
-from bench.gate import instructions, judge
+from bench.gate import instructions, judge, stages
 from bench.gate.folder import Folder, commands
-from bench.gate.stages import Hands, conduct
-from bench.grid import Cell, Profile
+from bench.grid import Cell, Profile, sentinels
+from bench.lane.lane import Side
 from bench.lane.settings import Settings
-from bench.lane.turns import Side, measure_round
+from bench.lane.turns import take_turns
 from bench.machine.lock import sole_run
 from bench.machine.throttling import Troubles
 from bench.machine.watch import Watch
@@ -41,7 +43,7 @@ class Request:
         environments: one of `environments.KINDS`: whose packages measure.
         wait: seconds to wait for a quiet machine, in all.
         slice: the options that chose the cells, to name the same ones again.
-        outputs: options of `python -m analysis gate`, for files to write.
+        markdown, json: files to write the verdicts to.
     """
 
     base: str
@@ -56,128 +58,150 @@ class Request:
     results: Path = RESULTS
     fresh: bool = False
     slice: tuple[str, ...] = ()
-    outputs: tuple[str, ...] = ()
+    markdown: Path | None = None
+    json: Path | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """Of this checkout; each side has the same in a checkout of its own."""
+        return Settings(self.profile, self.threads, self.allocator)
 
 
-def gate(request: Request, told: Callable[[str], None] = print) -> int:
+@dataclass(frozen=True)
+class Dependencies:
+    """Injected dependencies: commits, processes, the machine and the judge."""
+
+    resolve: Callable[[str], Commit] = checkouts.resolve
+    check_out: Callable[[Commit, Path, Path | None], None] = checkouts.check_out
+    interpreters: Callable[..., tuple[dict[str, Path], str]] = interpreters
+    known_cells: Callable[[str, Settings, Sequence[Cell]], Sequence[Cell]] = checkouts.known_cells
+    count_instructions: Callable[[Mapping[str, Settings], Sequence[Cell]], dict] = instructions.count_sides
+    take_turns: Callable[[Sequence[tuple[Side, Sequence[Cell]]], int], None] = take_turns
+    watch: Callable[..., Callable[[], None]] = Watch
+    ask: Callable[[Path, Pace], Step] = judge.ask
+    conclude: Callable[[Path, Path | None, Path | None], int] = judge.conclude
+    log: Callable[[str], None] = print
+
+
+def gate(request: Request, use: Dependencies | None = None) -> int:
     """Measures base against head and prints the verdict; the exit code.
 
     Raises:
         SweepError, ResultsError: it cannot be measured; what was measured before is kept.
     """
-    base, head = resolve(request.base), resolve(request.head)
-    with sole_run(f"{base.name} against {head.name}"), scratch_folder("gate") as scratch:
-        folder = _folder(request, base, head)
-        if folder.plan["ended"]:
-            told(f"measured already, in {folder.path}; --fresh measures again")
-        else:
-            _measure(request, folder, {"base": base, "head": head}, scratch, told)
-        told(f"results: {folder.path}")
-        return judge.final(folder.path, request.outputs)
-
-
-def sentinels(cells: Sequence[Cell]) -> list[Cell]:
-    """The sentinel of each cell, each once; a cell with several layers has none."""
-    return list(dict.fromkeys(cell.of(SENTINEL) for cell in cells if cell.num_layers == 1))
-
-
-def _folder(request: Request, base: Commit, head: Commit) -> Folder:
-    conditions = {
-        "profile": request.profile.name,
-        "threads": request.threads,
-        "allocator": request.allocator,
-        "suite": identity.source_digest(ROOT),
+    use = use or Dependencies()
+    commits = {
+        side: use.resolve(revision) for side, revision in zip(SIDES, (request.base, request.head), strict=True)
     }
+    with sole_run(" against ".join(commit.name for commit in commits.values())), scratch_folder("gate") as scratch:
+        folder = _folder(request, commits)
+        if folder.plan["ended"]:
+            use.log(f"measured already, in {folder.path}; --fresh measures again")
+        else:
+            _measure(_Sides(request, folder, commits, scratch, use))
+        use.log(f"results: {folder.path}")
+        return use.conclude(folder.path, request.markdown, request.json)
+
+
+def _folder(request: Request, commits: Mapping[str, Commit]) -> Folder:
+    base, head = commits.values()
     again = (
         f"python -m bench gate --base {base.name} --head {head.name} --profile {request.profile.name} "
         f"--threads {request.threads} --allocator {request.allocator}"
     )
     plan = {
         "cells": [cell.id for cell in request.cells],
-        "absent": {"base": [], "head": []},
+        "absent": {side: [] for side in SIDES},
         "sentinel": SENTINEL,
         "again": f"{shlex.join([*again.split(), *request.slice])} --fresh",
         "commands": commands(request.cells, again),
     }
+    conditions = request.settings.conditions | {"suite": identity.source_digest(ROOT)}
     return Folder.open(request.results, base, head, conditions, plan, fresh=request.fresh)
 
 
-def _measure(
-    request: Request, folder: Folder, commits: dict[str, Commit], scratch: Path, told: Callable[[str], None]
-) -> None:
-    every = list(dict.fromkeys([*sentinels(request.cells), *request.cells, *instructions.CELLS]))
-    settings = {
-        side: Settings(request.profile, request.threads, request.allocator, scratch / side) for side in commits
-    }
-    for side, commit in commits.items():
-        told(f"{side}: {commit.name} {commit.subject}")
-    known = _prepare(request, commits, settings, every, folder, told)
-    folder.plan["absent"] = {
-        side: [cell.id for cell in request.cells if cell not in known[side]] for side in commits
-    }
-    folder.save()
-    timed = dict.fromkeys([*sentinels(request.cells), *request.cells])
-    shared = [cell for cell in timed if cell in known["base"] & known["head"]]
-    judged = [cell for cell in request.cells if cell in shared]
-    if not judged:
-        raise SweepError("base and head have none of these cells in common, so there is nothing to measure")
+class _Sides:
+    """Both commits, checked out and made ready to be measured.
 
-    counted = [cell for cell in instructions.chosen(request.cells) if cell in known["base"] & known["head"]]
-    if counted and folder.plan["instructions"] is None:
-        told(f"counting instructions of {len(counted)} cells on both sides")
-        folder.plan["instructions"] = instructions.count_sides(settings, counted)
-        folder.save()
+    Attributes:
+        settings: side -> how it is measured, and where.
+        known: side -> the cells that it has.
+    """
 
-    def measure(stage: str, number: int, names: Sequence[str]) -> None:
-        chosen = [cell for cell in shared if cell.id in names]
-        guards = sentinels(chosen)
-        base, head = (
-            Side(side, settings[side], _commit_info(commits[side]), folder.run_file(stage, side))
-            for side in ("base", "head")
-        )
-        measure_round(base, head, [cell for cell in shared if cell in chosen or cell in guards], number)
-
-    troubles = Troubles(gpu=any(cell.device == "cuda" for cell in judged))
-    watch = Watch(request.wait, told, folder.note, troubles=troubles)
-    hands = Hands(measure, lambda pace: judge.ask(folder.path, pace), watch, told)
-    conduct(folder, [cell.id for cell in judged], 60 * request.minutes, hands)
-
-
-def _prepare(
-    request: Request,
-    commits: Mapping[str, Commit],
-    settings: dict[str, Settings],
-    cells: Sequence[Cell],
-    folder: Folder,
-    told: Callable[[str], None],
-) -> dict[str, set[Cell]]:
-    """Checks both commits out, finds their interpreters and builds their kernels; the cells that each knows."""
-
-    def prepared(suite: Path | None) -> dict[str, set[Cell]]:
+    def __init__(
+        self,
+        request: Request,
+        folder: Folder,
+        commits: Mapping[str, Commit],
+        scratch: Path,
+        use: Dependencies,
+    ) -> None:
+        self.request, self.folder, self.commits, self.use = request, folder, commits, use
+        self.settings = {side: replace(request.settings, root=scratch / side) for side in commits}
         for side, commit in commits.items():
-            shutil.rmtree(settings[side].root, ignore_errors=True)
-            check_out(commit, settings[side].root, suite)
-        folders = {side: setting.root for side, setting in settings.items()}
-        pythons, remark = interpreters(request.environments, commits, folders, told)
-        if remark:
+            use.log(f"{side}: {commit.name} {commit.subject}")
+        try:
+            self.known = self._prepared(ROOT)
+        except SweepError as error:
+            remark = f"each commit was measured by its own suite, because {error}"
+            use.log(remark)
+            self.known = self._prepared(None)
             folder.note(remark)
+
+    def _prepared(self, suite: Path | None) -> dict[str, set[Cell]]:
+        """Checks both commits out, finds their interpreters and builds their kernels; the cells that each has."""
+        request, use = self.request, self.use
+        for side, commit in self.commits.items():
+            shutil.rmtree(self.settings[side].root, ignore_errors=True)
+            use.check_out(commit, self.settings[side].root, suite)
+        folders = {side: setting.root for side, setting in self.settings.items()}
+        pythons, remark = use.interpreters(request.environments, self.commits, folders, use.log)
+        if remark:
+            self.folder.note(remark)
         for side, python in pythons.items():
-            settings[side] = replace(settings[side], python=python)
+            self.settings[side] = replace(self.settings[side], python=python)
+        cells = list(dict.fromkeys([*sentinels(request.cells), *request.cells, *instructions.CELLS]))
         return {
-            side: set(known_cells(f"{side} {commit.name}", settings[side], cells))
-            for side, commit in commits.items()
+            side: set(use.known_cells(f"{side} {commit.name}", self.settings[side], cells))
+            for side, commit in self.commits.items()
         }
 
-    try:
-        return prepared(ROOT)
-    except SweepError as error:
-        remark = f"each commit was measured by its own suite, because {error}"
-        told(remark)
-        known = prepared(None)
-        folder.note(remark)
-        return known
+    def in_both(self, cells: Sequence[Cell]) -> list[Cell]:
+        """Those that base and head have, each once."""
+        return [cell for cell in dict.fromkeys(cells) if all(cell in known for known in self.known.values())]
+
+    def measure(self, stage: str, number: int, names: Sequence[str]) -> None:
+        """One pass over the cells of these ids and their sentinels."""
+        request = self.request
+        chosen = [cell for cell in request.cells if cell.id in names]
+        wanted = {*chosen, *sentinels(chosen)}
+        cells = [cell for cell in self.in_both([*sentinels(request.cells), *request.cells]) if cell in wanted]
+        self.use.take_turns([(self._side(side, stage), cells) for side in SIDES], number)
+
+    def _side(self, name: str, stage: str) -> Side:
+        return Side(
+            self.settings[name],
+            self.folder.run_file(stage, name),
+            name,
+            self.commits[name].as_commit_info("(gate)"),
+        )
 
 
-def _commit_info(commit: Commit) -> dict[str, object]:
-    """As pytest-benchmark describes a commit; a checkout without uncommitted changes."""
-    return {"id": commit.digits, "time": commit.time, "dirty": False, "branch": "(gate)", "project": "urnn"}
+def _measure(sides: _Sides) -> None:
+    request, folder, use = sides.request, sides.folder, sides.use
+    folder.plan["absent"] = {
+        side: [cell.id for cell in request.cells if cell not in known] for side, known in sides.known.items()
+    }
+    folder.save()
+    judged = sides.in_both(request.cells)
+    if not judged:
+        raise SweepError("base and head have none of these cells in common, so there is nothing to measure")
+    counted = sides.in_both(instructions.chosen(request.cells))
+    if counted and folder.plan["instructions"] is None:
+        use.log(f"counting instructions of {len(counted)} cells on both sides")
+        folder.plan["instructions"] = use.count_instructions(sides.settings, counted)
+        folder.save()
+    troubles = Troubles(gpu=any(cell.device == "cuda" for cell in judged))
+    watch = use.watch(request.wait, use.log, folder.note, troubles=troubles)
+    actions = stages.Dependencies(sides.measure, lambda pace: use.ask(folder.path, pace), watch, use.log)
+    stages.screen_and_confirm(folder, [cell.id for cell in judged], 60 * request.minutes, actions)

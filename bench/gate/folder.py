@@ -28,10 +28,10 @@ SHAPE = Record(
         **dict.fromkeys(("cells", "notes"), ListOf(TEXT)),
         **dict.fromkeys(("sentinel", "again"), TEXT),
         "suspects": Maybe(ListOf(TEXT)),
-        "confirm_rounds": Maybe(COUNT),
         "ended": FLAG,
         "instructions": Maybe(Record()),
-    }
+    },
+    {"confirm_passes": COUNT, "confirm_rounds": COUNT},  # the latter in older plans
 )
 
 
@@ -73,7 +73,7 @@ class Folder:
             side: {"name": commit.name, "commit": commit.digits, "subject": commit.subject}
             for side, commit in (("base", base), ("head", head))
         }
-        empty = {"suspects": None, "confirm_rounds": None, "ended": False, "notes": [], "instructions": None}
+        empty = {"suspects": None, "confirm_passes": None, "ended": False, "notes": [], "instructions": None}
         folder = cls(
             results / f"{max(numbers.values(), default=0) + 1:04d}_{name}",
             {"format": GATE_FORMAT, **sides, "conditions": dict(conditions), **empty, **plan},
@@ -101,8 +101,9 @@ def _read(path: Path, base: Commit, head: Commit) -> dict:
     for side, commit in (("base", base), ("head", head)):
         if plan[side].get("commit") != commit.digits:
             raise ResultsError(f"{path} is the plan of other commits; {ADVICE}.")
-    if (plan["suspects"] is None) != (plan["confirm_rounds"] is None):
-        raise ResultsError(f"{path} is damaged: it has suspects or rounds to confirm them, not both; {ADVICE}.")
+    plan["confirm_passes"] = plan.pop("confirm_rounds", plan.get("confirm_passes"))
+    if (plan["suspects"] is None) != (plan["confirm_passes"] is None):
+        raise ResultsError(f"{path} is damaged: it has suspects or passes to confirm them, not both; {ADVICE}.")
     return plan
 
 

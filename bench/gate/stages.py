@@ -1,8 +1,7 @@
-"""Round after round of what the analysis asks for, in a folder that can be left and taken up again.
+"""Pass after pass of what the judge asks for, in a folder that can be left and taken up again.
 
-It measures and keeps the time; which cells, how many rounds and when it is enough is the analysis's rule (its
-`regressions/policy.py`). What this does with clocks and processes is handed in, so that it can be tested without
-either.
+It measures and keeps the time; which cells, how many passes and when it is enough is the judge's rule
+(`analysis.regressions.policy`). Clocks and processes are injected, so that it is tested without either.
 
 Known weakness: time that an interrupted run spent is not counted when it goes on.
 """
@@ -11,59 +10,62 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from analysis.regressions.policy import CONFIRMATION as TO_CONFIRM
+from analysis.regressions.policy import Pace, Step
 from bench.gate.folder import CONFIRMATION, SCREENING, Folder
-from bench.gate.judge import Pace, Step
-
-MeasureRound = Callable[[str, int, Sequence[str]], None]
 
 
 @dataclass(frozen=True)
-class Hands:
-    """What the conductor acts through.
+class Dependencies:
+    """Injected dependencies.
 
-    `measure(stage, number, cells)` measures a round of these cells with their sentinels, or nothing where the
-    folder has it; `ask(pace)` says what comes next; `before_round()` looks at the machine; `clock()` is in
-    seconds.
+    Attributes:
+        measure: `measure(stage, number, cells)` measures these cells and their sentinels in one pass, or nothing
+            where the folder has it.
+        ask: what comes next, see `analysis.regressions.policy.next_step`.
+        before_pass: looks at the machine.
+        log: for whoever waits.
+        clock: seconds.
     """
 
-    measure: MeasureRound
+    measure: Callable[[str, int, Sequence[str]], None]
     ask: Callable[[Pace], Step]
-    before_round: Callable[[], None] = lambda: None
-    told: Callable[[str], None] = print
+    before_pass: Callable[[], None] = lambda: None
+    log: Callable[[str], None] = print
     clock: Callable[[], float] = time.monotonic
 
 
-def conduct(folder: Folder, cells: Sequence[str], seconds: float, hands: Hands) -> None:
+def screen_and_confirm(folder: Folder, cells: Sequence[str], seconds: float, use: Dependencies) -> None:
     """Measures until every verdict is clear or the time is up; goes on where an earlier run ended.
 
     Raises:
-        SweepError, ResultsError: see `Hands.measure` and `Hands.ask`; what was measured is kept.
+        SweepError, ResultsError: as `measure` and `ask` do; what was measured is kept.
     """
     if folder.plan["suspects"] is None:
-        _screen(folder, cells, seconds, hands)
-    for number in range(1, folder.plan["confirm_rounds"] + 1 if folder.plan["suspects"] else 1):
-        hands.before_round()
-        hands.measure(CONFIRMATION, number, folder.plan["suspects"])
+        _screen(folder, cells, seconds, use)
+    for number in range(1, folder.plan["confirm_passes"] + 1 if folder.plan["suspects"] else 1):
+        use.before_pass()
+        use.measure(CONFIRMATION, number, folder.plan["suspects"])
     folder.plan["ended"] = True
     folder.save()
 
 
-def _screen(folder: Folder, cells: Sequence[str], seconds: float, hands: Hands) -> None:
-    """Rounds until none is asked for; leaves the suspects and how often to confirm them in the plan."""
-    start, number, wanted = hands.clock(), 0, tuple(cells)
+def _screen(folder: Folder, cells: Sequence[str], seconds: float, use: Dependencies) -> None:
+    """Passes until none is asked for; leaves the suspects and how often to confirm them in the plan."""
+    start, number, wanted = use.clock(), 0, tuple(cells)
     while True:
         number += 1
-        hands.before_round()
-        begin = hands.clock()
-        hands.measure(SCREENING, number, wanted)
-        end = hands.clock()
-        step = hands.ask(Pace(number, seconds, seconds - (end - start), (end - begin) / len(wanted)))
-        if step.told:
-            hands.told(step.told)
+        use.before_pass()
+        begin = use.clock()
+        use.measure(SCREENING, number, wanted)
+        end = use.clock()
+        step = use.ask(Pace(number, seconds, seconds - (end - start), (end - begin) / len(wanted)))
+        if step.progress:
+            use.log(step.progress)
         for note in step.notes:
             folder.note(note)
-        if step.is_confirmation:
+        if step.stage == TO_CONFIRM:
             break
         wanted = step.cells
-    folder.plan["suspects"], folder.plan["confirm_rounds"] = list(step.cells), step.rounds
+    folder.plan["suspects"], folder.plan["confirm_passes"] = list(step.cells), step.passes
     folder.save()

@@ -5,7 +5,6 @@ stored, or after another process has had its turn.
 """
 
 import contextlib
-import json
 import signal
 import socket
 import subprocess
@@ -13,23 +12,29 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bench.grid import Cell
+from bench.lane.events import Event
+from bench.lane.reports import decode
 from bench.lane.settings import Settings, environment_of
 from bench.processes.children import child
 from bench.processes.scratch import scratch_folder, temporary_files
 
 
-class Worker:
+class MeasuringProcess:
     """A running measuring process and this end of its socket."""
 
     def __init__(self, process: subprocess.Popen, channel: socket.socket, log: Path) -> None:
         self.process, self.channel, self.log = process, channel, log
 
-    def events(self) -> Iterator[dict]:
-        """Each report, answered once the consumer has dealt with it; ends when the process does."""
+    def events(self) -> Iterator[Event]:
+        """Each report, answered once the consumer asks for the next one; ends when the process does.
+
+        Raises:
+            SweepError: what came is no report.
+        """
         # A process that dies with an answer unread resets the connection.
         with self.channel.makefile("r") as lines, contextlib.suppress(ConnectionError):
             for line in lines:
-                yield json.loads(line)
+                yield decode(line)
                 self.channel.sendall(b"\n")
 
     def wait(self) -> int:
@@ -42,15 +47,15 @@ class Worker:
 
 
 @contextlib.contextmanager
-def measuring_process(cells: Sequence[Cell], sweep_pass: int, settings: Settings) -> Iterator[Worker]:
-    """The measuring process; it ends with its owner, see `bench.processes.children`."""
+def measuring_process(cells: Sequence[Cell], pass_number: int, settings: Settings) -> Iterator[MeasuringProcess]:
+    """A process that measures the cells in their order; it ends with its owner, see `bench.processes.children`."""
     here, there = socket.socketpair()
     with here, there, scratch_folder("sweep") as scratch, contextlib.ExitStack() as stack:
         queue, log = scratch / "cells", scratch / "log"
         queue.write_text("\n".join(cell.id for cell in cells))
         command = [str(settings.python), "-m", "pytest", "bench/test_step_time.py", "--benchmark-only", "-q"]
         command += ["-p", "no:cacheprovider", "-W", "default", f"--profile={settings.profile.name}"]
-        command += [f"--cells={queue}", f"--threads={settings.threads}", f"--pass={sweep_pass}"]
+        command += [f"--cells={queue}", f"--threads={settings.threads}", f"--pass={pass_number}"]
         command += [f"--events={there.fileno()}"]
         with log.open("w") as output:
             process = child(
@@ -65,11 +70,11 @@ def measuring_process(cells: Sequence[Cell], sweep_pass: int, settings: Settings
             )
             started = stack.enter_context(process)
         there.close()
-        yield Worker(started, here, log)
+        yield MeasuringProcess(started, here, log)
 
 
 def death(code: int) -> str:
     """One sentence on a process that ended with this exit code in the middle of a cell."""
     how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-    cause = ", most likely for want of memory" if code == -signal.SIGKILL else ""
+    cause = "; most likely the machine ran out of memory" if code == -signal.SIGKILL else ""
     return f"the process that measured it ended with {how}{cause}"

@@ -1,32 +1,43 @@
 """What makes a machine slower without keeping it busy: a processor or a GPU that throttles, and others on the GPU.
 
+What counts as a disturbed GPU is `bench.meters.gpu_state`'s rule, the one that each figure is measured by.
+
 Known weakness: Linux and NVIDIA alone, and virtual machines show no throttling of their processor; the sentinel's
-drift shows it all the same.
+drift shows it all the same. Without NVML's package the time of reduced clocks is not known, and between passes
+the GPU is idle, so that it shows no other trace.
 """
 
-import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
-PATIENCE_SECONDS = 20.0  # with a lost GPU it can hang for ever
-THROTTLED = ("clocks_event_reasons.hw_slowdown", "clocks_event_reasons.sw_thermal_slowdown")
+from bench.meters.gpu_state import GpuState, disturbance, read_state
 
 
 class Troubles:
-    """Remarks on what happened since the last call, or since it was made; none on a machine that is well."""
+    """Remarks on what happened since the last call, or since it was made; empty if nothing was throttled.
+
+    It is to be called while none of our own processes is on the GPU.
+
+    Args:
+        gpu: whether to look at the GPU as well.
+    """
 
     def __init__(
-        self, *, gpu: bool, system: Path = Path("/sys"), ask: Callable[[str], list[str]] | None = None
+        self,
+        *,
+        gpu: bool,
+        system: Path = Path("/sys"),
+        look: Callable[[], GpuState] = read_state,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._gpu, self._system, self._ask = gpu, system, ask or nvidia_smi
+        self._gpu, self._system, self._look, self._clock = gpu, system, look, clock
         self._throttles = self._count()
+        self._seen, self._at = (look() if gpu else GpuState()), clock()
 
     def __call__(self) -> list[str]:
-        found = []
-        count = self._count()
-        if count > self._throttles:
-            found.append("the processor throttled while this was measured")
-        self._throttles = count
+        before, self._throttles = self._throttles, self._count()
+        found = ["the processor throttled while this was measured"] if self._throttles > before else []
         return found + (self._of_gpu() if self._gpu else [])
 
     def _count(self) -> int:
@@ -35,14 +46,10 @@ class Troubles:
         return sum(map(_number, files))
 
     def _of_gpu(self) -> list[str]:
-        found = []
-        if others := self._ask("--query-compute-apps=pid,process_name"):
-            found.append(f"other processes were on the GPU while this was measured: {'; '.join(others)}")
-        if any(
-            "Active" in line.replace("Not Active", "") for line in self._ask(f"--query-gpu={','.join(THROTTLED)}")
-        ):
-            found.append("the GPU throttled while this was measured")
-        return found
+        before, begin = self._seen, self._at
+        self._seen, self._at = self._look(), self._clock()
+        remark = disturbance(before, self._seen, self._at - begin, own=0)
+        return [f"{part} while this was measured" for part in remark.split("; ") if part]
 
 
 def _number(path: Path) -> int:
@@ -51,14 +58,3 @@ def _number(path: Path) -> int:
         return int(path.read_text())
     except (OSError, ValueError):
         return 0
-
-
-def nvidia_smi(query: str, patience: float = PATIENCE_SECONDS) -> list[str]:
-    """The lines that nvidia-smi answers; none where it is missing, fails or hangs."""
-    command = ["nvidia-smi", query, "--format=csv,noheader"]
-    options = {"capture_output": True, "text": True, "errors": "replace", "check": False, "timeout": patience}
-    try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, **options)
-    except (OSError, subprocess.TimeoutExpired):
-        return []
-    return [line.strip() for line in done.stdout.splitlines() if line.strip()] if done.returncode == 0 else []

@@ -1,19 +1,22 @@
 """Whether others keep this machine busy: processor time that is not ours, and whose it is.
 
-Read from /proc over a short time, time stolen by a hypervisor included; a load average would still see what ended
-a minute ago. Known weakness: Linux alone; elsewhere the machine counts as quiet.
+Looked at for a short time, time stolen by a hypervisor included; a load average would still see what ended a
+minute ago.
 """
 
 import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from types import ModuleType
+
+import psutil
 
 SAMPLE_SECONDS = 0.5
 QUIET = 0.25  # cores
 PAUSE_SECONDS = 5.0
 NAMED = 3
+IDLE = {"idle", "iowait", "guest", "guest_nice"}  # a guest's time is counted as the user's too
 
 
 @dataclass(frozen=True)
@@ -27,72 +30,66 @@ class Load:
     def busy(self) -> bool:
         return self.cores > QUIET
 
+    @property
+    def without_names(self) -> str:
+        """A sentence that may be published."""
+        return f"others keep {self.cores:.1f} cores busy"
+
     def __str__(self) -> str:
-        names = f" ({', '.join(self.names)})" if self.names else ""
-        return f"others keep {self.cores:.1f} cores busy{names}"
+        return self.without_names + (f" ({', '.join(self.names)})" if self.names else "")
 
 
-def load(proc: Path = Path("/proc"), sleep: Callable[[float], None] = time.sleep) -> Load:
-    """Looks at the machine for half a second."""
+def load(system: ModuleType = psutil, sleep: Callable[[float], None] = time.sleep) -> Load:
+    """Looks at the machine for half a second; one that shows nothing counts as quiet."""
     try:
-        busy, processes = _busy_ticks(proc), _process_ticks(proc)
-    except OSError:  # it is not there, or not for this process to read
+        busy, before = _busy_seconds(system), _seconds_of_processes(system)
+        sleep(SAMPLE_SECONDS)
+        busy, after = _busy_seconds(system) - busy, _seconds_of_processes(system)
+    except (OSError, psutil.Error):
         return Load(0.0)
-    ticks = os.sysconf("SC_CLK_TCK")
-    sleep(SAMPLE_SECONDS)
-    spent = {name: value - processes.get(name, value) for name, value in _process_ticks(proc).items()}
-    own = spent.pop(f"{os.getpid()}", 0)
-    cores = max(0, _busy_ticks(proc) - busy - own) / ticks / SAMPLE_SECONDS
-    busiest = sorted((pid for pid, value in spent.items() if value > 0), key=spent.get, reverse=True)
-    return Load(cores, tuple(_name(proc, pid) for pid in busiest[:NAMED]))
+    spent = {pid: seconds - before[pid][0] for pid, (seconds, _) in after.items() if pid in before}
+    own = spent.pop(os.getpid(), 0.0)
+    busiest = sorted((pid for pid, seconds in spent.items() if seconds > 0), key=spent.__getitem__, reverse=True)
+    names = tuple(f"{_printable(after[pid][1])}, process {pid}" for pid in busiest[:NAMED])
+    return Load(max(0.0, busy - own) / SAMPLE_SECONDS, names)
 
 
-def _busy_ticks(proc: Path) -> int:
-    """Ticks in which a core was not idle, of user, nice, system, idle, iowait, irq, softirq and steal."""
-    fields = [int(field) for field in (proc / "stat").read_text().split("\n", 1)[0].split()[1:9]]
-    return sum(fields) - fields[3] - fields[4]
+def _busy_seconds(system: ModuleType) -> float:
+    """Seconds in which a core was not idle, over all cores, since the machine was started."""
+    return sum(seconds for kind, seconds in system.cpu_times()._asdict().items() if kind not in IDLE)
 
 
-def _process_ticks(proc: Path) -> dict[str, int]:
-    """Ticks of user and system time of each process by its number."""
-    found = {}
-    for folder in proc.iterdir():
-        if not folder.name.isdigit():
-            continue
-        try:
-            fields = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()
-        except OSError:
-            continue  # it ended meanwhile
-        found[folder.name] = int(fields[11]) + int(fields[12])
-    return found
+def _seconds_of_processes(system: ModuleType) -> dict[int, tuple[float, str]]:
+    """Each process's processor time and name, by its number; those that do not show it are left out."""
+    found = (
+        (one.pid, one.info["cpu_times"], one.info["name"]) for one in system.process_iter(["cpu_times", "name"])
+    )
+    return {pid: (times.user + times.system, name or "?") for pid, times, name in found if times is not None}
 
 
-def _name(proc: Path, pid: str) -> str:
-    """What a process calls itself, which may be any bytes; what cannot be shown is left out."""
-    try:
-        name = (proc / pid / "comm").read_text(errors="replace").strip()
-    except OSError:
-        return f"process {pid}, which has ended"
-    return f"{''.join(filter(str.isprintable, name))}, process {pid}"
+def _printable(name: str) -> str:
+    """What a process calls itself may be any bytes; what cannot be shown is left out."""
+    return "".join(filter(str.isprintable, name))
 
 
 class Watch:
-    """Looks at the machine before each round: waits for others to end, `seconds` in all, then reports them.
+    """Looks at the machine before each pass: waits for others to end, `seconds` in all, then reports them.
 
-    `troubles` says what else is wrong with it, which is noted and not waited for.
+    `log` is for whoever waits and names the others; `note` is kept and may be published, so it does not.
+    `troubles` says what else is wrong with the machine, which is noted and not waited for.
     """
 
     def __init__(
         self,
         seconds: float,
-        told: Callable[[str], None],
+        log: Callable[[str], None],
         note: Callable[[str], None],
         look: Callable[[], Load] = load,
         sleep: Callable[[float], None] = time.sleep,
         troubles: Callable[[], list[str]] = list,
     ) -> None:
         self._troubles = troubles
-        self._left, self._told, self._note, self._look, self._sleep = seconds, told, note, look, sleep
+        self._left, self._log, self._note, self._look, self._sleep = seconds, log, note, look, sleep
         self._noted = False
 
     def __call__(self) -> None:
@@ -101,11 +98,11 @@ class Watch:
             self._note(remark)
         seen = self._look()
         if seen.busy and self._left > 0:
-            self._told(f"waiting up to {self._left:.0f} s for a quiet machine: {seen}")
+            self._log(f"waiting up to {self._left:.0f} s for a quiet machine: {seen}")
         while seen.busy and self._left > 0:
             self._sleep(PAUSE_SECONDS)
             self._left -= PAUSE_SECONDS
             seen = self._look()
         if seen.busy and not self._noted:
             self._noted = True
-            self._note(f"the machine was busy while this was measured: {seen}")
+            self._note(f"the machine was busy while this was measured: {seen.without_names}")

@@ -1,7 +1,7 @@
 """The time that calls take on a CUDA device, by events around many of them, and again where it was disturbed.
 
-A round is so many calls that it is long against the gap between queueing and starting; the device is idle before.
-What the host needs to queue a call is measured beside: near the device's time, the call is bound by its launches.
+A round has enough calls to be long compared with the gap between queueing and starting; the device is idle before
+it. What the host needs to queue a call is measured as well: near the device's time, the call is bound by launches.
 Known weakness: a device's queue has some thousand places, and a host that finds it full waits; then a call of many
 launches looks bound by them while it is bound by its work. The same cell in a CUDA graph tells the two apart.
 """
@@ -55,9 +55,9 @@ class DeviceTime:
     """What was measured.
 
     Attributes:
-        samples: seconds a call on the device, one a round.
+        samples: seconds per call on the device, one for each round.
         enqueue_seconds: seconds that the host needs to queue a call, the median of the rounds.
-        calls: calls a round.
+        calls: calls per round.
         tries: how often all rounds were measured; only the last time counts.
         remark: what disturbed the last try too; empty if nothing did.
         before, after: the GPU's state when the last try began, and at its end, still at work.
@@ -116,7 +116,7 @@ def _rounds(
     look: Callable[[], GpuState],
     clock: Callable[[], float],
 ) -> tuple[list[float], list[float], GpuState]:
-    """Seconds a call on the device and on the host, round by round, and the state while the last one runs."""
+    """Seconds per call on the device and on the host, round by round, and the state while the last one runs."""
     samples, enqueued = [], []
     state = GpuState()
     for number in range(1, rounds + 1):

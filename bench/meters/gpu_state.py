@@ -60,10 +60,14 @@ def read_state() -> GpuState:
     return _from_nvml(device) or _from_nvidia_smi(device) or GpuState()
 
 
-def disturbance(before: GpuState, after: GpuState, seconds: float) -> str:
+def disturbance(before: GpuState, after: GpuState, seconds: float, *, own: int = 1) -> str:
     """What kept a measurement of so many seconds from being a fair one, in words; empty if nothing is known.
 
-    `after` is to be read while the device still has work, for an idle one shows no reason to slow down.
+    `after` should be read while the device still has work: an idle one shows no reason to slow down, and then only
+    the time for which the clocks were reduced tells.
+
+    Args:
+        own: processes of ours on the GPU when both states were read.
     """
     found = []
     names = [name for bit, name in THROTTLING.items() if (after.reasons or 0) & bit]
@@ -73,7 +77,7 @@ def disturbance(before: GpuState, after: GpuState, seconds: float) -> str:
         reduced = after.reduced_s - before.reduced_s
         if reduced > 0.01 * seconds:
             found.append(f"the GPU throttled for {1e3 * reduced:.0f} ms")
-    others = max(before.processes or 0, after.processes or 0) - 1
+    others = max(before.processes or 0, after.processes or 0) - own
     if others > 0:
         found.append(f"the GPU was busy with {counted(others, 'other process')}")
     return "; ".join(found)

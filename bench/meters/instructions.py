@@ -1,24 +1,19 @@
 """Machine instructions of one call, counted by callgrind: the same whatever else the machine does.
 
-`python -m bench.meters.instructions` reads cell ids, one a line, and prints a JSON object of counts. All cells are
-counted in one process under valgrind, because starting one costs more than counting: torch's timer is asked for as
-many repeats as there are cells, and each repeat is another cell's call.
+`python -m bench.meters.instructions` reads cell ids, one per line, and prints a JSON object of counts. All cells
+are counted in one process under valgrind, because starting one costs more than counting: torch's timer is asked
+for as many repeats as there are cells, and each repeat is another cell's call.
 
 Known weakness: valgrind's processor has no AVX-512, so kernels that choose by feature take their AVX2 path; and an
 instruction is not a time. Two counts of one build differ by some hundredths of a per cent.
 """
 
 import sys
-import traceback
 
-if __name__ == "__main__":  # not through `bench.ending`: a checkout that is measured may have an older `analysis`
-    try:
-        from bench.meters import instructions
+if __name__ == "__main__":
+    from bench.ending import run_module
 
-        sys.exit(instructions.main())
-    except Exception:
-        traceback.print_exc()
-        sys.exit(2)
+    sys.exit(run_module("bench.meters.instructions"))
 
 import json
 import shutil

@@ -43,8 +43,8 @@ def sole_holder(path: Path, what: str = "", *, of_this_user: bool = False) -> It
         except BlockingIOError:
             raise BusyError(_holder(file.read(LONGEST))) from None
         file.truncate(0)
-        told = {"pid": os.getpid(), "since": time.strftime("%H:%M"), "what": what or _this_command()}
-        file.write(json.dumps(told).encode())
+        note = {"pid": os.getpid(), "since": time.strftime("%H:%M"), "what": what or _this_command()}
+        file.write(json.dumps(note).encode())
         yield
 
 
@@ -75,7 +75,7 @@ def _this_command() -> str:
 
 def _holder(note: bytes) -> str:
     try:
-        told = json.loads(note)
-        return f"process {told['pid']}, since {told['since']}: {told['what']}"
+        found = json.loads(note)
+        return f"process {found['pid']}, since {found['since']}: {found['what']}"
     except (ValueError, KeyError, TypeError, RecursionError):  # it was about to write it
         return "it has not said which"

@@ -126,5 +126,10 @@ def remove_dead(folders: Iterable[Path]) -> None:
 
 
 def temporary_files(folder: Path) -> dict[str, str]:
-    """The variable that has a process and its compilers put theirs there, unless sockets' paths grow too long."""
-    return {"TMPDIR": str(folder)} if len(os.fsencode(folder)) <= LONGEST else {}
+    """The variables that have a process, its compilers and torch put theirs there.
+
+    TMPDIR is left out where sockets' paths would grow too long. torch makes a folder as soon as it imports its own
+    compiler, which the first step of an optimiser does.
+    """
+    temporary = {"TMPDIR": str(folder)} if len(os.fsencode(folder)) <= LONGEST else {}
+    return temporary | {"TORCHINDUCTOR_CACHE_DIR": str(folder / "torchinductor")}

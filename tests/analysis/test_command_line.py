@@ -91,17 +91,6 @@ def test_a_title_that_cannot_stand_on_a_page_is_refused(results, tmp_path, title
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize(
-    "pace", ["nan 1 1 1", "4 inf 1 1", "4 600 nan 1", "4 600 1 -1", "-4 600 1 1", "4.5 600 1 1"]
-)
-def test_a_pace_that_no_gate_has_is_refused(pace, tmp_path, capsys):
-    assert main(["gate", str(tmp_path), "--pace", *pace.split()]) == 2
-    assert capsys.readouterr().err == (
-        "error: --pace: expected a whole number of rounds and three numbers of seconds, none of them infinite and "
-        f"ROUNDS, SECONDS and PER_CELL not below zero, got {pace}.\n"
-    )
-
-
 @pytest.mark.parametrize("command", ["report", "experiments", "history", "calibration"])
 @pytest.mark.parametrize("place", [".", "notes"])
 def test_no_report_replaces_a_folder_of_something_else(command, place, tmp_path, monkeypatch, capsys):

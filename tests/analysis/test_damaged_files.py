@@ -28,8 +28,7 @@ from analysis import experiments, history
 from analysis.calibration import recording, spread
 from analysis.calibration.replay import simulate
 from analysis.errors import AnalysisError
-from analysis.experiments.report import gather as gather_experiments
-from analysis.experiments.report import markdown as experiments_markdown
+from analysis.experiments.report import page_of as experiments_page
 from analysis.experiments.study import Study
 from analysis.history.changes import changes
 from analysis.history.report import page_of as history_page
@@ -216,7 +215,7 @@ LOOKS = ("state_norm", "state_change", "gradient_norm")
 
 def use_logs(logs: experiments.Logs) -> None:
     logs.runs.to_csv(index=False).encode()
-    experiments_markdown(gather_experiments(Study(logs))).encode()
+    page_markdown(experiments_page(Study(logs))).encode()
 
 
 def write_recordings(folder: Path) -> None:

@@ -11,9 +11,8 @@ from analysis.calibration import recording
 from analysis.documents import MOST_SECONDS
 from analysis.errors import AnalysisError
 from analysis.experiments.figures import FIGURES as OF_EXPERIMENTS
-from analysis.experiments.report import gather as gather_experiments
+from analysis.experiments.report import page_of as experiments_page
 from analysis.experiments.study import Study
-from analysis.figures import name
 from analysis.history import levels, read
 from analysis.history.changes import changes
 from analysis.history.report import page_of as history_page
@@ -85,9 +84,9 @@ def test_experiments_of_it_are_drawn(logs, tmp_path):
     found = experiments.read(tmp_path)
     assert found.problems == ()
     study = Study(found)
-    assert gather_experiments(study).headlines
+    assert experiments_page(study).headlines
     for figure in OF_EXPERIMENTS:
-        assert "<svg" in to_svg(figure.draw(study)), name(figure)
+        assert "<svg" in to_svg(figure.draw(study)), figure.name
 
 
 @pytest.mark.parametrize(

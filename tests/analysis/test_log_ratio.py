@@ -60,7 +60,7 @@ def test_values_without_any_spread_are_decided_by_their_sign(shift, slower, fast
 
 
 def test_nothing_measured_is_an_error():
-    with pytest.raises(ValueError, match=r"^Expected at least one round, got none\.$"):
+    with pytest.raises(ValueError, match=r"^Expected at least one pass, got none\.$"):
         of_pairs([])
     with pytest.raises(ValueError, match=r"^Expected processes on both sides, got 0 and 2\.$"):
         of_groups([], [0.1, 0.2])

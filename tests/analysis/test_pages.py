@@ -149,11 +149,21 @@ def test_a_picture_within_a_drawing_stays_whole():
     assert "".join(picture.split()) in inline(svg, "x-")
 
 
-def test_long_paths_are_rounded_to_what_a_screen_shows():
-    figure = draw_line([math.sin(x / 7) for x in range(300)])
-    longest = max(re.findall(r' d="([^"]+)"', inline(to_svg(figure), "")), key=len)
-    assert max(len(number.partition(".")[2]) for number in re.findall(r"[\d.]+", longest)) == 1
-    assert re.match(r"M [\d.]+ [\d.]+ L ", longest)
+def test_a_curve_is_thinned_to_what_a_screen_shows_and_stays_where_it_was():
+    figure = draw_line([math.sin(x / 7) + math.sin(x * x) for x in range(2000)])
+    svg = to_svg(figure)
+    before, after = (max(re.findall(r' d="([^"]+)"', text), key=len) for text in (svg, inline(svg, "")))
+    assert len(after) < 0.4 * len(before)
+    points = [tuple(map(float, pair)) for pair in re.findall(r"[ML] (\S+) (\S+)", before)]
+    start, steps = re.fullmatch(r"M(\S+ \S+)l ([\d. -]+)", after).groups()
+    x, y = map(float, start.split())
+    thinned = [(x, y)]
+    numbers = iter(steps.split())
+    for dx, dy in zip(numbers, numbers, strict=True):
+        x, y = x + float(dx), y + float(dy)
+        thinned.append((x, y))
+    assert all(min(abs(x - a) + abs(y - b) for a, b in thinned) < 0.11 for x, y in points[::97])
+    assert thinned[-1] == pytest.approx(points[-1], abs=0.06)
 
 
 def test_what_comes_from_outside_is_shown_as_it_is_by_both_writers():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -88,15 +89,19 @@ import sys
 from asv_runner._aux import SpecificImporter
 sys.path[0] = sys.argv[1]  # has the package urnn, and nothing else of the checkout
 sys.meta_path.insert(0, SpecificImporter("bench", sys.argv[2]))
+sys.modules.update(dict.fromkeys(sys.argv[3:]))  # cannot be imported
 from asv_runner.discovery import disc_modules
 print(*(module.__name__ for module in disc_modules("bench")))
 """
 
 
 def test_asv_finds_the_benchmarks_where_only_their_package_can_be_imported(tmp_path):
-    """asv puts the folder `bench` on no path, and its environments have a wheel of `urnn` alone."""
+    """asv puts the folder `bench` on no path; its environments have a wheel of `urnn` and few packages besides."""
+    absent = ["asv", "matplotlib", "seaborn", "jinja2", "hypothesis", "beartype", "virtualenv", "pyarrow"]
     (tmp_path / "urnn").symlink_to(ROOT / "urnn")
-    command = [sys.executable, "-W", "ignore", "-c", ASV, str(tmp_path), str(ROOT)]
+    command = [sys.executable, "-W", "ignore", "-c", ASV, str(tmp_path), str(ROOT), *absent]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+    installed = set(json.loads((ROOT / "asv.conf.json").read_text())["install_command"][0].split())
+    assert {"pandas", "scipy", "psutil", "pytest", "pytest-benchmark", "rich"} <= installed - set(absent)
     assert {"bench.asv_step_time", "bench.asv_memory"} <= set(done.stdout.split())

@@ -12,6 +12,7 @@ from bench.commands import run as run_command
 from bench.environment import ALLOCATORS
 from bench.experiments import MOST_SEEDS
 from bench.grid import DTYPES, PROFILES, Cell, get_profile
+from bench.lane.events import GaveNothing
 from bench.paths import ROOT
 from bench.reproduce import MOST_JOBS
 from tests.bench.cells import VARIANTS
@@ -226,12 +227,12 @@ class TestRun:
     def sweeps(self, monkeypatch) -> list:
         started = []
 
-        def store_failures(jobs, settings, run_file, told_start, told_end):
-            started.append((jobs, settings, run_file.path))
+        def store_failures(jobs, side, on_start, on_end):
+            started.append((jobs, side.settings, side.run_file.path))
             for job in jobs:
-                told_start(job)
-                run_file.add_outcome(job.cell.id, {"pass": job.sweep_pass}, "failed", "not measured in this test")
-                told_end(job, "measured")
+                on_start(job)
+                side.store(job, GaveNothing(job.cell.id, "failed", "not measured in this test"))
+                on_end(job, "measured")
 
         monkeypatch.setattr("bench.lane.sweep.run", store_failures)
         return started
@@ -242,9 +243,9 @@ class TestRun:
         assert main([*self.ANCHOR, f"--results={tmp_path}"]) == 0
         (jobs, settings, path), (control_jobs, control_settings, control_path) = sweeps
         assert (settings.allocator, control_settings.allocator) == ("kept", "default")
-        assert {job.sweep_pass for job in jobs} == {1, 2}
+        assert {job.pass_number for job in jobs} == {1, 2}
         assert [job.cell for job in control_jobs] == list(get_profile("quick").allocator_controls)
-        assert {job.sweep_pass for job in control_jobs} == {1}
+        assert {job.pass_number for job in control_jobs} == {1}
         assert path.name.endswith("_quick_1t_kept.json")
         assert control_path.name.endswith("_quick_1t_default.json")
 
@@ -278,7 +279,7 @@ class TestRun:
 
     def test_passes_may_be_chosen(self, sweeps, tmp_path):
         main(["run", "--models", "gru", "--hidden", "64", "--passes", "3", f"--results={tmp_path}"])
-        assert {job.sweep_pass for job in sweeps[0][0]} == {1, 2, 3}
+        assert {job.pass_number for job in sweeps[0][0]} == {1, 2, 3}
 
     def test_results_lie_where_pytest_benchmark_looks_by_default(self):
         parser = argparse.ArgumentParser()

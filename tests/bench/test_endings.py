@@ -9,7 +9,7 @@ import sys
 import pytest
 from rich.console import Console
 
-from bench.lane.sweep import Job
+from bench.lane.lane import Job
 from bench.paths import ROOT
 from bench.progress import SweepProgress, Terminal
 from tests.bench.cells import TINY

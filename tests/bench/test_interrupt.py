@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from bench.commands import main
+from bench.lane.events import GaveNothing
 from bench.paths import ROOT
 from bench.processes.guard import descendants
+from tests.bench.lane.played import Machine
 
 PLANNED = 20
 ARGUMENTS = ["run", "--device=cpu", "--phase=forward", "--models=gru,lstm,rnn_tanh,irnn"]
@@ -63,7 +65,7 @@ def test_a_killed_command_keeps_everything_ends_its_process_and_lets_go_of_the_f
     assert 0 < len(stored_in(results)) < PLANNED
 
 
-def test_ctrl_c_keeps_everything_and_the_same_command_goes_on(tmp_path, capsys):
+def test_ctrl_c_keeps_everything_and_the_same_command_goes_on(tmp_path, capsys, monkeypatch):
     with started(tmp_path, Path(tempfile.gettempdir())) as process:
         children = descendants(process.pid)
         assert len(children) == 3
@@ -84,11 +86,12 @@ def test_ctrl_c_keeps_everything_and_the_same_command_goes_on(tmp_path, capsys):
         errors,
     )
 
+    monkeypatch.setattr("bench.lane.lane.measuring_process", Machine().process)  # the first was real enough
     assert main([*ARGUMENTS, f"--results={tmp_path}"]) == 0
     assert capsys.readouterr().out.startswith(f"{len(kept)} of {PLANNED} are measured already, in ")
     everything = stored_in(tmp_path)
     assert everything[: len(kept)] == kept
-    assert len({entry["name"] for entry in everything}) == len(everything) == PLANNED
+    assert len({entry["params"]["cell_id"] for entry in everything}) == len(everything) == PLANNED
 
 
 def test_ctrl_c_anywhere_else_is_a_sentence_too(monkeypatch, capsys):
@@ -104,9 +107,9 @@ def test_ctrl_c_anywhere_else_is_a_sentence_too(monkeypatch, capsys):
 
 @pytest.mark.parametrize("count", [0, 3])
 def test_the_sentence_counts_what_the_file_holds(count, monkeypatch, capsys, tmp_path):
-    def interrupted(jobs, settings, run_file, started, finished):
+    def interrupted(jobs, side, started, finished):
         for job in jobs[:count]:
-            run_file.add_outcome(job.cell.id, {"pass": job.sweep_pass}, "failed", "why")
+            side.store(job, GaveNothing(job.cell.id, "failed", "why"))
         raise KeyboardInterrupt
 
     monkeypatch.setattr("bench.lane.sweep.run", interrupted)

@@ -11,6 +11,7 @@ from bench import checked
 from bench.checked import run_checks, without_wrong
 from bench.grid import get_profile
 from bench.kernel_check import STEPS, Check, check, main, sizes
+from bench.lane.lane import Side
 from bench.lane.settings import Settings
 from bench.lane.sweep import plan
 from bench.run_file import RunFile
@@ -148,7 +149,7 @@ def test_a_wrong_kernel_is_not_timed_at_that_size_and_the_others_are(tmp_path):
     cells = [*CELLS, cell("urnn:reference", hidden_size=16), cell("lstm:torch", hidden_size=16)]
     wrong = Check("cpu", "cpu", 16, 12, 3, 1.0, 1e-6, 2e-6, 3e-6)
     checks = [wrong, Check("cpu", "cpu", 32, 12, 3, 1e-7, 1e-6, 2e-6, 3e-6)]
-    kept = without_wrong(plan(cells, 2), checks, SETTINGS, run_file)
+    kept = without_wrong(plan(cells, 2), checks, Side(SETTINGS, run_file))
     assert {job.cell for job in kept} == set(cells[1:])
     run = run_file.content["run"]
     assert [(entry["cell"], entry["pass"], entry["outcome"]) for entry in run["outcomes"]] == [
@@ -157,7 +158,7 @@ def test_a_wrong_kernel_is_not_timed_at_that_size_and_the_others_are(tmp_path):
     ]
     assert run["outcomes"][0]["message"] == f"not timed: {wrong.line()}"
     assert run["checks"][0]["output_error"] == 1.0
-    without_wrong(plan(cells, 2), checks, SETTINGS, run_file)
+    without_wrong(plan(cells, 2), checks, Side(SETTINGS, run_file))
     assert len(run["outcomes"]) == 2  # the same command again stores nothing twice
 
 
@@ -171,6 +172,6 @@ def test_a_kernel_that_did_not_run_says_why_and_is_tried_again_by_the_next_run(t
     run_file = RunFile.at(tmp_path / "run.json", {})
     checks = [replace(found, backend="cpu"), replace(RIGHT, backend="cpu", hidden_size=32)]
     jobs = plan(CELLS, 1)
-    assert without_wrong(jobs, checks, SETTINGS, run_file) == jobs[1:]
+    assert without_wrong(jobs, checks, Side(SETTINGS, run_file)) == jobs[1:]
     assert run_file.measured() == set()
     assert run_file.content["run"]["outcomes"][0]["message"] == f"not timed: {checks[0].line()}"

@@ -6,7 +6,7 @@ import re
 import pytest
 from rich.console import Console
 
-from bench.lane.sweep import Job
+from bench.lane.lane import Job
 from bench.progress import SweepProgress, TimeLeft
 from tests.bench.cells import cell
 

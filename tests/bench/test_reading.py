@@ -11,7 +11,7 @@ def there(*names):
     print(*(name for name in names if name in sys.modules), sep=",")
 import bench.conftest, bench.test_step_time, bench.meters.instructions
 print(*sorted(name for name in sys.modules if name.startswith("analysis.")), sep=",")
-there("bench.reading", "pandas")
+there("bench.reading", "pandas", "psutil", "torch._dynamo")
 import bench.commands.run, bench.commands.list
 there("analysis.documents", "bench.reading", "pandas")
 """

@@ -364,7 +364,7 @@ def test_a_log_that_does_not_say_what_was_trained_is_left_out_of_the_steps_by_na
     told: list[str] = []
     assert [cell.model for cell in cells([LSTM, URNN], tmp_path, told.append)] == ["urnn"]
     assert told[0].startswith(
-        f"digits, nn.LSTM, seed 0: its step is not measured, for its log's first line is damaged: {why}"
+        f"digits, nn.LSTM, seed 0: its step is not measured, because its log's first line is damaged: {why}"
     )
 
 

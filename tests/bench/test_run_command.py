@@ -4,26 +4,22 @@ Those two ask for more bytes than any machine has, so torch refuses at once and 
 itself would refuse them is left out.
 """
 
+import io
 import json
 import re
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from types import SimpleNamespace
 
 import pytest
 
 from bench.commands import main
 from bench.grid import PROFILES, Cell
-from bench.paths import ROOT
 from bench.subjects import SUBJECTS
+from tests.bench.lane.played import Machine
 
 TOO_MANY = 10**12  # sequences of 8 bytes at least
-PROGRAM = """
-import sys
-from bench import commands, estimate
-estimate.memory_of = lambda device: 10**18
-sys.exit(commands.main(sys.argv[1:]))
-"""
 ARGUMENTS = (
     "run --profile quick --device cpu --phase forward --task copying --models rnn_tanh,lstm:torch --hidden 4 "
     f"--length 3 --batch 2,{TOO_MANY} --threads 2"
@@ -32,10 +28,12 @@ ARGUMENTS = (
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory) -> SimpleNamespace:
-    folder = tmp_path_factory.mktemp("results")
-    command = [sys.executable, "-c", PROGRAM, *ARGUMENTS, f"--results={folder}"]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    folder, output, errors = tmp_path_factory.mktemp("results"), io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(output), redirect_stderr(errors):
+        patch.setattr("bench.estimate.memory_of", lambda device: 10**18)
+        code = main([*ARGUMENTS, f"--results={folder}"])
     (path,) = folder.rglob("0*.json")
+    result = SimpleNamespace(returncode=code, stdout=output.getvalue(), stderr=errors.getvalue())
     return SimpleNamespace(folder=folder, result=result, path=path, content=json.loads(path.read_text()))
 
 
@@ -136,13 +134,15 @@ def test_pytest_benchmarks_own_compare_reads_it(done):
     assert "test_step_time[lstm:torch-forward-copying-n4-T3-B2-cpu-float32]" in result.stdout
 
 
-def test_the_same_command_tries_again_what_memory_ran_out_for_and_nothing_else(
-    done, processes, capsys, monkeypatch
-):
+def test_the_same_command_tries_again_what_memory_ran_out_for_and_nothing_else(done, capsys, monkeypatch):
+    machine = Machine()
+    monkeypatch.setattr("bench.lane.lane.measuring_process", machine.process)
     monkeypatch.setattr("bench.estimate.memory_of", lambda device: 10**18)
     assert main([*ARGUMENTS, f"--results={done.folder}"]) == 0
     assert capsys.readouterr().out.startswith(f"4 of 8 are measured already, in {done.path}\n")
-    assert len(processes) == 2
+    lstm, rnn = (f"{model}:torch-forward-copying-n4-T3-B{TOO_MANY}-cpu-float32" for model in ("lstm", "rnn_tanh"))
+    assert machine.started == [[lstm, rnn], [rnn, lstm]]
     content = json.loads(done.path.read_text())
-    assert content["benchmarks"] == done.content["benchmarks"]
-    assert len(content["run"]["outcomes"]) == 4
+    assert content["benchmarks"][:4] == done.content["benchmarks"]
+    assert len(content["benchmarks"]) == 8
+    assert content["run"]["outcomes"] == []

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from bench import conftest as grid
 from bench import subjects
 from bench.grid import get_profile
 from bench.paths import ROOT
@@ -78,10 +79,10 @@ def test_a_figure_carries_all_that_readers_are_promised(done):
         "threads": 1,
         "allocator": "default",
         "units": {
-            "stats": "seconds a call",
-            "peak_allocated_bytes": "bytes",
-            "saved_for_backward_bytes": "bytes",
-            "operators": "a call",
+            "stats": "s per call",
+            "peak_allocated_bytes": "B",
+            "saved_for_backward_bytes": "B",
+            "operators": "1 per call",
         },
     }
 
@@ -97,40 +98,59 @@ def test_the_header_says_what_is_measured_and_how(done):
     assert "grid: 4 cells, 1 thread(s), default heap\n" in done.output
 
 
-def test_without_a_file_the_profile_is_the_grid(monkeypatch):
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    result = session("--profile=ci", "--collect-only", "-q", "--threads=2")
-    cells = get_profile("ci").cells()
-    here = [cell for cell in cells if cell.device == "cpu"]
-    collected = [line for line in result.stdout.splitlines() if line.startswith("bench/")]
-    assert collected == [f"bench/test_step_time.py::test_step_time[{cell.id}]" for cell in here]
+def configured(**options: object) -> SimpleNamespace:
+    """pytest's configuration with these of the suite's options."""
+    return SimpleNamespace(getoption={"cells": None, "profile": "ci", **options}.get)
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (
-            "-n 2",
-            "pytest-xdist (-n, --tx) would time several cells at once, each disturbing the others, so nothing is "
-            "measured; leave it out, or use -n0",
-        ),
-        ("--threads=1000000", "argument --threads: expected at most 1024, got '1000000'"),
-        ("--cells=/nowhere/cells", "--cells: [Errno 2] No such file or directory: '/nowhere/cells'"),
-    ],
-    ids=["xdist", "threads", "cells"],
-)
-def test_what_cannot_be_measured_is_a_usage_error(options, message):
-    result = session(*options.split())
+def test_without_a_file_the_profile_is_the_grid(without_gpu):
+    parametrized = []
+    metafunc = SimpleNamespace(
+        fixturenames=["cell_id"],
+        config=configured(),
+        parametrize=lambda name, values: parametrized.append((name, [value.id for value in values])),
+    )
+    grid.pytest_generate_tests(metafunc)
+    here = [cell.id for cell in get_profile("ci").cells() if cell.device == "cpu"]
+    assert parametrized == [("cell_id", here)]
+
+
+def test_several_processes_at_once_are_a_usage_error():
+    result = session("-n 2")
     assert result.returncode == pytest.ExitCode.USAGE_ERROR
+    message = (
+        "pytest-xdist (-n, --tx) would time several cells at once, each disturbing the others, so nothing is "
+        "measured; leave it out, or use -n0"
+    )
     assert message in result.stderr + result.stdout
     assert "passed" not in result.stdout
 
 
-def test_the_cells_of_an_absent_device_are_counted(without_gpu):
-    from bench import conftest as grid
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, r"^--cells: \[Errno 2\] No such file or directory: '.*cells'$"),
+        ("nonsense", r"^--cells: expected a cell such as .*, got 'nonsense'$"),
+    ],
+    ids=["no file", "no cell"],
+)
+def test_cells_that_cannot_be_read_are_a_usage_error(tmp_path, text, message):
+    path = tmp_path / "cells"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(pytest.UsageError, match=message):
+        grid.pytest_report_header(configured(cells=str(path)))
 
-    options = {"cells": None, "profile": "ci"}
-    lines = grid.pytest_report_header(SimpleNamespace(getoption=options.get))
+
+def test_numbers_are_checked_when_the_options_are_read(capsys):
+    parser = pytest.Parser(_ispytest=True)
+    grid.pytest_addoption(parser)
+    with pytest.raises(pytest.UsageError, match=r"argument --threads: expected at most 1024, got '1000000'"):
+        parser.parse(["--threads=1000000"])
+
+
+def test_the_cells_of_an_absent_device_are_counted(without_gpu):
+    lines = grid.pytest_report_header(configured())
     cells = get_profile("ci").cells()
     here = sum(cell.device == "cpu" for cell in cells)
     assert lines[0].startswith(f"grid: {here} cells, ")

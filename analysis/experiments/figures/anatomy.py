@@ -14,18 +14,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatterSciNotation, NullFormatter
 
+from analysis.experiments.curves import apart
 from analysis.experiments.groups import Group, Place, cells
 from analysis.experiments.study import Study
 from analysis.figures import style
 
-TITLE = "Inside the state (the paper's Figure 4)"
-CAPTION = (
-    "Over the time steps of a sequence, at the start of training and after 100 iterations: the norm of the "
-    "hidden state, how far it moves in a step (not at all means that it is saturated and takes nothing in), and "
-    "the norm of the gradient of the loss with respect to it, which has to reach back to the first steps. "
-    "Geometric means over the seeds that were looked into, drawn down to 1e-12. The cost of adding is that of its "
-    "last step alone; on copying every step has its own."
-)
 QUANTITIES = {
     "state_norm": "|h_t|",
     "state_change": "|h_t - h_{t-1}|",
@@ -78,6 +71,7 @@ def _panel(ax: Axes, study: Study, found: list[Group], iteration: int, quantity:
             continue
         logs = np.log(here[quantity].astype(float).clip(lower=LEAST_SHOWN))
         mean = np.exp(logs.groupby(here["t"].astype(int)).mean())
+        mean = mean.iloc[apart(mean.index.to_numpy(dtype=np.float64), "t")]
         line = style.line_style(group.model, numbers[group.model, group.variant])
         line |= {
             "markevery": max(len(mean) // 5, 1),

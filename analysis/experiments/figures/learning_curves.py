@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter, PercentFormatter
 
-from analysis.experiments.curves import mean_curve
+from analysis.experiments.curves import apart, mean_curve
 from analysis.experiments.groups import Group, cells
 from analysis.experiments.schema import DIVERGED
 from analysis.experiments.seeds import LEAST_POSITIVE
@@ -26,7 +26,7 @@ from analysis.vocabulary import STEP_TIME
 HEIGHT = 2.7
 
 
-def draw(study: Study, axis: str, quantity: str, columns: int) -> Figure:
+def draw(study: Study, columns: int = 3, *, axis: str, quantity: str) -> Figure:
     """`axis` is "iteration" or "seconds", `quantity` "loss" or "score"; places not evaluated are left out."""
     with style.applied():
         shown = {place: found for place, found in study.places.items() if _points(found, axis, quantity)}
@@ -72,19 +72,30 @@ def _group(ax: Axes, group: Group, axis: str, quantity: str, look: dict[str, obj
 
     for run, outcome in zip(group.runs["run"], group.runs["outcome"], strict=True):
         x, y = group.track(run, axis, quantity)
-        ax.plot(x, _drawable(y, quantity), color=colour, linewidth=0.9, alpha=0.35, zorder=zorder, gid=identity())
+        shown = apart(x, axis)
+        ax.plot(
+            x[shown],
+            _drawable(y[shown], quantity),
+            color=colour,
+            linewidth=0.9,
+            alpha=0.35,
+            zorder=zorder,
+            gid=identity(),
+        )
         if outcome == DIVERGED and len(x):
             end = {"marker": "x", "markersize": 7, "markeredgewidth": 2}
             ax.plot(x[-1:], _drawable(y[-1:], quantity), color=colour, zorder=zorder, gid=identity(), **end)
     mean = mean_curve(group, axis, quantity)
     if mean is None:
         return
-    marks = {"marker": look["marker"], "markersize": 5, "markevery": max(len(mean.x) // 6, 1)}
+    shown = apart(mean.x, axis)
+    x, middle, low, high = mean.x[shown], mean.mean[shown], mean.low[shown], mean.high[shown]
+    marks = {"marker": look["marker"], "markersize": 5, "markevery": max(len(x) // 6, 1)}
     line = {name: look[name] for name in ("linestyle", "markerfacecolor", "markeredgecolor", "markeredgewidth")}
     width = {"linewidth": 2.4 if group.model == "urnn" else 1.6, "color": colour, "zorder": zorder}
-    ax.plot(mean.x, mean.mean, gid=identity(), **marks, **line, **width)
+    ax.plot(x, middle, gid=identity(), **marks, **line, **width)
     if mean.seeds > 1:
-        band = ax.fill_between(mean.x, mean.low, mean.high, color=colour, alpha=0.14, linewidth=0, zorder=zorder)
+        band = ax.fill_between(x, low, high, color=colour, alpha=0.14, linewidth=0, zorder=zorder)
         band.set_gid(identity())
 
 

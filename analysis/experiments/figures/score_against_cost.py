@@ -19,12 +19,6 @@ from analysis.experiments.study import Study
 from analysis.figures import style
 from analysis.vocabulary import PEAK_ALLOCATED, STEP_TIME
 
-TITLE = "Score against step time and memory"
-CAPTION = (
-    "Score at the end of training, mean across seeds with its 95 % interval, against what one training step "
-    "costs: its time over its time steps, and the peak memory of torch's allocator. Upper left is better. A "
-    "filled marker is a time from the benchmark, a hollow one follows from the run's iterations a second."
-)
 HEIGHT = 2.9
 
 

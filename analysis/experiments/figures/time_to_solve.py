@@ -18,12 +18,6 @@ from analysis.experiments.study import Study
 from analysis.figures import style
 from analysis.vocabulary import STEP_TIME
 
-TITLE = "Time to solve"
-CAPTION = (
-    "Each dot is a seed at the first evaluation that met the goal of its task, each cross one that did not meet "
-    "it, where it stopped. The bar is the 95 % interval of the geometric mean, where every seed solved it and "
-    "there are several. Further left is better."
-)
 ROW_HEIGHT = 0.2
 PANELS = (("iterations", "solved_iteration", "iterations"), ("seconds", "solved_seconds", "seconds"))
 TITLES = {"iterations": "Iterations", "seconds": "Wall-clock seconds of training"}

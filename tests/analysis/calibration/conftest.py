@@ -15,11 +15,11 @@ GUARDED = tuple(cell for cell in CELLS if not cell.startswith("gru"))
 FACTS = {"Machine": "a box", "torch": "2.13.0", "Commit": "aaaaaaaa A commit"}
 
 
-def recording(noise: float, rounds: int = 20, seed: int = 0, drift: float = 0.0) -> Recording:
-    """`noise` is the standard deviation of a process's log time, `drift` that of a round's, shared by all."""
+def recording(noise: float, passes: int = 20, seed: int = 0, drift: float = 0.0) -> Recording:
+    """`noise` is the standard deviation of a process's log time, `drift` that of a pass's, shared by all."""
     random = np.random.default_rng(seed)
     shared = {
-        side: {at: random.normal(0, drift) for at in range(1, rounds + 1)} for side in ("base", "same", *SLOWDOWNS)
+        side: {at: random.normal(0, drift) for at in range(1, passes + 1)} for side in ("base", "same", *SLOWDOWNS)
     }
 
     def time(side: str, cell: str, at: int) -> float:
@@ -28,7 +28,7 @@ def recording(noise: float, rounds: int = 20, seed: int = 0, drift: float = 0.0)
 
     times = {
         side: {
-            cell: {at: time(side, cell, at) for at in range(1, rounds + 1)}
+            cell: {at: time(side, cell, at) for at in range(1, passes + 1)}
             for cell in (GUARDED if side in SLOWDOWNS else CELLS)
         }
         for side in ("base", "same", *SLOWDOWNS)

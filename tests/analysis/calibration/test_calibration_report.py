@@ -14,6 +14,7 @@ from analysis.calibration.recording import compact
 from analysis.errors import AnalysisError
 from tests.analysis.browser import assert_it_fits, every_screen, look, needs_browser
 from tests.analysis.calibration.conftest import recording
+from tests.analysis.parsed import assert_it_reads_well, assert_it_stands_alone
 
 EFFORT = Effort(gates=20, redrawn=2, gates_each=5)
 
@@ -49,11 +50,13 @@ def test_the_folder_holds_page_markdown_figure_and_recording(report, quiet):
     for sentence in report.headlines:
         assert f"- {sentence}\n" in text
     assert "| urnn:cpu-train-copying-n128-T100-B32-cpu-float32 |" in text
+    assert_it_stands_alone(report.page.read_text())
+    assert_it_reads_well(text)
     again = read(folder / "recording.json")
-    assert again.rounds == quiet.rounds
+    assert again.passes == quiet.passes
     assert again.times["slow_5"] == {
-        cell: {at: pytest.approx(value, rel=1e-5) for at, value in rounds.items()}
-        for cell, rounds in quiet.times["slow_5"].items()
+        cell: {at: pytest.approx(value, rel=1e-5) for at, value in passes.items()}
+        for cell, passes in quiet.times["slow_5"].items()
     }
 
 
@@ -84,11 +87,11 @@ def test_what_is_no_recording_is_one_line_and_exit_code_2(tmp_path, quiet, capsy
 
 def test_too_few_rounds_are_refused(tmp_path):
     path = tmp_path / "recording.json"
-    path.write_text(compact(recording(0.01, rounds=5)))
+    path.write_text(compact(recording(0.01, passes=5)))
     with pytest.raises(AnalysisError) as caught:
         read(path)
     assert str(caught.value) == (
-        f"{path}: expected at least 8 whole rounds, got 5; `python -m bench calibrate` goes on recording."
+        f"{path}: expected at least 8 whole passes, got 5; `python -m bench calibrate` goes on recording."
     )
 
 
@@ -113,9 +116,9 @@ def test_remarks_are_published_without_the_names_of_processes(tmp_path, quiet):
     assert read(path).notes == (busy, "time was up (--minutes gives more)")
 
 
-def test_a_round_that_one_side_did_not_finish_is_left_out(tmp_path, quiet):
+def test_a_pass_that_one_side_did_not_finish_is_left_out(tmp_path, quiet):
     content = json.loads(compact(quiet))
     del content["times"]["same"][quiet.cells[0]]["3"]
     path = tmp_path / "recording.json"
     path.write_text(json.dumps(content))
-    assert read(path).rounds == tuple(at for at in quiet.rounds if at != 3)
+    assert read(path).passes == tuple(at for at in quiet.passes if at != 3)

@@ -1,4 +1,4 @@
-"""The gate's self-test on real rounds: those of the committed calibration, recorded on a noisy two-core
+"""The gate's self-test on real passes: those of the committed calibration, recorded on a noisy two-core
 machine."""
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ def recorded():
 
 def gates(recorded, head: str, number: int = GATES):
     random = np.random.default_rng(1)
-    return [simulate(recorded, head, recorded.rounds, random) for _ in range(number)]
+    return [simulate(recorded, head, recorded.passes, random) for _ in range(number)]
 
 
 def test_the_rounds_are_real_in_that_no_two_processes_agree(recorded):
-    assert len(recorded.rounds) >= 16
+    assert len(recorded.passes) >= 16
     assert len(recorded.cells) == 45
     assert min(spread.plain for spread in spreads(recorded)) > 0.001
 

@@ -8,7 +8,7 @@ import pytest
 from analysis.calibration.rates import Condition, Effort, Rate, conditions, smallest_detectable
 from analysis.calibration.replay import SECONDS, simulate
 from analysis.calibration.spread import achieved, spreads
-from analysis.regressions.policy import FIRST_ROUNDS, MOST_CONFIRMING_ROUNDS
+from analysis.regressions.policy import FIRST_PASSES, MOST_CONFIRMING_PASSES
 from analysis.regressions.verdict import Verdict
 from analysis.vocabulary import SAME
 from tests.analysis.calibration.conftest import CELLS, recording
@@ -18,27 +18,27 @@ OURS = [cell for cell in CELLS if cell.startswith("urnn:cpu")]
 
 def gates(given, head: str, number: int = 20, seed: int = 0):
     random = np.random.default_rng(seed)
-    return [simulate(given, head, given.rounds, random) for _ in range(number)]
+    return [simulate(given, head, given.passes, random) for _ in range(number)]
 
 
 def test_without_noise_a_commit_against_itself_passes_in_the_first_rounds():
     for gate in gates(recording(1e-9), SAME):
         assert set(gate.verdicts.values()) == {Verdict.PASS}
-        assert gate.minutes == pytest.approx(FIRST_ROUNDS * len(CELLS) / 60)
+        assert gate.minutes == pytest.approx(FIRST_PASSES * len(CELLS) / 60)
 
 
 def test_a_slowdown_far_above_the_noise_is_called_in_every_gate_and_in_no_other_model(quiet):
     for gate in gates(quiet, "slow_5"):
         assert {cell for cell, verdict in gate.verdicts.items() if verdict is Verdict.REGRESSED} == set(OURS)
-        first, second = FIRST_ROUNDS * len(CELLS), MOST_CONFIRMING_ROUNDS * 4  # two suspects with two sentinels
+        first, second = FIRST_PASSES * len(CELLS), MOST_CONFIRMING_PASSES * 4  # two suspects with two sentinels
         assert gate.minutes >= (first + second) / 60
 
 
 def test_a_slowdown_below_the_floor_is_never_called():
     given = recording(0.0005)
     slow = {
-        cell: {at: value / 1.02 * 1.015 for at, value in rounds.items()}
-        for cell, rounds in given.times["slow_2"].items()
+        cell: {at: value / 1.02 * 1.015 for at, value in passes.items()}
+        for cell, passes in given.times["slow_2"].items()
     }
     given = type(given)(**{**vars(given), "times": {**given.times, "slow_2": slow}})
     assert not any(gate.regressed(CELLS) for gate in gates(given, "slow_2"))

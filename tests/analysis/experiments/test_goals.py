@@ -13,8 +13,9 @@ from pandas.testing import assert_frame_equal
 from analysis.errors import AnalysisError
 from analysis.experiments import read
 from analysis.experiments.goals import BEFORE, before
-from analysis.experiments.report import gather
+from analysis.experiments.report import page_of
 from analysis.experiments.study import Study
+from analysis.pages import Facts
 from tests.analysis.experiments.conftest import end, evaluation, header, write_lines
 from tests.urnn.training.tiny import run
 
@@ -28,8 +29,16 @@ def goal(*bounds: dict) -> dict:
 
 
 def solved_of(study: Study) -> list[str]:
-    column = [heading for heading, _ in gather(study).results.headings].index("Solved")
-    return [row[column].text for row in gather(study).results.rows]
+    results = page_of(study).tables[1]
+    column = [column.heading for column in results.columns].index("Solved")
+    return [row[column].text for row in results.cells]
+
+
+def goals_of(study: Study) -> list[tuple[str, str]]:
+    """What the page says of each task's goal."""
+    blocks = [block for section in page_of(study).sections for block in section.blocks]
+    (method,) = (block for block in blocks if isinstance(block, Facts))
+    return [pair for pair in method.pairs if pair[0].startswith("Solved: ")]
 
 
 class TestOfALog:
@@ -42,9 +51,9 @@ class TestOfALog:
         assert (strict.logs.problems, easy.logs.problems) == ((), ())
         assert (solved_of(strict), solved_of(easy)) == (["not solved"], ["1 of 1"])
         assert easy.logs.runs["solved_iteration"].tolist() == [4]
-        told = "the first evaluation on validation data with mean squared error of at most {}"
-        assert gather(strict).goals == [("Adding", told.format("0.01"))]
-        assert gather(easy).goals == [("Adding", told.format("1000"))]
+        said = "The first evaluation on validation data with mean squared error of at most {}."
+        assert goals_of(strict) == [("Solved: Adding", said.format("0.01"))]
+        assert goals_of(easy) == [("Solved: Adding", said.format("1000"))]
 
     def test_a_trial_is_named_by_its_log(self, tmp_path):
         run(tmp_path / "run", hidden_size=4, model="ortho_cayley")
@@ -153,7 +162,7 @@ class TestFromBeforeLogsHadGoals:
         write_lines(runs, "a", [header(task="juggling"), last, end("finished", last)])
         study = Study(read(runs))
         assert solved_of(study) == ["goal not recorded"]
-        assert gather(study).goals == [("juggling", "goal not recorded")]
+        assert goals_of(study) == [("Solved: juggling", "goal not recorded.")]
         assert study.logs.runs["solved_iteration"].isna().all()
 
 
@@ -169,15 +178,16 @@ class TestOfTables:
         again = read(tables)
         for name in ("runs", "evaluations", "anatomy"):
             assert_frame_equal(getattr(again, name), getattr(small_study.logs, name), rtol=1e-7)
-        known, now = gather(small_study), gather(Study(again))
-        assert (now.headlines, now.goals) == (known.headlines, known.goals)
+        assert page_of(Study(again)).headlines == page_of(small_study).headlines
+        assert goals_of(Study(again)) == goals_of(small_study)
 
     def test_tables_from_before_goals_are_judged_by_those_of_their_time(self, tables, small_study):
         for name, column in (("runs", "goal"), ("runs", "family"), ("evaluations", "solved")):
             table = pd.read_csv(tables / f"{name}.csv")
             table.drop(columns=column).to_csv(tables / f"{name}.csv", index=False)
-        known, now = gather(small_study), gather(Study(read(tables)))
-        assert (now.headlines, now.goals) == (known.headlines, known.goals)
+        now = Study(read(tables))
+        assert page_of(now).headlines == page_of(small_study).headlines
+        assert goals_of(now) == goals_of(small_study)
 
     def test_the_committed_ones_are_read(self):
         found = read(Path(__file__).parents[3] / "reports" / "experiments")

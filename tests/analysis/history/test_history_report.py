@@ -13,6 +13,7 @@ from analysis.history import otava, read, write_report
 from analysis.vocabulary import COMMITS_FILE
 from tests.analysis.browser import assert_it_fits, every_screen, look, needs_browser
 from tests.analysis.history.conftest import digits, write_history
+from tests.analysis.parsed import assert_it_reads_well, assert_it_stands_alone
 
 FAKE_OTAVA = """#!{python}
 import json, sys
@@ -41,6 +42,8 @@ def test_the_page_escapes_subjects_and_says_which_commits_were_not_measured(repo
     assert "Change 4 &lt;b&gt;" in page
     assert "not measured: No module named bench" in page
     assert "asv find" in page
+    assert_it_stands_alone(page)
+    assert_it_reads_well((report.page.parent / "report.md").read_text())
     assert (report.page.parent / "figures" / "levels.png").stat().st_size > 10_000
     assert (
         "| 1212" not in (report.page.parent / "report.md").read_text().split("## Commits")[0].split("Changes")[0]

@@ -11,6 +11,7 @@ from analysis.__main__ import main
 from analysis.errors import AnalysisError
 from analysis.regressions.comparison import compare
 from analysis.regressions.markdown import MARK
+from analysis.vocabulary import VERDICTS_FORMAT
 
 NOISE = (0.004, -0.006, 0.001, 0.005, -0.003, -0.001)
 CELL = "urnn:reference-train-copying-n64-T100-B32-cpu-float32"
@@ -72,10 +73,10 @@ def test_markdown_says_the_answer_what_it_is_and_how_to_see_it_again(results, tm
 def test_json_holds_every_row_in_numbers(results, tmp_path):
     main(["compare", str(results("old")), str(results("new", 1.08)), "--json", str(tmp_path / "verdict.json")])
     content = json.loads((tmp_path / "verdict.json").read_text())
-    assert (content["format"], content["exit_code"]) == (1, 1)
+    assert (content["format"], content["exit_code"]) == (VERDICTS_FORMAT, 1)
     assert content["counts"] == {"regressed": 1, "not measured": 0, "inconclusive": 0, "faster": 0, "pass": 5}
     row = content["rows"][0]
-    assert (row["cell"], row["metric"], row["verdict"], row["rounds"]) == (CELL, "time", "regressed", 6)
+    assert (row["cell"], row["metric"], row["verdict"], row["passes"]) == (CELL, "time", "regressed", 6)
     assert row["low"] < row["ratio"] < row["high"]
     assert row["ratio"] == pytest.approx(1.08, rel=1e-15 * 100)
     assert content["base"] == {"name": "a" * 8, "subject": ""}

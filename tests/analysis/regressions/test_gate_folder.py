@@ -10,6 +10,8 @@ import pytest
 
 from analysis.__main__ import main
 from analysis.regressions.gate import judge_folder
+from analysis.regressions.policy import Pace
+from analysis.vocabulary import VERDICTS_FORMAT
 
 NOISE = (0.004, -0.006, 0.001, 0.005, -0.003, -0.001)
 AT = "-train-copying-n64-T100-B32-cpu-float32"
@@ -18,7 +20,7 @@ URNN, LSTM = f"urnn:reference{AT}", f"lstm:torch{AT}"
 
 @pytest.fixture
 def folder(benchmark_file, entry, tmp_path) -> Path:
-    """A gate's folder whose screening has six rounds, with the uRNN 6 % slower in head."""
+    """A gate's folder whose screening has six passes, with the uRNN 6 % slower in head."""
     write_side(benchmark_file, entry, "base")
     write_side(benchmark_file, entry, "head", 1.06)
     write_plan(tmp_path / "gate")
@@ -67,16 +69,23 @@ def test_the_confirmation_decides(folder, benchmark_file, entry, capsys, tmp_pat
     out = tmp_path / "out.md"
     assert main(["gate", str(folder), "--markdown", str(out), "--json", str(tmp_path / "out.json")]) == 1
     assert capsys.readouterr().out.splitlines()[-1] == ("Regressed: 1 of 2 cells judged. (1 regressed, 5 pass)")
-    assert json.loads((tmp_path / "out.json").read_text())["rows"][0]["reason"] == "confirmed by fresh rounds"
+    assert json.loads((tmp_path / "out.json").read_text())["rows"][0]["reason"] == "confirmed by fresh passes"
     assert "head `bbbbbbbb` (After &lt;b>)" in out.read_text()
     assert "```\npython -m bench gate --models urnn:reference\n```" in out.read_text()
     assert "See it again: `python -m bench gate --base a --head b`" in out.read_text()
 
 
-def test_quiet_prints_nothing(folder, tmp_path, capsys):
-    assert main(["gate", str(folder), "--quiet", "--json", str(tmp_path / "out.json")]) == 0
-    assert capsys.readouterr() == ("", "")
-    assert json.loads((tmp_path / "out.json").read_text())["suspects"] == [URNN]
+def test_the_json_names_the_suspects_and_has_a_format(folder, tmp_path):
+    assert main(["gate", str(folder), "--json", str(tmp_path / "out.json")]) == 0
+    verdicts = json.loads((tmp_path / "out.json").read_text())
+    assert (verdicts["format"], verdicts["suspects"]) == (VERDICTS_FORMAT, [URNN])
+    assert {row["passes"] for row in verdicts["rows"] if row["metric"] == "time"} == {len(NOISE)}
+
+
+def test_with_a_pace_it_says_what_comes_next(folder):
+    step = judge_folder(folder, Pace(6, 600.0, 500.0, 1.0)).next
+    assert (step.stage, step.cells) == ("confirmation", (URNN,))
+    assert judge_folder(folder).next is None
 
 
 def test_a_planned_cell_that_no_file_holds_is_missed(folder):
@@ -115,7 +124,7 @@ def test_rounds_of_one_side_alone_are_left_out(folder, benchmark_file, entry):
     head = json.loads((folder / "head.json").read_text())
     head["benchmarks"] = [one for one in head["benchmarks"] if one["extra_info"]["pass"] <= 4]
     (folder / "head.json").write_text(json.dumps(head))
-    assert {row.rounds for row in judge_folder(folder).rows if row.metric == "time"} == {4}
+    assert {row.passes for row in judge_folder(folder).rows if row.metric == "time"} == {4}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Verdicts on hand-made rounds: what passes, what is called, and what is never taken for a pass."""
+"""Verdicts on hand-made samples: what passes, what is called, and what is never taken for a pass."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NOISE = (0.004, -0.006, 0.001, 0.005, -0.003, -0.001, 0.002, -0.002)
 
 
 def side(factors: dict[str, float], noise=NOISE, drift=(0.0,) * 8, seed: int = 0, **more) -> Side:
-    """Eight rounds of a second each, times each cell's factor, with noise of about half a per cent."""
+    """Eight passes of a second each, times each cell's factor, with noise of about half a per cent."""
     rng = np.random.default_rng(seed)
     return Side(
         {
@@ -61,7 +61,7 @@ class TestOneGo:
         row = rows[0]
         assert row.low < 1.05 < row.high
         assert row.low > 1.02
-        assert row.rounds == 8
+        assert row.passes == 8
         assert (conclude(rows).code, conclude(rows).sentence) == (1, "Regressed: 1 of 3 cells judged.")
 
     def test_a_speed_up_is_called_faster_and_passes(self, paired):
@@ -154,10 +154,10 @@ class TestGate:
     CELLS = tuple(EVEN)
     NOTHING = (Side({}), Side({}))
 
-    def fresh(self, ours: float, rounds: int = 8, noise: float = 1.0) -> tuple[Side, Side]:
+    def fresh(self, ours: float, passes: int = 8, noise: float = 1.0) -> tuple[Side, Side]:
         pair = side(EVEN, seed=2), side(EVEN | {OURS: ours}, tuple(noise * value for value in NOISE), seed=3)
         return tuple(
-            Side({cell: {n: times[n] for n in range(1, rounds + 1)} for cell, times in one.times.items()})
+            Side({cell: {n: times[n] for n in range(1, passes + 1)} for cell, times in one.times.items()})
             for one in pair
         )
 
@@ -166,26 +166,26 @@ class TestGate:
         assert judged.suspects == (OURS,)
         assert judged.open == ()
         assert verdicts(judged.rows) == only(Verdict.INCONCLUSIVE)
-        assert judged.rows[0].reason == "suspected, and not confirmed by fresh rounds"
+        assert judged.rows[0].reason == "suspected, and not confirmed by fresh passes"
         assert conclude(judged.rows).code == 0
 
     def test_fresh_rounds_confirm_it(self):
         judged = judge_gate((BASE, head(1.05)), self.fresh(1.05), self.CELLS, (OURS,))
         assert verdicts(judged.rows) == only(Verdict.REGRESSED)
-        assert judged.rows[0].reason == "confirmed by fresh rounds"
+        assert judged.rows[0].reason == "confirmed by fresh passes"
         assert conclude(judged.rows).code == 1
 
     def test_fresh_rounds_clear_it(self):
         judged = judge_gate((BASE, head(1.05)), self.fresh(1.0), self.CELLS, (OURS,))
         assert verdicts(judged.rows) == only(Verdict.PASS)
-        assert judged.rows[0].reason == "suspected, and fresh rounds did not confirm it"
+        assert judged.rows[0].reason == "suspected, and fresh passes did not confirm it"
 
     def test_fresh_rounds_that_are_too_noisy_leave_it_open(self):
         judged = judge_gate((BASE, head(1.05)), self.fresh(1.05, noise=40.0), self.CELLS, (OURS,))
         assert verdicts(judged.rows) == only(Verdict.INCONCLUSIVE)
 
     def test_two_fresh_rounds_confirm_nothing(self):
-        judged = judge_gate((BASE, head(1.5)), self.fresh(1.5, rounds=2), self.CELLS, (OURS,))
+        judged = judge_gate((BASE, head(1.5)), self.fresh(1.5, passes=2), self.CELLS, (OURS,))
         assert verdicts(judged.rows) == only(Verdict.INCONCLUSIVE)
 
     def test_fresh_rounds_alone_call_nobody_who_was_not_suspected(self):

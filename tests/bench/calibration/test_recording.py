@@ -1,4 +1,4 @@
-"""Recording the gate's rounds with made-up measurements, and the slowdown on a made-up clock."""
+"""Recording the gate's passes with made-up measurements, and the slowdown on a made-up clock."""
 
 import json
 import tempfile
@@ -26,13 +26,13 @@ SLOWED = [f"slow_{100 * fraction:g}" for fraction in SLOWDOWNS]
 
 
 class World:
-    """Measures nothing: notes who measures what, and a clock that each round moves by a minute."""
+    """Measures nothing: notes who measures what, and a clock that each pass moves by a minute."""
 
     def __init__(self) -> None:
-        self.now, self.rounds, self.known, self.slowed = 0.0, [], set(CELLS), []
+        self.now, self.passes, self.known, self.slowed = 0.0, [], set(CELLS), []
 
     def measure(self, parts, number: int) -> None:
-        self.rounds.append((number, {side.name: [one.id for one in cells] for side, cells in parts}))
+        self.passes.append((number, {side.name: [one.id for one in cells] for side, cells in parts}))
         self.now += 60
         for side, cells in parts:
             side.run_file.content["commit_info"] = side.commit_info
@@ -55,20 +55,20 @@ def world(monkeypatch, tmp_path) -> World:
 
 @pytest.fixture
 def go(world, tmp_path):
-    """Records; -> the folder and what was told."""
+    """Records; -> the folder and what was logged."""
 
-    def recorded(rounds: int = 3, minutes: float = 60.0, slowed: str = "urnn:cpu") -> tuple[Path, list[str]]:
-        told: list[str] = []
-        request = Request(CELLS, PROFILES["ci"], slowed, rounds, minutes, results=tmp_path / "recordings")
-        return record(request, told.append, world.measure, lambda: world.now), told
+    def recorded(passes: int = 3, minutes: float = 60.0, slowed: str = "urnn:cpu") -> tuple[Path, list[str]]:
+        log: list[str] = []
+        request = Request(CELLS, PROFILES["ci"], slowed, passes, minutes, results=tmp_path / "recordings")
+        return record(request, log.append, world.measure, lambda: world.now), log
 
     return recorded
 
 
-def test_every_round_measures_all_cells_twice_and_the_slowed_ones_with_their_sentinels_in_each_copy(world, go):
+def test_every_pass_measures_all_cells_twice_and_the_slowed_ones_with_their_sentinels_in_each_copy(world, go):
     go()
-    assert [number for number, _ in world.rounds] == [1, 2, 3]
-    _, sides = world.rounds[0]
+    assert [number for number, _ in world.passes] == [1, 2, 3]
+    _, sides = world.passes[0]
     assert list(sides) == ["base", "same", *SLOWED]
     assert sides["base"] == sides["same"] == [GUARD.id, OURS.id, OTHER.id]
     assert all(sides[name] == [GUARD.id, OURS.id] for name in SLOWED)
@@ -88,23 +88,23 @@ def test_the_plan_says_what_the_analysis_has_to_know(go):
     assert plan["seconds"] == {"1": 60, "2": 60, "3": 60}
 
 
-def test_it_goes_on_where_it_ended_and_measures_no_round_again(world, go):
-    folder, told = go(rounds=5, minutes=1.5)
-    assert told == ["round 1 of 5", "round 2 of 5", "time was up before round 3 of 5; the same command goes on"]
-    world.rounds.clear()
-    again, told = go(rounds=5)
+def test_it_goes_on_where_it_ended_and_measures_no_pass_again(world, go):
+    folder, log = go(passes=5, minutes=1.5)
+    assert log == ["pass 1 of 5", "pass 2 of 5", "time was up before pass 3 of 5; the same command goes on"]
+    world.passes.clear()
+    again, log = go(passes=5)
     assert again == folder
-    assert told == ["round 3 of 5", "round 4 of 5", "round 5 of 5"]
+    assert log == ["pass 3 of 5", "pass 4 of 5", "pass 5 of 5"]
 
 
 def test_a_subject_with_control_characters_is_that_of_the_same_recording(go, monkeypatch):
     odd = replace(BASE, subject="Written elsewhere\r")
     monkeypatch.setattr(recording, "resolve", lambda revision: odd)
-    folder, _ = go(rounds=1)
-    assert go(rounds=2) == (folder, ["round 2 of 2"])
+    folder, _ = go(passes=1)
+    assert go(passes=2) == (folder, ["pass 2 of 2"])
 
 
-def test_an_interrupted_round_is_taken_up_again_and_has_no_time(world, go):
+def test_an_interrupted_pass_is_taken_up_again_and_has_no_time(world, go):
     whole = world.measure
 
     def interrupted(parts, number: int) -> None:
@@ -168,8 +168,8 @@ def test_a_damaged_plan_is_named_and_left_as_it_is(go, text, message):
     assert (folder / CALIBRATION_PLAN).read_text() == text
 
 
-def test_a_full_disk_keeps_the_rounds_before(world, go, monkeypatch):
-    folder, _ = go(rounds=2)
+def test_a_full_disk_keeps_the_passes_before(world, go, monkeypatch):
+    folder, _ = go(passes=2)
 
     def full(self, entry) -> None:
         raise ResultsError("no space")

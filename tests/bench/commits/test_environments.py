@@ -20,7 +20,7 @@ def asked(monkeypatch, tmp_path):
     """What a kind of environments comes to, where the sides' constraints are these."""
 
     def ask(kind: str, base: str = "torch==2", head: str = "torch==2") -> tuple[dict, str, list[str]]:
-        told: list[str] = []
+        logged: list[str] = []
         folders = {}
         for side, text in (("base", base), ("head", head)):
             folders[side] = tmp_path / side
@@ -29,7 +29,7 @@ def asked(monkeypatch, tmp_path):
         monkeypatch.setattr(
             environments, "build", lambda commit, checkout, folder: checkout / folder.name / "python"
         )
-        return (*interpreters(kind, COMMITS, folders, told.append), told)
+        return (*interpreters(kind, COMMITS, folders, logged.append), logged)
 
     return ask
 
@@ -40,10 +40,13 @@ def test_one_interpreter_measures_both_sides_where_they_want_the_same(asked, kin
 
 
 def test_where_they_differ_asv_builds_an_environment_for_each(asked, tmp_path):
-    found, remark, told = asked("auto", head="torch==3")
+    found, remark, logged = asked("auto", head="torch==3")
     assert found == {side: tmp_path / side / side / "python" for side in COMMITS}
     assert remark.endswith("that asv built, because their dependencies differ")
-    assert told == ["base: asv builds an environment for aaaaaaaa", "head: asv builds an environment for bbbbbbbb"]
+    assert logged == [
+        "base: asv builds an environment for aaaaaaaa",
+        "head: asv builds an environment for bbbbbbbb",
+    ]
 
 
 def test_asvs_environments_can_be_asked_for(asked):

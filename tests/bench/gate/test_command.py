@@ -1,39 +1,76 @@
-"""`python -m bench gate` with made-up commits and rounds: what is measured, noted and returned."""
+"""`python -m bench gate` with made-up commits and passes: what is measured, noted and returned."""
 
 import json
 import math
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy
 import pytest
 
+from analysis.regressions.policy import Step
+from bench.commands import gate as gate_command
 from bench.commands import main
+from bench.commits import checkouts
 from bench.errors import SweepError
-from bench.gate import command
-from bench.gate.judge import Step
+from bench.gate import judge
+from bench.gate.command import Dependencies, Request, gate
+from bench.grid import get_profile
+from bench.lane.turns import take_turns
 from bench.paths import ROOT
 from bench.prepare import describe
+from tests.bench.cells import cell
 from tests.bench.repositories import BASE, HEAD
 
+URNN, FUSED, LSTM = (cell(name, hidden_size=8, length=5) for name in ("urnn:reference", "urnn:cpu", "lstm:torch"))
 SLICE = ("--models=urnn", "--phase=train", "--hidden=8", "--length=5", "--batch=2", "--device=cpu")
-URNN = "urnn:reference-train-copying-n8-T5-B2-cpu-float32"
-FUSED = "urnn:cpu-train-copying-n8-T5-B2-cpu-float32"
-LSTM = "lstm:torch-train-copying-n8-T5-B2-cpu-float32"
 
 
-class Product:
-    """Stands in for both commits: how much slower head's eager uRNN is, and which cells a commit does not have."""
+class World:
+    """Stands in for commits, processes and the judge.
 
-    def __init__(self) -> None:
+    Attributes:
+        factor: how much slower head's eager uRNN is.
+        absent: cells that a commit does not have.
+        misfit: whether the commits do not run with today's suite.
+        passes: file of base, number and cells of each pass.
+        judge: whether the real judge is asked; else three passes of all cells and no suspect.
+    """
+
+    def __init__(self, results: Path) -> None:
+        self.results = results
         self.factor, self.absent, self.suites, self.misfit = 1.0, {"base": (), "head": ()}, [], False
         self.noise = numpy.random.default_rng(0)
-        self.rounds: list[tuple[str, int, list[str]]] = []
+        self.passes: list[tuple[str, int, list[str]]] = []
         self.counted: list[str] = []
         self.remark = ""
+        self.judge = False
+        self.log: list[str] = []
 
-    def interpreters(self, kind: str, commits, checkouts, told):
+    def gate(self, **more: object) -> int:
+        judged = {} if self.judge else {"ask": self.ask, "conclude": lambda *asked: 0}
+        use = Dependencies(
+            resolve={"main": BASE, "HEAD": HEAD}.__getitem__,
+            check_out=self.check_out,
+            interpreters=self.interpreters,
+            known_cells=self.known_cells,
+            count_instructions=self.count,
+            take_turns=self.take_turns,
+            watch=lambda *arguments, **more: lambda: None,
+            log=self.log.append,
+            **judged,
+        )
+        request = Request("main", "HEAD", [FUSED, URNN], get_profile("ci"), results=self.results, slice=SLICE)
+        return gate(replace(request, **more), use)
+
+    def ask(self, folder: Path, pace) -> Step:
+        return Step(
+            "screening" if pace.passes < 3 else "confirmation", (FUSED.id, URNN.id) if pace.passes < 3 else ()
+        )
+
+    def interpreters(self, kind: str, commits, checkouts, log):
         self.environments = (kind, sorted(checkouts))
         return {side: Path(sys.executable) for side in commits}, self.remark
 
@@ -43,136 +80,149 @@ class Product:
     def known_cells(self, name: str, settings, cells) -> list:
         if self.misfit and self.suites[-1] is not None:
             raise SweepError(f"the suite does not run on {name}: ImportError: no")
-        return [cell for cell in cells if cell.id not in self.absent[settings.root.name]]
+        return [one for one in cells if one not in self.absent[settings.root.name]]
 
     def count(self, settings, cells) -> dict:
-        self.counted = [cell.id for cell in cells]
-        return {side: {"counts": {cell.id: 1000 for cell in cells}, "reason": ""} for side in settings}
+        self.counted = [one.id for one in cells]
+        return {side: {"counts": {one.id: 1000 for one in cells}, "reason": ""} for side in settings}
 
-    def round(self, base, head, cells, number: int) -> None:
-        self.rounds.append((base.run_file.path.name, number, [cell.id for cell in cells]))
+    def take_turns(self, parts, number: int) -> None:
+        (base, cells), (head, _) = parts
+        assert [cells for _, cells in parts] == [cells, cells]
+        self.passes.append((base.run_file.path.name, number, [one.id for one in cells]))
         for side in (base, head):
             side.run_file.content["machine_info"] = {"node": "box", "torch": "2"}
             side.run_file.content["commit_info"] = side.commit_info
-            for cell in cells:
-                slow = self.factor if side is head and cell.id == URNN else 1.0
+            for one in cells:
+                slow = self.factor if side is head and one == URNN else 1.0
                 calls = [0.1 * slow * math.exp(self.noise.normal(0, 0.003))] * 3
-                info = {**describe(cell), "pass": number, "operators": 5}
-                entry = {"params": {"cell_id": cell.id}, "extra_info": info, "stats": {"data": calls}}
-                side.run_file.add_benchmark(entry)
+                info = {**describe(one), "pass": number, "operators": 5}
+                side.run_file.add_benchmark(
+                    {"params": {"cell_id": one.id}, "extra_info": info, "stats": {"data": calls}}
+                )
+
+    def plan(self) -> dict:
+        return json.loads(next(self.results.glob("*/gate.json")).read_text())
 
 
 @pytest.fixture
-def product(monkeypatch, tmp_path) -> Product:
-    made = Product()
+def world(monkeypatch, tmp_path) -> World:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(command, "resolve", {"main": BASE, "HEAD": HEAD}.__getitem__)
-    monkeypatch.setattr(command, "check_out", made.check_out)
-    monkeypatch.setattr(command, "known_cells", made.known_cells)
-    monkeypatch.setattr(command, "interpreters", made.interpreters)
-    monkeypatch.setattr(command, "measure_round", made.round)
-    monkeypatch.setattr(command.instructions, "count_sides", made.count)
-    monkeypatch.setattr(command, "Watch", lambda *arguments, **more: lambda: None)
-    return made
+    return World(tmp_path / "gates")
 
 
-def gate(tmp_path, *more: str) -> int:
-    return main(["gate", *SLICE, f"--results={tmp_path / 'gates'}", *more])
-
-
-def plan(tmp_path) -> dict:
-    return json.loads(next((tmp_path / "gates").glob("*/gate.json")).read_text())
-
-
-def test_a_slowdown_is_suspected_confirmed_and_called(product, tmp_path, capfd):
-    product.factor = 1.05
-    assert gate(tmp_path, f"--json={tmp_path / 'out.json'}", f"--markdown={tmp_path / 'out.md'}") == 1
+def test_a_slowdown_is_suspected_confirmed_and_called(world, tmp_path, capsys):
+    world.factor, world.judge = 1.05, True
+    assert world.gate(json=tmp_path / "out.json", markdown=tmp_path / "out.md") == 1
     verdict = json.loads((tmp_path / "out.json").read_text())
     assert verdict["sentence"] == "Regressed: 1 of 2 cells judged."
-    assert (verdict["rows"][0]["cell"], verdict["rows"][0]["reason"]) == (URNN, "confirmed by fresh rounds")
+    assert verdict["rows"][0]["cell"] == URNN.id
+    assert verdict["rows"][0]["reason"] == "confirmed by fresh passes"
     assert f"`{verdict['again']}`" in (tmp_path / "out.md").read_text()
-    assert "--models=urnn --phase=train --device=cpu --hidden=8 --length=5 --batch=2 --fresh" in verdict["again"]
-    assert product.rounds[0] == ("base.json", 1, [LSTM, FUSED, URNN])
-    assert product.rounds[-1] == ("confirm_base.json", 16, [LSTM, URNN])
-    assert "Regressed: 1 of 2 cells judged." in capfd.readouterr().out
+    assert " ".join([*SLICE, "--fresh"]) in verdict["again"]
+    assert world.passes[0] == ("base.json", 1, [LSTM.id, FUSED.id, URNN.id])
+    assert world.passes[-1] == ("confirm_base.json", 16, [LSTM.id, URNN.id])
+    assert "Regressed: 1 of 2 cells judged." in capsys.readouterr().out
 
 
-class TestWithoutAsking:
-    """The analysis is not asked here: it would cost a second each time."""
+def test_the_same_command_measures_nothing_again_and_fresh_does(world):
+    assert world.gate() == 0
+    number = len(world.passes)
+    assert world.gate() == 0
+    assert len(world.passes) == number
+    assert world.log[-2].startswith("measured already, in ")
+    assert world.gate(fresh=True) == 0
+    assert len(world.passes) == 2 * number
 
-    @pytest.fixture(autouse=True)
-    def _judge(self, monkeypatch):
-        steps = {1: Step(False, (FUSED, URNN)), 2: Step(False, (FUSED, URNN)), 3: Step(True, ())}
-        monkeypatch.setattr(command.judge, "ask", lambda folder, pace: steps[pace.rounds])
-        monkeypatch.setattr(command.judge, "final", lambda folder, outputs: 0)
 
-    def test_the_same_command_measures_nothing_again_and_fresh_does(self, product, tmp_path, capsys):
-        assert gate(tmp_path) == 0
-        number = len(product.rounds)
-        assert gate(tmp_path) == 0
-        assert len(product.rounds) == number
-        assert "measured already, in " in capsys.readouterr().out
-        assert gate(tmp_path, "--fresh") == 0
-        assert len(product.rounds) == 2 * number
+def test_one_suite_measures_both(world):
+    world.gate()
+    assert world.suites == [ROOT, ROOT]
+    assert world.plan()["notes"] == []
 
-    def test_one_suite_measures_both(self, product, tmp_path):
-        gate(tmp_path)
-        assert product.suites == [ROOT, ROOT]
-        assert plan(tmp_path)["notes"] == []
 
-    def test_a_product_that_does_not_fit_is_measured_by_its_own_suite_and_that_is_noted(self, product, tmp_path):
-        product.misfit = True
-        assert gate(tmp_path) == 0
-        assert product.suites == [ROOT, ROOT, None, None]
-        assert plan(tmp_path)["notes"] == [
-            "each commit was measured by its own suite, because the suite does not run on base aaaaaaaa: "
-            "ImportError: no"
-        ]
+def test_a_product_that_does_not_fit_is_measured_by_its_own_suite_and_that_is_noted(world):
+    world.misfit = True
+    assert world.gate() == 0
+    assert world.suites == [ROOT, ROOT, None, None]
+    assert world.plan()["notes"] == [
+        "each commit was measured by its own suite, because the suite does not run on base aaaaaaaa: "
+        "ImportError: no"
+    ]
 
-    def test_a_cell_that_a_commit_does_not_have_is_in_the_plan_and_not_measured(self, product, tmp_path):
-        product.absent = {"base": (FUSED,), "head": ()}
-        assert gate(tmp_path) == 0
-        assert plan(tmp_path)["absent"] == {"base": [FUSED], "head": []}
-        assert plan(tmp_path)["cells"] == [FUSED, URNN]
-        assert {text for _, _, cells in product.rounds for text in cells} == {LSTM, URNN}
 
-    def test_instructions_of_the_slices_models_are_counted_once_and_kept_in_the_plan(self, product, tmp_path):
-        assert gate(tmp_path) == 0
-        assert product.counted == [
-            "urnn:cpu-train-copying-n128-T40-B16-cpu-float32",
-            "urnn:reference-train-copying-n128-T40-B16-cpu-float32",
-        ]
-        assert plan(tmp_path)["instructions"]["head"]["counts"] == dict.fromkeys(product.counted, 1000)
-        assert set(product.counted).isdisjoint(text for _, _, cells in product.rounds for text in cells)
+def test_a_cell_that_a_commit_does_not_have_is_in_the_plan_and_not_measured(world):
+    world.absent = {"base": (FUSED,), "head": ()}
+    assert world.gate() == 0
+    assert world.plan()["absent"] == {"base": [FUSED.id], "head": []}
+    assert world.plan()["cells"] == [FUSED.id, URNN.id]
+    assert {text for _, _, cells in world.passes for text in cells} == {LSTM.id, URNN.id}
 
-    def test_environments_are_asked_for_and_what_they_were_is_noted(self, product, tmp_path):
-        product.remark = "each side was measured in an environment of its own"
-        assert gate(tmp_path, "--environments=asv") == 0
-        assert product.environments == ("asv", ["base", "head"])
-        assert plan(tmp_path)["notes"] == [product.remark]
 
-    def test_no_cell_in_common_is_exit_code_2(self, product, tmp_path, capsys):
-        product.absent = {"base": (FUSED,), "head": (URNN,)}
-        assert gate(tmp_path) == 2
-        assert capsys.readouterr().err == (
-            "error: base and head have none of these cells in common, so there is nothing to measure\n"
-        )
+def test_instructions_of_the_slices_models_are_counted_once_and_kept_in_the_plan(world):
+    assert world.gate() == 0
+    assert world.counted == [
+        "urnn:cpu-train-copying-n128-T40-B16-cpu-float32",
+        "urnn:reference-train-copying-n128-T40-B16-cpu-float32",
+    ]
+    assert world.plan()["instructions"]["head"]["counts"] == dict.fromkeys(world.counted, 1000)
+    assert set(world.counted).isdisjoint(text for _, _, cells in world.passes for text in cells)
 
-    def test_an_interrupt_keeps_what_is_measured(self, product, tmp_path, capsys, monkeypatch):
-        whole = product.round
 
-        def interrupted(base, head, cells, number):
-            if number == 3:
-                raise KeyboardInterrupt
-            whole(base, head, cells, number)
+def test_environments_are_asked_for_and_what_they_were_is_noted(world):
+    world.remark = "each side was measured in an environment of its own"
+    assert world.gate(environments="asv") == 0
+    assert world.environments == ("asv", ["base", "head"])
+    assert world.plan()["notes"] == [world.remark]
 
-        monkeypatch.setattr(command, "measure_round", interrupted)
-        assert gate(tmp_path) == 2
-        error = capsys.readouterr().err
-        assert error == "error: interrupted; what was measured is kept, and the same command goes on\n"
-        assert not list(tmp_path.glob("urnn-gate-*")), "the checkouts"
-        (kept,) = (tmp_path / "gates").glob("*/base.json")
-        assert len(json.loads(kept.read_text())["benchmarks"]) == 2 * 3
+
+def test_no_cell_in_common_is_a_sentence(world):
+    world.absent = {"base": (FUSED,), "head": (URNN,)}
+    with pytest.raises(
+        SweepError, match=r"^base and head have none of these cells in common, so there is nothing to measure$"
+    ):
+        world.gate()
+
+
+def test_an_interrupt_keeps_what_is_measured(world, tmp_path):
+    whole = world.take_turns
+
+    def interrupted(parts, number):
+        if number == 3:
+            raise KeyboardInterrupt
+        whole(parts, number)
+
+    world.take_turns = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        world.gate()
+    assert not list(tmp_path.glob("urnn-gate-*")), "the checkouts"
+    (kept,) = world.results.glob("*/base.json")
+    assert len(json.loads(kept.read_text())["benchmarks"]) == 2 * 3
+    world.take_turns = whole
+    assert world.gate() == 0
+    assert world.plan()["ended"]
+
+
+def test_by_default_it_acts_on_the_real_things():
+    use = Dependencies()
+    assert (use.take_turns, use.ask, use.conclude) == (take_turns, judge.ask, judge.conclude)
+    assert (use.resolve, use.check_out, use.known_cells) == (
+        checkouts.resolve,
+        checkouts.check_out,
+        checkouts.known_cells,
+    )
+
+
+def test_the_command_line_is_the_request(monkeypatch, tmp_path):
+    asked = []
+    monkeypatch.setattr(gate_command, "gate", lambda request: asked.append(request) or 1)
+    files = tmp_path / "a.md", tmp_path / "b.json"
+    arguments = [*SLICE, f"--results={tmp_path}", f"--markdown={files[0]}", f"--json={files[1]}", "--minutes=3"]
+    assert main(["gate", *arguments]) == 1
+    (request,) = asked
+    assert (request.base, request.head, request.minutes, request.results) == ("main", "HEAD", 3, tmp_path)
+    assert [one.id for one in request.cells] == [FUSED.id, URNN.id]
+    assert (request.markdown, request.json) == files
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def mutated(content: object, chance: random.Random) -> bytes:
 def read_gate(path: Path) -> str:
     folder = open_folder(path.parents[1])
     if folder.plan["suspects"]:
-        range(folder.plan["confirm_rounds"])
+        range(folder.plan["confirm_passes"])
     "".join(folder.plan["notes"])
     return ""
 

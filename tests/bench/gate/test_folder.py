@@ -83,8 +83,9 @@ def test_a_damaged_plan_is_named(tmp_path, text, message):
         ("cells", "one"),
         ("cells", [1]),
         ("suspects", {}),
+        ("confirm_passes", -1),
+        ("confirm_passes", True),
         ("confirm_rounds", -1),
-        ("confirm_rounds", True),
         ("ended", 1),
         ("notes", None),
         ("instructions", []),
@@ -101,17 +102,32 @@ def test_a_plan_with_another_kind_of_value_is_named_with_its_key(tmp_path, key, 
         open_folder(tmp_path)
 
 
-def test_suspects_without_rounds_and_other_commits_are_refused(tmp_path):
+def test_suspects_without_passes_and_other_commits_are_refused(tmp_path):
     path = open_folder(tmp_path).path / "gate.json"
     plan = json.loads(path.read_text())
     path.write_text(json.dumps(plan | {"suspects": ["one"]}))
     with pytest.raises(
-        ResultsError, match=r"gate\.json is damaged: it has suspects or rounds to confirm them, not both; "
+        ResultsError, match=r"gate\.json is damaged: it has suspects or passes to confirm them, not both; "
     ):
         open_folder(tmp_path)
     path.write_text(json.dumps(plan | {"head": plan["base"]}))
     with pytest.raises(ResultsError, match=r"gate\.json is the plan of other commits; move the folder away"):
         open_folder(tmp_path)
+
+
+@pytest.mark.parametrize("number", [None, 8])
+def test_a_plan_of_before_passes_had_their_name_goes_on(tmp_path, number):
+    path = open_folder(tmp_path).path / "gate.json"
+    plan = json.loads(path.read_text())
+    del plan["confirm_passes"]
+    suspects = None if number is None else ["one"]
+    path.write_text(json.dumps(plan | {"suspects": suspects, "confirm_rounds": number}))
+    folder = open_folder(tmp_path)
+    folder.save()
+    kept = json.loads(path.read_text())
+    assert folder.path == path.parent
+    assert (kept["suspects"], kept["confirm_passes"]) == (suspects, number)
+    assert "confirm_rounds" not in kept
 
 
 def test_the_newest_is_the_highest_number_of_any_length(tmp_path):

@@ -1,29 +1,29 @@
-"""Rounds as they are asked for, on a made-up clock: what is measured, kept, and taken up again."""
+"""Passes as they are asked for, on a made-up clock: what is measured, kept, and taken up again."""
 
 import pytest
 
+from analysis.regressions.policy import Pace, Step
 from bench.errors import SweepError
 from bench.gate.folder import CONFIRMATION, SCREENING, Folder
-from bench.gate.judge import Pace, Step
-from bench.gate.stages import Hands, conduct
+from bench.gate.stages import Dependencies, screen_and_confirm
 
 CELLS = ("one", "two", "three")
-AGAIN = Step(False, CELLS)
-NOTHING = Step(True, ())
-CONFIRM = Step(True, ("two",), 5, "confirming", ("a note",))
+AGAIN = Step("screening", CELLS)
+NOTHING = Step("confirmation", ())
+CONFIRM = Step("confirmation", ("two",), 5, "confirming", ("a note",))
 
 
 class World:
-    """A clock that a round moves by a second a cell, and an analysis that asks for what it is told to."""
+    """A clock that a pass moves by a second a cell, and a judge that asks for what it is told to."""
 
     def __init__(self, *steps: Step) -> None:
         self.now, self.looks, self.steps = 0.0, 0, list(steps)
-        self.rounds: list[tuple[str, int, tuple[str, ...]]] = []
+        self.passes: list[tuple[str, int, tuple[str, ...]]] = []
         self.paces: list[Pace] = []
         self.said: list[str] = []
 
     def measure(self, stage: str, number: int, cells) -> None:
-        self.rounds.append((stage, number, tuple(cells)))
+        self.passes.append((stage, number, tuple(cells)))
         self.now += len(cells)
 
     def ask(self, pace: Pace) -> Step:
@@ -33,36 +33,36 @@ class World:
     def look(self) -> None:
         self.looks += 1
 
-    def hands(self) -> Hands:
-        return Hands(self.measure, self.ask, self.look, self.said.append, lambda: self.now)
+    def dependencies(self) -> Dependencies:
+        return Dependencies(self.measure, self.ask, self.look, self.said.append, lambda: self.now)
 
 
 def test_nothing_to_confirm_ends_it(folder):
     world = World(AGAIN, NOTHING)
-    conduct(folder, CELLS, 600, world.hands())
-    assert world.rounds == [(SCREENING, 1, CELLS), (SCREENING, 2, CELLS)]
+    screen_and_confirm(folder, CELLS, 600, world.dependencies())
+    assert world.passes == [(SCREENING, 1, CELLS), (SCREENING, 2, CELLS)]
     assert world.looks == 2
     assert world.said == []
     assert (folder.plan["suspects"], folder.plan["ended"], folder.plan["notes"]) == ([], True, [])
 
 
-def test_the_analysis_hears_of_the_time_and_of_what_the_last_round_cost_a_cell(folder):
-    world = World(Step(False, ("one",)), NOTHING)
+def test_the_judge_hears_of_the_time_and_of_what_the_last_pass_cost_a_cell(folder):
+    world = World(Step("screening", ("one",)), NOTHING)
     world.now = 1000.0
-    conduct(folder, CELLS, 60, world.hands())
+    screen_and_confirm(folder, CELLS, 60, world.dependencies())
     assert world.paces == [Pace(1, 60, 57.0, 1.0), Pace(2, 60, 56.0, 1.0)]
 
 
 def test_what_is_asked_for_is_measured_and_confirmed_and_notes_are_kept(folder):
-    world = World(Step(False, ("one", "two"), told="two are open"), CONFIRM)
-    conduct(folder, CELLS, 600, world.hands())
-    assert world.rounds == [
+    world = World(Step("screening", ("one", "two"), progress="two are open"), CONFIRM)
+    screen_and_confirm(folder, CELLS, 600, world.dependencies())
+    assert world.passes == [
         (SCREENING, 1, CELLS),
         (SCREENING, 2, ("one", "two")),
         *((CONFIRMATION, number, ("two",)) for number in range(1, 6)),
     ]
     assert world.said == ["two are open", "confirming"]
-    assert (folder.plan["suspects"], folder.plan["confirm_rounds"]) == (["two"], 5)
+    assert (folder.plan["suspects"], folder.plan["confirm_passes"]) == (["two"], 5)
     assert (folder.plan["notes"], folder.plan["ended"]) == (["a note"], True)
 
 
@@ -79,25 +79,25 @@ def test_an_interrupted_run_goes_on_where_it_was(folder, after):
 
     world.measure = interrupted
     with pytest.raises(KeyboardInterrupt):
-        conduct(folder, CELLS, 600, world.hands())
+        screen_and_confirm(folder, CELLS, 600, world.dependencies())
     again = Folder(folder.path, folder.plan)
     assert not again.plan["ended"]
     limit[0] = 100
-    world.rounds.clear()
+    world.passes.clear()
     world.paces.clear()
-    conduct(again, CELLS, 600, world.hands())
+    screen_and_confirm(again, CELLS, 600, world.dependencies())
     assert again.plan["ended"]
-    stages = [stage for stage, _, _ in world.rounds]
+    stages = [stage for stage, _, _ in world.passes]
     assert stages == [SCREENING] * (0 if after > 3 else 3) + [CONFIRMATION] * 5
 
 
-def test_an_analysis_that_fails_ends_the_run_and_the_plan_stays_open(folder):
+def test_a_judge_that_fails_ends_the_run_and_the_plan_stays_open(folder):
     def fails(pace: Pace) -> Step:
         raise SweepError("cannot be judged")
 
     world = World()
     world.ask = fails
     with pytest.raises(SweepError, match=r"^cannot be judged$"):
-        conduct(folder, CELLS, 600, world.hands())
+        screen_and_confirm(folder, CELLS, 600, world.dependencies())
     assert folder.plan["suspects"] is None
     assert not folder.plan["ended"]

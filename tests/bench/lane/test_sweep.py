@@ -1,6 +1,6 @@
 """A sweep stores each cell as it ends, and what happens to one process or cell costs the others nothing.
 
-These sweeps are real: processes that run pytest, on cells of a few units and 3 time steps.
+Where `processes` are counted they are real: they run pytest, on cells of a few units and 3 time steps.
 """
 
 import errno
@@ -15,29 +15,42 @@ import pytest
 
 from bench.errors import ResultsError, SweepError
 from bench.grid import PROFILES
+from bench.lane import lane
+from bench.lane.lane import Job, Side
 from bench.lane.settings import Settings
-from bench.lane.sweep import Job, plan, run
+from bench.lane.sweep import plan, run
 from bench.processes.guard import descendants
 from bench.run_file import RunFile
 from tests.bench.cells import cell
+from tests.bench.lane.played import Machine
 
 SETTINGS = Settings(PROFILES["quick"], 1, "kept")
 CELLS = [cell(phase="forward", hidden_size=n) for n in (4, 5, 6)]
 
 
-def test_every_second_pass_goes_backwards():
-    a, b, c = CELLS
-    assert plan(CELLS, 1) == [Job(a, 1), Job(b, 1), Job(c, 1)]
-    assert plan(CELLS, 3) == [Job(*job) for job in [(a, 1), (b, 1), (c, 1), (c, 2), (b, 2), (a, 2)]] + [
-        Job(a, 3),
-        Job(b, 3),
-        Job(c, 3),
-    ]
-    assert plan([], 2) == []
-
-
 def file_in(folder: Path) -> RunFile:
     return RunFile.open(folder, "n", {}, fresh=False)
+
+
+def side_in(folder: Path, settings: Settings = SETTINGS) -> Side:
+    return Side(settings, file_in(folder))
+
+
+def test_every_second_pass_goes_backwards(machine, tmp_path):
+    a, b, c = (one.id for one in CELLS)
+    assert plan(CELLS[:2], 2) == [Job(CELLS[0], 1), Job(CELLS[1], 1), Job(CELLS[0], 2), Job(CELLS[1], 2)]
+    assert plan([], 2) == []
+    ended: list[Job] = []
+    run(plan(CELLS, 3), side_in(tmp_path), finished=lambda job, outcome: ended.append(job))
+    assert machine.started == [[a, b, c], [c, b, a], [a, b, c]]
+    assert [(job.cell.id, job.pass_number) for job in ended] == [
+        (text, number) for number, texts in enumerate(machine.started, 1) for text in texts
+    ]
+
+
+def test_a_sweep_stores_the_commit_that_its_process_finds(machine, tmp_path):
+    run(plan(CELLS, 1), side_in(tmp_path))
+    assert file_in(tmp_path).content["commit_info"] == {"id": "what the process found"}
 
 
 def stopped_and_killed_later(process: subprocess.Popen) -> None:
@@ -54,20 +67,19 @@ def test_a_process_that_dies_takes_one_cell_with_it_and_the_rest_is_measured(tmp
         third: lambda process: process.send_signal(signal.SIGKILL),  # the guard, and with it the one that measures
         fourth: lambda process: os.kill(descendants(process.pid)[0], signal.SIGTERM),
     }
-    told = []
+    seen = []
     run(
         jobs,
-        SETTINGS,
-        file_in(tmp_path),
+        side_in(tmp_path),
         lambda job: deaths.get(job, id)(processes[-1]),
-        lambda job, outcome: told.append((job, outcome)),
+        lambda job, outcome: seen.append((job, outcome)),
     )
-    assert told == [(first, "killed"), (second, "measured"), (third, "killed"), (fourth, "killed")]
+    assert seen == [(first, "killed"), (second, "measured"), (third, "killed"), (fourth, "killed")]
     stored = file_in(tmp_path)
     assert stored.measured() == {(second.cell.id, 1)}, "who was killed is measured again by the next run"
     assert [entry["extra_info"]["hidden_size"] for entry in stored.content["benchmarks"]] == [5]
     outcomes = stored.content["run"]["outcomes"]
-    by_kill = "the process that measured it ended with signal SIGKILL, most likely for want of memory"
+    by_kill = "the process that measured it ended with signal SIGKILL; most likely the machine ran out of memory"
     by_term = "the process that measured it ended with signal SIGTERM"
     assert [outcome["message"] for outcome in outcomes] == [by_kill, by_kill, by_term]
     assert {(outcome["outcome"], outcome["pass"], outcome["threads"]) for outcome in outcomes} == {
@@ -81,10 +93,10 @@ def test_what_a_missing_package_made_fail_says_so_and_is_measured_by_the_next_ru
 ):
     (tmp_path / "sklearn.py").write_text("raise ImportError('no digits here')\n")
     jobs = plan([cell(phase="forward", task="pixels", length=4), CELLS[0]], 1)
-    told = []
+    outcomes: list[str] = []
 
     def sweep() -> RunFile:
-        run(jobs, SETTINGS, file_in(tmp_path), lambda job: None, lambda job, outcome: told.append(outcome))
+        run(jobs, side_in(tmp_path), finished=lambda job, outcome: outcomes.append(outcome))
         return file_in(tmp_path)
 
     with monkeypatch.context() as patch:
@@ -93,13 +105,16 @@ def test_what_a_missing_package_made_fail_says_so_and_is_measured_by_the_next_ru
     (outcome,) = first.content["run"]["outcomes"]
     assert (outcome["outcome"], outcome["message"]) == ("failed", "ImportError: no digits here")
     assert first.measured() == {(CELLS[0].id, 1)}
+    monkeypatch.setattr(lane, "measuring_process", Machine().process)
     second = sweep()
     assert second.content["run"]["outcomes"] == []
     assert second.measured() == {(job.cell.id, 1) for job in jobs}
-    assert told == ["failed", "measured", "measured"]
+    assert outcomes == ["failed", "measured", "measured"]
 
 
-def test_an_interrupt_keeps_what_is_measured_ends_the_process_and_the_next_call_goes_on(tmp_path, processes):
+def test_an_interrupt_keeps_what_is_measured_ends_the_process_and_the_next_call_goes_on(
+    tmp_path, processes, monkeypatch
+):
     jobs = plan(CELLS, 1)
 
     def interrupted_after_the_first(job: Job, outcome: str) -> None:
@@ -107,20 +122,21 @@ def test_an_interrupt_keeps_what_is_measured_ends_the_process_and_the_next_call_
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(jobs, SETTINGS, file_in(tmp_path), lambda job: None, interrupted_after_the_first)
+        run(jobs, side_in(tmp_path), finished=interrupted_after_the_first)
     assert [process.poll() for process in processes] == [-signal.SIGKILL]
     first = file_in(tmp_path)
     assert first.measured() == {(jobs[0].cell.id, 1)}
 
+    monkeypatch.setattr(lane, "measuring_process", Machine().process)
     started: list[Job] = []
-    run(jobs, SETTINGS, file_in(tmp_path), started.append, lambda job, outcome: None)
+    run(jobs, side_in(tmp_path), started.append)
     assert started == jobs[1:]
     second = file_in(tmp_path)
     assert second.measured() == {(job.cell.id, 1) for job in jobs}
     assert second.content["benchmarks"][0] == first.content["benchmarks"][0]
 
 
-def test_a_disk_that_is_full_ends_the_sweep_and_keeps_what_was_stored(tmp_path, processes, monkeypatch):
+def test_a_disk_that_is_full_ends_the_sweep_and_keeps_what_was_stored(tmp_path, machine, monkeypatch):
     replace, renamed = Path.replace, []
 
     def full_after_one(self, target):
@@ -131,22 +147,22 @@ def test_a_disk_that_is_full_ends_the_sweep_and_keeps_what_was_stored(tmp_path, 
 
     monkeypatch.setattr(Path, "replace", full_after_one)
     with pytest.raises(ResultsError, match=r"n\.json: No space left on device; what was measured before is kept"):
-        run(plan(CELLS, 1), SETTINGS, file_in(tmp_path), lambda job: None, lambda job, outcome: None)
+        run(plan(CELLS, 1), side_in(tmp_path))
     assert file_in(tmp_path).measured() == {(CELLS[0].id, 1)}
     assert not list(tmp_path.rglob("*.tmp"))
-    assert [process.poll() for process in processes] == [-signal.SIGKILL]
+    assert machine.running == 0
 
 
 def test_a_process_that_does_not_start_ends_the_sweep_with_what_it_said(tmp_path, processes):
     nowhere = replace(SETTINGS, root=tmp_path)
     message = r"^the measuring process ended \(exit code 4\) before it measured:\n(?s:.+)unrecognized arguments: "
     with pytest.raises(SweepError, match=message) as caught:
-        run(plan(CELLS, 1), nowhere, file_in(tmp_path), lambda job: None, lambda job, outcome: None)
+        run(plan(CELLS, 1), side_in(tmp_path, nowhere))
     assert len(str(caught.value).splitlines()) <= 16
     assert file_in(tmp_path).measured() == set()
     assert len(processes) == 1
 
 
 def test_nothing_to_measure_starts_nothing(tmp_path, processes):
-    run([], SETTINGS, file_in(tmp_path), lambda job: None, lambda job, outcome: None)
+    run([], side_in(tmp_path))
     assert processes == []

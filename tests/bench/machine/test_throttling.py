@@ -1,9 +1,12 @@
-"""Throttling and a shared GPU, on a made-up /sys and a made-up nvidia-smi."""
+"""Throttling and a shared GPU, with a made-up /sys and played counters of a GPU."""
+
+from dataclasses import replace
 
 import pytest
 
-from bench.machine.throttling import Troubles, nvidia_smi
+from bench.machine.throttling import Troubles
 from bench.machine.watch import Load, Watch
+from bench.meters.gpu_state import THROTTLING, GpuState
 
 
 @pytest.fixture
@@ -32,34 +35,44 @@ def test_a_machine_without_such_counters_has_none(tmp_path):
     assert Troubles(gpu=False, system=tmp_path)() == []
 
 
+CALM = GpuState(reasons=0, reduced_s=10.0, processes=0)
+
+
 @pytest.mark.parametrize(
-    ("processes", "reasons", "expected"),
+    ("seen", "remarks"),
     [
-        ([], ["Not Active, Not Active"], []),
-        ([], ["Not Active, Active"], ["the GPU throttled while this was measured"]),
-        (["7, python"], [], ["other processes were on the GPU while this was measured: 7, python"]),
+        (CALM, []),
+        (GpuState(), []),
+        (replace(CALM, reasons=0x1), []),  # idle, as it is between passes
+        (replace(CALM, reduced_s=12.0), ["the GPU throttled for 2000 ms while this was measured"]),
+        (replace(CALM, reduced_s=10.05), []),  # 50 ms of the ten seconds measured
+        (replace(CALM, processes=2), ["the GPU was busy with 2 other processes while this was measured"]),
+        *(
+            (replace(CALM, reasons=bit), [f"the GPU throttled ({name}) while this was measured"])
+            for bit, name in THROTTLING.items()
+        ),
+        (
+            replace(CALM, reasons=0x84, processes=1),
+            [
+                "the GPU throttled (power cap, power brake) while this was measured",
+                "the GPU was busy with 1 other process while this was measured",
+            ],
+        ),
     ],
 )
-def test_the_gpu_is_asked_for_others_and_for_reasons(tmp_path, processes, reasons, expected):
-    answers = {"--query-compute-apps": processes, "--query-gpu": reasons}
-    troubles = Troubles(gpu=True, system=tmp_path, ask=lambda query: answers[query.partition("=")[0]])
-    assert troubles() == expected
-    assert Troubles(gpu=False, system=tmp_path, ask=lambda query: ["Active"])() == []
+def test_a_gpu_is_disturbed_by_the_rule_of_the_figures(tmp_path, seen, remarks):
+    times, states = iter([0.0, 10.0, 20.0]), iter([CALM, seen, seen])
+    troubles = Troubles(gpu=True, system=tmp_path, look=lambda: next(states), clock=lambda: next(times))
+    assert troubles() == remarks
+    if seen.reduced_s != CALM.reduced_s:
+        assert troubles() == [], "told once"
 
 
-def test_without_nvidia_smi_or_with_one_that_fails_nothing_is_known(monkeypatch, tmp_path):
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert nvidia_smi("--query-gpu=x") == []
-    program = tmp_path / "nvidia-smi"
-    program.write_text("#!/bin/sh\necho broken; exit 9\n")
-    program.chmod(0o755)
-    assert nvidia_smi("--query-gpu=x") == []
-    program.write_text('#!/bin/sh\necho "$1 $2"; echo\n')
-    assert nvidia_smi("--query-gpu=x") == ["--query-gpu=x --format=csv,noheader"]
-    program.write_text("#!/bin/sh\nexec /bin/sleep 600\n")
-    assert nvidia_smi("--query-gpu=x", patience=0.1) == []
-    program.write_text("no program")
-    assert nvidia_smi("--query-gpu=x") == []
+def test_a_gpu_that_measures_nothing_is_not_looked_at(tmp_path):
+    def look() -> GpuState:
+        raise AssertionError("looked at")
+
+    assert Troubles(gpu=False, system=tmp_path, look=look)() == []
 
 
 def test_a_core_that_is_taken_away_has_no_count(counter, tmp_path):

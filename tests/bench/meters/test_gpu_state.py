@@ -150,3 +150,8 @@ CALM = GpuState(reasons=0, reduced_s=10.0, processes=1)
 )
 def test_what_disturbs_a_measurement(before, after, words):
     assert disturbance(before, after, seconds=1.0) == words
+
+
+@pytest.mark.parametrize(("own", "words"), [(0, "the GPU was busy with 1 other process"), (1, ""), (2, "")])
+def test_our_own_processes_are_no_others(own, words):
+    assert disturbance(CALM, CALM, seconds=1.0, own=own) == words

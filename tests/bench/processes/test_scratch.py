@@ -116,8 +116,11 @@ def test_a_folder_that_cannot_be_kept_is_none(tmp_path, monkeypatch):
 
 
 def test_compilers_are_led_there_unless_a_socket_in_it_would_have_too_long_a_name():
-    assert temporary_files(Path("/tmp/urnn-sweep-a")) == {"TMPDIR": "/tmp/urnn-sweep-a"}
-    assert temporary_files(Path("/tmp") / ("\N{EURO SIGN}" * 20)) == {}
+    short, long = Path("/tmp/urnn-sweep-a"), Path("/tmp") / ("\N{EURO SIGN}" * 20)
+    assert temporary_files(short)["TMPDIR"] == str(short)
+    assert "TMPDIR" not in temporary_files(long)
+    for folder in (short, long):
+        assert Path(temporary_files(folder)["TORCHINDUCTOR_CACHE_DIR"]).parent == folder
 
 
 def test_every_kind_is_looked_for(tmp_path):

@@ -29,6 +29,7 @@ import torch
 
 from urnn.backends.cpu import build
 from urnn.backends.kernel_cache import BuildError
+from urnn.backends.tracing import constant
 
 SMALLEST, LARGEST = 4, 1 << 14
 
@@ -54,7 +55,7 @@ def has(dtype: torch.dtype) -> bool:
     return dtype not in (torch.float32, torch.float64) or _can_be_built(dtype)
 
 
-@torch.compiler.assume_constant_result
+@constant
 def _can_be_built(dtype: torch.dtype = torch.float32) -> bool:
     """`_is_built` for torch.compile, which must not trace into a compiler."""
     return _is_built(dtype)

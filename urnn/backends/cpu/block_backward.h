@@ -1,12 +1,12 @@
-// The way back through a sequence, by the states alone. cpu/__init__.py holds the algebra.
+// The backward pass of a block, from the states alone. cpu/__init__.py holds the algebra.
 #pragma once
 
 #include "block_forward.h"
 
 namespace {
 
-// Sums over steps and samples that the parameters' gradients are made of, a lane a sample: theta1, theta3, b and
-// u1 over units, theta2 and u2 over the positions that F leaves.
+// Sums over steps and samples from which the parameters' gradients are computed, one lane per sample: theta1,
+// theta3, b and u1 by units, theta2 and u2 by positions in F's output.
 template <typename T, int L>
 struct Sums {
   using V = Vector<T, L>;
@@ -28,8 +28,8 @@ struct Backward : Block<T, L> {
 
   const Sequence<T>& past;
   Sums<T, L> sums;
-  B again;                   // in which W h of a step is worked out once more
-  mutable Index known = -1;  // the step whose W h stands in again.G
+  B again;                   // in which W h of a step is computed again
+  mutable Index known = -1;  // the step whose W h is in again.G
 
   Backward(const Tables<T>& tables, Index batch, Index first, Index samples, const Sequence<T>& past, C* work,
            Sums<T, L> sums)

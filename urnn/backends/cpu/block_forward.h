@@ -15,7 +15,7 @@ template <typename T, int L>
 struct Block {
   using V = Vector<T, L>;
   using C = Complex<V>;
-  // Units worked on in turns: each is one long chain of dependent operations.
+  // Units computed together: each alone is one long chain of dependent operations.
   static constexpr int GROUP = 4;
 
   const Tables<T>& t;
@@ -45,7 +45,7 @@ struct Block {
       }
     });
   }
-  // A tile is a run of 16 units, n if there are fewer; the first is k and stands in U[i]: U += rows.
+  // A tile is a run of 16 units, n if there are fewer; the first is k and is in U[i]: U += rows.
   Index tile_width() const { return std::min<Index>(16, n); }
   __attribute__((noinline)) void add_tile(Index k, Index i, const T* rows) const {
     const Index stride = 2 * n;
@@ -84,19 +84,19 @@ struct Block {
   void store_tile(Index k, Index i, T* rows) const {
     store_tile<streams>(i, rows + first * 2 * n + k, 2 * n, n);
   }
-  // Asks for a tile of rows that will be read a step later: no prefetcher sees through the order of chunks.
+  // Prefetches a tile of rows that will be read a step later: the hardware does not see the order of chunks.
   URNN_INLINE void expect_tile(Index k, const T* rows) const {
     const T* row = rows + first * 2 * n + k;
     for (Index l = 0; l < samples; ++l, row += 2 * n)
       __builtin_prefetch(row, 0, 2), __builtin_prefetch(row + n, 0, 2);
   }
-  // Calls f with whether every lane has a sample, as a constant.
+  // Calls f with a constant: whether every lane has a sample.
   template <class F>
   URNN_INLINE void with_samples(F f) const {
     if (samples == L) f(std::true_type{});
     else f(std::false_type{});
   }
-  // One unit, where there are fewer units than samples: no square to transpose.
+  // One unit, if there are fewer units than samples: there is no square to transpose.
   C gather(const T* rows, Index stride) const {
     T re[L] = {}, im[L] = {};
     for (Index l = 0; l < samples; ++l) re[l] = rows[l * stride], im[l] = rows[l * stride + n];
@@ -150,7 +150,7 @@ struct Block {
     });
   }
 
-  // U = z + V x becomes h = modReLU(z + V x; b) for a tile, in turns of GROUP units; s1 is added u1^H D1 h.
+  // U = z + V x becomes h = modReLU(z + V x; b) for a tile, GROUP units at a time; adds u1^H D1 h to s1.
   template <int M>
   __attribute__((noinline)) void activate(Index tile, Index place, const T* weights, const V* lanes, C& s1) const {
     const bool large_bias = t.large_bias;
@@ -184,7 +184,7 @@ struct Block {
     // States that no cache can hold till they are read need not push out what is worked on.
     constexpr Index LARGE = 8 << 20;
     const bool past_caches = steps * batch * 2 * n * static_cast<Index>(sizeof(T)) > LARGE &&
-                             n >= 64 / static_cast<Index>(sizeof(T)) &&
+                             static_cast<std::size_t>(n) >= 64 / sizeof(T) &&
                              reinterpret_cast<std::uintptr_t>(states) % 64 == 0;
     load_first(h_0, h_0_stride);
     C s1 = enter();
@@ -214,7 +214,7 @@ struct Block {
     }
   }
 
-  // Calls f with the input of a step in registers, their number a constant.
+  // Calls f with the input of a step in a constant number of registers.
   template <int M, int... wider, class F>
   URNN_INLINE void with_input(const T* rows, Index m, F f) const {
     if (m <= M) {

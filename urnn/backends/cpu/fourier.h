@@ -39,7 +39,7 @@ struct Stages {
   Index n;
   std::vector<int> radices;                       // first stage first
   std::vector<std::vector<Complex<T>>> twiddles;  // per stage: [j][q], q = 1..R-1
-  std::vector<Index> frequency;                   // that stands at position p
+  std::vector<Index> frequency;                   // that is at position p
 
   explicit Stages(Index size, int fewest = 2) : n(size), frequency(size, 0) {
     int e = 0;

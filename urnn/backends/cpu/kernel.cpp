@@ -1,5 +1,5 @@
 // The C interface of the kernel: the batch cut into slices, the slices given to threads. URNN_REAL is float or
-// double; the instruction set is the compiler's.
+// double; the compiler's flags choose the instruction set.
 #include "block_backward.h"
 #include "matrix_product.h"
 #include "one_sample_backward.h"
@@ -15,11 +15,11 @@
 
 namespace {
 
-// The tables of one set of parameters, those for a sample alone made when the first one comes.
+// The tables of one set of parameters. Those for one sample alone are made when they are first needed.
 template <typename T>
 struct Prepared : Tables<T> {
   using Tables<T>::Tables;
-  const SingleTables<T>* single() const {  // null where there are too few units
+  const SingleTables<T>* single() const {  // null if there are too few units
     if (!SingleTables<T>::apply(this->n)) return nullptr;
     std::call_once(once, [this] { made.emplace(*this); });
     return &*made;
@@ -36,8 +36,8 @@ struct Slice {
 };
 
 // The batch as blocks of lanes: full ones, then the narrowest that holds the rest; where there are units enough,
-// half a block or less is as fast sample by sample, and more threads can share it. Threads have no say in it, so
-// results do not depend on their number.
+// half a block or less is as fast sample by sample, and more threads can share it. The cut does not depend on
+// the number of threads, so neither do the results.
 template <typename T>
 std::vector<Slice> slices_of(Index n, Index batch) {
   const Index few = SingleTables<T>::apply(n) ? widest<T>() / 2 : 1;
@@ -102,7 +102,7 @@ std::vector<T> input_weights(Index n, Index m, const T* V) {
   return weights;
 }
 
-// The same for a sample alone: (m, 2n).
+// The same for one sample alone: (m, 2n).
 template <typename T>
 std::vector<T> transposed(Index n, Index m, const T* V) {
   std::vector<T> weights(2 * n * m);
@@ -111,7 +111,7 @@ std::vector<T> transposed(Index n, Index m, const T* V) {
   return weights;
 }
 
-// The tables for samples alone where there are such and units enough; else null.
+// The tables for samples alone; null if there are none, or too few units.
 template <typename T>
 const SingleTables<T>* tables_alone(const Prepared<T>& t, const std::vector<Slice>& slices) {
   return slices.back().lanes == 1 ? t.single() : nullptr;

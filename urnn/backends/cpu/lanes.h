@@ -38,7 +38,7 @@ URNN_INLINE inline Complex<Vector<T, L>> picked(const Complex<T>* values, const 
             __builtin_shufflevector(lower, upper, (2 * i + 1)...)};
   }(std::make_integer_sequence<int, L>{});
 }
-// The way back: real and imaginary parts side by side.
+// The inverse: stores real and imaginary parts side by side.
 template <typename T, int L>
 URNN_INLINE inline void store_pairs(Complex<Vector<T, L>> a, Complex<T>* values) {
   [&]<int... i>(std::integer_sequence<int, i...>) URNN_INLINE {

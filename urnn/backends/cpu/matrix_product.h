@@ -23,7 +23,7 @@ struct Product {
 
   Matrix<const T> a, b;
   Matrix<T> out;
-  bool adds;  // to what stands in `out`
+  bool adds;  // to what is in `out`
 
   static constexpr Index workspace() {  // bytes for one thread
     return (BLOCK_ROWS + BLOCK_COLUMNS) * DEPTH * static_cast<Index>(sizeof(T));

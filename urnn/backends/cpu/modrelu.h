@@ -1,4 +1,4 @@
-// modReLU over lanes, and the way back through it by its result alone. cpu/__init__.py holds the algebra.
+// modReLU over lanes, and its derivative from its result alone. cpu/__init__.py holds the algebra.
 #pragma once
 
 #include <limits>
@@ -54,7 +54,7 @@ __attribute__((noinline, cold)) V rescaled(Complex<V> z, V b, T epsilon, V scale
 }
 
 // By h alone |z| is |h| - b, whose leading digits cancel where |z| is much smaller than b > 0. Where it is below
-// b / RATIO, so that some RATIO roundings are lost, z is worked out again.
+// b / RATIO, so that some RATIO roundings are lost, z is computed again.
 template <typename T>
 constexpr T RATIO = sizeof(T) == 4 ? T(1 << 9) : T(1 << 16);
 
@@ -159,7 +159,7 @@ void through_modrelu_at(Complex<double> z, Complex<double> h, double b, double e
   bias = static_cast<T>(added), theta3 = static_cast<T>(norm * tangential);
 }
 
-// What the way back reads of a sequence, each from step 0 on.
+// What the backward pass reads of a sequence, each from step 0 on.
 template <typename T>
 struct Sequence {
   const T* h_0;

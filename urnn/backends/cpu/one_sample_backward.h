@@ -1,4 +1,4 @@
-// One sample alone on its way back through a sequence, by the states alone. cpu/__init__.py holds the algebra; all
+// The backward pass of one sample alone, from the states alone. cpu/__init__.py holds the algebra; all
 // that is linear is done in front of the diagonals D1 and D2, which the sums of u1 and u2 get back at the end.
 #pragma once
 
@@ -17,8 +17,8 @@ struct SingleBackward : Single<T> {
   static constexpr Index TOGETHER = 8;
 
   const Sequence<T>& past;
-  S again;                   // in which W h of a step is worked out once more
-  mutable Index known = -1;  // the step whose W h stands in again.U
+  S again;                   // in which W h of a step is computed again
+  mutable Index known = -1;  // the step whose W h is in again.U
 
   V *theta1, *theta2, *theta3, *bias;  // sums over steps that the gradients are made of
   C *u1, *u2;                          // u1 without D1, u2 without D2

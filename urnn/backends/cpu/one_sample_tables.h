@@ -1,7 +1,7 @@
 // The tables of one set of parameters for a sample alone: the same as for blocks, as registers of units and in the
 // order that the transform across rows and lanes leaves.
 //
-// Unit L k + l stands in row k, lane l. With n = L rows and a frequency f = s + rows r,
+// Unit L k + l is in row k, lane l. With n = L rows and a frequency f = s + rows r,
 //
 //     sum_j x_j w_n^(j f) = sum_l w_L^(l r) w_n^(l s) sum_k x_(L k + l) w_rows^(k s),    w_n = exp(-2 pi i / n):
 //
@@ -28,7 +28,7 @@ struct SingleTables {
   // Over units, as in `Tables`, and the turns between rows and lanes. u1 = D1 w1 is not needed.
   Rows d1, d1_conj, d3, d3_conj, w1, turns;
   std::vector<V> bias, unsure;
-  // Over positions p of Pi F h, which stand at position source[p] of F h.
+  // Over positions p of Pi F h, which are at position source[p] of F h.
   Rows d2, u2, f1;
   std::vector<std::int32_t> source;
   // Over positions q of F h, which go to position target[q].

@@ -1,4 +1,4 @@
-// What one set of parameters looks like to the kernel: both reflections outside the transforms, all else in the
+// One set of parameters as the kernel reads it: both reflections outside the transforms, all else in the
 // orders that the transforms leave. cpu/__init__.py holds the algebra.
 #pragma once
 
@@ -13,8 +13,8 @@ struct Tables : Stages<T> {
   // Over units: D1, D3, conj(D3), u1 and conj(D1) u1, whose product with h is the first reflection's.
   std::vector<C> d1, d3, d3_conj, u1, w1;
   std::vector<T> bias, unsure;  // unsure: see `unsure_below`
-  // Over positions p of Pi F h, which stand at row source_row[p] of F h: D2, u2, and D2 F u1, so that the first
-  // reflection can be made up for after the transform.
+  // Over positions p of Pi F h, which are at row source_row[p] of F h: D2, u2, and D2 F u1, with which
+  // the first reflection is applied after the transform.
   std::vector<C> d2, u2, f1;
   std::vector<Index> source_row;
   // The same over positions q of F h, which go to position target[q] at row target_row[q]; w2 gives u2^H D2 Pi a.

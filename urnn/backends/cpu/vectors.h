@@ -1,4 +1,4 @@
-// Vectors of lanes, a lane a sample: complex arithmetic, roots, and the way between rows of samples and lanes.
+// Vectors of lanes, one lane per sample: complex arithmetic, roots, and moving samples' rows to lanes and back.
 #pragma once
 
 #include <algorithm>
@@ -169,7 +169,7 @@ URNN_INLINE inline void load_units(const T* base, Index stride, Index samples, V
                         [&](int l, const T* row) URNN_INLINE { rows[l] = load_row<T, L>(row); });
   exchange<T, L>(rows);
 }
-// The way back; past the caches for rows that are cache lines and will not be read soon.
+// The inverse. Rows that are whole cache lines and will not be read soon bypass the caches.
 template <typename T, int L, bool full, bool streams>
 URNN_INLINE inline void store_units(Vector<T, L>* rows, T* base, Index stride, Index samples) {
   exchange<T, L>(rows);

@@ -23,6 +23,7 @@ import torch
 from urnn.backends.cuda import build, launch
 from urnn.backends.cuda.plan import Plan, fits
 from urnn.backends.kernel_cache import BuildError
+from urnn.backends.tracing import constant
 
 
 def applies(n: int, device_type: str) -> bool:
@@ -30,7 +31,7 @@ def applies(n: int, device_type: str) -> bool:
     return device_type == "cuda" and fits(n) and _can_be_built(n)
 
 
-@torch.compiler.assume_constant_result
+@constant
 def _can_be_built(n: int) -> bool:
     """For torch.compile, which must not trace into a compiler."""
     properties = torch.cuda.get_device_properties(torch.cuda.current_device())

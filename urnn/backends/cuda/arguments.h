@@ -25,7 +25,7 @@ struct TablesArguments {
 
 struct ForwardArguments {
   const Real* h_0;       // pairs
-  long long h_0_stride;  // from a sample's to the next one's; 0 where they share one
+  long long h_0_stride;  // from one sample's row to the next; 0 if they share one
   const Complex<Real>* tables;
   const Real* biases;
   const int* places;

@@ -1,4 +1,4 @@
-// The way back over some time steps of a block's samples, from the states alone. With g = dL/dz of a step,
+// The backward pass over some time steps of a block's samples, from the states alone. With g = dL/dz of a step,
 // h the state before it, p = F D1 h and q = R1 p:
 //
 //   r = conj(D2) R2' F conj(D3) g   in the order before Pi,     R2' = I - 2 u2 u2^H,  u2 = F v2
@@ -132,7 +132,7 @@ __device__ __forceinline__ void undo_modrelu(const Tables& tables, const Units& 
   }
 }
 
-// Whether a state's own z must be worked out, for this thread's units.
+// Whether z must be computed again for any of this thread's units.
 __device__ __forceinline__ bool any_unsure(const Tables& tables, const Units& h) {
   Real b[ELEMENTS];
   tables.read_biases(b);

@@ -1,4 +1,4 @@
-// What the kernels use of a GPU's threads, in one place, so that the tests can put a host in its stead: they
+// What the kernels use of a GPU's threads, in one place, so that the tests can run them on a host: they
 // define the guard's name and these functions over fibers, and watch every access to shared memory for races.
 #ifndef URNN_CUDA_DEVICE
 #define URNN_CUDA_DEVICE

@@ -16,7 +16,7 @@ class Group {
  public:
   using Units = Complex<T>[E];
   static constexpr int ELEMENTS = E;                               // units of one thread
-  static constexpr int LANES = N / E;                              // threads of a sample
+  static constexpr int LANES = N / E;                              // threads per sample
   static constexpr int SAMPLES = LANES < WARP ? WARP / LANES : 1;  // samples of a block
   static constexpr int THREADS = LANES * SAMPLES;
   static constexpr int WARPS = LANES > WARP ? LANES / WARP : 1;

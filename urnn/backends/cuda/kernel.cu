@@ -1,4 +1,4 @@
-// The kernels of one state size and dtype, by the names that cuda.py launches them by. plan.py says what URNN_N,
+// The kernels of one state size and dtype, by the names that launch.py uses. plan.py says what URNN_N,
 // URNN_ELEMENTS, URNN_REAL and URNN_RELEASED are.
 #include "backward.h"
 #include "tables.h"

@@ -1,4 +1,4 @@
-// modReLU, and the way back through it by its result alone (where h != 0, z has its direction), or by z itself.
+// modReLU, and its derivative from its result alone (if h != 0, z has its direction), or from z itself.
 #pragma once
 
 #include "complex_number.h"

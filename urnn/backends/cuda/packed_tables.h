@@ -1,4 +1,4 @@
-// The order of the tables: a thread's elements stand in twos, so that one load of 16 bytes brings two complex
+// The order of the tables: a thread's elements are in pairs, so that one load of 16 bytes brings two complex
 // numbers.
 #pragma once
 

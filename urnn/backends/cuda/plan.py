@@ -67,7 +67,7 @@ class Plan:
     released: bool
 
     def group(self, kernel: str) -> Group:
-        """Layout of "tables", "forward", "backward" or "finish"; the first and last are one block in double."""
+        """The layout of "tables", "forward", "backward" or "finish"; the first and last run in double."""
         if kernel in ("tables", "finish"):
             return Group(self.n, max(2, self.n // 512), 8)
         return Group(self.n, self.elements, self.dtype.itemsize)

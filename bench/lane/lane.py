@@ -1,0 +1,141 @@
+"""One side's measuring process in one pass over the grid, and the file that keeps what it reports.
+
+A process that dies (killed for its memory, say) takes one cell with it: that cell is recorded as killed, and a new
+process goes on with the next.
+"""
+
+import contextlib
+import signal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+
+from analysis.vocabulary import KILLED, MEASURED
+from bench.errors import SweepError
+from bench.grid import Cell
+from bench.lane.events import Event, GaveNothing, Header, Measured, Started
+from bench.lane.process import MeasuringProcess, death, measuring_process
+from bench.lane.settings import Settings
+from bench.prepare import describe
+from bench.run_file import RunFile
+
+SENT = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT)  # by the system or someone, not by a fault
+
+
+@dataclass(frozen=True)
+class Job:
+    """One cell in one pass: passes over the grid count from 1, each is a process of its own."""
+
+    cell: Cell
+    pass_number: int
+
+
+@dataclass(frozen=True)
+class Side:
+    """What is measured, and where its figures go.
+
+    Attributes:
+        settings: how, and in which checkout.
+        run_file: the file of its figures.
+        name: "base" or "head", say; "" where there is one side.
+        commit_info: of the commit in the checkout; None: what the measuring process finds.
+    """
+
+    settings: Settings
+    run_file: RunFile
+    name: str = ""
+    commit_info: dict[str, object] | None = None
+
+    def store(self, job: Job, event: Measured | GaveNothing) -> str:
+        """Keeps what came of a job; its outcome.
+
+        Raises:
+            ResultsError: it cannot be stored.
+        """
+        if isinstance(event, Measured):
+            self.run_file.add_benchmark(event.benchmark)
+            return MEASURED
+        described = {**describe(job.cell), **self.settings.conditions_in(job.pass_number)}
+        self.run_file.add_outcome(job.cell.id, described, event.outcome, event.message, again=event.again)
+        return event.outcome
+
+
+class Lane:
+    """One side's process in one pass. It measures the next cell when it is asked to, and waits in between."""
+
+    def __init__(self, side: Side, cells: Sequence[Cell], pass_number: int) -> None:
+        done = side.run_file.measured()
+        self.side, self.pass_number = side, pass_number
+        self.pending = [cell for cell in cells if (cell.id, pass_number) not in done]
+        self._open = contextlib.ExitStack()
+        self._process: MeasuringProcess | None = None
+        self._events: Iterator[Event] = iter(())
+
+    def __enter__(self) -> "Lane":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.close()
+
+    def is_next(self, cell: Cell) -> bool:
+        """Whether `cell` is to be measured now: it has no figure yet and all before it are done."""
+        return bool(self.pending) and self.pending[0] == cell
+
+    def start(self) -> None:
+        """Starts the process unless it runs or has nothing to do, and waits until it is about to measure.
+
+        Raises:
+            SweepError: it ends before.
+        """
+        if self._process is not None or not self.pending:
+            return
+        process = measuring_process(self.pending, self.pass_number, self.side.settings)
+        self._process = self._open.enter_context(process)
+        self._events = self._process.events()
+        if not self._await_start():
+            code, output = self._process.wait(), self._process.output()
+            whose = f" of {self.side.name}" if self.side.name else ""
+            raise SweepError(
+                f"the measuring process{whose} ended (exit code {code}) before it measured:\n{output}"
+            )
+
+    def measure(self) -> str:
+        """Measures and stores the next cell, once `start` has been called; its outcome.
+
+        Raises:
+            SweepError: the process reports something else.
+            ResultsError: the result cannot be stored.
+        """
+        job = Job(self.pending.pop(0), self.pass_number)
+        event = next(self._events, None)
+        outcome = self.side.store(job, self._died(job) if event is None else _result_of(job, event))
+        if event is None or not self._await_start():
+            self._end()
+        return outcome
+
+    def _died(self, job: Job) -> GaveNothing:
+        code = self._process.wait()
+        return GaveNothing(job.cell.id, KILLED, death(code), again=-code in SENT)
+
+    def _await_start(self) -> bool:
+        """Goes on to where the process asks to begin a cell; False if it ended instead."""
+        for event in self._events:
+            if isinstance(event, Header):
+                self.side.run_file.content["machine_info"] = event.machine_info
+                self.side.run_file.content["commit_info"] = self.side.commit_info or event.commit_info
+            if isinstance(event, Started):
+                return True
+        return False
+
+    def _end(self) -> None:
+        self._open.close()
+        self._process, self._events = None, iter(())
+
+
+def _result_of(job: Job, event: Event) -> Measured | GaveNothing:
+    if isinstance(event, Measured | GaveNothing) and event.cell == job.cell.id:
+        return event
+    what = " ".join([type(event).__name__, getattr(event, "cell", "")]).strip()
+    raise SweepError(f"expected the measuring process to report what came of {job.cell.id}, got {what}")

@@ -1,0 +1,66 @@
+"""Played measuring processes: which side measures what and when, and what goes wrong."""
+
+import contextlib
+from collections.abc import Iterator
+
+from bench.lane.events import Event, GaveNothing, Header, Measured, Started
+from bench.lane.settings import Settings
+
+
+class Machine:
+    """Stands in for the machine. A side is known by the name of its checkout's folder.
+
+    Attributes:
+        log: (side, cell) of each measurement, in their order.
+        started: the cells of each process.
+        deaths, failures: (side, cell) that end the process or give no figures.
+        again: whether failures are their surroundings'.
+        unable: sides whose processes end before they measure.
+        exit_code: of processes that end early.
+        running: processes that have not ended.
+    """
+
+    def __init__(self) -> None:
+        self.log: list[tuple[str, str]] = []
+        self.started: list[list[str]] = []
+        self.deaths: set[tuple[str, str]] = set()
+        self.failures: set[tuple[str, str]] = set()
+        self.again = False
+        self.unable: set[str] = set()
+        self.exit_code = -9
+        self.running = 0
+
+    @contextlib.contextmanager
+    def process(self, cells, number: int, settings: Settings) -> Iterator["Process"]:
+        self.started.append([one.id for one in cells])
+        self.running += 1
+        try:
+            yield Process(self, settings.root.name, [one.id for one in cells], number)
+        finally:
+            self.running -= 1
+
+
+class Process:
+    def __init__(self, machine: Machine, side: str, cells: list[str], number: int) -> None:
+        self.machine, self.side, self.cells, self.number = machine, side, cells, number
+
+    def events(self) -> Iterator[Event]:
+        if self.side in self.machine.unable:
+            return
+        yield Header({"node": "box"}, {"id": "what the process found"})
+        for text in self.cells:
+            yield Started(text)
+            self.machine.log.append((self.side, text))
+            if (self.side, text) in self.machine.deaths:
+                return
+            if (self.side, text) in self.machine.failures:
+                yield GaveNothing(text, "failed", "ValueError: no", self.machine.again)
+                continue
+            entry = {"params": {"cell_id": text}, "extra_info": {"pass": self.number}, "stats": {"data": [0.1]}}
+            yield Measured(text, entry)
+
+    def wait(self) -> int:
+        return self.machine.exit_code
+
+    def output(self) -> str:
+        return "what it said"
