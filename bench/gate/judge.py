@@ -22,7 +22,7 @@ def ask(folder: Path, pace: Pace) -> Step:
     Raises:
         SweepError: the folder cannot be judged, and why.
     """
-    return _judged(folder, pace).next
+    return _judged(folder, pace).next  # type: ignore[return-value] # a verdict with a pace has a next step
 
 
 def conclude(folder: Path, to_markdown: Path | None = None, to_json: Path | None = None) -> int:

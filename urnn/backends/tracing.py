@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-Function = TypeVar("Function", bound=Callable)
+Function = TypeVar("Function", bound=Callable[..., object])
 
 
 def constant(function: Function) -> Function:
