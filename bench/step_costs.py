@@ -30,8 +30,8 @@ def cells(experiments: Sequence[Experiment], runs: Path, log: Callable[[str], No
     """
     found: dict[Cell, None] = {}
     for experiment in experiments:
-        log = experiment.log(runs)
-        lines = log.lines() if log else []
+        written = experiment.log(runs)
+        lines = written.lines() if written else []
         if not lines:
             continue
         try:

@@ -22,7 +22,9 @@ def ask(folder: Path, pace: Pace) -> Step:
     Raises:
         SweepError: the folder cannot be judged, and why.
     """
-    return _judged(folder, pace).next
+    step = _judged(folder, pace).next
+    assert step is not None, "a comparison that was asked with a pace has a next step"
+    return step
 
 
 def conclude(folder: Path, to_markdown: Path | None = None, to_json: Path | None = None) -> int:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from analysis.regressions.comparison import Commit, Comparison
+from analysis.regressions.comparison import Comparison, NamedCommit
 from analysis.regressions.markdown import MARK, markdown
-from analysis.regressions.verdict import outcome
+from analysis.regressions.verdict import conclude
 from bench.git import environment as without_repository
 from bench.paths import ROOT
 from tests.bench.repositories import git
@@ -368,7 +368,7 @@ class TestComment:
 
     def test_what_the_gate_writes_is_found_again_by_its_mark_and_updated(self, comment, tmp_path):
         """The script and the analysis name the same mark: a comment is never repeated."""
-        nothing = Comparison(Commit("a", ""), Commit("b", ""), [], outcome([]))
+        nothing = Comparison(NamedCommit("a", ""), NamedCommit("b", ""), [], conclude([]))
         text = markdown(nothing)
         comment(text)
         assert self.sent(tmp_path) == text
