@@ -11,7 +11,7 @@ down in between.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import pandas as pd
@@ -28,9 +28,9 @@ ANCHOR = {"phase": "train", "num_layers": 1, "hidden_size": 128, "batch": 16}
 CEILING_RUNGS = ("nn_lstm",)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Place:
-    """Where a ladder was climbed: everything that its rungs have in common."""
+    """Where a ladder was climbed: everything that its rungs have in common but the phase."""
 
     model: str
     task: str
@@ -38,7 +38,6 @@ class Place:
     hidden_size: int
     batch: int
     num_layers: int
-    phase: str
 
     def size(self) -> str:
         """Hidden size and batch, for people."""
@@ -72,6 +71,7 @@ class Rung:
 
 
 Climb = tuple[Rung, ...]
+Climbs = dict[Place, dict[str, Climb]]  # by place and phase
 
 
 def models(cells: pd.DataFrame) -> list[str]:
@@ -86,21 +86,17 @@ def label(cells: pd.DataFrame, model: str) -> str:
     return str(found.iloc[0]) if len(found) else OLD_MODELS.get(model, {}).get("label", model)
 
 
-def climbs(cells: pd.DataFrame, model: str) -> dict[Place, Climb]:
-    """Summary rows of ladders -> the rungs of one at every place it was tried, smallest first."""
+def climbs(cells: pd.DataFrame, model: str) -> Climbs:
+    """Summary rows of ladders -> the rungs of one at every place and in every phase, smallest first."""
     mine = cells[(cells["model"] == model) & (cells["metric"] == STEP_TIME)]
     rungs = backends_of(mine, model)
-    axes = ["model", "task", "length", "hidden_size", "batch", "num_layers", "phase"]
-    found = {
-        Place(*(value.item() if isinstance(value, np.generic) else value for value in key)): _climb(part, rungs)
-        for key, part in mine.groupby(axes)
-    }
-    return dict(sorted(found.items(), key=lambda item: _position(item[0])))
-
-
-def _position(place: Place) -> tuple[object, ...]:
-    phase = list(PHASES).index(place.phase) if place.phase in PHASES else len(PHASES)
-    return (place.task, place.length, place.hidden_size, place.batch, place.num_layers, phase)
+    found: Climbs = {}
+    for phase in PHASES:
+        here = mine[mine["phase"] == phase]
+        for key, part in here.groupby([field.name for field in fields(Place)]):
+            place = Place(*(value.item() if isinstance(value, np.generic) else value for value in key))
+            found.setdefault(place, {})[phase] = _climb(part, rungs)
+    return dict(sorted(found.items()))
 
 
 def _climb(part: pd.DataFrame, labels: Mapping[str, str]) -> Climb:
@@ -134,8 +130,8 @@ def _without_value(name: str, named: str, row: pd.Series | None) -> Rung:
     if row is None:
         return Rung(name, named)
     outcome = NOT_MEASURED if row["outcome"] == NOT_APPLICABLE else row["outcome"]
-    told = "" if row["outcome"] == NOT_APPLICABLE else row["outcome"]
-    return Rung(name, named, outcome=outcome, message=row["message"] or told)
+    known = "" if row["outcome"] == NOT_APPLICABLE else row["outcome"]
+    return Rung(name, named, outcome=outcome, message=row["message"] or known)
 
 
 def best(climb: Climb) -> Rung | None:
@@ -144,11 +140,13 @@ def best(climb: Climb) -> Rung | None:
     return max(known, key=lambda rung: rung.over_first.value, default=None)
 
 
-def spoken(places: dict[Place, Climb]) -> Place | None:
-    """The place nearest to the anchor at which some rung can be compared with the first; None without one."""
+def spoken(found: Climbs) -> tuple[Place, str] | None:
+    """The place and phase nearest to the anchor at which a rung can be compared with the first; None without."""
 
-    def distance(place: Place) -> tuple[float, ...]:
+    def distance(at: tuple[Place, str]) -> tuple[float, ...]:
+        place, phase = at
         sizes = (abs(np.log(getattr(place, axis) / ANCHOR[axis])) for axis in ("hidden_size", "batch"))
-        return (place.phase != ANCHOR["phase"], place.num_layers != ANCHOR["num_layers"], *sizes)
+        return (phase != ANCHOR["phase"], place.num_layers != ANCHOR["num_layers"], *sizes)
 
-    return min((place for place, climb in places.items() if best(climb)), key=distance, default=None)
+    known = [(place, phase) for place, phases in found.items() for phase, climb in phases.items() if best(climb)]
+    return min(known, key=distance, default=None)

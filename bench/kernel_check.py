@@ -56,11 +56,8 @@ class Check:
     @property
     def right(self) -> bool:
         """NaN and what could not be run are wrong."""
-        return (
-            not self.failure
-            and self.output_error <= self.allowed_output
-            and self.gradient_error <= self.allowed_gradient
-        )
+        found = (self.output_error, self.allowed_output), (self.gradient_error, self.allowed_gradient)
+        return not self.failure and all(_within(error, allowed) for error, allowed in found)
 
     def line(self) -> str:
         """The check for people."""
@@ -100,6 +97,10 @@ def check(backend: str, device: str, hidden_size: int, length: int, batch: int) 
     return Check(*size, *found, *(TOLERANCE * max(error, least) for error in rounded))
 
 
+def _within(error: float | None, allowed: float | None) -> bool:
+    return error is not None and allowed is not None and error <= allowed
+
+
 def _run(backend: str, dtype: torch.dtype, device: str, hidden_size: int, length: int, batch: int) -> list[Tensor]:
     """The output and every parameter's gradient, in float64, of the same model on the same data in any dtype."""
     generator = torch.Generator().manual_seed(SEED)
@@ -110,7 +111,7 @@ def _run(backend: str, dtype: torch.dtype, device: str, hidden_size: int, length
             parameter.add_(0.01 * torch.randn(parameter.shape, dtype=torch.float64, generator=generator))
     x = torch.randn(length, batch, 10, dtype=torch.float64, generator=generator)
     weights = torch.randn(length, batch, 2 * hidden_size, dtype=torch.float64, generator=generator)
-    rnn, x, weights = (value.to(device, dtype) for value in (rnn, x, weights))
+    rnn, x, weights = rnn.to(device, dtype), x.to(device, dtype), weights.to(device, dtype)
     output, _ = rnn(x)
     (output * weights).sum().backward()
     return [value.detach().double() for value in (output, *(p.grad for p in rnn.parameters()))]

@@ -69,7 +69,7 @@ def build(cell: Cell) -> Workload:
     x, target = x.to(cell.device, dtype), target.to(cell.device)
 
     row = subjects.get(cell.model)
-    options = {} if row.backends == ("torch",) else {"backend": cell.implementation}
+    options: dict[str, str | int] = {} if row.backends == ("torch",) else {"backend": cell.implementation}
     if cell.num_layers > 1:
         options["num_layers"] = cell.num_layers
     rnn = row.build(task.input_size, cell.hidden_size, device=cell.device, dtype=dtype, **options)

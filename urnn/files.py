@@ -9,6 +9,17 @@ def write_new(path: Path, content: bytes, mode: int = 0o666) -> None:
 
     Raises:
         OSError: something of that name is there already, or it cannot be written; half a file may be left.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from urnn.files import write_new
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "log")
+        ...     write_new(path, b"first")
+        ...     write_new(path, b"second")
+        Traceback (most recent call last):
+        FileExistsError: [Errno 17] File exists: ...
     """
     with open(path, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
         file.write(content)
@@ -23,6 +34,17 @@ def write_atomically(path: Path, content: bytes) -> None:
 
     Raises:
         OSError: the old file is still there, and nothing of the new one.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from urnn.files import write_atomically
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "log")
+        ...     write_atomically(path, b"first")
+        ...     write_atomically(path, b"second")
+        ...     path.read_bytes()
+        b'second'
     """
     temporary = path.with_name(f"{path.name}.tmp")
     temporary.unlink(missing_ok=True)  # half a file of a killed process, or something that must not be written to

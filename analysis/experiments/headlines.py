@@ -13,6 +13,7 @@ from analysis.experiments.goals import NOT_RECORDED
 from analysis.experiments.groups import Group
 from analysis.experiments.schema import TASK_LABELS
 from analysis.experiments.study import Study
+from analysis.vocabulary import counted
 
 SPOKEN = ("urnn", "lstm")
 SOLVABLE = ("copying", "adding")
@@ -83,7 +84,7 @@ def _misses(found: Sequence[Group]) -> str:
 
 
 def _of(solved: int, group: Group) -> str:
-    return f"{solved} of {group.seeds} seed{'s' * (group.seeds > 1)} solved it"
+    return f"{solved} of {counted(group.seeds, 'seed')} solved it"
 
 
 def _iterations(found: Sequence[Group]) -> str:
@@ -108,9 +109,9 @@ def _seeds(study: Study) -> str:
     counts = [group.seeds for group in study.groups if group.ended]
     runs, unfinished = len(study.logs.runs), sum(not group.ended for group in study.groups)
     if not counts:
-        return f"{runs} run{'s' * (runs > 1)}, none of which has ended."
+        return f"{counted(runs, 'run')}, none of which has ended."
     least, most = min(counts), max(counts)
-    seeds = f"{most} seed{'s' * (most > 1)}" if least == most else f"{least} to {most} seeds"
+    seeds = counted(most, "seed") if least == most else f"{least} to {most} seeds"
     also = f"; of {unfinished} more, no run has ended" if unfinished else ""
     return f"{runs} runs: {seeds} for each of {len(counts)} settings{also}."
 

@@ -27,7 +27,6 @@ from analysis.experiments.schema import (
     END,
     EVALUATION,
     EVALUATIONS,
-    FORMAT,
     HEADER,
     LEAST,
     NULLABLE,
@@ -40,8 +39,8 @@ from analysis.experiments.schema import (
     VALIDATION,
 )
 from analysis.schema import Column, tidy_frame
+from analysis.vocabulary import TRAINING_FORMAT, TRAINING_LOG, counted
 
-LOG = "log.jsonl"
 MOST_INT = 2**63 - 1
 FIX = "run `python -m bench reproduce` or `python -m urnn.training` first"
 
@@ -66,9 +65,9 @@ def read(folder: Path | str) -> Logs:
         raise AnalysisError(f"{folder}: no such folder; expected training runs; {FIX}.")
     if os.path.lexists(folder / tidy.RUNS_FILE):
         return Logs(*tidy.read(folder))
-    paths = sorted(folder.rglob(LOG))
+    paths = sorted(folder.rglob(TRAINING_LOG))
     if not paths:
-        raise AnalysisError(f"{folder}: holds no training run (no {LOG}); {FIX}.")
+        raise AnalysisError(f"{folder}: holds no training run (no {TRAINING_LOG}); {FIX}.")
     logs: list[_Log] = []
     problems: list[str] = []
     for path in paths:
@@ -77,7 +76,7 @@ def read(folder: Path | str) -> Logs:
         except AnalysisError as error:
             problems.append(str(error))
     if not logs:
-        raise AnalysisError(f"No usable run in {len(paths)} log{'s' * (len(paths) > 1)}: {problems[0]}")
+        raise AnalysisError(f"No usable run in {counted(len(paths), 'log')}: {problems[0]}")
     return Logs(
         tidy_frame([log.row() for log in logs], RUNS),
         tidy_frame([row for log in logs for row in log.evaluation_rows()], EVALUATIONS),
@@ -187,8 +186,10 @@ def _shown(value: Any) -> str:
 
 
 def _header(entry: Mapping[str, Any], place: str) -> dict[str, Any]:
-    if entry.get("format") != FORMAT:
-        raise AnalysisError(f"{place}: expected a log of format {FORMAT}, got {_shown(entry.get('format'))}.")
+    if entry.get("format") != TRAINING_FORMAT:
+        raise AnalysisError(
+            f"{place}: expected a log of format {TRAINING_FORMAT}, got {_shown(entry.get('format'))}."
+        )
     return _values(entry, HEADER, place)
 
 

@@ -13,8 +13,6 @@ from collections.abc import Mapping
 
 from analysis.schema import Column
 
-FORMAT = 1
-
 SOLVED, FINISHED, DIVERGED, INTERRUPTED = "solved", "finished", "diverged", "interrupted"
 OUTCOMES = (SOLVED, FINISHED, DIVERGED, INTERRUPTED)
 

@@ -9,7 +9,6 @@ Known weakness: panels grow with the number of rungs; a dozen still fits.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -21,7 +20,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from analysis import units
 from analysis.appearance import look
 from analysis.figures import style
-from analysis.ladder import Climb, Place, Rung, climbs
+from analysis.ladder import Climb, Rung, climbs
 from analysis.schema import backends_of
 from analysis.vocabulary import PHASES
 
@@ -32,41 +31,30 @@ ROOM_FOR_TEXT = 0.34
 
 
 def draw(cells: pd.DataFrame, columns: int = 3, *, model: str) -> Figure:
-    """Summary rows of ladders -> a panel for each size and number of layers of one ladder."""
+    """Summary rows of ladders -> a panel for each size and number of layers of one ladder.
+
+    One layer comes in the first row, so that rows compare sizes.
+    """
     with style.applied():
         found = climbs(cells, model)
-        gains = [rung.over_first for climb in found.values() for rung in climb if rung.over_first]
+        every = [rung.over_first for phases in found.values() for climb in phases.values() for rung in climb]
+        gains = [gain for gain in every if gain]
         if not gains:
             figure, axes = style.panels(1, 1, style.width(columns))
             style.say_not_measured(axes[0])
             return figure
-        rungs = backends_of(cells, model)
+        rungs, places = backends_of(cells, model), sorted(found, key=lambda place: (place.num_layers, place))
         limits = _limits([bound for gain in gains for bound in (gain.low, gain.high)])
-        panels = _panels(found)
-        figure, axes = style.panels(
-            len(panels), columns, style.width(columns), height=ROW_HEIGHT * len(rungs) + 0.75
-        )
+        height = ROW_HEIGHT * len(rungs) + 0.75
+        figure, axes = style.panels(len(places), columns, style.width(columns), height=height)
         colour = look(model.removesuffix("_ladder")).light
-        for number, (ax, climbed) in enumerate(zip(axes, panels, strict=True)):
-            _panel(ax, climbed, colour, limits)
+        for number, (ax, place) in enumerate(zip(axes, places, strict=True)):
+            style.title(ax, place.size(), f"T = {place.length}, {place.layers()}")
+            _panel(ax, found[place], colour, limits)
             _rung_axis(ax, rungs, named=number % columns == 0)
-        _legend(figure, colour)
+        handles = [Line2D([], [], label=PHASES[phase], **_marker(phase, colour)) for phase in MARKERS]
+        figure.legend(handles=handles, loc="outside upper left", ncols=2)
     return figure
-
-
-def _panels(found: dict[Place, Climb]) -> list[dict[Place, Climb]]:
-    """The phases of each size and number of layers; one layer in the first row, so that rows compare sizes."""
-    layers = sorted({place.num_layers for place in found})
-    sizes = sorted({(place.task, place.length, place.hidden_size, place.batch) for place in found})
-    grid = [
-        {place: climb for place, climb in found.items() if (place.num_layers, _size(place)) == (depth, size)}
-        for depth, size in product(layers, sizes)
-    ]
-    return [climbed for climbed in grid if climbed]
-
-
-def _size(place: Place) -> tuple[str, int, int, int]:
-    return (place.task, place.length, place.hidden_size, place.batch)
 
 
 def _limits(bounds: list[float]) -> tuple[float, float]:
@@ -76,19 +64,16 @@ def _limits(bounds: list[float]) -> tuple[float, float]:
     return low / np.exp(0.06 * span), high * np.exp(ROOM_FOR_TEXT * span)
 
 
-def _panel(ax: Axes, climbed: dict[Place, Climb], colour: str, limits: tuple[float, float]) -> None:
-    place = next(iter(climbed))
-    style.title(ax, place.size(), f"T = {place.length}, {place.layers()}")
+def _panel(ax: Axes, phases: dict[str, Climb], colour: str, limits: tuple[float, float]) -> None:
     ax.set_xscale("log")
     ax.set_xlim(limits)
     ax.axvline(1, color=style.MUTED, linewidth=1)
-    for number, rungs in enumerate(zip(*climbed.values(), strict=True)):
-        by_phase = {place.phase: rung for place, rung in zip(climbed, rungs, strict=True)}
-        said = {_said(rung) for rung in by_phase.values()}
+    for number, rungs in enumerate(zip(*phases.values(), strict=True)):
+        said = {_said(rung) for rung in rungs}
         if len(said) == 1 and said != {""}:
             _write(ax, 1, number, said.pop(), style.MUTED, style="italic")
             continue
-        for phase, rung in by_phase.items():
+        for phase, rung in zip(phases, rungs, strict=True):
             _mark(ax, number + OFFSETS.get(phase, 0.0), phase, rung, colour)
 
 
@@ -104,24 +89,18 @@ def _mark(ax: Axes, y: float, phase: str, rung: Rung, colour: str) -> None:
     if gain is None:
         _write(ax, 1, y, _said(rung), style.MUTED, style="italic")
         return
-    filled = phase == "train"
     text = units.ahead_or_behind(gain.value) if rung.over_previous else units.seconds(rung.time.value)
     ax.plot([1, gain.value], [y, y], color=colour, linewidth=1.2, alpha=0.45, zorder=2)
     ax.plot([gain.low, gain.high], [y, y], color=colour, linewidth=2.4, zorder=3)
-    ax.plot([gain.value], [y], zorder=4, **_marker(phase, filled, colour))
+    ax.plot([gain.value], [y], zorder=4, **_marker(phase, colour))
     _write(ax, max(gain.high, 1), y, text, style.INK)
 
 
-def _marker(phase: str, filled: bool, colour: str) -> dict[str, object]:
-    return {
-        "color": colour,
-        "linestyle": "none",
-        "marker": MARKERS.get(phase, "s"),
-        "markersize": 6 if filled else 5,
-        "markerfacecolor": colour if filled else style.PAPER,
-        "markeredgecolor": colour,
-        "markeredgewidth": 1.4,
-    }
+def _marker(phase: str, colour: str) -> dict[str, object]:
+    """Training is a filled dot, inference a hollow one."""
+    size, face = (6, colour) if phase == "train" else (5, style.PAPER)
+    look = {"color": colour, "linestyle": "none", "marker": MARKERS.get(phase, "s"), "markersize": size}
+    return look | {"markerfacecolor": face, "markeredgecolor": colour, "markeredgewidth": 1.4}
 
 
 def _write(ax: Axes, x: float, y: float, text: str, colour: str, **words: str) -> None:
@@ -142,10 +121,3 @@ def _rung_axis(ax: Axes, rungs: Mapping[str, str], named: bool) -> None:
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(FuncFormatter(lambda factor, _: f"{units.TIMES}{factor:g}"))
     ax.set_xlabel("times as fast as the first rung")
-
-
-def _legend(figure: Figure, colour: str) -> None:
-    handles = [
-        Line2D([], [], label=PHASES[phase], **_marker(phase, phase == "train", colour)) for phase in MARKERS
-    ]
-    figure.legend(handles=handles, loc="outside upper left", ncols=2)

@@ -130,12 +130,14 @@ def _short(number: float, digits: int = 1) -> str:
 def _thinned(path: str) -> str:
     """A curve's path in steps of a tenth of a point, without steps that go nowhere."""
     parts: list[str] = []
-    at = (0, 0)
+    at, lines = (0, 0), ""
     for command, x, y in POINT.findall(path):
         here = (round(10 * float(x)), round(10 * float(y)))
         if command == "M":
-            parts.append(f"M{_short(here[0] / 10)} {_short(here[1] / 10)}l")
-        elif here != at:
-            parts.append(f"{_short((here[0] - at[0]) / 10)} {_short((here[1] - at[1]) / 10)}")
+            parts.append(f"M{_short(here[0] / 10)} {_short(here[1] / 10)}")
+            lines = "l"  # named once; a point alone is a line of no length, which is a dot
+        elif here != at or lines:
+            parts.append(f"{lines}{_short((here[0] - at[0]) / 10)} {_short((here[1] - at[1]) / 10)}")
+            lines = ""
         at = here
     return " ".join(parts) + "z" * path.endswith("z")

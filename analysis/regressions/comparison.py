@@ -1,10 +1,10 @@
 """Two result sets of any two commits -> one comparison: `python -m analysis compare OLD NEW`.
 
-Why: users of pytest-benchmark and of asv get the gate's verdicts on files that they have. Both sides must come
-from one machine and the same versions, or a difference says nothing about the code.
+Why: users of pytest-benchmark and asv get the gate's verdicts on files that they have. Both sides must come from
+one machine and the same versions, or a difference says nothing about the code.
 
-Known weakness: the two were not measured in turn, so a drift between them is seen by the sentinel alone; there are
-no fresh passes to confirm a suspicion with.
+Known weakness: the two were not measured in turn, so only the sentinel shows a drift between them; there are no
+fresh passes to confirm a suspicion with.
 """
 
 from __future__ import annotations
@@ -91,11 +91,11 @@ def one_setting(frame: pd.DataFrame, path: Path) -> Setting:
     """
     settings = list(dict.fromkeys(replace(setting, device="", dtype="") for setting in split(frame)))
     if len(settings) > 1:
-        told = "; ".join(
+        found = "; ".join(
             sorted({f"{one.version()} on {one.machine}, allocator {one.allocator}" for one in settings})
         )
         raise AnalysisError(
-            f"{path}: expected one commit under one set of conditions, got {len(settings)} ({told}); "
+            f"{path}: expected one commit under one set of conditions, got {len(settings)} ({found}); "
             "name one file."
         )
     return settings[0]

@@ -1,7 +1,5 @@
 """A folder of `python -m bench gate` -> its comparison.
 
-Why: the gate measures and stores; what that means is said here, from the files alone, as often as it asks.
-
 The folder holds the plan, `gate.json` (format, base, head, cells, those that base or head is without, sentinel,
 suspects, notes, again, commands), the screening's `base.json` and `head.json`, and the confirmation's
 `confirm_base.json` and `confirm_head.json`, all four in pytest-benchmark's format, paired by the passes' numbers.

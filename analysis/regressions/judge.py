@@ -160,18 +160,18 @@ def _timed(base: Side, head: Side, cell: str, ratio: LogRatio, verdict: Verdict,
 
 
 def _missing(base: Side, head: Side, cell: str) -> Row:
-    """Why a cell has no ratio; that base lacks it altogether is a new cell's lot, and no fault."""
+    """Why a cell has no ratio; a new cell, which base lacks altogether, is excused."""
     before, after = base.times.get(cell), head.times.get(cell)
     ends = {"base": middle(before) if before else None, "head": middle(after) if after else None}
-    told = [
+    reasons = [
         f"{name}: {side.messages[cell]}"
         for name, side in (("base", base), ("head", head))
         if cell in side.messages
     ]
-    new = bool(after) and not before and not told
+    new = bool(after) and not before and not reasons
     if before and after:
-        told = ["no pass that both sides finished"]
-    reason = "; ".join(told) or _absence(bool(before), bool(after))
+        reasons = ["no pass that both sides finished"]
+    reason = "; ".join(reasons) or _absence(bool(before), bool(after))
     return Row(cell, TIME, Verdict.NOT_MEASURED, reason=reason, excused=new, **ends)
 
 

@@ -1,7 +1,6 @@
 """The five verdicts, a judged row, and the exit code that a pipeline sees.
 
-Why: a gate is only as good as its worst answer is clear. Rows are counted before they are judged, and what was not
-measured is never taken for a pass.
+Rows are counted before they are judged, and a cell that was not measured never counts as a pass.
 
 Known weakness: a run with some inconclusive cells passes, and says so; only one in which every time is
 inconclusive does not.
@@ -55,7 +54,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Conclusion:
-    """What comes of a whole comparison: the exit code and one sentence."""
+    """The result of a whole comparison: the exit code and one sentence."""
 
     code: int
     sentence: str

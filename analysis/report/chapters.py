@@ -8,6 +8,7 @@ Known weakness: one sentence a ladder, at the cell nearest to n = 128, B = 16 wi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -103,7 +104,7 @@ def ladders(measured: Measured, folder: str, level: int) -> Section:
         blocks = [
             Bullets([_ladder_sentence(cells, model) for model in every]),
             *(LADDERS[model].of(cells, folder) for model in models if model in LADDERS),
-            *(folded(_ladder_table(cells, model), "dense 128") for model in models),
+            *(folded(_ladder_table(cells, model), "wavefront") for model in models),
         ]
     return Section("The ladders: what each step of optimisation gained", [explain, *blocks], level)
 
@@ -111,16 +112,17 @@ def ladders(measured: Measured, folder: str, level: int) -> Section:
 def _ladder_sentence(cells: pd.DataFrame, model: str) -> str:
     """How far the best rung is ahead at the cell that speaks, and where torch's own kernel stands."""
     climbs, label = ladder.climbs(cells, model), ladder.label(cells, model)
-    place = ladder.spoken(climbs)
-    if place is None:
-        if any(rung.time for climb in climbs.values() for rung in climb):
-            return f"{label}: no rung was measured together with the first one, so no gain is known."
-        return f"{label}: {units.NOT_MEASURED}."
-    climb = climbs[place]
+    spoken = ladder.spoken(climbs)
+    if spoken is None:
+        measured = any(rung.time for phases in climbs.values() for climb in phases.values() for rung in climb)
+        alone = "no rung was measured together with the first one, so no gain is known"
+        return f"{label}: {alone if measured else units.NOT_MEASURED}."
+    place, phase = spoken
+    climb = climbs[place][phase]
     top = ladder.best(climb)
-    phase = "training" if place.phase == "train" else "inference"
+    what = "training" if phase == "train" else "inference"
     said = (
-        f"{label} at {place.size()}, {place.layers()}, {phase}: '{top.label}' is "
+        f"{label} at {place.size()}, {place.layers()}, {what}: '{top.label}' is "
         f"{units.factor(top.over_first.value)} times as fast as '{climb[0].label}'{_bounds(top.over_first)}"
     )
     ceiling = next((rung for rung in climb if rung.name in ladder.CEILING_RUNGS and rung.over_first), None)
@@ -129,19 +131,13 @@ def _ladder_sentence(cells: pd.DataFrame, model: str) -> str:
 
 def _ladder_table(cells: pd.DataFrame, model: str) -> Table:
     """One row a size, number of layers and rung: step time and gains, in training and in inference."""
-    climbs = ladder.climbs(cells, model)
-    names, phases, rows = next(iter(climbs.values())), ("train", "forward"), []
-    for place in dict.fromkeys(replace(place, phase="") for place in climbs):
-        climbed = [climbs.get(replace(place, phase=phase)) for phase in phases]
-        for number, named in enumerate(names):
-            rungs = [climb[number] if climb else Rung(named.name, named.label) for climb in climbed]
-            rows.append(
-                [
-                    Cell(named.label, number),
-                    *(place.hidden_size, place.batch, place.num_layers),
-                    *(cell for rung in rungs for cell in _rung_cells(rung)),
-                ]
-            )
+    phases, rows = ("train", "forward"), []
+    for place, found in ladder.climbs(cells, model).items():
+        every = next(iter(found.values()))
+        for number, named in enumerate(every):
+            rungs = [found[phase][number] if phase in found else Rung(named.name, named.label) for phase in phases]
+            answers = [cell for rung in rungs for cell in _rung_cells(rung)]
+            rows.append([Cell(named.label, number), place.hidden_size, place.batch, place.num_layers, *answers])
     columns = [Column("Rung"), *(Column(name, whole) for name in ("n", "B", "Layers"))]
     for phase in phases:
         columns += [Column(f"{PHASES[phase]}, per time step", units.seconds)]
@@ -152,20 +148,15 @@ def _ladder_table(cells: pd.DataFrame, model: str) -> Table:
 def _rung_cells(rung: Rung) -> list[Cell | Estimate | None]:
     """Step time, gain over the rung before, gain over the first."""
     if rung.time is None:
-        return [
-            Column("").cell(rung.outcome)
-            if not rung.message
-            else Cell(rung.outcome, float("inf"), rung.message, "none"),
-            NO_VALUE,
-            NO_VALUE,
-        ]
-    time = Column("", units.seconds).cell(rung.time)
-    if rung.unstable:
-        time = replace(time, note="\n".join(filter(None, [time.note, f"unstable: {rung.unstable}"])))
+        return [Cell(rung.outcome, math.inf, rung.message, "none"), NO_VALUE, NO_VALUE]
+    time = _noted(Column("", units.seconds).cell(rung.time), rung.unstable and f"unstable: {rung.unstable}")
     before = Column("", units.ahead_or_behind).cell(rung.over_previous) if rung.over_previous else NO_VALUE
-    if rung.skips:
-        before = replace(before, note="\n".join(filter(None, [before.note, f"over '{rung.previous}'"])))
-    return [time, before, rung.over_first]
+    return [time, _noted(before, f"over '{rung.previous}'" if rung.skips else ""), rung.over_first]
+
+
+def _noted(cell: Cell, line: str) -> Cell:
+    """The cell with one more line below it."""
+    return replace(cell, note="\n".join(filter(None, [cell.note, line])))
 
 
 def on_cuda(measured: Measured, beside: Sequence[Measured], level: int) -> Section:
@@ -232,7 +223,7 @@ def _other_dtypes(beside: Sequence[Measured]) -> Table:
         {
             Column("dtype"): lambda row: row.dtype,
             Column("Time per step", units.seconds): lambda row: (
-                row.value if row.outcome == MEASURED else Cell(row.outcome, float("inf"), row.message, "none")
+                row.value if row.outcome == MEASURED else Cell(row.outcome, math.inf, row.message, "none")
             ),
         },
     )

@@ -18,7 +18,7 @@ from analysis.report.measured import Measured
 from analysis.schema import ordinary
 from analysis.statistics import ratio, summarise
 from analysis.statistics.summary import CELL
-from analysis.vocabulary import MEASURED, METRICS, PEAK_ALLOCATED, STEP_TIME
+from analysis.vocabulary import MEASURED, METRICS, PEAK_ALLOCATED, STEP_TIME, counted, plural
 
 KEY = [*CELL, "metric"]
 COMPARED = (STEP_TIME, PEAK_ALLOCATED)
@@ -73,8 +73,8 @@ def _repetitions(cells: pd.DataFrame) -> str:
         low, high = int(counts.min()), int(counts.max())
         return str(low) if low == high else f"{low} to {high}"
 
-    processes = span(times["processes"])
-    return f"Each cell: {processes} process{'es' * (processes != '1')}, {span(times['rounds'])} rounds in all."
+    processes = plural("process", int(times["processes"].max()))
+    return f"Each cell: {span(times['processes'])} {processes}, {span(times['rounds'])} rounds in all."
 
 
 @dataclass(frozen=True)
@@ -90,8 +90,8 @@ class Comparison:
         ratios = [row.ratio.value for row in self.rows.itertuples() if row.metric == metric]
         if not ratios:
             return ""
-        cells = f"{len(ratios)} cell{'s' * (len(ratios) > 1)}"
-        return f"{pd.Series(ratios).median():.2f} (median of {cells}, {min(ratios):.2f} to {max(ratios):.2f})"
+        span = f"{min(ratios):.2f} to {max(ratios):.2f}"
+        return f"{pd.Series(ratios).median():.2f} (median of {counted(len(ratios), 'cell')}, {span})"
 
     def table(self, title: str, first: str, second: str) -> Table:
         """The cells with both values side by side."""

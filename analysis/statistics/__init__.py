@@ -4,9 +4,8 @@ Every function here takes rows that were measured under one `Setting`; none pool
 allocators.
 """
 
-from analysis.statistics.bootstrap import Estimate, estimate
+from analysis.statistics.bootstrap import Estimate, estimate, ratio
 from analysis.statistics.crossover import Crossover, Outcome, crossover
-from analysis.statistics.ratio import ratio
 from analysis.statistics.scaling import Exponent, exponent
 from analysis.statistics.summary import fastest, summarise
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -93,6 +94,12 @@ def bounds(draws: Floats, confidence: float = CONFIDENCE) -> tuple[float, float]
 def estimate(value: float, draws: Floats) -> Estimate:
     """A point estimate with the percentile interval of its replicates."""
     return Estimate(value, *bounds(draws))
+
+
+def ratio(numerator: Any, denominator: Any) -> Estimate:
+    """How many times as large one summary row is as another, taken as independent of it, with its interval."""
+    draws = numerator["replicates"] / denominator["replicates"]
+    return estimate(float(numerator["value"] / denominator["value"]), draws)
 
 
 def positive(cells: pd.DataFrame) -> pd.DataFrame:

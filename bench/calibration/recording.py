@@ -24,7 +24,8 @@ from analysis.vocabulary import (
 )
 from bench import identity
 from bench.calibration.injection import slow_down
-from bench.commits.checkouts import Commit, check_out, known_cells, resolve
+from bench.commits import checkouts
+from bench.commits.checkouts import Commit
 from bench.errors import ResultsError, SweepError
 from bench.grid import Cell, Profile, sentinels
 from bench.lane.lane import Side
@@ -40,8 +41,6 @@ from bench.run_file import RunFile, write_atomically
 SLOWDOWNS = (0.02, 0.03, 0.05, 0.10)
 FOLDER = ROOT / CALIBRATIONS
 SHAPE = Record({"notes": ListOf(TEXT), "seconds": Record()})  # the rest is compared with what is asked for
-
-Measure = Callable[[Sequence[tuple[Side, Sequence[Cell]]], int], None]
 
 
 @dataclass(frozen=True)
@@ -67,48 +66,63 @@ class Request:
     results: Path = FOLDER
 
 
+@dataclass(frozen=True)
+class Dependencies:
+    """Injected dependencies: commits, processes and the machine."""
+
+    resolve: Callable[[str], Commit] = checkouts.resolve
+    check_out: Callable[[Commit, Path], None] = checkouts.check_out
+    slow_down: Callable[[Path, str, float], None] = slow_down
+    known_cells: Callable[[str, Settings, Sequence[Cell]], Sequence[Cell]] = checkouts.known_cells
+    take_turns: Callable[[Sequence[tuple[Side, Sequence[Cell]]], int], None] = take_turns
+    watch: Callable[..., Callable[[], None]] = Watch
+    clock: Callable[[], float] = time.monotonic
+    log: Callable[[str], None] = print
+
+
 def slow_name(fraction: float) -> str:
     """0.05 -> "slow_5"."""
     return f"slow_{100 * fraction:g}"
 
 
-def record(
-    request: Request, log: Callable[[str], None], measure: Measure = take_turns, clock=time.monotonic
-) -> Path:
+def record(request: Request, use: Dependencies | None = None) -> Path:
     """Records passes until there are enough or the time is up; goes on where an earlier call ended. The folder.
 
     Raises:
         ValueError: the slowed model has no cell.
         SweepError, ResultsError: it cannot be measured or stored; what was recorded before is kept.
     """
+    use = use or Dependencies()
     slowed = [cell for cell in request.cells if cell.variant == request.slowed]
     if not slowed:
         raise ValueError(f"{request.slowed!r} has no cell in this slice, so there is nothing to slow down")
     every = list(dict.fromkeys([*sentinels(request.cells), *request.cells]))
     few = [cell for cell in every if cell in slowed or cell in sentinels(slowed)]
-    commit = resolve("HEAD")
+    commit = use.resolve("HEAD")
     folder = _folder(request, commit)
-    end = clock() + 60 * request.minutes
+    end = use.clock() + 60 * request.minutes
     with sole_run("calibration"), scratch_folder("calibration") as scratch:
         names = [BASE, SAME, *map(slow_name, SLOWDOWNS)]
         how = (request.profile, request.threads, request.allocator)
         settings = {name: Settings(*how, scratch / name) for name in names}
-        _prepare(commit, settings, request.slowed, every)
-        watch = Watch(request.wait, log, lambda text: _note(folder, text))
+        _prepare(commit, settings, request.slowed, every, use)
+        watch = use.watch(request.wait, use.log, lambda text: _note(folder, text))
         for number in range(1, request.passes + 1):
             if str(number) in _read(folder / CALIBRATION_PLAN)["seconds"]:
                 continue
-            if clock() > end:
-                log(f"time was up before pass {number} of {request.passes}; the same command goes on")
+            if use.clock() > end:
+                use.log(f"time was up before pass {number} of {request.passes}; the same command goes on")
                 break
             watch()
-            begin = clock()
+            begin = use.clock()
             sides = {name: _side(folder, name, settings[name], commit) for name in names}
             is_fresh = all(at != number for _, at in sides[BASE].run_file.measured())
-            measure([(side, every if name in (BASE, SAME) else few) for name, side in sides.items()], number)
+            use.take_turns(
+                [(side, every if name in (BASE, SAME) else few) for name, side in sides.items()], number
+            )
             if is_fresh:
-                _time(folder, number, clock() - begin)
-            log(f"pass {number} of {request.passes}")
+                _time(folder, number, use.clock() - begin)
+            use.log(f"pass {number} of {request.passes}")
     return folder
 
 
@@ -162,14 +176,16 @@ def _write(folder: Path, plan: dict) -> None:
     write_atomically(folder / CALIBRATION_PLAN, json.dumps(plan, indent=1))
 
 
-def _prepare(commit: Commit, settings: Mapping[str, Settings], slowed: str, cells: Sequence[Cell]) -> None:
+def _prepare(
+    commit: Commit, settings: Mapping[str, Settings], slowed: str, cells: Sequence[Cell], use: Dependencies
+) -> None:
     """A checkout for each side, the slowed ones slowed, each with its kernel built."""
     fractions = {slow_name(fraction): fraction for fraction in SLOWDOWNS}
     for name, setting in settings.items():
-        check_out(commit, setting.root)
+        use.check_out(commit, setting.root)
         if name in fractions:
-            slow_down(setting.root, slowed, fractions[name])
-        if set(known_cells(f"{name} {commit.name}", setting, cells)) != set(cells):
+            use.slow_down(setting.root, slowed, fractions[name])
+        if set(use.known_cells(f"{name} {commit.name}", setting, cells)) != set(cells):
             raise SweepError(f"{commit.name} does not know every cell of this slice; commit the suite first")
 
 

@@ -36,5 +36,5 @@ def run(options: argparse.Namespace) -> int:
         wait=options.wait,
         results=options.results.resolve(),
     )
-    print(f"recording: {recording.record(request, show)}")
+    print(f"recording: {recording.record(request, recording.Dependencies(log=show))}")
     return 0

@@ -221,7 +221,7 @@ def use_logs(logs: experiments.Logs) -> None:
 def write_recordings(folder: Path) -> None:
     """A recording's folder and, beside it, the compact file of another one."""
     (folder / "compact").mkdir(parents=True)
-    (folder / "compact" / "recording.json").write_text(recording.compact(make_recording(0.005, rounds=8)))
+    (folder / "compact" / "recording.json").write_text(recording.compact(make_recording(0.005, passes=8)))
     for side, factor in (("base", 1.0), ("same", 1.001), ("slow_5", 1.05)):
         write(folder / "whole" / f"{side}.json", benchmarks(8, factor))
     plan = {
@@ -247,7 +247,7 @@ def use_recordings(recordings: list[recording.Recording]) -> None:
         random = np.random.default_rng(0)
         for side in found.slowdowns:
             spread.achieved(found, side)
-            simulate(found, side, found.rounds, random, seconds=5 * found.pair_seconds)
+            simulate(found, side, found.passes, random, seconds=5 * found.pair_seconds)
         recording.compact(found).encode()
 
 

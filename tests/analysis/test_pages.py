@@ -155,7 +155,7 @@ def test_a_curve_is_thinned_to_what_a_screen_shows_and_stays_where_it_was():
     before, after = (max(re.findall(r' d="([^"]+)"', text), key=len) for text in (svg, inline(svg, "")))
     assert len(after) < 0.4 * len(before)
     points = [tuple(map(float, pair)) for pair in re.findall(r"[ML] (\S+) (\S+)", before)]
-    start, steps = re.fullmatch(r"M(\S+ \S+)l ([\d. -]+)", after).groups()
+    start, steps = re.fullmatch(r"M(\S+ \S+) l([\d. -]+)", after).groups()
     x, y = map(float, start.split())
     thinned = [(x, y)]
     numbers = iter(steps.split())

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from analysis.vocabulary import METRICS, SENTINEL, Cell, counted, duration
+from analysis.vocabulary import METRICS, SENTINEL, TRAINING_FORMAT, TRAINING_LOG, Cell, counted, duration
 from bench.grid import PROFILES
+from urnn.training import log
 
 ROOT = Path(__file__).parents[2]
 CELL = Cell("urnn", "cpu", "train", "cpu", "float32", 128, 100, 32)
@@ -73,6 +74,11 @@ def test_things_are_counted_in_words(number, noun, text):
 )
 def test_a_duration_is_said_in_the_unit_that_people_use(seconds, text):
     assert duration(seconds) == text
+
+
+def test_logs_of_training_are_known_by_the_name_and_format_that_the_trainer_gives_them():
+    """`urnn` knows nothing of this package, so it has the two words for itself."""
+    assert (TRAINING_LOG, TRAINING_FORMAT) == (log.NAME, log.FORMAT)
 
 
 def test_importing_it_loads_nothing_beyond_the_standard_library():

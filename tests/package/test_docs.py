@@ -174,6 +174,16 @@ def test_the_format_numbers_are_those_documented():
     }
 
 
+def test_the_map_names_files_that_there_are():
+    rows = re.findall(r"^\| (`.*?`) \|", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    assert len(rows) > 10
+    for row in rows:
+        first, *others = re.findall("`(.*?)`", row)
+        folder = Path(first).parent
+        for name in (first, *(other if "/" in other.rstrip("/") else folder / other for other in others)):
+            assert list(ROOT.glob(str(name))), name
+
+
 def test_the_thresholds_of_the_gate_are_those_documented():
     rows = re.findall(r"^\| (`\w+`.*?) \| ([\d.]+) % \|", (ROOT / "docs" / "gate.md").read_text(), re.MULTILINE)
     documented = {name: float(value) / 100 for names, value in rows for name in re.findall(r"`(\w+)`", names)}

@@ -8,6 +8,10 @@ from urnn.tasks.adding import Adding
 from urnn.tasks.copying import Copying
 from urnn.tasks.pixels import Pixels
 
-TASKS = {"copying": Copying, "adding": Adding, "pixels": Pixels}
+TASKS: dict[str, type[Copying] | type[Adding] | type[Pixels]] = {
+    "copying": Copying,
+    "adding": Adding,
+    "pixels": Pixels,
+}
 
 __all__ = ["TASKS", "Adding", "Copying", "Pixels"]

@@ -23,6 +23,17 @@ def dissect(network: Network, batch: Batch) -> dict[str, list[int] | list[float]
         state_norm: |h_t|, of what the model hands to its read-out (of an LSTM, h and not c).
         state_change: |h_t - h_(t-1)|; a saturated state changes no more.
         gradient_norm: |dC/dh_t|, C being the cost of one sequence. Parameters' gradients are left alone.
+
+    Example:
+        >>> import torch
+        >>> from urnn import models
+        >>> from urnn.tasks import Adding
+        >>> from urnn.training.anatomy import dissect
+        >>> from urnn.training.network import Network
+        >>> task = Adding(length=4)
+        >>> network = Network(models.get("urnn"), hidden_size=8, task=task)
+        >>> dissect(network, task.sample(2, torch.Generator().manual_seed(0)))["t"]
+        [1, 2, 3]
     """
     x, target = batch
     with parametrize.cached():  # an orthogonal matrix is mapped once, not at every step

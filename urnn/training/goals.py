@@ -25,6 +25,11 @@ class Bound:
         threshold: the value to reach.
         better: "higher" where values from the threshold up meet the bound, "lower" where those down from it do.
         baseline_share: threshold over the baseline's loss, where the bound is defined by that, else None.
+
+    Example:
+        >>> from urnn.training.goals import Bound
+        >>> Bound("score", "accuracy", "1", threshold=0.95, better="higher").met({"loss": 0.2, "score": 0.97})
+        True
     """
 
     scored: Scored
@@ -44,7 +49,15 @@ class Bound:
 
 @dataclass(frozen=True)
 class Goal:
-    """Bounds that hold together, at least one; `ends_training` is whether a run stops where they do."""
+    """Bounds that hold together, at least one; `ends_training` is whether a run stops where they do.
+
+    Example:
+        >>> from urnn.training.goals import Goal, least_score, most_loss
+        >>> goal = Goal((least_score("accuracy", 0.9), most_loss("loss", 0.1)), ends_training=True)
+        >>> evaluation = {"loss": 0.2, "score": 0.97}
+        >>> goal.met(evaluation), goal.changed(most_loss("loss", 0.3)).met(evaluation)
+        (False, True)
+    """
 
     bounds: tuple[Bound, ...]
     ends_training: bool
@@ -65,11 +78,24 @@ class Goal:
 
 
 def least_score(name: str, threshold: float) -> Bound:
-    """A bound on a score, a share from 0 to 1."""
+    """A bound on a score, a share from 0 to 1.
+
+    Example:
+        >>> from urnn.training.goals import least_score
+        >>> least_score("accuracy", 0.95).better
+        'higher'
+    """
     return Bound("score", name, "1", threshold, "higher")
 
 
 def most_loss(loss_name: str, threshold: float, baseline_share: float | None = None) -> Bound:
-    """A bound on a loss, whose name may end with its unit: "cross-entropy (nats)"."""
+    """A bound on a loss, whose name may end with its unit: "cross-entropy (nats)".
+
+    Example:
+        >>> from urnn.training.goals import most_loss
+        >>> bound = most_loss("cross-entropy (nats)", 0.02)
+        >>> bound.name, bound.unit
+        ('cross-entropy', 'nats')
+    """
     name, _, unit = loss_name.partition(" (")
     return Bound("loss", name, unit.rstrip(")") or "1", threshold, "lower", baseline_share)

@@ -16,6 +16,20 @@ class Network(nn.Module):
         hidden_size: hidden units n.
         task: decides input and output features, and whether every step is read or the last.
         backend: for models that have several; None for the model's own choice.
+
+    Raises:
+        ValueError: a backend that the model does not have.
+
+    Example:
+        >>> import torch
+        >>> from urnn import models
+        >>> from urnn.tasks import Copying
+        >>> from urnn.training.network import Network
+        >>> network = Network(models.get("urnn"), hidden_size=128, task=Copying(length=120))
+        >>> network.parameter_count  # the paper's
+        6153
+        >>> network(torch.zeros(120, 20, 10)).shape
+        torch.Size([120, 20, 9])
     """
 
     def __init__(

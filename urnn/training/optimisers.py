@@ -16,7 +16,14 @@ STATES = {"rmsprop": 1, "adam": 2, "sgd": 1}  # numbers that each keeps for a pa
 
 
 def require_known(name: str) -> None:
-    """Raises ValueError, with those that there are, where there is no optimiser of that name."""
+    """Raises ValueError, with those that there are, where there is no optimiser of that name.
+
+    Example:
+        >>> from urnn.training.optimisers import require_known
+        >>> require_known("lion")
+        Traceback (most recent call last):
+        ValueError: unknown optimiser 'lion'; there are: rmsprop, adam, sgd
+    """
     if name not in OPTIMISERS:
         raise ValueError(f"unknown optimiser {name!r}; there are: {', '.join(OPTIMISERS)}")
 
@@ -37,6 +44,15 @@ def build(
         slow: those of the module's parameters that learn at slow_rate * learning_rate.
         decay: of the running mean of squared gradients, RMSprop's alpha and Adam's second beta; not SGD's.
         momentum: Adam's first beta and SGD's momentum; the paper's RMSprop has none.
+
+    Example:
+        >>> from urnn import URNN
+        >>> from urnn.training import optimisers
+        >>> rnn = URNN(3, 8)
+        >>> rates = {"learning_rate": 1e-3, "slow_rate": 0.5, "decay": 0.9, "momentum": 0.9}
+        >>> optimiser = optimisers.build("rmsprop", rnn, slow=[rnn.layers[0].b], **rates)
+        >>> [group["lr"] for group in optimiser.param_groups]
+        [0.001, 0.0005]
     """
     slow = list(slow)
     kept = {id(parameter) for parameter in slow}

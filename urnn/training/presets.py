@@ -28,7 +28,13 @@ PAPER_LENGTH, SHARE_STEPS = 500, 250
 
 @dataclass(frozen=True)
 class Preset:
-    """The settings of one task for one model; names as in `Settings`."""
+    """The settings of one task for one model; names as in `Settings`.
+
+    Example:
+        >>> from urnn.training.presets import preset
+        >>> preset("adding", "lstm").clip
+        1.0
+    """
 
     hidden_size: int
     batch: int
@@ -43,7 +49,13 @@ class Preset:
 
 @dataclass(frozen=True)
 class Plan:
-    """How long and in which batches a task is trained: the same for every model, for a fair comparison."""
+    """How long and in which batches a task is trained: the same for every model, for a fair comparison.
+
+    Example:
+        >>> from urnn.training.presets import PLANS
+        >>> PLANS["copying"].batch
+        20
+    """
 
     sizes: str
     batch: int
@@ -71,6 +83,11 @@ def preset(task: str, model: str, length: int | None = None) -> Preset:
 
     Raises:
         ValueError: no such task or model.
+
+    Example:
+        >>> from urnn.training.presets import preset
+        >>> preset("copying", "urnn", length=100).hidden_size, preset("copying", "lstm", length=100).hidden_size
+        (128, 40)
     """
     problems.require_known(task)
     family, plan = models.get(model).family, PLANS[task]

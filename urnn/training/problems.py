@@ -31,7 +31,14 @@ SHORTEST, LONGEST = {"copying": 1, "adding": 2}, 10**9  # T of the tasks that ha
 
 @runtime_checkable
 class Task(Protocol):
-    """A task's definition; `score_all`, over all steps, is None where there is one answer a sequence."""
+    """A task's definition; `score_all`, over all steps, is None where there is one answer a sequence.
+
+    Example:
+        >>> from urnn.tasks import Copying
+        >>> from urnn.training.problems import Task
+        >>> isinstance(Copying(length=30), Task)
+        True
+    """
 
     input_size: int
     output_size: int
@@ -63,6 +70,15 @@ class Problem:
         validation, test: -> held-out batches, the same at every call and in every run.
         goal: what counts as solved, on validation data. It ends the training of tasks that draw their
             sequences; on a fixed set of images training goes on to the last iteration.
+
+    Example:
+        >>> import torch
+        >>> from pathlib import Path
+        >>> from urnn.training import problems
+        >>> problem = problems.build("copying", 100, Path("mnist"))
+        >>> x, target = problem.stream(20, torch.Generator().manual_seed(0)).draw()
+        >>> x.shape
+        torch.Size([120, 20, 10])
     """
 
     name: str
@@ -153,13 +169,27 @@ PROBLEMS: dict[str, Callable[[str, int | None, Path], Problem]] = {
 
 
 def require_known(name: str) -> None:
-    """Raises ValueError, with those that there are, where there is no problem of that name."""
+    """Raises ValueError, with those that there are, where there is no problem of that name.
+
+    Example:
+        >>> from urnn.training import problems
+        >>> problems.require_known("sorting")
+        Traceback (most recent call last):
+        ValueError: unknown task 'sorting'; there are: copying, adding, digits, permuted_digits, mnist, ...
+    """
     if name not in PROBLEMS:
         raise ValueError(f"unknown task {name!r}; there are: {', '.join(PROBLEMS)}")
 
 
 def require_length(name: str, length: int | None) -> None:
-    """Raises ValueError where the problem needs a T and this is none that it can have."""
+    """Raises ValueError where the problem needs a T and cannot have this one.
+
+    Example:
+        >>> from urnn.training import problems
+        >>> problems.require_length("adding", 1)
+        Traceback (most recent call last):
+        ValueError: --length of adding must be from 2 to 1000000000, got 1
+    """
     require_known(name)
     if name in SHORTEST:
         _length_of(name, length)
@@ -183,6 +213,12 @@ def build(name: str, length: int | None, mnist: Path) -> Problem:
 
     Raises:
         ValueError: an unknown name, a length that the task cannot have, or MNIST's files missing or damaged.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from urnn.training import problems
+        >>> problems.build("adding", 100, Path("mnist")).task.score_name
+        'answers within 0.04'
     """
     require_length(name, length)
     return PROBLEMS[name](name, length, mnist)

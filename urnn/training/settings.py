@@ -65,6 +65,16 @@ class Settings:
     Raises:
         ValueError: a value out of its range.
         RuntimeError: the device is absent.
+
+    Example:
+        >>> from dataclasses import asdict
+        >>> from urnn.training.presets import preset
+        >>> from urnn.training.settings import Settings
+        >>> chosen = asdict(preset("copying", "urnn", length=10))
+        >>> run = {"task": "copying", "length": 10, "model": "urnn", "backend": None, "seed": 0}
+        >>> settings = Settings(**run, **chosen, evaluate_every=50, device="cpu", threads=1)
+        >>> settings.hidden_size
+        128
     """
 
     task: str

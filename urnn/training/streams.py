@@ -15,14 +15,29 @@ Batch = tuple[Tensor, Tensor]
 
 @runtime_checkable
 class Task(Protocol):
-    """The part of a task that a stream needs."""
+    """The part of a task that a stream needs.
+
+    Example:
+        >>> from urnn.tasks import Adding
+        >>> from urnn.training.streams import Task
+        >>> isinstance(Adding(length=10), Task)
+        True
+    """
 
     def sample(self, batch: int, generator: torch.Generator) -> Batch: ...
 
 
 @runtime_checkable
 class Stream(Protocol):
-    """Training batches: inputs (T, B, m) and targets whose last dimension is B."""
+    """Training batches: inputs (T, B, m) and targets whose last dimension is B.
+
+    Example:
+        >>> import torch
+        >>> from urnn.tasks import Adding
+        >>> from urnn.training.streams import Fresh, Stream
+        >>> isinstance(Fresh(Adding(length=10), batch=4, generator=torch.Generator()), Stream)
+        True
+    """
 
     def draw(self) -> Batch: ...
 
@@ -32,7 +47,19 @@ class Stream(Protocol):
 
 
 class Fresh:
-    """Sequences that a task draws at random for each batch."""
+    """Sequences that a task draws at random for each batch.
+
+    Example:
+        >>> import torch
+        >>> from urnn.tasks import Adding
+        >>> from urnn.training.streams import Fresh
+        >>> stream = Fresh(Adding(length=10), batch=4, generator=torch.Generator())
+        >>> before = stream.state_dict()
+        >>> first = stream.draw()[0]
+        >>> stream.load_state_dict(before)
+        >>> torch.equal(stream.draw()[0], first)
+        True
+    """
 
     def __init__(self, task: Task, batch: int, generator: torch.Generator) -> None:
         self.task, self.batch, self.generator = task, batch, generator
@@ -53,6 +80,15 @@ class Epochs:
 
     Raises:
         ValueError: batch is larger than the set.
+
+    Example:
+        >>> import torch
+        >>> from urnn.tasks.images import Images
+        >>> from urnn.training.streams import Epochs
+        >>> images = Images(torch.zeros(4, 3, dtype=torch.uint8), torch.arange(4), largest=16)
+        >>> stream = Epochs(images, batch=2, generator=torch.Generator().manual_seed(0))
+        >>> torch.cat([stream.draw()[1], stream.draw()[1]]).sort().values
+        tensor([0, 1, 2, 3])
     """
 
     def __init__(self, images: Images, batch: int, generator: torch.Generator) -> None:

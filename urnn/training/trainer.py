@@ -32,6 +32,13 @@ class Progress:
         window_iterations, window_seconds, window_loss: the iterations since the last evaluation, what they took
             and the sum of their losses.
         loss, score, score_all: of the last evaluation; loss is infinite before the first.
+
+    Example:
+        >>> from urnn.training.trainer import Progress
+        >>> Progress(iteration=100, seconds=4.0).iterations_per_second
+        25.0
+        >>> Progress().evaluated
+        False
     """
 
     iteration: int = 0
@@ -62,7 +69,13 @@ class Progress:
 
 @dataclass(frozen=True)
 class Scores:
-    """Means over held-out sequences; score_all is None where a task has one answer a sequence."""
+    """Means over held-out sequences; score_all is None where a task has one answer a sequence.
+
+    Example:
+        >>> from urnn.training.trainer import Scores
+        >>> Scores(loss=0.1, score=0.99, score_all=None).score
+        0.99
+    """
 
     loss: float
     score: float
@@ -74,6 +87,21 @@ class Trainer:
 
     Raises:
         ValueError: settings that the model or the problem's data cannot have.
+
+    Example:
+        >>> from dataclasses import asdict, replace
+        >>> from pathlib import Path
+        >>> from urnn.training import problems
+        >>> from urnn.training.presets import preset
+        >>> from urnn.training.settings import Settings
+        >>> from urnn.training.trainer import Trainer
+        >>> run = {"task": "copying", "length": 5, "model": "urnn", "backend": "reference", "seed": 0}
+        >>> small = replace(preset("copying", "urnn", length=5), hidden_size=4)
+        >>> settings = Settings(**run, **asdict(small), evaluate_every=50, device="cpu", threads=1)
+        >>> trainer = Trainer(settings, problems.build("copying", 5, Path("mnist")))
+        >>> trainer.iterate()
+        >>> trainer.progress.iteration
+        1
     """
 
     def __init__(

@@ -11,7 +11,7 @@ import pytest
 from analysis.vocabulary import CALIBRATION_PLAN
 from bench.calibration import recording
 from bench.calibration.injection import WORKLOADS, slow_down
-from bench.calibration.recording import SLOWDOWNS, Request, record
+from bench.calibration.recording import SLOWDOWNS, Dependencies, Request, record
 from bench.commands import main
 from bench.errors import ResultsError, SweepError
 from bench.grid import PROFILES
@@ -30,6 +30,19 @@ class World:
 
     def __init__(self) -> None:
         self.now, self.passes, self.known, self.slowed = 0.0, [], set(CELLS), []
+        self.commit = BASE
+
+    def dependencies(self, log: list[str]) -> Dependencies:
+        return Dependencies(
+            resolve=lambda revision: self.commit,
+            check_out=lambda commit, folder: None,
+            slow_down=lambda *asked: self.slowed.append((asked[0].name, *asked[1:])),
+            known_cells=lambda name, settings, cells: self.known,
+            take_turns=lambda parts, number: self.measure(parts, number),
+            watch=lambda seconds, log, note: lambda: note("the machine was busy"),
+            clock=lambda: self.now,
+            log=log.append,
+        )
 
     def measure(self, parts, number: int) -> None:
         self.passes.append((number, {side.name: [one.id for one in cells] for side, cells in parts}))
@@ -43,14 +56,8 @@ class World:
 
 @pytest.fixture
 def world(monkeypatch, tmp_path) -> World:
-    made = World()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(recording, "resolve", lambda revision: BASE)
-    monkeypatch.setattr(recording, "check_out", lambda commit, folder: None)
-    monkeypatch.setattr(recording, "slow_down", lambda *asked: made.slowed.append((asked[0].name, *asked[1:])))
-    monkeypatch.setattr(recording, "known_cells", lambda name, settings, cells: made.known)
-    monkeypatch.setattr(recording, "Watch", lambda *arguments: lambda: arguments[2]("the machine was busy"))
-    return made
+    return World()
 
 
 @pytest.fixture
@@ -60,7 +67,7 @@ def go(world, tmp_path):
     def recorded(passes: int = 3, minutes: float = 60.0, slowed: str = "urnn:cpu") -> tuple[Path, list[str]]:
         log: list[str] = []
         request = Request(CELLS, PROFILES["ci"], slowed, passes, minutes, results=tmp_path / "recordings")
-        return record(request, log.append, world.measure, lambda: world.now), log
+        return record(request, world.dependencies(log)), log
 
     return recorded
 
@@ -97,9 +104,8 @@ def test_it_goes_on_where_it_ended_and_measures_no_pass_again(world, go):
     assert log == ["pass 3 of 5", "pass 4 of 5", "pass 5 of 5"]
 
 
-def test_a_subject_with_control_characters_is_that_of_the_same_recording(go, monkeypatch):
-    odd = replace(BASE, subject="Written elsewhere\r")
-    monkeypatch.setattr(recording, "resolve", lambda revision: odd)
+def test_a_subject_with_control_characters_is_that_of_the_same_recording(world, go):
+    world.commit = replace(BASE, subject="Written elsewhere\r")
     folder, _ = go(passes=1)
     assert go(passes=2) == (folder, ["pass 2 of 2"])
 

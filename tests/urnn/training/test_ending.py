@@ -17,6 +17,8 @@ from urnn.training import __main__ as module
 from urnn.training import display, ending, interruption, owner
 from urnn.training.trainer import Trainer
 
+pytestmark = pytest.mark.usefixtures("few_held_out")
+
 TINY = ["copying", "--length=5", "--hidden=4", "--max-iterations=4", "--evaluate-every=2", "--batch=2"]
 
 

@@ -9,6 +9,8 @@ from urnn.training.goals import Bound, Goal, least_score, most_loss
 from urnn.training.interruption import Stop
 from urnn.training.log import Log
 
+pytestmark = pytest.mark.usefixtures("few_held_out")
+
 EASY, OUT_OF_REACH = {"goal_score": 0.0, "goal_loss": 1e9}, {"goal_score": 1.0, "goal_loss": 1e-30}
 
 

@@ -20,6 +20,8 @@ from urnn.training.problems import PROBLEMS
 from urnn.training.settings import MOST_THREADS
 from urnn.training.trainer import Trainer
 
+pytestmark = pytest.mark.usefixtures("few_held_out")
+
 
 @pytest.mark.parametrize(
     ("arguments", "message"),

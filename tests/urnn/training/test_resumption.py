@@ -19,6 +19,8 @@ from urnn.training.log import Log
 from urnn.training.run import Run
 from urnn.training.trainer import Trainer
 
+pytestmark = pytest.mark.usefixtures("few_held_out")
+
 
 class StopAfter(Stop):
     """Asks for an end before the iteration after so many."""

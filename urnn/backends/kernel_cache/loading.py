@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from urnn.backends.kernel_cache.errors import BuildError, warn_once
-from urnn.backends.kernel_cache.scratch import scratch, temporary_folders, write
-from urnn.backends.kernel_cache.store import Kernel, discard, fetch, store
+from urnn.backends.kernel_cache.scratch import scratch, temporary_folders
+from urnn.backends.kernel_cache.store import READABLE, Kernel, discard, fetch, store
+from urnn.files import write_new
 
 Loaded = TypeVar("Loaded")
 
@@ -76,7 +77,7 @@ def _load_copy(kernel: Kernel, load: Callable[[Path], Loaded]) -> Loaded:
     for parent in temporary_folders():
         try:
             with scratch(parent) as folder:
-                write(folder / kernel.name, kernel.code)
+                write_new(folder / kernel.name, kernel.code, READABLE)
                 return load(folder / kernel.name)
         except OSError as error:
             failures.append(error)

@@ -103,11 +103,3 @@ def _lock(folder: Path) -> int:
         os.close(lock)
         raise
     return lock
-
-
-def write(path: Path, data: bytes) -> None:
-    """Writes a new file and syncs it to the disk."""
-    with open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o644)) as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())

@@ -16,7 +16,10 @@ from pathlib import Path
 
 from urnn.backends.kernel_cache import trust
 from urnn.backends.kernel_cache.errors import CacheError
-from urnn.backends.kernel_cache.scratch import scratch, write
+from urnn.backends.kernel_cache.scratch import scratch
+from urnn.files import write_new
+
+READABLE = 0o644  # a kernel's permissions, less the umask's: others may read it and not write to it
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ def _put(path: Path, code: bytes, note: bytes) -> None:
     try:
         with scratch(path.parent) as folder:
             for place, data in ((path, code), (_note(path), note)):
-                write(folder / place.name, data)
+                write_new(folder / place.name, data, READABLE)
                 (folder / place.name).replace(place)
     except OSError as error:
         raise _not_writable(path.parent, error) from error
