@@ -235,6 +235,7 @@ class TestWhatIsMeasuredSurvives:
         assert damaged.read_text() == text
 
 
+@pytest.mark.slow
 def test_asvs_own_check_finds_no_fault(monkeypatch):
     pytest.importorskip("asv")
     environment = {**os.environ, "ASV_PYTHONPATH": str(ROOT), "URNN_BENCH_PROFILE": "quick"}

@@ -110,6 +110,7 @@ def bare(folder, *arguments: str) -> subprocess.CompletedProcess:
     )
 
 
+@pytest.mark.slow
 def test_a_bare_checkout_measures_and_reports(tmp_path):
     sizes = ("--hidden", "4,8", "--length", "3", "--batch", "2", "--device", "cpu")
     slice_ = ("--models", "lstm,urnn:reference", "--phase", "train", *sizes, "--passes", "1", "--profile", "ci")

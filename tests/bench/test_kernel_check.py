@@ -39,6 +39,7 @@ def kernel(monkeypatch):
     return put
 
 
+@pytest.mark.slow
 def test_a_kernel_that_rounds_as_the_reference_does_is_right(kernel):
     kernel(lambda states: states)
     found = check(*SIZE)

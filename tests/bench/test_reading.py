@@ -3,8 +3,12 @@
 import subprocess
 import sys
 
+import pytest
+
 from bench.measured_code import NEVER
 from bench.paths import ROOT
+
+pytestmark = pytest.mark.slow
 
 PROGRAM = """
 import sys

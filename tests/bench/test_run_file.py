@@ -313,6 +313,7 @@ with sole_writer(Path(sys.argv[1])):
 
 
 class TestSoleWriter:
+    @pytest.mark.slow
     def test_the_second_is_told_who_holds_the_folder_and_a_killed_one_lets_go(self, tmp_path):
         command = [sys.executable, "-c", HOLDER, str(tmp_path)]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}

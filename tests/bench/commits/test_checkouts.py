@@ -61,6 +61,7 @@ class TestProbe:
         done = subprocess.CompletedProcess([], code, output, error)
         monkeypatch.setattr(checkouts.children, "run", lambda *arguments: done)
 
+    @pytest.mark.slow
     def test_the_real_one_knows_this_checkout(self):
         assert known_cells("head", self.SETTINGS, [TINY, self.OTHER]) == [TINY, self.OTHER]
 

@@ -60,6 +60,7 @@ def stopped_and_killed_later(process: subprocess.Popen) -> None:
     threading.Timer(0.3, os.kill, (measuring, signal.SIGKILL)).start()
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_takes_one_cell_with_it_and_the_rest_is_measured(tmp_path, processes):
     first, second, third, fourth = jobs = plan([*CELLS, cell(phase="forward", hidden_size=7)], 1)
     deaths = {
@@ -88,6 +89,7 @@ def test_a_process_that_dies_takes_one_cell_with_it_and_the_rest_is_measured(tmp
     assert len(processes) == 3
 
 
+@pytest.mark.slow
 def test_what_a_missing_package_made_fail_says_so_and_is_measured_by_the_next_run(
     tmp_path, processes, monkeypatch
 ):
@@ -112,6 +114,7 @@ def test_what_a_missing_package_made_fail_says_so_and_is_measured_by_the_next_ru
     assert outcomes == ["failed", "measured", "measured"]
 
 
+@pytest.mark.slow
 def test_an_interrupt_keeps_what_is_measured_ends_the_process_and_the_next_call_goes_on(
     tmp_path, processes, monkeypatch
 ):
@@ -153,6 +156,7 @@ def test_a_disk_that_is_full_ends_the_sweep_and_keeps_what_was_stored(tmp_path, 
     assert machine.running == 0
 
 
+@pytest.mark.slow
 def test_a_process_that_does_not_start_ends_the_sweep_with_what_it_said(tmp_path, processes):
     nowhere = replace(SETTINGS, root=tmp_path)
     message = r"^the measuring process ended \(exit code 4\) before it measured:\n(?s:.+)unrecognized arguments: "

@@ -166,6 +166,7 @@ def test_an_interrupt_between_two_sides_keeps_the_one_and_ends_all_processes(mac
     assert machine.running == 0
 
 
+@pytest.mark.slow
 def test_two_real_processes_take_turns(tmp_path, processes):
     settings = Settings(PROFILES["quick"], 1, "kept")
     pair = [
