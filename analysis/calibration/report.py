@@ -28,9 +28,9 @@ from analysis.pages import (
     between,
     write_page,
 )
+from analysis.regressions.outputs import metric_label
 from analysis.regressions.policy import FIRST_PASSES, MOST_CONFIRMING_PASSES
-from analysis.regressions.rules import MARGINS, RULES
-from analysis.regressions.wording import metric_label
+from analysis.regressions.verdict import MARGINS, RULES
 
 EFFORT = Effort()
 DEFAULT_TITLE = "What the regression gate is worth"

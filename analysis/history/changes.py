@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.history.commits import Commit, Series
-from analysis.regressions.rules import MARGINS, RULES
+from analysis.regressions.verdict import MARGINS, RULES
 from analysis.statistics.log_ratio import of_groups
 from analysis.vocabulary import PEAK_ALLOCATED, STEP_TIME
 
@@ -87,7 +87,7 @@ def _changes(series: Series, otava: Sequence[int]) -> list[Change]:
     found = []
     for number, at in enumerate(sorted(by), 1):
         change = _change(series, edges[number - 1], at, edges[number + 1], by[at])
-        if abs(math.log(change.ratio)) > RULES.log_floor or series.metric == PEAK_ALLOCATED:
+        if abs(math.log(change.ratio)) > math.log1p(RULES.floor) or series.metric == PEAK_ALLOCATED:
             found.append(change)
     return found
 

@@ -1,10 +1,7 @@
 """Two result sets of any two commits -> one comparison: `python -m analysis compare OLD NEW`.
 
-Why: users of pytest-benchmark and asv get the gate's verdicts on files that they have. Both sides must come from
-one machine and the same versions, or a difference says nothing about the code.
-
-Known weakness: the two were not measured in turn, so only the sentinel shows a drift between them; there are no
-fresh passes to confirm a suspicion with.
+Both sides must come from one machine and the same versions, or a difference says nothing about the code. They were
+not measured in turn, so only the sentinel shows a drift between them, and no fresh passes confirm a suspicion.
 """
 
 from __future__ import annotations
@@ -91,11 +88,9 @@ def one_setting(frame: pd.DataFrame, path: Path) -> Setting:
     """
     settings = list(dict.fromkeys(replace(setting, device="", dtype="") for setting in split(frame)))
     if len(settings) > 1:
-        found = "; ".join(
-            sorted({f"{one.version()} on {one.machine}, allocator {one.allocator}" for one in settings})
-        )
+        found = sorted({f"{one.version()} on {one.machine}, allocator {one.allocator}" for one in settings})
         raise AnalysisError(
-            f"{path}: expected one commit under one set of conditions, got {len(settings)} ({found}); "
+            f"{path}: expected one commit under one set of conditions, got {len(settings)} ({'; '.join(found)}); "
             "name one file."
         )
     return settings[0]
