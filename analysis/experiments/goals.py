@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from analysis import units
-from analysis.documents import Flag, ListOf, Maybe, Real, Record, Text, check
+from analysis.documents import FLAG, ListOf, Maybe, Real, Record, Text, check
 
 # 'Beats the baseline' needs a margin, because a loss estimated on a finite batch wanders around it.
 BASELINE_MARGIN = 0.9
@@ -25,7 +25,7 @@ _BOUND = Record(
     {"scored": Text(SCORED), "name": Text(), "unit": Text(), "threshold": Real(), "better": Text((HIGHER, LOWER))},
     optional={"baseline_share": Maybe(Real(0.0))},
 )
-_GOAL = Record({"bounds": ListOf(_BOUND, least=1)}, optional={"ends_training": Flag()})
+_GOAL = Record({"bounds": ListOf(_BOUND, least=1)}, optional={"ends_training": FLAG})
 
 
 @dataclass(frozen=True)

@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from analysis.documents import (
+    ANYTHING,
     FEW,
     LEAST_SECONDS,
     MOST_SECONDS,
     MOST_WHOLE,
     SIZE,
     TEXT,
-    Anything,
     ListOf,
     MapOf,
     Maybe,
@@ -59,7 +59,7 @@ DATE = Real(0.0, 2.5e14)  # milliseconds since 1970, up to the year 9891
 MACHINE = Record({}, dict.fromkeys(("machine", "cpu", "gpu", "os", "torch", "python"), TEXT))
 BENCHMARKS = MapOf(Record({}, {"param_names": ListOf(TEXT)}), only_objects=True)  # beside them is a version
 FILE = Record(
-    {"result_columns": ListOf(TEXT), "results": MapOf(ListOf(Anything())), "commit_hash": TEXT},
+    {"result_columns": ListOf(TEXT), "results": MapOf(ListOf(ANYTHING)), "commit_hash": TEXT},
     {"params": MACHINE, "env_vars": MapOf(TEXT), "requirements": MapOf(TEXT), "python": TEXT, "date": DATE},
 )
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from analysis.documents import (
     AMOUNT,
+    ANYTHING,
     COUNT,
     DURATION,
     FEW,
@@ -20,7 +21,6 @@ from analysis.documents import (
     SECONDS,
     SIZE,
     TEXT,
-    Anything,
     ListOf,
     MapOf,
     Real,
@@ -69,12 +69,12 @@ RUN = Record(
         "threads": FEW,
         "allocator": TEXT,
         "kernel_build_seconds": DURATION,
-        "outcomes": ListOf(Anything()),
-        "checks": ListOf(Anything()),
+        "outcomes": ListOf(ANYTHING),
+        "checks": ListOf(ANYTHING),
     },
 )
 FILE = Record(
-    {"machine_info": MACHINE, "benchmarks": ListOf(Record({}, {"extra_info": MapOf(Anything())}))},
+    {"machine_info": MACHINE, "benchmarks": ListOf(Record({}, {"extra_info": MapOf(ANYTHING)}))},
     {"commit_info": COMMIT, "datetime": TEXT, "run": RUN, "kernel_build_seconds": DURATION, MODELS_KEY: MODELS},
 )
 SIZES = dict.fromkeys(CELL_SIZES, SIZE)
