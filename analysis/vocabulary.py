@@ -1,7 +1,7 @@
 """What a measurement is called: cells and their ids, phases, outcomes, metrics and units, files and formats.
 
-`bench` writes these words and `analysis` reads them, each on machines that may lack the other's packages. A process
-that measures imports this module, so it needs the standard library alone.
+`bench` writes these words and `analysis` reads them, each on machines that may lack the other's packages. What
+measures imports this module, so it needs the standard library alone.
 """
 
 from __future__ import annotations
