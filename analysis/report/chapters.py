@@ -39,14 +39,14 @@ def nearness(measured: Measured, folder: str, level: int) -> Section:
         "were measured alone, in the same run and at the same sizes; a share is their time over the time of a "
         "whole step."
     )
-    at = efficiency.place(measured.cells, measured.ceilings)
+    shares = efficiency.shares(measured.cells, measured.ceilings)
     blocks: list[Block] = [not_measured("python -m bench run")]
-    if at:
-        shares = efficiency.shares(measured.cells, measured.ceilings, at)
+    if len(shares):
+        fixed = measured.points[efficiency.PHASE].fixed()
         blocks = [
-            Bullets([_nearness_sentence(measured, shares, at.fixed())]),
+            Bullets([_nearness_sentence(measured, shares, fixed)]),
             EFFICIENCY.of(pd.concat([measured.cells, measured.ceilings]), folder),
-            folded(_shares_table(shares, at.fixed()), "512"),
+            folded(_shares_table(shares, fixed), "512"),
         ]
     return Section("How near to what the machine can do", [explain, *blocks], level)
 
