@@ -59,21 +59,30 @@ def judge_gate(
     """Two stages, paired by pass. `suspects` are those that a confirmation was run for; None: not decided yet."""
     ratios = log_ratios(*screening, cells, paired=True, sentinel=sentinel)
     confirmed = log_ratios(*confirmation, suspects or (), paired=True, sentinel=sentinel)
-    changes, decided = _changes(ratios), _confirmed(confirmed)
+    verdicts = gate_verdicts(ratios, confirmed)
     rows = []
     for cell in cells:
         if cell not in ratios:
             rows.append(_missing(*screening, cell))
         elif cell in confirmed:
-            rows.append(_timed(*confirmation, cell, confirmed[cell], decided[cell]))
+            rows.append(_timed(*confirmation, cell, confirmed[cell], verdicts[cell]))
         else:
-            rows.append(_timed(*screening, cell, ratios[cell], _screened(ratios[cell], changes.get(cell))))
-    suspected = [cell for cell, ratio in ratios.items() if _is_suspect(ratio)]
-    return Judgement(
-        rows + _number_rows(*screening, cells),
-        # More passes of screening could tell more of what is neither suspect nor passed.
-        tuple(cell for cell in ratios if cell not in suspected and ratios[cell].interval()[1] >= LOG_TOLERATED),
-        tuple(sorted(suspected, key=lambda cell: ratios[cell].p_slower())),
+            rows.append(_timed(*screening, cell, ratios[cell], verdicts[cell]))
+    return Judgement(rows + _number_rows(*screening, cells), *open_and_suspects(ratios))
+
+
+def gate_verdicts(ratios: Mapping[str, LogRatio], confirmed: Mapping[str, LogRatio]) -> dict[str, Decision]:
+    """Verdict and reason of each cell of the screening, from its fresh passes where it has some."""
+    changes = _changes(ratios)
+    return {cell: _screened(ratio, changes.get(cell)) for cell, ratio in ratios.items()} | _confirmed(confirmed)
+
+
+def open_and_suspects(ratios: Mapping[str, LogRatio]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Cells of which more passes of screening could tell more: neither passed nor suspect; and the suspects."""
+    suspects = {cell: ratio.p_slower() for cell, ratio in ratios.items() if _is_suspect(ratio)}
+    unclear = (cell for cell, ratio in ratios.items() if ratio.interval()[1] >= LOG_TOLERATED)
+    return tuple(cell for cell in unclear if cell not in suspects), tuple(
+        sorted(suspects, key=suspects.__getitem__)
     )
 
 

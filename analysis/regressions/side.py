@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 import pandas as pd
 
@@ -77,6 +78,7 @@ def side_of(frame: pd.DataFrame, *, by_pass: bool = False) -> Side:
     return Side(times, numbers, dict(zip(failed["cell"], said, strict=True)), skipped)
 
 
+@cache
 def of_variant(cell: str, variant: str) -> str:
     """The id of another variant's ("lstm:torch") cell at the same sizes; "" where `cell` is no id of ours."""
     try:
@@ -96,14 +98,22 @@ def log_ratios(
     wanted = [cell for cell in cells if base.times.get(cell) and head.times.get(cell)]
     if not paired:
         return {cell: of_groups(*_logs(base, head, cell, of_variant(cell, sentinel))) for cell in wanted}
+    measured = dict.fromkeys([*wanted, *(of_variant(cell, sentinel) for cell in wanted)])
+    return of_passes({cell: _differences(base, head, cell) for cell in measured}, wanted, sentinel)
+
+
+def of_passes(
+    differences: Mapping[str, Mapping[Process, float]], cells: Iterable[str], sentinel: str
+) -> dict[str, LogRatio]:
+    """The log-ratio of each cell, from log(head / base) by cell, those of sentinels too, and pass."""
     own: dict[str, list[float]] = {}
     others: dict[str, list[float]] = {}
-    for cell in wanted:
-        differences = _differences(base, head, cell)
-        guard = {} if cell.startswith(sentinel) else _differences(base, head, of_variant(cell, sentinel))
-        passes = [number for number in differences if number in guard] or list(differences)
+    for cell in cells:
+        mine = differences[cell]
+        guard = {} if cell.startswith(sentinel) else differences.get(of_variant(cell, sentinel), {})
+        passes = [number for number in mine if number in guard] or list(mine)
         if passes:
-            own[cell] = [differences[number] for number in passes]
+            own[cell] = [mine[number] for number in passes]
             others[cell] = [guard.get(number, 0.0) for number in passes]
     weight = sentinel_weight([(own[cell], others[cell]) for cell in own if any(others[cell])])
     return {
