@@ -1,9 +1,7 @@
 """A ladder: rungs from the first at the top to the best known, each with what it gained.
 
-Why: one lollipop a rung and phase, with the factor written beside it, reads without a legend of sixteen lines;
-the same axis in all panels makes sizes comparable by eye.
-
-Known weakness: panels grow with the number of rungs; a dozen still fits.
+One lollipop a rung and phase, with its factor beside it, reads without a legend of sixteen lines; the same axis in
+all panels makes sizes comparable by eye.
 """
 
 from __future__ import annotations
