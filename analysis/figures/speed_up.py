@@ -12,7 +12,6 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from analysis import units
 from analysis.anchor_point import anchor_point
@@ -34,9 +33,7 @@ def draw(cells: pd.DataFrame, columns: int = 4) -> Figure:
         ours = here[(here["model"] == "urnn") & (here["backend"] == fastest(cells, "urnn"))]
         baselines = [(one.label, theirs) for one, theirs in style.by_series(here) if one.model != "urnn"]
         if ours.empty or not baselines:
-            figure, axes = style.panels(1, 1, style.width(columns))
-            style.say_not_measured(axes[0])
-            return figure
+            return style.not_measured(columns)
         in_a_row, height = (2, 2.0) if narrow else (columns, 2.3)
         figure, axes = style.panels(len(baselines), in_a_row, style.width(columns), height=height)
         for number, (ax, (label, theirs)) in enumerate(zip(axes, baselines, strict=True)):
@@ -101,11 +98,7 @@ def _draw_crossover(
 def _colour_bar(figure: Figure, axes: list[Axes]) -> None:
     bar = figure.colorbar(ScalarMappable(SCALE, COLOURS), ax=axes, location="top", shrink=0.5, aspect=40, pad=0.02)
     bar.outline.set_visible(False)
-    bar.ax.xaxis.set_major_locator(FixedLocator([-4, -2, 0, 2, 4]))
-    bar.ax.xaxis.set_major_formatter(FuncFormatter(lambda log, _: _bar_text(log)))
+    texts = ["÷16", "÷4", "1", f"{units.TIMES}4", f"{units.TIMES}16"]
+    bar.ax.set_xticks([-4, -2, 0, 2, 4], texts)
     for place, side, words in ((-0.02, "right", "uRNN slower"), (1.02, "left", "uRNN faster")):
         bar.ax.text(place, 0.5, words, transform=bar.ax.transAxes, ha=side, va="center", color=style.INK)
-
-
-def _bar_text(log: float) -> str:
-    return "1" if log == 0 else units.ahead_or_behind(2.0**log).replace(".0", "")

@@ -158,6 +158,13 @@ def say_not_measured(ax: Axes, what: str = "not measured") -> None:
     ax.text(0.5, 0.5, what, transform=ax.transAxes, **look)
 
 
+def not_measured(columns: int) -> Figure:
+    """A figure that says that there is nothing to draw."""
+    figure, axes = panels(1, 1, width(columns))
+    say_not_measured(axes[0])
+    return figure
+
+
 def title(ax: Axes, main: str, detail: str = "") -> None:
     """Panel title in bold with what is held fixed beneath it."""
     main, detail = literal(main), literal(detail)

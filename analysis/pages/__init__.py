@@ -129,8 +129,8 @@ class Table:
 class Figure:
     """A drawing: `draw(data)` gives matplotlib's Figure for a wide screen, `draw(data, 1)` that for a narrow one.
 
-    `name` is the path of its files in the report's folder, without an ending; `alt` is for those who do not see
-    it, the caption by default. A report keeps its figures as rows without data, and says `row.of(data)`.
+    `name` is the path of its files in the report's folder, without an ending. A report keeps its figures as rows
+    without data, and says `row.of(data)`.
     """
 
     name: str
@@ -138,7 +138,6 @@ class Figure:
     caption: str
     draw: Callable[..., Any]
     data: Any = None
-    alt: str = ""
 
     def of(self, data: Any, folder: str = "figures") -> Figure:
         """The figure of these data, to be written into a folder of the report."""

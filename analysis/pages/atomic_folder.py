@@ -165,7 +165,14 @@ def _put_in_place(staging: Path, target: Path) -> None:
     if not target.exists():
         staging.rename(target)
     elif not _exchanged(staging, target):
-        _renamed_twice(staging, target)
+        aside = staging.with_suffix(PREVIOUS)
+        target.rename(aside)
+        try:
+            staging.rename(target)
+        except OSError:
+            aside.rename(target)
+            raise
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _exchanged(one: Path, other: Path) -> bool:
@@ -174,17 +181,6 @@ def _exchanged(one: Path, other: Path) -> bool:
     if exchange is None:
         return False
     return exchange(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE) == 0
-
-
-def _renamed_twice(staging: Path, target: Path) -> None:
-    aside = staging.with_suffix(PREVIOUS)
-    target.rename(aside)
-    try:
-        staging.rename(target)
-    except OSError:
-        aside.rename(target)
-        raise
-    shutil.rmtree(aside, ignore_errors=True)
 
 
 def _prefix(target: Path) -> str:
