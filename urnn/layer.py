@@ -131,7 +131,10 @@ class URNNLayer(nn.Module):
             h_0 = self.h_0.expand(batch, -1)
         v = self.W.reflection_vectors()
         parameters = Parameters(self.W.theta, v, self.W.permutation, self.V, self.b, self.preset.epsilon)
-        states, last = segments.run_sequence(backend.run_sequence, every, chosen, x, h_0, parameters)
+        if every == 0 and chosen is None:  # directly, since a stream pays for each call
+            states, last = backend.run_sequence(x, h_0, parameters)
+        else:
+            states, last = segments.run_sequence(backend.run_sequence, every, chosen, x, h_0, parameters)
         if lengths is not None:
             last = states[lengths - 1, torch.arange(batch, device=x.device)]
         return (_reverse_time(states, lengths) if reverse else states), last

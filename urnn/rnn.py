@@ -249,8 +249,8 @@ class URNN(nn.Module):
         self, x: Float[Tensor, "T B m"], h_0: Complex[Tensor, "layers B n"] | None, lengths: Tensor | None
     ) -> tuple[Float[Tensor, "returned B features"], Complex[Tensor, "layers B n"]]:
         backend = backends.choose(self.backend, self.hidden_size, x.device.type)
-        every = segments.interval(self.recompute, len(x))
-        chosen = segments.returned(self.output_steps, len(x))
+        every = segments.interval(self.recompute, len(x)) if self.recompute else 0
+        chosen = segments.returned(self.output_steps, len(x)) if self.output_steps != "all" else None
         directions = 2 if self.bidirectional else 1
         layers = layers_of(self.layers)  # once: asking a module for a part of it is slow
         first_states = [None] * len(layers) if h_0 is None else to_pair(h_0)

@@ -78,7 +78,8 @@ def test_only_a_file_is_read_and_none_is_waited_for(tmp_path):
     refused(tmp_path / "loop.json", "cannot be read (Too many levels of symbolic links).")
     refused(tmp_path / "none.json", "cannot be read (No such file or directory).")
     refused(tmp_path / ("n" * 300), "cannot be read (File name too long).")
-    refused(tmp_path / "a\0b", "cannot be read (embedded null byte).")
+    with pytest.raises(AnalysisError, match=r"a.*b: cannot be read \(.*embedded null \w+.*\)\.$"):
+        load(tmp_path / "a\0b")  # Python 3.13 has other words for it
     assert lowest_free_descriptor() == free, "nothing is left open"
 
 
