@@ -11,21 +11,8 @@ from analysis.calibration.detection import BARS, CAPTION, FALSE_ALARMS, TITLE, d
 from analysis.calibration.rates import Condition, Effort, Rate, conditions, smallest_detectable
 from analysis.calibration.recording import COMPACT, Recording, compact
 from analysis.calibration.spread import achieved, spreads
-from analysis.pages import (
-    Answer,
-    Bullets,
-    Cell,
-    Column,
-    Facts,
-    Figure,
-    Page,
-    Prose,
-    Report,
-    Section,
-    Table,
-    between,
-    write_page,
-)
+from analysis.pages import Answer, Bullets, Cell, Column, Facts, Figure, Page, Prose, Section, Table, between
+from analysis.pages.writing import Report, write_page
 from analysis.regressions.policy import FIRST_PASSES, MOST_CONFIRMING_PASSES
 from analysis.regressions.rules import MARGINS, RULES
 from analysis.regressions.wording import metric_label
