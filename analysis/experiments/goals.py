@@ -1,22 +1,16 @@
-"""When a run counts as solved, as its log says, and when a loss counts as below the baseline.
+"""When a run counts as solved: what its log says. Nothing here decides it again.
 
-Why: the run knows its own goal. Its log carries the goal and says at each evaluation whether it was met; nothing
-here decides it again. Logs from before they carried a goal are judged by the goals of that time, `BEFORE`.
+Logs from before they carried a goal are judged by the goals of that time, `BEFORE`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
-
-import numpy as np
 
 from analysis import units
 from analysis.documents import Flag, ListOf, Maybe, Real, Record, Text, check
-
-# 'Beats the baseline' needs a margin, because a loss estimated on a finite batch wanders around it.
-BASELINE_MARGIN = 0.9
 
 NOT_RECORDED = "goal not recorded"
 SCORED, HIGHER, LOWER = ("loss", "score"), "higher", "lower"
@@ -83,28 +77,18 @@ def recorded(entry: Mapping[str, Any], place: str) -> Goal | None:
     if "goal" not in entry:
         return None
     check(entry["goal"], _GOAL, place, ("goal",))
-    return Goal(tuple(_bound(bound) for bound in entry["goal"]["bounds"]))
+    names = [field.name for field in fields(Bound)]
+    return Goal(tuple(Bound(*map(bound.get, names)) for bound in entry["goal"]["bounds"]))
 
 
-def _bound(entry: Mapping[str, Any]) -> Bound:
-    return Bound(
-        entry["scored"],
-        entry["name"],
-        entry["unit"],
-        entry["threshold"],
-        entry["better"],
-        entry.get("baseline_share"),
-    )
-
-
-# The goals that runs were judged by until their logs carried one: least score, most loss, most loss in baselines.
-BEFORE: Mapping[str, tuple[float | None, float | None, float | None]] = {
-    "copying": (0.99, None, 0.1),
-    "adding": (None, 0.01, None),
-    "digits": (0.95, None, None),
-    "permuted_digits": (0.93, None, None),
-    "mnist": (0.95, None, None),
-    "permuted_mnist": (0.91, None, None),
+# The goals that runs were judged by until their logs carried one; "share" is of the baseline's loss.
+BEFORE: Mapping[str, Mapping[str, float]] = {
+    "copying": {"score": 0.99, "share": 0.1},
+    "adding": {"loss": 0.01},
+    "digits": {"score": 0.95},
+    "permuted_digits": {"score": 0.93},
+    "mnist": {"score": 0.95},
+    "permuted_mnist": {"score": 0.91},
 }
 
 
@@ -113,21 +97,12 @@ def before(run: Mapping[str, Any]) -> Goal | None:
 
     `run` has task, baseline, loss_name and score_name.
     """
-    if run["task"] not in BEFORE:
-        return None
-    score, loss, share = BEFORE[run["task"]]
     name, _, unit = run["loss_name"].partition(" (")
-    unit = unit.rstrip(")") or "1"
-    bounds = []
-    if score is not None:
-        bounds.append(Bound("score", run["score_name"], "1", score, HIGHER))
-    if loss is not None:
-        bounds.append(Bound("loss", name, unit, loss, LOWER))
-    if share is not None:
-        bounds.append(Bound("loss", name, unit, share * run["baseline"], LOWER, share))
-    return Goal(tuple(bounds))
-
-
-def below_baseline(loss: float, baseline: float) -> bool:
-    """Whether a loss is below the baseline's beyond the margin; NaN is not."""
-    return bool(np.isfinite(loss) and loss < BASELINE_MARGIN * baseline)
+    loss = ("loss", name, unit.rstrip(")") or "1")
+    bounds = {
+        "score": lambda least: Bound("score", run["score_name"], "1", least, HIGHER),
+        "loss": lambda most: Bound(*loss, most, LOWER),
+        "share": lambda share: Bound(*loss, share * run["baseline"], LOWER, share),
+    }
+    goal = BEFORE.get(run["task"])
+    return Goal(tuple(bounds[kind](value) for kind, value in goal.items())) if goal else None

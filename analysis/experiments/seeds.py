@@ -1,11 +1,8 @@
-"""Means across seeds with Student's t interval, and curves of them.
+"""Means across seeds with Student's t interval, of one value a seed or along a curve.
 
-Why: one seed is an anecdote. The interval is mean -+ t(0.975, k - 1) s / sqrt k over k seeds (Student 1908, The
-probable error of a mean). Quantities that are positive and spread over orders of magnitude (losses, times) are
-averaged as logarithms, which gives the geometric mean and bounds that stay positive.
-
-Known weakness: with two or three seeds the interval is wide (t is 12.7 and 4.3) and rests on a normal
-distribution that nobody can check at that number; one seed has no interval at all.
+One seed is an anecdote. The interval is mean -+ t(0.975, k - 1) s / sqrt k over k seeds (Student 1908, The
+probable error of a mean); with two or three seeds it is wide, and one seed has none. Quantities that are positive
+and spread over orders of magnitude (losses, times) are averaged as logarithms, so that the bounds stay positive.
 """
 
 from __future__ import annotations
@@ -20,7 +17,6 @@ from scipy import stats
 from analysis.vocabulary import CONFIDENCE
 
 Floats = NDArray[np.float64]
-
 
 # A cross-entropy in float32 is known to its eps at best; anything below is drawn and averaged as that.
 LEAST_POSITIVE = float(np.finfo(np.float32).eps)
@@ -37,27 +33,26 @@ class Across:
 
 
 @dataclass(frozen=True)
-class Curve:
-    """A mean over seeds along an axis, with its bounds, (K,) each; the bounds are NaN for one seed."""
+class Curve(Across):
+    """The same along an axis `x`: (K,) each of x, mean and bounds."""
 
     x: Floats
-    mean: Floats
-    low: Floats
-    high: Floats
-    seeds: int
+
+
+def logarithms(values: Floats) -> Floats:
+    """Logarithms of losses or times, of which the least is `LEAST_POSITIVE`."""
+    return np.log(np.maximum(values, LEAST_POSITIVE))
 
 
 def bands(values: Floats, logarithmic: bool) -> tuple[Floats, Floats, Floats]:
     """(k, K), one row a seed -> mean, lower and upper bound, (K,) each; geometric where `logarithmic`."""
-    values = np.log(np.maximum(values, LEAST_POSITIVE)) if logarithmic else values
-    number = len(values)
-    mean = values.mean(axis=0)
-    if number == 1:
-        half = np.full_like(mean, np.nan)
-    else:
+    values = logarithms(values) if logarithmic else values
+    number, mean = len(values), values.mean(axis=0)
+    half = np.full_like(mean, np.nan)
+    if number > 1:
         half = stats.t.ppf((1 + CONFIDENCE) / 2, number - 1) * values.std(axis=0, ddof=1) / np.sqrt(number)
     bounds = (mean, mean - half, mean + half)
-    return tuple(np.exp(bound) for bound in bounds) if logarithmic else bounds
+    return tuple(map(np.exp, bounds)) if logarithmic else bounds
 
 
 def across(
@@ -80,10 +75,8 @@ def curve(members: Sequence[tuple[Floats, Floats]], x: Floats, logarithmic: bool
     Between its points a seed is a straight line (of the logarithm, where `logarithmic`); beyond its last point it
     keeps that value.
     """
-    rows = []
-    for at, values in members:
-        if logarithmic:
-            rows.append(np.exp(np.interp(x, at, np.log(np.maximum(values, LEAST_POSITIVE)))))
-        else:
-            rows.append(np.interp(x, at, values))
-    return Curve(x, *bands(np.stack(rows), logarithmic), len(rows))
+    if logarithmic:
+        rows = [np.exp(np.interp(x, at, logarithms(values))) for at, values in members]
+    else:
+        rows = [np.interp(x, at, values) for at, values in members]
+    return Curve(*bands(np.stack(rows), logarithmic), len(rows), x)

@@ -5,14 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.experiments.curves import mean_curve
-from analysis.experiments.goals import below_baseline
-from analysis.experiments.groups import repeated
-from analysis.experiments.inside import decay, unevenness, wandering
+from analysis.experiments.claims import decay, unevenness, wandering
+from analysis.experiments.figures.learning_curves import mean_curve
 from analysis.experiments.seeds import LEAST_POSITIVE, across, curve
 from analysis.experiments.study import Study
 from analysis.schema import tidy_frame
-from tests.analysis.experiments.conftest import anatomy
+from tests.analysis.experiments.conftest import anatomy, header
 
 EPS = np.finfo(np.float64).eps
 
@@ -105,12 +103,14 @@ def test_of_two_runs_with_one_seed_the_later_counts_and_the_other_is_named(add, 
     found = study()
     (group,) = found.groups
     assert list(group.runs["score"]) == [0.9]
-    assert repeated(found.logs) == ["old: left out, because a later run has the same setting and seed 0."]
+    assert found.repeated == ["old: left out, because a later run has the same setting and seed 0."]
 
 
-@pytest.mark.parametrize(("loss", "below"), [(0.89, True), (0.9, False), (float("nan"), False)])
-def test_below_the_baseline_needs_a_margin(loss, below):
-    assert below_baseline(loss, 1.0) is below
+@pytest.mark.parametrize(("share", "below"), [(0.89, 1), (0.9, 0), (float("nan"), 0)])
+def test_below_the_baseline_needs_a_margin(share, below, add, study):
+    add([share * header()["baseline"]], [0.5], "finished")
+    (group,) = study().groups
+    assert group.below_baseline == below
 
 
 def test_a_step_costs_what_the_benchmark_measured_or_what_the_run_took(add, study, row):
@@ -120,10 +120,15 @@ def test_a_step_costs_what_the_benchmark_measured_or_what_the_run_took(add, stud
     rows += [row(value=9.0, **(step | {"length": 119})), row(value=9.0, **(step | {"phase": "forward"}))]
     rows.append(row(value=4096.0, metric="peak_allocated", unit="B", **step))
     logs = study().logs
-    ((_, found),) = Study(logs, tidy_frame(rows)).costs
+
+    def cost(measurements):
+        (group,) = (found := Study(logs, measurements)).groups
+        return found.cost(group)
+
+    found = cost(tidy_frame(rows))
     assert (found.step_time, found.benchmarked, found.peak_memory) == (2e-4, True, 4096.0)
     for nothing in (None, tidy_frame([row(value=9.0, **(step | {"batch": 21}))])):
-        ((_, found),) = Study(logs, nothing).costs
+        found = cost(nothing)
         assert found.step_time == pytest.approx(1 / (25 * 120), rel=10 * EPS)
         assert (found.benchmarked, found.peak_memory) == (False, None)
 
