@@ -138,7 +138,7 @@ class Group:
     def across(self, column: str, logarithmic: bool = False, **bounds: float) -> Across | None:
         """Mean and interval of a column over the members; None where a member has no value."""
         values = self.members[column].astype("float64")
-        return None if values.isna().any() else across(list(values), logarithmic, **bounds)
+        return None if values.isna().any() else across(values, logarithmic, **bounds)
 
     @property
     def score(self) -> Across | None:

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 from analysis.experiments.figures import parts
 from analysis.experiments.schema import DIVERGED
-from analysis.experiments.seeds import LEAST_POSITIVE, Curve, Floats, curve
+from analysis.experiments.seeds import LEAST_POSITIVE, Across, Floats, curve
 from analysis.experiments.study import Group, Study
 from analysis.figures import style
 from analysis.vocabulary import STEP_TIME
@@ -69,19 +69,21 @@ def _group(ax: Axes, group: Group, axis: str, quantity: str, look: dict[str, Any
         ax.plot(x[shown], y[shown], linewidth=0.9, alpha=0.35, gid=parts.gid(group), **in_front)
         if outcome == DIVERGED and len(x):
             ax.plot(x[-1:], y[-1:], marker="x", markersize=7, markeredgewidth=2, gid=parts.gid(group), **in_front)
-    mean = mean_curve(group, axis, quantity)
-    if mean is None:
+    if (found := mean_curve(group, axis, quantity)) is None:
         return
-    shown = parts.apart(mean.x, axis == "seconds")
-    x, middle, low, high = mean.x[shown], mean.mean[shown], mean.low[shown], mean.high[shown]
+    x, mean = found
+    shown = parts.apart(x, axis == "seconds")
+    x, middle, low, high = x[shown], mean.mean[shown], mean.low[shown], mean.high[shown]
     look |= {"markersize": 5, "markevery": max(len(x) // 6, 1), "linewidth": 2.4 if group.model == "urnn" else 1.6}
     ax.plot(x, middle, gid=parts.gid(group), **look)
     if mean.seeds > 1:
         ax.fill_between(x, low, high, alpha=0.14, linewidth=0, **in_front).set_gid(parts.gid(group))
 
 
-def mean_curve(group: Group, axis: str, quantity: str) -> Curve | None:
-    """Mean of "loss" (geometric) or "score" over "iteration" or "seconds"; None without a member that has any.
+def mean_curve(group: Group, axis: str, quantity: str) -> tuple[Floats, Across] | None:
+    """Positions on "iteration" or "seconds" and the mean there of "loss" (geometric) or "score".
+
+    None without a member that has any.
 
     Up to the last point of the longest member; of a group without a run that ended, up to that of the shortest.
     """
@@ -93,7 +95,8 @@ def mean_curve(group: Group, axis: str, quantity: str) -> Curve | None:
     last = (max if group.ended else min)(x[-1] for x, _ in tracks)
     if last < first:
         return None
-    return curve(tracks, _grid(tracks, axis, first, last), logarithmic=quantity == "loss")
+    x = _grid(tracks, axis, first, last)
+    return x, curve(tracks, x, logarithmic=quantity == "loss")
 
 
 def _grid(tracks: list[tuple[Floats, Floats]], axis: str, first: float, last: float) -> Floats:

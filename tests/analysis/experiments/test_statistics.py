@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.experiments.claims import decay, unevenness, wandering
+from analysis.experiments.claims import decay, inside, unevenness, wandering
 from analysis.experiments.figures.learning_curves import mean_curve
 from analysis.experiments.seeds import LEAST_POSITIVE, across, curve
 from analysis.experiments.study import Study
@@ -58,12 +58,12 @@ def test_solved_seeds_stay_in_the_mean_and_unfinished_and_diverged_ones_are_not_
     add([9.0, 9.0], [0.0, 0.0], "diverged", seed=3)
     (group,) = study().groups
     assert (group.seeds, group.solved) == (3, 2)
-    found = mean_curve(group, "iteration", "score")
-    assert list(found.x) == [50, 100, 150, 200]
+    x, found = mean_curve(group, "iteration", "score")
+    assert list(x) == [50, 100, 150, 200]
     assert list(found.mean) == [0.5, 0.75, 0.75, 1.0]
     assert found.seeds == 2
-    in_time = mean_curve(group, "seconds", "loss")
-    assert (in_time.x[0], in_time.x[-1]) == pytest.approx((2.5, 10.0), rel=10 * EPS)
+    x, _ = mean_curve(group, "seconds", "loss")
+    assert (x[0], x[-1]) == pytest.approx((2.5, 10.0), rel=10 * EPS)
 
 
 def test_a_group_that_is_still_going_has_a_mean_as_far_as_all_of_it_is(add, study):
@@ -71,7 +71,7 @@ def test_a_group_that_is_still_going_has_a_mean_as_far_as_all_of_it_is(add, stud
     add([0.3, 0.2, 0.1], [0.1, 0.1, 0.1], "interrupted", seed=1)
     (group,) = study().groups
     assert not group.ended
-    assert list(mean_curve(group, "iteration", "loss").x) == [50, 100]
+    assert list(mean_curve(group, "iteration", "loss")[0]) == [50, 100]
 
 
 def test_groups_differ_in_nothing_but_the_seed_and_names_say_what_differs(add, study):
@@ -138,8 +138,10 @@ def test_numbers_for_what_figure_4_shows(add, study):
     add([0.1], [0.5], length=180, looks=[anatomy(100, 200, 7.0, 0.5)])
     found = study()
     # The medians of the first and the last tenth lie 180 of 200 steps apart.
-    assert decay(found, "urnn") == pytest.approx(np.exp(-2.0 * 180 / 200), rel=1e3 * EPS)
+    assert inside(found, "adding", "urnn", decay) == pytest.approx(np.exp(-2.0 * 180 / 200), rel=1e3 * EPS)
     norms = 1 + 0.5 * np.arange(1, 201) / 200
-    assert unevenness(found, "urnn") == pytest.approx(norms.std() / norms.mean(), rel=1e3 * EPS)
-    assert wandering(found, "urnn") == pytest.approx(np.median(0.5 / norms[95:190]), rel=1e3 * EPS)
-    assert decay(found, "lstm") is None
+    assert inside(found, "copying", "urnn", unevenness) == pytest.approx(norms.std() / norms.mean(), rel=1e3 * EPS)
+    assert inside(found, "copying", "urnn", wandering) == pytest.approx(
+        np.median(0.5 / norms[95:190]), rel=1e3 * EPS
+    )
+    assert inside(found, "adding", "lstm", decay) is None
