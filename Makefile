@@ -26,7 +26,7 @@ FIRST := --models urnn,lstm --phase train,forward --hidden 64,128,256,1024 --len
 TESTS := $(RUN) -m pytest -n auto --dist loadfile -p no:benchmark
 
 .DEFAULT_GOAL := help
-.PHONY: help report reproduce check test lint sanitize bench gate history calibrate clean
+.PHONY: help report reproduce check test lint mutants sanitize bench gate history calibrate clean
 
 help: ## show this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 16
@@ -60,16 +60,20 @@ test: $(READY) lint ## run the linters and all tests (four minutes)
 lint: $(READY) ## check style, formatting, types, imports, workflows and scripts
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/lint-imports
+	$(VENV)/bin/lint-imports --no-logo
 	$(VENV)/bin/mypy
 	$(VENV)/bin/validate-pyproject pyproject.toml
 	$(VENV)/bin/zizmor --offline --pedantic --quiet .github
 	$(VENV)/bin/shellcheck .ci/*
-	$(VENV)/bin/clang-format --dry-run --Werror $(CPP)
+	@echo clang-format of the kernels
+	@$(VENV)/bin/clang-format --dry-run --Werror $(CPP)
 	@if command -v clang-tidy >/dev/null; then $(TIDY_CPU) && $(TIDY_CUDA); else \
 	echo "clang-tidy is not installed: the compiler's warnings alone have checked the kernels"; fi
 	@if command -v actionlint >/dev/null; then actionlint; else \
 	echo "actionlint is not installed: zizmor and tests/ci alone have checked the workflows"; fi
+
+mutants: $(READY) ## plant thirty faults, one after the other, and see which ones the tests notice (5 minutes)
+	$(RUN) tests/mutants/plant.py
 
 sanitize: $(READY) ## run the layer's tests with a kernel that checks every memory access (5 minutes)
 	.ci/sanitize $(RUN)
