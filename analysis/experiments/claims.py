@@ -110,7 +110,7 @@ def _reaches(study: Study, claim: Claim) -> Found:
     if not (group and group.score):
         return None
     wanted = float(claim.than)
-    return group.score.mean >= wanted or group.score.high >= wanted, f"{group.size}: {accuracy(group)}"
+    return bool(group.score.mean >= wanted or group.score.high >= wanted), f"{group.size}: {accuracy(group)}"
 
 
 def _ahead(study: Study, claim: Claim) -> Found:
@@ -118,7 +118,7 @@ def _ahead(study: Study, claim: Claim) -> Found:
     if not (better and worse and better.score and worse.score):
         return None
     words = "; ".join(f"{group.size}: {accuracy(group)}" for group in (better, worse))
-    return better.score.mean > worse.score.mean, words
+    return bool(better.score.mean > worse.score.mean), words
 
 
 def inside(study: Study, task: str, model: str, measure: Callable[[pd.DataFrame], float]) -> float | None:

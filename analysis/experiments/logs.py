@@ -88,7 +88,8 @@ def read(folder: Path | str) -> Logs:
 def _read_log(path: Path) -> tuple[list[Row], list[Row], list[Row]]:
     """One log -> its rows of the three tables, without the name of the run."""
     header: Row | None = None
-    goal, end = None, {}
+    goal: Sequence[goals.Bound] = ()
+    end: Row = {}
     evaluations: dict[int, Row] = {}
     looks: dict[int, list[Row]] = {}
     for number, entry in _entries(path):
@@ -96,11 +97,11 @@ def _read_log(path: Path) -> tuple[list[Row], list[Row], list[Row]]:
         kind = entry.get("kind")
         if header is None:
             header = _header(entry, place)
-            goal = goals.recorded(entry, place) or goals.before(header)
+            goal = goals.of(entry, place)
         elif kind == "evaluation":
             values = _values(entry, EVALUATION, place)
             if values["solved"] is None and goal:  # a log from before evaluations said so
-                values["solved"] = goal.met(values)
+                values["solved"] = goals.met(goal, values)
             evaluations[values["iteration"]] = values
             end = {}
         elif kind == "end":
@@ -115,7 +116,7 @@ def _read_log(path: Path) -> tuple[list[Row], list[Row], list[Row]]:
     if header is None:
         raise AnalysisError(f"{path}: expected a training log, but it holds no whole line.")
     in_order = [evaluations[iteration] for iteration in sorted(evaluations)]
-    run = {**header, "goal": goal and goal.words, **_ending(end, in_order)}
+    run = {**header, "goal": goals.words(goal), **_ending(end, in_order)}
     return [run], in_order, [row for iteration in sorted(looks) for row in looks[iteration]]
 
 
@@ -248,8 +249,8 @@ def _tables(folder: Path) -> dict[str, pd.DataFrame]:
             unknown = table["run"][~known].iloc[0]
             raise AnalysisError(f"{folder / name}.csv: expected runs of runs.csv, got {unknown!r}.")
     if runs["goal"].isna().all():  # tables from before goals; `solved_iteration` says when each was met
-        then = [goals.before(run) for run in runs.to_dict("records")]
-        runs["goal"] = pd.array([goal.words if goal else pd.NA for goal in then], dtype="string")
+        then = [goals.words(goals.before(run)) for run in runs.to_dict("records")]
+        runs["goal"] = pd.array(then, dtype="string")
     return found
 
 

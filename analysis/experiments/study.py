@@ -7,7 +7,7 @@ differ, so that a set of runs can be completed after a commit; the report lists 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -170,37 +170,17 @@ class Study:
     @cached_property
     def groups(self) -> list[Group]:
         """Groups by task, length and the order of models in legends."""
-        evaluations = dict(list(self.logs.evaluations.groupby("run")))
-        nothing = self.logs.evaluations.iloc[:0]
         found = []
         for key, part in _named(self.logs.runs).groupby([*PLACE, "model", "variant", "series"], sort=False):
             task, length, steps, *names = key
             kept = part.drop_duplicates("seed", keep="last").sort_values("seed")
-            own = pd.concat([evaluations.get(run, nothing) for run in kept["run"]])
+            own = self.logs.evaluations[self.logs.evaluations["run"].isin(kept["run"])]
             found.append(Group(Place(str(task), int(length), int(steps)), *map(str, names), kept, own))
         tasks = [*TASK_LABELS, *sorted({group.place.task for group in found} - set(TASK_LABELS))]
         models = order([group.model for group in found])
         return sorted(
             found, key=lambda g: (tasks.index(g.place.task), g.place.length, models.index(g.model), g.variant)
         )
-
-    @cached_property
-    def places(self) -> dict[Place, list[Group]]:
-        """Groups by task and length."""
-        by_place: dict[Place, list[Group]] = {}
-        for group in self.groups:
-            by_place.setdefault(group.place, []).append(group)
-        return by_place
-
-    def shown_places(self, has: Callable[[Group], bool]) -> dict[str, Place]:
-        """For each task the place where most models have it, of equals the longest; no task without any."""
-        models = {
-            place: len({group.model for group in found if has(group)}) for place, found in self.places.items()
-        }
-        tasks = dict.fromkeys(place.task for place, number in models.items() if number)
-        return {
-            task: max((p for p in models if p.task == task), key=lambda p: (models[p], p.length)) for task in tasks
-        }
 
     @cached_property
     def repeated(self) -> list[str]:
@@ -218,10 +198,8 @@ class Study:
 
     @cached_property
     def looked_into(self) -> dict[Place, list[Group]]:
-        """The place of each task at which most models were looked into, and its groups that were."""
-        looked = [group for group in self.groups if len(self.anatomy_of(group))]
-        shown = self.shown_places(lambda group: group in looked)
-        return {place: [group for group in looked if group.place == place] for place in shown.values()}
+        """The fullest places of the groups that were looked into."""
+        return fullest_places([group for group in self.groups if len(self.anatomy_of(group))])
 
     def cost(self, group: Group) -> Cost:
         """What a training step costs: as the benchmark measured it, else by the runs' iterations a second.
@@ -250,6 +228,25 @@ class Study:
         if here["measured_at"].notna().any():
             here = here[here["measured_at"] == here["measured_at"].max()]
         return None if here.empty else float(here["value"].median())
+
+
+def by_place(found: Sequence[Group]) -> dict[Place, list[Group]]:
+    """Groups by task and length, in their order."""
+    places: dict[Place, list[Group]] = {}
+    for group in found:
+        places.setdefault(group.place, []).append(group)
+    return places
+
+
+def fullest_places(found: Sequence[Group]) -> dict[Place, list[Group]]:
+    """For each task the place with most models, of equals the longest, and its groups."""
+    places = by_place(found)
+    fullness = {place: (len({group.model for group in there}), place.length) for place, there in places.items()}
+    best = [
+        max((place for place in places if place.task == task), key=fullness.__getitem__)
+        for task in dict.fromkeys(place.task for place in places)
+    ]
+    return {place: places[place] for place in best}
 
 
 def cells(found: Sequence[Group]) -> pd.DataFrame:

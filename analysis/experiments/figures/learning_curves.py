@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from analysis.experiments.figures import parts
 from analysis.experiments.schema import DIVERGED
 from analysis.experiments.seeds import LEAST_POSITIVE, Across, Floats, curve
-from analysis.experiments.study import Group, Study
+from analysis.experiments.study import Group, Study, by_place
 from analysis.figures import style
 from analysis.vocabulary import STEP_TIME
 
@@ -28,7 +28,7 @@ POINTS_IN_TIME = 60
 
 def draw(study: Study, columns: int = 3, *, axis: str, quantity: str) -> Figure:
     """`axis` is "iteration" or "seconds", `quantity` "loss" or "score"; places not evaluated are left out."""
-    shown = {place: found for place, found in study.places.items() if _points(found, axis, quantity)}
+    shown = {place: found for place, found in by_place(study.groups).items() if _points(found, axis, quantity)}
     panels = [
         partial(_panel, found=found, title=place.label, axis=axis, quantity=quantity)
         for place, found in shown.items()

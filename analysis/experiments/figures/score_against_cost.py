@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.experiments.figures import parts
-from analysis.experiments.study import Group, Study
+from analysis.experiments.study import Group, Study, fullest_places
 from analysis.figures import style
 from analysis.vocabulary import PEAK_ALLOCATED, STEP_TIME
 
@@ -22,13 +22,12 @@ HEIGHT = 2.9
 
 def draw(study: Study, columns: int = 2) -> Figure:
     """A row a task with a panel for time and one for memory; one word where no memory was measured at all."""
-    places = study.shown_places(lambda group: group.ended).values()
-    ended = {place: [group for group in study.places[place] if group.ended] for place in places}
-    shown = [group for found in ended.values() for group in found]
+    places = fullest_places([group for group in study.groups if group.ended]).values()
+    shown = [group for found in places for group in found]
     memory = any(study.cost(group).peak_memory is not None for group in shown)
     panels = [
         partial(_panel, study=study, found=found, memory=kind)
-        for found in ended.values()
+        for found in places
         for kind in ((False, True) if memory else (False,))
     ]
     return parts.grid([*panels, *([] if memory else [_no_memory])], shown, columns, HEIGHT)

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
 from analysis.experiments.figures import parts
-from analysis.experiments.study import Group, Study
+from analysis.experiments.study import Group, Study, by_place
 from analysis.figures import style
 from analysis.vocabulary import STEP_TIME
 
@@ -28,7 +28,7 @@ SOLVED = {"iterations": "solved_iteration", "seconds": "solved_seconds"}
 def draw(study: Study, columns: int = 2) -> Figure:
     """One panel for iterations and one for seconds, a row a group."""
     found = [group for group in study.groups if group.ended]
-    height = max(ROW_HEIGHT * (len(found) + 0.6 * len(study.places)) + 0.7, 2.5)
+    height = max(ROW_HEIGHT * (len(found) + 0.6 * len(by_place(study.groups))) + 0.7, 2.5)
     panels = [
         partial(_panel, found=found, axis=axis, named=number % columns == 0) for number, axis in enumerate(TITLES)
     ]

@@ -8,7 +8,7 @@ import pytest
 from analysis.experiments.claims import decay, inside, unevenness, wandering
 from analysis.experiments.figures.learning_curves import mean_curve
 from analysis.experiments.seeds import LEAST_POSITIVE, across, curve
-from analysis.experiments.study import Study
+from analysis.experiments.study import Study, by_place
 from analysis.schema import tidy_frame
 from tests.analysis.experiments.conftest import anatomy, header
 
@@ -88,7 +88,7 @@ def test_groups_differ_in_nothing_but_the_seed_and_names_say_what_differs(add, s
 def test_tasks_and_lengths_are_in_the_papers_order(add, study):
     for task, length in (("digits", 64), ("adding", 200), ("copying", 500), ("copying", 100), ("adding", 100)):
         add([0.1], [0.5], task=task, length=length)
-    assert [place.label for place in study().places] == [
+    assert [place.label for place in by_place(study().groups)] == [
         "Copying memory, T = 100",
         "Copying memory, T = 500",
         "Adding, T = 100",
