@@ -45,33 +45,18 @@ CAUTIONS = (
     "A task counts as solved at the first evaluation that met its goal on validation data, every 50 iterations by "
     "default; the true moment lies up to that much earlier.",
 )
-METHOD = (
-    (
-        "Below the baseline",
-        "A loss at the end of less than 90 % of the best answer that needs no memory.",
-    ),
-    (
-        "Mean and interval",
-        "Mean over seeds with Student's t interval; of losses and times the geometric mean, with the interval of "
-        "the logarithms. One seed has no interval; with two or three it is wide.",
-    ),
-    (
-        "Which runs count",
-        "Those that solved their task, trained to their last iteration or diverged. A run that was interrupted is "
-        "drawn in thin lines and is in no mean, unless its setting has no other.",
-    ),
-    (
-        "Curves",
-        "A run that stopped because it solved its task keeps its last value in the mean. A diverged run is drawn "
-        "up to where it diverged and is in no mean.",
-    ),
-    (
-        "Nothing is pooled",
-        "Runs are repetitions of each other if they are alike in everything but the seed: sizes, optimiser, "
-        "learning rate, clipping, iterations, goal, backend, device, threads and machine. All runs are in "
-        "runs.csv, evaluations.csv and anatomy.csv beside this page.",
-    ),
-)
+METHOD = {
+    "Below the baseline": "A loss at the end of less than 90 % of the best answer that needs no memory.",
+    "Mean and interval": "Mean over seeds with Student's t interval; of losses and times the geometric mean, with "
+    "the interval of the logarithms. One seed has no interval; with two or three it is wide.",
+    "Which runs count": "Those that solved their task, trained to their last iteration or diverged. A run that "
+    "was interrupted is drawn in thin lines and is in no mean, unless its setting has no other.",
+    "Curves": "A run that stopped because it solved its task keeps its last value in the mean. A diverged run is "
+    "drawn up to where it diverged and is in no mean.",
+    "Nothing is pooled": "Runs are repetitions of each other if they are alike in everything but the seed: sizes, "
+    "optimiser, learning rate, clipping, iterations, goal, backend, device, threads and machine. All runs are in "
+    "runs.csv, evaluations.csv and anatomy.csv beside this page.",
+}
 
 
 def write_report(
@@ -101,7 +86,7 @@ def page_of(study: Study, title: str = DEFAULT_TITLE) -> Page:
         Section("Figures", [row.of(study) for row in FIGURES]),
         Section("Results across seeds", [Prose(RESULTS), tables.results(study)]),
         Section("What to know before trusting a figure", [*_cautions(study), every]),
-        Section("How each figure was made", [Facts([*_goals(study), *METHOD])]),
+        Section("How each figure was made", [Facts([*_goals(study), *METHOD.items()])]),
         *([Section("Runs that were left out", [Bullets(left_out)], level=3)] if left_out else []),
     ]
     series = [appearance.Series(*triple) for triple in series_in_order(cells(study.groups))]

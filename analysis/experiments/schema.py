@@ -94,8 +94,7 @@ EVALUATION = (
 
 # What the last line says beside the outcome.
 END = (
-    Column("iteration", "Int64", "iterations", "iterations trained"),
-    Column("seconds", "float64", "s", "wall-clock time of training, without evaluation"),
+    *EVALUATION[:2],
     Column("test_loss", "float64", "see runs", "loss on test data"),
     Column("test_score", "float64", "1", "score on test data"),
     Column("message", "string", "", "what the run says of its end"),
@@ -110,11 +109,7 @@ PROFILE = (
 TABLES: Mapping[str, Sequence[Column]] = {
     "runs": RUNS,
     "evaluations": (RUN, *EVALUATION),
-    "anatomy": (
-        RUN,
-        Column("iteration", "Int64", "iterations", "iterations trained before the look inside"),
-        *PROFILE,
-    ),
+    "anatomy": (RUN, EVALUATION[0], *PROFILE),
 }
 ADDED = ("family", "goal", "solved")  # columns that the first tables did not have
 

@@ -51,7 +51,7 @@ def results(study: Study) -> Table:
 
     columns = [
         (Column("Task"), lambda group: Cell(group.place.label, study.groups.index(group))),
-        (Column("Model"), lambda group: Cell(_model(group), group.size.lower(), _setting(group))),
+        (Column("Model"), _model),
         (Column("Parameters", _whole), lambda group: int(group.fact("parameters"))),
         (Column("Seeds", str), lambda group: Cell(str(group.seeds), group.seeds, "not ended" * (not group.ended))),
         (Column("Loss", units.significant), geometric("loss", units.significant)),
@@ -67,17 +67,14 @@ def results(study: Study) -> Table:
     return Table("Results across seeds", [column for column, _ in columns], rows, identities, "compact results")
 
 
-def _model(group: Group) -> str:
-    return f"{group.size}{group.label.removeprefix(str(group.fact('label')))}"
-
-
-def _setting(group: Group) -> str:
-    """How it was trained: batch, the way the sequence was run, optimiser and learning rates."""
+def _model(group: Group) -> Cell:
+    """Its name and how it was trained: batch, the way the sequence was run, optimiser and learning rates."""
+    name = f"{group.size}{group.label.removeprefix(str(group.fact('label')))}"
     slow = group.fact("slow_rate")
     share = "" if math.isnan(slow) or slow == 1 else f", {slow:g} of it for the recurrent step"
     optimiser = OPTIMISER_LABELS.get(group.fact("optimiser"), group.fact("optimiser"))
     rate = f"{optimiser} {group.fact('learning_rate'):g}{share}"
-    return f"B = {group.fact('batch')}, {group.fact('backend')}; {rate}"
+    return Cell(name, group.size.lower(), f"B = {group.fact('batch')}, {group.fact('backend')}; {rate}")
 
 
 def _mean(found: Across | None, text: Callable[[float], str]) -> Cell:
@@ -113,7 +110,10 @@ def runs(study: Study) -> Table:
         (Column("Seconds", units.seconds), lambda group, run: run.seconds),
         (Column("Loss", units.significant), _loss),
         (Column("Score", _per_cent), lambda group, run: run.score),
-        (Column("Solved at", _whole), _solved_at),
+        (
+            Column("Solved at", _whole),
+            lambda _, run: NOTHING if pd.isna(run.solved_iteration) else run.solved_iteration,
+        ),
     ]
     pairs = [(group, run) for group in study.groups for run in group.runs.itertuples()]
     rows = [[cell(*pair) for _, cell in columns] for pair in pairs]
@@ -125,10 +125,6 @@ def _loss(group: Group, run: Any) -> Any:
     if math.isfinite(run.loss) and run.scored_on:
         return Cell(units.significant(run.loss), run.loss, f"on {run.scored_on} data")
     return run.loss
-
-
-def _solved_at(group: Group, run: Any) -> Any:
-    return NOTHING if pd.isna(run.solved_iteration) else int(run.solved_iteration)
 
 
 def troubled(study: Study) -> Table:

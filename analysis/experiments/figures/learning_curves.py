@@ -95,16 +95,11 @@ def mean_curve(group: Group, axis: str, quantity: str) -> tuple[Floats, Across] 
     last = (max if group.ended else min)(x[-1] for x, _ in tracks)
     if last < first:
         return None
-    x = _grid(tracks, axis, first, last)
+    x = np.unique(np.concatenate([x for x, _ in tracks]))
+    x = x[(x >= first) & (x <= last)]
+    if axis == "seconds" and first > 0:  # no two members share their seconds: points at equal ratios
+        x = np.geomspace(first, last, POINTS_IN_TIME) if last > first else np.array([first])
     return x, curve(tracks, x, logarithmic=quantity == "loss")
-
-
-def _grid(tracks: list[tuple[Floats, Floats]], axis: str, first: float, last: float) -> Floats:
-    """The members' own iterations; for seconds, which no two members share, points at equal ratios."""
-    if axis == "seconds" and first > 0:
-        return np.geomspace(first, last, POINTS_IN_TIME) if last > first else np.array([first])
-    points = np.unique(np.concatenate([x for x, _ in tracks]))
-    return points[(points >= first) & (points <= last)]
 
 
 def _quantity_axis(ax: Axes, quantity: str) -> None:
