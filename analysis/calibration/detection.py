@@ -3,8 +3,6 @@
 Between the recorded slowdowns the line is straight, and nobody measured it there.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
@@ -24,6 +22,7 @@ CAPTION = (
 MODEL = "urnn"  # its colour
 FALSE_ALARMS = 0.01  # of whole A/A runs, at most
 BARS = {0.05: 0.95, 0.03: 0.70}  # slowdown of one model -> share of gates that call it, at least
+CROSS = {"linestyle": "none", "marker": "x", "markersize": 9, "markeredgewidth": 2.2, "color": style.INK}
 
 
 def draw(found: Sequence[Condition], columns: int = 2) -> Figure:
@@ -43,8 +42,7 @@ def _caught(ax: Axes, found: Sequence[Condition]) -> None:
     rates = [one.called for one in found]
     ax.plot(sizes, [rate.value for rate in rates], gid=style.series_id(MODEL, "cpu"), **look)
     ax.vlines(sizes, [r.low for r in rates], [r.high for r in rates], color=look["color"], linewidth=1.4)
-    bars = {"linestyle": "none", "marker": "x", "markersize": 9, "markeredgewidth": 2.2, "color": style.INK}
-    ax.plot([100 * at for at in BARS], list(BARS.values()), zorder=5, **bars)
+    ax.plot([100 * at for at in BARS], list(BARS.values()), zorder=5, **CROSS)
     ax.axvline(100 * RULES.floor, color=style.MUTED, linestyle=":", linewidth=1.2)
     ax.xaxis.set_major_locator(FixedLocator(sizes))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} %"))
@@ -54,17 +52,10 @@ def _caught(ax: Axes, found: Sequence[Condition]) -> None:
 
 def _false_alarms(ax: Axes, even: Condition) -> None:
     rate, colour = even.called, style.line_style(MODEL, 0)["color"]
-    ax.errorbar(
-        [rate.value],
-        [0],
-        xerr=[[rate.value - rate.low], [rate.high - rate.value]],
-        fmt="o",
-        color=colour,
-        markersize=8,
-    )
-    ax.plot([FALSE_ALARMS], [0], linestyle="none", marker="x", markersize=9, markeredgewidth=2.2, color=style.INK)
+    reach = [[rate.value - rate.low], [rate.high - rate.value]]
+    ax.errorbar([rate.value], [0], xerr=reach, fmt="o", color=colour, markersize=8)
+    ax.plot([FALSE_ALARMS], [0], **CROSS)
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
-    ax.set(
-        xlabel="whole runs with a false alarm", yticks=[], ylim=(-1, 1), xlim=(-0.0005, max(0.02, 1.2 * rate.high))
-    )
+    ax.set(xlabel="whole runs with a false alarm", xlim=(-0.0005, max(0.02, 1.2 * rate.high)))
+    ax.set(yticks=[], ylim=(-1, 1))
     ax.grid(False, axis="y")

@@ -8,13 +8,12 @@ interval and the binomial one are joined.
 Known weakness: what never happened in the recorded passes happens in no simulation.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 from analysis.calibration.recording import Recording
@@ -72,45 +71,34 @@ def conditions(recording: Recording, effort: Effort) -> list[Condition]:
 
 
 def _condition(recording: Recording, side: str, slowdown: float, effort: Effort) -> Condition:
-    watched = recording.slowed_cells if slowdown else recording.cells
+    watched = list(recording.slowed_cells if slowdown else recording.cells)
     random = np.random.default_rng([SEED, round(1e6 * slowdown)])
-    gates = [simulate(recording, side, recording.passes, random) for _ in range(effort.gates)]
-    rate = _rate([gate.regressed(watched) for gate in gates], _redrawn(recording, side, watched, random, effort))
+
+    def replayed(passes: Sequence[int], number: int) -> list[Gate]:
+        return [simulate(recording, side, passes, random) for _ in range(number)]
+
+    gates = replayed(recording.passes, effort.gates)
+    redrawn = []
+    for _ in range(effort.redrawn):
+        again = replayed(random.choice(recording.passes, len(recording.passes)), effort.gates_each)
+        redrawn.append(np.mean([gate.regressed(watched) for gate in again]))
+    verdicts = pd.DataFrame([gate.verdicts for gate in gates])
+    called = verdicts[watched] == Verdict.REGRESSED
     return Condition(
         side,
         slowdown,
-        rate,
-        {cell: float(np.mean([gate.regressed([cell]) for gate in gates])) for cell in watched},
-        _share(gates, Verdict.FASTER),
-        _share(gates, Verdict.INCONCLUSIVE),
-        tuple(float(np.quantile([gate.minutes for gate in gates], at)) for at in (0.5, 0.95)),
+        _rate(int(called.any(axis=1).sum()), len(gates), redrawn),
+        called.mean().to_dict(),
+        *(float((verdicts == verdict).to_numpy().mean()) for verdict in (Verdict.FASTER, Verdict.INCONCLUSIVE)),
+        tuple(map(float, np.quantile([gate.minutes for gate in gates], (0.5, 0.95)))),
     )
 
 
-def _redrawn(
-    recording: Recording, side: str, watched: Sequence[str], random: np.random.Generator, effort: Effort
-) -> list[float]:
-    """The rate on recordings whose passes were drawn anew from this one's."""
-    found = []
-    for _ in range(effort.redrawn):
-        passes = random.choice(recording.passes, len(recording.passes))
-        gates = [simulate(recording, side, passes, random) for _ in range(effort.gates_each)]
-        found.append(float(np.mean([gate.regressed(watched) for gate in gates])))
-    return found
-
-
-def _rate(called: Sequence[bool], redrawn: Sequence[float]) -> Rate:
-    """The share that was called; exact binomial bounds, moved out to those of the redrawn recordings."""
-    hits, number = sum(called), len(called)
-    low, high = stats.binomtest(hits, number).proportion_ci(CONFIDENCE, "exact")
-    if redrawn:
-        outer = np.quantile(redrawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-        low, high = min(low, float(outer[0])), max(high, float(outer[1]))
-    return Rate(hits / number, float(low), float(high))
-
-
-def _share(gates: Sequence[Gate], verdict: Verdict) -> float:
-    return float(np.mean([found is verdict for gate in gates for found in gate.verdicts.values()]))
+def _rate(hits: int, number: int, redrawn: Sequence[float]) -> Rate:
+    """A share with its exact binomial bounds, moved out to those of the redrawn recordings."""
+    exact = stats.binomtest(hits, number).proportion_ci(CONFIDENCE, "exact")
+    outer = np.quantile(redrawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return Rate(hits / number, float(min(exact.low, outer[0])), float(max(exact.high, outer[1])))
 
 
 def smallest_detectable(found: Sequence[Condition], rate: float) -> float | None:

@@ -4,8 +4,6 @@ Why: the recording itself is megabytes of single calls; what the gate judges are
 those are kept beside the report as `recording.json`, from which it can be drawn again.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re
@@ -14,18 +12,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from analysis.documents import (
-    DURATION,
-    SECONDS,
-    TEXT,
-    ListOf,
-    MapOf,
-    Real,
-    Record,
-    Whole,
-    check,
-    load,
-)
+from analysis.documents import DURATION, SECONDS, TEXT, ListOf, MapOf, Real, Record, Whole, check, load
 from analysis.errors import AnalysisError
 from analysis.regressions.comparison import one_setting, require_comparable
 from analysis.regressions.side import side_of
@@ -46,11 +33,9 @@ SHARED = {
     "slowdowns": MapOf(Real(1e-6, 100.0)),
     "notes": ListOf(TEXT),
 }
-PLAN_SHAPE = Record(
-    {**SHARED, "commit": Record({"name": TEXT, "subject": TEXT}), "seconds": MapOf(DURATION)},
-)
+PLAN_SHAPE = Record({**SHARED, "commit": Record({"name": TEXT, "subject": TEXT}), "seconds": MapOf(DURATION)})
 COMPACT_SHAPE = Record(
-    {**SHARED, "facts": MapOf(TEXT), "pair_seconds": PAIR, "times": MapOf(MapOf(MapOf(SECONDS)))},
+    {**SHARED, "facts": MapOf(TEXT), "pair_seconds": PAIR, "times": MapOf(MapOf(MapOf(SECONDS)))}
 )
 
 Times = Mapping[str, Mapping[int, float]]
@@ -98,19 +83,20 @@ def read(path: Path) -> Recording:
     Raises AnalysisError for what is no recording, is damaged, mixes conditions or has too few passes.
     """
     recording = _of_folder(path) if os.path.isdir(path) else _of_file(path)
-    recording = replace(recording, notes=tuple(map(without_processes, recording.notes)))
-    _require_whole(recording, path)
+    wanted = {BASE: recording.cells, SAME: recording.cells}
+    wanted |= dict.fromkeys(recording.slowdowns, recording.slowed_cells)
+    for side, cells in wanted.items():
+        missing = [cell for cell in cells if not recording.times.get(side, {}).get(cell)]
+        if missing or side not in recording.times:
+            lacking = missing[0] if missing else "every cell"
+            raise AnalysisError(f"{path}: expected times of {lacking} for the side {side!r}, got none.")
     if len(recording.passes) < FEWEST_PASSES:
         raise AnalysisError(
             f"{path}: expected at least {FEWEST_PASSES} whole passes, got {len(recording.passes)}; "
             "`python -m bench calibrate` goes on recording."
         )
-    return recording
-
-
-def without_processes(note: str) -> str:
-    """A remark without the names and numbers of processes in brackets: what ran there is not for publication."""
-    return PROCESSES.sub("", note)
+    # What ran in the processes that a remark names in brackets is not for publication.
+    return replace(recording, notes=tuple(PROCESSES.sub("", note) for note in recording.notes))
 
 
 def newest(folder: Path = CALIBRATIONS) -> Path:
@@ -127,39 +113,23 @@ def newest(folder: Path = CALIBRATIONS) -> Path:
 def compact(recording: Recording) -> str:
     """The recording as JSON, six digits of every time."""
     times = {
-        side: {
-            cell: {str(at): float(f"{value:.6g}") for at, value in passes.items()}
-            for cell, passes in cells.items()
-        }
+        side: {cell: {at: float(f"{value:.6g}") for at, value in passes.items()} for cell, passes in cells.items()}
         for side, cells in recording.times.items()
     }
     return json.dumps({"format": RECORDING_FORMAT, **asdict(recording), "times": times}, allow_nan=False) + "\n"
 
 
-def _require_whole(recording: Recording, path: Path) -> None:
-    """Raises AnalysisError where a side, or a cell that it must have, is missing altogether."""
-    wanted = {BASE: recording.cells, SAME: recording.cells}
-    wanted |= dict.fromkeys(recording.slowdowns, recording.slowed_cells)
-    for side, cells in wanted.items():
-        missing = [cell for cell in cells if not recording.times.get(side, {}).get(cell)]
-        if missing or side not in recording.times:
-            raise AnalysisError(
-                f"{path}: expected times of {missing[0] if missing else 'every cell'} for the side {side!r}, got "
-                "none."
-            )
-
-
 def _of_file(path: Path) -> Recording:
     found = _checked(path, COMPACT_SHAPE)
-    values = {field.name: found[field.name] for field in fields(Recording)}
     times = {
         side: {
             cell: {_pass_number(at, path): float(value) for at, value in passes.items()}
             for cell, passes in cells.items()
         }
-        for side, cells in values["times"].items()
+        for side, cells in found["times"].items()
     }
-    return Recording(**values | {"cells": tuple(values["cells"]), "notes": tuple(values["notes"]), "times": times})
+    values = {field.name: found[field.name] for field in fields(Recording)}
+    return Recording(**values | {"cells": tuple(found["cells"]), "times": times})
 
 
 def _pass_number(text: str, path: Path) -> int:
@@ -169,32 +139,32 @@ def _pass_number(text: str, path: Path) -> int:
 
 
 def _of_folder(folder: Path) -> Recording:
-    plan = _checked(folder / CALIBRATION_PLAN, PLAN_SHAPE)
-    names = [BASE, SAME, *plan["slowdowns"]]
-    commit, known = plan["commit"], {name: plan[name] for name in ("sentinel", "slowed", "slowdowns")}
-    results = {name: read_results([folder / f"{name}.json"]) for name in names}
-    frames = {name: side.frame for name, side in results.items()}
-    problems = dict.fromkeys(problem for side in results.values() for problem in side.problems)
-    settings = {name: one_setting(frame, folder / f"{name}.json") for name, frame in frames.items()}
-    for name in names[1:]:
-        require_comparable(settings[BASE], settings[name], folder / f"{BASE}.json", folder / f"{name}.json")
-    times = {name: side_of(frame, by_pass=True).times for name, frame in frames.items()}
+    path = folder / CALIBRATION_PLAN
+    plan = _checked(path, PLAN_SHAPE)
+    files = {name: folder / f"{name}.json" for name in (BASE, SAME, *plan["slowdowns"])}
+    results = {name: read_results([file]) for name, file in files.items()}
+    settings = {name: one_setting(results[name].frame, file) for name, file in files.items()}
     setting = settings[BASE]
+    for name in [SAME, *plan["slowdowns"]]:
+        require_comparable(setting, settings[name], files[BASE], files[name])
+    begun = results[BASE].frame["measured_at"].dropna().astype(str)
+    times = {name: side_of(found.frame, by_pass=True).times for name, found in results.items()}
     facts = {
         "Machine": setting.machine,
         "torch": str(setting.torch),
         "Threads": str(setting.threads),
         "Allocator": str(setting.allocator),
-        "Commit": f"{commit['name']} {commit['subject']}",
-        "Recording begun": _first(frames[BASE]["measured_at"].dropna().astype(str)),
+        "Commit": f"{plan['commit']['name']} {plan['commit']['subject']}",
+        "Recording begun": begun.min()[:16].replace("T", " ") if len(begun) else "not recorded",
     }
+    problems = dict.fromkeys(problem for found in results.values() for problem in found.problems)
     return Recording(
         facts=facts,
         cells=tuple(plan["cells"]),
-        pair_seconds=_pair_seconds(list(plan["seconds"].values()), times, folder / CALIBRATION_PLAN),
+        pair_seconds=_pair_seconds(list(plan["seconds"].values()), times, path),
         times=times,
         notes=(*plan["notes"], *problems),
-        **known,
+        **{name: plan[name] for name in ("sentinel", "slowed", "slowdowns")},
     )
 
 
@@ -216,7 +186,3 @@ def _checked(path: Path, shape: Record) -> Mapping[str, Any]:
         raise AnalysisError(f"{path}: expected a recording of format {RECORDING_FORMAT}, got {given!r}.")
     check(found, shape, path)
     return found
-
-
-def _first(times: Any) -> str:
-    return min(times)[:16].replace("T", " ") if len(times) else "not recorded"

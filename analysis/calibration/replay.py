@@ -12,21 +12,24 @@ the recording's mean pace, the same for every cell.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from analysis.calibration.recording import Recording
-from analysis.regressions.judge import judge_gate
+from analysis.regressions.judge import Judgement, gate_verdicts, open_and_suspects
 from analysis.regressions.policy import CONFIRMATION, Pace, next_step
-from analysis.regressions.side import Side, of_variant
-from analysis.regressions.verdict import TIME, Verdict
+from analysis.regressions.side import of_variant
+from analysis.regressions.times import of_passes
+from analysis.regressions.verdict import Verdict
 from analysis.vocabulary import BASE, SAME
 
 SECONDS = 600.0  # the gate's own time, builds apart
 SCREENED = 0.4  # share of the passes that serve the screening
-NOTHING = Side({})
+
+Ratios = dict[str, dict[int, float]]  # cell -> number of the pass -> log(head / base)
 
 
 @dataclass(frozen=True)
@@ -46,26 +49,28 @@ def simulate(
 ) -> Gate:
     """One gate of base against `head`: SAME for A/A, or one of the slowdowns; `passes` are those to draw from."""
     screening, confirmation = (_drawn(recording, head, part, random) for part in _parts(passes, random))
-    base, other = _sides(recording)
-    cells, wanted, spent, number = recording.cells, recording.cells, 0.0, 0
+    cells, sentinel = recording.cells, recording.sentinel
+    screened: Ratios = {cell: {} for cell in cells}
+    wanted, spent, number = cells, 0.0, 0
     while True:
         number += 1
-        _add(base, other, number, next(screening), _with_sentinels(recording, wanted))
-        cost = recording.pair_seconds * len(_with_sentinels(recording, wanted))
+        measured = _with_sentinels(recording, wanted)
+        _add(screened, number, next(screening), measured)
+        cost = recording.pair_seconds * len(measured)
         spent += cost
-        judged = judge_gate((Side(base), Side(other)), (NOTHING, NOTHING), cells, sentinel=recording.sentinel)
+        ratios = of_passes(screened, cells, sentinel)
+        judged = Judgement([], *open_and_suspects(ratios))
         step = next_step(judged, cells, Pace(number, seconds, seconds - spent, cost / len(wanted)))
         if step.stage == CONFIRMATION:
             break
         wanted = step.cells
-    fresh = _sides(recording)
+    fresh: Ratios = {cell: {} for cell in cells}
     again = _with_sentinels(recording, step.cells)
     for number in range(1, step.passes + 1 if step.cells else 1):
-        _add(*fresh, number, next(confirmation), again)
+        _add(fresh, number, next(confirmation), again)
         spent += recording.pair_seconds * len(again)
-    pair = (Side(fresh[0]), Side(fresh[1]))
-    judged = judge_gate((Side(base), Side(other)), pair, cells, step.cells, sentinel=recording.sentinel)
-    return Gate({row.cell: row.verdict for row in judged.rows if row.metric == TIME}, spent / 60)
+    verdicts = gate_verdicts(ratios, of_passes(fresh, step.cells, sentinel))
+    return Gate({cell: verdict for cell, (verdict, _) in verdicts.items()}, spent / 60)
 
 
 def _parts(passes: Sequence[int], random: np.random.Generator) -> tuple[list[int], list[int]]:
@@ -75,38 +80,28 @@ def _parts(passes: Sequence[int], random: np.random.Generator) -> tuple[list[int
     return [at for at in passes if at in first], [at for at in passes if at not in first]
 
 
-Times = dict[str, dict[int, float]]
-Pass = dict[str, tuple[float, float]]
-
-
-def _sides(recording: Recording) -> tuple[Times, Times]:
-    return ({cell: {} for cell in recording.cells}, {cell: {} for cell in recording.cells})
-
-
-def _add(base: Times, head: Times, number: int, drawn: Pass, cells: Sequence[str]) -> None:
+def _add(ratios: Ratios, number: int, drawn: dict[str, float], cells: Sequence[str]) -> None:
     for cell in cells:
-        base[cell][number], head[cell][number] = drawn[cell]
+        ratios[cell][number] = drawn[cell]
 
 
 def _with_sentinels(recording: Recording, cells: Sequence[str]) -> list[str]:
     guards = (of_variant(cell, recording.sentinel) for cell in cells)
-    known = set(recording.cells)
-    return list(dict.fromkeys([*(guard for guard in guards if guard in known), *cells]))
+    return list(dict.fromkeys([*(guard for guard in guards if guard in recording.cells), *cells]))
 
 
-def _again_and_again(passes: Sequence[int], random: np.random.Generator) -> Iterator[int]:
-    """All passes in random order, then all in another, and so on without an end."""
+def _drawn(
+    recording: Recording, head: str, passes: Sequence[int], random: np.random.Generator
+) -> Iterator[dict[str, float]]:
+    """Endless passes of log(head / base) by cell, all in random order, then all in another, and so on; cells that
+    a slowed copy did not measure come from SAME."""
+    base = recording.times[BASE]
+    sides = {cell: head if cell in recording.times[head] else SAME for cell in recording.cells}
     while True:
-        yield from (int(at) for at in random.permutation(passes))
-
-
-def _drawn(recording: Recording, head: str, passes: Sequence[int], random: np.random.Generator) -> Iterator[Pass]:
-    """Endless passes of (base, head) by cell; cells that a slowed copy did not measure come from SAME."""
-    times = recording.times
-    sides = {cell: head if cell in times[head] else SAME for cell in recording.cells}
-    for at in _again_and_again(passes, random):
-        found = {cell: (times[BASE][cell][at], times[side][cell][at]) for cell, side in sides.items()}
-        if random.random() < 0.5:
-            even = {cell for cell, side in sides.items() if side == SAME}
-            found = {cell: pair[::-1] if cell in even else pair for cell, pair in found.items()}
-        yield found
+        for at in random.permutation(passes):
+            tossed = random.random() < 0.5
+            yield {
+                cell: (-1 if tossed and side == SAME else 1)
+                * math.log(recording.times[side][cell][at] / base[cell][at])
+                for cell, side in sides.items()
+            }

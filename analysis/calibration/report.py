@@ -3,8 +3,6 @@
 One slowed model speaks for all; a noisier one is caught less often, as its spread in the table says.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,21 +11,8 @@ from analysis.calibration.detection import BARS, CAPTION, FALSE_ALARMS, TITLE, d
 from analysis.calibration.rates import Condition, Effort, Rate, conditions, smallest_detectable
 from analysis.calibration.recording import COMPACT, Recording, compact
 from analysis.calibration.spread import achieved, spreads
-from analysis.pages import (
-    Answer,
-    Bullets,
-    Cell,
-    Column,
-    Facts,
-    Figure,
-    Page,
-    Prose,
-    Report,
-    Section,
-    Table,
-    between,
-    write_page,
-)
+from analysis.pages import Answer, Bullets, Cell, Column, Facts, Figure, Page, Prose, Section, Table, between
+from analysis.pages.writing import Report, write_page
 from analysis.regressions.policy import FIRST_PASSES, MOST_CONFIRMING_PASSES
 from analysis.regressions.rules import MARGINS, RULES
 from analysis.regressions.wording import metric_label
@@ -52,6 +37,14 @@ METHOD = (
         "replays: a short recording gives a wide interval.",
     ),
 )
+RATES = (
+    "Each row is a change that is known: none, or every call of one model stretched by so much of its own time in "
+    "a temporary copy. Measured is what the copies' times say, over the slowed model's cells."
+)
+NOISE = (
+    "Standard deviation, over the recorded passes, of the ratio of two processes that ran the same commit in one "
+    "pass."
+)
 
 
 def write_report(
@@ -61,11 +54,8 @@ def write_report(
 
     Raises AnalysisError where the folder cannot be written or holds something that is no report.
     """
-
-    def page() -> Page:
-        return page_of(recording, conditions(recording, effort), effort, title)
-
-    return write_page(page, output, {COMPACT: lambda path: path.write_text(compact(recording), encoding="utf-8")})
+    files = {COMPACT: lambda path: path.write_text(compact(recording), encoding="utf-8")}
+    return write_page(lambda: page_of(recording, conditions(recording, effort), effort, title), output, files)
 
 
 def page_of(recording: Recording, found: Sequence[Condition], effort: Effort, title: str) -> Page:
@@ -77,32 +67,14 @@ def page_of(recording: Recording, found: Sequence[Condition], effort: Effort, ti
         "Slowed model": recording.slowed,
         "Replayed gates": f"{effort.gates:,} for each size, {effort.redrawn} x {effort.gates_each} for intervals",
     }
+    remarks = [Section("Remarks of the recording", [Bullets(recording.notes)])] if recording.notes else []
     sections = [
         Section("", [Answer(headlines(recording, found), list(facts.items()))]),
         Section("Figure", [Figure("figures/detection", TITLE, CAPTION, draw, found)]),
-        Section(
-            "Rates",
-            [
-                Prose(
-                    "Each row is a change that is known: none, or every call of one model stretched by so much of "
-                    "its own time in a temporary copy. Measured is what the copies' times say, over the slowed "
-                    "model's cells."
-                ),
-                _rates(recording, found),
-            ],
-        ),
+        Section("Rates", [Prose(RATES), _rates(recording, found)]),
         Section("Called regressed, cell by cell", [_by_cell(recording, found)]),
-        Section(
-            "How noisy this machine is",
-            [
-                Prose(
-                    "Standard deviation, over the recorded passes, of the ratio of two processes that ran the "
-                    "same commit in one pass."
-                ),
-                _spreads(recording),
-            ],
-        ),
-        *([Section("Remarks of the recording", [Bullets(recording.notes)])] if recording.notes else []),
+        Section("How noisy this machine is", [Prose(NOISE), _spreads(recording)]),
+        *remarks,
         Section("How it was made", [Facts([*METHOD, *_rules()])]),
     ]
     return Page("Calibration", title, sections)
@@ -110,18 +82,18 @@ def page_of(recording: Recording, found: Sequence[Condition], effort: Effort, ti
 
 def headlines(recording: Recording, found: Sequence[Condition]) -> list[str]:
     """Each bar, met or missed, and the smallest slowdown that is caught."""
-    even, slowed = found[0], {one.slowdown: one for one in found[1:]}
-    bar = f"the bar is {units.per_cent(FALSE_ALARMS)} at most: {_met(even.called.value <= FALSE_ALARMS)}"
+    even, slowed = found[0], {one.slowdown: one.called for one in found[1:]}
     said = [
         f"Without a change, a whole run of {len(recording.cells)} cells called a regression in "
-        f"{_rate(even.called)} of replayed gates; {bar}."
+        f"{_rate(even.called)} of replayed gates; the bar is {units.per_cent(FALSE_ALARMS)} at most: "
+        f"{_met(even.called.value <= FALSE_ALARMS)}."
     ]
-    for size, wanted in BARS.items():
-        if size in slowed:
-            rate = slowed[size].called
-            bar = f"the bar is {units.per_cent(wanted)} at least: {_met(rate.value >= wanted)}"
-            change = f"A slowdown of {units.per_cent(size)} of {recording.slowed}"
-            said.append(f"{change} was called in {_rate(rate)}; {bar}.")
+    said += [
+        f"A slowdown of {units.per_cent(size)} of {recording.slowed} was called in {_rate(slowed[size])}; "
+        f"the bar is {units.per_cent(wanted)} at least: {_met(slowed[size].value >= wanted)}."
+        for size, wanted in BARS.items()
+        if size in slowed
+    ]
     for share in (0.95, 0.70):
         size = smallest_detectable(found, share)
         smallest = "none of those recorded" if size is None else _per_cent(size)
@@ -147,21 +119,20 @@ def _rates(recording: Recording, found: Sequence[Condition]) -> Table:
     rows = []
     for one in found:
         really = achieved(recording, one.side).values() if one.slowdown else []
-        span = between(min(really), max(really), _per_cent) if really else ""
-        called = Cell(
-            _per_cent(one.called.value), one.called.value, between(one.called.low, one.called.high, _per_cent)
+        called, (minutes, most) = one.called, one.minutes
+        rows.append(
+            [
+                Cell(units.per_cent(one.slowdown) if one.slowdown else "none", one.slowdown),
+                Cell(between(min(really), max(really), _per_cent) if really else "", one.slowdown),
+                Cell(_per_cent(called.value), called.value, between(called.low, called.high, _per_cent)),
+                one.inconclusive,
+                one.faster,
+                Cell(f"{minutes:.1f}", minutes, f"95 of 100 within {most:.1f}"),
+            ]
         )
-        minutes = Cell(f"{one.minutes[0]:.1f}", one.minutes[0], f"95 of 100 within {one.minutes[1]:.1f}")
-        slowdown = Cell(units.per_cent(one.slowdown) if one.slowdown else "none", one.slowdown)
-        rows.append([slowdown, Cell(span, one.slowdown), called, one.inconclusive, one.faster, minutes])
-    columns = [
-        Column("Slowdown", _per_cent),
-        Column("Measured", _per_cent),
-        Column("Called regressed", _per_cent),
-        Column("Cells inconclusive", _per_cent),
-        Column("Cells called faster", lambda share: f"{100 * share:.2f} %"),
-        Column("Minutes", str),
-    ]
+    headings = ("Slowdown", "Measured", "Called regressed", "Cells inconclusive")
+    columns = [Column(heading, _per_cent) for heading in headings]
+    columns += [Column("Cells called faster", lambda share: f"{100 * share:.2f} %"), Column("Minutes", str)]
     return Table("Rates", columns, rows, style="compact")
 
 
@@ -173,12 +144,9 @@ def _by_cell(recording: Recording, found: Sequence[Condition]) -> Table:
 
 
 def _spreads(recording: Recording) -> Table:
-    rows = [[one.cell, one.plain, one.guarded] for one in spreads(recording)]
-    columns = [
-        Column("Cell"),
-        Column("Two processes of one commit", _per_cent),
-        Column("With the sentinel", _per_cent),
-    ]
+    rows = [list(row) for row in spreads(recording).itertuples()]
+    headings = ("Two processes of one commit", "With the sentinel")
+    columns = [Column("Cell"), *(Column(heading, _per_cent) for heading in headings)]
     return Table("How noisy this machine is", columns, rows, style="compact")
 
 

@@ -1,66 +1,40 @@
-"""How noisy the recorded machine was, and whether the slowed copies were as slow as they promised.
-
-Known weakness: none known.
-"""
-
-from __future__ import annotations
-
-from dataclasses import dataclass
+"""How noisy the recorded machine was, and whether the slowed copies were as slow as they promised."""
 
 import numpy as np
+import pandas as pd
 
 from analysis.calibration.recording import Recording
 from analysis.regressions.side import of_variant
-from analysis.statistics.log_ratio import Floats, sentinel_weight
+from analysis.statistics.log_ratio import sentinel_weight
 from analysis.vocabulary import BASE, SAME
 
 
-@dataclass(frozen=True)
-class Spread:
-    """Standard deviation of the log-ratio of two processes of one commit in one pass, which is about a fraction.
+def spreads(recording: Recording) -> pd.DataFrame:
+    """Standard deviation, over passes, of the log-ratio of two processes of one commit, which is about a fraction.
 
-    `guarded` is what is left of it once the sentinel's share is taken out; equal to `plain` for the sentinel.
+    Rows are the judged cells, the largest first; `guarded` is what is left of `plain` once the sentinel's share is
+    taken out, and equal to it for the sentinel.
     """
-
-    cell: str
-    plain: float
-    guarded: float
-
-
-def spreads(recording: Recording) -> list[Spread]:
-    """Each judged cell's, over the recorded passes of A/A; the largest first."""
-    own = {cell: log_ratios(recording, SAME, cell) for cell in recording.cells}
-    guards = {cell: own.get(of_variant(cell, recording.sentinel)) for cell in recording.cells}
-    guarded = [cell for cell, guard in guards.items() if guard is not None and not _is_sentinel(recording, cell)]
-    weight = sentinel_weight([(own[cell], guards[cell]) for cell in guarded])
-    found = [
-        Spread(
-            cell,
-            float(own[cell].std(ddof=1)),
-            float((own[cell] - weight * guards[cell]).std(ddof=1))
-            if cell in guarded
-            else float(own[cell].std(ddof=1)),
-        )
-        for cell in recording.cells
-    ]
-    return sorted(found, key=lambda one: -one.plain)
+    own = _log_ratios(recording, SAME)
+    guards = own.reindex(columns=[of_variant(cell, recording.sentinel) for cell in own])
+    guards.columns = own.columns
+    guards.loc[:, own.columns.str.startswith(f"{recording.sentinel}-")] = np.nan
+    guarded = guards.dropna(axis=1)
+    weight = sentinel_weight([(list(own[cell]), list(guarded[cell])) for cell in guarded])
+    left = own.sub(weight * guarded, fill_value=0.0)
+    found = pd.DataFrame({"plain": own.std(), "guarded": left.std()}).loc[list(recording.cells)]
+    return found.sort_values("plain", ascending=False, kind="stable")
 
 
 def achieved(recording: Recording, side: str) -> dict[str, float]:
     """Cell of the slowed model -> how much slower the copy was, as a fraction: the median over passes of its ratio
     to the same commit unslowed, measured in the same pass."""
-    found = {}
-    for cell in recording.slowed_cells:
-        apart = log_ratios(recording, side, cell) - log_ratios(recording, SAME, cell)
-        found[cell] = float(np.expm1(np.median(apart)))
-    return found
+    apart = (_log_ratios(recording, side) - _log_ratios(recording, SAME))[list(recording.slowed_cells)]
+    return np.expm1(apart.median()).to_dict()
 
 
-def log_ratios(recording: Recording, side: str, cell: str) -> Floats:
-    """log(side / base) of each pass, (R,)."""
-    before, after = recording.times[BASE][cell], recording.times[side][cell]
-    return np.log([after[at] / before[at] for at in recording.passes])
-
-
-def _is_sentinel(recording: Recording, cell: str) -> bool:
-    return cell.startswith(f"{recording.sentinel}-")
+def _log_ratios(recording: Recording, side: str) -> pd.DataFrame:
+    """log(side / base) of each pass and cell."""
+    before, after = (pd.DataFrame(recording.times[name]) for name in (BASE, side))
+    cells = [cell for cell in dict.fromkeys(recording.cells) if cell in after]
+    return np.log(after[cells] / before[cells]).loc[list(recording.passes)]

@@ -17,7 +17,8 @@ from analysis.experiments.logs import Logs
 from analysis.experiments.schema import TABLES, TASK_LABELS
 from analysis.experiments.study import Study, cells
 from analysis.figures.style import series_in_order
-from analysis.pages import Answer, Block, Bullets, Facts, Page, Prose, Report, Section, folded, write_page
+from analysis.pages import Answer, Block, Bullets, Facts, Page, Prose, Section, folded
+from analysis.pages.writing import Report, write_page
 from analysis.vocabulary import counted, duration
 
 DEFAULT_TITLE = "What the uRNN learns, and how soon"

@@ -1,11 +1,8 @@
 """The drawing style that all figures share: sizes, fonts, axes and how a series is drawn.
 
-Why: one look throughout, legible at the width of a page, with the same code for the same kind of panel. Text
-stays text in SVG, and the roles of ink, grid and paper have colours of their own, so that the page can
-exchange them for a dark one without drawing anything twice.
-
-Known weakness: text is laid out with the metrics of DejaVu Sans; a browser that shows another font shifts it
-a little.
+Text stays text in SVG, and the roles of ink, grid and paper have colours of their own, so that the page can
+exchange them for a dark one without drawing anything twice. Text is laid out with the metrics of DejaVu Sans; a
+browser that shows another font shifts it a little.
 """
 
 from __future__ import annotations
@@ -16,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from itertools import count
+from typing import NamedTuple
 
 import matplotlib as mpl
 import numpy as np
@@ -120,6 +118,36 @@ def panels(number: int, columns: int, width: float, height: float = PANEL_HEIGHT
     for spare in axes[number:]:
         spare.set_visible(False)
     return figure, axes[:number]
+
+
+class Panel(NamedTuple):
+    """Its title, what is held fixed, and its rows of several series; without rows it says why."""
+
+    title: str
+    fixed: str = ""
+    rows: pd.DataFrame | None = None
+    said: str = "not measured"
+
+
+def small_multiples(
+    parts: Sequence[Panel],
+    columns: int,
+    fill: Callable[[Axes, pd.DataFrame], None],
+    height: float = PANEL_HEIGHT,
+) -> Figure:
+    """A figure of panels, each filled with its rows, and a legend of all their series."""
+    with applied():
+        figure, axes = panels(len(parts), columns, width(columns), height)
+        for ax, part in zip(axes, parts, strict=True):
+            title(ax, part.title, part.fixed)
+            if part.rows is None:
+                say_not_measured(ax, part.said)
+            else:
+                fill(ax, part.rows)
+        drawn = [part.rows for part in parts if part.rows is not None]
+        if drawn:
+            legend(figure, pd.concat(drawn))
+    return figure
 
 
 def say_not_measured(ax: Axes, what: str = "not measured") -> None:

@@ -20,13 +20,12 @@ from analysis.pages import (
     Facts,
     Figure,
     Page,
-    Report,
     Section,
     Table,
     between,
     folded,
-    write_page,
 )
+from analysis.pages.writing import Report, write_page
 from analysis.regressions.wording import metric_label
 from analysis.statistics.log_ratio import Floats
 from analysis.vocabulary import PEAK_ALLOCATED, STEP_TIME, counted

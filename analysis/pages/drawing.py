@@ -22,7 +22,7 @@ from matplotlib.figure import Figure as Drawn
 
 from analysis.appearance import FALLBACK_LOOKS, LOOKS, css_name
 from analysis.figures import style
-from analysis.pages.blocks import Figure
+from analysis.pages import Figure
 
 DPI = 160
 ROLES = {style.INK: "ink", style.MUTED: "muted", style.GRID: "grid", style.PAPER: "card"}

@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from analysis.appearance import FALLBACK_LOOKS, LOOKS, css_name, look
 from analysis.figures.style import GRID, INK, MUTED, PAPER
-from analysis.pages.blocks import Code, Page, Text
+from analysis.pages import Code, Page, Text
 from analysis.pages.drawing import Drawing
 
 # Within 'n = 64', '95 %', 'at n', 'beyond 1024' and '3.4 MiB'.

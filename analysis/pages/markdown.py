@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import singledispatch
 
 from analysis.markdown import markdown_cell, markdown_code, markdown_text
-from analysis.pages.blocks import (
+from analysis.pages import (
     Answer,
     Block,
     Bullets,

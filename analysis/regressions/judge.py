@@ -66,20 +66,36 @@ def judge_gate(
     base, head = screening
     ratios = log_ratios(base, head, cells, paired=True, sentinel=sentinel)
     confirmed = log_ratios(*confirmation, suspects or (), paired=True, sentinel=sentinel)
-    changes, decided = _changes(ratios, rules), _confirmed(confirmed, rules)
+    verdicts = gate_verdicts(ratios, confirmed, rules)
     rows = []
     for cell in cells:
         if cell not in ratios:
             rows.append(_missing(base, head, cell))
         elif cell in confirmed:
-            rows.append(_timed(*confirmation, cell, confirmed[cell], *decided[cell]))
+            rows.append(_timed(*confirmation, cell, confirmed[cell], *verdicts[cell]))
         else:
-            rows.append(_timed(base, head, cell, ratios[cell], *_screened(cell, ratios[cell], changes, rules)))
-    return Judgement(
-        rows + number_rows(base, head, cells),
-        open=tuple(cell for cell, ratio in ratios.items() if _is_open(ratio, rules)),
-        suspects=_suspects(ratios, rules),
+            rows.append(_timed(base, head, cell, ratios[cell], *verdicts[cell]))
+    return Judgement(rows + number_rows(base, head, cells), *open_and_suspects(ratios, rules))
+
+
+def gate_verdicts(
+    ratios: Mapping[str, LogRatio], confirmed: Mapping[str, LogRatio], rules: Rules = RULES
+) -> dict[str, tuple[Verdict, str]]:
+    """Verdict and reason of each cell of the screening, from its fresh passes where it has some."""
+    changes = _changes(ratios, rules)
+    return {cell: _screened(cell, ratio, changes, rules) for cell, ratio in ratios.items()} | _confirmed(
+        confirmed, rules
     )
+
+
+def open_and_suspects(
+    ratios: Mapping[str, LogRatio], rules: Rules = RULES
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Cells that more passes of screening could tell more of, as they neither passed nor are suspect; and the
+    suspects, the surest first."""
+    suspects = {cell: ratio.p_slower() for cell, ratio in ratios.items() if _is_suspect(ratio, rules)}
+    unclear = (cell for cell, ratio in ratios.items() if ratio.interval()[1] >= rules.log_tolerated)
+    return tuple(cell for cell in unclear if cell not in suspects), tuple(sorted(suspects, key=suspects.get))
 
 
 def _changes(ratios: Mapping[str, LogRatio], rules: Rules) -> dict[str, Verdict]:
@@ -130,16 +146,6 @@ def _bounded(ratio: LogRatio, rules: Rules) -> tuple[Verdict, str]:
 
 def _is_suspect(ratio: LogRatio, rules: Rules) -> bool:
     return ratio.mean > rules.log_suspect_floor and ratio.p_slower() <= rules.suspect_level
-
-
-def _suspects(ratios: Mapping[str, LogRatio], rules: Rules) -> tuple[str, ...]:
-    found = [cell for cell, ratio in ratios.items() if _is_suspect(ratio, rules)]
-    return tuple(sorted(found, key=lambda cell: ratios[cell].p_slower()))
-
-
-def _is_open(ratio: LogRatio, rules: Rules) -> bool:
-    """Whether more passes of screening could tell more: neither suspect nor passed."""
-    return not _is_suspect(ratio, rules) and ratio.interval()[1] >= rules.log_tolerated
 
 
 def _few(ratio: LogRatio) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import pandas as pd
@@ -62,6 +63,7 @@ def side_of(frame: pd.DataFrame, *, by_pass: bool = False) -> Side:
     return Side(times, _numbers(measured), {row.cell: _why(row) for row in failed.itertuples()}, skipped)
 
 
+@cache
 def of_variant(cell: str, variant: str) -> str:
     """The id of another variant's ("lstm:torch") cell at the same sizes; "" where `cell` is no id of ours."""
     try:

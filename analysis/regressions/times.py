@@ -29,18 +29,24 @@ def log_ratios(
     left out.
     """
     wanted = [cell for cell in cells if base.times.get(cell) and head.times.get(cell)]
-    return _paired(base, head, wanted, sentinel) if paired else _unpaired(base, head, wanted, sentinel)
+    if not paired:
+        return {cell: of_groups(*_logs(base, head, cell, of_variant(cell, sentinel))) for cell in wanted}
+    measured = dict.fromkeys([*wanted, *(of_variant(cell, sentinel) for cell in wanted)])
+    return of_passes({cell: _differences(base, head, cell) for cell in measured}, wanted, sentinel)
 
 
-def _paired(base: Side, head: Side, cells: list[str], sentinel: str) -> dict[str, LogRatio]:
+def of_passes(
+    differences: Mapping[str, Mapping[Process, float]], cells: Iterable[str], sentinel: str
+) -> dict[str, LogRatio]:
+    """The log-ratio of each cell, from log(head / base) by cell, those of sentinels too, and pass."""
     own: dict[str, list[float]] = {}
     others: dict[str, list[float]] = {}
     for cell in cells:
-        differences = _differences(base, head, cell)
-        guard = _differences(base, head, of_variant(cell, sentinel)) if not cell.startswith(sentinel) else {}
-        passes = [number for number in differences if number in guard] or list(differences)
+        mine = differences[cell]
+        guard = {} if cell.startswith(sentinel) else differences.get(of_variant(cell, sentinel), {})
+        passes = [number for number in mine if number in guard] or list(mine)
         if passes:
-            own[cell] = [differences[number] for number in passes]
+            own[cell] = [mine[number] for number in passes]
             others[cell] = [guard.get(number, 0.0) for number in passes]
     weight = sentinel_weight([(own[cell], others[cell]) for cell in own if any(others[cell])])
     return {
@@ -52,10 +58,6 @@ def _paired(base: Side, head: Side, cells: list[str], sentinel: str) -> dict[str
 def _differences(base: Side, head: Side, cell: str) -> dict[Process, float]:
     before, after = base.times.get(cell, {}), head.times.get(cell, {})
     return {number: math.log(after[number] / before[number]) for number in before if number in after}
-
-
-def _unpaired(base: Side, head: Side, cells: list[str], sentinel: str) -> dict[str, LogRatio]:
-    return {cell: of_groups(*_logs(base, head, cell, of_variant(cell, sentinel))) for cell in cells}
 
 
 def _logs(base: Side, head: Side, cell: str, guard: str) -> tuple[list[float], list[float]]:

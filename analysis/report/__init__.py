@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from analysis.pages import Report, write_page
+from analysis.pages.writing import Report, write_page
 from analysis.report.page import page_of
 from analysis.results import Results
 

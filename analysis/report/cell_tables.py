@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
 from itertools import product
 from typing import Any
 
 import pandas as pd
 
 from analysis import units
-from analysis.appearance import Series
 from analysis.pages import Cell, Column, Table, between
 from analysis.report.measured import Measured
-from analysis.report.verdicts import QUESTIONS, Verdict, interval, verdict
+from analysis.report.verdicts import QUESTIONS, TONES, Verdict, verdict
 from analysis.statistics import Exponent, exponent
 from analysis.statistics.crossover import MATCHES
 from analysis.statistics.summary import CELL
@@ -36,78 +34,67 @@ def whole(value: float) -> str:
     return f"{int(value):,}" if value >= 10000 else str(int(value))
 
 
-CELL_COLUMNS = [Column("Model"), Column("Phase"), *(Column(name, whole) for name in ("n", "T", "B", "Layers"))]
-
-
-def cell_values(row: Any) -> list[Any]:
-    """The values of `CELL_COLUMNS` for a summary row."""
-    phase = PHASES.get(row.phase, row.phase)
-    return [row.series, phase, row.hidden_size, row.length, row.batch, row.num_layers]
-
-
-def identities(rows: Iterable[Any]) -> list[str]:
-    """The series of each summary row."""
-    return [f"{row.model}:{row.backend}" for row in rows]
+CELL_COLUMNS = {
+    Column("Model"): lambda row: row.series,
+    Column("Phase"): lambda row: PHASES.get(row.phase, row.phase),
+    Column("n", whole): lambda row: row.hidden_size,
+    Column("T", whole): lambda row: row.length,
+    Column("B", whole): lambda row: row.batch,
+    Column("Layers", whole): lambda row: row.num_layers,
+}
 
 
 def cell_table(title: str, rows: pd.DataFrame, columns: dict[Column, Any]) -> Table:
     """A table of cells; each further column has a function from a summary row to its value."""
-    every = list(rows.itertuples())
-    values = [[*cell_values(row), *(value(row) for value in columns.values())] for row in every]
-    return Table(title, [*CELL_COLUMNS, *columns], values, identities(every))
+    every, columns = list(rows.itertuples()), CELL_COLUMNS | columns
+    values = [[value(row) for value in columns.values()] for row in every]
+    return Table(title, list(columns), values, [f"{row.model}:{row.backend}" for row in every])
 
 
 def verdict_tables(measured: Measured) -> list[tuple[str, Table]]:
     """A table of every baseline and question for each way of matching models, under its name."""
-    return [(f"At {name}", _verdict_table(measured, match, name)) for match, name in MATCHES.items()]
-
-
-def _verdict_table(measured: Measured, match: str, name: str) -> Table:
-    rows = [
-        [one.label, *(_verdict_cell(verdict(measured, one, question, match)) for question in QUESTIONS)]
-        for one in measured.baselines
-    ]
     columns = [Column("Against"), *(Column(question.title) for question in QUESTIONS)]
-    return Table(f"When the uRNN is ahead, at {name}", columns, rows, [one.identity for one in measured.baselines])
+    ids, tables = [one.identity for one in measured.baselines], []
+    for match, name in MATCHES.items():
+        rows = [
+            [one.label, *(_verdict_cell(verdict(measured, one, question, match)) for question in QUESTIONS)]
+            for one in measured.baselines
+        ]
+        tables.append((f"At {name}", Table(f"When the uRNN is ahead, at {name}", columns, rows, ids)))
+    return tables
 
 
-def _verdict_cell(answer: Verdict | None) -> Cell:
+def _verdict_cell(answer: Verdict | None) -> Cell | None:
     if answer is None or answer.found.span is None:
-        return Column("").cell(None)
-    bounds = interval(answer.found)
-    note = "\n".join(filter(None, [f"95 %: {bounds}" if bounds else "", answer.ends()]))
-    return Cell(answer.short(), answer.found.span.at, note, answer.tone)
+        return None
+    return Cell(answer.short(), answer.found.span.at, answer.notes(), TONES.get(answer.found.outcome, "none"))
 
 
 def measurements(measured: Measured) -> Table:
     """One row a cell: time, interval, spread, peak memory, repetitions and what is wrong with it."""
     times, memory = (measured.cells[measured.cells["metric"] == metric] for metric in (STEP_TIME, PEAK_ALLOCATED))
     rows = times.merge(memory[[*CELL, "value"]].rename(columns={"value": "peak"}), on=CELL, how="left")
-    return cell_table(
-        "Every measured cell",
-        rows,
-        {
-            Column("Time per step", units.seconds): _time,
-            Column("95 % interval", str): lambda row: _if_known(
-                row, between(row.low, row.high, units.seconds), row.low
-            ),
-            Column("Spread", units.per_cent): lambda row: row.spread if math.isfinite(row.low) else "",
-            Column("Peak memory", units.binary_bytes): lambda row: row.peak,
-            Column("Parameters", whole): lambda row: row.parameters,
-            Column(f"Processes {units.TIMES} rounds", str): lambda row: _if_known(row, _repeated(row), row.rounds),
-            Column("Flag"): lambda row: (
-                Cell("unstable", 1, row.unstable, "behind") if row.unstable else Cell("", 0)
-            ),
-        },
-    )
+    columns = {
+        Column("Time per step", units.seconds): time_cell,
+        Column("95 % interval", str): lambda row: _if_known(
+            row, between(row.low, row.high, units.seconds), row.low
+        ),
+        Column("Spread", units.per_cent): lambda row: row.spread if math.isfinite(row.low) else "",
+        Column("Peak memory", units.binary_bytes): lambda row: row.peak,
+        Column("Parameters", whole): lambda row: row.parameters,
+        Column(f"Processes {units.TIMES} rounds", str): lambda row: _if_known(row, _repeated(row), row.rounds),
+        Column("Flag"): lambda row: Cell("unstable", 1, row.unstable, "behind") if row.unstable else Cell("", 0),
+    }
+    return cell_table("Every measured cell", rows, columns)
 
 
-def _time(row: Any) -> Any:
-    return row.value if row.outcome == MEASURED else Cell(row.outcome, math.inf, row.message)
+def time_cell(row: Any, tone: str = "") -> Any:
+    """The value of a summary row of times, or the outcome in its place."""
+    return row.value if row.outcome == MEASURED else Cell(row.outcome, math.inf, row.message, tone)
 
 
-def _if_known(row: Any, text: str, key: float) -> Cell:
-    return Cell(text, key) if math.isfinite(row.low) else NO_VALUE
+def _if_known(row: Any, text: str, key: float | None = None) -> Cell:
+    return Cell(text, row.low if key is None else key) if math.isfinite(row.low) else NO_VALUE
 
 
 def _repeated(row: Any) -> str:
@@ -117,23 +104,18 @@ def _repeated(row: Any) -> str:
 def scaling(measured: Measured) -> Table:
     """Exponents in n and T of time and memory, training and inference, with the range they hold over."""
     columns, values = [Column("Model")], []
-    for phase, metric, size in product(
-        ("train", "forward"), (STEP_TIME, PEAK_ALLOCATED), ("hidden_size", "length")
-    ):
-        found = [_exponent(measured, series, phase, metric, size) for series in measured.series]
+    axes = {"hidden_size": "n", "length": "T"}
+    for phase, metric, size in product(("train", "forward"), (STEP_TIME, PEAK_ALLOCATED), axes):
+        found = [exponent(measured.over(size, series, phase, metric), size) for series in measured.series]
         ranges = Counter((one.first, one.last) for one in found if one)
         usual = ranges.most_common(1)[0][0] if ranges else None
         what = f"{'Training' if phase == 'train' else 'Inference'} {'time' if metric == STEP_TIME else 'memory'}"
         over = f", {usual[0]} to {usual[1]}" if usual else ""
-        columns.append(Column(f"{what} in {'n' if size == 'hidden_size' else 'T'}{over}", "{:.2f}".format))
+        columns.append(Column(f"{what} in {axes[size]}{over}", "{:.2f}".format))
         values.append([_exponent_cell(one, usual) for one in found])
     rows = [[series.label, *row] for series, *row in zip(measured.series, *values, strict=True)]
     ids = [series.identity for series in measured.series]
     return Table("How cost grows: exponents", columns, rows, ids, "compact")
-
-
-def _exponent(measured: Measured, series: Series, phase: str, metric: str, size: str) -> Exponent | None:
-    return exponent(measured.over(size, series, phase, metric), size) if measured.points[phase] else None
 
 
 def _exponent_cell(found: Exponent | None, usual: tuple[int, int] | None) -> Cell | None:

@@ -1,9 +1,6 @@
 """What stands beside the comparison of models: the machine's ceilings, the ladders, and what a CUDA device adds.
 
-Why: none of them is a model to compare, so none may appear among the models. Each has sentences made from the
-data, its figures and its tables, or says that it was not measured and which command measures it.
-
-Known weakness: one sentence a ladder, at the cell nearest to n = 128, B = 16 with one layer in training.
+Each has sentences made from the data, its figures and its tables, or names the command that measures it.
 """
 
 from __future__ import annotations
@@ -11,13 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 
 from analysis import efficiency, ladder, units
 from analysis.ladder import Rung
 from analysis.pages import Block, Bullets, Cell, Code, Column, Prose, Section, Table, between, folded
-from analysis.report.cell_tables import NO_VALUE, cell_table, whole
+from analysis.report.cell_tables import NO_VALUE, cell_table, time_cell, whole
 from analysis.report.figures import EFFICIENCY, LADDERS
 from analysis.report.measured import URNN, Measured
 from analysis.statistics import Estimate, ratio
@@ -39,14 +37,14 @@ def nearness(measured: Measured, folder: str, level: int) -> Section:
         "were measured alone, in the same run and at the same sizes; a share is their time over the time of a "
         "whole step."
     )
-    at = efficiency.place(measured.cells, measured.ceilings)
+    shares = efficiency.shares(measured.cells, measured.ceilings)
     blocks: list[Block] = [not_measured("python -m bench run")]
-    if at:
-        shares = efficiency.shares(measured.cells, measured.ceilings, at)
+    if len(shares):
+        fixed = measured.points[efficiency.PHASE].fixed()
         blocks = [
-            Bullets([_nearness_sentence(measured, shares, at.fixed())]),
+            Bullets([_nearness_sentence(measured, shares, fixed)]),
             EFFICIENCY.of(pd.concat([measured.cells, measured.ceilings]), folder),
-            folded(_shares_table(shares, at.fixed()), "512"),
+            folded(_shares_table(shares, fixed), "512"),
         ]
     return Section("How near to what the machine can do", [explain, *blocks], level)
 
@@ -56,21 +54,16 @@ def _nearness_sentence(measured: Measured, shares: pd.DataFrame, fixed: str) -> 
     ours = shares[shares["backend"] == (measured.ours.backend if measured.ours else "")]
     ours = shares if ours.empty else ours
     here = ours[ours["hidden_size"] == ours["hidden_size"].max()]
-    here = here[here["series"] == here["series"].iloc[0]]
-    parts = []
-    for row in here.itertuples():
-        what = row.label
-        share = Estimate(row.value, row.low, row.high)
-        parts.append(
-            f"{what[0].lower()}{what[1:]} would take {units.per_cent(row.value)}{_bounds(share, units.per_cent)}"
-        )
-    return (
-        f"Inference of {here['series'].iloc[0]} at n = {here['hidden_size'].iloc[0]}, {fixed}: of the time of a "
-        f"step, {' and '.join(parts)}."
-    )
+    series, size = here["series"].iloc[0], here["hidden_size"].iloc[0]
+    parts = [
+        f"{row.label[:1].lower()}{row.label[1:]} would take "
+        f"{units.per_cent(row.value)}{_bounds(row, units.per_cent)}"
+        for row in here[here["series"] == series].itertuples()
+    ]
+    return f"Inference of {series} at n = {size}, {fixed}: of the time of a step, {' and '.join(parts)}."
 
 
-def _bounds(found: Estimate, text: Callable[[float], str] = units.factor) -> str:
+def _bounds(found: Any, text: Callable[[float], str] = units.factor) -> str:
     bounds = between(found.low, found.high, text)
     return f" (95 % interval {bounds})" if bounds else ""
 
@@ -78,9 +71,8 @@ def _bounds(found: Estimate, text: Callable[[float], str] = units.factor) -> str
 def _shares_table(shares: pd.DataFrame, fixed: str) -> Table:
     """One row a backend of the uRNN and hidden size, with its share of either ceiling."""
     rows, ids, ceilings = [], [], dict(zip(shares["ceiling"], shares["label"], strict=True))
-    for (model, backend, series, size), part in shares.groupby(
-        ["model", "backend", "series", "hidden_size"], sort=False
-    ):
+    keys = ["model", "backend", "series", "hidden_size"]
+    for (model, backend, series, size), part in shares.groupby(keys, sort=False):
         found = {row.ceiling: Estimate(row.value, row.low, row.high) for row in part.itertuples()}
         rows.append([series, size, *(found.get(ceiling) for ceiling in ceilings)])
         ids.append(f"{model}:{backend}")
@@ -217,16 +209,11 @@ def _other_dtypes(beside: Sequence[Measured]) -> Table:
     """Step times of the baselines in other dtypes, which have no section of their own."""
     parts = [other.cells.assign(dtype=other.setting.dtype) for other in beside]
     cells = pd.concat(parts) if parts else pd.DataFrame(columns=["metric"])
-    return cell_table(
-        "In other dtypes",
-        cells[cells["metric"] == STEP_TIME],
-        {
-            Column("dtype"): lambda row: row.dtype,
-            Column("Time per step", units.seconds): lambda row: (
-                row.value if row.outcome == MEASURED else Cell(row.outcome, math.inf, row.message, "none")
-            ),
-        },
-    )
+    columns = {
+        Column("dtype"): lambda row: row.dtype,
+        Column("Time per step", units.seconds): lambda row: time_cell(row, "none"),
+    }
+    return cell_table("In other dtypes", cells[cells["metric"] == STEP_TIME], columns)
 
 
 def _launches(cells: pd.DataFrame) -> Table:
@@ -237,13 +224,10 @@ def _launches(cells: pd.DataFrame) -> Table:
     both = steps.merge(queued[[*CELL, "value"]], on=CELL, suffixes=("", "_host"))
     both = both.assign(device=both["value"] * both["length"])
     both = both.assign(share=both["value_host"] / both["device"])
-    return cell_table(
-        "What the launches of a call cost",
-        both,
-        {
-            Column("Device", units.seconds): lambda row: row.device,
-            Column("Host", units.seconds): lambda row: row.value_host,
-            Column("Host over device", units.per_cent): lambda row: row.share,
-            Column("Limited by"): lambda row: "its launches" if row.share >= LAUNCH_BOUND else "its work",
-        },
-    )
+    columns = {
+        Column("Device", units.seconds): lambda row: row.device,
+        Column("Host", units.seconds): lambda row: row.value_host,
+        Column("Host over device", units.per_cent): lambda row: row.share,
+        Column("Limited by"): lambda row: "its launches" if row.share >= LAUNCH_BOUND else "its work",
+    }
+    return cell_table("What the launches of a call cost", both, columns)

@@ -1,6 +1,6 @@
 """What a reader has to know before trusting a figure: repetitions, unstable cells, allocator, the two harnesses.
 
-Known weakness: two harnesses agree only if they name the machine alike and record the same threads and allocator.
+Two harnesses are compared only where they name the machine alike and record the same threads and allocator.
 """
 
 from __future__ import annotations
@@ -21,13 +21,15 @@ from analysis.statistics.summary import CELL
 from analysis.vocabulary import MEASURED, METRICS, PEAK_ALLOCATED, STEP_TIME, counted, plural
 
 KEY = [*CELL, "metric"]
-COMPARED = (STEP_TIME, PEAK_ALLOCATED)
+COMPARED = {STEP_TIME: units.seconds, PEAK_ALLOCATED: units.binary_bytes}
 
 
 def sections(frame: pd.DataFrame, measured: Measured, level: int) -> list[Section]:
     """What to know, the cells that are unstable or without a value, and every measurement."""
     setting = measured.setting
-    allocator, agreement = _allocator(frame, setting), _agreement(frame, setting)
+    default = replace(setting, allocator="default")  # against which the kept allocator is compared
+    allocator = _compare(frame, setting, default.__eq__) if setting.allocator == "kept" else None
+    agreement = _compare(frame, setting, lambda one: one.place == setting.place and same_commit(one, setting))
     unstable, without_value = cell_tables.unstable(measured), cell_tables.without_value(measured)
     missing = _not_measured(measured.cells)
     said = [
@@ -87,58 +89,43 @@ class Comparison:
 
     def summary(self, metric: str) -> str:
         """The ratios of one metric in few words; empty without a cell."""
-        ratios = [row.ratio.value for row in self.rows.itertuples() if row.metric == metric]
-        if not ratios:
+        ratios = pd.Series([row.ratio.value for row in self.rows.itertuples() if row.metric == metric])
+        if ratios.empty:
             return ""
-        span = f"{min(ratios):.2f} to {max(ratios):.2f}"
-        return f"{pd.Series(ratios).median():.2f} (median of {counted(len(ratios), 'cell')}, {span})"
+        span = f"{ratios.min():.2f} to {ratios.max():.2f}"
+        return f"{ratios.median():.2f} (median of {counted(len(ratios), 'cell')}, {span})"
 
     def table(self, title: str, first: str, second: str) -> Table:
         """The cells with both values side by side."""
-
-        def value(name: str) -> Callable[[object], object]:
-            texts = {STEP_TIME: units.seconds, PEAK_ALLOCATED: units.binary_bytes}
-            return lambda row: Column(name, texts[row.metric]).cell(getattr(row, name))
-
         columns = {
             Column("What"): lambda row: METRICS[row.metric].label,
-            Column(first, str): value("first"),
-            Column(second, str): value("second"),
+            Column(first, str): lambda row: Column("", COMPARED[row.metric]).cell(row.first),
+            Column(second, str): lambda row: Column("", COMPARED[row.metric]).cell(row.second),
             Column("Ratio", f"{units.TIMES}{{:.2f}}".format): lambda row: row.ratio,
         }
         return cell_tables.cell_table(title, self.rows, columns)
 
 
-def _allocator(frame: pd.DataFrame, setting: Setting) -> Comparison | None:
-    """The kept against the default allocator, all else equal; None where not both were measured."""
-    if setting.allocator != "kept":
-        return None
-    return _compare(frame, setting, lambda other: other == replace(setting, allocator="default"))
-
-
-def _agreement(frame: pd.DataFrame, setting: Setting) -> Comparison | None:
-    """This harness against the other one on the same machine, commit, threads and allocator."""
-    return _compare(frame, setting, lambda other: other.place == setting.place and same_commit(other, setting))
-
-
 def _compare(frame: pd.DataFrame, setting: Setting, is_other: Callable[[Setting], bool]) -> Comparison | None:
+    """The setting against the first other one that is asked for; None where they share no cell."""
     parts = split(frame)
-    other = next((candidate for candidate in parts if is_other(candidate)), None)
+    other = next(filter(is_other, parts), None)
     if other is None:
         return None
     both = [ordinary(parts[one]) for one in (setting, other)]
     keys = [pd.MultiIndex.from_frame(part[KEY]) for part in both]
     first, second = (  # of the common cells alone: a summary takes its time
-        summarise(part[here.isin(there)]).query(f"metric in {COMPARED} and value > 0").set_index(KEY).sort_index()
+        summarise(part[here.isin(there)])
+        .query(f"metric in {[*COMPARED]} and value > 0")
+        .set_index(KEY)
+        .sort_index()
         for part, here, there in zip(both, keys, keys[::-1], strict=True)
     )
-    rows = [
-        dict(zip(KEY, cell, strict=True))
-        | {"series": one["series"], "first": one["value"], "second": two["value"], "ratio": ratio(two, one)}
-        for cell in first.index.intersection(second.index)
-        for one, two in [(first.loc[cell], second.loc[cell])]
-    ]
-    return Comparison(setting, other, pd.DataFrame(rows)) if rows else None
+    cells = first.index.intersection(second.index)
+    values = {name: list(part.loc[cells, "value"]) for name, part in (("first", first), ("second", second))}
+    ratios = [ratio(second.loc[cell], first.loc[cell]) for cell in cells]
+    rows = first.loc[cells].reset_index().assign(**values, ratio=ratios)
+    return Comparison(setting, other, rows) if len(rows) else None
 
 
 def _allocator_sentence(found: Comparison | None) -> str:

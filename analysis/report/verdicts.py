@@ -1,13 +1,13 @@
 """The answers in words: from which size on, and by how much, the uRNN is faster or smaller than each baseline.
 
-Why: a headline written by hand goes stale; these are made from the crossover and say the opposite as readily.
-Known weakness: English only, and one sentence pattern an outcome.
+They are made from the crossover, and say the opposite as readily.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from analysis import units
 from analysis.appearance import Series
@@ -16,32 +16,23 @@ from analysis.statistics import Crossover, Estimate, Outcome, crossover
 from analysis.vocabulary import PEAK_ALLOCATED, STEP_TIME
 
 
-@dataclass(frozen=True)
-class Question:
-    """What is asked of each pair: a phase, a metric, and how to say yes and no."""
+class Question(NamedTuple):
+    """What is asked of each pair: a phase, a metric, and how to say yes ('trains faster than') and no."""
 
+    title: str
     phase: str
     metric: str
-    title: str
-    yes: str
-    no: str
+    does: str
+    do: str
+    what: str
 
 
 QUESTIONS = (
-    Question("train", STEP_TIME, "Training time", "trains faster than", "does not train faster than"),
-    Question(
-        *("forward", STEP_TIME, "Inference time"),
-        *("runs inference faster than", "does not run inference faster than"),
-    ),
-    Question("stream", STEP_TIME, "Streaming latency", "streams faster than", "does not stream faster than"),
-    Question(
-        *("train", PEAK_ALLOCATED, "Training memory"),
-        *("needs less memory to train than", "does not need less memory to train than"),
-    ),
-    Question(
-        *("forward", PEAK_ALLOCATED, "Inference memory"),
-        *("needs less memory for inference than", "does not need less memory for inference than"),
-    ),
+    Question("Training time", "train", STEP_TIME, "trains", "train", "faster than"),
+    Question("Inference time", "forward", STEP_TIME, "runs", "run", "inference faster than"),
+    Question("Streaming latency", "stream", STEP_TIME, "streams", "stream", "faster than"),
+    Question("Training memory", "train", PEAK_ALLOCATED, "needs", "need", "less memory to train than"),
+    Question("Inference memory", "forward", PEAK_ALLOCATED, "needs", "need", "less memory for inference than"),
 )
 HEADLINE_BASELINE, HEADLINE_QUESTIONS = "lstm", QUESTIONS[:4]
 TONES = {
@@ -49,6 +40,7 @@ TONES = {
     Outcome.FROM_A_SIZE: "crosses",
     Outcome.NOT_UP_TO_LARGEST: "behind",
 }
+SIZES = {"hidden_size": "n = {}", "state_size": "state {}", "parameters": "{} parameters"}
 
 
 @dataclass(frozen=True)
@@ -61,37 +53,29 @@ class Verdict:
     fixed: str
     found: Crossover
 
-    @property
-    def tone(self) -> str:
-        """ahead, behind, crosses or none: how the answer is marked on the page."""
-        return TONES.get(self.found.outcome, "none")
-
     def sentence(self) -> str:
         """The whole answer in one sentence or two, at equal hidden size."""
-        span, question = self.found.span, self.question
+        span, question, outcome = self.found.span, self.question, self.found.outcome
         if span is None:
             return f"{self.subject} against {self.baseline}, {question.title.lower()}: {units.NOT_MEASURED}."
-        if self.found.outcome is Outcome.FROM_SMALLEST:
-            one = round(span.first) == round(span.last)
-            sizes = (
-                f"the only size measured, n = {round(span.first)}"
-                if one
-                else (f"every size measured, n = {round(span.first)} to {round(span.last)}")
-            )
-            answer = f"{question.yes} {self.baseline} at {sizes}"
-        elif self.found.outcome is Outcome.NOT_UP_TO_LARGEST:
-            answer = f"{question.no} {self.baseline} at n = {round(span.last)}, the largest size measured"
+        first, last, of = round(span.first), round(span.last), ""
+        yes = f"{question.does} {question.what} {self.baseline}"
+        if outcome is Outcome.FROM_SMALLEST:
+            sizes = "the only size measured, n =" if first == last else f"every size measured, n = {first} to"
+            answer = f"{yes} at {sizes} {last}"
+        elif outcome is Outcome.NOT_UP_TO_LARGEST:
+            no, of = f"does not {question.do} {question.what} {self.baseline}", " of the crossover:"
+            answer = f"{no} at n = {last}, the largest size measured"
         else:
-            answer = f"{question.yes} {self.baseline} from n = {_size(span.at)} on"
+            answer = f"{yes} from n = {_size(span.at)} on"
         bounds = interval(self.found)
-        of = " of the crossover:" if self.found.outcome is Outcome.NOT_UP_TO_LARGEST else ""
         bounds = f" (95 % interval{of} {bounds})" if bounds else ""
         ranges = " and ".join(f"from n = {_size(low)} to {_size(high)}" for low, high in self.found.also)
         smaller = "smaller" if question.metric == PEAK_ALLOCATED else "faster"
         also = f" It is {smaller} {ranges}, but not above that." if ranges else ""
-        return f"{self.subject} {answer}{bounds}, at {self.fixed}: {self.gains()}.{also}"
+        return f"{self.subject} {answer}{bounds}, at {self.fixed}: {self._gains()}.{also}"
 
-    def gains(self) -> str:
+    def _gains(self) -> str:
         """How it stands at the smallest and at the largest size."""
         found, metric = self.found, self.question.metric
         first, last = gain(found.gain_first, metric), gain(found.gain_last, metric)
@@ -103,23 +87,19 @@ class Verdict:
 
     def short(self) -> str:
         """The answer in a table, in the matched quantity."""
-        span, match = self.found.span, self.found.match
-        if span is None:
-            return units.NOT_MEASURED
+        span, size = self.found.span, SIZES[self.found.match]
         if self.found.outcome is Outcome.FROM_SMALLEST:
             return "at every size"
         if self.found.outcome is Outcome.NOT_UP_TO_LARGEST:
-            return f"not up to {_quantity(span.last, match)}"
-        return f"from {_quantity(span.at, match)} on"
+            return f"not up to {size.format(_size(span.last))}"
+        return f"from {size.format(_size(span.at))} on"
 
-    def ends(self) -> str:
-        """How many times as fast or as slow at the smallest and at the largest size, a line each."""
-        found = self.found
-        ends = {
-            round(size): f"{compact_gain(one)} at n = {round(size)}"
-            for size, one in ((found.hidden.first, found.gain_first), (found.hidden.last, found.gain_last))
-        }
-        return "\n".join(ends.values())
+    def notes(self) -> str:
+        """The interval of the crossover, and the gain at the smallest and at the largest size, a line each."""
+        found, bounds = self.found, interval(self.found)
+        ends = {round(found.hidden.first): found.gain_first, round(found.hidden.last): found.gain_last}
+        gains = [f"{_compact(gain)} at n = {size}" for size, gain in ends.items()]
+        return "\n".join([f"95 %: {bounds}"] * bool(bounds) + gains)
 
 
 def verdict(
@@ -141,12 +121,11 @@ def headlines(measured: Measured) -> list[str]:
     """The sentences at the top: nn.LSTM question by question, then how many baselines are beaten."""
     if measured.ours is None:
         return ["The uRNN was not measured."]
-    first = next((s for s in measured.baselines if s.model == HEADLINE_BASELINE), None)
-    first = first or next(iter(measured.baselines), None)
-    if first is None:
+    baselines = sorted(measured.baselines, key=lambda series: series.model != HEADLINE_BASELINE)
+    if not baselines:
         return [f"{measured.ours.label}: no baseline was measured to compare with."]
-    verdicts = [verdict(measured, first, question) for question in HEADLINE_QUESTIONS]
-    return [answer.sentence() for answer in verdicts if answer] + _tally(measured)
+    answers = [verdict(measured, baselines[0], question).sentence() for question in HEADLINE_QUESTIONS]
+    return answers + _tally(measured)
 
 
 def _tally(measured: Measured) -> list[str]:
@@ -155,10 +134,10 @@ def _tally(measured: Measured) -> list[str]:
         return []
     parts = []
     for question in (QUESTIONS[0], QUESTIONS[3]):
-        answers = [verdict(measured, baseline, question) for baseline in measured.baselines]
-        known = [answer.found.gain_last for answer in answers if answer and answer.found.gain_last is not None]
+        gains = [verdict(measured, baseline, question).found.gain_last for baseline in measured.baselines]
+        known = [gain.low > 1 for gain in gains if gain]
         if known:
-            parts.append(f"{question.yes} {sum(gain.low > 1 for gain in known)} of {len(known)} baselines")
+            parts.append(f"{question.does} {question.what} {sum(known)} of {len(known)} baselines")
     said = f"At the largest size measured, {measured.ours.label} {' and '.join(parts)}, beyond the 95 % intervals."
     return [said] if parts else []
 
@@ -174,14 +153,11 @@ def gain(estimate: Estimate, metric: str) -> str:
         return f"needs {share} as much"
     if equal:
         return "takes about as long"
-    return (
-        f"is {units.factor(ratio)} times as fast"
-        if ratio > 1
-        else f"takes {units.factor(1 / ratio)} times as long"
-    )
+    faster, slower = units.factor(ratio), units.factor(1 / ratio)
+    return f"is {faster} times as fast" if ratio > 1 else f"takes {slower} times as long"
 
 
-def compact_gain(estimate: Estimate | None) -> str:
+def _compact(estimate: Estimate | None) -> str:
     """Baseline over uRNN -> '×2.4' where the uRNN is ahead, '÷12' where it is behind."""
     if estimate is None:
         return ""
@@ -205,8 +181,3 @@ def _round(size: float) -> str:
 def _size(size: float) -> str:
     """A measured size as it is, an interpolated one to the two digits that are known of it."""
     return _round(size) if math.isclose(size, round(size), rel_tol=1e-9) else units.size(size)
-
-
-def _quantity(size: float, match: str) -> str:
-    text = _size(size)
-    return {"hidden_size": f"n = {text}", "state_size": f"state {text}", "parameters": f"{text} parameters"}[match]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from analysis.pages import markdown
+from analysis.pages.markdown import markdown
 from analysis.report.page import page_of
 from analysis.results import Results
 from analysis.schema import tidy_frame

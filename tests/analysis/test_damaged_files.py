@@ -32,7 +32,7 @@ from analysis.experiments.report import page_of as experiments_page
 from analysis.experiments.study import Study
 from analysis.history.changes import changes
 from analysis.history.report import page_of as history_page
-from analysis.pages import markdown as page_markdown
+from analysis.pages.markdown import markdown as page_markdown
 from analysis.regressions.comparison import Comparison, compare
 from analysis.regressions.document import document
 from analysis.regressions.gate import judge_folder

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from analysis.pages import Answer, markdown
+from analysis.pages import Answer
+from analysis.pages.markdown import markdown
 from analysis.report.page import page_of
 from analysis.results import Results, read
 from tests.analysis import made_up_gpu

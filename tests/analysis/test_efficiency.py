@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from analysis.efficiency import place, shares
+from analysis.efficiency import shares
 from analysis.schema import of_family, ordinary, tidy_frame
 from analysis.statistics import summarise
 from analysis.vocabulary import CEILING
@@ -15,11 +15,7 @@ FORWARD = {"phase": "forward"}
 def taken(rows):
     """Rows -> the shares at the focus, by backend, hidden size and ceiling."""
     table = summarise(tidy_frame(rows))
-    cells, ceilings = ordinary(table), of_family(table, CEILING)
-    at = place(cells, ceilings)
-    if at is None:
-        return {}
-    found = shares(cells, ceilings, at)
+    found = shares(ordinary(table), of_family(table, CEILING))
     return {(row.backend, row.hidden_size, row.ceiling): row for row in found.itertuples()}
 
 

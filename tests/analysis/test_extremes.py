@@ -134,10 +134,10 @@ def test_a_history_without_times_is_refused(tmp_path):
 
 
 def test_a_round_that_a_slowed_side_lacks_is_no_round(tmp_path):
-    found = make_recording(0.01, rounds=10)
+    found = make_recording(0.01, passes=10)
     for times in found.times["slow_5"].values():
         del times[3]
-    assert found.rounds == (1, 2, 4, 5, 6, 7, 8, 9, 10)
+    assert found.passes == (1, 2, 4, 5, 6, 7, 8, 9, 10)
     for times in found.times["slow_5"].values():
         times.clear()
     (tmp_path / "r.json").write_text(recording.compact(found))

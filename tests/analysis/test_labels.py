@@ -11,9 +11,9 @@ import pytest
 
 from analysis.figures import style
 from analysis.markdown import markdown_cell, markdown_code, markdown_text
-from analysis.pages import html as page_html
-from analysis.pages import markdown
 from analysis.pages.drawing import Drawing, to_svg
+from analysis.pages.html import html as page_html
+from analysis.pages.markdown import markdown
 from analysis.report.figures import FIGURES
 from analysis.report.page import page_of
 from analysis.results import Results

@@ -25,12 +25,12 @@ from analysis.pages import (
     Table,
     Tabs,
     folded,
-    html,
-    markdown,
     worst,
-    write_page,
 )
 from analysis.pages.drawing import Drawing, inline, to_svg
+from analysis.pages.html import html
+from analysis.pages.markdown import markdown
+from analysis.pages.writing import write_page
 from analysis.statistics import Estimate
 from tests.analysis.parsed import assert_it_reads_well, assert_it_stands_alone
 

@@ -7,7 +7,7 @@ import re
 import pandas as pd
 import pytest
 
-from analysis.pages import markdown
+from analysis.pages.markdown import markdown
 from analysis.report import write_report
 from analysis.report.page import page_of
 from analysis.results import Results

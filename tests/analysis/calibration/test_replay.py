@@ -56,7 +56,7 @@ def test_a_drift_that_the_sentinel_shares_costs_nothing():
     noisy = recording(0.002, drift=0.1)
     called = [gate.regressed(OURS) for gate in gates(noisy, "slow_5")]
     assert all(called)
-    one = next(spread for spread in spreads(noisy) if spread.cell == OURS[0])
+    one = spreads(noisy).loc[OURS[0]]
     assert one.guarded < 0.1 * one.plain
 
 
