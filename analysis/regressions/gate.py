@@ -7,19 +7,16 @@ Each may be missing while nothing is in it yet.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from analysis.documents import AMOUNT, TEXT, ListOf, MapOf, Maybe, Record, Whole, check, load
 from analysis.errors import AnalysisError
-from analysis.regressions.comparison import Comparison, NamedCommit, one_setting, require_comparable
+from analysis.regressions.comparison import Comparison, NamedCommit, read_sides
 from analysis.regressions.judge import instruction_rows, judge_gate
 from analysis.regressions.policy import Pace, next_step
-from analysis.regressions.side import Side, side_of
 from analysis.regressions.verdict import TIME, Row, Verdict, conclude, worst_first
-from analysis.results import read
 from analysis.vocabulary import CONFIRMING, GATE_FORMAT, GATE_PLAN, SIDES
 
 TEXTS = ListOf(TEXT)
@@ -44,9 +41,9 @@ def judge_folder(folder: Path, pace: Pace | None = None) -> Comparison:
     Raises AnalysisError for a folder without a plan, a damaged file, or sides that do not belong together.
     """
     plan = _plan(folder)
-    problems: list[str] = []
-    screening = _sides(folder, "", problems)
-    confirmation = _sides(folder, CONFIRMING, problems)
+    (screening, _, problems), (confirmation, _, others) = (
+        read_sides(*(folder / f"{stage}{side}.json" for side in SIDES), of_gate=True) for stage in ("", CONFIRMING)
+    )
     absent = _absent_rows(plan)
     cells = [cell for cell in plan["cells"] if cell not in {row.cell for row in absent}]
     judged = judge_gate(screening, confirmation, cells, plan["suspects"], sentinel=plan["sentinel"])
@@ -55,7 +52,7 @@ def judge_folder(folder: Path, pace: Pace | None = None) -> Comparison:
         *(NamedCommit(plan[side]["name"], plan[side]["subject"]) for side in SIDES),
         rows=rows,
         outcome=conclude(rows),
-        notes=(*plan["notes"], *dict.fromkeys(problems)),
+        notes=(*plan["notes"], *dict.fromkeys(problems + others)),
         again=plan["again"],
         open=judged.open,
         suspects=judged.suspects,
@@ -85,19 +82,3 @@ def _plan(folder: Path) -> Mapping[str, Any]:
         raise AnalysisError(f"{path}: expected a gate's plan of format {GATE_FORMAT}, got {found!r}.")
     check(plan, SHAPE, path)
     return plan
-
-
-def _sides(folder: Path, stage: str, problems: list[str]) -> tuple[Side, Side]:
-    """Both sides of a stage; a missing file is an empty side. Adds to `problems` what was left out."""
-    sides, settings = [], {}
-    for path in (folder / f"{stage}{side}.json" for side in SIDES):
-        if not os.path.lexists(path):
-            sides.append(Side({}))
-            continue
-        results = read([path])
-        problems += results.problems
-        settings[path] = one_setting(results.frame, path)
-        sides.append(side_of(results.frame, by_pass=True))
-    if len(settings) == 2:
-        require_comparable(*settings.values(), *settings)
-    return sides[0], sides[1]

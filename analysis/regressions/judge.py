@@ -36,15 +36,13 @@ class Judgement:
 def judge(base: Side, head: Side, cells: Sequence[str], *, paired: bool = False) -> Judgement:
     """One go: every cell's verdict from one set of samples."""
     ratios = log_ratios(base, head, cells, paired=paired)
-    changes = _changes(ratios)
-    rows = []
-    for cell in cells:
-        if cell not in ratios:
-            rows.append(_missing(base, head, cell))
-        elif changes.get(cell) is Verdict.REGRESSED:
-            rows.append(_timed(base, head, cell, ratios[cell], (Verdict.REGRESSED, _few(ratios[cell]))))
-        else:
-            rows.append(_timed(base, head, cell, ratios[cell], _screened(ratios[cell], changes.get(cell))))
+    verdicts = gate_verdicts(ratios, {})
+    for cell, change in _changes(ratios).items():
+        verdicts[cell] = (change, _few(ratios[cell]))
+    rows = [
+        _timed(base, head, cell, ratios[cell], verdicts[cell]) if cell in ratios else _missing(base, head, cell)
+        for cell in cells
+    ]
     return Judgement(rows + _number_rows(base, head, cells))
 
 
