@@ -35,32 +35,24 @@ class Parser(argparse.ArgumentParser):
 
 @dataclass(frozen=True)
 class Program:
-    """A command line that has several commands.
+    """A command line that has several commands."""
 
-    Attributes:
-        name: how it is called, "python -m bench".
-        purpose: the first lines of its help.
-        package: where the modules of its commands are, "bench.commands".
-        commands: their names, in the order of the help.
-        sentences: exceptions whose message is written for the user; others are faults and keep their traceback.
-        interrupted: what Ctrl-C leaves behind, in a few words.
-    """
-
-    name: str
-    purpose: str
-    package: str
-    commands: tuple[str, ...]
-    sentences: tuple[type[Exception], ...]
-    interrupted: str
+    name: str  # how it is called, "python -m bench"
+    purpose: str  # the first lines of its help
+    package: str  # where the modules of its commands are, "bench.commands"
+    commands: tuple[str, ...]  # in the order of the help
+    sentences: tuple[type[Exception], ...]  # their messages are for the user; others are faults with a traceback
+    interrupted: str  # what Ctrl-C leaves behind, in a few words
 
     def main(self, arguments: Sequence[str] | None = None) -> int:
         """Calls the command that the arguments name; the exit code for `sys.exit`."""
         given = sys.argv[1:] if arguments is None else arguments
-        return run(lambda: self._call(given), self.sentences, self.interrupted)
 
-    def _call(self, arguments: Sequence[str]) -> int:
-        options = self._parser(arguments).parse_args(arguments)
-        return options.command(options)
+        def call() -> int:
+            options = self._parser(given).parse_args(given)
+            return options.command(options)
+
+        return run(call, self.sentences, self.interrupted)
 
     def _parser(self, arguments: Sequence[str]) -> Parser:
         parser = Parser(prog=self.name, description=self.purpose)
@@ -142,16 +134,16 @@ def stopped_like_ctrl_c() -> Iterator[None]:
     def stop(*_signal_and_frame: object) -> None:
         raise KeyboardInterrupt
 
-    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {number: signal.getsignal(number) for number in (getattr(signal, name) for name in names)}
-    taken = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
+    taken = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}
     for number in taken:
         signal.signal(number, stop)
     try:
         yield
     finally:
-        for number in taken:
-            signal.signal(number, before[number])
+        for number, handler in taken.items():
+            signal.signal(number, handler)
 
 
 def _leave_nothing_to_flush(stream: TextIO) -> None:

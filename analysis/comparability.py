@@ -1,11 +1,8 @@
 """Which measurements may stand in one comparison, and which of them the report shows.
 
-Why: a ratio between two machines, commits, thread counts or allocators says nothing about two models. A
-`Setting` is everything that must be equal; nothing is pooled across settings. The harness is part of it, because
-asv and pytest-benchmark repeat, warm up and isolate differently.
-
-Known weakness: machines are identified by name, so two with the same name count as one; the version of Python and
-the content of uncommitted changes are not part of a setting.
+A `Setting` is everything that must be equal; nothing is pooled across settings. The harness is part of it, because
+asv and pytest-benchmark repeat, warm up and isolate differently; the version of Python and the content of
+uncommitted changes are not, and two machines with the same name count as one.
 """
 
 from __future__ import annotations
@@ -42,9 +39,8 @@ class Setting:
     def describe(self) -> str:
         """One line for people, commit and harness left out."""
         threads = "threads not recorded" if self.threads is None else counted(self.threads, "thread")
-        return ", ".join(
-            [self.machine, self.device, self.dtype, threads, f"allocator {self.allocator or 'not recorded'}"]
-        )
+        allocator = f"allocator {self.allocator or 'not recorded'}"
+        return ", ".join((self.machine, self.device, self.dtype, threads, allocator))
 
     def version(self) -> str:
         """The commit for people: eight digits, and a word on uncommitted changes."""
@@ -57,10 +53,7 @@ KEYS = [field.name for field in fields(Setting)]
 
 def split(frame: pd.DataFrame) -> dict[Setting, pd.DataFrame]:
     """The tidy frame -> one part a setting."""
-    return {
-        Setting(*(_plain(value) for value in key)): part
-        for key, part in frame.groupby(KEYS, dropna=False, sort=True)
-    }
+    return {Setting(*map(_plain, key)): part for key, part in frame.groupby(KEYS, dropna=False, sort=True)}
 
 
 def _plain(value: Any) -> Any:
@@ -80,8 +73,7 @@ class Choice:
 
 
 def choose(frame: pd.DataFrame) -> list[Choice]:
-    """For each machine, device, dtype, threads and allocator its newest commit, under the harness with most
-    cells.
+    """For each machine, device, dtype, threads and allocator its newest commit, under the harness with most cells.
 
     Newest is by time of the commit, and by time of the measurement where that is not recorded. The default
     allocator is left to a comparison of its own where the kept one was measured as well. A place without a
@@ -111,10 +103,8 @@ def same_commit(one: Setting, other: Setting) -> bool:
 
 
 def _age(rows: pd.DataFrame) -> tuple[str, str]:
-    measured_at = rows["measured_at"].dropna()
-    latest = str(measured_at.max()) if len(measured_at) else ""
-    commit_time = rows["commit_time"].dropna()
-    return (str(commit_time.max()) if len(commit_time) else latest, latest)
+    committed, measured = (max(rows[name].dropna(), default="") for name in ("commit_time", "measured_at"))
+    return committed or measured, measured
 
 
 def _measured(rows: pd.DataFrame) -> int:

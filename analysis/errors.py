@@ -1,7 +1,4 @@
-"""The one kind of error that the command line turns into a sentence and exit code 2.
-
-Why: bad input is for the user to fix and needs a sentence; a bug in this package needs its traceback.
-"""
+"""The one kind of error that becomes a sentence and exit code 2; a bug in this package keeps its traceback."""
 
 from __future__ import annotations
 
@@ -16,11 +13,7 @@ class AnalysisError(Exception):
 
 
 def printable(text: object) -> str:
-    """The text on one line, with whatever no terminal or file in UTF-8 can show as an escape.
-
-    That is line breaks, control characters, and the surrogates that stand for the bytes of a file name that is no
-    UTF-8.
-    """
+    """The text on one line; line breaks, control characters and the surrogates of a bad file name as escapes."""
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
         for character in str(text)

@@ -1,15 +1,12 @@
 """The tidy frame: which columns there are, in which unit, and what they mean.
 
-Why: readers, statistics, figures and the report must agree on names and units. One row is one measured value; a
-cell without a value keeps its row, with value NaN and an outcome that says why.
-
-Known weakness: a metric has many `sample` rows or, where a harness kept no samples, the three rows `median`,
-`lower quartile` and `upper quartile`; other readers of the table must filter on `statistic`.
+One row is one measured value; a cell without a value keeps its row, with value NaN and an outcome that says why. A
+metric has many `sample` rows or, where a harness kept no samples, the three rows `median`, `lower quartile` and
+`upper quartile`.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -47,12 +44,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("dirty", "boolean", "", "whether the working tree had uncommitted changes; empty where not recorded"),
     Column("python", "string", "", "version of Python"),
     Column("torch", "string", "", "version of torch"),
-    Column(
-        "kernel_build_seconds",
-        "float64",
-        "s",
-        "time to compile the CPU kernel at its first use; NaN where it was cached or not recorded",
-    ),
+    Column("kernel_build_seconds", "float64", "s", "time to compile the CPU kernel; NaN: cached or not recorded"),
     Column("threads", "Int64", "1", "threads torch was allowed; empty where not recorded"),
     Column("allocator", "string", "", "kept (freed memory stays in the process), default, or unknown"),
     Column("model", "string", "", "name in the registry of models"),
@@ -76,12 +68,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("unit", "string", "", "unit of value"),
     Column("statistic", "string", "", "sample, or median and quartiles where the harness kept no samples"),
     Column("pass", "Int64", "1", "pass over the grid (one process each), from 1"),
-    Column(
-        "round",
-        "Int64",
-        "1",
-        "number of the sample, from 1; for a median or quartile, how many rounds it sums up",
-    ),
+    Column("round", "Int64", "1", "number of the sample, from 1; for a median or quartile, of how many rounds"),
     Column("outcome", "string", "", "measured, out of memory, failed, killed or not applicable"),
     Column("message", "string", "", "one sentence on an outcome other than measured, or on what disturbed it"),
 )
@@ -93,15 +80,12 @@ def tidy_frame(rows: Iterable[Mapping[str, Any]], columns: Sequence[Column] = CO
     unknown = {key for record in records for key in record} - {column.name for column in columns}
     if unknown:
         raise ValueError(f"Expected only the schema's columns, got also: {', '.join(sorted(unknown))}.")
-    return pd.DataFrame(
-        {column.name: _array([record.get(column.name) for record in records], column.dtype) for column in columns}
-    )
+    values = {column: [record.get(column.name) for record in records] for column in columns}
+    return pd.DataFrame({column.name: _array(values[column], column.dtype) for column in columns})
 
 
 def _array(values: list[Any], dtype: str) -> Any:
-    if dtype == "float64":
-        return np.array([math.nan if value is None else value for value in values], dtype=np.float64)
-    return pd.array([_missing_as_na(value) for value in values], dtype=dtype)
+    return np.array(values, dtype=np.float64) if dtype == "float64" else pd.array(values, dtype=dtype)
 
 
 def ordinary(table: pd.DataFrame) -> pd.DataFrame:
@@ -118,10 +102,6 @@ def backends_of(table: pd.DataFrame, model: str) -> dict[str, str]:
     """Names and labels of a model's backends (or a ladder's rungs) in order; those without a place come last."""
     mine = table[table["model"] == model].sort_values(["place", "backend"], na_position="last")
     return dict(zip(mine["backend"], mine["backend_label"], strict=True))
-
-
-def _missing_as_na(value: Any) -> Any:
-    return pd.NA if value is None or value != value else value
 
 
 def series_label(label: str, backend_label: str, family: str = "", alone: bool = True) -> str:

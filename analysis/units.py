@@ -1,8 +1,7 @@
 """Numbers with their units, as people read them: 1.25 µs, 3.4 MiB, 2.1 times.
 
-Why: the page, the Markdown, the figures' ticks and the command line must round alike.
-
-Known weakness: three significant digits whatever the spread; the interval beside a value shows how many are real.
+The page, the Markdown, the figures' ticks and the command line round alike: to three significant digits, whatever
+the spread; the interval beside a value shows how many are real.
 """
 
 from __future__ import annotations
@@ -25,25 +24,22 @@ def significant(value: float, digits: int = 3) -> str:
     return f"{rounded:,.{max(decimals, 0)}f}"
 
 
-def _scaled(value: float, units: tuple[tuple[float, str], ...], digits: int) -> str:
+def _scaled(value: float, units: tuple[tuple[float, str], ...]) -> str:
     if value is None or not math.isfinite(value):
         return NOT_MEASURED
-    for scale, name in units:
-        # Half a digit below the unit still rounds up to it: 999.6 µs is 1.00 ms.
-        if abs(value) >= scale * (1 - 0.5 * 10.0**-digits):
-            return f"{significant(value / scale, digits)} {name}"
-    scale, name = units[-1]
-    return f"{significant(value / scale, digits)} {name}"
+    # Half a digit below the unit still rounds up to it: 999.6 µs is 1.00 ms.
+    scale, name = next((unit for unit in units if abs(value) >= unit[0] * 0.9995), units[-1])
+    return f"{significant(value / scale)} {name}"
 
 
-def seconds(value: float, digits: int = 3) -> str:
+def seconds(value: float) -> str:
     """Seconds -> text in s, ms, µs or ns."""
-    return _scaled(value, TIME_UNITS, digits)
+    return _scaled(value, TIME_UNITS)
 
 
-def binary_bytes(value: float, digits: int = 3) -> str:
+def binary_bytes(value: float) -> str:
     """Bytes -> text in B, KiB, MiB, GiB or TiB (powers of 1024)."""
-    return _scaled(value, BYTE_UNITS, digits)
+    return _scaled(value, BYTE_UNITS)
 
 
 def factor(ratio: float) -> str:
@@ -67,29 +63,25 @@ def per_cent(fraction: float) -> str:
     return f"{significant(100 * fraction, 2)} %"
 
 
-TIME_MARKS = ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0))
-BYTE_STEPS = (4.0, 2.0, 1.0)
+# Round values for a logarithmic axis, the coarsest first: of times, and powers of 16, 4 and 2 for bytes.
+TIME_MARKS = [[mark * 10.0**at for at in range(-15, 12) for mark in marks] for marks in ((1,), (1, 3), (1, 2, 5))]
+BYTE_MARKS = [[2.0**at for at in range(0, 64, step)] for step in (4, 2, 1)]
 MIN_TICKS = 4
 
 
 def time_ticks(low: float, high: float) -> list[float]:
     """Round times from `low` to `high` seconds for a logarithmic axis: the coarsest marks that give four."""
-    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    for marks in TIME_MARKS:
-        ticks = [mark * 10.0**power for power in powers for mark in marks if low <= mark * 10.0**power <= high]
-        if len(ticks) >= MIN_TICKS:
-            return ticks
-    return _even_ticks(low, high, 1.0)
+    return _ticks(low, high, TIME_MARKS, 1.0)
 
 
 def byte_ticks(low: float, high: float) -> list[float]:
     """Bytes from `low` to `high` for a logarithmic axis: powers of 16, 4 or 2, evenly spaced where too few."""
-    for step in BYTE_STEPS:
-        first, last = math.ceil(math.log2(low) / step), math.floor(math.log2(high) / step)
-        ticks = [2.0 ** (step * number) for number in range(first, last + 1)]
-        if len(ticks) >= MIN_TICKS:
-            return ticks
-    return _even_ticks(low, high, next(scale for scale, _ in BYTE_UNITS if high >= scale or scale == 1))
+    return _ticks(low, high, BYTE_MARKS, next((scale for scale, _ in BYTE_UNITS if high >= scale), 1.0))
+
+
+def _ticks(low: float, high: float, candidates: list[list[float]], unit: float) -> list[float]:
+    within = ([mark for mark in marks if low <= mark <= high] for marks in candidates)
+    return next((ticks for ticks in within if len(ticks) >= MIN_TICKS), None) or _even_ticks(low, high, unit)
 
 
 def _even_ticks(low: float, high: float, unit: float) -> list[float]:

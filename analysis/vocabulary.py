@@ -1,7 +1,7 @@
 """What a measurement is called: cells and their ids, phases, outcomes, metrics and units, files and formats.
 
-Why: `bench` writes these words and `analysis` reads them, each on machines that may lack the other's packages. A
-process that measures imports this module, so it needs the standard library alone.
+`bench` writes these words and `analysis` reads them, each on machines that may lack the other's packages. What
+measures imports this module, so it needs the standard library alone.
 """
 
 from __future__ import annotations
@@ -40,27 +40,16 @@ ID = re.compile(r"([^\s:]+):([^\s:]+)-(\w+)-(\w+)-n([0-9]+)-T([0-9]+)-B([0-9]+)(
 
 @dataclass(frozen=True)
 class Cell:
-    """One measurement's name. A plain value: `bench.grid` says which cells there are.
-
-    Attributes:
-        model, backend: what ran and in which way; `GRAPH` after the backend: captured in a CUDA graph.
-        phase: a key of `PHASES`.
-        device, dtype: where and in what it ran.
-        hidden_size: units (complex ones for the uRNN).
-        length: time steps of a call.
-        batch: sequences of a call.
-        task: where its data came from.
-        num_layers: layers stacked.
-    """
+    """One measurement's name. A plain value: `bench.grid` says which cells there are."""
 
     model: str
-    backend: str
-    phase: str
+    backend: str  # and `GRAPH` where the call is captured in a CUDA graph
+    phase: str  # a key of `PHASES`
     device: str
     dtype: str
-    hidden_size: int
-    length: int
-    batch: int
+    hidden_size: int  # units (complex ones for the uRNN)
+    length: int  # time steps of a call
+    batch: int  # sequences of a call
     task: str = "copying"
     num_layers: int = 1
 
@@ -97,11 +86,7 @@ class Cell:
 
     @classmethod
     def from_id(cls, text: str) -> Self:
-        """The cell that `id` named.
-
-        Raises:
-            ValueError: not an id; for a subclass also one of a cell that it does not have.
-        """
+        """The cell that `id` named. Raises ValueError for what is no id, or no cell of a subclass."""
         parts = ID.fullmatch(text)
         if parts is None:
             raise ValueError(
@@ -125,19 +110,12 @@ AXES = tuple(axis.name for axis in fields(Cell))
 
 @dataclass(frozen=True)
 class Metric:
-    """Something measured of a cell.
+    """Something measured of a cell."""
 
-    Attributes:
-        name: its value in the tidy table's column `metric`.
-        label: its name for people.
-        unit: of the tidy table's values.
-        key: where a results file holds it, among a cell's `extra_info`; "" for the timed calls themselves.
-    """
-
-    name: str
-    label: str
-    unit: str
-    key: str = ""
+    name: str  # in the tidy table's column `metric`
+    label: str  # for people
+    unit: str  # of the tidy table's values
+    key: str = ""  # among a cell's `extra_info` in a results file; "" for the timed calls themselves
 
 
 STEP_TIME = "step_time"

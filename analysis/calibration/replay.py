@@ -19,8 +19,7 @@ import numpy as np
 from analysis.calibration.recording import Recording
 from analysis.regressions.judge import Judgement, gate_verdicts, open_and_suspects
 from analysis.regressions.policy import CONFIRMATION, Pace, next_step
-from analysis.regressions.side import of_variant
-from analysis.regressions.times import of_passes
+from analysis.regressions.side import of_passes, of_variant
 from analysis.regressions.verdict import Verdict
 from analysis.vocabulary import BASE, SAME
 

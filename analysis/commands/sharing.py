@@ -8,9 +8,7 @@ from pathlib import Path
 from analysis.errors import printable, shortened
 from analysis.pages.atomic_folder import write_file
 from analysis.regressions.comparison import Comparison
-from analysis.regressions.document import document
-from analysis.regressions.markdown import markdown
-from analysis.regressions.terminal import show
+from analysis.regressions.outputs import document, markdown, show
 from analysis.report import Report
 from analysis.results import DEFAULT_PATHS, Results, read
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from analysis import units
-from analysis.documents import Flag, ListOf, Maybe, Real, Record, Text, check
+from analysis.documents import FLAG, ListOf, Maybe, Real, Record, Text, check
 
 NOT_RECORDED = "goal not recorded"
 HIGHER, LOWER = "higher", "lower"
@@ -29,7 +29,7 @@ _BOUND = Record(
     },
     optional={"baseline_share": Maybe(Real(0.0))},
 )
-_GOAL = Record({"bounds": ListOf(_BOUND, least=1)}, optional={"ends_training": Flag()})
+_GOAL = Record({"bounds": ListOf(_BOUND, least=1)}, optional={"ends_training": FLAG})
 
 # The goals that runs were judged by until their logs carried one; "share" is of the baseline's loss.
 BEFORE: Mapping[str, Mapping[str, float]] = {

@@ -17,7 +17,7 @@ from itertools import pairwise
 import numpy as np
 
 from analysis.history.commits import Commit, Series
-from analysis.regressions.rules import MARGINS, RULES
+from analysis.regressions.verdict import MARGINS, RULES
 from analysis.statistics.log_ratio import of_groups
 from analysis.vocabulary import PEAK_ALLOCATED, STEP_TIME
 
@@ -84,7 +84,7 @@ def _changes(series: Series, otava: Sequence[int]) -> list[Change]:
     edges = [0, *sorted(by), len(series.points)]
     found = [_change(series, edges[number : number + 3], by[at]) for number, at in enumerate(edges[1:-1])]
     exact = series.metric == PEAK_ALLOCATED
-    return [change for change in found if exact or abs(math.log(change.ratio)) > RULES.log_floor]
+    return [change for change in found if exact or abs(math.log(change.ratio)) > math.log1p(RULES.floor)]
 
 
 def _change(series: Series, edges: Sequence[int], found_by: tuple[str, ...]) -> Change:

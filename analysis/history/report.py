@@ -24,7 +24,7 @@ from analysis.pages import (
     folded,
 )
 from analysis.pages.writing import Report, write_page
-from analysis.regressions.wording import metric_label
+from analysis.regressions.outputs import metric_label
 from analysis.statistics.log_ratio import Floats
 from analysis.vocabulary import PEAK_ALLOCATED, STEP_TIME, counted
 from analysis.vocabulary import Cell as MeasuredCell

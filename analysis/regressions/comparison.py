@@ -1,14 +1,12 @@
 """Two result sets of any two commits -> one comparison: `python -m analysis compare OLD NEW`.
 
-Why: users of pytest-benchmark and asv get the gate's verdicts on files that they have. Both sides must come from
-one machine and the same versions, or a difference says nothing about the code.
-
-Known weakness: the two were not measured in turn, so only the sentinel shows a drift between them; there are no
-fresh passes to confirm a suspicion with.
+Both sides must come from one machine and the same versions, or a difference says nothing about the code. They were
+not measured in turn, so only the sentinel shows a drift between them, and no fresh passes confirm a suspicion.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,7 +17,7 @@ from analysis.comparability import Setting, split
 from analysis.errors import AnalysisError
 from analysis.regressions.judge import judge
 from analysis.regressions.policy import Step
-from analysis.regressions.side import side_of
+from analysis.regressions.side import Side, side_of
 from analysis.regressions.verdict import Conclusion, Row, conclude, worst_first
 from analysis.results import read
 
@@ -66,22 +64,33 @@ def compare(old: Path, new: Path) -> Comparison:
 
     Raises AnalysisError for what cannot be read or does not belong together.
     """
-    sides, settings, notes = [], [], []
-    for path in (old, new):
-        results = read([path])
-        notes += results.problems
-        settings.append(one_setting(results.frame, path))
-        sides.append(side_of(results.frame))
-    require_comparable(*settings, old, new)
+    (base, head), settings, notes = read_sides(old, new)
     if settings[0].source != settings[1].source:
         notes.append(f"measured by different harnesses: {settings[0].source} and {settings[1].source}")
-    base, head = sides
     seen = dict.fromkeys([*base.times, *base.messages, *head.times, *head.messages])
     cells = [cell for cell in seen if cell not in base.skipped & head.skipped]
     rows = worst_first(judge(base, head, cells).rows)
     again = f"python -m analysis compare {old} {new}"
     commits = [NamedCommit(setting.version()) for setting in settings]
     return Comparison(*commits, rows, conclude(rows), tuple(notes), again)
+
+
+def read_sides(
+    old: Path, new: Path, *, of_gate: bool = False
+) -> tuple[tuple[Side, Side], list[Setting], list[str]]:
+    """Both sides, their settings, and what was left out; a gate pairs passes, and a file of it may be missing."""
+    sides, settings, notes = [], [], []
+    for path in (old, new):
+        if of_gate and not os.path.lexists(path):
+            sides.append(Side({}))
+            continue
+        results = read([path])
+        notes += results.problems
+        settings.append(one_setting(results.frame, path))
+        sides.append(side_of(results.frame, by_pass=of_gate))
+    if len(settings) == 2:
+        require_comparable(*settings, old, new)
+    return (sides[0], sides[1]), settings, notes
 
 
 def one_setting(frame: pd.DataFrame, path: Path) -> Setting:
@@ -91,11 +100,9 @@ def one_setting(frame: pd.DataFrame, path: Path) -> Setting:
     """
     settings = list(dict.fromkeys(replace(setting, device="", dtype="") for setting in split(frame)))
     if len(settings) > 1:
-        found = "; ".join(
-            sorted({f"{one.version()} on {one.machine}, allocator {one.allocator}" for one in settings})
-        )
+        found = sorted({f"{one.version()} on {one.machine}, allocator {one.allocator}" for one in settings})
         raise AnalysisError(
-            f"{path}: expected one commit under one set of conditions, got {len(settings)} ({found}); "
+            f"{path}: expected one commit under one set of conditions, got {len(settings)} ({'; '.join(found)}); "
             "name one file."
         )
     return settings[0]

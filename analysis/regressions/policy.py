@@ -1,12 +1,8 @@
-"""What the gate measures next: a screening of all cells, more passes where it is open, fresh ones for the
-suspects.
+"""What the gate measures next: all cells, more passes where the screening is open, fresh ones for the suspects.
 
-Why here: the gate asks for it after every pass, and the calibration replays it; both get the same rule. A third of
-the time is kept for the confirmation. Its passes and cells are fixed before it begins, from what a pass has cost
-so far, because repeating a test until it is significant invalidates it; where time is short, the surest suspects
-are confirmed and the others stay inconclusive.
-
-Known weakness: the first passes are run whatever they cost, so a slow machine may exceed the time.
+The gate asks after every pass; the calibration replays it. The confirmation's passes and cells are fixed before
+it begins, from what a pass has cost so far, because repeating a test until it is significant invalidates it; where
+time is short, the surest suspects are confirmed and the others stay inconclusive.
 """
 
 from __future__ import annotations

@@ -1,17 +1,21 @@
-"""One side of a comparison, as the judge needs it: process medians, deterministic figures, and what went wrong.
+"""One side of a comparison, and the log-ratios of two, with the drift that the sentinel saw taken out.
 
-Known weakness: asv does not say which process a sample came from, so a cell of its results counts as one process.
+Why: between two measurements a machine's clock changes by more than a regression. Processes of both sides that ran
+side by side are paired by pass; the sentinel, nn.LSTM of the same sizes, which no commit changes, is subtracted by
+as much as it explains. Where the sentinel itself changes, every other cell shifts the other way; it is judged as
+well, and uncorrected. asv does not say which process a sample came from, so a cell of it counts as one process.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+import math
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
 
 import pandas as pd
 
+from analysis.statistics.log_ratio import LogRatio, of_groups, of_pairs, sentinel_weight
 from analysis.vocabulary import (
     AXES,
     MEASURED,
@@ -22,6 +26,7 @@ from analysis.vocabulary import (
     PEAK_ALLOCATED,
     SAMPLE,
     SAVED_FOR_BACKWARD,
+    SENTINEL,
     STEP_TIME,
     Cell,
 )
@@ -57,10 +62,20 @@ def side_of(frame: pd.DataFrame, *, by_pass: bool = False) -> Side:
     frame = frame[frame["outcome"].ne(NOT_APPLICABLE) | frame["message"].notna()]
     named = frame.assign(cell=[Cell(**row).id for row in frame[list(AXES)].to_dict("records")])
     measured = named[named["outcome"] == MEASURED]
-    times = _process_medians(measured, ["pass"] if by_pass else ["file", "pass"])
+    timed = measured[(measured["metric"] == STEP_TIME) & measured["statistic"].isin([SAMPLE, MEDIAN])]
+    times: dict[str, dict[Process, float]] = {}
+    process = ["pass"] if by_pass else ["file", "pass"]
+    for (cell, *key), value in timed.groupby(["cell", *process])["value"].median().items():
+        times.setdefault(cell, {})[key[0] if by_pass else tuple(key)] = float(value)
+    numbers: dict[str, dict[str, float]] = {}
+    figures = measured[measured["metric"].isin(NUMBERS)].groupby(["cell", "metric"])["value"].median()
+    parameters = measured.groupby("cell")[PARAMETERS].first().dropna()
+    for (cell, metric), value in [*figures.items(), *(((cell, PARAMETERS), n) for cell, n in parameters.items())]:
+        numbers.setdefault(cell, {})[metric] = float(value)
     failed = named[(named["outcome"] != MEASURED) & ~named["cell"].isin(list(times))]
+    said = (failed["outcome"] + (": " + failed["message"]).fillna("")).astype(str)
     skipped = frozenset(failed.loc[failed["outcome"] == NOT_APPLICABLE, "cell"])
-    return Side(times, _numbers(measured), {row.cell: _why(row) for row in failed.itertuples()}, skipped)
+    return Side(times, numbers, dict(zip(failed["cell"], said, strict=True)), skipped)
 
 
 @cache
@@ -72,22 +87,52 @@ def of_variant(cell: str, variant: str) -> str:
         return ""
 
 
-def _process_medians(measured: pd.DataFrame, process: list[str]) -> dict[str, dict[Process, float]]:
-    rows = measured[(measured["metric"] == STEP_TIME) & measured["statistic"].isin([SAMPLE, MEDIAN])]
-    found: dict[str, dict[Process, float]] = {}
-    for (cell, *key), part in rows.groupby(["cell", *process], sort=True):
-        found.setdefault(cell, {})[key[0] if len(key) == 1 else tuple(key)] = float(part["value"].median())
-    return found
+def log_ratios(
+    base: Side, head: Side, cells: Iterable[str], *, paired: bool, sentinel: str = SENTINEL
+) -> dict[str, LogRatio]:
+    """The log-ratio of each cell that has a time on both sides; the others are left out.
+
+    `paired`: the sides' processes carry the numbers of passes that both ran in turn; those of one side alone are
+    left out.
+    """
+    wanted = [cell for cell in cells if base.times.get(cell) and head.times.get(cell)]
+    if not paired:
+        return {cell: of_groups(*_logs(base, head, cell, of_variant(cell, sentinel))) for cell in wanted}
+    measured = dict.fromkeys([*wanted, *(of_variant(cell, sentinel) for cell in wanted)])
+    return of_passes({cell: _differences(base, head, cell) for cell in measured}, wanted, sentinel)
 
 
-def _numbers(measured: pd.DataFrame) -> dict[str, dict[str, float]]:
-    found: dict[str, dict[str, float]] = {}
-    for (cell, metric), part in measured[measured["metric"].isin(NUMBERS)].groupby(["cell", "metric"]):
-        found.setdefault(cell, {})[metric] = float(part["value"].median())
-    for cell, count in measured.groupby("cell")[PARAMETERS].first().dropna().items():
-        found.setdefault(cell, {})[PARAMETERS] = float(count)
-    return found
+def of_passes(
+    differences: Mapping[str, Mapping[Process, float]], cells: Iterable[str], sentinel: str
+) -> dict[str, LogRatio]:
+    """The log-ratio of each cell, from log(head / base) by cell, those of sentinels too, and pass."""
+    own: dict[str, list[float]] = {}
+    others: dict[str, list[float]] = {}
+    for cell in cells:
+        mine = differences[cell]
+        guard = {} if cell.startswith(sentinel) else differences.get(of_variant(cell, sentinel), {})
+        passes = [number for number in mine if number in guard] or list(mine)
+        if passes:
+            own[cell] = [mine[number] for number in passes]
+            others[cell] = [guard.get(number, 0.0) for number in passes]
+    weight = sentinel_weight([(own[cell], others[cell]) for cell in own if any(others[cell])])
+    return {
+        cell: of_pairs([mine - weight * its for mine, its in zip(own[cell], others[cell], strict=True)])
+        for cell in own
+    }
 
 
-def _why(row: Any) -> str:
-    return str(row.outcome) if pd.isna(row.message) else f"{row.outcome}: {row.message}"
+def _differences(base: Side, head: Side, cell: str) -> dict[Process, float]:
+    before, after = base.times.get(cell, {}), head.times.get(cell, {})
+    return {number: math.log(after[number] / before[number]) for number in before if number in after}
+
+
+def _logs(base: Side, head: Side, cell: str, guard: str) -> tuple[list[float], list[float]]:
+    """Logs of both sides' processes; each less its own process's sentinel, where both sides measured one."""
+    sides = [(side.times[cell], side.times.get(guard, {})) for side in (base, head)]
+    guarded = cell != guard and all(set(times) <= set(guards) for times, guards in sides)
+    first, second = (
+        [math.log(value) - (math.log(guards[key]) if guarded else 0.0) for key, value in times.items()]
+        for times, guards in sides
+    )
+    return first, second

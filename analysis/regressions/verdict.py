@@ -1,9 +1,7 @@
-"""The five verdicts, a judged row, and the exit code that a pipeline sees.
+"""The gate's thresholds, the five verdicts, a judged row, and the exit code that a pipeline sees.
 
-Rows are counted before they are judged, and a cell that was not measured never counts as a pass.
-
-Known weakness: a run with some inconclusive cells passes, and says so; only one in which every time is
-inconclusive does not.
+Rows are counted before they are judged, and a cell that was not measured never counts as a pass. A run with some
+inconclusive cells passes, and says so; only one in which every time is inconclusive does not.
 """
 
 from __future__ import annotations
@@ -13,7 +11,38 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from analysis.vocabulary import counted
+from analysis.vocabulary import OPERATORS, PARAMETERS, PEAK_ALLOCATED, SAVED_FOR_BACKWARD, counted
+
+PASSED, FAILED, UNUSABLE = 0, 1, 2
+TIME, INSTRUCTIONS = "time", "instructions"
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Fractions of a time, and levels of tests; published with the gate's calibration and quoted by every table.
+
+    The screening looks at every cell and may suspect too many; the confirmation measures the suspects afresh, a
+    number of passes fixed beforehand, and is judged once. As the suspects were chosen by other data, the family of
+    tests is the suspects alone, and its level holds however often the screening looked.
+    """
+
+    floor: float = 0.02  # a smaller mean slowdown is no regression, however sure it is
+    tolerated: float = 0.05  # a cell passes once its interval ends below this
+    level: float = 0.01  # chance that any cell of a run is called regressed (or faster) without a change
+    suspect_floor: float = 0.01  # this and the next: what the screening hands to the confirmation, one-sided
+    suspect_level: float = 0.1
+
+
+RULES = Rules()
+
+# Deterministic figures: an increase beyond this fraction is a regression, with no statistics.
+MARGINS: dict[str, float] = {
+    PEAK_ALLOCATED: 0.01,
+    SAVED_FOR_BACKWARD: 0.001,
+    OPERATORS: 0.01,
+    INSTRUCTIONS: 0.01,
+    PARAMETERS: 0.0,
+}
 
 
 class Verdict(StrEnum):
@@ -24,10 +53,6 @@ class Verdict(StrEnum):
     INCONCLUSIVE = "inconclusive"
     FASTER = "faster"
     PASS = "pass"
-
-
-PASSED, FAILED, UNUSABLE = 0, 1, 2
-TIME, INSTRUCTIONS = "time", "instructions"
 
 
 @dataclass(frozen=True)
@@ -70,25 +95,21 @@ def conclude(rows: Sequence[Row]) -> Conclusion:
     """Exit code 1 for a regression, 2 where cells were not measured or nothing could be judged, otherwise 0."""
     times = [row for row in rows if row.metric == TIME]
     judged = [row for row in times if row.verdict is not Verdict.NOT_MEASURED]
-    lost = [row for row in rows if row.verdict is Verdict.NOT_MEASURED and not row.excused]
-    if not judged:
-        return Conclusion(
-            UNUSABLE, f"Not measured: none of {counted(len(times), 'cell')} has a time on both sides."
-        )
     regressed = {row.cell for row in rows if row.verdict is Verdict.REGRESSED}
-    if regressed:
-        return Conclusion(FAILED, f"Regressed: {len(regressed)} of {counted(len(judged), 'cell')} judged.")
-    if lost:
-        number = len({row.cell for row in lost})
-        return Conclusion(
-            UNUSABLE, f"Not measured: {number} of {counted(len(times), 'cell')}, for the reasons in the table."
-        )
+    lost = {row.cell for row in rows if row.verdict is Verdict.NOT_MEASURED and not row.excused}
     unclear = sum(row.verdict is Verdict.INCONCLUSIVE for row in times)
+    of_all, of_judged = counted(len(times), "cell"), counted(len(judged), "cell")
+    if not judged:
+        return Conclusion(UNUSABLE, f"Not measured: none of {of_all} has a time on both sides.")
+    if regressed:
+        return Conclusion(FAILED, f"Regressed: {len(regressed)} of {of_judged} judged.")
+    if lost:
+        return Conclusion(UNUSABLE, f"Not measured: {len(lost)} of {of_all}, for the reasons in the table.")
     if unclear == len(judged):
         cause = "the machine is too noisy, or more passes or minutes are needed"
-        return Conclusion(UNUSABLE, f"Inconclusive: all {counted(len(judged), 'cell')}; {cause}.")
+        return Conclusion(UNUSABLE, f"Inconclusive: all {of_judged}; {cause}.")
     rest = f", {unclear} inconclusive" if unclear else ""
-    return Conclusion(PASSED, f"Passed: {counted(len(judged), 'cell')} judged, none regressed{rest}.")
+    return Conclusion(PASSED, f"Passed: {of_judged} judged, none regressed{rest}.")
 
 
 def worst_first(rows: Sequence[Row]) -> list[Row]:

@@ -14,7 +14,7 @@ from analysis.pages import Cell, Column, Table, between
 from analysis.report.measured import Measured
 from analysis.report.verdicts import QUESTIONS, TONES, Verdict, verdict
 from analysis.statistics import Exponent, exponent
-from analysis.statistics.crossover import MATCHES
+from analysis.statistics.curves import MATCHES
 from analysis.statistics.summary import CELL
 from analysis.vocabulary import (
     FIRST_CALL_TIME,

@@ -1,15 +1,13 @@
 """Result files of asv and pytest-benchmark, or a report's table, of many machines and commits -> one tidy frame.
 
-Why: everything after this point reads one table, whatever the file format. A damaged or foreign file in a folder
-is reported and left out, because one bad file must not hide a hundred good ones; it is an error if it was named
-explicitly or nothing else is left.
-
-Known weakness: all files are held in memory at once.
+A damaged or foreign file in a folder is reported and left out, because one bad file must not hide a hundred good
+ones; it is an error if it was named explicitly or nothing else is left.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,12 +17,14 @@ import pandas as pd
 from analysis.documents import load
 from analysis.errors import AnalysisError, printable
 from analysis.results import asv, pytest_benchmark, tidy_table
-from analysis.results.files import Found, find
 from analysis.results.registry import Registry
 from analysis.schema import tidy_frame
-from analysis.vocabulary import ASV_RESULTS, RESULTS, counted
+from analysis.vocabulary import ASV_RESULTS, MODELS_FILE, RESULTS, counted
 
 DEFAULT_PATHS = (RESULTS, ASV_RESULTS)
+BOOKKEEPING = {"machine.json", "benchmarks.json", MODELS_FILE, "manifest.json"}
+# asv keeps environments and its web page beside its results; neither holds a measurement of its own.
+SKIPPED_FOLDERS = {"env", "html"}
 
 
 @dataclass(frozen=True)
@@ -41,22 +41,22 @@ def read(paths: Sequence[Path | str] = ()) -> Results:
     Raises AnalysisError for a path that does not exist, a file named outright that cannot be used, and where
     no file holds a measurement.
     """
-    found = find([Path(path) for path in paths] or _existing_defaults())
-    registry = Registry.beside([item.path for item in found])
+    found = _find([Path(path) for path in paths] or _existing_defaults())
+    registry = Registry.beside(found)
     rows: list[dict[str, Any]] = []
     problems = list(registry.problems)
-    for item in found:
+    for path, named in found.items():
         try:
-            new, remarks = _read_file(item.path, registry)
+            new, remarks = _read_file(path, registry)
         except AnalysisError as error:
-            if item.explicit:
+            if named:
                 raise
             problems.append(str(error))
             continue
         rows += new
         problems += remarks
     if not rows:
-        raise AnalysisError(_nothing_read(found, problems))
+        raise AnalysisError(_nothing_read(list(found), problems))
     return Results(tidy_frame(rows), tuple(dict.fromkeys(map(printable, problems))))
 
 
@@ -68,10 +68,34 @@ def _existing_defaults() -> list[Path]:
     return existing
 
 
-def _nothing_read(found: list[Found], problems: list[str]) -> str:
+def _find(paths: Iterable[Path]) -> dict[Path, bool]:
+    """Folders and files -> the files to read, each once, in a fixed order, and whether the user named it outright.
+
+    Below a folder it is every JSON file except the harnesses' own bookkeeping, which is known by its name.
+    """
+    found: dict[str, tuple[Path, bool]] = {}
+    for path in paths:
+        try:
+            if not path.exists():
+                raise AnalysisError(
+                    f"{path}: no such file or folder; expected results of asv or pytest-benchmark."
+                )
+        except OSError as error:
+            raise AnalysisError(f"{path}: cannot be read ({error.strerror}).") from error
+        if path.is_dir():
+            for file in sorted(path.rglob("*.json")):
+                skipped = SKIPPED_FOLDERS & set(file.relative_to(path).parts[:-1])
+                if file.name not in BOOKKEEPING and not skipped and not os.path.isdir(file):
+                    found.setdefault(os.path.realpath(file), (file, False))
+        else:
+            found[os.path.realpath(path)] = (path, True)
+    return dict(found.values())
+
+
+def _nothing_read(found: Sequence[Path], problems: list[str]) -> str:
     if not found:
         return "No results: the given folders hold no result files; run `python -m bench run` first."
-    first = problems[0] if problems else f"{found[0].path} holds none."
+    first = problems[0] if problems else f"{found[0]} holds none."
     return f"No measurement in any of {counted(len(found), 'result file')}: {first}"
 
 

@@ -1,10 +1,8 @@
 """An asv results file (version 2) -> rows of the tidy frame.
 
 asv's file is columnar, with trailing nulls dropped and parameters as the text of Python literals; null is a
-failure, NaN a skipped cell.
-
-Known weakness: asv stores neither the message of a failure nor which process a sample came from, so its
-rounds count as one process; a sweep that holds the same cell again counts as a second one.
+failure, NaN a skipped cell. asv stores neither the message of a failure nor which process a sample came from, so
+its rounds count as one process; a sweep that holds the same cell again counts as a second one.
 """
 
 from __future__ import annotations
@@ -13,19 +11,19 @@ import itertools
 import math
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from analysis.documents import (
-    AMOUNT,
+    ANYTHING,
     FEW,
-    LARGEST_SIZE,
     LEAST_SECONDS,
     MOST_SECONDS,
     MOST_WHOLE,
+    SIZE,
     TEXT,
-    Anything,
     ListOf,
     MapOf,
     Maybe,
@@ -38,31 +36,16 @@ from analysis.documents import (
     load,
 )
 from analysis.errors import AnalysisError, printable
-from analysis.results.quartiles import require_ordered
 from analysis.results.registry import Registry
-from analysis.results.rungs import absent_rungs
-from analysis.results.times import from_milliseconds
-from analysis.vocabulary import (
-    FAILED,
-    LOWER_QUARTILE,
-    MEASURED,
-    MEDIAN,
-    METRICS,
-    NOT_APPLICABLE,
-    PEAK_ALLOCATED,
-    SAMPLE,
-    STEP_TIME,
-    UPPER_QUARTILE,
-)
+from analysis.results.values import Row, from_milliseconds, of_metric, sampled, summed_up
+from analysis.vocabulary import FAILED, NOT_APPLICABLE, PEAK_ALLOCATED, STEP_TIME
 
 FILE_VERSION = 2
+# What a sweep's parameters are, in its order; one with one layer in float32 names neither.
 PARAM_NAMES = ("model", "phase", "device", "hidden_size", "length", "batch")
-# A sweep with one layer in float32 names neither.
 LAYERED_PARAM_NAMES = (*PARAM_NAMES, "num_layers")
-TYPED_PARAM_NAMES = (*LAYERED_PARAM_NAMES, "dtype")
-DEFAULTS = {"num_layers": 1, "dtype": "float32"}
 COUNT_PARAM_NAMES = ("model", "hidden_size")
-COUNTED_BY = (*COUNT_PARAM_NAMES, "num_layers")
+DEFAULTS = {"num_layers": 1, "dtype": "float32"}
 ORDERS = (PARAM_NAMES, LAYERED_PARAM_NAMES, COUNT_PARAM_NAMES)
 METHODS = {"time_call": STEP_TIME, "track_peak_allocated_bytes": PEAK_ALLOCATED}
 PARAMETER_COUNT = "track_parameters"
@@ -73,11 +56,10 @@ LITERAL = re.compile(r"'([^'\\]*)'|\"([^\"\\]*)\"|(\d{1,15})")
 
 # Of what asv writes, the keys that are read here. NaN is a skipped cell, null a failed one.
 DATE = Real(0.0, 2.5e14)  # milliseconds since 1970, up to the year 9891
-TEXTS = ("machine", "cpu", "gpu", "os", "torch", "python")
-MACHINE = Record({}, dict.fromkeys(TEXTS, TEXT))
+MACHINE = Record({}, dict.fromkeys(("machine", "cpu", "gpu", "os", "torch", "python"), TEXT))
 BENCHMARKS = MapOf(Record({}, {"param_names": ListOf(TEXT)}), only_objects=True)  # beside them is a version
 FILE = Record(
-    {"result_columns": ListOf(TEXT), "results": MapOf(ListOf(Anything())), "commit_hash": TEXT},
+    {"result_columns": ListOf(TEXT), "results": MapOf(ListOf(ANYTHING)), "commit_hash": TEXT},
     {"params": MACHINE, "env_vars": MapOf(TEXT), "requirements": MapOf(TEXT), "python": TEXT, "date": DATE},
 )
 
@@ -98,17 +80,15 @@ def _table(value: Shape) -> Record:
 
 TABLES = {
     STEP_TIME: _table(Real(LEAST_SECONDS, MOST_SECONDS, nan=True)),
-    PEAK_ALLOCATED: _table(Real(0.0, AMOUNT.most, nan=True)),
+    PEAK_ALLOCATED: _table(Real(0.0, 1e18, nan=True)),
     PARAMETER_COUNT: _table(Real(0.0, MOST_WHOLE, nan=True)),
 }
 SIZES = Record(
-    {"model": TEXT, "hidden_size": Whole(1, LARGEST_SIZE), "num_layers": FEW},
-    {"length": Whole(1, LARGEST_SIZE), "batch": Whole(1, LARGEST_SIZE)}
-    | dict.fromkeys(("phase", "device", "dtype"), TEXT),
+    {"model": TEXT, "hidden_size": SIZE, "num_layers": FEW},
+    {"length": SIZE, "batch": SIZE, **dict.fromkeys(("phase", "device", "dtype"), TEXT)},
 )
 
-Row = dict[str, Any]
-Cell = tuple[Any, ...]
+Table = Mapping[str, Any]
 
 
 def rows(document: Mapping[str, Any], path: Path, registry: Registry) -> tuple[list[Row], list[str]]:
@@ -117,20 +97,18 @@ def rows(document: Mapping[str, Any], path: Path, registry: Registry) -> tuple[l
 
     Raises AnalysisError where it is damaged, of another version, or holds nothing of ours.
     """
-    if document.get("version") != FILE_VERSION:
-        raise AnalysisError(
-            f"{path}: expected asv results of version {FILE_VERSION}, got {document.get('version')!r}."
-        )
+    version = document.get("version")
+    if version != FILE_VERSION:
+        raise AnalysisError(f"{path}: expected asv results of version {FILE_VERSION}, got {version!r}.")
     check(document, FILE, path)
     remarks: list[str] = []
-    names = _param_names(path, remarks)
-    tables = {
-        benchmark: dict(zip(document["result_columns"], columns, strict=False))
-        for benchmark, columns in document["results"].items()
-    }
-    for benchmark, table in tables.items():
+    stated = _beside(path, "benchmarks.json", BENCHMARKS, remarks)
+    names = {name: row["param_names"] for name, row in stated.items() if _names_parameters(row)}
+    tables: dict[str, Table] = {}
+    for benchmark, columns in document["results"].items():
+        tables[benchmark] = dict(zip(document["result_columns"], columns, strict=False))
         if (kind := _kind(benchmark)) is not None:
-            check(table, TABLES[kind], path, ("results", benchmark))
+            check(tables[benchmark], TABLES[kind], path, ("results", benchmark))
     try:
         counts = _parameter_counts(tables, names)
         result = list(_measurements(tables, names, counts, _common(document, path, remarks), registry))
@@ -142,7 +120,11 @@ def rows(document: Mapping[str, Any], path: Path, registry: Registry) -> tuple[l
         raise AnalysisError(
             f"{path}: expected benchmarks named step_time.* or memory.*, got asv results of others."
         )
-    return result + absent_rungs(result, registry), remarks
+    return result + registry.absent_rungs(result), remarks
+
+
+def _names_parameters(row: Any) -> bool:
+    return isinstance(row, dict) and row.get("param_names") is not None
 
 
 def _kind(benchmark: str) -> str | None:
@@ -160,12 +142,6 @@ def _beside(path: Path, name: str, shape: Shape, remarks: list[str]) -> Mapping[
             except AnalysisError as error:
                 remarks.append(f"{error} The results beside it are read without.")
     return {}  # A results file standing alone is read with what it says itself.
-
-
-def _param_names(path: Path, remarks: list[str]) -> dict[str, Sequence[str]]:
-    benchmarks = _beside(path, "benchmarks.json", BENCHMARKS, remarks)
-    rows = {name: row for name, row in benchmarks.items() if isinstance(row, dict)}
-    return {name: row["param_names"] for name, row in rows.items() if row.get("param_names") is not None}
 
 
 def _common(document: Mapping[str, Any], path: Path, remarks: list[str]) -> Row:
@@ -200,34 +176,40 @@ def _integer(text: Any) -> int | None:
     return found if 0 <= found <= MOST_WHOLE else None
 
 
+def _python_version(named: str | None) -> str | None:
+    """The version; for an existing environment asv notes the interpreter's path instead, which tells none."""
+    return None if named is None or "/" in named or "\\" in named else named
+
+
 def _measurements(
-    tables: Mapping[str, Mapping[str, Any]],
+    tables: Mapping[str, Table],
     names: Mapping[str, Sequence[str]],
     counts: Mapping[tuple[str, int, int], int],
     common: Row,
     registry: Registry,
 ) -> Iterator[Row]:
-    passes: dict[tuple[str, Cell], int] = {}
+    passes: Counter[tuple[Any, ...]] = Counter()
     for benchmark, table in sorted(tables.items()):
         metric = METHODS.get(benchmark.rpartition(".")[2])
         if metric is None:
             continue
         started = from_milliseconds(table.get("started_at"))
-        for index, cell in enumerate(_cells(benchmark, table, names, TYPED_PARAM_NAMES)):
-            count = passes[metric, cell] = passes.get((metric, cell), 0) + 1
-            base = common | _describe(cell, registry) | {"pass": count, "measured_at": started}
-            base |= {"metric": metric, "unit": METRICS[metric].unit}
-            base["parameters"] = counts.get((base["model"], base["hidden_size"], base["num_layers"]))
-            per_call = base["length"] if metric == STEP_TIME else 1
-            for value in _values(table, index):
-                scaled = value["value"] / per_call if "value" in value else None
-                yield base | value | {"value": scaled}
+        for index, cell in enumerate(_cells(benchmark, table, names, (*LAYERED_PARAM_NAMES, "dtype"))):
+            key = (metric, *cell.values())
+            passes[key] += 1
+            model, _, backend = cell["model"].partition(":")
+            cell |= {"model": model, "backend": backend or "unknown"}
+            sizes = cell["hidden_size"], cell["num_layers"]
+            base = common | cell | registry.describe(model, cell["backend"], *sizes) | of_metric(metric)
+            base |= {"pass": passes[key], "measured_at": started, "parameters": counts.get((model, *sizes))}
+            for value in _values(table, index, cell["length"] if metric == STEP_TIME else 1):
+                yield base | value
 
 
 def _cells(
-    benchmark: str, table: Mapping[str, Any], names: Mapping[str, Sequence[str]], wanted: Sequence[str]
-) -> Iterator[Cell]:
-    """The cells in asv's order, each as the values of the wanted parameters."""
+    benchmark: str, table: Table, names: Mapping[str, Sequence[str]], wanted: Sequence[str]
+) -> Iterator[dict[str, Any]]:
+    """The cells in asv's order, each with the wanted parameters."""
     params = [[_literal(benchmark, text) for text in texts] for texts in table["params"]]
     order = names.get(benchmark) or next((known for known in ORDERS if len(known) == len(params)), ())
     required = [name for name in wanted if name not in DEFAULTS]
@@ -243,7 +225,7 @@ def _cells(
             SIZES.check(values, (benchmark,))
         except MisfitError as error:
             raise ValueError(str(error)) from None
-        yield tuple(values[name] for name in wanted)
+        yield {name: values[name] for name in wanted}
 
 
 def _literal(benchmark: str, text: str) -> str | int:
@@ -253,56 +235,38 @@ def _literal(benchmark: str, text: str) -> str | int:
     return int(found[3]) if found[3] else found[1] or found[2] or ""
 
 
-def _describe(cell: Cell, registry: Registry) -> Row:
-    name, phase, device, hidden_size, length, batch, num_layers, dtype = cell
-    model, _, backend = name.partition(":")
-    sizes = {"hidden_size": hidden_size, "length": length, "batch": batch, "num_layers": num_layers}
-    texts = {"model": model, "backend": backend or "unknown", "phase": phase, "device": device}
-    texts |= {"dtype": dtype}
-    return texts | sizes | registry.describe(model, texts["backend"], hidden_size, num_layers)
-
-
 def _parameter_counts(
-    tables: Mapping[str, Mapping[str, Any]], names: Mapping[str, Sequence[str]]
+    tables: Mapping[str, Table], names: Mapping[str, Sequence[str]]
 ) -> dict[tuple[str, int, int], int]:
     """Parameter counts by model (without its backend), hidden size and layers, from the benchmark of them."""
     counts: dict[tuple[str, int, int], int] = {}
     for benchmark, table in tables.items():
-        if benchmark.rpartition(".")[2] != PARAMETER_COUNT:
-            continue
-        for index, (name, *sizes) in enumerate(_cells(benchmark, table, names, COUNTED_BY)):
-            value = _at(table, "result", index)
-            if value is not None and not math.isnan(value):
-                counts[name.partition(":")[0], *sizes] = int(value)
+        if _kind(benchmark) == PARAMETER_COUNT:
+            for index, cell in enumerate(_cells(benchmark, table, names, (*COUNT_PARAM_NAMES, "num_layers"))):
+                if not _nothing(value := _at(table, "result", index)):
+                    counts[cell["model"].partition(":")[0], cell["hidden_size"], cell["num_layers"]] = int(value)
     return counts
 
 
-def _at(table: Mapping[str, Any], column: str, index: int) -> Any:
-    values = table.get(column)
-    return values[index] if isinstance(values, list) and index < len(values) else None
+def _at(table: Table, column: str, index: int) -> Any:
+    values = table.get(column) or []
+    return values[index] if index < len(values) else None
 
 
-def _values(table: Mapping[str, Any], index: int) -> list[Row]:
+def _values(table: Table, index: int, share: int) -> list[Row]:
     """What asv holds of one cell: samples, or the value with its quartiles, or why there is none."""
-    value, samples = _at(table, "result", index), _at(table, "samples", index)
+    value = _at(table, "result", index)
     if value is None:
         return [{"outcome": FAILED, "message": "asv recorded a failure; its log has the message."}]
     if math.isnan(value):
         return [{"outcome": NOT_APPLICABLE, "message": "asv skipped the cell."}]
-    base = {"outcome": MEASURED, "statistic": SAMPLE, "round": 1}
-    samples = [sample for sample in samples or () if sample is not None and not math.isnan(sample)]
-    if samples:
-        return [base | {"value": float(sample), "round": number} for number, sample in enumerate(samples, start=1)]
+    samples = [one for one in _at(table, "samples", index) or () if not _nothing(one)]
     rounds = _at(table, "stats_repeat", index)
-    if rounds is None:
-        return [base | {"value": float(value)}]
-    quartiles = {LOWER_QUARTILE: "stats_q_25", UPPER_QUARTILE: "stats_q_75"}
-    known = {MEDIAN: value} | {name: _at(table, column, index) for name, column in quartiles.items()}
-    known = {name: x for name, x in known.items() if x is not None and not math.isnan(x)}
-    require_ordered(known.get(LOWER_QUARTILE), value, known.get(UPPER_QUARTILE))
-    return [base | {"statistic": name, "value": float(x), "round": rounds} for name, x in known.items()]
+    if samples or rounds is None:
+        return sampled(samples or [value], share)
+    quartiles = (_at(table, column, index) for column in ("stats_q_25", "stats_q_75"))
+    return summed_up(value, *(None if _nothing(one) else one for one in quartiles), rounds, share)
 
 
-def _python_version(named: str | None) -> str | None:
-    """The version; for an existing environment asv notes the interpreter's path instead, which tells none."""
-    return None if named is None or "/" in named or "\\" in named else named
+def _nothing(value: float | None) -> bool:
+    return value is None or math.isnan(value)

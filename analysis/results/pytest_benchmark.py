@@ -1,10 +1,8 @@
 """A pytest-benchmark file -> rows of the tidy frame.
 
 `python -m bench run` and `pytest bench --benchmark-only` write it. The format is the tool's own; the cell stands
-in `extra_info`, and a run of ours adds the keys `run`, with the cells that gave no value, and `models`.
-
-Known weakness: a file without raw data (the tool's autosave drops them) gives only median, quartiles and the
-number of rounds.
+in `extra_info`, and a run of ours adds the keys `run`, with the cells that gave no value, and `models`. A file
+without raw data (the tool's autosave drops them) gives only median, quartiles and the number of rounds.
 """
 
 from __future__ import annotations
@@ -13,9 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from analysis import units
 from analysis.documents import (
     AMOUNT,
+    ANYTHING,
     COUNT,
     DURATION,
     FEW,
@@ -23,7 +21,6 @@ from analysis.documents import (
     SECONDS,
     SIZE,
     TEXT,
-    Anything,
     ListOf,
     MapOf,
     Real,
@@ -31,24 +28,18 @@ from analysis.documents import (
     check,
 )
 from analysis.errors import AnalysisError, printable
-from analysis.results.quartiles import require_ordered
 from analysis.results.registry import MODELS, Registry
-from analysis.results.rungs import absent_rungs
-from analysis.results.times import from_iso
+from analysis.results.values import Row, from_iso, of_metric, sampled, summed_up
+from analysis.units import seconds
 from analysis.vocabulary import (
     FAILED,
-    LOWER_QUARTILE,
-    MEASURED,
-    MEDIAN,
     METRICS,
     MODELS_KEY,
     OUTCOMES,
     OUTPUT_ERROR,
     PEAK_ALLOCATED,
     RUN_FORMAT,
-    SAMPLE,
     STEP_TIME,
-    UPPER_QUARTILE,
 )
 
 CELL_TEXTS = ("model", "backend", "phase", "task", "device", "dtype")
@@ -78,12 +69,12 @@ RUN = Record(
         "threads": FEW,
         "allocator": TEXT,
         "kernel_build_seconds": DURATION,
-        "outcomes": ListOf(Anything()),
-        "checks": ListOf(Anything()),
+        "outcomes": ListOf(ANYTHING),
+        "checks": ListOf(ANYTHING),
     },
 )
 FILE = Record(
-    {"machine_info": MACHINE, "benchmarks": ListOf(Record({}, {"extra_info": MapOf(Anything())}))},
+    {"machine_info": MACHINE, "benchmarks": ListOf(Record({}, {"extra_info": MapOf(ANYTHING)}))},
     {"commit_info": COMMIT, "datetime": TEXT, "run": RUN, "kernel_build_seconds": DURATION, MODELS_KEY: MODELS},
 )
 SIZES = dict.fromkeys(CELL_SIZES, SIZE)
@@ -103,8 +94,6 @@ OUTCOME = Record({**CELL, "outcome": TEXT}, DESCRIBED)
 ERROR = Real(float("-inf"), float("inf"), nan=True)
 CHECK = Record({"backend": TEXT, "device": TEXT, **SIZES}, {"output_error": ERROR, "failure": TEXT, **DESCRIBED})
 
-Row = dict[str, Any]
-
 
 def rows(document: Mapping[str, Any], path: Path, registry: Registry) -> tuple[list[Row], list[str]]:
     """One parsed file -> its rows, and remarks on benchmarks in it that are not ours.
@@ -118,12 +107,8 @@ def rows(document: Mapping[str, Any], path: Path, registry: Registry) -> tuple[l
         raise AnalysisError(
             f"{path}: expected run format {RUN_FORMAT}, got {got!r}; it needs another version of this."
         )
-    ours = {
-        number: entry
-        for number, entry in enumerate(document["benchmarks"])
-        if "model" in (entry.get("extra_info") or {})
-    }
-    foreign = len(document["benchmarks"]) - len(ours)
+    entries = document["benchmarks"]
+    ours = {n: entry for n, entry in enumerate(entries) if "model" in (entry.get("extra_info") or {})}
     if not ours and not run:
         raise AnalysisError(
             f"{path}: expected benchmarks with extra_info.model, as `python -m bench run` writes them, got a "
@@ -136,23 +121,20 @@ def rows(document: Mapping[str, Any], path: Path, registry: Registry) -> tuple[l
         check(entry, ENTRY, path, ("benchmarks", number))
         if not entry["stats"].get("data"):
             check(entry["stats"], SUMMARY, path, ("benchmarks", number, "stats"))
-            _require_ordered(entry["stats"], path, number)
-        result += _entry_rows(entry, common, registry)
+        try:
+            times = _step_times(entry["stats"], entry["extra_info"]["length"])
+        except ValueError as error:
+            raise AnalysisError(f"{path}: benchmarks[{number}].stats: {error}.") from None
+        result += _entry_rows(entry["extra_info"], times, common, registry)
     for number, outcome in enumerate(run.get("outcomes") or []):
         check(outcome, OUTCOME, path, ("run", "outcomes", number))
         result += _outcome_rows(outcome, common, registry)
     for number, found in enumerate(run.get("checks") or []):
         check(found, CHECK, path, ("run", "checks", number))
         result.append(_check_row(found, common, registry))
-    remarks = [f"{path}: {foreign} of {len(document['benchmarks'])} benchmarks are not ours and were left out."]
-    return result + absent_rungs(result, registry), remarks if foreign else []
-
-
-def _require_ordered(stats: Mapping[str, Any], path: Path, number: int) -> None:
-    try:
-        require_ordered(stats.get("q1"), stats["median"], stats.get("q3"))
-    except ValueError as error:
-        raise AnalysisError(f"{path}: benchmarks[{number}].stats: {error}.") from None
+    foreign = len(entries) - len(ours)
+    remarks = [f"{path}: {foreign} of {len(entries)} benchmarks are not ours and were left out."]
+    return result + registry.absent_rungs(result), remarks if foreign else []
 
 
 def _common(document: Mapping[str, Any], run: Mapping[str, Any], path: Path) -> Row:
@@ -188,7 +170,7 @@ def _gpu_facts(machine: Mapping[str, Any]) -> str | None:
         ("{} multiprocessors", machine.get("multiprocessors")),
         ("CUDA {}", machine.get("cuda")),
         ("cuDNN {}", machine.get("cudnn")),
-        ("CUDA kernel of 512 units built in {}, outside every measurement", built and units.seconds(built)),
+        ("CUDA kernel of 512 units built in {}, outside every measurement", built and seconds(built)),
     )
     return ", ".join(text.format(value) for text, value in known if value) if machine.get("gpu") else None
 
@@ -209,43 +191,31 @@ def _cell(info: Mapping[str, Any], registry: Registry) -> Row:
     return {"pass": 1} | cell
 
 
-def _entry_rows(entry: Mapping[str, Any], common: Row, registry: Registry) -> list[Row]:
-    info, stats = entry["extra_info"], entry["stats"]
-    base = common | _cell(info, registry) | {"outcome": MEASURED, "statistic": SAMPLE, "round": 1}
-    disturbed = {"message": info.get("remark")}
-    result = [base | disturbed | measured for measured in _step_times(stats, base["length"])]
-    for metric in FIGURES:
-        if info.get(metric.key) is not None:
-            result.append(base | {"metric": metric.name, "value": float(info[metric.key]), "unit": metric.unit})
-    return result
-
-
 def _step_times(stats: Mapping[str, Any], length: int) -> list[Row]:
     """Seconds a call -> seconds a time step: raw samples where there are any, else median and quartiles."""
-    base = {"metric": STEP_TIME, "unit": METRICS[STEP_TIME].unit}
     if stats.get("data"):
-        samples = enumerate(stats["data"], start=1)
-        return [base | {"value": float(call) / length, "round": number} for number, call in samples]
-    summary = ((MEDIAN, "median"), (LOWER_QUARTILE, "q1"), (UPPER_QUARTILE, "q3"))
-    return [
-        base | {"value": float(stats[key]) / length, "statistic": statistic, "round": stats["rounds"]}
-        for statistic, key in summary
-        if stats.get(key) is not None
-    ]
+        return sampled(stats["data"], length)
+    return summed_up(stats["median"], stats.get("q1"), stats.get("q3"), stats["rounds"], length)
+
+
+def _entry_rows(info: Mapping[str, Any], times: list[Row], common: Row, registry: Registry) -> list[Row]:
+    base = common | _cell(info, registry)
+    disturbed = {"message": info.get("remark")}
+    result = [base | of_metric(STEP_TIME) | disturbed | one for one in times]
+    figures = {metric.name: info[metric.key] for metric in FIGURES if info.get(metric.key) is not None}
+    return result + [base | of_metric(name) | one for name, value in figures.items() for one in sampled([value])]
 
 
 def _outcome_rows(outcome: Mapping[str, Any], common: Row, registry: Registry) -> list[Row]:
     what = outcome["outcome"] if outcome["outcome"] in OUTCOMES else FAILED
     base = common | _cell(outcome, registry) | {"outcome": what, "message": outcome.get("message")}
-    return [base | {"metric": metric, "unit": METRICS[metric].unit} for metric in (STEP_TIME, PEAK_ALLOCATED)]
+    return [base | of_metric(metric) for metric in (STEP_TIME, PEAK_ALLOCATED)]
 
 
 def _check_row(found: Mapping[str, Any], common: Row, registry: Registry) -> Row:
     """The error of a fused kernel's output against float64, in float32 and a training step's forward."""
     what = {"model": "urnn", "phase": "train", "task": "copying", "dtype": "float32", "family": "unitary"}
-    base = (
-        common | _cell(what | dict(found), registry) | {"metric": OUTPUT_ERROR, "unit": METRICS[OUTPUT_ERROR].unit}
-    )
+    base = common | _cell(what | dict(found), registry) | of_metric(OUTPUT_ERROR)
     if found.get("output_error") is None:
         return base | {"outcome": FAILED, "message": found.get("failure")}
-    return base | {"outcome": MEASURED, "statistic": SAMPLE, "round": 1, "value": float(found["output_error"])}
+    return base | sampled([found["output_error"]])[0]

@@ -1,8 +1,7 @@
 """Labels, families and state sizes of models, as results state them: in the file, or in `models.json` beside it.
 
-Why: this package must not import the models, so the registry of models travels with the results as data.
-
-Known weakness: `models.json` states the registry of the last run, also for older results beside it.
+This package must not import the models, so the registry of models travels with the results as data.
+`models.json` states the registry of the last run, also for older results beside it.
 """
 
 from __future__ import annotations
@@ -16,9 +15,11 @@ from typing import Any
 from analysis.documents import TEXT, MapOf, Real, Record, load
 from analysis.errors import AnalysisError
 from analysis.old_labels import OLD_MODELS
-from analysis.vocabulary import GRAPH, MODELS_FILE
+from analysis.vocabulary import AXES, GRAPH, LADDER, MODELS_FILE, NOT_APPLICABLE, STEP_TIME
 
 LEVELS_UP = 3
+SIZES = [axis for axis in AXES if axis != "backend"]
+OWN = ("value", "statistic", "round", "parameters", "message")  # what one rung's row says and another's does not
 MODELS = MapOf(
     Record({}, {"label": TEXT, "family": TEXT, "state_per_unit": Real(0.0, 1000.0), "backends": MapOf(TEXT)})
 )
@@ -75,6 +76,23 @@ class Registry:
     def backends(self, model: str) -> Mapping[str, str]:
         """A model's backends in their order, with their labels; empty where they are not known."""
         return self._row(model).get("backends") or {}
+
+    def absent_rungs(self, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Rows of one file -> a row "not applicable" for each rung that a ladder lacks where other rungs stand.
+
+        A rung that is missing from a table, one for another device say, would be taken for a gain of nothing.
+        """
+        climbed: dict[tuple[Any, ...], dict[str, Mapping[str, Any]]] = {}
+        for row in rows:
+            if row.get("family") == LADDER and row["metric"] == STEP_TIME:
+                climbed.setdefault(tuple(row[axis] for axis in SIZES), {}).setdefault(row["backend"], row)
+        return [
+            {**next(iter(there.values())), **dict.fromkeys(OWN), "outcome": NOT_APPLICABLE, "backend": rung}
+            | self.way(model, rung)
+            for (model, *_), there in climbed.items()
+            for rung in self.backends(model)
+            if rung not in there
+        ]
 
     def _row(self, model: str) -> Mapping[str, Any]:
         stated = {key: value for key, value in self.models.get(model, {}).items() if value is not None}

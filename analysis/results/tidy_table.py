@@ -9,7 +9,6 @@ import pandas as pd
 
 from analysis.errors import AnalysisError
 from analysis.results.registry import Registry
-from analysis.results.rungs import absent_rungs
 from analysis.schema import COLUMNS, tidy_frame
 
 SUFFIX = ".parquet"
@@ -31,7 +30,7 @@ def rows(path: Path, registry: Registry) -> tuple[list[dict[str, Any]], list[str
     try:
         whole = table.astype(object).where(table.notna(), None).to_dict("records")
         found = [registry.way(row["model"], row["backend"]) | {"num_layers": 1} | row for row in whole]
-        found += absent_rungs(found, registry)
+        found += registry.absent_rungs(found)
         tidy_frame(found)  # says whether the values have the columns' types
     except (TypeError, ValueError, AttributeError) as error:
         raise AnalysisError(f"{path}: expected the tidy table of a report ({_first_line(error)}).") from error

@@ -5,8 +5,7 @@ allocators.
 """
 
 from analysis.statistics.bootstrap import Estimate, estimate, ratio
-from analysis.statistics.crossover import Crossover, Outcome, crossover
-from analysis.statistics.scaling import Exponent, exponent
+from analysis.statistics.curves import Crossover, Exponent, Outcome, crossover, exponent
 from analysis.statistics.summary import fastest, summarise
 
 __all__ = [

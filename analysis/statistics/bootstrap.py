@@ -1,13 +1,10 @@
 """Medians with bootstrap intervals that respect which process a sample came from.
 
-Why: rounds of one process share its memory layout, clock speed and neighbours; treated as independent, they make
+Rounds of one process share its memory layout, clock speed and neighbours; treated as independent, they make
 intervals far too narrow. The bootstrap is hierarchical: it draws processes with replacement, then rounds within
 each (Davison and Hinkley 1997, Bootstrap Methods and their Application, section 3.8), and takes the percentile
-interval. Ratios, exponents and crossovers are computed for each replicate, so their intervals follow from the same
-draws.
-
-Known weakness: percentile intervals of medians are too narrow for small samples, and with fewer than about
-five processes the spread between processes is underestimated; one process says nothing of it at all.
+interval. Such intervals are too narrow for small samples; with fewer than about five processes the spread between
+processes is underestimated, and one process says nothing of it at all.
 """
 
 from __future__ import annotations
@@ -38,7 +35,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Quartiles:
-    """What a harness that drops its samples leaves of one process: quartiles and the number of rounds."""
+    """Of one process; all that is left of it where a harness drops its samples."""
 
     lower: float
     median: float
@@ -53,14 +50,17 @@ class Quartiles:
 Process = Floats | Quartiles
 
 
-def middle(process: Process) -> float:
-    """Median of one process's samples."""
-    return process.median if isinstance(process, Quartiles) else float(np.median(process))
+def quartiles(process: Process) -> Quartiles:
+    """A process in four numbers."""
+    if isinstance(process, Quartiles):
+        return process
+    lower, upper = np.quantile(process, [0.25, 0.75])
+    return Quartiles(float(lower), float(np.median(process)), float(upper), len(process))
 
 
 def median(processes: Sequence[Process]) -> float:
     """Median over processes of their medians: the process is the unit, however many rounds each ran."""
-    return float(np.median([middle(process) for process in processes]))
+    return float(np.median([quartiles(process).median for process in processes]))
 
 
 def replicates(processes: Sequence[Process], rng: np.random.Generator, count: int = RESAMPLES) -> Floats:

@@ -1,11 +1,7 @@
 """One row a cell and metric: the median, its interval, its spread, and whether it can be trusted.
 
-Why: figures, tables and comparisons all start here, so medians are computed in one place. The bootstrap
-replicates travel with the row (column `replicates`) and are seeded by the cell: the same files give the same
-intervals on every machine and in any order.
-
-Known weakness: the thresholds for 'unstable' are conventions, well above the 1 to 5 % by which processes differ on
-shared machines.
+Figures, tables and comparisons all start here. The bootstrap replicates travel with the row (column `replicates`)
+and are seeded by the cell: the same files give the same intervals on every machine and in any order.
 """
 
 from __future__ import annotations
@@ -18,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.schema import series_label
-from analysis.statistics.bootstrap import Process, Quartiles, bounds, median, middle, replicates
+from analysis.statistics.bootstrap import Process, Quartiles, bounds, quartiles, replicates
 from analysis.units import per_cent
 from analysis.vocabulary import (
     LOWER_QUARTILE,
@@ -33,28 +29,14 @@ from analysis.vocabulary import (
 
 CELL = ["model", "backend", "phase", "task", "hidden_size", "length", "batch", "num_layers"]
 DESCRIPTION = ["label", "family", "backend_label", "place", "state_size", "parameters"]
+NUMBERS = ["value", "low", "high", "spread", "processes", "rounds", "unstable", "replicates"]
+COLUMNS = [*CELL, *DESCRIPTION, "series", "metric", "outcome", "message", *NUMBERS]
 
+# Conventions, well above the 1 to 5 % by which processes differ on shared machines.
 MAX_ROUND_SPREAD = 0.10
 MAX_PROCESS_SPREAD = 0.10
 MAX_MEMORY_SPREAD = 0.01
 MIN_ROUNDS = 3
-
-COLUMNS = [
-    *CELL,
-    *DESCRIPTION,
-    "series",
-    "metric",
-    "outcome",
-    "message",
-    "value",
-    "low",
-    "high",
-    "spread",
-    "processes",
-    "rounds",
-    "unstable",
-    "replicates",
-]
 
 
 def summarise(rows: pd.DataFrame) -> pd.DataFrame:
@@ -83,19 +65,34 @@ def _summarise_cell(key: dict[str, Any], part: pd.DataFrame, alone: bool) -> dic
     measured = part[part["outcome"] == MEASURED]
     if measured.empty:
         last = part.iloc[-1]
-        nothing = dict.fromkeys(("value", "low", "high", "spread"), np.nan)
-        nothing |= {"processes": 0, "rounds": 0, "unstable": "", "replicates": None}
         message = "" if pd.isna(last["message"]) else last["message"]
-        return key | described | nothing | {"outcome": last["outcome"], "message": message}
+        nothing = (np.nan, np.nan, np.nan, np.nan, 0, 0, "", None)
+        found = {"outcome": last["outcome"], "message": message} | dict(zip(NUMBERS, nothing, strict=True))
+        return key | described | found
     processes = _processes(measured)
+    each = [quartiles(process) for process in processes]
     draws = replicates(processes, np.random.default_rng(crc32(repr(sorted(key.items())).encode())))
     low, high = bounds(draws)
-    numbers = {"value": median(processes), "low": low, "high": high, "spread": _round_spread(processes)}
-    counts = {"processes": len(processes), "rounds": sum(_rounds(process) for process in processes)}
-    reasons = [_why_unstable(key["metric"], processes), *measured["message"].dropna().unique()]
-    reason = "; ".join(filter(None, reasons))
-    found = {"outcome": MEASURED, "message": "", "unstable": reason, "replicates": draws}
-    return key | described | numbers | counts | found
+    spread = max((one.upper - one.lower) / one.median if one.median else 0.0 for one in each)
+    rounds = sum(one.rounds for one in each)
+    medians = [one.median for one in each]
+    reasons = [_why_unstable(key["metric"], medians, spread, rounds), *measured["message"].dropna().unique()]
+    return (
+        key
+        | described
+        | {
+            "outcome": MEASURED,
+            "message": "",
+            "value": float(np.median(medians)),
+            "low": low,
+            "high": high,
+            "spread": spread,
+            "processes": len(processes),
+            "rounds": rounds,
+            "unstable": "; ".join(filter(None, reasons)),
+            "replicates": draws,
+        }
+    )
 
 
 def _first(column: pd.Series) -> Any:
@@ -118,45 +115,23 @@ def _processes(measured: pd.DataFrame) -> list[Process]:
 def _process(values: dict[str, list[float]], rounds: int) -> Process:
     if SAMPLE in values:
         return np.asarray(values[SAMPLE], dtype=np.float64)
-    middle_value = float(np.median(values[MEDIAN]))
-    lower, upper = (np.median(values.get(name, middle_value)) for name in (LOWER_QUARTILE, UPPER_QUARTILE))
-    return Quartiles(float(lower), middle_value, float(upper), rounds)
+    names = (LOWER_QUARTILE, MEDIAN, UPPER_QUARTILE)
+    return Quartiles(*(float(np.median(values.get(name, values[MEDIAN]))) for name in names), rounds)
 
 
-def _rounds(process: Process) -> int:
-    return process.rounds if isinstance(process, Quartiles) else len(process)
-
-
-def _quartile_range(process: Process) -> float:
-    if isinstance(process, Quartiles):
-        return process.upper - process.lower
-    lower, upper = np.quantile(process, [0.25, 0.75])
-    return float(upper - lower)
-
-
-def _round_spread(processes: Sequence[Process]) -> float:
-    return max(_quartile_range(process) / middle(process) if middle(process) else 0.0 for process in processes)
-
-
-def _process_spread(processes: Sequence[Process]) -> float:
-    medians = [middle(process) for process in processes]
-    return (max(medians) - min(medians)) / np.median(medians) if np.median(medians) else 0.0
-
-
-def _why_unstable(metric: str, processes: Sequence[Process]) -> str:
+def _why_unstable(metric: str, medians: Sequence[float], within: float, rounds: int) -> str:
     """Reasons not to trust a cell, or the empty string. First calls vary by nature and are not judged."""
-    between, within = _process_spread(processes), _round_spread(processes)
+    between = (max(medians) - min(medians)) / np.median(medians) if np.median(medians) else 0.0
     if metric == PEAK_ALLOCATED:
         return f"repetitions allocate up to {per_cent(between)} apart" if between > MAX_MEMORY_SPREAD else ""
     if metric != STEP_TIME:
         return ""
-    rounds = sum(_rounds(process) for process in processes)
-    reasons = [
+    reasons = (
         f"rounds of one process spread by {per_cent(within)}" if within > MAX_ROUND_SPREAD else "",
         f"processes differ by {per_cent(between)}" if between > MAX_PROCESS_SPREAD else "",
         f"only {counted(rounds, 'round')}" if rounds < MIN_ROUNDS else "",
-    ]
-    return "; ".join(reason for reason in reasons if reason)
+    )
+    return "; ".join(filter(None, reasons))
 
 
 def fastest(table: pd.DataFrame, model: str) -> str | None:

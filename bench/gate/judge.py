@@ -7,11 +7,9 @@ from pathlib import Path
 
 from analysis.errors import AnalysisError
 from analysis.regressions.comparison import Comparison
-from analysis.regressions.document import document
 from analysis.regressions.gate import judge_folder
-from analysis.regressions.markdown import markdown
+from analysis.regressions.outputs import document, markdown, show
 from analysis.regressions.policy import Pace, Step
-from analysis.regressions.terminal import show
 from bench.errors import SweepError
 from bench.run_file import write_atomically
 

@@ -18,7 +18,6 @@ import pytest
 from analysis.report import Report, write_report
 from analysis.results import Results
 from analysis.results.registry import Registry
-from analysis.results.rungs import absent_rungs
 from analysis.schema import tidy_frame
 
 LABELS = {
@@ -181,7 +180,7 @@ def full_frame(small_frame: pd.DataFrame) -> pd.DataFrame:
         at = {"phase": "forward", "batch": 32}
         rows += make_curve("ceiling", {n: noisy(7e-9 * n)}, **at)
         rows += make_curve("ceiling", {n: noisy(4e-10 * n)}, backend="memory", **at)
-    rows += absent_rungs(rows, Registry())
+    rows += Registry().absent_rungs(rows)
     built = tidy_frame([row | {"kernel_build_seconds": 12.0} for row in rows])
     return pd.concat([small_frame, built], ignore_index=True)
 

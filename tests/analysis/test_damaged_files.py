@@ -34,11 +34,9 @@ from analysis.history.changes import changes
 from analysis.history.report import page_of as history_page
 from analysis.pages.markdown import markdown as page_markdown
 from analysis.regressions.comparison import Comparison, compare
-from analysis.regressions.document import document
 from analysis.regressions.gate import judge_folder
-from analysis.regressions.markdown import markdown
+from analysis.regressions.outputs import document, markdown, show
 from analysis.regressions.policy import Pace
-from analysis.regressions.terminal import show
 from analysis.report.page import page_of
 from analysis.results import Results, read
 from tests.analysis.calibration.conftest import recording as make_recording

@@ -11,9 +11,9 @@ import pytest
 from analysis import documents
 from analysis.__main__ import main
 from analysis.documents import (
+    ANYTHING,
     FLAG,
     TEXT,
-    Anything,
     ListOf,
     MapOf,
     Maybe,
@@ -96,7 +96,7 @@ def test_texts_can_be_written_to_files_and_figures(tmp_path):
 
 SHAPE = Record(
     {"name": Text(("a", "b")), "sizes": ListOf(Whole(1, 10), least=1), "by": MapOf(Real(0.0, 2.0, nan=True))},
-    {"flag": FLAG, "note": TEXT, "any": Maybe(Anything())},
+    {"flag": FLAG, "note": TEXT, "any": Maybe(ANYTHING)},
 )
 GOOD = {"name": "a", "sizes": [1, 10], "by": {"x": 2.0, "y": math.nan, "z": 0}, "note": None, "new": [[]]}
 

@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from analysis.statistics.holm import holm
+from analysis.statistics.log_ratio import holm
 
 
 def by_closed_testing(p_values: list[float]) -> list[float]:

@@ -7,7 +7,6 @@ import pytest
 from analysis.ladder import best, climbs, models, spoken
 from analysis.old_labels import OLD_MODELS
 from analysis.results.registry import Registry
-from analysis.results.rungs import absent_rungs
 from analysis.schema import backends_of, tidy_frame
 from analysis.statistics import summarise
 
@@ -16,7 +15,7 @@ FIRST, SECOND, THIRD = RUNGS[:3]
 
 
 def with_absent(rows):
-    return tidy_frame(rows + absent_rungs(rows, Registry()))
+    return tidy_frame(rows + Registry().absent_rungs(rows))
 
 
 def only(rows):

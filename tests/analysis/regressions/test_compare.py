@@ -10,7 +10,7 @@ import pytest
 from analysis.__main__ import main
 from analysis.errors import AnalysisError
 from analysis.regressions.comparison import compare
-from analysis.regressions.markdown import MARK
+from analysis.regressions.outputs import MARK
 from analysis.vocabulary import VERDICTS_FORMAT
 
 NOISE = (0.004, -0.006, 0.001, 0.005, -0.003, -0.001)

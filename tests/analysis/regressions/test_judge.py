@@ -7,8 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from analysis.regressions.judge import judge, judge_gate
-from analysis.regressions.numbers import instruction_rows
+from analysis.regressions.judge import instruction_rows, judge, judge_gate
 from analysis.regressions.side import Side
 from analysis.regressions.verdict import TIME, Row, Verdict, conclude, worst_first
 
