@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis import appearance
 from analysis.experiments import tables
 from analysis.experiments.claims import claims
 from analysis.experiments.figures import FIGURES
@@ -90,7 +89,7 @@ def page_of(study: Study, title: str = DEFAULT_TITLE) -> Page:
         Section("How each figure was made", [Facts([*_goals(study), *METHOD.items()])]),
         *([Section("Runs that were left out", [Bullets(left_out)], level=3)] if left_out else []),
     ]
-    series = [appearance.Series(*triple) for triple in series_in_order(cells(study.groups))]
+    series = series_in_order(cells(study.groups))
     return Page("Experiments", title, sections, series)
 
 
