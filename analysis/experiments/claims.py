@@ -22,6 +22,7 @@ from analysis.experiments.study import Group, Study
 from analysis.vocabulary import counted
 
 AGREE, DIFFER, NOT_RUN = "agree", "differ", "not run"
+SOLVED, BELOW = "solved", "below the baseline"
 NAMES = {"urnn": "uRNN", "lstm": "LSTM"}
 LEAST_SAID = 1e-12
 RECALL = 10  # the last steps of copying
@@ -87,22 +88,16 @@ def accuracy(group: Group) -> str:
     return f"{100 * found.mean:.1f} % ({interval}{counted(found.seeds, 'seed')})"
 
 
-def _solved(study: Study, claim: Claim, every: bool) -> Found:
+def _seeds(study: Study, claim: Claim, what: str, every: bool) -> Found:
+    """Whether every seed, or none, solved the task or ended below the baseline."""
     if (group := claim.group(study)) is None:
         return None
+    number = group.solved if what == SOLVED else group.below_baseline
+    agrees = number == (group.seeds if every else 0)
     when = f"within {group.iterations:,} iterations"
-    if every and group.solved == group.seeds:
+    if what == SOLVED and every and agrees:
         when = f"after {int(group.members['solved_iteration'].max()):,} iterations at most"
-    words = f"{group.size}: solved in {group.solved} of {counted(group.seeds, 'seed')}, {when}"
-    return group.solved == (group.seeds if every else 0), words
-
-
-def _below_baseline(study: Study, claim: Claim, every: bool) -> Found:
-    if (group := claim.group(study)) is None:
-        return None
-    seeds = f"{group.below_baseline} of {counted(group.seeds, 'seed')}"
-    words = f"{group.size}: below the baseline in {seeds}, within {group.iterations:,} iterations"
-    return group.below_baseline == (group.seeds if every else 0), words
+    return agrees, f"{group.size}: {what} in {number} of {counted(group.seeds, 'seed')}, {when}"
 
 
 def _reaches(study: Study, claim: Claim) -> Found:
@@ -182,10 +177,10 @@ def _faint(value: float) -> str:
 
 
 CHECKS: Mapping[str, Callable[[Study, Claim], Found]] = {
-    "every seed solved": partial(_solved, every=True),
-    "no seed solved": partial(_solved, every=False),
-    "every seed below the baseline": partial(_below_baseline, every=True),
-    "no seed below the baseline": partial(_below_baseline, every=False),
+    "every seed solved": partial(_seeds, what=SOLVED, every=True),
+    "no seed solved": partial(_seeds, what=SOLVED, every=False),
+    "every seed below the baseline": partial(_seeds, what=BELOW, every=True),
+    "no seed below the baseline": partial(_seeds, what=BELOW, every=False),
     "reaches": _reaches,
     "ahead": _ahead,
     "gradients fade less": partial(_larger, measure=decay, words="first over last tenth"),

@@ -60,8 +60,5 @@ def curve(members: Sequence[tuple[Floats, Floats]], x: Floats, logarithmic: bool
     Between its points a seed is a straight line (of the logarithm, where `logarithmic`); beyond its last point it
     keeps that value.
     """
-    if logarithmic:
-        rows = [np.exp(np.interp(x, at, _logarithms(values))) for at, values in members]
-    else:
-        rows = [np.interp(x, at, values) for at, values in members]
-    return across(rows, logarithmic)
+    there, back = (_logarithms, np.exp) if logarithmic else (np.asarray, np.asarray)
+    return across([back(np.interp(x, at, there(values))) for at, values in members], logarithmic)

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from analysis.__main__ import main
-from analysis.experiments.claims import AGREE, DIFFER, NOT_RUN, claims
+from analysis.experiments.claims import AGREE, CHECKS, DIFFER, NOT_RUN, claims
 from analysis.experiments.figures import FIGURES
 from analysis.experiments.headlines import headlines
 from analysis.experiments.report import page_of
@@ -99,6 +99,12 @@ def test_verdicts_turn_with_the_data(add, study):
     assert found["MNIST in order: the LSTM is more accurate than the uRNN."][0] == DIFFER
     assert found["Adding, T = 750: the uRNN does not come near zero."][0] == DIFFER
     assert found["Adding, T = 750: the LSTM does not come near zero."][0] == AGREE
+
+
+def test_the_table_of_statements_names_checks_that_there_are_and_says_each_thing_once():
+    said = claims()
+    assert {claim.check for claim in said} == set(CHECKS)
+    assert len({claim.says for claim in said}) == len(said) == 27
 
 
 def test_an_interrupted_run_decides_nothing(add, study):
