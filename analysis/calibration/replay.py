@@ -10,8 +10,6 @@ Known weakness: passes are drawn as if they were independent; a drift over many 
 the recording's mean pace, the same for every cell.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

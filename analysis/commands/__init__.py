@@ -3,8 +3,6 @@
 Exit codes: 0 done, 2 after one line on standard error; `compare` and `gate` also have 1, for a regression.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from analysis.command_line import Program

@@ -1,7 +1,5 @@
 """The report on the gate itself."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 
@@ -12,13 +10,11 @@ PURPOSE = "write the report on the gate from a recording of its passes"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The recording, and where the report goes."""
     recording = "folder of `python -m bench calibrate`, or a report's recording.json; default: the newest folder"
     parser.add_argument("recording", type=Path, nargs="?", metavar="RECORDING", help=recording)
     add_report_options(parser, "reports/calibration", calibration.DEFAULT_TITLE)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Writes the report and prints its headlines."""
     recording = calibration.read(options.recording or calibration.newest())
     return announce(calibration.write_report(recording, options.output, title=options.title))

@@ -1,7 +1,5 @@
 """The verdict on two sets of results."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 
@@ -12,12 +10,10 @@ PURPOSE = "judge two result sets: did the new commit get slower?"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Two sets of results, and files to write."""
     for name in ("old", "new"):
         parser.add_argument(name, type=Path, metavar=name.upper(), help="results of asv or pytest-benchmark")
     add_verdict_options(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """The verdict's exit code."""
     return conclude(compare(options.old, options.new), options)

@@ -1,7 +1,5 @@
 """The report of training runs."""
 
-from __future__ import annotations
-
 import argparse
 import os
 from collections.abc import Sequence
@@ -19,18 +17,14 @@ PURPOSE = "write the report of training runs into a folder"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Runs, measurements, and where the report goes."""
-    runs = "folder of training runs, or of an earlier report"
-    parser.add_argument("runs", type=Path, metavar="RUNS", help=runs)
+    parser.add_argument("runs", type=Path, metavar="RUNS", help="folder of training runs, or of an earlier report")
     add_report_options(parser, "reports/experiments", experiments.DEFAULT_TITLE)
-    measurements = (
-        "benchmark results for step times and memory; default: those beside the runs and those of `report`"
-    )
+    usual = "those beside the runs and those of `report`"
+    measurements = f"benchmark results for step times and memory; default: {usual}"
     parser.add_argument("--measurements", nargs="*", type=Path, default=[], metavar="PATH", help=measurements)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Writes the report and prints its headlines."""
     logs = experiments.read(options.runs)
     warn(logs.problems)
     measurements = _measurements(options.measurements, options.runs)

@@ -1,7 +1,5 @@
 """The verdict on a gate's folder."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 
@@ -12,11 +10,9 @@ PURPOSE = "judge what `python -m bench gate` has measured"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The folder, and files to write."""
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="the gate's folder")
     add_verdict_options(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """The verdict's exit code."""
     return conclude(judge_folder(options.folder), options)

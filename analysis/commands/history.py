@@ -1,7 +1,5 @@
 """The report of a history."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 
@@ -13,14 +11,12 @@ PURPOSE = "write the page of a history's changes into a folder"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The history, and where the report goes."""
     folder = "folder of `python -m bench history`; default: %(default)s"
     parser.add_argument("folder", type=Path, nargs="?", default=HISTORY, metavar="HISTORY", help=folder)
     add_report_options(parser, "reports/history", history.DEFAULT_TITLE)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Writes the report and prints its headlines."""
     found = history.read(options.folder)
     warn(found.problems)
     return announce(history.write_report(found, options.output, options.title))

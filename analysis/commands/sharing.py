@@ -1,7 +1,5 @@
 """What several commands have: options, warnings, and how a report is announced."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Sequence
@@ -22,10 +20,8 @@ LONGEST_TITLE = 200
 def title(text: str) -> str:
     """Reads a title that can stand on a page: one line of printable characters."""
     if not text.strip() or not text.isprintable() or len(text) > LONGEST_TITLE:
-        got = repr(shortened(printable(text), 60))
-        raise argparse.ArgumentTypeError(
-            f"expected one line of 1 to {LONGEST_TITLE} printable characters, got {got}"
-        )
+        expected, got = f"one line of 1 to {LONGEST_TITLE} printable characters", shortened(printable(text), 60)
+        raise argparse.ArgumentTypeError(f"expected {expected}, got {got!r}")
     return text
 
 
@@ -38,10 +34,9 @@ def add_report_options(parser: argparse.ArgumentParser, output: str, default_tit
 
 def add_paths(parser: argparse.ArgumentParser) -> None:
     """The results to read."""
-    usual = " and ".join(str(path) for path in DEFAULT_PATHS)
     kinds = "results of asv and pytest-benchmark, or a report's measurements.parquet"
-    purpose = f"folders or files of {kinds}; default: {usual}"
-    parser.add_argument("paths", nargs="*", type=Path, metavar="PATH", help=purpose)
+    usual = f"folders or files of {kinds}; default: {' and '.join(map(str, DEFAULT_PATHS))}"
+    parser.add_argument("paths", nargs="*", type=Path, metavar="PATH", help=usual)
 
 
 def add_verdict_options(parser: argparse.ArgumentParser) -> None:

@@ -1,7 +1,5 @@
 """All measured values as one table."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from pathlib import Path
@@ -13,13 +11,11 @@ PURPOSE = "print the tidy table as CSV, one row a measured value"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Results, and a file."""
     add_paths(parser)
     parser.add_argument("--output", type=Path, help="file to write instead of standard output")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Prints or writes the table."""
     text = read_results(options.paths).frame.to_csv(index=False)
     if options.output is not None:
         write_file(options.output, text)

@@ -9,11 +9,10 @@ Known weakness: a level of one commit has few processes, and a step between such
 are.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -76,45 +75,27 @@ def changes(series: Sequence[Series], otava: Mapping[Series, Sequence[int]] | No
 
 def _changes(series: Series, otava: Sequence[int]) -> list[Change]:
     if series.metric == PEAK_ALLOCATED:
-        by = dict.fromkeys(_different(series.levels), (COMPARISON,))
+        steps = np.abs(np.diff(series.levels)) > math.log1p(MARGINS[PEAK_ALLOCATED])
+        by = dict.fromkeys((np.flatnonzero(steps) + 1).tolist(), (COMPARISON,))
     else:
-        steps = {OTAVA: set(otava), ASV: set(asv_steps(np.exp(series.levels)))}
-        steps[NEIGHBOURS] = set(lasting_steps(series.levels))
-        by = {
-            at: tuple(name for name in steps if at in steps[name]) for at in sorted(set().union(*steps.values()))
-        }
+        levels = series.levels
+        steps = {OTAVA: otava, ASV: asv_steps(np.exp(levels)), NEIGHBOURS: lasting_steps(levels)}
+        by = {at: tuple(name for name in steps if at in steps[name]) for at in set().union(*steps.values())}
     edges = [0, *sorted(by), len(series.points)]
-    found = []
-    for number, at in enumerate(sorted(by), 1):
-        change = _change(series, edges[number - 1], at, edges[number + 1], by[at])
-        if abs(math.log(change.ratio)) > RULES.log_floor or series.metric == PEAK_ALLOCATED:
-            found.append(change)
-    return found
+    found = [_change(series, edges[number : number + 3], by[at]) for number, at in enumerate(edges[1:-1])]
+    exact = series.metric == PEAK_ALLOCATED
+    return [change for change in found if exact or abs(math.log(change.ratio)) > RULES.log_floor]
 
 
-def _different(levels: Sequence[float]) -> list[int]:
-    margin = math.log1p(MARGINS[PEAK_ALLOCATED])
-    return [at for at in range(1, len(levels)) if abs(levels[at] - levels[at - 1]) > margin]
-
-
-def _change(series: Series, start: int, at: int, end: int, found_by: tuple[str, ...]) -> Change:
+def _change(series: Series, edges: Sequence[int], found_by: tuple[str, ...]) -> Change:
+    """The change between two levels; `edges` are where the first and the second start, and the second's end."""
+    points, at = series.points, edges[1]
     before, after = (
-        np.concatenate([series.logs(point) for point in series.points[left:right]])
-        for left, right in ((start, at), (at, end))
+        np.concatenate([series.logs(point) for point in points[left:right]]) for left, right in pairwise(edges)
     )
     if series.metric == STEP_TIME:
         found = of_groups(before, after)
-        mean, (low, high) = found.mean, found.interval()
+        logs = (found.mean, *found.interval())
     else:
-        mean = low = high = float(after.mean() - before.mean())
-    points = series.points
-    return Change(
-        series,
-        at,
-        points[at - 1].commit,
-        points[at].commit,
-        math.exp(mean),
-        math.exp(low),
-        math.exp(high),
-        found_by,
-    )
+        logs = (float(after.mean() - before.mean()),) * 3
+    return Change(series, at, points[at - 1].commit, points[at].commit, *map(math.exp, logs), found_by)

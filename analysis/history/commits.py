@@ -6,9 +6,6 @@ commit changes) did is taken out of each time before anybody looks for a step in
 Known weakness: a sentinel's own noise of a commit goes into all its times.
 """
 
-from __future__ import annotations
-
-import math
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -16,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from analysis.documents import TEXT, ListOf, Record, load, read_bytes
 from analysis.errors import AnalysisError, printable
@@ -36,10 +34,11 @@ from analysis.vocabulary import (
 SHAPE = ListOf(Record(dict.fromkeys(("commit", "time", "subject"), TEXT)))
 DIGITS = re.compile(r"[0-9a-f]{7,64}")
 SENTINEL_MODEL = SENTINEL.partition(":")[0]
-FASTEST = "fastest"
-VARIANTS = {  # (model, backend) -> label; a model's fastest backend at each commit is one more
-    ("urnn", FASTEST): "uRNN, its fastest way",
-    ("urnn", "reference"): "uRNN, eager reference",
+MODEL, FASTEST = "urnn", "fastest"
+SERIES = ["model", "backend", "phase", "hidden_size", "metric"]
+VARIANTS = {  # (model, backend) -> label; the fastest backend at each commit is one more
+    (MODEL, FASTEST): "uRNN, its fastest way",
+    (MODEL, "reference"): "uRNN, eager reference",
     tuple(SENTINEL.split(":")): "nn.LSTM, the sentinel",
 }
 
@@ -124,8 +123,10 @@ def read(folder: Path) -> History:
         raise AnalysisError(f"{folder}: no commit was measured; run `python -m bench history` first.")
     results = read_results(paths)
     known = results.frame["commit"].isin([one.digits for one in commits])
-    strangers = results.frame.loc[~known].drop_duplicates("file")
-    problems = [*results.problems, *(_stranger(row.file, row.commit) for row in strangers.itertuples())]
+    strangers = [
+        f"{file}: left out, because it holds results of {commit[:8]}, which is none of the history's commits."
+        for file, commit in results.frame.loc[~known].drop_duplicates("file")[["file", "commit"]].to_numpy()
+    ]
     frame = results.frame[known]
     machines = sorted(frame["machine"].dropna().unique())
     if len(machines) > 1:
@@ -133,33 +134,10 @@ def read(folder: Path) -> History:
             f"{folder}: expected results of one machine, got those of {', '.join(machines)}; "
             "measure each machine's history into a folder of its own, with --results."
         )
-    found = _points(frame, {one.digits: one for one in commits})
-    if not any(metric == STEP_TIME for *_, metric in found):
+    points = _points(frame)
+    if not (points["metric"] == STEP_TIME).any():
         raise AnalysisError(f"{folder}: expected times of the uRNN or nn.LSTM, got none.")
-    drifts = {
-        (key[2], key[3]): _drift(points)
-        for key, points in found.items()
-        if key[:1] + key[4:] == (SENTINEL_MODEL, STEP_TIME)
-    }
-    series = []
-    for (model, backend, phase, size, metric), points in found.items():
-        corrected = metric == STEP_TIME and model != SENTINEL_MODEL
-        drift = drifts.get((phase, size), {}) if corrected else {}
-        series.append(Series(model, backend, phase, size, metric, tuple(points), drift))
-    order = list(VARIANTS)
-    series.sort(
-        key=lambda one: (
-            one.metric != STEP_TIME,
-            one.phase,
-            one.hidden_size,
-            order.index((one.model, one.backend)),
-        )
-    )
-    return History(tuple(commits), tuple(series), _facts(frame), tuple(problems))
-
-
-def _stranger(file: str, commit: str) -> str:
-    return f"{file}: left out, because it holds results of {commit[:8]}, which is none of the history's commits."
+    return History(tuple(commits), _series(points, commits), _facts(frame), (*results.problems, *strangers))
 
 
 def _commits(folder: Path) -> list[Commit]:
@@ -172,73 +150,62 @@ def _commits(folder: Path) -> list[Commit]:
         if not DIGITS.fullmatch(digits):
             raise AnalysisError(f"{path}: expected commits by their digits, got {digits!r}.")
     return [
-        Commit(digits, entry["time"], printable(entry["subject"]), _failure(folder / digits))
+        Commit(digits, entry["time"], printable(entry["subject"]), _failure(folder / digits / FAILURE_FILE))
         for digits, entry in entries.items()
         if os.path.isdir(folder / digits)
     ]
 
 
-def _failure(folder: Path) -> str:
+def _failure(path: Path) -> str:
     """Why a commit was not measured; "" where it was."""
-    path = folder / FAILURE_FILE
     if not os.path.lexists(path):
         return ""
     return printable(read_bytes(path).decode("utf-8", errors="replace").strip()) or "not measured"
 
 
-Key = tuple[str, str, str, int, str]
-
-
-def _points(frame, commits: Mapping[str, Commit]) -> dict[Key, list[Point]]:
-    """Points by (model, backend, phase, size, metric); of a model with several backends the fastest besides."""
+def _points(frame: pd.DataFrame) -> pd.DataFrame:
+    """A row for each point: commit, series, the cell's own id, and `values`, the median of each process."""
     rows = frame[(frame["outcome"] == MEASURED) & frame["metric"].isin([STEP_TIME, PEAK_ALLOCATED])]
-    by_commit: dict[tuple[Key, str], Point] = {}
-    for (digits, metric, *axes), part in rows.groupby(["commit", "metric", *AXES], sort=False):
-        values = tuple(float(value) for value in part.groupby(["file", "pass"], dropna=False)["value"].median())
-        named = dict(zip(AXES, axes, strict=True))
-        key = (named["model"], named["backend"], named["phase"], int(named["hidden_size"]), metric)
-        by_commit[key, digits] = Point(commits[digits], values, Cell(**named).id)
-    found: dict[Key, list[Point]] = {}
-    for digits in commits:
-        own = {key: point for (key, at), point in by_commit.items() if at == digits}
-        for key, point in own.items():
-            if (key[0], key[1]) in VARIANTS:
-                found.setdefault(key, []).append(point)
-        timed = {key for key in own if (key[0], FASTEST) in VARIANTS and key[4] == STEP_TIME}
-        for model, _, phase, size, _ in timed:
-            _add_fastest(found, own, model, phase, size)
-    return {key: _once(points) for key, points in found.items()}
+    each = ["commit", "metric", *AXES]
+    processes = rows.groupby([*each, "file", "pass"], dropna=False, sort=False)["value"].median()
+    points = processes.groupby(level=each, sort=False).agg(tuple).rename("values").reset_index()
+    points["cell"] = [Cell(**row).id for row in points[list(AXES)].to_dict("records")]
+    points = points.drop_duplicates(["commit", *SERIES], keep="last")
+    fastest = points[(points["metric"] == STEP_TIME) & (points["model"] == MODEL)]
+    fastest = fastest.iloc[fastest["values"].map(np.median).argsort(kind="stable")]
+    fastest = fastest.drop_duplicates(["commit", "phase", "hidden_size"])
+    fastest = points.merge(fastest[["commit", "model", "backend", "phase", "hidden_size"]]).assign(backend=FASTEST)
+    named = [variant in VARIANTS for variant in zip(points["model"], points["backend"], strict=True)]
+    return pd.concat([points[named], fastest]).drop_duplicates(["commit", *SERIES], keep="last")
 
 
-def _add_fastest(
-    found: dict[Key, list[Point]], own: Mapping[Key, Point], model: str, phase: str, size: int
-) -> None:
-    """The points of the backend that was fastest at one commit, under the name FASTEST."""
-    backends = {
-        key[1]: point for key, point in own.items() if key[0] == model and key[2:] == (phase, size, STEP_TIME)
-    }
-    best = min(backends, key=lambda backend: np.median(backends[backend].values))
-    for metric in (STEP_TIME, PEAK_ALLOCATED):
-        if (point := own.get((model, best, phase, size, metric))) is not None:
-            found.setdefault((model, FASTEST, phase, size, metric), []).append(point)
+def _series(points: pd.DataFrame, commits: Sequence[Commit]) -> tuple[Series, ...]:
+    """Times before bytes, then by place and in the order of VARIANTS."""
+    by_digits, place = {one.digits: one for one in commits}, ["phase", "hidden_size"]
+    points = points.sort_values("commit", key=lambda digits: digits.map(list(by_digits).index), kind="stable")
+    sentinel = points[(points["model"] == SENTINEL_MODEL) & (points["metric"] == STEP_TIME)]
+    logs = sentinel["values"].map(lambda values: np.log(values).mean())
+    sentinel = sentinel.assign(drift=logs - logs.groupby([sentinel[name] for name in place]).transform("mean"))
+    drifts = {at: dict(zip(part["commit"], part["drift"], strict=True)) for at, part in sentinel.groupby(place)}
+    found = []
+    for (model, backend, phase, size, metric), part in points.groupby(SERIES):
+        drift = drifts.get((phase, size), {}) if metric == STEP_TIME and model != SENTINEL_MODEL else {}
+        mine = tuple(
+            Point(by_digits[digits], values, cell)
+            for digits, values, cell in zip(part["commit"], part["values"], part["cell"], strict=True)
+        )
+        found.append(Series(model, backend, phase, int(size), metric, mine, drift))
+
+    def order(one: Series) -> tuple:
+        return one.metric != STEP_TIME, one.phase, one.hidden_size, list(VARIANTS).index((one.model, one.backend))
+
+    return tuple(sorted(found, key=order))
 
 
-def _once(points: Sequence[Point]) -> list[Point]:
-    return list({point.commit.digits: point for point in points}.values())
-
-
-def _drift(points: Sequence[Point]) -> dict[str, float]:
-    logs = {point.commit.digits: float(np.mean([math.log(value) for value in point.values])) for point in points}
-    middle = float(np.mean(list(logs.values())))
-    return {digits: value - middle for digits, value in logs.items()}
-
-
-def _facts(frame) -> dict[str, str]:
+def _facts(frame: pd.DataFrame) -> dict[str, str]:
     listed = {"Machine": "machine", "Processor": "cpu", "torch": "torch", "Python": "python", "Threads": "threads"}
-    found = {
-        name: ", ".join(str(value) for value in frame[column].dropna().unique()) for name, column in listed.items()
-    }
-    times = sorted(str(time) for time in frame["measured_at"].dropna().unique())
-    if times:
-        found["Measured"] = f"{times[0][:16]} to {times[-1][:16]}".replace("T", " ")
+    found = {name: ", ".join(map(str, frame[column].dropna().unique())) for name, column in listed.items()}
+    times = frame["measured_at"].dropna().astype(str)
+    if len(times):
+        found["Measured"] = f"{times.min()[:16]} to {times.max()[:16]}".replace("T", " ")
     return {name: value for name, value in found.items() if value}

@@ -5,10 +5,7 @@ Commits run down the page, because their subjects are the point and need the roo
 Known weakness: only times are drawn; changes of memory are in the table.
 """
 
-from __future__ import annotations
-
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -28,94 +25,69 @@ CAPTION = (
     "taken out of the others. Newest commits are at the bottom; further left is faster."
 )
 ROW_HEIGHT = 0.21
-SUBJECT = {"wide": 62, "narrow": 24}
+WIDE_SUBJECT, NARROW_SUBJECT = 62, 24  # characters
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """What the figure needs."""
-
-    history: History
-    changes: Sequence[Change]
-
-    @property
-    def commits(self) -> list[Commit]:
-        return [one for one in self.history.commits if not one.failure]
-
-
-def draw(data: Drawn, columns: int = 2) -> Figure:
+def draw(data: tuple[History, Sequence[Change]], columns: int = 2) -> Figure:
     """One panel a phase and size; subjects stand beside the first panel of each row."""
-    series = [one for one in data.history.series if one.metric == STEP_TIME]
-    places = list(dict.fromkeys((one.phase, one.hidden_size) for one in series))
-    commits = data.commits
+    history, changes = data
+    commits = [one for one in history.commits if not one.failure]
+    series = [one for one in history.series if one.metric == STEP_TIME]
+    places = list(dict.fromkeys(one.place for one in series))
+    length = NARROW_SUBJECT if columns == 1 else WIDE_SUBJECT
+    subjects = [f"{style.literal(_cut(one.subject, length))}  {one.name}" for one in commits]
     with style.applied():
         figure, axes = style.panels(len(places), columns, style.width(columns), ROW_HEIGHT * len(commits) + 1.0)
         for number, (ax, place) in enumerate(zip(axes, places, strict=True)):
-            mine = [one for one in series if (one.phase, one.hidden_size) == place]
-            _panel(ax, mine, commits, data.changes)
-            _subjects(
-                ax, commits, named=number % columns == 0, length=SUBJECT["narrow" if columns == 1 else "wide"]
-            )
-        figure.legend(handles=_handles(series), loc="outside upper left", ncols=1 if columns == 1 else 3)
+            style.title(ax, place)
+            _panel(ax, [one for one in series if one.place == place], commits, changes)
+            ax.set_yticks(range(len(commits)), [text if number % columns == 0 else "" for text in subjects])
+            ax.tick_params(axis="y", length=0, labelsize=7.5)
+            ax.grid(True, axis="y")
+        handles = [Line2D([], [], label=one.label, linestyle="none", **_look(one)) for one in _variants(series)]
+        figure.legend(handles=handles, loc="outside upper left", ncols=1 if columns == 1 else 3)
     return figure
 
 
 def _panel(ax: Axes, series: Sequence[Series], commits: Sequence[Commit], changes: Sequence[Change]) -> None:
-    style.title(ax, series[0].place)
     rows = {one.digits: row for row, one in enumerate(commits)}
+    drawn: list[float] = []
     for one in series:
-        look, identity = _look(one), style.series_id(one.model, one.backend)
         ys = [rows[point.commit.digits] for point in one.points]
-        logs = [one.logs(point) for point in one.points]
-        middles = np.exp([np.median(values) for values in logs])
-        ax.plot(middles, ys, linestyle="none", markersize=5, gid=identity, **look)
-        lows, highs = (np.exp([pick(values) for values in logs]) for pick in (np.min, np.max))
-        ax.hlines(ys, lows, highs, color=look["color"], linewidth=1, gid=style.series_id(one.model, one.backend))
-        _levels(ax, one, ys, [change.at for change in changes if change.series is one], look["color"])
-    values = [value for one in series for point in one.points for value in np.exp(one.logs(point))]
-    style.value_axis(ax, STEP_TIME, values, which="x")
+        times = [np.exp(one.logs(point)) for point in one.points]
+        middles = [np.exp(np.median(one.logs(point))) for point in one.points]
+        ax.plot(middles, ys, linestyle="none", markersize=5, **_look(one))
+        lows, highs = ([pick(values) for values in times] for pick in (np.min, np.max))
+        ax.hlines(ys, lows, highs, linewidth=1, **_colour(one))
+        _levels(ax, one, ys, sorted(change.at for change in changes if change.series is one))
+        drawn += [value for values in times for value in values]
+    style.value_axis(ax, STEP_TIME, drawn, which="x")
     ax.set_ylim(len(commits) - 0.4, -0.6)
 
 
-def _levels(ax: Axes, series: Series, ys: Sequence[int], starts: Sequence[int], colour: str) -> None:
-    edges = [0, *sorted(starts), len(ys)]
-    for start, end in pairwise(edges):
+def _levels(ax: Axes, series: Series, ys: Sequence[int], starts: Sequence[int]) -> None:
+    for start, end in pairwise([0, *starts, len(ys)]):
         level = float(np.exp(series.levels[start:end].mean()))
-        identity = style.series_id(series.model, series.backend)
-        ax.vlines(level, ys[start] - 0.4, ys[end - 1] + 0.4, color=colour, linewidth=3.5, alpha=0.35, gid=identity)
+        ax.vlines(level, ys[start] - 0.4, ys[end - 1] + 0.4, linewidth=3.5, alpha=0.35, **_colour(series))
         if start:
-            ring = {"marker": "o", "markersize": 12, "markerfacecolor": "none", "markeredgecolor": colour}
-            identity = style.series_id(series.model, series.backend)
-            ax.plot(
-                [np.exp(series.levels[start])],
-                [ys[start]],
-                linestyle="none",
-                markeredgewidth=1.6,
-                gid=identity,
-                **ring,
-            )
-
-
-def _subjects(ax: Axes, commits: Sequence[Commit], named: bool, length: int) -> None:
-    texts = [f"{style.literal(_cut(one.subject, length))}  {one.name}" if named else "" for one in commits]
-    ax.set_yticks(range(len(commits)), texts)
-    ax.tick_params(axis="y", length=0, labelsize=7.5)
-    ax.grid(True, axis="y")
+            at = [np.exp(series.levels[start])], [ys[start]]
+            ax.plot(*at, linestyle="none", marker="o", markersize=12, fillstyle="none", mew=1.6, **_colour(series))
 
 
 def _cut(text: str, length: int) -> str:
     return text if len(text) <= length else f"{text[: length - 1].rstrip()}\u2026"
 
 
+def _variants(series: Sequence[Series]) -> Iterable[Series]:
+    return {(one.model, one.backend): one for one in series}.values()
+
+
 def _look(series: Series) -> dict[str, object]:
     full = style.line_style(series.model, 1 if series.backend == "reference" else 0)
     names = ("color", "marker", "markerfacecolor", "markeredgecolor", "markeredgewidth", "zorder")
-    return {name: full[name] for name in names}
+    return {name: full[name] for name in names} | {"gid": style.series_id(series.model, series.backend)}
 
 
-def _handles(series: Sequence[Series]) -> list[Line2D]:
-    known = {(one.model, one.backend): one for one in series}
-    return [
-        Line2D([], [], label=one.label, linestyle="none", gid=style.series_id(*key), **_look(one))
-        for key, one in known.items()
-    ]
+def _colour(series: Series) -> dict[str, object]:
+    look = _look(series)
+    return {"color": look["color"], "gid": look["gid"]}

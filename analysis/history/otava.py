@@ -6,8 +6,6 @@ and series go in as CSV and change points come out as JSON. Its exit code says n
 Known weakness: a start of a second; without an installed Otava nothing is found by it, and the page says so.
 """
 
-from __future__ import annotations
-
 import json
 import shutil
 import subprocess
@@ -27,9 +25,7 @@ START = datetime(2000, 1, 1, tzinfo=UTC)  # points are evenly spaced: Otava want
 
 def program() -> Path | None:
     """Where Otava is: in the environment that `make history` makes, or on the path; None where it is not."""
-    if USUAL.exists():
-        return USUAL.resolve()
-    found = shutil.which("otava")
+    found = USUAL.resolve() if USUAL.exists() else shutil.which("otava")
     return Path(found) if found else None
 
 
@@ -42,31 +38,23 @@ def change_points(otava: Path, series: Mapping[str, Sequence[float]]) -> dict[st
         names = {f"series_{number}": name for number, name in enumerate(series)}
         tests = {}
         for short, name in names.items():
-            rows = [
-                f"{START + timedelta(days=at):%Y-%m-%dT%H:%M:%S+00:00},{value!r}"
-                for at, value in enumerate(series[name])
-            ]
-            Path(folder, f"{short}.csv").write_text("\n".join(["time,value", *rows]) + "\n")
-            metric = {"value": {"direction": -1, "column": "value"}}
-            tests[short] = {
-                "type": "csv",
-                "file": f"{folder}/{short}.csv",
-                "time_column": "time",
-                "metrics": metric,
-            }
+            file = Path(folder, f"{short}.csv")
+            times = [(START + timedelta(days=at)).isoformat() for at in range(len(series[name]))]
+            rows = [f"{time},{value!r}" for time, value in zip(times, series[name], strict=True)]
+            file.write_text("\n".join(["time,value", *rows]) + "\n")
+            metrics = {"value": {"direction": -1, "column": "value"}}
+            tests[short] = {"type": "csv", "file": str(file), "time_column": "time", "metrics": metrics}
         config = Path(folder, "otava.yaml")
         config.write_text(json.dumps({"tests": tests}))  # JSON is YAML
         command = [str(otava), "--config-file", str(config), "analyze", *names, "--output", "json"]
         try:
-            done = subprocess.run(
-                command, env={"OTAVA_CONFIG": str(config), "PATH": ""}, capture_output=True, check=False
-            )
+            environment = {"OTAVA_CONFIG": str(config), "PATH": ""}
+            done = subprocess.run(command, env=environment, capture_output=True, check=False)
         except OSError as error:
             raise AnalysisError(f"{otava}: cannot be run ({reason(error)}).") from error
     if done.returncode != 0:
-        told = done.stderr.decode("utf-8", errors="replace").strip()
-        last = (told.splitlines() or [f"exit code {done.returncode}"])[-1]
-        raise AnalysisError(f"Otava failed: {last}")
+        lines = done.stderr.decode("utf-8", errors="replace").strip().splitlines()
+        raise AnalysisError(f"Otava failed: {lines[-1] if lines else f'exit code {done.returncode}'}")
     found: dict[str, list[int]] = {}
     for line in done.stdout.splitlines():
         answer = parse(line, OUTPUT, of_a_line=True)

@@ -1,7 +1,5 @@
 """The history as a page: changes newest first, the series, and the commits behind them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -53,10 +51,7 @@ METHOD = (
         "differs by 15 % from the commit before and the next commit does too; and where the levels differ by more "
         "than the gate's effect floor. The interval is Welch's, over all processes of both levels.",
     ),
-    (
-        "Memory",
-        "Bytes are the same at every call, so any difference beyond the gate's margin is a change.",
-    ),
+    ("Memory", "Bytes are the same at every call, so any difference beyond the gate's margin is a change."),
 )
 
 
@@ -82,8 +77,8 @@ def page_of(history: History, found: Sequence[Change], asked_otava: bool, title:
         "Commits": f"{len(measured)} measured of {len(history.commits)} that changed what is timed",
         "Changes found by": f"{OTAVA} and {searched}" if asked_otava else f"{searched}; {OTAVA} is not installed",
     }
-    figure = Figure("figures/levels", levels.TITLE, levels.CAPTION, levels.draw, levels.Drawn(history, found))
-    bisections = Facts([(change_name(change), Code(bisection(change))) for change in found])
+    figure = Figure("figures/levels", levels.TITLE, levels.CAPTION, levels.draw, (history, found))
+    bisections = Facts([(_name(change), Code(bisection(change))) for change in found])
     again = f"To look for the commit again, with asv's own bisection ({len(found)})"
     sections = [
         Section("", [Answer(headlines(history, found), list(facts.items()))]),
@@ -118,16 +113,17 @@ def headlines(history: History, found: Sequence[Change]) -> list[str]:
 
 def _journey(series: Series) -> str:
     first, last = (float(value) for value in _seconds(series)[[0, -1]])
-    points = series.points
+    start, end = (series.points[at].commit.name for at in (0, -1))
     return (
-        f"{series.place}: {units.seconds(first)} a time step at {points[0].commit.name}, {units.seconds(last)} at "
-        f"{points[-1].commit.name}, {units.factor(first / last)} times as fast."
+        f"{series.place}: {units.seconds(first)} a time step at {start}, {units.seconds(last)} at {end}, "
+        f"{units.factor(first / last)} times as fast."
     )
 
 
-def change_name(change: Change) -> str:
+def _name(change: Change) -> str:
     """Where and what, in few words."""
-    return f"{change.commit.name}, {change.series.label}, {change.series.place}, {_metric(change.series)}"
+    series = change.series
+    return f"{change.commit.name}, {series.label}, {series.place}, {metric_label(series.metric).lower()}"
 
 
 def bisection(change: Change) -> str:
@@ -144,10 +140,6 @@ def _seconds(series: Series) -> Floats:
     return np.exp(series.levels)
 
 
-def _metric(series: Series) -> str:
-    return metric_label(series.metric).lower()
-
-
 def _per_cent(ratio: float) -> str:
     return f"{100 * (ratio - 1):+.1f} %"
 
@@ -155,37 +147,23 @@ def _per_cent(ratio: float) -> str:
 def _changes(found: Sequence[Change]) -> Table:
     rows = []
     for number, one in enumerate(found):
-        tone = "crosses" if one.low > 1 else "ahead" if one.high < 1 else "none"
-        exact = one.series.metric == PEAK_ALLOCATED
-        interval = "exact" if exact else between(one.low, one.high, _per_cent)
-        commit = f"{one.commit.name} {one.commit.subject}"
-        rows.append(
-            [
-                Cell(commit, number, f"{one.commit.time[:10]}; after {one.before.name}"),
-                f"{one.series.label}; {one.series.place}",
-                _metric(one.series).capitalize(),
-                Cell(_per_cent(one.ratio), one.ratio, interval, tone),
-                " and ".join(one.found_by),
-            ]
+        series, tone = one.series, "crosses" if one.low > 1 else "ahead" if one.high < 1 else "none"
+        interval = "exact" if series.metric == PEAK_ALLOCATED else between(one.low, one.high, _per_cent)
+        where = Cell(
+            f"{one.commit.name} {one.commit.subject}", number, f"{one.commit.time[:10]}; after {one.before.name}"
         )
-    columns = [
-        Column("Commit"),
-        Column("What"),
-        Column("Metric"),
-        Column("Change, 95 % interval", _per_cent),
-        Column("Found by"),
-    ]
+        size = Cell(_per_cent(one.ratio), one.ratio, interval, tone)
+        what, metric = f"{series.label}; {series.place}", metric_label(series.metric).capitalize()
+        rows.append([where, what, metric, size, " and ".join(one.found_by)])
+    change = Column("Change, 95 % interval", _per_cent)
+    columns = [*map(Column, ("Commit", "What", "Metric")), change, Column("Found by")]
     return Table("Changes, newest first", columns, rows, style="statements changes")
 
 
 def _commits(commits: Sequence[Commit]) -> Table:
-    rows = [
-        [
-            Cell(one.name, number),
-            Cell(one.time[:16].replace("T", " "), one.time),
-            one.subject,
-            Cell(f"not measured: {one.failure}", tone="none") if one.failure else "measured",
-        ]
-        for number, one in enumerate(reversed(commits))
-    ]
-    return Table("Commits", [Column("Commit"), Column("Time"), Column("Subject"), Column("Outcome")], rows)
+    rows = []
+    for number, one in enumerate(reversed(commits)):
+        time = Cell(one.time[:16].replace("T", " "), one.time)
+        outcome = Cell(f"not measured: {one.failure}", tone="none") if one.failure else "measured"
+        rows.append([Cell(one.name, number), time, one.subject, outcome])
+    return Table("Commits", [*map(Column, ("Commit", "Time", "Subject", "Outcome"))], rows)

@@ -111,7 +111,7 @@ def test_a_history_of_no_bytes_is_drawn(peaks, tmp_path):
     found = read(write_history(tmp_path, [2e-12, 2e6, 2e-12], peaks=peaks))
     seen = changes(found.series)
     assert history_page(found, seen, asked_otava=False, title="A title").headlines
-    assert "<svg" in to_svg(levels.draw(levels.Drawn(found, seen)))
+    assert "<svg" in to_svg(levels.draw((found, seen)))
 
 
 def test_results_of_a_commit_that_the_history_does_not_know_are_left_out_by_name(tmp_path):
