@@ -1,7 +1,4 @@
-"""Texts from outside within Markdown, shown as they are.
-
-Why: a model's label or a commit's subject is data; what GitHub reads as emphasis, a tag or a formula is not meant.
-"""
+"""Texts from outside within Markdown, shown as they are: no emphasis, tag or formula is meant in them."""
 
 from __future__ import annotations
 

@@ -61,7 +61,8 @@ def replacing_folder(target: Path | str) -> Iterator[Path]:
         staging = Path(tempfile.mkdtemp(prefix=_prefix(target), suffix=PARTIAL, dir=target.parent))
         with _owned(staging):
             yield staging
-            _write_manifest(staging)
+            listed = {"written_by": WRITER, "format": FORMAT, "files": sorted(_files(staging))}
+            (staging / MANIFEST).write_text(json.dumps(listed, indent=1) + "\n", encoding="utf-8")
             staging.chmod(0o755)
             _sync(staging)
             _require_replaceable(target)
@@ -143,11 +144,6 @@ def _is_old_page(page: Path) -> bool:
     with page.open("rb") as file:
         head = file.read(OLD_HEAD).decode("utf-8", errors="replace")
     return head.startswith("<!DOCTYPE html>") and OLD_PAGE.search(head) is not None
-
-
-def _write_manifest(folder: Path) -> None:
-    listed = {"written_by": WRITER, "format": FORMAT, "files": sorted(_files(folder))}
-    (folder / MANIFEST).write_text(json.dumps(listed, indent=1) + "\n", encoding="utf-8")
 
 
 def _sync(folder: Path) -> None:

@@ -129,16 +129,15 @@ def _compare(frame: pd.DataFrame, setting: Setting, is_other: Callable[[Setting]
 
 
 def _allocator_sentence(found: Comparison | None) -> str:
-    summary = found.summary(STEP_TIME) if found else ""
-    if not summary:
+    value, _, rest = found.summary(STEP_TIME).partition(" ") if found else ("", "", "")
+    if not value:
         return "Cost of the default allocator: not measured."
-    value, _, rest = summary.partition(" ")
     return f"With the default allocator a call takes {value} times as long {rest}."
 
 
 def _agreement_sentence(found: Comparison | None) -> str:
     if found is None:
         return "Agreement of the two harnesses: not measured."
-    names = {STEP_TIME: "times", PEAK_ALLOCATED: "peak memory"}
-    parts = [f"{name} {found.summary(metric)}" for metric, name in names.items() if found.summary(metric)]
-    return f"{found.second.source} over {found.first.source} on the same cells: {'; '.join(parts)}."
+    said = {"times": found.summary(STEP_TIME), "peak memory": found.summary(PEAK_ALLOCATED)}
+    parts = "; ".join(f"{name} {summary}" for name, summary in said.items() if summary)
+    return f"{found.second.source} over {found.first.source} on the same cells: {parts}."
