@@ -11,22 +11,10 @@ Known weakness: a cell that is in none of the files is known from the plan alone
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from analysis.documents import (
-    AMOUNT,
-    TEXT,
-    ListOf,
-    MapOf,
-    Maybe,
-    Record,
-    Whole,
-    check,
-    load,
-)
-from analysis.errors import AnalysisError
+from analysis.documents import AMOUNT, TEXT, ListOf, MapOf, Maybe, Record, Whole, load_format
 from analysis.regressions.comparison import Comparison, NamedCommit, one_setting, require_comparable
 from analysis.regressions.judge import judge_gate
 from analysis.regressions.numbers import instruction_rows
@@ -57,7 +45,7 @@ def judge_folder(folder: Path, pace: Pace | None = None) -> Comparison:
 
     Raises AnalysisError for a folder without a plan, a damaged file, or sides that do not belong together.
     """
-    plan = _plan(folder)
+    plan = load_format(folder / GATE_PLAN, SHAPE, GATE_FORMAT, "a gate's plan")
     problems: list[str] = []
     screening = _sides(folder, "base.json", "head.json", problems)
     confirmation = _sides(folder, f"{CONFIRMING}base.json", f"{CONFIRMING}head.json", problems)
@@ -85,16 +73,6 @@ def _absent_rows(cells: Sequence[str], base: Sequence[str], head: Sequence[str])
         elif cell in head:
             rows.append(Row(cell, TIME, Verdict.NOT_MEASURED, reason="head does not have it: removed or renamed"))
     return rows
-
-
-def _plan(folder: Path) -> Mapping[str, Any]:
-    path = folder / GATE_PLAN
-    plan = load(path)
-    found = plan.get("format") if isinstance(plan, dict) else None
-    if found != GATE_FORMAT:
-        raise AnalysisError(f"{path}: expected a gate's plan of format {GATE_FORMAT}, got {found!r}.")
-    check(plan, SHAPE, path)
-    return plan
 
 
 def _sides(folder: Path, base: str, head: str, problems: list[str]) -> tuple[Side, Side]:
