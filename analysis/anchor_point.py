@@ -1,10 +1,7 @@
 """Which batch, length, hidden size and depth a figure or a headline holds fixed while it varies another.
 
-Why: a grid has more axes than a figure. For each phase the point with the most cells is taken, and of equals the
-one closest to the anchor cell of the suite (n = 512, B = 64, T = 100, one layer), so that the choice follows from
-the data and is stated with every figure.
-
-Known weakness: the point is chosen by the cells tried for step time; memory may have been measured at fewer there.
+For each phase it is the point with the most cells tried for step time, and of equals the one closest to the anchor
+cell of the suite, so that the choice follows from the data.
 """
 
 from __future__ import annotations
@@ -33,12 +30,8 @@ class AnchorPoint:
 
     def fixed(self, x: str = "hidden_size") -> str:
         """What is held fixed over hidden sizes or over lengths, for people."""
-        first = (
-            f"B = {self.batch}, T = {self.length}"
-            if x == "hidden_size"
-            else f"n = {self.hidden_size}, B = {self.batch}"
-        )
-        return first + (f", {self.num_layers} layers" if self.num_layers > 1 else "")
+        others = f"B = {self.batch}, T = {self.length}", f"n = {self.hidden_size}, B = {self.batch}"
+        return others[x == "length"] + (f", {self.num_layers} layers" if self.num_layers > 1 else "")
 
     def holds(self, cells: pd.DataFrame) -> pd.Series:
         """Which summary rows have its phase, task, batch and layers, at any hidden size and length."""

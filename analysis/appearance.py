@@ -1,15 +1,14 @@
 """One colour, marker and dash a model, the same in every figure and on the page.
 
-Why: a reader learns once which line is the uRNN. The colours keep apart under the common colour-vision
-deficiencies and have a second set of lighter values for dark pages; marker and dash repeat the distinction
-without any colour. Known weakness: a model that is not in the list shares a fallback colour once there are
-more than three of them.
+The colours keep apart under the common colour-vision deficiencies and have lighter values for dark pages; marker
+and dash repeat the distinction without any colour. More than three models outside the list share fallback looks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass(frozen=True)
@@ -55,8 +54,7 @@ def css_name(look: Look) -> str:
     return f"series-{look.light[1:]}"
 
 
-@dataclass(frozen=True)
-class Series:
+class Series(NamedTuple):
     """A (model, backend) pair with its name for people."""
 
     model: str
@@ -69,7 +67,7 @@ class Series:
         return f"{self.model}:{self.backend}"
 
 
-def order(models: Sequence[str]) -> list[str]:
+def order(models: Iterable[str]) -> list[str]:
     """Models in the order of legends and tables: the known ones first (the uRNN before all), then by name."""
     known = list(LOOKS)
     return sorted(set(models), key=lambda model: (known.index(model) if model in LOOKS else len(known), model))

@@ -1,8 +1,8 @@
 """The ladders of optimisation: what each rung gained over the first and over the one before it.
 
-Why: a stage of an optimisation is worth what it gains on this machine, at this size, in this phase, and that
-changes from one to the next (Appleyard, Kocisky and Blunsom 2016, arXiv 1604.01946, for the LSTM on a GPU).
-A rung that was not measured is kept in its place, so that nobody takes its absence for a gain of nothing.
+Why: a stage of an optimisation is worth what it gains on this machine, at this size, in this phase (Appleyard,
+Kocisky and Blunsom 2016, arXiv 1604.01946, for the LSTM on a GPU). A rung that was not measured is kept in its
+place, so that nobody takes its absence for a gain of nothing.
 
 Known weakness: gains are of medians measured minutes apart; the intervals know nothing of a machine that slowed
 down in between.
@@ -11,7 +11,8 @@ down in between.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -24,12 +25,10 @@ from analysis.vocabulary import MEASURED, NOT_APPLICABLE, PHASES, STEP_TIME, cou
 
 # The cell that speaks for a ladder in a sentence, or the nearest one to it.
 ANCHOR = {"phase": "train", "num_layers": 1, "hidden_size": 128, "batch": 16}
-
 CEILING_RUNGS = ("nn_lstm",)
 
 
-@dataclass(frozen=True, order=True)
-class Place:
+class Place(NamedTuple):
     """Where a ladder was climbed: everything that its rungs have in common but the phase."""
 
     model: str
@@ -50,12 +49,10 @@ class Place:
 
 @dataclass(frozen=True)
 class Rung:
-    """One stage of a ladder.
+    """One stage of a ladder: `time` in seconds per time step, and how many times as fast it is.
 
-    `time` is in seconds per time step. Gains are how many times as fast: over the first rung, and over the one
-    before; `previous` is the label of that one, the nearest before it that has a value, and `skips` says whether
-    it is another than the very one before. None is not measured; then `outcome` says what to write instead, and
-    `message` why, as far as that is known.
+    `previous` is the label of the nearest rung before it that has a value, and `skips` says whether that is not
+    the very one before. None is not measured: `outcome` then says what to write, and `message` why.
     """
 
     name: str
@@ -89,49 +86,44 @@ def label(cells: pd.DataFrame, model: str) -> str:
 def climbs(cells: pd.DataFrame, model: str) -> Climbs:
     """Summary rows of ladders -> the rungs of one at every place and in every phase, smallest first."""
     mine = cells[(cells["model"] == model) & (cells["metric"] == STEP_TIME)]
-    rungs = backends_of(mine, model)
     found: Climbs = {}
     for phase in PHASES:
-        here = mine[mine["phase"] == phase]
-        for key, part in here.groupby([field.name for field in fields(Place)]):
+        for key, part in mine[mine["phase"] == phase].groupby([*Place._fields]):
             place = Place(*(value.item() if isinstance(value, np.generic) else value for value in key))
-            found.setdefault(place, {})[phase] = _climb(part, rungs)
+            found.setdefault(place, {})[phase] = _climb(part, backends_of(mine, model))
     return dict(sorted(found.items()))
 
 
 def _climb(part: pd.DataFrame, labels: Mapping[str, str]) -> Climb:
     rows = {row["backend"]: row for _, row in part.iterrows()}
+    known = {name: row for name, row in rows.items() if row["outcome"] == MEASURED}
     rungs: list[Rung] = []
-    first, below, previous = rows.get(next(iter(labels))), None, ""
-    for name, named in labels.items():
-        row = rows.get(name)
-        if row is None or row["outcome"] != MEASURED:
-            rungs.append(_without_value(name, named, row))
+    first, below = known.get(next(iter(labels))), None
+    for name, label in labels.items():
+        row = known.get(name)
+        if row is None:
+            rungs.append(_without_value(name, label, rows.get(name)))
             continue
-        gained = None if first is None or first["outcome"] != MEASURED else ratio(first, row)
-        rungs.append(
-            Rung(
-                name,
-                named,
-                Estimate(row["value"], row["low"], row["high"]),
-                over_first=gained,
-                over_previous=None if below is None else ratio(below, row),
-                previous=previous,
-                skips=bool(rungs) and rungs[-1].time is None and below is not None,
-                outcome=MEASURED,
-                unstable=row["unstable"],
-            )
+        rung = Rung(
+            name,
+            label,
+            Estimate(row["value"], row["low"], row["high"]),
+            over_first=None if first is None else ratio(first, row),
+            over_previous=None if below is None else ratio(below, row),
+            previous="" if below is None else below["backend_label"],
+            skips=below is not None and rungs[-1].time is None,
+            outcome=MEASURED,
+            unstable=row["unstable"],
         )
-        below, previous = row, named
+        rungs.append(rung)
+        below = row
     return tuple(rungs)
 
 
-def _without_value(name: str, named: str, row: pd.Series | None) -> Rung:
-    if row is None:
-        return Rung(name, named)
-    outcome = NOT_MEASURED if row["outcome"] == NOT_APPLICABLE else row["outcome"]
-    known = "" if row["outcome"] == NOT_APPLICABLE else row["outcome"]
-    return Rung(name, named, outcome=outcome, message=row["message"] or known)
+def _without_value(name: str, label: str, row: pd.Series | None) -> Rung:
+    if row is None or row["outcome"] == NOT_APPLICABLE:
+        return Rung(name, label, message="" if row is None else row["message"])
+    return Rung(name, label, outcome=row["outcome"], message=row["message"] or row["outcome"])
 
 
 def best(climb: Climb) -> Rung | None:

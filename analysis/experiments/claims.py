@@ -1,30 +1,30 @@
-"""What the paper says, and what was measured here: agree, differ or not run.
+"""What the paper says (Arjovsky, Shah and Bengio 2015, arXiv 1511.06464), and what was measured here.
 
-Why: a reproduction is a list of statements with an answer each, and the answer may be no. Every statement has its
-source in the paper (Arjovsky, Shah and Bengio 2015, arXiv 1511.06464) and a test that is written out, because the
-paper's 'solves' and 'does well' have no numbers.
-
-Known weakness: a statement is made about trained networks, and what did not happen within our iterations may
-happen later; the answer names the iterations.
+A reproduction is a list of statements with an answer each, and the answer may be no. `claims.csv` has every
+statement with its source in the paper and a test that is written out, because the paper's 'solves' and 'does well'
+have no numbers. What did not happen within our iterations may happen later; the answer names the iterations.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import csv
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
 
 from analysis import units
-from analysis.experiments.groups import Group
-from analysis.experiments.inside import decay, unevenness, wandering
-from analysis.experiments.study import Study
+from analysis.experiments.schema import PROFILE
+from analysis.experiments.study import Group, Study
 from analysis.vocabulary import counted
 
 AGREE, DIFFER, NOT_RUN = "agree", "differ", "not run"
-
-# Above this share of its own norm, from step to step, a state still takes something in.
-SATURATED = 0.01
+NAMES = {"urnn": "uRNN", "lstm": "LSTM"}
 LEAST_SAID = 1e-12
+RECALL = 10  # the last steps of copying
 
 
 @dataclass(frozen=True)
@@ -37,221 +37,143 @@ class Answer:
 
 @dataclass(frozen=True)
 class Claim:
-    """One statement in our words, where the paper makes it, how it is tested, and the test itself."""
+    """One statement in our words, where the paper makes it, how it is tested, and one of `CHECKS`.
+
+    The check is of a model on a task, at a length where that is given, against `than`: a number or another model.
+    """
 
     says: str
     source: str
     test: str
-    check: Callable[[Study], Answer]
+    check: str
+    task: str
+    length: str
+    model: str
+    than: str
+
+    def answer(self, study: Study) -> Answer:
+        """What these runs say to it."""
+        found = CHECKS[self.check](study, self)
+        return Answer(NOT_RUN, "") if found is None else Answer(AGREE if found[0] else DIFFER, found[1])
+
+    def group(self, study: Study, model: str = "") -> Group | None:
+        """The group that speaks for a model: it has ended runs, most seeds, and of equals the most iterations."""
+        wanted = (self.task, model or self.model)
+        found = [g for g in study.groups if g.ended and (g.place.task, g.model) == wanted]
+        found = [g for g in found if self.length in ("", str(g.place.length))]
+        return max(found, key=lambda group: group.rank, default=None)
 
 
-UNKNOWN = Answer(NOT_RUN, "")
+Found = tuple[bool, str] | None  # whether it agrees, and what was measured; None where it was not run
 
 
 def claims() -> list[Claim]:
     """Every statement that the suite can test, in the order of the paper's experiments."""
-    return [*_copying(), *_adding(), *_images(), *_anatomy()]
+    with Path(__file__).with_suffix(".csv").open(encoding="utf-8", newline="") as file:
+        return [Claim(**row) for row in csv.DictReader(file)]
 
 
-def _group(study: Study, task: str, length: int | None, model: str) -> Group | None:
-    """The group that speaks for a model: it has ended runs, most seeds, and of equals the most iterations."""
-    found = [
-        group
-        for group in study.groups
-        if group.ended
-        and (group.place.task, group.model) == (task, model)
-        and length in (None, group.place.length)
-    ]
-    return max(found, key=lambda group: (group.seeds, int(group.fact("max_iterations"))), default=None)
-
-
-def _copying() -> list[Claim]:
-    source, lengths = "copying, figure 1", (100, 200, 300, 500)
-    solves = [
-        Claim(
-            f"Copying, T = {length}: the uRNN solves it.",
-            source,
-            "every seed meets the goal",
-            partial(_all_solved, task="copying", length=length, model="urnn"),
-        )
-        for length in lengths
-    ]
-    lstm = [
-        Claim(
-            f"Copying, T = {length}: the LSTM {'beats' if length == 100 else 'does not beat'} the baseline.",
-            source,
-            f"{'every' if length == 100 else 'no'} seed ends below 90 % of the baseline",
-            partial(_beats_baseline, task="copying", length=length, model="lstm", expected=length == 100),
-        )
-        for length in lengths
-    ]
-    return solves + lstm
-
-
-def _adding() -> list[Claim]:
-    source, names = "adding, figure 2", {"urnn": "uRNN", "lstm": "LSTM"}
-    well = [
-        Claim(
-            f"Adding, T = {length}: the {name} does well.",
-            source,
-            "every seed meets the goal",
-            partial(_all_solved, task="adding", length=length, model=model),
-        )
-        for length in (100, 200, 400)
-        for model, name in names.items()
-    ]
-    hard = [
-        Claim(
-            f"Adding, T = 750: the {name} does not come near zero.",
-            source,
-            "no seed meets the goal",
-            partial(_none_solved, task="adding", length=750, model=model),
-        )
-        for model, name in names.items()
-    ]
-    return well + hard
-
-
-def _images() -> list[Claim]:
-    source = "pixel-by-pixel MNIST, table 1"
-    found = [
-        Claim(
-            f"{images}: the {name} reaches {100 * reached:.1f} % test accuracy.",
-            source,
-            "the mean is that high, or its interval covers it",
-            partial(_reaches, task=task, model=model, wanted=reached),
-        )
-        for task, images, by_model in (
-            ("mnist", "MNIST pixel by pixel", {"urnn": ("uRNN", 0.951), "lstm": ("LSTM", 0.982)}),
-            ("permuted_mnist", "MNIST, pixels permuted", {"urnn": ("uRNN", 0.914), "lstm": ("LSTM", 0.88)}),
-        )
-        for model, (name, reached) in by_model.items()
-    ]
-    for task, permuted, images in (
-        ("mnist", "permuted_mnist", "MNIST"),
-        ("digits", "permuted_digits", "The small digits, in place of MNIST,"),
-    ):
-        found += [
-            Claim(
-                f"{images} in order: the LSTM is more accurate than the uRNN.",
-                source,
-                "its mean is higher",
-                partial(_ahead, task=task, better="lstm", worse="urnn"),
-            ),
-            Claim(
-                f"{images} permuted: the uRNN is more accurate than the LSTM.",
-                source,
-                "its mean is higher",
-                partial(_ahead, task=permuted, better="urnn", worse="lstm"),
-            ),
-        ]
-    return found
-
-
-def _anatomy() -> list[Claim]:
-    source = "figure 4"
-    return [
-        Claim(
-            "After 100 iterations, gradients of the uRNN fade less on their way back than those of the LSTM.",
-            source,
-            "on adding, |dC/dh_t| in the first tenth of the steps over that in the last tenth is larger",
-            partial(_inside, measure=decay, words="first over last tenth", larger="urnn"),
-        ),
-        Claim(
-            "The norm of the uRNN's state changes less over time than that of the LSTM's.",
-            source,
-            "on copying, the norm's standard deviation over its mean is smaller",
-            partial(_inside, measure=unevenness, words="deviation over mean", larger="lstm"),
-        ),
-        Claim(
-            "The LSTM's state hardly moves after the first steps: it is saturated.",
-            source,
-            f"on copying, it moves by less than {units.per_cent(SATURATED)} of its norm a step in the second half",
-            _saturated,
-        ),
-    ]
-
-
-def _counted(number: int, group: Group, verb: str) -> str:
-    of = f"{number} of {counted(group.seeds, 'seed')}"
-    return f"{group.size}: {verb} in {of}"
-
-
-def _within(group: Group) -> str:
-    return f"within {int(group.members['iterations'].max()):,} iterations"
-
-
-def _all_solved(study: Study, task: str, length: int, model: str) -> Answer:
-    group = _group(study, task, length, model)
-    if group is None:
-        return UNKNOWN
-    words = _counted(group.solved, group, "solved")
-    if group.solved < group.seeds:
-        return Answer(DIFFER, f"{words}, {_within(group)}")
-    last = int(group.members["solved_iteration"].max())
-    return Answer(AGREE, f"{words}, after {last:,} iterations at most")
-
-
-def _none_solved(study: Study, task: str, length: int, model: str) -> Answer:
-    group = _group(study, task, length, model)
-    if group is None:
-        return UNKNOWN
-    words = f"{_counted(group.solved, group, 'solved')}, {_within(group)}"
-    return Answer(DIFFER if group.solved else AGREE, words)
-
-
-def _beats_baseline(study: Study, task: str, length: int, model: str, expected: bool) -> Answer:
-    group = _group(study, task, length, model)
-    if group is None:
-        return UNKNOWN
-    wanted = group.seeds if expected else 0
-    words = f"{_counted(group.below_baseline, group, 'below the baseline')}, {_within(group)}"
-    return Answer(AGREE if group.below_baseline == wanted else DIFFER, words)
-
-
-def _reaches(study: Study, task: str, model: str, wanted: float) -> Answer:
-    group = _group(study, task, None, model)
-    score = group and group.across("score", most=1.0)
-    if not score:
-        return UNKNOWN
-    agrees = score.mean >= wanted or score.high >= wanted
-    return Answer(AGREE if agrees else DIFFER, f"{group.size}: {accuracy(group)}")
-
-
-def _ahead(study: Study, task: str, better: str, worse: str) -> Answer:
-    pair = [_group(study, task, None, model) for model in (better, worse)]
-    scores = [group and group.across("score", most=1.0) for group in pair]
-    if not all(scores):
-        return UNKNOWN
-    words = "; ".join(f"{group.size}: {accuracy(group)}" for group in pair)
-    return Answer(AGREE if scores[0].mean > scores[1].mean else DIFFER, words)
+def tally(answers: Sequence[Answer]) -> dict[str, int]:
+    """How many statements have each verdict."""
+    return {verdict: sum(answer.verdict == verdict for answer in answers) for verdict in (AGREE, DIFFER, NOT_RUN)}
 
 
 def accuracy(group: Group) -> str:
     """A group's score: '95.2 % (95 % interval 94.1 to 96.3, 3 seeds)'; 'not measured' where a member has none."""
-    found = group.across("score", least=0.0, most=1.0)
+    found = group.score
     if found is None:
         return units.NOT_MEASURED
-    if found.seeds == 1:
-        return f"{100 * found.mean:.1f} % (1 seed)"
-    bounds = f"{100 * found.low:.1f} to {100 * found.high:.1f}"
-    return f"{100 * found.mean:.1f} % (95 % interval {bounds}, {found.seeds} seeds)"
+    interval = f"95 % interval {100 * found.low:.1f} to {100 * found.high:.1f}, " if found.seeds > 1 else ""
+    return f"{100 * found.mean:.1f} % ({interval}{counted(found.seeds, 'seed')})"
 
 
-def _inside(study: Study, measure: Callable[[Study, str], float | None], words: str, larger: str) -> Answer:
-    found = {model: measure(study, model) for model in ("urnn", "lstm")}
+def _solved(study: Study, claim: Claim, every: bool) -> Found:
+    if (group := claim.group(study)) is None:
+        return None
+    when = f"within {group.iterations:,} iterations"
+    if every and group.solved == group.seeds:
+        when = f"after {int(group.members['solved_iteration'].max()):,} iterations at most"
+    words = f"{group.size}: solved in {group.solved} of {counted(group.seeds, 'seed')}, {when}"
+    return group.solved == (group.seeds if every else 0), words
+
+
+def _below_baseline(study: Study, claim: Claim, every: bool) -> Found:
+    if (group := claim.group(study)) is None:
+        return None
+    seeds = f"{group.below_baseline} of {counted(group.seeds, 'seed')}"
+    words = f"{group.size}: below the baseline in {seeds}, within {group.iterations:,} iterations"
+    return group.below_baseline == (group.seeds if every else 0), words
+
+
+def _reaches(study: Study, claim: Claim) -> Found:
+    group = claim.group(study)
+    if not (group and group.score):
+        return None
+    wanted = float(claim.than)
+    return bool(group.score.mean >= wanted or group.score.high >= wanted), f"{group.size}: {accuracy(group)}"
+
+
+def _ahead(study: Study, claim: Claim) -> Found:
+    better, worse = claim.group(study), claim.group(study, claim.than)
+    if not (better and worse and better.score and worse.score):
+        return None
+    words = "; ".join(f"{group.size}: {accuracy(group)}" for group in (better, worse))
+    return bool(better.score.mean > worse.score.mean), words
+
+
+def inside(study: Study, task: str, model: str, measure: Callable[[pd.DataFrame], float]) -> float | None:
+    """A measure of the latest look into a model on a task, after the start of training; None without one.
+
+    It is taken of geometric means over the seeds, a row a time step.
+    """
+    for group in (group for place, found in study.looked_into.items() if place.task == task for group in found):
+        look = study.anatomy_of(group)
+        last = look["iteration"].max()
+        if group.model == model and last > 0:
+            logs = np.log(look[[column.name for column in PROFILE[1:]]].clip(lower=np.finfo(float).tiny))
+            means = logs[look["iteration"] == last].groupby(look["t"].astype(int)).mean()
+            return measure(np.exp(means).astype(np.float64))
+    return None
+
+
+def decay(profile: pd.DataFrame) -> float:
+    """Median |dC/dh_t| in the first tenth of the steps over that in the last; 1 is no fading at all.
+
+    It is meant for adding, whose cost is that of the last step alone, so that every gradient has come all the way.
+    """
+    gradient = profile["gradient_norm"].to_numpy()
+    tenth = max(len(gradient) // 10, 1)
+    return float(np.median(gradient[:tenth]) / np.median(gradient[-tenth:]))
+
+
+def unevenness(profile: pd.DataFrame) -> float:
+    """Standard deviation of |h_t| over t, over its mean."""
+    norm = profile["state_norm"].to_numpy()
+    return float(norm.std() / norm.mean())
+
+
+def wandering(profile: pd.DataFrame) -> float:
+    """Median of |h_t - h_{t-1}| / |h_t| over the second half of the steps before recall.
+
+    It is meant for copying, whose input does not change during the wait: on adding every number moves any state.
+    """
+    end = len(profile) - RECALL
+    late = profile.iloc[end // 2 : end]
+    return float(np.median((late["state_change"] / late["state_norm"]).to_numpy()))
+
+
+def _larger(study: Study, claim: Claim, measure: Callable[[pd.DataFrame], float], words: str) -> Found:
+    found = {model: inside(study, claim.task, model, measure) for model in NAMES}
     if None in found.values():
-        return UNKNOWN
-    other = "lstm" if larger == "urnn" else "urnn"
-    measured = f"{words}: uRNN {_faint(found['urnn'])}, LSTM {_faint(found['lstm'])}"
-    return Answer(AGREE if found[larger] > found[other] else DIFFER, measured)
+        return None
+    measured = ", ".join(f"{NAMES[model]} {_faint(value)}" for model, value in found.items())
+    return found[claim.model] > found[claim.than], f"{words}: {measured}"
 
 
-def _saturated(study: Study) -> Answer:
-    moved = wandering(study, "lstm")
-    if moved is None:
-        return UNKNOWN
-    return Answer(AGREE if moved < SATURATED else DIFFER, f"LSTM: {_faint(moved)} of its norm a step")
+def _saturated(study: Study, claim: Claim) -> Found:
+    moved = inside(study, claim.task, claim.model, wandering)
+    words = f"{NAMES[claim.model]}: {_faint(moved)} of its norm a step" if moved is not None else ""
+    return None if moved is None else (moved < float(claim.than), words)
 
 
 def _faint(value: float) -> str:
@@ -259,6 +181,14 @@ def _faint(value: float) -> str:
     return f"below {LEAST_SAID:g}" if value < LEAST_SAID else f"{value:.2g}"
 
 
-def tally(answers: Sequence[Answer]) -> dict[str, int]:
-    """How many statements have each verdict."""
-    return {verdict: sum(answer.verdict == verdict for answer in answers) for verdict in (AGREE, DIFFER, NOT_RUN)}
+CHECKS: Mapping[str, Callable[[Study, Claim], Found]] = {
+    "every seed solved": partial(_solved, every=True),
+    "no seed solved": partial(_solved, every=False),
+    "every seed below the baseline": partial(_below_baseline, every=True),
+    "no seed below the baseline": partial(_below_baseline, every=False),
+    "reaches": _reaches,
+    "ahead": _ahead,
+    "gradients fade less": partial(_larger, measure=decay, words="first over last tenth"),
+    "norm is less even": partial(_larger, measure=unevenness, words="deviation over mean"),
+    "saturated": _saturated,
+}

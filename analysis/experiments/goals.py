@@ -1,133 +1,90 @@
-"""When a run counts as solved, as its log says, and when a loss counts as below the baseline.
+"""When a run counts as solved: what its log says. Nothing here decides it again.
 
-Why: the run knows its own goal. Its log carries the goal and says at each evaluation whether it was met; nothing
-here decides it again. Logs from before they carried a goal are judged by the goals of that time, `BEFORE`.
+A goal is a list of bounds that hold together, each a mapping as `_BOUND` has it. Logs from before they carried a
+goal are judged by the goals of that time, `BEFORE`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
-
-import numpy as np
 
 from analysis import units
 from analysis.documents import Flag, ListOf, Maybe, Real, Record, Text, check
 
-# 'Beats the baseline' needs a margin, because a loss estimated on a finite batch wanders around it.
-BASELINE_MARGIN = 0.9
-
 NOT_RECORDED = "goal not recorded"
-SCORED, HIGHER, LOWER = ("loss", "score"), "higher", "lower"
+HIGHER, LOWER = "higher", "lower"
 
+Bound = Mapping[str, Any]
+
+# `scored` is the column of an evaluation, `name` and `unit` are for people, and `baseline_share` is the threshold
+# over the baseline's loss, where the bound is defined by that.
 _BOUND = Record(
-    {"scored": Text(SCORED), "name": Text(), "unit": Text(), "threshold": Real(), "better": Text((HIGHER, LOWER))},
+    {
+        "scored": Text(("loss", "score")),
+        "name": Text(),
+        "unit": Text(),
+        "threshold": Real(),
+        "better": Text((HIGHER, LOWER)),
+    },
     optional={"baseline_share": Maybe(Real(0.0))},
 )
 _GOAL = Record({"bounds": ListOf(_BOUND, least=1)}, optional={"ends_training": Flag()})
 
-
-@dataclass(frozen=True)
-class Bound:
-    """What a loss or a score has to reach.
-
-    `scored` is the column of an evaluation, `name` and `unit` are for people, `better` is "higher" or "lower", and
-    `baseline_share` is the threshold over the baseline's loss, where the bound is defined by that.
-    """
-
-    scored: str
-    name: str
-    unit: str
-    threshold: float
-    better: str
-    baseline_share: float | None = None
-
-    @property
-    def words(self) -> str:
-        """'recall accuracy of at least 99 %'."""
-        side = "at least" if self.better == HIGHER else "at most"
-        if self.baseline_share is not None:
-            return f"{self.name} of {side} {units.per_cent(self.baseline_share)} of the baseline's"
-        if self.scored == "score" and self.unit == "1":
-            return f"{self.name} of {side} {100 * self.threshold:.4g} %"
-        return f"{self.name} of {side} {self.threshold:g}{'' if self.unit == '1' else f' {self.unit}'}"
-
-    def met(self, evaluation: Mapping[str, Any]) -> bool:
-        """Whether an evaluation reaches the threshold; NaN does not."""
-        value = evaluation[self.scored]
-        return bool(value >= self.threshold if self.better == HIGHER else value <= self.threshold)
-
-
-@dataclass(frozen=True)
-class Goal:
-    """Bounds that hold together."""
-
-    bounds: tuple[Bound, ...]
-
-    @property
-    def words(self) -> str:
-        """All bounds in one phrase."""
-        return " and ".join(bound.words for bound in self.bounds)
-
-    def met(self, evaluation: Mapping[str, Any]) -> bool:
-        """Whether an evaluation, with `loss` and `score`, meets every bound."""
-        return all(bound.met(evaluation) for bound in self.bounds)
-
-
-def recorded(entry: Mapping[str, Any], place: str) -> Goal | None:
-    """The goal in the first line of a log; None in one from before logs carried it.
-
-    Raises AnalysisError, beginning with `place`, where it is damaged.
-    """
-    if "goal" not in entry:
-        return None
-    check(entry["goal"], _GOAL, place, ("goal",))
-    return Goal(tuple(_bound(bound) for bound in entry["goal"]["bounds"]))
-
-
-def _bound(entry: Mapping[str, Any]) -> Bound:
-    return Bound(
-        entry["scored"],
-        entry["name"],
-        entry["unit"],
-        entry["threshold"],
-        entry["better"],
-        entry.get("baseline_share"),
-    )
-
-
-# The goals that runs were judged by until their logs carried one: least score, most loss, most loss in baselines.
-BEFORE: Mapping[str, tuple[float | None, float | None, float | None]] = {
-    "copying": (0.99, None, 0.1),
-    "adding": (None, 0.01, None),
-    "digits": (0.95, None, None),
-    "permuted_digits": (0.93, None, None),
-    "mnist": (0.95, None, None),
-    "permuted_mnist": (0.91, None, None),
+# The goals that runs were judged by until their logs carried one; "share" is of the baseline's loss.
+BEFORE: Mapping[str, Mapping[str, float]] = {
+    "copying": {"score": 0.99, "share": 0.1},
+    "adding": {"loss": 0.01},
+    "digits": {"score": 0.95},
+    "permuted_digits": {"score": 0.93},
+    "mnist": {"score": 0.95},
+    "permuted_mnist": {"score": 0.91},
 }
 
 
-def before(run: Mapping[str, Any]) -> Goal | None:
-    """The goal of a run whose log carries none; None for a task that had none.
+def of(header: Mapping[str, Any], place: str) -> Sequence[Bound]:
+    """The goal in the first line of a log. Raises AnalysisError, beginning with `place`, where it is damaged."""
+    if "goal" not in header:
+        return before(header)
+    check(header["goal"], _GOAL, place, ("goal",))
+    return header["goal"]["bounds"]
+
+
+def before(run: Mapping[str, Any]) -> Sequence[Bound]:
+    """The goal of a run whose log carries none; empty for a task that had none.
 
     `run` has task, baseline, loss_name and score_name.
     """
-    if run["task"] not in BEFORE:
-        return None
-    score, loss, share = BEFORE[run["task"]]
     name, _, unit = run["loss_name"].partition(" (")
-    unit = unit.rstrip(")") or "1"
-    bounds = []
-    if score is not None:
-        bounds.append(Bound("score", run["score_name"], "1", score, HIGHER))
-    if loss is not None:
-        bounds.append(Bound("loss", name, unit, loss, LOWER))
+    loss = {"scored": "loss", "name": name, "unit": unit.rstrip(")") or "1", "better": LOWER}
+    score = {"scored": "score", "name": run["score_name"], "unit": "1", "better": HIGHER}
+    bounds = {
+        "score": lambda least: score | {"threshold": least},
+        "loss": lambda most: loss | {"threshold": most},
+        "share": lambda share: loss | {"threshold": share * run["baseline"], "baseline_share": share},
+    }
+    return [bounds[kind](value) for kind, value in BEFORE.get(run["task"], {}).items()]
+
+
+def words(goal: Sequence[Bound]) -> str | None:
+    """'recall accuracy of at least 99 % and ...'; None for a goal that is not recorded."""
+    return " and ".join(map(_words, goal)) or None
+
+
+def _words(bound: Bound) -> str:
+    threshold, unit, share = bound["threshold"], bound["unit"], bound.get("baseline_share")
+    amount = f"{threshold:g}" if unit == "1" else f"{threshold:g} {unit}"
     if share is not None:
-        bounds.append(Bound("loss", name, unit, share * run["baseline"], LOWER, share))
-    return Goal(tuple(bounds))
+        amount = f"{units.per_cent(share)} of the baseline's"
+    elif bound["scored"] == "score" and unit == "1":
+        amount = f"{100 * threshold:.4g} %"
+    return f"{bound['name']} of at {'least' if bound['better'] == HIGHER else 'most'} {amount}"
 
 
-def below_baseline(loss: float, baseline: float) -> bool:
-    """Whether a loss is below the baseline's beyond the margin; NaN is not."""
-    return bool(np.isfinite(loss) and loss < BASELINE_MARGIN * baseline)
+def met(goal: Sequence[Bound], evaluation: Mapping[str, Any]) -> bool:
+    """Whether an evaluation, with `loss` and `score`, reaches every threshold; NaN does not."""
+    pairs = [(evaluation[bound["scored"]], bound) for bound in goal]
+    return all(
+        value >= bound["threshold"] if bound["better"] == HIGHER else value <= bound["threshold"]
+        for value, bound in pairs
+    )

@@ -1,6 +1,6 @@
 """The sentences that the report opens with, made from the data and ready to say the opposite.
 
-Known weakness: English only; the uRNN and the LSTM speak, all other models are in the tables.
+The uRNN and the LSTM speak; all other models are in the tables.
 """
 
 from __future__ import annotations
@@ -10,35 +10,38 @@ from collections.abc import Callable, Sequence
 from analysis import units
 from analysis.experiments.claims import AGREE, DIFFER, NOT_RUN, Answer, accuracy, tally
 from analysis.experiments.goals import NOT_RECORDED
-from analysis.experiments.groups import Group
 from analysis.experiments.schema import TASK_LABELS
-from analysis.experiments.study import Study
+from analysis.experiments.study import Group, Study
 from analysis.vocabulary import counted
 
 SPOKEN = ("urnn", "lstm")
-SOLVABLE = ("copying", "adding")
-NAMES = {"copying": "copying memory", "adding": "adding"}
+SOLVABLE = {"copying": "copying memory", "adding": "adding"}
 
 
 def headlines(study: Study, answers: Sequence[Answer]) -> list[str]:
     """What each speaking model does on each task that was run, then how the paper's statements fared."""
     sentences = []
     for task in TASK_LABELS:
-        by_model = {model: _ended(study, task, model) for model in SPOKEN}
-        if not any(by_model.values()):
-            continue
+        by_model = [found for model in SPOKEN if (found := _ended(study, task, model))]
         if task in SOLVABLE:
-            sentences += [_solving(task, found) for found in by_model.values() if found]
-        else:
-            sentences.append(_scores(task, [group for found in by_model.values() for group in found]))
+            sentences += [_solving(SOLVABLE[task], found) for found in by_model]
+        elif by_model:
+            words = "; ".join(f"{group.size} {accuracy(group)}" for found in by_model for group in found)
+            sentences.append(f"{TASK_LABELS[task]}: {words}.")
     if not sentences:
         sentences = ["No run of the uRNN or the LSTM has ended yet."]
-    return [*sentences, _fared(answers), _seeds(study)]
+    counts = tally(answers)
+    fared = (
+        f"Of {len(answers)} statements of the paper, {counts[AGREE] + counts[DIFFER]} were tested here: "
+        f"{counts[AGREE]} agree, {counts[DIFFER]} differ; {counts[NOT_RUN]} were not run."
+    )
+    return [*sentences, fared, _seeds(study)]
 
 
 def _ended(study: Study, task: str, model: str) -> list[Group]:
+    """At each length the group that speaks for a model."""
     found = [g for g in study.groups if g.ended and (g.place.task, g.model) == (task, model)]
-    best = {g.place: g for g in sorted(found, key=lambda g: (g.seeds, int(g.fact("max_iterations"))))}
+    best = {g.place: g for g in sorted(found, key=lambda g: g.rank)}
     return sorted(best.values(), key=lambda g: g.place.length)
 
 
@@ -49,59 +52,39 @@ def _solving(task: str, found: list[Group]) -> str:
     solved = [group for group in found if group.solved == group.seeds]
     rest = [group for group in found if group.solved < group.seeds]
     if not solved:
-        return f"{name} does not solve {NAMES[task]} ({goal}): {_misses(rest)}."
+        return f"{name} does not solve {task} ({goal}): {_misses(rest)}."
+    least, most = min(group.seeds for group in solved), max(group.seeds for group in solved)
+    every = "its one seed" if most == 1 else f"each of {_to(str(least), str(most))} seeds"
     iterations = _span(solved, "solved_iteration", lambda value: f"{value:,.0f}")
     numbers = f"{iterations} iterations, {_span(solved, 'solved_seconds', units.significant)} s"
-    lengths = _listed([str(group.place.length) for group in solved])
-    sentence = f"{name} solves {NAMES[task]} at T = {lengths} with {_every(solved)}, in {numbers} ({goal})"
-    return f"{sentence}; {_misses(rest)}." if rest else f"{sentence}."
+    misses = f"; {_misses(rest)}" if rest else ""
+    return f"{name} solves {task} at {_lengths(solved)} with {every}, in {numbers} ({goal}){misses}."
 
 
-def _every(found: Sequence[Group]) -> str:
-    least, most = min(group.seeds for group in found), max(group.seeds for group in found)
-    if most == 1:
-        return "its one seed"
-    return f"each of {most} seeds" if least == most else f"each of {least} to {most} seeds"
+def _to(low: str, high: str) -> str:
+    return low if low == high else f"{low} to {high}"
 
 
 def _span(found: Sequence[Group], column: str, text: Callable[[float], str]) -> str:
     values = [float(value) for group in found for value in group.members[column]]
-    low, high = text(min(values)), text(max(values))
-    return low if low == high else f"{low} to {high}"
+    return _to(text(min(values)), text(max(values)))
 
 
 def _misses(found: Sequence[Group]) -> str:
     """What became of the lengths that not every seed solved, alike ones together."""
     alike: dict[str, list[Group]] = {}
     for group in found:
-        alike.setdefault(
-            f"{_of(group.solved, group)} and {group.below_baseline} ended below the baseline", []
-        ).append(group)
+        solved = f"{group.solved} of {counted(group.seeds, 'seed')} solved it"
+        alike.setdefault(f"{solved} and {group.below_baseline} ended below the baseline", []).append(group)
     return "; ".join(
-        f"at T = {_listed([str(group.place.length) for group in groups])}, {words}, within {_iterations(groups)}"
+        f"at {_lengths(groups)}, {words}, within {max(group.iterations for group in groups):,} iterations"
         for words, groups in alike.items()
     )
 
 
-def _of(solved: int, group: Group) -> str:
-    return f"{solved} of {counted(group.seeds, 'seed')} solved it"
-
-
-def _iterations(found: Sequence[Group]) -> str:
-    return f"{max(int(group.members['iterations'].max()) for group in found):,} iterations"
-
-
-def _scores(task: str, found: Sequence[Group]) -> str:
-    return f"{TASK_LABELS[task]}: {'; '.join(f'{group.size} {accuracy(group)}' for group in found)}."
-
-
-def _fared(answers: Sequence[Answer]) -> str:
-    counts = tally(answers)
-    run = counts[AGREE] + counts[DIFFER]
-    return (
-        f"Of {len(answers)} statements of the paper, {run} were tested here: {counts[AGREE]} agree, "
-        f"{counts[DIFFER]} differ; {counts[NOT_RUN]} were not run."
-    )
+def _lengths(found: Sequence[Group]) -> str:
+    *others, last = [str(group.place.length) for group in found]
+    return f"T = {', '.join(others)} and {last}" if others else f"T = {last}"
 
 
 def _seeds(study: Study) -> str:
@@ -114,7 +97,3 @@ def _seeds(study: Study) -> str:
     seeds = counted(most, "seed") if least == most else f"{least} to {most} seeds"
     also = f"; of {unfinished} more, no run has ended" if unfinished else ""
     return f"{runs} runs: {seeds} for each of {len(counts)} settings{also}."
-
-
-def _listed(words: Sequence[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -7,60 +7,56 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis import appearance
 from analysis.experiments import tables
 from analysis.experiments.claims import claims
-from analysis.experiments.facts import facts
 from analysis.experiments.figures import FIGURES
 from analysis.experiments.goals import NOT_RECORDED
-from analysis.experiments.groups import cells, repeated
 from analysis.experiments.headlines import headlines
 from analysis.experiments.logs import Logs
-from analysis.experiments.schema import TASK_LABELS
-from analysis.experiments.study import Study
+from analysis.experiments.schema import TABLES, TASK_LABELS
+from analysis.experiments.study import Study, cells
 from analysis.figures.style import series_in_order
 from analysis.pages import Answer, Block, Bullets, Facts, Page, Prose, Section, folded
 from analysis.pages.writing import Report, write_page
-from analysis.vocabulary import counted
+from analysis.vocabulary import counted, duration
 
 DEFAULT_TITLE = "What the uRNN learns, and how soon"
 PAPER = (
     "Arjovsky, Shah and Bengio 2015 (arXiv 1511.06464) in our words, with the place in the paper, the test that "
     "decides, and what was measured here. Not run is no verdict."
 )
+RESULTS = (
+    "Means with 95 % intervals over the seeds of each setting. Loss and score are on test data that training "
+    "never saw."
+)
+LISTED = {
+    "Processor": "cpu",
+    "Machine": "machine",
+    "Device": "device",
+    "Precision": "dtype",
+    "Threads a run": "threads",
+    "torch": "torch",
+    "Python": "python",
+    "Commit": "commit",
+}
 CAUTIONS = (
     "Seconds are wall-clock time of training on this machine, evaluation left out. Two runs at a time on two "
     "cores share memory and caches, which costs both some of their speed.",
     "A task counts as solved at the first evaluation that met its goal on validation data, every 50 iterations by "
     "default; the true moment lies up to that much earlier.",
 )
-METHOD = (
-    (
-        "Below the baseline",
-        "A loss at the end of less than 90 % of the best answer that needs no memory.",
-    ),
-    (
-        "Mean and interval",
-        "Mean over seeds with Student's t interval; of losses and times the geometric mean, with the interval of "
-        "the logarithms. One seed has no interval; with two or three it is wide.",
-    ),
-    (
-        "Which runs count",
-        "Those that solved their task, trained to their last iteration or diverged. A run that was interrupted is "
-        "drawn in thin lines and is in no mean, unless its setting has no other.",
-    ),
-    (
-        "Curves",
-        "A run that stopped because it solved its task keeps its last value in the mean. A diverged run is drawn "
-        "up to where it diverged and is in no mean.",
-    ),
-    (
-        "Nothing is pooled",
-        "Runs are repetitions of each other if they are alike in everything but the seed: sizes, optimiser, "
-        "learning rate, clipping, iterations, goal, backend, device, threads and machine. All runs are in "
-        "runs.csv, evaluations.csv and anatomy.csv beside this page.",
-    ),
-)
+METHOD = {
+    "Below the baseline": "A loss at the end of less than 90 % of the best answer that needs no memory.",
+    "Mean and interval": "Mean over seeds with Student's t interval; of losses and times the geometric mean, with "
+    "the interval of the logarithms. One seed has no interval; with two or three it is wide.",
+    "Which runs count": "Those that solved their task, trained to their last iteration or diverged. A run that "
+    "was interrupted is drawn in thin lines and is in no mean, unless its setting has no other.",
+    "Curves": "A run that stopped because it solved its task keeps its last value in the mean. A diverged run is "
+    "drawn up to where it diverged and is in no mean.",
+    "Nothing is pooled": "Runs are repetitions of each other if they are alike in everything but the seed: sizes, "
+    "optimiser, learning rate, clipping, iterations, goal, backend, device, threads and machine. All runs are in "
+    "runs.csv, evaluations.csv and anatomy.csv beside this page.",
+}
 
 
 def write_report(
@@ -73,8 +69,7 @@ def write_report(
     the folder cannot be written or holds something that is no report.
     """
     files = {
-        f"{part}.csv": partial(getattr(logs, part).to_csv, index=False, float_format="%.8g")
-        for part in ("runs", "evaluations", "anatomy")
+        f"{part}.csv": partial(getattr(logs, part).to_csv, index=False, float_format="%.8g") for part in TABLES
     }
     return write_page(lambda: page_of(Study(logs, measurements), title), output, files)
 
@@ -82,33 +77,41 @@ def write_report(
 def page_of(study: Study, title: str = DEFAULT_TITLE) -> Page:
     """Everything the report says."""
     said = claims()
-    answers = [claim.check(study) for claim in said]
-    left_out = [*study.logs.problems, *repeated(study.logs)]
-    drawn = [row.of(study) for row in FIGURES]
+    answers = [claim.answer(study) for claim in said]
+    left_out = [*study.logs.problems, *study.repeated]
     every = folded(tables.runs(study), "copying seed", page_only=True)
     sections = [
-        Section("", [Answer(headlines(study, answers), facts(study))]),
+        Section("", [Answer(headlines(study, answers), _facts(study))]),
         Section("The paper's statements", [Prose(PAPER), tables.statements(said, answers)]),
-        Section("Figures", drawn),
-        Section(
-            "Results across seeds",
-            [
-                Prose(
-                    "Means with 95 % intervals over the seeds of each setting. Loss and score are on test data "
-                    "that training never saw."
-                ),
-                tables.results(study),
-            ],
-        ),
-        Section(
-            "What to know before trusting a figure",
-            [*_cautions(study), every],
-        ),
-        Section("How each figure was made", [Facts([*_goals(study), *METHOD])]),
+        Section("Figures", [row.of(study) for row in FIGURES]),
+        Section("Results across seeds", [Prose(RESULTS), tables.results(study)]),
+        Section("What to know before trusting a figure", [*_cautions(study), every]),
+        Section("How each figure was made", [Facts([*_goals(study), *METHOD.items()])]),
         *([Section("Runs that were left out", [Bullets(left_out)], level=3)] if left_out else []),
     ]
-    series = [appearance.Series(*triple) for triple in series_in_order(cells(study.groups))]
+    series = series_in_order(cells(study.groups))
     return Page("Experiments", title, sections, series)
+
+
+def _facts(study: Study) -> list[tuple[str, str]]:
+    """Where, when and with what the runs were trained; what is not recorded is left out."""
+    runs = study.logs.runs
+    started = [time[:16].replace("T", " ") for time in sorted(runs["started_at"].dropna())]
+    costs = "no benchmark results: times from iterations a second, memory not measured"
+    if study.measurements is not None:
+        costs = "from the benchmark where it measured the same step"
+    found = [
+        *((name, _listed(runs[column])) for name, column in LISTED.items()),
+        ("Runs", f"{len(runs)}, seeds {_listed(runs['seed'].sort_values())}"),
+        ("Training time", f"{duration(float(runs['seconds'].sum()))} in all"),
+        ("Started", " to ".join(dict.fromkeys([*started[:1], *started[-1:]]))),
+        ("Step times and memory", costs),
+    ]
+    return [(name, value) for name, value in found if value]
+
+
+def _listed(column: pd.Series) -> str:
+    return ", ".join(map(str, column.dropna().unique()))
 
 
 def _cautions(study: Study) -> list[Block]:

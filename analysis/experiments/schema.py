@@ -1,15 +1,12 @@
-"""The tidy frames of training runs: which columns there are, in which unit, and what they mean.
+"""The columns of runs.csv, evaluations.csv and anatomy.csv, and the fields of the logs that they are made of.
 
-Why: whoever reads runs.csv, evaluations.csv or anatomy.csv needs names and units written down once. A run is known
-by its folder (`run`), and the same name stands in all three frames.
-
-The fields of a log's first line are listed here and written by `urnn.training`; a test that reads a real log keeps
-the two together.
+A run is known by its folder (`run`) in all three tables. `urnn.training` writes the logs; a test that reads a real
+one keeps the two together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from analysis.schema import Column
 
@@ -31,7 +28,7 @@ TASK_LABELS: Mapping[str, str] = {
 }
 
 # What the first line of a log says, as it says it.
-HEADER: tuple[Column, ...] = (
+HEADER = (
     Column("task", "string", "", "copying, adding, digits, permuted_digits, mnist or permuted_mnist"),
     Column("length", "Int64", "time steps", "the paper's T: the wait of copying, else the steps of a sequence"),
     Column("steps", "Int64", "time steps", "time steps of a sequence; T + 20 for copying"),
@@ -66,25 +63,9 @@ HEADER: tuple[Column, ...] = (
     Column("started_at", "string", "", "time of the start, ISO 8601"),
 )
 
-# Fields that a log may leave empty; all others must have a value. A diverged run has no loss to write down.
-NULLABLE = {
-    *("family", "slow_rate", "decay", "momentum", "clip", "baseline_score", "cpu", "commit"),
-    *("train_loss", "loss", "score", "score_all", "iterations_per_second", "solved"),
-    *("test_loss", "test_score", "message"),
-}
-
-# The least that a number can be; those not named here may be negative. A seed is any number that fits.
-LEAST: Mapping[str, float] = {
-    **dict.fromkeys(("length", "steps", "hidden_size", "batch", "max_iterations", "evaluate_every", "threads"), 1),
-    **dict.fromkeys(("parameters", "iteration", "seconds", "iterations_per_second", "t"), 0),
-    **dict.fromkeys(("state_norm", "state_change", "gradient_norm"), 0),
-    "baseline": 1e-12,  # losses are divided by it
-}
-UNBOUNDED = {"seed"}
-
 RUN = Column("run", "string", "", "folder of the run, below the folder that was read")
 
-RUNS: tuple[Column, ...] = (
+RUNS = (
     RUN,
     *HEADER,
     Column("goal", "string", "", "what an evaluation has to reach to count as solved; empty where not recorded"),
@@ -100,7 +81,7 @@ RUNS: tuple[Column, ...] = (
     Column("solved_seconds", "float64", "s", "wall-clock time of training until then"),
 )
 
-EVALUATION: tuple[Column, ...] = (
+EVALUATION = (
     Column("iteration", "Int64", "iterations", "iterations trained so far"),
     Column("seconds", "float64", "s", "wall-clock time of training so far, without evaluation"),
     Column("train_loss", "float64", "see runs", "mean training loss since the evaluation before"),
@@ -110,25 +91,39 @@ EVALUATION: tuple[Column, ...] = (
     Column("iterations_per_second", "float64", "1/s", "speed since the evaluation before"),
     Column("solved", "boolean", "", "whether it met the run's goal; empty where that is not recorded"),
 )
-EVALUATIONS: tuple[Column, ...] = (RUN, *EVALUATION)
 
 # What the last line says beside the outcome.
-END: tuple[Column, ...] = (
-    Column("iteration", "Int64", "iterations", "iterations trained"),
-    Column("seconds", "float64", "s", "wall-clock time of training, without evaluation"),
+END = (
+    *EVALUATION[:2],
     Column("test_loss", "float64", "see runs", "loss on test data"),
     Column("test_score", "float64", "1", "score on test data"),
     Column("message", "string", "", "what the run says of its end"),
 )
 
-PROFILE: tuple[Column, ...] = (
+PROFILE = (
     Column("t", "Int64", "time steps", "time step within the sequence"),
     Column("state_norm", "float64", "1", "Euclidean norm of h_t, mean over the batch"),
     Column("state_change", "float64", "1", "norm of h_t - h_{t-1}, mean over the batch"),
     Column("gradient_norm", "float64", "1", "norm of dC/dh_t, mean over the batch"),
 )
-ANATOMY: tuple[Column, ...] = (
-    RUN,
-    Column("iteration", "Int64", "iterations", "iterations trained before the look inside"),
-    *PROFILE,
-)
+TABLES: Mapping[str, Sequence[Column]] = {
+    "runs": RUNS,
+    "evaluations": (RUN, *EVALUATION),
+    "anatomy": (RUN, EVALUATION[0], *PROFILE),
+}
+ADDED = ("family", "goal", "solved")  # columns that the first tables did not have
+
+# What may be empty in a log or a table; a diverged run has no loss to write down.
+NULLABLE = {
+    *("family", "slow_rate", "decay", "momentum", "clip", "baseline_score", "cpu", "commit", "goal", "message"),
+    *("train_loss", "loss", "score", "score_all", "iterations_per_second", "solved", "test_loss", "test_score"),
+    *("scored_on", "solved_iteration", "solved_seconds"),
+}
+
+# The least that a number can be; those not named here may be negative. A seed is any number that fits.
+LEAST: Mapping[str, float] = {
+    **dict.fromkeys(("length", "steps", "hidden_size", "batch", "max_iterations", "evaluate_every", "threads"), 1),
+    **dict.fromkeys(("parameters", "iteration", "seconds", "iterations_per_second", "t"), 0),
+    **dict.fromkeys(("state_norm", "state_change", "gradient_norm"), 0),
+    "baseline": 1e-12,  # losses are divided by it
+}

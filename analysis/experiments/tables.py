@@ -11,10 +11,9 @@ import pandas as pd
 from analysis import units
 from analysis.experiments.claims import AGREE, DIFFER, NOT_RUN, Answer, Claim
 from analysis.experiments.goals import NOT_RECORDED
-from analysis.experiments.groups import Group
 from analysis.experiments.schema import FINISHED, SOLVED
 from analysis.experiments.seeds import Across
-from analysis.experiments.study import Study
+from analysis.experiments.study import Group, Study
 from analysis.pages import Cell, Column, Table, between
 
 TONES = {AGREE: "ahead", DIFFER: "crosses", NOT_RUN: "none"}
@@ -46,49 +45,36 @@ def statements(claims: Sequence[Claim], answers: Sequence[Answer]) -> Table:
 
 def results(study: Study) -> Table:
     """One row a group: what it reached, and how soon it solved its task."""
+
+    def geometric(name: str, text: Callable[[float], str]) -> Callable[[Group], Cell]:
+        return lambda group: _mean(group.across(name, logarithmic=True), text)
+
     columns = [
-        Column("Task"),
-        Column("Model"),
-        Column("Parameters", _whole),
-        Column("Seeds", str),
-        Column("Loss", units.significant),
-        Column("Of baseline", units.per_cent),
-        Column("Score", _per_cent),
-        Column("Solved", str),
-        Column("Iterations to solve", _whole),
-        Column("Seconds to solve", units.seconds),
-        Column("Iterations a second", units.significant),
+        (Column("Task"), lambda group: Cell(group.place.label, study.groups.index(group))),
+        (Column("Model"), _model),
+        (Column("Parameters", _whole), lambda group: int(group.fact("parameters"))),
+        (Column("Seeds", str), lambda group: Cell(str(group.seeds), group.seeds, "not ended" * (not group.ended))),
+        (Column("Loss", units.significant), geometric("loss", units.significant)),
+        (Column("Of baseline", units.per_cent), _of_baseline),
+        (Column("Score", _per_cent), lambda group: _mean(group.score, _per_cent)),
+        (Column("Solved", str), _solved),
+        (Column("Iterations to solve", _whole), geometric("solved_iteration", _whole)),
+        (Column("Seconds to solve", units.seconds), geometric("solved_seconds", units.seconds)),
+        (Column("Iterations a second", units.significant), geometric("iterations_per_second", units.significant)),
     ]
-    rows = [_result_row(number, group) for number, group in enumerate(study.groups)]
+    rows = [[cell(group) for _, cell in columns] for group in study.groups]
     identities = [f"{group.model}:{group.variant}" for group in study.groups]
-    return Table("Results across seeds", columns, rows, identities, "compact results")
+    return Table("Results across seeds", [column for column, _ in columns], rows, identities, "compact results")
 
 
-def _result_row(number: int, group: Group) -> list[Any]:
-    loss = group.across("loss", logarithmic=True)
-    label = group.label.removeprefix(str(group.fact("label")))
-    return [
-        Cell(group.place.label, number),
-        Cell(f"{group.size}{label}", group.size.lower(), _setting(group)),
-        int(group.fact("parameters")),
-        Cell(str(group.seeds), group.seeds, "" if group.ended else "not ended"),
-        _mean(loss, units.significant),
-        loss.mean / group.fact("baseline") if loss else NOTHING,
-        _mean(group.across("score", least=0.0, most=1.0), _per_cent),
-        _solved(group),
-        _mean(group.across("solved_iteration", logarithmic=True), _whole),
-        _mean(group.across("solved_seconds", logarithmic=True), units.seconds),
-        _mean(group.across("iterations_per_second", logarithmic=True), units.significant),
-    ]
-
-
-def _setting(group: Group) -> str:
-    """How it was trained: batch, the way the sequence was run, optimiser and learning rates."""
+def _model(group: Group) -> Cell:
+    """Its name and how it was trained: batch, the way the sequence was run, optimiser and learning rates."""
+    name = f"{group.size}{group.label.removeprefix(str(group.fact('label')))}"
     slow = group.fact("slow_rate")
     share = "" if math.isnan(slow) or slow == 1 else f", {slow:g} of it for the recurrent step"
     optimiser = OPTIMISER_LABELS.get(group.fact("optimiser"), group.fact("optimiser"))
     rate = f"{optimiser} {group.fact('learning_rate'):g}{share}"
-    return f"B = {group.fact('batch')}, {group.fact('backend')}; {rate}"
+    return Cell(name, group.size.lower(), f"B = {group.fact('batch')}, {group.fact('backend')}; {rate}")
 
 
 def _mean(found: Across | None, text: Callable[[float], str]) -> Cell:
@@ -97,50 +83,48 @@ def _mean(found: Across | None, text: Callable[[float], str]) -> Cell:
     return Cell(text(found.mean), found.mean, between(found.low, found.high, text) if found.seeds > 1 else "")
 
 
+def _of_baseline(group: Group) -> Any:
+    loss = group.across("loss", logarithmic=True)
+    return loss.mean / group.fact("baseline") if loss else NOTHING
+
+
 def _solved(group: Group) -> Cell:
     """How many seeds met the goal; 'not solved' is said, and within how many iterations."""
     if group.goal is None or not group.ended:
         return Cell(NOT_RECORDED if group.goal is None else "not known", math.inf, tone="none")
     counted = f"{group.solved} of {group.seeds}"
-    within = f"within {int(group.members['iterations'].max()):,} iterations"
     if group.solved == group.seeds:
         return Cell(counted, 0, tone="ahead")
+    within = f"within {group.iterations:,} iterations"
     return Cell("not solved" if group.solved == 0 else counted, group.seeds - group.solved, within, "crosses")
 
 
 def runs(study: Study) -> Table:
     """One row a run, however it ended."""
     columns = [
-        Column("Task"),
-        Column("Model"),
-        Column("Seed", str),
-        Column("Outcome"),
-        Column("Iterations", _whole),
-        Column("Seconds", units.seconds),
-        Column("Loss", units.significant),
-        Column("Score", _per_cent),
-        Column("Solved at", _whole),
+        (Column("Task"), lambda group, run: group.place.label),
+        (Column("Model"), lambda group, run: f"{run.label}-{run.hidden_size}"),
+        (Column("Seed", str), lambda group, run: int(run.seed)),
+        (Column("Outcome"), lambda group, run: run.outcome),
+        (Column("Iterations", _whole), lambda group, run: int(run.iterations)),
+        (Column("Seconds", units.seconds), lambda group, run: run.seconds),
+        (Column("Loss", units.significant), _loss),
+        (Column("Score", _per_cent), lambda group, run: run.score),
+        (
+            Column("Solved at", _whole),
+            lambda _, run: NOTHING if pd.isna(run.solved_iteration) else run.solved_iteration,
+        ),
     ]
-    pairs = [(group, row) for group in study.groups for row in group.runs.itertuples()]
+    pairs = [(group, run) for group in study.groups for run in group.runs.itertuples()]
+    rows = [[cell(*pair) for _, cell in columns] for pair in pairs]
     identities = [f"{group.model}:{group.variant}" for group, _ in pairs]
-    return Table("Every run", columns, [_run_row(*pair) for pair in pairs], identities)
+    return Table("Every run", [column for column, _ in columns], rows, identities)
 
 
-def _run_row(group: Group, row: Any) -> list[Any]:
-    loss = row.loss
-    if math.isfinite(loss) and row.scored_on:
-        loss = Cell(units.significant(loss), loss, f"on {row.scored_on} data")
-    return [
-        group.place.label,
-        f"{row.label}-{row.hidden_size}",
-        int(row.seed),
-        row.outcome,
-        int(row.iterations),
-        row.seconds,
-        loss,
-        row.score,
-        NOTHING if pd.isna(row.solved_iteration) else int(row.solved_iteration),
-    ]
+def _loss(group: Group, run: Any) -> Any:
+    if math.isfinite(run.loss) and run.scored_on:
+        return Cell(units.significant(run.loss), run.loss, f"on {run.scored_on} data")
+    return run.loss
 
 
 def troubled(study: Study) -> Table:

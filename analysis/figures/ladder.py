@@ -1,9 +1,7 @@
 """A ladder: rungs from the first at the top to the best known, each with what it gained.
 
-Why: one lollipop a rung and phase, with the factor written beside it, reads without a legend of sixteen lines;
-the same axis in all panels makes sizes comparable by eye.
-
-Known weakness: panels grow with the number of rungs; a dozen still fits.
+One lollipop a rung and phase, with its factor beside it, reads without a legend of sixteen lines; the same axis in
+all panels makes sizes comparable by eye.
 """
 
 from __future__ import annotations
@@ -31,26 +29,20 @@ ROOM_FOR_TEXT = 0.34
 
 
 def draw(cells: pd.DataFrame, columns: int = 3, *, model: str) -> Figure:
-    """Summary rows of ladders -> a panel for each size and number of layers of one ladder.
-
-    One layer comes in the first row, so that rows compare sizes.
-    """
+    """Summary rows of ladders -> a panel for each size of one ladder, those with one layer first."""
     with style.applied():
         found = climbs(cells, model)
         every = [rung.over_first for phases in found.values() for climb in phases.values() for rung in climb]
-        gains = [gain for gain in every if gain]
-        if not gains:
-            figure, axes = style.panels(1, 1, style.width(columns))
-            style.say_not_measured(axes[0])
-            return figure
+        bounds = [bound for gain in every if gain for bound in (gain.low, gain.high)]
+        if not bounds:
+            return style.not_measured(columns)
         rungs, places = backends_of(cells, model), sorted(found, key=lambda place: (place.num_layers, place))
-        limits = _limits([bound for gain in gains for bound in (gain.low, gain.high)])
         height = ROW_HEIGHT * len(rungs) + 0.75
         figure, axes = style.panels(len(places), columns, style.width(columns), height=height)
         colour = look(model.removesuffix("_ladder")).light
         for number, (ax, place) in enumerate(zip(axes, places, strict=True)):
             style.title(ax, place.size(), f"T = {place.length}, {place.layers()}")
-            _panel(ax, found[place], colour, limits)
+            _panel(ax, found[place], colour, _limits(bounds))
             _rung_axis(ax, rungs, named=number % columns == 0)
         handles = [Line2D([], [], label=PHASES[phase], **_marker(phase, colour)) for phase in MARKERS]
         figure.legend(handles=handles, loc="outside upper left", ncols=2)
@@ -79,9 +71,8 @@ def _panel(ax: Axes, phases: dict[str, Climb], colour: str, limits: tuple[float,
 
 def _said(rung: Rung) -> str:
     """What stands in place of a gain; empty where there is one."""
-    if rung.over_first:
-        return ""
-    return "first rung not measured" if rung.time else rung.outcome
+    without = "first rung not measured" if rung.time else rung.outcome
+    return "" if rung.over_first else without
 
 
 def _mark(ax: Axes, y: float, phase: str, rung: Rung, colour: str) -> None:

@@ -1,9 +1,6 @@
 """How many times as fast the uRNN trains as each baseline, over (n, T), with the crossover drawn in.
 
-Why: one glance answers for whom the uRNN pays. The line parts the cells that lie before the crossover from those
-beyond it; the size interpolated between them is in the tables.
-
-Known weakness: one batch size; colours saturate at a factor of 16.
+The line parts the cells before the crossover from those beyond it; the size between them is in the tables.
 """
 
 from __future__ import annotations
@@ -15,7 +12,6 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from analysis import units
 from analysis.anchor_point import anchor_point
@@ -35,15 +31,12 @@ def draw(cells: pd.DataFrame, columns: int = 4) -> Figure:
         measured = (cells["metric"] == STEP_TIME) & (cells["outcome"] == MEASURED)
         here = cells[at.holds(cells) & measured] if at else cells.iloc[:0]
         ours = here[(here["model"] == "urnn") & (here["backend"] == fastest(cells, "urnn"))]
-        baselines = [series for series in style.series_in_order(here) if series[0] != "urnn"]
+        baselines = [(one.label, theirs) for one, theirs in style.by_series(here) if one.model != "urnn"]
         if ours.empty or not baselines:
-            figure, axes = style.panels(1, 1, style.width(columns))
-            style.say_not_measured(axes[0])
-            return figure
+            return style.not_measured(columns)
         in_a_row, height = (2, 2.0) if narrow else (columns, 2.3)
         figure, axes = style.panels(len(baselines), in_a_row, style.width(columns), height=height)
-        for number, (ax, (model, backend, label)) in enumerate(zip(axes, baselines, strict=True)):
-            theirs = here[(here["model"] == model) & (here["backend"] == backend)]
+        for number, (ax, (label, theirs)) in enumerate(zip(axes, baselines, strict=True)):
             ax.set_title(style.literal(f"vs {label}"), fontsize=8.5 if narrow else 10)
             _heat_map(ax, ours, theirs, narrow)
             ax.set(xlabel="hidden units n", ylabel="" if number % in_a_row else "time steps T")
@@ -58,14 +51,15 @@ def _heat_map(ax: Axes, ours: pd.DataFrame, theirs: pd.DataFrame, narrow: bool) 
     if not gains:
         style.say_not_measured(ax)
         return
-    logs = np.array([[np.log2(gains[t, n].value) if (t, n) in gains else np.nan for n in sizes] for t in lengths])
-    texts = [[_text(gains[t, n]) if (t, n) in gains else "" for n in sizes] for t in lengths]
+    values = {cell: gain.value for cell, gain in gains.items()}
+    grid = pd.Series(values).unstack().reindex(index=lengths, columns=sizes)
+    texts = pd.Series({cell: _text(gain) for cell, gain in gains.items()}).unstack(fill_value="")
     sns.heatmap(
-        pd.DataFrame(logs, index=lengths, columns=sizes),
+        np.log2(grid),
         ax=ax,
         cmap=COLOURS,
         norm=SCALE,
-        annot=np.array(texts),
+        annot=texts.reindex(index=lengths, columns=sizes, fill_value="").to_numpy(),
         fmt="",
         annot_kws={"fontsize": (7 if narrow else 8.3) * min(1.0, 6 / len(sizes))},
         cbar=False,
@@ -104,11 +98,7 @@ def _draw_crossover(
 def _colour_bar(figure: Figure, axes: list[Axes]) -> None:
     bar = figure.colorbar(ScalarMappable(SCALE, COLOURS), ax=axes, location="top", shrink=0.5, aspect=40, pad=0.02)
     bar.outline.set_visible(False)
-    bar.ax.xaxis.set_major_locator(FixedLocator([-4, -2, 0, 2, 4]))
-    bar.ax.xaxis.set_major_formatter(FuncFormatter(lambda log, _: _bar_text(log)))
+    texts = ["÷16", "÷4", "1", f"{units.TIMES}4", f"{units.TIMES}16"]
+    bar.ax.set_xticks([-4, -2, 0, 2, 4], texts)
     for place, side, words in ((-0.02, "right", "uRNN slower"), (1.02, "left", "uRNN faster")):
         bar.ax.text(place, 0.5, words, transform=bar.ax.transAxes, ha=side, va="center", color=style.INK)
-
-
-def _bar_text(log: float) -> str:
-    return "1" if log == 0 else units.ahead_or_behind(2.0**log).replace(".0", "")

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
-from itertools import count
+from itertools import count, groupby
 from typing import NamedTuple
 
 import matplotlib as mpl
@@ -26,7 +26,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from analysis import units
-from analysis.appearance import look, order
+from analysis.appearance import Series, look, order
 from analysis.errors import shortened
 from analysis.vocabulary import MEASURED, OUT_OF_MEMORY, PEAK_ALLOCATED
 
@@ -92,8 +92,8 @@ def _settings() -> dict[str, object]:
 def applied() -> Iterator[None]:
     """Seaborn's ticks style with this module's roles, for drawing and for saving.
 
-    Nothing of a user's matplotlibrc or of a theme that was set before reaches a figure, and artists are numbered
-    from zero, so that the same data gives the same bytes anywhere.
+    No user's matplotlibrc or theme reaches a figure, and artists are numbered from zero: the same data gives the
+    same bytes anywhere.
     """
     global _ids
     _ids = count()
@@ -158,6 +158,13 @@ def say_not_measured(ax: Axes, what: str = "not measured") -> None:
     ax.text(0.5, 0.5, what, transform=ax.transAxes, **look)
 
 
+def not_measured(columns: int) -> Figure:
+    """A figure that says that there is nothing to draw."""
+    figure, axes = panels(1, 1, width(columns))
+    say_not_measured(axes[0])
+    return figure
+
+
 def title(ax: Axes, main: str, detail: str = "") -> None:
     """Panel title in bold with what is held fixed beneath it."""
     main, detail = literal(main), literal(detail)
@@ -166,39 +173,40 @@ def title(ax: Axes, main: str, detail: str = "") -> None:
         ax.text(0, 1.02, detail, transform=ax.transAxes, ha="left", va="bottom", color=MUTED, fontsize=9)
 
 
-def series_in_order(cells: pd.DataFrame) -> list[tuple[str, str, str]]:
-    """(model, backend, label for people) of each series, in the order of the legend."""
-    known = cells[["model", "backend", "series"]].drop_duplicates()
-    position = {model: number for number, model in enumerate(order(list(known["model"])))}
-    triples = [(str(row.model), str(row.backend), str(row.series)) for row in known.itertuples()]
-    return sorted(triples, key=lambda triple: (position[triple[0]], triple[1]))
+def series_in_order(cells: pd.DataFrame) -> list[Series]:
+    """Each series, in the order of the legend."""
+    known = cells[["model", "backend", "series"]].drop_duplicates().astype(str)
+    models = order(known["model"])
+    return sorted(map(Series._make, known.to_numpy()), key=lambda one: (models.index(one.model), one.backend))
+
+
+def by_series(cells: pd.DataFrame) -> Iterator[tuple[Series, pd.DataFrame]]:
+    """Each series with its rows, in the order of the legend."""
+    for one in series_in_order(cells):
+        yield one, cells[(cells["model"] == one.model) & (cells["backend"] == one.backend)]
 
 
 def line_style(model: str, backend_number: int) -> dict[str, object]:
     """Keywords for a line of one model; its further backends keep the colour, dashed with hollow markers."""
-    this = look(model)
-    dashes = this.dashes if backend_number == 0 else (1 + 3 * backend_number, 1.5)
-    hero = model == "urnn"
+    this, hero, first = look(model), model == "urnn", backend_number == 0
+    dashes = this.dashes if first else (1 + 3 * backend_number, 1.5)
     return {
         "color": this.light,
         "marker": this.marker,
         "linestyle": "-" if dashes == "" else (0, dashes),
         "linewidth": 2.8 if hero else 1.6,
         "markersize": 7.5 if hero else 6,
-        "markerfacecolor": this.light if backend_number == 0 else PAPER,
-        "markeredgecolor": PAPER if backend_number == 0 else this.light,
-        "markeredgewidth": 0.8 if backend_number == 0 else 1.5,
+        "markerfacecolor": this.light if first else PAPER,
+        "markeredgecolor": PAPER if first else this.light,
+        "markeredgewidth": 0.8 if first else 1.5,
         "zorder": 4 if hero else 3,
     }
 
 
 def backend_numbers(cells: pd.DataFrame) -> dict[tuple[str, str], int]:
     """Number of each series among the backends of its model, from 0."""
-    seen: dict[str, int] = {}
-    numbers: dict[tuple[str, str], int] = {}
-    for model, backend, _ in series_in_order(cells):
-        numbers[model, backend] = seen[model] = seen.get(model, -1) + 1
-    return numbers
+    models = groupby(series_in_order(cells), key=lambda one: one.model)
+    return {(one.model, one.backend): number for _, same in models for number, one in enumerate(same)}
 
 
 def series_id(model: str, backend: str) -> str:
@@ -208,18 +216,18 @@ def series_id(model: str, backend: str) -> str:
 
 def lines(ax: Axes, cells: pd.DataFrame, x: str, numbers: dict[tuple[str, str], int]) -> None:
     """One line a series over column `x` with its interval as band and bars."""
-    for model, backend, _ in series_in_order(cells):
-        mine = cells[(cells["model"] == model) & (cells["backend"] == backend)].sort_values(x)
-        measured = mine[mine["outcome"] == MEASURED]
+    for (model, backend, _), mine in by_series(cells):
+        measured = mine[mine["outcome"] == MEASURED].sort_values(x)
+        if measured.empty:
+            continue
         sizes, value, low, high = (measured[name].to_numpy(dtype=float) for name in (x, "value", "low", "high"))
         style = line_style(model, numbers[model, backend])
-        if len(sizes):
-            sns.lineplot(x=sizes, y=value, ax=ax, errorbar=None, gid=series_id(model, backend), **style)
-            bars = {"color": style["color"], "zorder": style["zorder"]}
-            band = ax.fill_between(sizes, low, high, alpha=0.16, linewidth=0, **bars)
-            spread = ax.vlines(sizes, low, high, linewidth=1.4, **bars)
-            for artist in (band, spread):
-                artist.set_gid(series_id(model, backend))
+        sns.lineplot(x=sizes, y=value, ax=ax, errorbar=None, gid=series_id(model, backend), **style)
+        bars = {"color": style["color"], "zorder": style["zorder"]}
+        band = ax.fill_between(sizes, low, high, alpha=0.16, linewidth=0, **bars)
+        spread = ax.vlines(sizes, low, high, linewidth=1.4, **bars)
+        for artist in (band, spread):
+            artist.set_gid(series_id(model, backend))
 
 
 def out_of_memory(ax: Axes, cells: pd.DataFrame, x: str) -> None:
@@ -234,8 +242,8 @@ def out_of_memory(ax: Axes, cells: pd.DataFrame, x: str) -> None:
     place = ax.get_xaxis_transform()
     cross = {"marker": "x", "markersize": 7.5, "markeredgewidth": 2.4}
     words = {"textcoords": "offset points", "ha": "right", "va": "center", "fontsize": 8.5, "color": MUTED}
-    for model, backend, _ in series_in_order(failed):
-        for size in failed.loc[(failed["model"] == model) & (failed["backend"] == backend), x]:
+    for (model, backend, _), mine in by_series(failed):
+        for size in mine[x]:
             levels[size] += 1
             height = 1 - step * (levels[size] - 0.4)
             gid, colour = series_id(model, backend), look(model).light
@@ -265,10 +273,8 @@ def value_axis(ax: Axes, metric: str, values: Sequence[float], which: str = "y")
     low, high = (known.min(), known.max()) if len(known) else (1.0, 10.0)  # zeros alone: bytes, say
     margin = max((high / low) ** 0.07, 1.15)
     low, high = low / margin, high * margin
-    ticks, text = (units.time_ticks, units.seconds_tick)
-    if metric == PEAK_ALLOCATED:
-        ticks, text = (units.byte_ticks, units.bytes_tick)
-    axis = ax.yaxis if which == "y" else ax.xaxis
+    memory, axis = metric == PEAK_ALLOCATED, ax.yaxis if which == "y" else ax.xaxis
+    ticks, text = (units.byte_ticks, units.bytes_tick) if memory else (units.time_ticks, units.seconds_tick)
     # Limits come first: without any, a logarithmic axis warns where all it has is zeros.
     ax.set(**{f"{which}lim": (low, high)})
     ax.set(**{f"{which}scale": "log"})
@@ -283,20 +289,18 @@ def _tick(axis: Axis, ticks: Sequence[float], text: Callable[[float], str]) -> N
 
 def legend(figure: Figure, cells: pd.DataFrame) -> None:
     """All series above the panels, outside of them, with the markers and dashes that the panels use."""
-    narrow = figure.get_figwidth() < WIDE
     numbers, series = backend_numbers(cells), series_in_order(cells)
+    if not series:
+        return
     handles = [
         Line2D([], [], gid=series_id(model, backend), **line_style(model, numbers[model, backend]))
         for model, backend, _ in series
     ]
-    if not handles:
-        return
-    wide = {"ncols": 4, "fontsize": 9.5, "handlelength": 2.8, "columnspacing": 1.6}
-    small = {"ncols": 2, "fontsize": 8.5, "handlelength": 2.2, "columnspacing": 0.8}
+    look = {"ncols": 4, "fontsize": 9.5, "handlelength": 2.8, "columnspacing": 1.6}
+    if figure.get_figwidth() < WIDE:
+        look = {"ncols": 2, "fontsize": 8.5, "handlelength": 2.2, "columnspacing": 0.8}
     # A legend leaves out labels that begin with an underscore, so they are written in afterwards.
     labels = ["label"] * len(handles)
-    made = figure.legend(
-        handles, labels, loc="outside upper left", labelspacing=0.45, **(small if narrow else wide)
-    )
-    for text, (_, _, label) in zip(made.get_texts(), series, strict=True):
-        text.set_text(literal(label))
+    made = figure.legend(handles, labels, loc="outside upper left", labelspacing=0.45, **look)
+    for text, one in zip(made.get_texts(), series, strict=True):
+        text.set_text(literal(one.label))

@@ -19,8 +19,7 @@ def draw(cells: pd.DataFrame, columns: int = 2) -> Figure:
     numbers = style.backend_numbers(cells)
 
     def fill(ax: Axes, both: pd.DataFrame) -> None:
-        for model, backend, _ in style.series_in_order(both):
-            mine = both[(both["model"] == model) & (both["backend"] == backend)].sort_values("hidden_size")
+        for (model, backend, _), mine in style.by_series(both.sort_values("hidden_size")):
             _point_with_trail(ax, mine, both["hidden_size"].max(), model, backend, numbers[model, backend])
         style.value_axis(ax, STEP_TIME, [*both["low_time"], *both["high_time"]], which="x")
         style.value_axis(ax, PEAK_ALLOCATED, [*both["low_memory"], *both["high_memory"]])

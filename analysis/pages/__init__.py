@@ -85,15 +85,15 @@ class Column:
         """A raw value -> a cell: an Estimate has its interval as a note, None and NaN are 'not measured'."""
         if isinstance(value, Cell):
             return value
-        if value is None or (not isinstance(value, (str, Estimate)) and not math.isfinite(value)):
-            return Cell(NOT_MEASURED, math.inf, tone="none")
         if isinstance(value, str):
             return Cell(value, math.inf if self.text else value.lower(), tone="none" * (value == NOT_MEASURED))
-        text = self.text or str
+        text, note = self.text or str, ""
         if isinstance(value, Estimate):
             note = f"{text(value.low)} to {text(value.high)}" if value.low < value.high else ""
-            return Cell(text(value.value), value.value, note)
-        return Cell(text(value), value)
+            value = value.value
+        elif value is None or not math.isfinite(value):
+            return Cell(NOT_MEASURED, math.inf, tone="none")
+        return Cell(text(value), value, note)
 
 
 def between(low: float, high: float, text: Callable[[Any], str]) -> str:
@@ -129,8 +129,8 @@ class Table:
 class Figure:
     """A drawing: `draw(data)` gives matplotlib's Figure for a wide screen, `draw(data, 1)` that for a narrow one.
 
-    `name` is the path of its files in the report's folder, without an ending; `alt` is for those who do not see
-    it, the caption by default. A report keeps its figures as rows without data, and says `row.of(data)`.
+    `name` is the path of its files in the report's folder, without an ending. A report keeps its figures as rows
+    without data, and says `row.of(data)`.
     """
 
     name: str
@@ -138,7 +138,6 @@ class Figure:
     caption: str
     draw: Callable[..., Any]
     data: Any = None
-    alt: str = ""
 
     def of(self, data: Any, folder: str = "figures") -> Figure:
         """The figure of these data, to be written into a folder of the report."""
@@ -219,7 +218,9 @@ def _all(blocks: Sequence[Block]) -> list[Block]:
     """The blocks with those inside tabs and details."""
     found: list[Block] = []
     for block in blocks:
-        inside = block.blocks if isinstance(block, Details) else ()
-        inside = [one for _, one in block.tabs] if isinstance(block, Tabs) else inside
-        found += [block, *_all(inside)]
+        found.append(block)
+        if isinstance(block, Tabs):
+            found += _all([inside for _, inside in block.tabs])
+        elif isinstance(block, Details):
+            found += _all(block.blocks)
     return found

@@ -1,10 +1,8 @@
 """A report appears whole or not at all: it is written beside its place and then exchanged with what stood there.
 
-Why: a crash or a full disk must leave the previous report as it was, and a mistyped folder must not cost anybody a
-file. So a report carries a list of its own files, and only a folder that holds nothing else is replaced.
-
-Where the system cannot exchange two folders in one step, a kill between two renames leaves the old report under a
-hidden name beside its place.
+A crash or a full disk leaves the previous report as it was. A report carries a list of its own files, and only a
+folder that holds nothing else is replaced, so that a mistyped folder costs nobody a file. Where the system cannot
+exchange two folders in one step, a kill between two renames leaves the old report under a hidden name beside it.
 """
 
 from __future__ import annotations
@@ -50,8 +48,7 @@ AT_FDCWD, RENAME_EXCHANGE = -100, 2
 
 @contextmanager
 def replacing_folder(target: Path | str) -> Iterator[Path]:
-    """Yield an empty folder beside the target; on success it takes the target's place, on failure nothing
-    changes.
+    """Yield an empty folder beside the target; on success it takes its place, on failure nothing changes.
 
     Raises AnalysisError, before anything is drawn, for a target that is a file, the current folder, the home
     folder or one above them, or that holds a file which no report wrote; and where it cannot be written.
@@ -131,8 +128,7 @@ def _raise(error: OSError) -> None:
 
 
 def _own_files(folder: Path, found: set[str]) -> set[str] | None:
-    """What the report in a folder wrote, as its list says or, without one, by its older names; None for no
-    report."""
+    """What the report in a folder wrote: its list or, without one, the older names. None for no report."""
     if MANIFEST not in found:
         return {name for name in found if OLD_FILE.fullmatch(name)} if _is_old_page(folder / MARK) else None
     try:
@@ -169,7 +165,14 @@ def _put_in_place(staging: Path, target: Path) -> None:
     if not target.exists():
         staging.rename(target)
     elif not _exchanged(staging, target):
-        _renamed_twice(staging, target)
+        aside = staging.with_suffix(PREVIOUS)
+        target.rename(aside)
+        try:
+            staging.rename(target)
+        except OSError:
+            aside.rename(target)
+            raise
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _exchanged(one: Path, other: Path) -> bool:
@@ -178,17 +181,6 @@ def _exchanged(one: Path, other: Path) -> bool:
     if exchange is None:
         return False
     return exchange(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE) == 0
-
-
-def _renamed_twice(staging: Path, target: Path) -> None:
-    aside = staging.with_suffix(PREVIOUS)
-    target.rename(aside)
-    try:
-        staging.rename(target)
-    except OSError:
-        aside.rename(target)
-        raise
-    shutil.rmtree(aside, ignore_errors=True)
 
 
 def _prefix(target: Path) -> str:
@@ -231,8 +223,7 @@ def _remove_abandoned(target: Path) -> None:
 
 
 def write_file(target: Path | str, text: str) -> None:
-    """Write one text file under a temporary name and rename it into place; a link stays, and leads to the new
-    text.
+    """Write one text file under a temporary name and rename it into place; a link stays and leads to the new text.
 
     Raises AnalysisError for a place that cannot be written or that is a folder, a device or a pipe.
     """

@@ -1,11 +1,8 @@
 """Figures -> PNG and SVG in the report's folder, and inline SVG for the page.
 
-Why inline: the page is one file, and an inline drawing follows the page's colours, so that light and dark come
-from one drawing, and its buttons can highlight a series. Each figure is drawn twice, for a wide and for a narrow
-screen, because a panel shrunk to a third is not legible.
-
-matplotlib writes what no reader of the page needs: ids of every artist, six decimals, and colours as numbers. One
-pass over its output drops the first, rounds the second and names the third.
+An inline drawing follows the page's colours, light or dark, and its buttons can highlight a series. Each figure is
+drawn twice, for a wide and for a narrow screen, because a panel shrunk to a third is not legible. Of matplotlib's
+output one pass drops ids that nothing refers to, rounds decimals, and names the page's colours.
 """
 
 from __future__ import annotations
@@ -13,8 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from io import BytesIO, StringIO
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 from zlib import crc32
 
@@ -57,17 +55,19 @@ def draw(figure: Figure, folder: Path) -> Drawing:
 
 def to_svg(figure: Drawn) -> str:
     """A figure as standalone SVG, the same bytes for the same data."""
-    text = StringIO()
-    with style.applied():
-        figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
-    return re.sub(r"<metadata>.*?</metadata>\s*", "", text.getvalue(), flags=re.DOTALL)
+    text = _saved(figure, format="svg", metadata={"Date": None, "Creator": None}).decode()
+    return re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
 
 
 def to_png(figure: Drawn) -> bytes:
     """A figure as PNG for places that show no SVG."""
+    return _saved(figure, format="png", dpi=DPI)
+
+
+def _saved(figure: Drawn, **how: Any) -> bytes:
     data = BytesIO()
     with style.applied():
-        figure.savefig(data, format="png", dpi=DPI)
+        figure.savefig(data, **how)
     return data.getvalue()
 
 
@@ -79,7 +79,13 @@ def inline(svg: str, prefix: str) -> str:
     """
     root = ElementTree.fromstring(svg)
     root.remove(root[0])  # a style sheet, which within a page would be the whole page's
-    wanted = {found[1] for text in _references(root) for found in REFERENCE.finditer(text)}
+    wanted = {
+        found
+        for element in root.iter()
+        for name, value in element.attrib.items()
+        if name.endswith("href") or "url(" in value
+        for found in REFERENCE.findall(value)
+    }
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
         element.tail = None
@@ -91,13 +97,6 @@ def inline(svg: str, prefix: str) -> str:
     for name in ("width", "height", "version"):
         root.attrib.pop(name, None)
     return ElementTree.tostring(root, encoding="unicode")
-
-
-def _references(root: ElementTree.Element) -> Iterator[str]:
-    for element in root.iter():
-        for name, value in element.attrib.items():
-            if name.endswith("href") or "url(" in value:
-                yield value
 
 
 def _attributes(attributes: dict[str, str], prefix: str, wanted: set[str]) -> Iterator[tuple[str, str]]:

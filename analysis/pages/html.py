@@ -22,24 +22,6 @@ TOGETHER = re.compile(
 
 def html(page: Page, drawings: Mapping[str, Drawing]) -> str:
     """The page with style, script and the drawings of its figures, by their names, inside."""
-    looks = [*LOOKS.values(), *FALLBACK_LOOKS]
-    return (
-        _environment()
-        .get_template("page.html.j2")
-        .render(
-            page=page,
-            drawings=drawings,
-            anchors=_anchors([section.title for section in page.sections]),
-            number=count(1).__next__,
-            light={"ink": INK, "muted": MUTED, "grid": GRID, "card": PAPER}
-            | {css_name(one): one.light for one in looks},
-            dark={css_name(one): one.dark for one in looks},
-            variable=lambda model: css_name(look(model)),
-        )
-    )
-
-
-def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("analysis", "templates"),
         autoescape=True,
@@ -47,11 +29,19 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["tight"] = tight
-    environment.filters["kind"] = lambda block: type(block).__name__
-    environment.filters["pieces"] = _pieces
-    environment.filters["slug"] = slug
-    return environment
+    kind = {"kind": lambda block: type(block).__name__}
+    environment.filters |= {"tight": tight, "pieces": _pieces, "slug": slug, **kind}
+    looks = [*LOOKS.values(), *FALLBACK_LOOKS]
+    roles = {"ink": INK, "muted": MUTED, "grid": GRID, "card": PAPER}
+    return environment.get_template("page.html.j2").render(
+        page=page,
+        drawings=drawings,
+        anchors=_anchors([section.title for section in page.sections]),
+        number=count(1).__next__,
+        light=roles | {css_name(one): one.light for one in looks},
+        dark={css_name(one): one.dark for one in looks},
+        variable=lambda model: css_name(look(model)),
+    )
 
 
 def slug(text: str) -> str:

@@ -2,25 +2,9 @@
 
 from __future__ import annotations
 
-from functools import singledispatch
-
+from analysis import pages
 from analysis.markdown import markdown_cell, markdown_code, markdown_text
-from analysis.pages import (
-    Answer,
-    Block,
-    Bullets,
-    Cell,
-    Code,
-    Details,
-    Facts,
-    Figure,
-    Page,
-    Prose,
-    Section,
-    Table,
-    Tabs,
-    Text,
-)
+from analysis.pages import Block, Cell, Code, Page, Section, Table, Text
 
 
 def markdown(page: Page) -> str:
@@ -43,59 +27,39 @@ def _text(text: Text) -> str:
     return " ".join(markdown_code(piece) if isinstance(piece, Code) else markdown_text(piece) for piece in pieces)
 
 
-@singledispatch
 def _block(block: Block, level: int) -> str:
     """A block in Markdown; headings within it have the level."""
+    match block:
+        case pages.Prose(text):
+            return _text(text)
+        case pages.Bullets(items):
+            return "\n".join(f"- {_text(item)}" for item in items)
+        case pages.Answer(sentences, facts):
+            known = " ".join(f"{markdown_text(name)}: {markdown_text(value)}." for name, value in facts)
+            return "\n\n".join(filter(None, [_block(pages.Bullets(sentences), level), known]))
+        case pages.Facts(pairs):
+            return "\n".join(f"- {markdown_text(name)}: {_text(words)}" for name, words in pairs)
+        case pages.Table():
+            return _table(block)
+        case pages.Figure(name, title, caption):
+            return f"![{markdown_text(title)}]({name}.png)\n\n{_text(caption)}"
+        case pages.Tabs(tabs):
+            return "\n\n".join(f"{_heading(level, name)}\n\n{_block(inside, level + 1)}" for name, inside in tabs)
+        case pages.Details(page_only=True):
+            return ""
+        case pages.Details(title, blocks):
+            return "\n\n".join([_heading(level, title), *(_block(inside, level + 1) for inside in blocks)])
     raise TypeError(f"Expected a block of a page, got {type(block).__name__}.")
 
 
-@_block.register
-def _(block: Prose, level: int) -> str:
-    return _text(block.text)
-
-
-@_block.register
-def _(block: Bullets, level: int) -> str:
-    return "\n".join(f"- {_text(item)}" for item in block.items)
-
-
-@_block.register
-def _(block: Answer, level: int) -> str:
-    facts = " ".join(f"{markdown_text(name)}: {markdown_text(value)}." for name, value in block.facts)
-    return "\n\n".join(filter(None, [_block(Bullets(block.sentences), level), facts]))
-
-
-@_block.register
-def _(block: Facts, level: int) -> str:
-    return "\n".join(f"- {markdown_text(name)}: {_text(words)}" for name, words in block.pairs)
+def _table(table: Table) -> str:
+    rule = "|".join("---:" if column.text else "---" for column in table.columns)
+    rows = [[markdown_cell(column.heading) for column in table.columns]]
+    rows += [[_cell(cell) for cell in row] for row in table.cells]
+    first, *others = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([first, f"|{rule}|", *others])
 
 
 def _cell(cell: Cell) -> str:
     note = "; ".join(cell.note.splitlines())
     return markdown_cell(f"{cell.text} ({note})" if note else cell.text)
-
-
-@_block.register
-def _(block: Table, level: int) -> str:
-    headings = " | ".join(markdown_cell(column.heading) for column in block.columns)
-    lines = [f"| {headings} |", "|" + "|".join("---:" if column.text else "---" for column in block.columns) + "|"]
-    for row in block.cells:
-        lines.append(f"| {' | '.join(map(_cell, row))} |")
-    return "\n".join(lines)
-
-
-@_block.register
-def _(block: Figure, level: int) -> str:
-    return f"![{markdown_text(block.title)}]({block.name}.png)\n\n{_text(block.caption)}"
-
-
-@_block.register
-def _(block: Tabs, level: int) -> str:
-    return "\n\n".join(f"{_heading(level, name)}\n\n{_block(inside, level + 1)}" for name, inside in block.tabs)
-
-
-@_block.register
-def _(block: Details, level: int) -> str:
-    if block.page_only:
-        return ""
-    return "\n\n".join([_heading(level, block.title), *(_block(inside, level + 1) for inside in block.blocks)])

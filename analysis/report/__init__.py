@@ -1,7 +1,4 @@
-"""The report: a page, a Markdown file, figures and the tidy table, in one folder that is replaced as a whole.
-
-Known weakness: everything is drawn anew each time, about half a minute for a full grid.
-"""
+"""The report: a page, a Markdown file, figures and the tidy table, in one folder that is replaced as a whole."""
 
 from __future__ import annotations
 
@@ -10,8 +7,6 @@ from pathlib import Path
 from analysis.pages.writing import Report, write_page
 from analysis.report.page import page_of
 from analysis.results import Results
-
-__all__ = ["DEFAULT_TITLE", "Report", "write_report"]
 
 DEFAULT_TITLE = "The uRNN against LSTMs and dense orthogonal RNNs"
 

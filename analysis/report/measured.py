@@ -1,7 +1,4 @@
-"""What was measured in one setting: its cells, ladders and ceilings, the uRNN that speaks for it, its baselines.
-
-Known weakness: one backend of the uRNN speaks in headlines, the fastest; the others are in figures and tables.
-"""
+"""What was measured in one setting: cells, ladders and ceilings, the uRNN that speaks for it, its baselines."""
 
 from __future__ import annotations
 
@@ -42,7 +39,7 @@ class Measured:
     @cached_property
     def series(self) -> list[Series]:
         """All series in the order of legends."""
-        return [Series(*triple) for triple in series_in_order(self.cells)]
+        return series_in_order(self.cells)
 
     @cached_property
     def ours(self) -> Series | None:

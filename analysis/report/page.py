@@ -16,58 +16,49 @@ from analysis.report.measured import Measured
 from analysis.report.verdicts import headlines
 from analysis.results import Results
 
-METHOD = (
-    (
-        "Time per time step",
-        "Wall-clock time of one call divided by its T time steps. A training step is forward, loss, backward "
-        "and optimiser step; inference is forward without gradients; streaming is one time step of one "
-        "sequence. Building the model, warm-up and the first call are not included.",
+METHOD = {
+    "Time per time step": (
+        "Wall-clock time of one call divided by its T time steps. A training step is forward, loss, backward and "
+        "optimiser step; inference is forward without gradients; streaming is one time step of one sequence. "
+        "Building the model, warm-up and the first call are not included."
     ),
-    (
-        "Peak memory",
-        "The most bytes that torch's allocator held at once during a call, above inputs and parameters. It is "
-        "not the process's high-water mark, which counts imports and freed memory.",
+    "Peak memory": (
+        "The most bytes that torch's allocator held at once during a call, above inputs and parameters. It is not "
+        "the process's high-water mark, which counts imports and freed memory."
     ),
-    (
-        "Median and interval",
+    "Median and interval": (
         "The median over processes of the median over rounds. The 95 % interval is a percentile bootstrap that "
-        "draws processes, then rounds within each. With fewer than five processes it is somewhat too narrow; "
-        "one process says nothing about the spread between processes.",
+        "draws processes, then rounds within each. With fewer than five processes it is somewhat too narrow; one "
+        "process says nothing about the spread between processes."
     ),
-    (
-        "Ladder",
+    "Ladder": (
         "The step time of one or several layers at each stage of optimisation, in inference and in training. A "
-        "gain is the ratio of two medians; its interval is that of the bootstrap replicates.",
+        "gain is the ratio of two medians; its interval is that of the bootstrap replicates."
     ),
-    (
-        "Ceiling",
-        "One transform and one inverse transform of a complex batch for each time step, and one write of a "
-        "step's output into a large tensor, each timed by itself in the same run. The build of a kernel at its "
-        "first use is in no measurement.",
+    "Ceiling": (
+        "One transform and one inverse transform of a complex batch for each time step, and one write of a step's "
+        "output into a large tensor, each timed by itself in the same run. The build of a kernel at its first use "
+        "is in no measurement."
     ),
-    (
-        "Crossover",
+    "Crossover": (
         "Between measured sizes both curves are straight lines in log-log coordinates; nothing is extrapolated. "
         "The interval is that of the crossovers of the bootstrap replicates; 'below' and 'beyond' mean that it "
-        "leaves the measured range.",
+        "leaves the measured range."
     ),
-    (
-        "How models are matched",
-        "By hidden size n as each layer counts it; by real state, the real numbers carried from step to step "
-        "(the uRNN's n complex units are 2n); or by trainable real numbers. For the last two the baseline is "
-        "interpolated between its measured sizes.",
+    "How models are matched": (
+        "By hidden size n as each layer counts it; by real state, the real numbers carried from step to step (the "
+        "uRNN's n complex units are 2n); or by trainable real numbers. For the last two the baseline is "
+        "interpolated between its measured sizes."
     ),
-    (
-        "Unstable",
-        "Rounds of a process spread by more than 10 % (interquartile range over median), processes differ by "
-        "more than 10 %, there are fewer than three rounds, or allocations differ by more than 1 %.",
+    "Unstable": (
+        "Rounds of a process spread by more than 10 % (interquartile range over median), processes differ by more "
+        "than 10 %, there are fewer than three rounds, or allocations differ by more than 1 %."
     ),
-    (
-        "Nothing is pooled",
+    "Nothing is pooled": (
         "Machines, devices, threads, allocators, commits, versions of torch and harnesses are kept apart. Of "
-        "several commits the newest is shown; all are in measurements.csv beside this page.",
+        "several commits the newest is shown; all are in measurements.csv beside this page."
     ),
-)
+}
 
 
 def page_of(results: Results, title: str) -> Page:
@@ -81,7 +72,7 @@ def page_of(results: Results, title: str) -> Page:
     ]
     if not shown:
         sections = [Section("", [Answer(["Nothing was measured."])])]
-    sections.append(Section("How each figure was measured", [Facts(METHOD)]))
+    sections.append(Section("How each figure was measured", [Facts([*METHOD.items()])]))
     if results.problems:
         sections.append(Section("Files that were left out", [Bullets(list(results.problems))]))
     series = dict.fromkeys(one for measured in shown for one in measured.series)
@@ -94,14 +85,9 @@ def _of_one_device(measured: Measured, every: Sequence[Measured]) -> list[Measur
     A setting with a uRNN has sections of its own; those of baselines alone stand in its chapter on the device.
     """
     here = measured.setting
-    if here.device != "cuda":
-        return []
-    return [
-        other
-        for other in every
-        if (other.setting.machine, other.setting.device) == (here.machine, here.device)
-        and bool(other.ours) != bool(measured.ours)
-    ]
+    place = (here.machine, "cuda")
+    others = [one for one in every if (one.setting.machine, one.setting.device) == place]
+    return [one for one in others if here.device == "cuda" and bool(one.ours) != bool(measured.ours)]
 
 
 def _sections(
@@ -109,11 +95,8 @@ def _sections(
 ) -> list[Section]:
     """Everything said about one setting; its title is left out where there is no other."""
     setting, level = measured.setting, 2 if alone else 3
-    folder = (
-        "figures"
-        if number == 0
-        else f"figures/{slug(' '.join(str(part) for part in setting.place if part is not None))}"
-    )
+    place = slug(" ".join(str(part) for part in setting.place if part is not None))
+    folder = f"figures/{place}" if number else "figures"
     answer = Answer(headlines(measured), facts(measured))
     if setting.device == "cuda":
         cuda = [chapters.on_cuda(measured, _of_one_device(measured, every), level)]
@@ -126,9 +109,9 @@ def _sections(
         "smallest and at the largest size n of the uRNN that can be compared."
     )
     exponents = Prose(
-        "Cost grows as size to the power p over the stated range: p is the slope of the straight line through "
-        "the medians in log-log coordinates, with the 95 % interval of the noise. For lengths it is the cost of "
-        "a whole call, so 1 means linear."
+        "Cost grows as size to the power p over the stated range: p is the slope of the straight line through the "
+        "medians in log-log coordinates, with the 95 % interval of the noise. For lengths it is the cost of a "
+        "whole call, so 1 means linear."
     )
     return [
         Section("" if alone else setting.describe(), [answer]),

@@ -335,7 +335,7 @@ def test_the_comment_is_found_again_by_the_mark_that_the_gate_writes():
     """Also where jq, which the other tests of the comment need, is not installed."""
     script = (ROOT / ".ci" / "comment").read_text()
     assert re.findall(r'^marker="(.*?)"', script, re.MULTILINE) == [MARK]
-    assert markdown(Comparison(Commit("a", ""), Commit("b", ""), [], outcome([]))).startswith(f"{MARK}\n")
+    assert markdown(Comparison(NamedCommit("a", ""), NamedCommit("b", ""), [], conclude([]))).startswith(f"{MARK}\n")
 
 
 @pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed")

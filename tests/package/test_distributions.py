@@ -197,5 +197,5 @@ def test_the_layer_works_alone(environment: Path, tmp_path: Path):
 
 def test_its_command_names_the_extra_that_is_missing(environment: Path, tmp_path: Path):
     done = run([str(environment / "bin" / "urnn-train"), "copying"], tmp_path)
-    sentence = "error: filelock is not installed; install it with: pip install 'urnn[training]'\n"
+    sentence = "error: psutil is not installed; install it with: pip install 'urnn[training]'\n"
     assert (done.returncode, done.stdout, done.stderr) == (2, "", sentence)

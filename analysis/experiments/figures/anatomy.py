@@ -1,30 +1,27 @@
 """Inside the state over time, as the paper's Figure 4 shows it: norms, saturation and gradients.
 
-Why: it is the paper's explanation of why one network learns long dependencies and another does not: whether
-|dC/dh_t| reaches back to the first steps, and whether the state still takes anything in.
-
-Known weakness: one length of each task, that at which most models were looked into; the mean is over the seeds
-that were.
+It is the paper's explanation of why one network learns long dependencies and another does not: whether |dC/dh_t|
+reaches back to the first steps, and whether the state still takes anything in.
 """
 
 from __future__ import annotations
+
+from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatterSciNotation, NullFormatter
 
-from analysis.experiments.curves import apart
-from analysis.experiments.groups import Group, Place, cells
-from analysis.experiments.study import Study
+from analysis.experiments.figures import parts
+from analysis.experiments.study import Place, Study
 from analysis.figures import style
 
 QUANTITIES = {
-    "state_norm": "|h_t|",
-    "state_change": "|h_t - h_{t-1}|",
-    "gradient_norm": "|dC/dh_t|",
+    "state_norm": ("State norm", "|h_t|"),
+    "state_change": ("State change", "|h_t - h_{t-1}|"),
+    "gradient_norm": ("Gradient norm", "|dC/dh_t|"),
 }
-WORDS = {"state_norm": "State norm", "state_change": "State change", "gradient_norm": "Gradient norm"}
 HEIGHT = 2.9
 
 # Below this a gradient is nothing that training could use, and lines of zeros would squeeze all others.
@@ -34,64 +31,44 @@ WIDE_SPREAD = 20
 
 def draw(study: Study, columns: int = 3) -> Figure:
     """For each task a row for each iteration looked into, a panel a quantity."""
-    with style.applied():
-        panels = [
-            (place, iteration, quantity)
-            for place in study.anatomy_places.values()
-            for iteration in _iterations(study, place)
-            for quantity in QUANTITIES
-        ]
-        figure, axes = style.panels(max(len(panels), 1), columns, style.width(columns), HEIGHT)
-        if not panels:
-            style.say_not_measured(axes[0])
-            return figure
-        for ax, (place, iteration, quantity) in zip(axes, panels, strict=True):
-            when = "at the start" if iteration == 0 else f"after {iteration} iterations"
-            style.title(ax, f"{WORDS[quantity]}, {when}", place.label)
-            _panel(ax, study, _looked_into(study, place), iteration, quantity)
-        drawn = [group for place in study.anatomy_places.values() for group in _looked_into(study, place)]
-        style.legend(figure, cells(drawn))
-    return figure
+    panels = [
+        partial(_panel, study=study, place=place, iteration=iteration, quantity=quantity)
+        for place, found in study.looked_into.items()
+        for iteration in sorted({at for group in found for at in study.anatomy_of(group)["iteration"]})
+        for quantity in QUANTITIES
+    ]
+    shown = [group for found in study.looked_into.values() for group in found]
+    return parts.grid(panels, shown, columns, HEIGHT)
 
 
-def _looked_into(study: Study, place: Place) -> list[Group]:
-    return [group for group in study.places[place] if len(study.anatomy_of(group))]
-
-
-def _iterations(study: Study, place: Place) -> list[int]:
-    return sorted({at for group in _looked_into(study, place) for at in study.anatomy_of(group)["iteration"]})
-
-
-def _panel(ax: Axes, study: Study, found: list[Group], iteration: int, quantity: str) -> None:
-    numbers = style.backend_numbers(cells(found))
-    for group in found:
-        look = study.anatomy_of(group)
-        here = look[look["iteration"] == iteration]
-        if here.empty:
+def _panel(ax: Axes, study: Study, place: Place, iteration: int, quantity: str) -> None:
+    words, symbol = QUANTITIES[quantity]
+    when = "at the start" if iteration == 0 else f"after {iteration} iterations"
+    style.title(ax, f"{words}, {when}", place.label)
+    for group, look in parts.drawn(study.looked_into[place]):
+        inside = study.anatomy_of(group)
+        inside = inside[inside["iteration"] == iteration]
+        if inside.empty:
             continue
-        logs = np.log(here[quantity].astype(float).clip(lower=LEAST_SHOWN))
-        mean = np.exp(logs.groupby(here["t"].astype(int)).mean())
-        mean = mean.iloc[apart(mean.index.to_numpy(dtype=np.float64), "t")]
-        line = style.line_style(group.model, numbers[group.model, group.variant])
-        line |= {
-            "markevery": max(len(mean) // 5, 1),
-            "markersize": 5,
-            "linewidth": 2.2 if group.model == "urnn" else 1.5,
-        }
-        ax.plot(mean.index, mean, gid=style.series_id(group.model, group.variant), **line)
+        logs = np.log(inside[quantity].astype(float).clip(lower=LEAST_SHOWN))
+        mean = np.exp(logs.groupby(inside["t"].astype(int)).mean())
+        mean = mean.iloc[parts.apart(mean.index.to_numpy(dtype=np.float64))]
+        width = 2.2 if group.model == "urnn" else 1.5
+        look |= {"markevery": max(len(mean) // 5, 1), "markersize": 5, "linewidth": width}
+        ax.plot(mean.index, mean, gid=parts.gid(group), **look)
     _value_axis(ax)
-    ax.set(xlabel="time step t", ylabel=QUANTITIES[quantity])
+    ax.set(xlabel="time step t", ylabel=symbol)
 
 
 def _value_axis(ax: Axes) -> None:
     """Logarithmic where the lines spread widely, else from zero on."""
-    drawn = np.concatenate([np.ones(0), *(line.get_ydata() for line in ax.lines)])
-    drawn = drawn[np.isfinite(drawn)]
-    if not len(drawn):
+    values = np.concatenate([np.ones(0), *(line.get_ydata() for line in ax.lines)])
+    values = values[np.isfinite(values)]
+    if not len(values):
         return
-    if drawn.max() > WIDE_SPREAD * drawn.min():
+    if values.max() > WIDE_SPREAD * values.min():
         ax.set_yscale("log")
         ax.yaxis.set_major_formatter(LogFormatterSciNotation())
         ax.yaxis.set_minor_formatter(NullFormatter())
     else:
-        ax.set_ylim(0, drawn.max() * 1.1)
+        ax.set_ylim(0, values.max() * 1.1)

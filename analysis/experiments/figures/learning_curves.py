@@ -1,44 +1,39 @@
 """Loss or score along an axis, a panel for each task and length: what three figures have in common.
 
-Why: the mean across seeds carries the claim, the single runs behind it show how far to trust it, and the dashed
-baseline says what an answer without any memory reaches.
-
-Known weakness: with one seed there is no interval to draw.
+The mean across seeds carries the claim, the single runs behind it show how far to trust it. Seeds that stop early
+because they solved their task keep their last value in the mean, or it would rise when the best ones leave. A
+diverged run has no value to keep and is in no mean.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter, PercentFormatter
 
-from analysis.experiments.curves import apart, mean_curve
-from analysis.experiments.groups import Group, cells
+from analysis.experiments.figures import parts
 from analysis.experiments.schema import DIVERGED
-from analysis.experiments.seeds import LEAST_POSITIVE
-from analysis.experiments.study import Study
+from analysis.experiments.seeds import LEAST_POSITIVE, Across, Floats, curve
+from analysis.experiments.study import Group, Study, by_place
 from analysis.figures import style
 from analysis.vocabulary import STEP_TIME
 
 HEIGHT = 2.7
+POINTS_IN_TIME = 60
 
 
 def draw(study: Study, columns: int = 3, *, axis: str, quantity: str) -> Figure:
     """`axis` is "iteration" or "seconds", `quantity` "loss" or "score"; places not evaluated are left out."""
-    with style.applied():
-        shown = {place: found for place, found in study.places.items() if _points(found, axis, quantity)}
-        figure, axes = style.panels(max(len(shown), 1), columns, style.width(columns), HEIGHT)
-        if not shown:
-            style.say_not_measured(axes[0], "no evaluation yet")
-            return figure
-        for ax, (place, found) in zip(axes, shown.items(), strict=True):
-            style.title(ax, place.label)
-            _panel(ax, found, axis, quantity)
-        style.legend(figure, cells([group for found in shown.values() for group in found]))
-    return figure
+    shown = {place: found for place, found in by_place(study.groups).items() if _points(found, axis, quantity)}
+    panels = [
+        partial(_panel, found=found, title=place.label, axis=axis, quantity=quantity)
+        for place, found in shown.items()
+    ]
+    return parts.grid(panels, [g for found in shown.values() for g in found], columns, HEIGHT, "no evaluation yet")
 
 
 def _points(found: Sequence[Group], axis: str, quantity: str) -> list[float]:
@@ -46,16 +41,17 @@ def _points(found: Sequence[Group], axis: str, quantity: str) -> list[float]:
     return [x for group in found for run in group.runs["run"] for x in group.track(run, axis, quantity)[0]]
 
 
-def _panel(ax: Axes, found: Sequence[Group], axis: str, quantity: str) -> None:
-    numbers = style.backend_numbers(cells(found))
-    for group in found:
-        _group(ax, group, axis, quantity, style.line_style(group.model, numbers[group.model, group.variant]))
+def _panel(ax: Axes, found: Sequence[Group], title: str, axis: str, quantity: str) -> None:
+    style.title(ax, title)
+    for group, look in parts.drawn(found):
+        _group(ax, group, axis, quantity, look)
     baseline = found[0].fact("baseline" if quantity == "loss" else "baseline_score")
+    parts.baseline(ax, baseline)
     if np.isfinite(baseline):
-        ax.axhline(baseline, color=style.INK, linewidth=1.2, linestyle=(0, (4, 3)), zorder=2.5)
         below = {"textcoords": "offset points", "ha": "right", "va": "top", "fontsize": 8, "color": style.MUTED}
         ax.annotate("baseline", (0.99, baseline), (0, -3), xycoords=ax.get_yaxis_transform(), **below)
-    _quantity_axis(ax, quantity, str(found[0].fact(f"{quantity}_name")))
+    ax.set_ylabel(style.literal(str(found[0].fact(f"{quantity}_name"))))
+    _quantity_axis(ax, quantity)
     positions = _points(found, axis, quantity)
     if axis == "iteration":
         ax.set(xlabel="iterations", xlim=(0, max(*positions, 1) * 1.02))
@@ -64,55 +60,55 @@ def _panel(ax: Axes, found: Sequence[Group], axis: str, quantity: str) -> None:
         ax.set_xlabel("wall-clock seconds of training")
 
 
-def _group(ax: Axes, group: Group, axis: str, quantity: str, look: dict[str, object]) -> None:
-    colour, zorder = look["color"], look["zorder"]
-
-    def identity() -> str:
-        return style.series_id(group.model, group.variant)
-
+def _group(ax: Axes, group: Group, axis: str, quantity: str, look: dict[str, Any]) -> None:
+    in_front = {"color": look["color"], "zorder": look["zorder"]}
     for run, outcome in zip(group.runs["run"], group.runs["outcome"], strict=True):
         x, y = group.track(run, axis, quantity)
-        shown = apart(x, axis)
-        ax.plot(
-            x[shown],
-            _drawable(y[shown], quantity),
-            color=colour,
-            linewidth=0.9,
-            alpha=0.35,
-            zorder=zorder,
-            gid=identity(),
-        )
+        y = np.maximum(y, LEAST_POSITIVE) if quantity == "loss" else y
+        shown = parts.apart(x, axis == "seconds")
+        ax.plot(x[shown], y[shown], linewidth=0.9, alpha=0.35, gid=parts.gid(group), **in_front)
         if outcome == DIVERGED and len(x):
-            end = {"marker": "x", "markersize": 7, "markeredgewidth": 2}
-            ax.plot(x[-1:], _drawable(y[-1:], quantity), color=colour, zorder=zorder, gid=identity(), **end)
-    mean = mean_curve(group, axis, quantity)
-    if mean is None:
+            ax.plot(x[-1:], y[-1:], marker="x", markersize=7, markeredgewidth=2, gid=parts.gid(group), **in_front)
+    if (found := mean_curve(group, axis, quantity)) is None:
         return
-    shown = apart(mean.x, axis)
-    x, middle, low, high = mean.x[shown], mean.mean[shown], mean.low[shown], mean.high[shown]
-    marks = {"marker": look["marker"], "markersize": 5, "markevery": max(len(x) // 6, 1)}
-    line = {name: look[name] for name in ("linestyle", "markerfacecolor", "markeredgecolor", "markeredgewidth")}
-    width = {"linewidth": 2.4 if group.model == "urnn" else 1.6, "color": colour, "zorder": zorder}
-    ax.plot(x, middle, gid=identity(), **marks, **line, **width)
+    x, mean = found
+    shown = parts.apart(x, axis == "seconds")
+    x, middle, low, high = x[shown], mean.mean[shown], mean.low[shown], mean.high[shown]
+    look |= {"markersize": 5, "markevery": max(len(x) // 6, 1), "linewidth": 2.4 if group.model == "urnn" else 1.6}
+    ax.plot(x, middle, gid=parts.gid(group), **look)
     if mean.seeds > 1:
-        band = ax.fill_between(x, low, high, color=colour, alpha=0.14, linewidth=0, zorder=zorder)
-        band.set_gid(identity())
+        ax.fill_between(x, low, high, alpha=0.14, linewidth=0, **in_front).set_gid(parts.gid(group))
 
 
-def _drawable(values: np.ndarray, quantity: str) -> np.ndarray:
-    return np.maximum(values, LEAST_POSITIVE) if quantity == "loss" else values
+def mean_curve(group: Group, axis: str, quantity: str) -> tuple[Floats, Across] | None:
+    """Positions on "iteration" or "seconds" and the mean there of "loss" (geometric) or "score".
+
+    None without a member that has any.
+
+    Up to the last point of the longest member; of a group without a run that ended, up to that of the shortest.
+    """
+    members = group.members[group.members["outcome"] != DIVERGED]
+    tracks = [(x, y) for x, y in (group.track(run, axis, quantity) for run in members["run"]) if len(x)]
+    if not tracks:
+        return None
+    first = max(x[0] for x, _ in tracks)
+    last = (max if group.ended else min)(x[-1] for x, _ in tracks)
+    if last < first:
+        return None
+    x = np.unique(np.concatenate([x for x, _ in tracks]))
+    x = x[(x >= first) & (x <= last)]
+    if axis == "seconds" and first > 0:  # no two members share their seconds: points at equal ratios
+        x = np.geomspace(first, last, POINTS_IN_TIME) if last > first else np.array([first])
+    return x, curve(tracks, x, logarithmic=quantity == "loss")
 
 
-def _quantity_axis(ax: Axes, quantity: str, name: str) -> None:
+def _quantity_axis(ax: Axes, quantity: str) -> None:
     """A loss is logarithmic within what the lines cover, whatever a wide interval does; a share is in per cent."""
-    ys = np.concatenate([line.get_ydata() for line in ax.lines if len(line.get_ydata())]).astype(float)
+    ys = np.concatenate([line.get_ydata() for line in ax.lines]).astype(float)
     ys = ys[np.isfinite(ys)]
-    ax.set_ylabel(style.literal(name))
     if quantity == "loss":
         ax.set_yscale("log")
         ax.set_ylim(ys.min() / 1.6, ys.max() * 1.6)
-        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        ax.yaxis.set_minor_formatter(NullFormatter())
+        parts.plain_ticks(ax.yaxis, "{:g}")
     elif ys.min() >= 0 and ys.max() <= 1:
-        ax.set_ylim(-0.03, 1.03)
-        ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+        parts.share_axis(ax, 1.03)

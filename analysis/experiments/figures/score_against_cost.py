@@ -1,21 +1,19 @@
 """Score against the time and the memory of a training step: what accuracy costs.
 
-Why: a fast step that never learns is worthless, and so is a score that nobody can afford. For each task the
-longest length that most models were trained at is drawn.
-
-Known weakness: memory is known only where the benchmark measured the very same step.
+A fast step that never learns is worthless, and so is a score that nobody can afford. Memory is known only where
+the benchmark measured the very same step.
 """
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
+from functools import partial
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 
-from analysis.experiments.costs import Cost
-from analysis.experiments.groups import Group, Place, cells
-from analysis.experiments.study import Study
+from analysis.experiments.figures import parts
+from analysis.experiments.study import Group, Study, fullest_places
 from analysis.figures import style
 from analysis.vocabulary import PEAK_ALLOCATED, STEP_TIME
 
@@ -24,64 +22,43 @@ HEIGHT = 2.9
 
 def draw(study: Study, columns: int = 2) -> Figure:
     """A row a task with a panel for time and one for memory; one word where no memory was measured at all."""
-    with style.applied():
-        shown = _places(study)
-        ended = {
-            place: [(g, price) for g, price in study.costs if g.place == place and g.ended] for place in shown
-        }
-        memory = any(price.peak_memory is not None for costs in ended.values() for _, price in costs)
-        panels = [(place, kind) for place in shown for kind in ((False, True) if memory else (False,))]
-        figure, axes = style.panels(len(panels) + (not memory), columns, style.width(columns), HEIGHT)
-        for ax, (place, of_memory) in zip(axes, panels, strict=False):
-            style.title(ax, place.label)
-            _panel(ax, ended[place], of_memory)
-        if not memory:
-            style.title(axes[-1], "Peak memory of a training step")
-            style.say_not_measured(axes[-1])
-        if shown:
-            style.legend(figure, cells([group for costs in ended.values() for group, _ in costs]))
-    return figure
+    places = fullest_places([group for group in study.groups if group.ended]).values()
+    shown = [group for found in places for group in found]
+    memory = any(study.cost(group).peak_memory is not None for group in shown)
+    panels = [
+        partial(_panel, study=study, found=found, memory=kind)
+        for found in places
+        for kind in ((False, True) if memory else (False,))
+    ]
+    return parts.grid([*panels, *([] if memory else [_no_memory])], shown, columns, HEIGHT)
 
 
-def _places(study: Study) -> list[Place]:
-    """For each task the place with most ended models, of equals the longest."""
-    best: dict[str, tuple[int, int, Place]] = {}
-    for place, found in study.places.items():
-        models = len({group.model for group in found if group.ended})
-        if models:
-            best[place.task] = max(
-                best.get(place.task, (0, 0, place)), (models, place.length, place), key=lambda b: b[:2]
-            )
-    return [place for _, _, place in best.values()]
+def _no_memory(ax: Axes) -> None:
+    style.title(ax, "Peak memory of a training step")
+    style.say_not_measured(ax)
 
 
-def _panel(ax: Axes, costs: list[tuple[Group, Cost]], memory: bool) -> None:
-    drawn = []
-    numbers = style.backend_numbers(cells([group for group, _ in costs]))
-    for group, price in costs:
-        x = price.peak_memory if memory else price.step_time
-        score = group.across("score", least=0.0, most=1.0)
+def _panel(ax: Axes, study: Study, found: Sequence[Group], memory: bool) -> None:
+    style.title(ax, found[0].place.label)
+    points = []
+    for group, look in parts.drawn(found):
+        cost, score = study.cost(group), group.score
+        x = cost.peak_memory if memory else cost.step_time
         if x is None or score is None:
             continue
-        drawn.append((x, score.mean))
-        look = style.line_style(group.model, numbers[group.model, group.variant])
-        filled = memory or price.benchmarked
+        points.append((x, score.mean))
         look |= {"linestyle": "none", "markersize": 11 if group.model == "urnn" else 8}
-        if not filled:
+        if not (memory or cost.benchmarked):
             look |= {"markerfacecolor": style.PAPER, "markeredgecolor": look["color"], "markeredgewidth": 1.8}
-        ax.plot([x], [score.mean], gid=style.series_id(group.model, group.variant), **look)
+        ax.plot([x], [score.mean], gid=parts.gid(group), **look)
         if score.seeds > 1:
-            bar = {"color": look["color"], "linewidth": 1.4}
-            ax.vlines(x, score.low, score.high, gid=style.series_id(group.model, group.variant), **bar)
-    if not drawn:
+            ax.vlines(x, score.low, score.high, gid=parts.gid(group), color=look["color"], linewidth=1.4)
+    if not points:
         style.say_not_measured(ax)
         return
-    style.value_axis(ax, PEAK_ALLOCATED if memory else STEP_TIME, [x for x, _ in drawn], which="x")
+    style.value_axis(ax, PEAK_ALLOCATED if memory else STEP_TIME, [x for x, _ in points], which="x")
     ax.set_xlabel("peak memory of a training step" if memory else "training time per time step")
-    ax.set_ylabel(style.literal(str(costs[0][0].fact("score_name"))))
-    if all(0 <= score <= 1 for _, score in drawn):
-        ax.set_ylim(-0.03, 1.05)
-        ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
-    baseline = costs[0][0].fact("baseline_score")
-    if np.isfinite(baseline):
-        ax.axhline(baseline, color=style.INK, linewidth=1.2, linestyle=(0, (4, 3)), zorder=2)
+    ax.set_ylabel(style.literal(str(found[0].fact("score_name"))))
+    if all(0 <= score <= 1 for _, score in points):
+        parts.share_axis(ax, 1.05)
+    parts.baseline(ax, found[0].fact("baseline_score"), zorder=2)

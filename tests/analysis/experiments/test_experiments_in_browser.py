@@ -5,6 +5,8 @@ Known weakness: needs a Chromium on the machine and skips without one.
 
 from __future__ import annotations
 
+import pytest
+
 from analysis.experiments.figures import FIGURES
 from tests.analysis.browser import assert_it_fits, every_screen, look, needs_browser
 

@@ -12,7 +12,7 @@ from pandas.testing import assert_frame_equal
 
 from analysis.errors import AnalysisError
 from analysis.experiments import read
-from analysis.experiments.goals import BEFORE, before
+from analysis.experiments.goals import BEFORE, before, met
 from analysis.experiments.report import page_of
 from analysis.experiments.study import Study
 from analysis.pages import Facts
@@ -117,7 +117,7 @@ class TestOfALog:
 
 class TestFromBeforeLogsHadGoals:
     @pytest.mark.parametrize(
-        ("task", "loss", "score", "met"),
+        ("task", "loss", "score", "solved"),
         [
             ("copying", 0.1, 0.99, True),
             ("copying", 0.1, 0.98, False),
@@ -129,9 +129,9 @@ class TestFromBeforeLogsHadGoals:
             ("digits", 9.0, float("nan"), False),
         ],
     )
-    def test_the_goals_of_that_time(self, task, loss, score, met):
+    def test_the_goals_of_that_time(self, task, loss, score, solved):
         then = before({"task": task, "baseline": 1.0, "loss_name": "a loss", "score_name": "a score"})
-        assert then.met({"loss": loss, "score": score}) is met
+        assert met(then, {"loss": loss, "score": score}) is solved
 
     @pytest.mark.parametrize("task", BEFORE)
     def test_they_are_said_in_the_words_of_a_trial_of_today(self, task, tmp_path):

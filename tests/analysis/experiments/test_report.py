@@ -16,7 +16,7 @@ from tests.analysis.parsed import assert_it_reads_well, assert_it_stands_alone
 
 def verdicts(study):
     """Statement -> (verdict, what was measured)."""
-    answers = {claim.says: claim.check(study) for claim in claims()}
+    answers = {claim.says: claim.answer(study) for claim in claims()}
     return {says: (answer.verdict, answer.measured) for says, answer in answers.items()}
 
 
@@ -108,7 +108,7 @@ def test_an_interrupted_run_decides_nothing(add, study):
 
 def test_the_looks_inside_decide_on_figure_4(small_study):
     """Gradients fade by exp(-0.5 * 0.9) and exp(-90); the LSTM's state is even and moves by 0.002 of its norm."""
-    answers = [claim.check(small_study) for claim in claims()][-3:]
+    answers = [claim.answer(small_study) for claim in claims()][-3:]
     assert [(answer.verdict, answer.measured) for answer in answers] == [
         (AGREE, "first over last tenth: uRNN 0.64, LSTM below 1e-12"),
         (DIFFER, "deviation over mean: uRNN 0.12, LSTM 0.00058"),

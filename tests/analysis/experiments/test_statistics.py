@@ -5,14 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.experiments.curves import mean_curve
-from analysis.experiments.goals import below_baseline
-from analysis.experiments.groups import repeated
-from analysis.experiments.inside import decay, unevenness, wandering
+from analysis.experiments.claims import decay, inside, unevenness, wandering
+from analysis.experiments.figures.learning_curves import mean_curve
 from analysis.experiments.seeds import LEAST_POSITIVE, across, curve
-from analysis.experiments.study import Study
+from analysis.experiments.study import Study, by_place
 from analysis.schema import tidy_frame
-from tests.analysis.experiments.conftest import anatomy
+from tests.analysis.experiments.conftest import anatomy, header
 
 EPS = np.finfo(np.float64).eps
 
@@ -60,12 +58,12 @@ def test_solved_seeds_stay_in_the_mean_and_unfinished_and_diverged_ones_are_not_
     add([9.0, 9.0], [0.0, 0.0], "diverged", seed=3)
     (group,) = study().groups
     assert (group.seeds, group.solved) == (3, 2)
-    found = mean_curve(group, "iteration", "score")
-    assert list(found.x) == [50, 100, 150, 200]
+    x, found = mean_curve(group, "iteration", "score")
+    assert list(x) == [50, 100, 150, 200]
     assert list(found.mean) == [0.5, 0.75, 0.75, 1.0]
     assert found.seeds == 2
-    in_time = mean_curve(group, "seconds", "loss")
-    assert (in_time.x[0], in_time.x[-1]) == pytest.approx((2.5, 10.0), rel=10 * EPS)
+    x, _ = mean_curve(group, "seconds", "loss")
+    assert (x[0], x[-1]) == pytest.approx((2.5, 10.0), rel=10 * EPS)
 
 
 def test_a_group_that_is_still_going_has_a_mean_as_far_as_all_of_it_is(add, study):
@@ -73,7 +71,7 @@ def test_a_group_that_is_still_going_has_a_mean_as_far_as_all_of_it_is(add, stud
     add([0.3, 0.2, 0.1], [0.1, 0.1, 0.1], "interrupted", seed=1)
     (group,) = study().groups
     assert not group.ended
-    assert list(mean_curve(group, "iteration", "loss").x) == [50, 100]
+    assert list(mean_curve(group, "iteration", "loss")[0]) == [50, 100]
 
 
 def test_groups_differ_in_nothing_but_the_seed_and_names_say_what_differs(add, study):
@@ -90,7 +88,7 @@ def test_groups_differ_in_nothing_but_the_seed_and_names_say_what_differs(add, s
 def test_tasks_and_lengths_are_in_the_papers_order(add, study):
     for task, length in (("digits", 64), ("adding", 200), ("copying", 500), ("copying", 100), ("adding", 100)):
         add([0.1], [0.5], task=task, length=length)
-    assert [place.label for place in study().places] == [
+    assert [place.label for place in by_place(study().groups)] == [
         "Copying memory, T = 100",
         "Copying memory, T = 500",
         "Adding, T = 100",
@@ -105,12 +103,14 @@ def test_of_two_runs_with_one_seed_the_later_counts_and_the_other_is_named(add, 
     found = study()
     (group,) = found.groups
     assert list(group.runs["score"]) == [0.9]
-    assert repeated(found.logs) == ["old: left out, because a later run has the same setting and seed 0."]
+    assert found.repeated == ["old: left out, because a later run has the same setting and seed 0."]
 
 
-@pytest.mark.parametrize(("loss", "below"), [(0.89, True), (0.9, False), (float("nan"), False)])
-def test_below_the_baseline_needs_a_margin(loss, below):
-    assert below_baseline(loss, 1.0) is below
+@pytest.mark.parametrize(("share", "below"), [(0.89, 1), (0.9, 0), (float("nan"), 0)])
+def test_below_the_baseline_needs_a_margin(share, below, add, study):
+    add([share * header()["baseline"]], [0.5], "finished")
+    (group,) = study().groups
+    assert group.below_baseline == below
 
 
 def test_a_step_costs_what_the_benchmark_measured_or_what_the_run_took(add, study, row):
@@ -120,10 +120,15 @@ def test_a_step_costs_what_the_benchmark_measured_or_what_the_run_took(add, stud
     rows += [row(value=9.0, **(step | {"length": 119})), row(value=9.0, **(step | {"phase": "forward"}))]
     rows.append(row(value=4096.0, metric="peak_allocated", unit="B", **step))
     logs = study().logs
-    ((_, found),) = Study(logs, tidy_frame(rows)).costs
+
+    def cost(measurements):
+        (group,) = (found := Study(logs, measurements)).groups
+        return found.cost(group)
+
+    found = cost(tidy_frame(rows))
     assert (found.step_time, found.benchmarked, found.peak_memory) == (2e-4, True, 4096.0)
     for nothing in (None, tidy_frame([row(value=9.0, **(step | {"batch": 21}))])):
-        ((_, found),) = Study(logs, nothing).costs
+        found = cost(nothing)
         assert found.step_time == pytest.approx(1 / (25 * 120), rel=10 * EPS)
         assert (found.benchmarked, found.peak_memory) == (False, None)
 
@@ -133,8 +138,10 @@ def test_numbers_for_what_figure_4_shows(add, study):
     add([0.1], [0.5], length=180, looks=[anatomy(100, 200, 7.0, 0.5)])
     found = study()
     # The medians of the first and the last tenth lie 180 of 200 steps apart.
-    assert decay(found, "urnn") == pytest.approx(np.exp(-2.0 * 180 / 200), rel=1e3 * EPS)
+    assert inside(found, "adding", "urnn", decay) == pytest.approx(np.exp(-2.0 * 180 / 200), rel=1e3 * EPS)
     norms = 1 + 0.5 * np.arange(1, 201) / 200
-    assert unevenness(found, "urnn") == pytest.approx(norms.std() / norms.mean(), rel=1e3 * EPS)
-    assert wandering(found, "urnn") == pytest.approx(np.median(0.5 / norms[95:190]), rel=1e3 * EPS)
-    assert decay(found, "lstm") is None
+    assert inside(found, "copying", "urnn", unevenness) == pytest.approx(norms.std() / norms.mean(), rel=1e3 * EPS)
+    assert inside(found, "copying", "urnn", wandering) == pytest.approx(
+        np.median(0.5 / norms[95:190]), rel=1e3 * EPS
+    )
+    assert inside(found, "adding", "lstm", decay) is None
