@@ -44,6 +44,16 @@ def load(path: Path, shape: Shape | None = None) -> Any:
     return data
 
 
+def load_format(path: Path, shape: Shape, number: int, what: str) -> Any:
+    """`load` for a file that says the number of its format; `what` names such a file in the message."""
+    data = load(path)
+    given = data.get("format") if isinstance(data, dict) else None
+    if given != number:
+        raise AnalysisError(f"{path}: expected {what} of format {number}, got {given!r}.")
+    check(data, shape, path)
+    return data
+
+
 def check(data: Any, shape: Shape, path: Path | str, at: Place = ()) -> None:
     """Raises AnalysisError for data of another shape; `at` is its place in the file."""
     try:

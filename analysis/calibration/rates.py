@@ -3,9 +3,7 @@
 Why two sources of doubt: a finite number of simulations leaves the binomial's (Clopper and Pearson 1934), and a
 finite number of recorded passes leaves its own, which is the larger. For that one the passes themselves are
 drawn anew, many times, and gates are simulated on each draw (a bootstrap around the replay, Efron 1979); its
-interval and the binomial one are joined.
-
-Known weakness: what never happened in the recorded passes happens in no simulation.
+interval and the binomial one are joined. What never happened in the recorded passes happens in no simulation.
 """
 
 from collections.abc import Sequence
@@ -19,6 +17,7 @@ from scipy import stats
 from analysis.calibration.recording import Recording
 from analysis.calibration.replay import Gate, simulate
 from analysis.regressions.verdict import Verdict
+from analysis.statistics import Estimate
 from analysis.vocabulary import CONFIDENCE, SAME
 
 SEED = 20151120
@@ -31,15 +30,6 @@ class Effort:
     gates: int = 500
     redrawn: int = 30
     gates_each: int = 50
-
-
-@dataclass(frozen=True)
-class Rate:
-    """A share of simulated gates with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -57,7 +47,7 @@ class Condition:
 
     side: str
     slowdown: float
-    called: Rate
+    called: Estimate
     by_cell: dict[str, float]
     faster: float
     inconclusive: float
@@ -94,11 +84,11 @@ def _condition(recording: Recording, side: str, slowdown: float, effort: Effort)
     )
 
 
-def _rate(hits: int, number: int, redrawn: Sequence[float]) -> Rate:
+def _rate(hits: int, number: int, redrawn: Sequence[float]) -> Estimate:
     """A share with its exact binomial bounds, moved out to those of the redrawn recordings."""
     exact = stats.binomtest(hits, number).proportion_ci(CONFIDENCE, "exact")
     outer = np.quantile(redrawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return Rate(hits / number, float(min(exact.low, outer[0])), float(max(exact.high, outer[1])))
+    return Estimate(hits / number, float(min(exact.low, outer[0])), float(max(exact.high, outer[1])))
 
 
 def smallest_detectable(found: Sequence[Condition], rate: float) -> float | None:

@@ -10,9 +10,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
 
-from analysis.documents import DURATION, SECONDS, TEXT, ListOf, MapOf, Real, Record, Whole, check, load
+from analysis.documents import DURATION, SECONDS, TEXT, ListOf, MapOf, Real, Record, Whole, check, load_format
 from analysis.errors import AnalysisError
 from analysis.regressions.comparison import one_setting, require_comparable
 from analysis.regressions.side import side_of
@@ -120,7 +119,7 @@ def compact(recording: Recording) -> str:
 
 
 def _of_file(path: Path) -> Recording:
-    found = _checked(path, COMPACT_SHAPE)
+    found = load_format(path, COMPACT_SHAPE, RECORDING_FORMAT, "a recording")
     times = {
         side: {
             cell: {_pass_number(at, path): float(value) for at, value in passes.items()}
@@ -140,7 +139,7 @@ def _pass_number(text: str, path: Path) -> int:
 
 def _of_folder(folder: Path) -> Recording:
     path = folder / CALIBRATION_PLAN
-    plan = _checked(path, PLAN_SHAPE)
+    plan = load_format(path, PLAN_SHAPE, RECORDING_FORMAT, "a recording")
     files = {name: folder / f"{name}.json" for name in (BASE, SAME, *plan["slowdowns"])}
     results = {name: read_results([file]) for name, file in files.items()}
     settings = {name: one_setting(results[name].frame, file) for name, file in files.items()}
@@ -151,15 +150,15 @@ def _of_folder(folder: Path) -> Recording:
     times = {name: side_of(found.frame, by_pass=True).times for name, found in results.items()}
     facts = {
         "Machine": setting.machine,
-        "torch": str(setting.torch),
-        "Threads": str(setting.threads),
-        "Allocator": str(setting.allocator),
+        "torch": setting.torch,
+        "Threads": setting.threads,
+        "Allocator": setting.allocator,
         "Commit": f"{plan['commit']['name']} {plan['commit']['subject']}",
         "Recording begun": begun.min()[:16].replace("T", " ") if len(begun) else "not recorded",
     }
     problems = dict.fromkeys(problem for found in results.values() for problem in found.problems)
     return Recording(
-        facts=facts,
+        facts={name: str(value) for name, value in facts.items()},
         cells=tuple(plan["cells"]),
         pair_seconds=_pair_seconds(list(plan["seconds"].values()), times, path),
         times=times,
@@ -176,13 +175,4 @@ def _pair_seconds(passes: Sequence[float], times: Mapping[str, Times], plan: Pat
         raise AnalysisError(f"{plan}: expected passes that were timed, got none; measure more of them.")
     found = 2 * sum(passes) / len(passes) / (measured / len(whole))
     check(found, PAIR, plan, ("seconds",))
-    return found
-
-
-def _checked(path: Path, shape: Record) -> Mapping[str, Any]:
-    found = load(path)
-    given = found.get("format") if isinstance(found, dict) else None
-    if given != RECORDING_FORMAT:
-        raise AnalysisError(f"{path}: expected a recording of format {RECORDING_FORMAT}, got {given!r}.")
-    check(found, shape, path)
     return found

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from analysis import units
 from analysis.calibration.detection import BARS, CAPTION, FALSE_ALARMS, TITLE, draw
-from analysis.calibration.rates import Condition, Effort, Rate, conditions, smallest_detectable
+from analysis.calibration.rates import Condition, Effort, conditions, smallest_detectable
 from analysis.calibration.recording import COMPACT, Recording, compact
 from analysis.calibration.spread import achieved, spreads
 from analysis.pages import Answer, Bullets, Cell, Column, Facts, Figure, Page, Prose, Section, Table, between
@@ -16,6 +16,7 @@ from analysis.pages.writing import Report, write_page
 from analysis.regressions.outputs import metric_label
 from analysis.regressions.policy import FIRST_PASSES, MOST_CONFIRMING_PASSES
 from analysis.regressions.verdict import MARGINS, RULES
+from analysis.statistics import Estimate
 
 EFFORT = Effort()
 DEFAULT_TITLE = "What the regression gate is worth"
@@ -111,7 +112,7 @@ def _per_cent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def _rate(rate: Rate) -> str:
+def _rate(rate: Estimate) -> str:
     return f"{_per_cent(rate.value)} ({100 * rate.low:.1f} to {100 * rate.high:.1f})"
 
 

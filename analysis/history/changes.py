@@ -4,9 +4,6 @@ Both tools want several commits on either side of a step, and a project that get
 does not give them; so a change of 15 % that the next commit confirms is shown as well. Sizes are ratios of mean
 levels with Welch's interval over all processes of the levels before and after. Bytes are the same at every call,
 so there any difference beyond the gate's margin is a change.
-
-Known weakness: a level of one commit has few processes, and a step between such levels is only as sure as they
-are.
 """
 
 import math

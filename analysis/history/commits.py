@@ -1,9 +1,7 @@
 """A folder of `python -m bench history` -> one series of points a cell and metric.
 
 Why: every commit was measured on another minute of the same machine, so what the sentinel (nn.LSTM, whose code no
-commit changes) did is taken out of each time before anybody looks for a step in it.
-
-Known weakness: a sentinel's own noise of a commit goes into all its times.
+commit changes) did is taken out of each time before anybody looks for a step in it. Its own noise goes in.
 """
 
 import os

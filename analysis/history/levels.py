@@ -1,11 +1,10 @@
 """Time of a step, commit by commit, with the levels between changes: where the project became faster.
 
-Commits run down the page, because their subjects are the point and need the room of a line each.
-
-Known weakness: only times are drawn; changes of memory are in the table.
+Commits run down the page, because their subjects are the point and need the room of a line each. Only times are
+drawn; changes of memory are in the table.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -44,7 +43,8 @@ def draw(data: tuple[History, Sequence[Change]], columns: int = 2) -> Figure:
             ax.set_yticks(range(len(commits)), [text if number % columns == 0 else "" for text in subjects])
             ax.tick_params(axis="y", length=0, labelsize=7.5)
             ax.grid(True, axis="y")
-        handles = [Line2D([], [], label=one.label, linestyle="none", **_look(one)) for one in _variants(series)]
+        variants = {one.label: one for one in series}
+        handles = [Line2D([], [], label=label, linestyle="none", **_look(one)) for label, one in variants.items()]
         figure.legend(handles=handles, loc="outside upper left", ncols=1 if columns == 1 else 3)
     return figure
 
@@ -78,10 +78,6 @@ def _cut(text: str, length: int) -> str:
     return text if len(text) <= length else f"{text[: length - 1].rstrip()}\u2026"
 
 
-def _variants(series: Sequence[Series]) -> Iterable[Series]:
-    return {(one.model, one.backend): one for one in series}.values()
-
-
 def _look(series: Series) -> dict[str, object]:
     full = style.line_style(series.model, 1 if series.backend == "reference" else 0)
     names = ("color", "marker", "markerfacecolor", "markeredgecolor", "markeredgewidth", "zorder")
@@ -89,5 +85,4 @@ def _look(series: Series) -> dict[str, object]:
 
 
 def _colour(series: Series) -> dict[str, object]:
-    look = _look(series)
-    return {"color": look["color"], "gid": look["gid"]}
+    return {name: value for name, value in _look(series).items() if name in ("color", "gid")}

@@ -2,8 +2,7 @@
 
 Why a process: its pinned numpy and scipy are older than this suite's, so it lives in an environment of its own,
 and series go in as CSV and change points come out as JSON. Its exit code says nothing of what it found.
-
-Known weakness: a start of a second; without an installed Otava nothing is found by it, and the page says so.
+Without an installed Otava nothing is found by it, and the page says so.
 """
 
 import json

@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from analysis.documents import AMOUNT, TEXT, ListOf, MapOf, Maybe, Record, Whole, check, load
-from analysis.errors import AnalysisError
+from analysis.documents import AMOUNT, TEXT, ListOf, MapOf, Maybe, Record, Whole, load_format
 from analysis.regressions.comparison import Comparison, NamedCommit, read_sides
 from analysis.regressions.judge import instruction_rows, judge_gate
 from analysis.regressions.policy import Pace, next_step
@@ -40,7 +39,7 @@ def judge_folder(folder: Path, pace: Pace | None = None) -> Comparison:
 
     Raises AnalysisError for a folder without a plan, a damaged file, or sides that do not belong together.
     """
-    plan = _plan(folder)
+    plan = load_format(folder / GATE_PLAN, SHAPE, GATE_FORMAT, "a gate's plan")
     (screening, _, problems), (confirmation, _, others) = (
         read_sides(*(folder / f"{stage}{side}.json" for side in SIDES), of_gate=True) for stage in ("", CONFIRMING)
     )
@@ -72,13 +71,3 @@ def _absent_rows(plan: Mapping[str, Any]) -> list[Row]:
         elif cell in head:
             rows.append(Row(cell, TIME, Verdict.NOT_MEASURED, reason="head does not have it: removed or renamed"))
     return rows
-
-
-def _plan(folder: Path) -> Mapping[str, Any]:
-    path = folder / GATE_PLAN
-    plan = load(path)
-    found = plan.get("format") if isinstance(plan, dict) else None
-    if found != GATE_FORMAT:
-        raise AnalysisError(f"{path}: expected a gate's plan of format {GATE_FORMAT}, got {found!r}.")
-    check(plan, SHAPE, path)
-    return plan

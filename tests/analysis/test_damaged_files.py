@@ -24,13 +24,14 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from analysis import experiments, history
+from analysis import experiments
 from analysis.calibration import recording, spread
 from analysis.calibration.replay import simulate
 from analysis.errors import AnalysisError
 from analysis.experiments.report import page_of as experiments_page
 from analysis.experiments.study import Study
 from analysis.history.changes import changes
+from analysis.history.commits import read as read_history
 from analysis.history.report import page_of as history_page
 from analysis.pages.markdown import markdown as page_markdown
 from analysis.regressions.comparison import Comparison, compare
@@ -276,7 +277,7 @@ KINDS = {
     "logs": Kind(write_logs, experiments.read, use_logs, 0.13),
     "tables": Kind(write_tables, experiments.read, use_logs, 0.02),
     "recordings": Kind(write_recordings, read_recordings, use_recordings, 0.02),
-    "history": Kind(write_histories, history.read, use_history, 0.01),
+    "history": Kind(write_histories, read_history, use_history, 0.01),
 }
 
 

@@ -13,8 +13,9 @@ from analysis.errors import AnalysisError
 from analysis.experiments.figures import FIGURES as OF_EXPERIMENTS
 from analysis.experiments.report import page_of as experiments_page
 from analysis.experiments.study import Study
-from analysis.history import levels, read
+from analysis.history import levels
 from analysis.history.changes import changes
+from analysis.history.commits import read
 from analysis.history.report import page_of as history_page
 from analysis.pages.drawing import to_svg
 from analysis.report.figures import FIGURES

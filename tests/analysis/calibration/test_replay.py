@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.calibration.rates import Condition, Effort, Rate, conditions, smallest_detectable
+from analysis.calibration.rates import Condition, Effort, conditions, smallest_detectable
 from analysis.calibration.replay import SECONDS, simulate
 from analysis.calibration.spread import achieved, spreads
 from analysis.regressions.policy import FIRST_PASSES, MOST_CONFIRMING_PASSES
 from analysis.regressions.verdict import Verdict
+from analysis.statistics import Estimate
 from analysis.vocabulary import SAME
 from tests.analysis.calibration.conftest import CELLS, recording
 
@@ -100,7 +101,7 @@ class TestRates:
     )
     def test_the_smallest_detectable_effect_lies_on_straight_lines(self, rates, wanted, expected):
         found = [
-            Condition("", at, Rate(value, 0, 1), {}, 0, 0, (0, 0))
+            Condition("", at, Estimate(value, 0, 1), {}, 0, 0, (0, 0))
             for at, value in zip((0.0, 0.02, 0.05), rates, strict=True)
         ]
         assert smallest_detectable(found, wanted) == (expected if expected is None else pytest.approx(expected))

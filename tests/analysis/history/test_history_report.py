@@ -9,7 +9,9 @@ import pytest
 
 from analysis.__main__ import main
 from analysis.errors import AnalysisError
-from analysis.history import otava, read, write_report
+from analysis.history import otava
+from analysis.history.commits import read
+from analysis.history.report import write_report
 from analysis.vocabulary import COMMITS_FILE
 from tests.analysis.browser import assert_it_fits, every_screen, look, needs_browser
 from tests.analysis.history.conftest import digits, write_history
