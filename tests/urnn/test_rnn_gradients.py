@@ -7,7 +7,6 @@ from torch.func import functional_call
 from urnn import URNN
 from urnn.unitary import to_complex
 
-ONE_LAYER = {"hidden_size": 4}
 STACKED = {"hidden_size": 4, "num_layers": 2, "bidirectional": True, "preset": "released"}
 
 
@@ -37,13 +36,19 @@ def leaf(*shape: int, device: str, dtype=torch.float64) -> torch.Tensor:
     return torch.randn(*shape, device=device, dtype=dtype).requires_grad_()
 
 
+@pytest.mark.parametrize("given", [False, True], ids=["from zeros", "from a state"])
+def test_gradients_are_those_of_finite_differences(given, backend, device):
+    rnn = build(backend, device, (-0.2, 0.2))
+    h_0 = leaf(1, 1, rnn.hidden_size, device=device, dtype=torch.complex128) if given else None
+    assert checked(rnn, leaf(3, 1, 2, device=device), h_0)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("options", [ONE_LAYER, STACKED], ids=["one layer", "stacked"])
-def test_gradients_are_those_of_finite_differences(options, backend, device):
-    rnn = build(backend, device, (-0.2, 0.2), **options)
-    x = leaf(3, 1, 2, device=device)
-    assert checked(rnn, x, None)
-    assert checked(rnn, x, leaf(len(rnn.layers), 1, rnn.hidden_size, device=device, dtype=torch.complex128))
+def test_gradients_through_layers_and_directions_are_those_of_finite_differences(backend, device):
+    """Two steps, one into the next: finite differences call the layer twice for each of hundreds of numbers."""
+    rnn = build(backend, device, (-0.2, 0.2), **STACKED)
+    h_0 = leaf(len(rnn.layers), 1, rnn.hidden_size, device=device, dtype=torch.complex128)
+    assert checked(rnn, leaf(2, 1, 2, device=device), h_0)
 
 
 def test_gradients_where_some_units_are_dead(backend, device):

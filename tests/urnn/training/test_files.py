@@ -156,7 +156,7 @@ class TestHolding:
             raise AssertionError("two hold it")
         assert re.fullmatch(
             rf"{re.escape(str(tmp_path))} is in use by process {holder.pid}, since \d{{4}}-\d\d-\d\d \d\d:\d\d: "
-            r"python -m urnn\.training .*; wait until it has ended, or end it",
+            r"python -m urnn\.training.*; wait until it has ended, or end it",
             str(caught.value),
         )
 
