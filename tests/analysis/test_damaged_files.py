@@ -31,6 +31,7 @@ from analysis.errors import AnalysisError
 from analysis.experiments.report import page_of as experiments_page
 from analysis.experiments.study import Study
 from analysis.history.changes import changes
+from analysis.history.commits import History
 from analysis.history.commits import read as read_history
 from analysis.history.report import page_of as history_page
 from analysis.pages.markdown import markdown as page_markdown
@@ -255,7 +256,7 @@ def write_histories(folder: Path) -> None:
     write_history(folder, [None, 2e-3, 2e-3, 1.5e-3], peaks=[0, 900, 900, 950])
 
 
-def use_history(found: history.History) -> None:
+def use_history(found: History) -> None:
     page_markdown(history_page(found, changes(found.series), asked_otava=False, title="A title")).encode()
 
 
