@@ -16,7 +16,7 @@ from bench.lane.lane import Job
 from bench.paths import ROOT
 from bench.progress import SweepProgress, Terminal
 from tests.bench.cells import TINY
-from tests.forks import Fork, forked
+from tests.forks import Fork, forked, write_to
 
 ONE_CELL = ("list", "--models=lstm", "--phase=stream", "--hidden=64", "--device=cpu")
 
@@ -57,11 +57,7 @@ def forked_command(*arguments: str, **places: str | None) -> Iterator[Fork]:
     where that is None. What it has not written by its end would be lost, so it is written then, or fails."""
 
     def work() -> int:
-        for number, (name, place) in enumerate(places.items(), 1):
-            os.close(number)
-            if place is not None:
-                os.dup2(os.open(place, os.O_WRONLY | os.O_CREAT), number)
-            setattr(sys, name, os.fdopen(number, "w", closefd=False) if place else None)
+        write_to(**places)
         code = main(arguments)
         for stream in filter(None, (sys.stdout, sys.stderr)):
             stream.flush()

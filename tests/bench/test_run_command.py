@@ -7,12 +7,12 @@ itself would refuse them is left out.
 import io
 import json
 import re
-import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 from types import SimpleNamespace
 
 import pytest
+import pytest_benchmark.cli
 
 from bench.commands import main
 from bench.grid import PROFILES, Cell
@@ -122,18 +122,12 @@ def test_the_registry_stands_in_it(done):
     }
 
 
-def test_pytest_benchmarks_own_compare_reads_it(done):
-    command = [
-        sys.executable,
-        "-c",
-        "from pytest_benchmark.cli import main; main()",
-        "compare",
-        str(done.path),
-    ]
-    result = subprocess.run(command, capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
-    assert "benchmark 'forward copying n=4 T=3 B=2 cpu float32': 4 tests" in result.stdout
-    assert "test_step_time[lstm:torch-forward-copying-n4-T3-B2-cpu-float32]" in result.stdout
+def test_pytest_benchmarks_own_compare_reads_it(done, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["py.test-benchmark", "compare", str(done.path)])
+    pytest_benchmark.cli.main()
+    told = capsys.readouterr().out
+    assert "benchmark 'forward copying n=4 T=3 B=2 cpu float32': 4 tests" in told
+    assert "test_step_time[lstm:torch-forward-copying-n4-T3-B2-cpu-float32]" in told
 
 
 def test_the_same_command_tries_again_what_memory_ran_out_for_and_nothing_else(done, capsys, monkeypatch):

@@ -1,7 +1,7 @@
 """Runs the cases that it is sent, one JSON line each, and answers each with a line.
 
-They run in a fork, which only a fault of the layer ends. The answer is then how it ended, and the next case runs in
-another fork; so torch is imported once, whatever ends.
+They run in a fork, which only a fault of the layer ends. The answer is then how it ended, and the next case runs
+in another fork; so torch is imported once, whatever ends.
 
 A case is a layer or an operator with a few of its tensors changed. What should happen is decided here from the
 sizes of the case and from nothing in `urnn`: an error of an expected type, or the result of the reference.
