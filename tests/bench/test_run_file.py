@@ -319,7 +319,8 @@ class TestSoleWriter:
             expected = (
                 rf"^another process writes results into {re.escape(str(tmp_path))} "
                 rf"\(process {holder.pid}, since \d\d:\d\d: holder {re.escape(str(tmp_path))}\); two at once "
-                r"would lose each other's\. Wait until it has ended, end it, or choose another folder with --results\.$"
+                r"would lose each other's\. Wait until it has ended, end it, or choose another folder with "
+                r"--results\.$"
             )
             with pytest.raises(ResultsError, match=expected), sole_writer(tmp_path):
                 pass
