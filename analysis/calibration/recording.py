@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
-from analysis.documents import DURATION, SECONDS, TEXT, ListOf, MapOf, Real, Record, Whole, check, load_format
+from analysis.documents import DURATION, SECONDS, TEXT, ListOf, MapOf, Record, check, load_format, real
 from analysis.errors import AnalysisError
 from analysis.regressions.comparison import one_setting, require_comparable
 from analysis.regressions.side import side_of
@@ -24,12 +24,11 @@ FEWEST_PASSES = 8  # a half of them for the screening, a half for the confirmati
 MOST_PASSES = 10**6
 
 # A gate is replayed until its time is up, so that a pair which costs nothing would be replayed for ever.
-PAIR = Real(0.5, 1e6)
+PAIR = real(0.5, 1e6)
 SHARED = {
-    "format": Whole(RECORDING_FORMAT, RECORDING_FORMAT),
     "cells": ListOf(TEXT, least=1),
     **dict.fromkeys(("sentinel", "slowed"), TEXT),
-    "slowdowns": MapOf(Real(1e-6, 100.0)),
+    "slowdowns": MapOf(real(1e-6, 100.0)),
     "notes": ListOf(TEXT),
 }
 PLAN_SHAPE = Record({**SHARED, "commit": Record({"name": TEXT, "subject": TEXT}), "seconds": MapOf(DURATION)})

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from analysis.documents import AMOUNT, TEXT, ListOf, MapOf, Maybe, Record, Whole, load_format
+from analysis.documents import AMOUNT, TEXT, ListOf, MapOf, Maybe, Record, load_format
 from analysis.regressions.comparison import Comparison, NamedCommit, read_sides
 from analysis.regressions.judge import instruction_rows, judge_gate
 from analysis.regressions.policy import Pace, next_step
@@ -22,7 +22,6 @@ TEXTS = ListOf(TEXT)
 COUNTED = Record({"counts": MapOf(AMOUNT), "reason": TEXT})
 SHAPE = Record(
     {
-        "format": Whole(GATE_FORMAT, GATE_FORMAT),
         **dict.fromkeys(SIDES, Record({"name": TEXT, "subject": TEXT})),
         **dict.fromkeys(("cells", "notes"), TEXTS),
         "absent": Record(dict.fromkeys(SIDES, TEXTS)),

@@ -18,6 +18,7 @@ from typing import Any
 
 from analysis.documents import (
     ANYTHING,
+    COUNT,
     FEW,
     LEAST_SECONDS,
     MOST_SECONDS,
@@ -28,12 +29,11 @@ from analysis.documents import (
     MapOf,
     Maybe,
     MisfitError,
-    Real,
     Record,
     Shape,
-    Whole,
     check,
     load,
+    real,
 )
 from analysis.errors import AnalysisError, printable
 from analysis.results.registry import Registry
@@ -55,9 +55,10 @@ MOST_CELLS = 10**5
 LITERAL = re.compile(r"'([^'\\]*)'|\"([^\"\\]*)\"|(\d{1,15})")
 
 # Of what asv writes, the keys that are read here. NaN is a skipped cell, null a failed one.
-DATE = Real(0.0, 2.5e14)  # milliseconds since 1970, up to the year 9891
+DATE = real(0.0, 2.5e14)  # milliseconds since 1970, up to the year 9891
 MACHINE = Record({}, dict.fromkeys(("machine", "cpu", "gpu", "os", "torch", "python"), TEXT))
-BENCHMARKS = MapOf(Record({}, {"param_names": ListOf(TEXT)}), only_objects=True)  # beside them is a version
+OBJECT = MapOf(ANYTHING)
+BENCHMARKS = MapOf(Record({}, {"param_names": ListOf(TEXT)}))
 FILE = Record(
     {"result_columns": ListOf(TEXT), "results": MapOf(ListOf(ANYTHING)), "commit_hash": TEXT},
     {"params": MACHINE, "env_vars": MapOf(TEXT), "requirements": MapOf(TEXT), "python": TEXT, "date": DATE},
@@ -72,16 +73,16 @@ def _table(value: Shape) -> Record:
         {
             **dict.fromkeys(("result", "stats_q_25", "stats_q_75"), values),
             "samples": ListOf(Maybe(values)),
-            "stats_repeat": ListOf(Maybe(Whole(0))),
+            "stats_repeat": ListOf(Maybe(COUNT)),
             "started_at": DATE,
         },
     )
 
 
 TABLES = {
-    STEP_TIME: _table(Real(LEAST_SECONDS, MOST_SECONDS, nan=True)),
-    PEAK_ALLOCATED: _table(Real(0.0, 1e18, nan=True)),
-    PARAMETER_COUNT: _table(Real(0.0, MOST_WHOLE, nan=True)),
+    STEP_TIME: _table(real(LEAST_SECONDS, MOST_SECONDS, nan=True)),
+    PEAK_ALLOCATED: _table(real(0.0, 1e18, nan=True)),
+    PARAMETER_COUNT: _table(real(0.0, MOST_WHOLE, nan=True)),
 }
 SIZES = Record(
     {"model": TEXT, "hidden_size": SIZE, "num_layers": FEW},
@@ -103,7 +104,7 @@ def rows(document: Mapping[str, Any], path: Path, registry: Registry) -> tuple[l
     check(document, FILE, path)
     remarks: list[str] = []
     stated = _beside(path, "benchmarks.json", BENCHMARKS, remarks)
-    names = {name: row["param_names"] for name, row in stated.items() if _names_parameters(row)}
+    names = {name: row["param_names"] for name, row in stated.items() if row.get("param_names")}
     tables: dict[str, Table] = {}
     for benchmark, columns in document["results"].items():
         tables[benchmark] = dict(zip(document["result_columns"], columns, strict=False))
@@ -123,10 +124,6 @@ def rows(document: Mapping[str, Any], path: Path, registry: Registry) -> tuple[l
     return result + registry.absent_rungs(result), remarks
 
 
-def _names_parameters(row: Any) -> bool:
-    return isinstance(row, dict) and row.get("param_names") is not None
-
-
 def _kind(benchmark: str) -> str | None:
     """The key of TABLES for a benchmark; None for one that is not read."""
     name = benchmark.rpartition(".")[2]
@@ -138,7 +135,9 @@ def _beside(path: Path, name: str, shape: Shape, remarks: list[str]) -> Mapping[
     for folder in list(Path(os.path.realpath(path)).parents)[:2]:
         if os.path.lexists(folder / name):
             try:
-                return load(folder / name, shape)
+                found = {key: value for key, value in load(folder / name, OBJECT).items() if key != "version"}
+                check(found, shape, folder / name)
+                return found
             except AnalysisError as error:
                 remarks.append(f"{error} The results beside it are read without.")
     return {}  # A results file standing alone is read with what it says itself.

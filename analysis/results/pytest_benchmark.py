@@ -23,9 +23,9 @@ from analysis.documents import (
     TEXT,
     ListOf,
     MapOf,
-    Real,
     Record,
     check,
+    real,
 )
 from analysis.errors import AnalysisError, printable
 from analysis.results.registry import MODELS, Registry
@@ -91,7 +91,7 @@ SUMMARY = Record({"median": SECONDS, "rounds": FEW}, {"q1": SECONDS, "q3": SECON
 ENTRY = Record({"extra_info": Record(CELL, DESCRIBED | AMOUNTS), "stats": STATS})
 OUTCOME = Record({**CELL, "outcome": TEXT}, DESCRIBED)
 # A kernel that is wrong may be wrong beyond all bounds.
-ERROR = Real(float("-inf"), float("inf"), nan=True)
+ERROR = real(float("-inf"), float("inf"), nan=True)
 CHECK = Record({"backend": TEXT, "device": TEXT, **SIZES}, {"output_error": ERROR, "failure": TEXT, **DESCRIBED})
 
 
