@@ -14,7 +14,7 @@ from pathlib import Path
 from analysis.documents import DURATION, SECONDS, TEXT, ListOf, MapOf, Record, check, load_format, real
 from analysis.errors import AnalysisError
 from analysis.regressions.comparison import one_setting, require_comparable
-from analysis.regressions.side import side_of
+from analysis.regressions.measurements import measurements_of
 from analysis.results import read as read_results
 from analysis.vocabulary import BASE, CALIBRATION_PLAN, CALIBRATIONS, RECORDING_FORMAT, SAME
 
@@ -146,7 +146,7 @@ def _of_folder(folder: Path) -> Recording:
     for name in [SAME, *plan["slowdowns"]]:
         require_comparable(setting, settings[name], files[BASE], files[name])
     begun = results[BASE].frame["measured_at"].dropna().astype(str)
-    times = {name: side_of(found.frame, by_pass=True).times for name, found in results.items()}
+    times = {name: measurements_of(found.frame, by_pass=True).times for name, found in results.items()}
     facts = {
         "Machine": setting.machine,
         "torch": setting.torch,
