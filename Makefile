@@ -25,6 +25,9 @@ FIRST := --models urnn,lstm --phase train,forward --hidden 64,128,256,1024 --len
     --passes 1
 TESTS := $(RUN) -m pytest -n auto --dist loadfile -p no:benchmark
 
+# The tests start hundreds of Python processes, each of which would compile every module again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help report reproduce check test lint mutants sanitize bench gate history calibrate clean
 
