@@ -5,6 +5,7 @@ Where `processes` are counted they are real, and what they run is `suite/pytest.
 
 import errno
 import os
+import select
 import signal
 import subprocess
 import threading
@@ -61,11 +62,19 @@ def stopped_and_killed_later(process: subprocess.Popen) -> None:
     threading.Timer(0.3, os.kill, (measuring, signal.SIGKILL)).start()
 
 
+def guard_killed(process: subprocess.Popen) -> None:
+    """And with it, a moment later, the one that measures."""
+    measuring = os.pidfd_open(descendants(process.pid)[0])
+    process.send_signal(signal.SIGKILL)
+    select.select([measuring], [], [])
+    os.close(measuring)
+
+
 def test_a_process_that_dies_takes_one_cell_with_it_and_the_rest_is_measured(tmp_path, processes):
     first, second, third, fourth = jobs = plan([*CELLS, cell(phase="forward", hidden_size=7)], 1)
     deaths = {
         first: stopped_and_killed_later,
-        third: lambda process: process.send_signal(signal.SIGKILL),  # the guard, and with it the one that measures
+        third: guard_killed,
         fourth: lambda process: os.kill(descendants(process.pid)[0], signal.SIGTERM),
     }
     seen = []
