@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
-from urnn.training import problems
+from tests.urnn.training.tiny import hold_out_few
 
 
 @pytest.fixture(autouse=True)
@@ -35,5 +35,4 @@ def limited_files() -> Callable[[int], AbstractContextManager]:
 @pytest.fixture
 def few_held_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """One batch of validation and of test data, for tests whose runs need no exact scores: half of their time."""
-    for name in ("VALIDATION_SEQUENCES", "TEST_SEQUENCES"):
-        monkeypatch.setattr(problems, name, problems.HELD_OUT_BATCH)
+    hold_out_few(monkeypatch)
