@@ -45,7 +45,9 @@ report: $(READY) ## is the uRNN faster here? a first answer after a minute, the 
 	@$(RUN) -m bench run --profile quick
 	@echo
 	@echo "Step 3 of 3: a few cells again with asv, to hold one way of measuring against the other, then the report."
-	@$(RUN) -m bench run --profile check --harness asv --existing || echo "The report does without them."
+	@mkdir -p .asv
+	@$(RUN) -m bench run --profile check --harness asv --existing >.asv/check.log 2>&1 || \
+	{ cat .asv/check.log; echo "The report does without them."; }
 	@echo
 	@$(RUN) -m analysis report --output $(REPORT)
 	@echo "Open that page in a browser. make report FRESH=1 measures everything again."
