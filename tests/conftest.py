@@ -80,6 +80,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_collection_finish() -> None:
     """What was imported stays to the end; looking through it takes a collection of garbage tenths of a second."""
+    gc.collect()
     gc.freeze()
     gc.enable()
 
