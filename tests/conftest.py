@@ -79,7 +79,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish() -> None:
-    """What was imported stays, so that no later collection of garbage looks through it again."""
+    """What was imported stays to the end; looking through it takes a collection of garbage tenths of a second."""
     gc.collect()
     gc.freeze()
     gc.enable()

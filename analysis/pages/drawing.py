@@ -58,6 +58,9 @@ def to_png(figure: Drawn) -> bytes:
 def _saved(figure: Drawn, **how: Any) -> bytes:
     data = BytesIO()
     with style.applied():
+        if (layout := figure.get_layout_engine()) is not None:  # once, not again for each format
+            layout.execute(figure)
+            figure.set_layout_engine(None)
         figure.savefig(data, **how)
     return data.getvalue()
 

@@ -307,6 +307,7 @@ def failures(name: str, folder: Path, number: int, seed: int, every: int) -> tup
     return found, ended
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_damage_ends_in_a_traceback(kind, tmp_path):
     number = round(CASES * KINDS[kind].share)

@@ -50,6 +50,7 @@ ODD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", ODD.values(), ids=ODD)
 def test_a_report_of_it_is_drawn(rows):
     page = page_of(Results(tidy_frame(rows)), "A title")
@@ -78,6 +79,7 @@ RUNS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("logs", RUNS.values(), ids=RUNS)
 def test_experiments_of_it_are_drawn(logs, tmp_path):
     for number, lines in enumerate(logs):

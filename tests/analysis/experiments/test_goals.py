@@ -42,6 +42,7 @@ def goals_of(study: Study) -> list[tuple[str, str]]:
 
 
 class TestOfALog:
+    @pytest.mark.slow
     def test_the_report_follows_the_settings_of_a_trial(self, tmp_path):
         """Two real runs that differ in nothing but their goals."""
         settings = {"hidden_size": 4, "model": "lstm", "task": "adding"}
