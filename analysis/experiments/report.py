@@ -14,7 +14,7 @@ from analysis.experiments.goals import NOT_RECORDED
 from analysis.experiments.headlines import headlines
 from analysis.experiments.logs import Logs
 from analysis.experiments.schema import TABLES, TASK_LABELS
-from analysis.experiments.study import Study, cells
+from analysis.experiments.study import Study
 from analysis.figures.style import series_in_order
 from analysis.pages import Answer, Block, Bullets, Facts, Page, Prose, Section, folded
 from analysis.pages.writing import Report, write_page
@@ -76,21 +76,19 @@ def write_report(
 
 def page_of(study: Study, title: str = DEFAULT_TITLE) -> Page:
     """Everything the report says."""
-    said = claims()
-    answers = [claim.answer(study) for claim in said]
+    said = claims(study)
     left_out = [*study.logs.problems, *study.repeated]
     every = folded(tables.runs(study), "copying seed", page_only=True)
     sections = [
-        Section("", [Answer(headlines(study, answers), _facts(study))]),
-        Section("The paper's statements", [Prose(PAPER), tables.statements(said, answers)]),
+        Section("", [Answer(headlines(study, said), _facts(study))]),
+        Section("The paper's statements", [Prose(PAPER), tables.statements(said)]),
         Section("Figures", [row.of(study) for row in FIGURES]),
         Section("Results across seeds", [Prose(RESULTS), tables.results(study)]),
         Section("What to know before trusting a figure", [*_cautions(study), every]),
         Section("How each figure was made", [Facts([*_goals(study), *METHOD.items()])]),
         *([Section("Runs that were left out", [Bullets(left_out)], level=3)] if left_out else []),
     ]
-    series = series_in_order(cells(study.groups))
-    return Page("Experiments", title, sections, series)
+    return Page("Experiments", title, sections, series_in_order(study.groups))
 
 
 def _facts(study: Study) -> list[tuple[str, str]]:
@@ -123,8 +121,8 @@ def _cautions(study: Study) -> list[Block]:
 
 def _goals(study: Study) -> list[tuple[str, str]]:
     """Each task, and what counts as solved there, as its runs say."""
-    by_task: dict[str, dict[str, None]] = {}
-    for group in study.groups:
-        words = f"The first evaluation on validation data with {group.goal}." if group.goal else f"{NOT_RECORDED}."
-        by_task.setdefault(group.place.task, {})[words] = None
-    return [(f"Solved: {TASK_LABELS.get(task, task)}", " ".join(words)) for task, words in by_task.items()]
+    words = study.groups["goal"].map(
+        lambda goal: f"The first evaluation on validation data with {goal}." if goal else f"{NOT_RECORDED}."
+    )
+    by_task = words.groupby(study.groups["task"], sort=False).unique()
+    return [(f"Solved: {TASK_LABELS.get(task, task)}", " ".join(goals)) for task, goals in by_task.items()]

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from analysis.documents import ListOf, MapOf, Record, Whole, check, parse, reason
 from analysis.errors import AnalysisError
@@ -28,7 +29,7 @@ def program() -> Path | None:
     return Path(found) if found else None
 
 
-def change_points(otava: Path, series: Mapping[str, Sequence[float]]) -> dict[str, list[int]]:
+def change_points(otava: Path, series: Mapping[Any, Sequence[float]]) -> dict[Any, list[int]]:
     """Positions at which each series changes: the first point of every new level.
 
     Raises AnalysisError where Otava fails, with its last line.
@@ -54,7 +55,7 @@ def change_points(otava: Path, series: Mapping[str, Sequence[float]]) -> dict[st
     if done.returncode != 0:
         lines = done.stderr.decode("utf-8", errors="replace").strip().splitlines()
         raise AnalysisError(f"Otava failed: {lines[-1] if lines else f'exit code {done.returncode}'}")
-    found: dict[str, list[int]] = {}
+    found: dict[Any, list[int]] = {}
     for line in done.stdout.splitlines():
         answer = parse(line, OUTPUT, of_a_line=True)
         check(answer, ANSWER, OUTPUT)

@@ -89,8 +89,7 @@ class Column:
             return Cell(value, math.inf if self.text else value.lower(), tone="none" * (value == NOT_MEASURED))
         text, note = self.text or str, ""
         if isinstance(value, Estimate):
-            note = f"{text(value.low)} to {text(value.high)}" if value.low < value.high else ""
-            value = value.value
+            note, value = between(value.low, value.high, text), value.value
         elif value is None or not math.isfinite(value):
             return Cell(NOT_MEASURED, math.inf, tone="none")
         return Cell(text(value), value, note)

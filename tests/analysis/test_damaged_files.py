@@ -257,7 +257,7 @@ def write_histories(folder: Path) -> None:
 
 
 def use_history(found: History) -> None:
-    page_markdown(history_page(found, changes(found.series), asked_otava=False, title="A title")).encode()
+    page_markdown(history_page(found, changes(found.points), asked_otava=False, title="A title")).encode()
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,7 @@ def test_a_log_beyond_the_ends_is_refused(change, words, tmp_path):
 @pytest.mark.parametrize("peaks", [[0, 0, 0], [0, 900, 0]])
 def test_a_history_of_no_bytes_is_drawn(peaks, tmp_path):
     found = read(write_history(tmp_path, [2e-12, 2e6, 2e-12], peaks=peaks))
-    seen = changes(found.series)
+    seen = changes(found.points)
     assert history_page(found, seen, asked_otava=False, title="A title").headlines
     assert "<svg" in to_svg(levels.draw((found, seen)))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from analysis.experiments.figures import anatomy, learning_curves, score_against_cost, time_to_solve
+from analysis.experiments import costs, curves
 from analysis.pages import Figure
 
 FIGURES = (
@@ -14,14 +14,14 @@ FIGURES = (
         "Loss on validation data: the mean across seeds (geometric) in bold with its 95 % interval, single runs "
         "in thin lines, the loss of the best answer without memory dashed. A run that stopped because it solved "
         "its task keeps its last value; a cross is where a run diverged.",
-        partial(learning_curves.draw, axis="iteration", quantity="loss"),
+        partial(curves.draw, axis="iteration", quantity="loss"),
     ),
     Figure(
         "learning_curves_over_seconds",
         "Loss over wall-clock seconds",
         "The same over the wall-clock time of training, without evaluation, on a logarithmic axis: who gets there "
         "first, however many iterations it takes. A time depends on the machine and on what else ran on it.",
-        partial(learning_curves.draw, axis="seconds", quantity="loss"),
+        partial(curves.draw, axis="seconds", quantity="loss"),
     ),
     Figure(
         "score_over_seconds",
@@ -29,7 +29,7 @@ FIGURES = (
         "Score on validation data over the wall-clock time of training. Copying is scored on its ten recall steps "
         "alone, because a score over all steps is high for a model that prints nothing but blanks. Dashed: "
         "guessing.",
-        partial(learning_curves.draw, axis="seconds", quantity="score"),
+        partial(curves.draw, axis="seconds", quantity="score"),
     ),
     Figure(
         "time_to_solve",
@@ -37,7 +37,7 @@ FIGURES = (
         "Each dot is a seed at the first evaluation that met the goal of its task, each cross one that did not "
         "meet it, where it stopped. The bar is the 95 % interval of the geometric mean, where every seed solved "
         "it and there are several. Further left is better.",
-        time_to_solve.draw,
+        costs.draw_time_to_solve,
     ),
     Figure(
         "score_against_cost",
@@ -45,7 +45,7 @@ FIGURES = (
         "Score at the end of training, mean across seeds with its 95 % interval, against what one training step "
         "costs: its time over its time steps, and the peak memory of torch's allocator. Upper left is better. A "
         "filled marker is a time from the benchmark, a hollow one follows from the run's iterations a second.",
-        score_against_cost.draw,
+        costs.draw_score,
     ),
     Figure(
         "anatomy",
@@ -55,6 +55,6 @@ FIGURES = (
         "and the norm of the gradient of the loss with respect to it, which has to reach back to the first steps. "
         "Geometric means over the seeds that were looked into, drawn down to 1e-12. The cost of adding is that of "
         "its last step alone; on copying every step has its own.",
-        anatomy.draw,
+        curves.draw_inside,
     ),
 )
