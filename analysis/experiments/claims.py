@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from analysis import units
-from analysis.experiments.schema import PROFILE
+from analysis.experiments.schema import NORMS
 from analysis.experiments.study import Study
 from analysis.vocabulary import counted
 
@@ -87,7 +87,7 @@ def _ahead(study: Study, claim: Claim) -> Found:
 
 def profile(looks: pd.DataFrame, least: float) -> pd.DataFrame:
     """Looks inside at one iteration -> geometric means over the seeds, a row a time step, cut to `least`."""
-    logs = np.log(looks[[column.name for column in PROFILE[1:]]].astype(float).clip(lower=least))
+    logs = np.log(looks[list(NORMS)].astype(float).clip(lower=least))
     return np.exp(logs.groupby(looks["t"].astype(int)).mean())
 
 

@@ -14,9 +14,8 @@ from functools import partial
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogFormatterSciNotation, NullFormatter, PercentFormatter
+from matplotlib.ticker import LogFormatterSciNotation, NullFormatter, PercentFormatter
 from numpy.typing import NDArray
 
 from analysis.experiments.claims import LEAST_SAID, profile
@@ -39,26 +38,25 @@ WIDE_SPREAD = 20
 
 def draw(study: Study, columns: int = 3, *, axis: str, quantity: str) -> Figure:
     """`axis` is "iteration" or "seconds", `quantity` "loss" or "score"; places not evaluated are left out."""
-    evaluations = study.with_runs(study.logs.evaluations).dropna(subset=[quantity])
-    panels = [style.Panel(rows["place"].iloc[0], rows=rows) for rows in by_place(evaluations)]
-    fill = partial(_learning, axis=axis, quantity=quantity)
-    return style.small_multiples(panels or [style.Panel("", said="no evaluation yet")], columns, fill, HEIGHT)
+    rows = study.with_runs(study.logs.evaluations).dropna(subset=[quantity])
+    panels = [partial(_learning, rows=here, axis=axis, quantity=quantity) for here in by_place(rows)]
+    nothing = partial(style.say_not_measured, what="no evaluation yet")
+    return style.small_multiples(panels or [nothing], rows, columns, HEIGHT)
 
 
 def draw_inside(study: Study, columns: int = 3) -> Figure:
     """For each task a row for each iteration looked into, a panel a quantity."""
-    panels = []
-    for rows in by_place(study.looks):
-        for iteration, looks in rows.groupby("iteration"):
-            when = f"after {iteration} iterations" if iteration else "at the start"
-            panels += [
-                style.Panel(f"{words}, {when}", looks["place"].iloc[0], looks.assign(quantity=quantity))
-                for quantity, (words, _) in INSIDE.items()
-            ]
-    return style.small_multiples(panels or [style.Panel("")], columns, _inside, HEIGHT_INSIDE)
+    panels = [
+        partial(_inside, rows=looks, quantity=quantity)
+        for rows in by_place(study.looks)
+        for _, looks in rows.groupby("iteration")
+        for quantity in INSIDE
+    ]
+    return style.small_multiples(panels, study.looks, columns, HEIGHT_INSIDE)
 
 
 def _learning(ax: Axes, rows: pd.DataFrame, axis: str, quantity: str) -> None:
+    style.title(ax, rows["place"].iloc[0])
     numbers = style.backend_numbers(rows)
     for one, mine in style.by_series(rows):
         _series(ax, mine, axis, quantity, style.line_style(one.model, numbers[one.model, one.backend]))
@@ -125,22 +123,24 @@ def _quantity_axis(ax: Axes, quantity: str) -> None:
     """A loss is logarithmic within what the lines cover, whatever a wide interval does; a share is in per cent."""
     ys = _drawn(ax)
     if quantity == "loss":
-        ax.set_yscale("log")
         ax.set_ylim(ys.min() / 1.6, ys.max() * 1.6)
-        plain_ticks(ax.yaxis, "{:g}")
+        style.log_axis(ax, "{:g}".format)
     elif ys.min() >= 0 and ys.max() <= 1:
         share_axis(ax, 1.03)
 
 
-def _inside(ax: Axes, rows: pd.DataFrame) -> None:
-    numbers, quantity = style.backend_numbers(rows), rows["quantity"].iloc[0]
+def _inside(ax: Axes, rows: pd.DataFrame, quantity: str) -> None:
+    (words, symbol), iteration = INSIDE[quantity], rows["iteration"].iloc[0]
+    when = f"after {iteration} iterations" if iteration else "at the start"
+    style.title(ax, f"{words}, {when}", rows["place"].iloc[0])
+    numbers = style.backend_numbers(rows)
     for (model, backend, _), mine in style.by_series(rows):
         mean = profile(mine, LEAST_SAID)[quantity]
         mean = mean.iloc[apart(mean.index.to_numpy(dtype=np.float64))]
         look = style.line_style(model, numbers[model, backend]) | {"linewidth": 2.2 if model == "urnn" else 1.5}
         look |= {"markevery": max(len(mean) // 5, 1), "markersize": 5, "gid": style.series_id(model, backend)}
         ax.plot(mean, **look)
-    ax.set(xlabel="time step t", ylabel=INSIDE[quantity][1])
+    ax.set(xlabel="time step t", ylabel=symbol)
     values = _drawn(ax)
     if len(values) and values.max() > WIDE_SPREAD * values.min():
         ax.set_yscale("log")
@@ -175,9 +175,3 @@ def share_axis(ax: Axes, top: float) -> None:
     """A y axis of shares in per cent."""
     ax.set_ylim(-0.03, top)
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
-
-
-def plain_ticks(axis: Axis, text: str) -> None:
-    """Ticks of a logarithmic axis in plain notation, by a format such as `{:g}`."""
-    axis.set_major_formatter(FuncFormatter(lambda value, _: text.format(value)))
-    axis.set_minor_formatter(NullFormatter())

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from analysis.regressions.verdict import MARGINS, RULES
+from analysis.regressions.judge import MARGINS, RULES
 from analysis.statistics.log_ratio import of_groups
 from analysis.vocabulary import PEAK_ALLOCATED
 
