@@ -80,6 +80,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_collection_finish() -> None:
     """What was imported stays, so that no later collection of garbage looks through it again."""
+    gc.collect()
     gc.freeze()
     gc.enable()
 
@@ -100,13 +101,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     """No test is left out in silence."""
     if count := config.stash.get(LEFT_OUT, 0):
         terminalreporter.write_line(f"Tests left out because this machine has no CUDA device: {count:,}.")
-
-
-def pytest_collection_finish() -> None:
-    """What torch and pytest have made by now stays to the end; looking through it takes a collection tenths of a
-    second, every time."""
-    gc.collect()
-    gc.freeze()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
