@@ -13,12 +13,6 @@ from analysis.calibration.rates import Condition
 from analysis.figures import style
 from analysis.regressions.judge import RULES
 
-TITLE = "What the gate catches"
-CAPTION = (
-    "Each dot is the share of replayed gates that called the slowed model's cells regressed (at 0 %: any cell at "
-    "all, a false alarm), with its 95 % interval. Crosses are the bars: on the left the share must be above them, "
-    "on the right below. The dotted line is the gate's effect floor: a smaller slowdown is no regression."
-)
 MODEL = "urnn"  # its colour
 FALSE_ALARMS = 0.01  # of whole A/A runs, at most
 BARS = {0.05: 0.95, 0.03: 0.70}  # slowdown of one model -> share of gates that call it, at least

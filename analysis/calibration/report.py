@@ -7,11 +7,24 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from analysis import units
-from analysis.calibration.detection import BARS, CAPTION, FALSE_ALARMS, TITLE, draw
+from analysis.calibration.detection import BARS, FALSE_ALARMS, draw
 from analysis.calibration.rates import Condition, Effort, conditions, smallest_detectable
 from analysis.calibration.recording import COMPACT, Recording, compact
 from analysis.calibration.spread import achieved, spreads
-from analysis.pages import Answer, Bullets, Cell, Column, Facts, Figure, Page, Prose, Section, Table, between
+from analysis.pages import (
+    Answer,
+    Bullets,
+    Cell,
+    Column,
+    Facts,
+    Figure,
+    Page,
+    Prose,
+    Section,
+    Table,
+    between,
+    prose,
+)
 from analysis.pages.writing import Report, write_page
 from analysis.regressions.judge import MARGINS, RULES
 from analysis.regressions.outputs import metric_label
@@ -20,32 +33,7 @@ from analysis.statistics import Estimate
 
 EFFORT = Effort()
 DEFAULT_TITLE = "What the regression gate is worth"
-METHOD = (
-    (
-        "Recording",
-        "Real passes on this machine: in each, every cell was measured for the commit, for the same commit once "
-        "more, and for slowed copies, in turn and in separate processes, as the gate measures.",
-    ),
-    (
-        "Replay",
-        "Gates were simulated from these passes: whole passes in random order, two fifths of the recording for "
-        "the screening and the others for the confirmation, every decision taken by the gate's own code. Without "
-        "a change, which of the two equal sides is called base is tossed for each pass.",
-    ),
-    (
-        "Interval",
-        "The wider of the exact binomial one and of a bootstrap that draws the recorded passes anew before it "
-        "replays: a short recording gives a wide interval.",
-    ),
-)
-RATES = (
-    "Each row is a change that is known: none, or every call of one model stretched by so much of its own time in "
-    "a temporary copy. Measured is what the copies' times say, over the slowed model's cells."
-)
-NOISE = (
-    "Standard deviation, over the recorded passes, of the ratio of two processes that ran the same commit in one "
-    "pass."
-)
+PROSE = prose(__file__)
 
 
 def write_report(
@@ -71,12 +59,12 @@ def page_of(recording: Recording, found: Sequence[Condition], effort: Effort, ti
     remarks = [Section("Remarks of the recording", [Bullets(recording.notes)])] if recording.notes else []
     sections = [
         Section("", [Answer(headlines(recording, found), list(facts.items()))]),
-        Section("Figure", [Figure("figures/detection", TITLE, CAPTION, draw, found)]),
-        Section("Rates", [Prose(RATES), _rates(recording, found)]),
+        Section("Figure", [Figure("detection", *PROSE["figures"]["detection"], draw).of(found)]),
+        Section("Rates", [Prose(PROSE["explain"]["rates"]), _rates(recording, found)]),
         Section("Called regressed, cell by cell", [_by_cell(recording, found)]),
-        Section("How noisy this machine is", [Prose(NOISE), _spreads(recording)]),
+        Section("How noisy this machine is", [Prose(PROSE["explain"]["noise"]), _spreads(recording)]),
         *remarks,
-        Section("How it was made", [Facts([*METHOD, *_rules()])]),
+        Section("How it was made", [Facts([*PROSE["method"].items(), *_rules()])]),
     ]
     return Page("Calibration", title, sections)
 

@@ -7,28 +7,19 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.experiments import tables
+from analysis.experiments import costs, curves, tables
 from analysis.experiments.claims import claims
-from analysis.experiments.figures import FIGURES
 from analysis.experiments.goals import NOT_RECORDED
 from analysis.experiments.headlines import headlines
 from analysis.experiments.logs import Logs
 from analysis.experiments.schema import TABLES, TASK_LABELS
 from analysis.experiments.study import Study
 from analysis.figures.style import series_in_order
-from analysis.pages import Answer, Block, Bullets, Facts, Page, Prose, Section, folded
+from analysis.pages import Answer, Block, Bullets, Facts, Figure, Page, Prose, Section, folded, prose
 from analysis.pages.writing import Report, write_page
 from analysis.vocabulary import counted, duration
 
 DEFAULT_TITLE = "What the uRNN learns, and how soon"
-PAPER = (
-    "Arjovsky, Shah and Bengio 2015 (arXiv 1511.06464) in our words, with the place in the paper, the test that "
-    "decides, and what was measured here. Not run is no verdict."
-)
-RESULTS = (
-    "Means with 95 % intervals over the seeds of each setting. Loss and score are on test data that training "
-    "never saw."
-)
 LISTED = {
     "Processor": "cpu",
     "Machine": "machine",
@@ -39,24 +30,16 @@ LISTED = {
     "Python": "python",
     "Commit": "commit",
 }
-CAUTIONS = (
-    "Seconds are wall-clock time of training on this machine, evaluation left out. Two runs at a time on two "
-    "cores share memory and caches, which costs both some of their speed.",
-    "A task counts as solved at the first evaluation that met its goal on validation data, every 50 iterations by "
-    "default; the true moment lies up to that much earlier.",
-)
-METHOD = {
-    "Below the baseline": "A loss at the end of less than 90 % of the best answer that needs no memory.",
-    "Mean and interval": "Mean over seeds with Student's t interval; of losses and times the geometric mean, with "
-    "the interval of the logarithms. One seed has no interval; with two or three it is wide.",
-    "Which runs count": "Those that solved their task, trained to their last iteration or diverged. A run that "
-    "was interrupted is drawn in thin lines and is in no mean, unless its setting has no other.",
-    "Curves": "A run that stopped because it solved its task keeps its last value in the mean. A diverged run is "
-    "drawn up to where it diverged and is in no mean.",
-    "Nothing is pooled": "Runs are repetitions of each other if they are alike in everything but the seed: sizes, "
-    "optimiser, learning rate, clipping, iterations, goal, backend, device, threads and machine. All runs are in "
-    "runs.csv, evaluations.csv and anatomy.csv beside this page.",
+PROSE = prose(__file__)
+DRAW = {
+    "learning_curves_over_iterations": partial(curves.draw, axis="iteration", quantity="loss"),
+    "learning_curves_over_seconds": partial(curves.draw, axis="seconds", quantity="loss"),
+    "score_over_seconds": partial(curves.draw, axis="seconds", quantity="score"),
+    "time_to_solve": costs.draw_time_to_solve,
+    "score_against_cost": costs.draw_score,
+    "anatomy": curves.draw_inside,
 }
+FIGURES = [Figure(name, *PROSE["figures"][name], draw) for name, draw in DRAW.items()]
 
 
 def write_report(
@@ -76,16 +59,16 @@ def write_report(
 
 def page_of(study: Study, title: str = DEFAULT_TITLE) -> Page:
     """Everything the report says."""
-    said = claims(study)
+    said, explain = claims(study), PROSE["explain"]
     left_out = [*study.logs.problems, *study.repeated]
     every = folded(tables.runs(study), "copying seed", page_only=True)
     sections = [
         Section("", [Answer(headlines(study, said), _facts(study))]),
-        Section("The paper's statements", [Prose(PAPER), tables.statements(said)]),
+        Section("The paper's statements", [Prose(explain["paper"]), tables.statements(said)]),
         Section("Figures", [row.of(study) for row in FIGURES]),
-        Section("Results across seeds", [Prose(RESULTS), tables.results(study)]),
+        Section("Results across seeds", [Prose(explain["results"]), tables.results(study)]),
         Section("What to know before trusting a figure", [*_cautions(study), every]),
-        Section("How each figure was made", [Facts([*_goals(study), *METHOD.items()])]),
+        Section("How each figure was made", [Facts([*_goals(study), *PROSE["method"].items()])]),
         *([Section("Runs that were left out", [Bullets(left_out)], level=3)] if left_out else []),
     ]
     return Page("Experiments", title, sections, series_in_order(study.groups))
@@ -116,7 +99,7 @@ def _cautions(study: Study) -> list[Block]:
     troubled = tables.troubled(study)
     number = counted(len(troubled.rows), "run")
     ends = f"{number} did not come to a regular end." if troubled.rows else "Every run came to a regular end."
-    return [Bullets([*CAUTIONS, ends]), *([troubled] if troubled.rows else [])]
+    return [Bullets([*PROSE["explain"]["cautions"], ends]), *([troubled] if troubled.rows else [])]
 
 
 def _goals(study: Study) -> list[tuple[str, str]]:

@@ -18,12 +18,6 @@ from analysis.figures import style
 from analysis.history.commits import History
 from analysis.vocabulary import STEP_TIME
 
-TITLE = "Time of a step over the project's commits"
-CAPTION = (
-    "Each dot is a commit's median over processes, with the processes' range; thick lines are the levels between "
-    "the changes that were found, and a ring marks the first commit of a new level. What the sentinel drifted is "
-    "taken out of the others. Newest commits are at the bottom; further left is faster."
-)
 ROW_HEIGHT = 0.21
 WIDE_SUBJECT, NARROW_SUBJECT = 62, 24  # characters
 

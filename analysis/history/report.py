@@ -24,6 +24,7 @@ from analysis.pages import (
     Table,
     between,
     folded,
+    prose,
 )
 from analysis.pages.writing import Report, write_page
 from analysis.regressions.outputs import metric_label
@@ -35,25 +36,7 @@ TESTS = {
     STEP_TIME: "step_time.OverHiddenSize.time_call",
     PEAK_ALLOCATED: "memory.OverHiddenSize.track_peak_allocated_bytes",
 }
-METHOD = (
-    (
-        "Commits",
-        "Those along the first parents of the range that changed what is timed, each measured by the command that "
-        "it came with, on one machine, in several processes.",
-    ),
-    (
-        "Sentinel",
-        "nn.LSTM is torch's, whatever our commits do. What it drifted from commit to commit is taken out of the "
-        "other times.",
-    ),
-    (
-        "Change",
-        "A new level of a series, where Apache Otava or asv's step detection sees one, or (neighbours) where it "
-        "differs by 15 % from the commit before and the next commit does too; and where the levels differ by more "
-        "than the gate's effect floor. The interval is Welch's, over all processes of both levels.",
-    ),
-    ("Memory", "Bytes are the same at every call, so any difference beyond the gate's margin is a change."),
-)
+PROSE = prose(__file__)
 
 
 def write_report(history: History, output: Path, title: str = DEFAULT_TITLE) -> Report:
@@ -76,7 +59,7 @@ def page_of(history: History, found: pd.DataFrame, asked_otava: bool, title: str
         "Commits": f"{len(history.measured)} measured of {len(history.commits)} that changed what is timed",
         "Changes found by": f"{OTAVA} and {searched}" if asked_otava else f"{searched}; {OTAVA} is not installed",
     }
-    figure = Figure("figures/levels", levels.TITLE, levels.CAPTION, levels.draw, (history, found))
+    figure = Figure("levels", *PROSE["figures"]["levels"], levels.draw).of((history, found))
     bisections = Facts([(_name(change), Code(bisection(change))) for change in found.itertuples()])
     again = f"To look for the commit again, with asv's own bisection ({len(found)})"
     sections = [
@@ -84,7 +67,7 @@ def page_of(history: History, found: pd.DataFrame, asked_otava: bool, title: str
         Section("Changes, newest first", [_changes(found)]),
         Section("Figure", [figure]),
         Section("", [*([Details(again, [bisections])] if len(found) else []), folded(_commits(history.commits))]),
-        Section("How each figure was made", [Facts(METHOD)]),
+        Section("How each figure was made", [Facts(list(PROSE["method"].items()))]),
     ]
     return Page("History", title, sections, series_in_order(history.points))
 

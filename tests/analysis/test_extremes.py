@@ -10,7 +10,7 @@ from analysis import experiments
 from analysis.calibration import recording
 from analysis.documents import MOST_SECONDS
 from analysis.errors import AnalysisError
-from analysis.experiments.figures import FIGURES as OF_EXPERIMENTS
+from analysis.experiments.report import FIGURES as OF_EXPERIMENTS
 from analysis.experiments.report import page_of as experiments_page
 from analysis.experiments.study import Study
 from analysis.history import levels
