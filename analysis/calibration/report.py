@@ -6,25 +6,16 @@ One slowed model speaks for all; a noisier one is caught less often, as its spre
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Drawn
+from matplotlib.ticker import PercentFormatter
+
 from analysis import units
-from analysis.calibration.detection import BARS, FALSE_ALARMS, draw
-from analysis.calibration.rates import Condition, Effort, conditions, smallest_detectable
+from analysis.calibration.rates import Condition, Effort, achieved, conditions, smallest_detectable, spreads
 from analysis.calibration.recording import COMPACT, Recording, compact
-from analysis.calibration.spread import achieved, spreads
-from analysis.pages import (
-    Answer,
-    Bullets,
-    Cell,
-    Column,
-    Facts,
-    Figure,
-    Page,
-    Prose,
-    Section,
-    Table,
-    between,
-    prose,
-)
+from analysis.figures import style
+from analysis.pages import Answer, Bullets, Cell, Column, Facts, Figure, Page, Prose, Section, Table, prose
 from analysis.pages.writing import Report, write_page
 from analysis.regressions.judge import MARGINS, RULES
 from analysis.regressions.outputs import metric_label
@@ -32,6 +23,10 @@ from analysis.regressions.policy import FIRST_PASSES, MOST_CONFIRMING_PASSES
 from analysis.statistics import Estimate
 
 EFFORT = Effort()
+MODEL = "urnn"  # its colour
+FALSE_ALARMS = 0.01  # of whole A/A runs, at most
+BARS = {0.05: 0.95, 0.03: 0.70}  # slowdown of one model -> share of gates that call it, at least
+CROSS = {"linestyle": "none", "marker": "x", "markersize": 9, "markeredgewidth": 2.2, "color": style.INK}
 DEFAULT_TITLE = "What the regression gate is worth"
 PROSE = prose(__file__)
 
@@ -105,20 +100,18 @@ def _rate(rate: Estimate) -> str:
 
 
 def _rates(recording: Recording, found: Sequence[Condition]) -> Table:
-    rows = []
-    for one in found:
-        really = achieved(recording, one.side).values() if one.slowdown else []
-        called, (minutes, most) = one.called, one.minutes
-        rows.append(
-            [
-                Cell(units.per_cent(one.slowdown) if one.slowdown else "none", one.slowdown),
-                Cell(between(min(really), max(really), _per_cent) if really else "", one.slowdown),
-                Cell(_per_cent(called.value), called.value, between(called.low, called.high, _per_cent)),
-                one.inconclusive,
-                one.faster,
-                Cell(f"{minutes:.1f}", minutes, f"95 of 100 within {most:.1f}"),
-            ]
-        )
+    measured = [sorted(achieved(recording, one.side).values()) if one.slowdown else [] for one in found]
+    rows = [
+        [
+            Cell(units.per_cent(one.slowdown) if one.slowdown else "none", one.slowdown),
+            Cell(f"{_per_cent(really[0])} to {_per_cent(really[-1])}" if really else "", one.slowdown),
+            one.called,
+            one.inconclusive,
+            one.faster,
+            Cell(f"{one.minutes[0]:.1f}", one.minutes[0], f"95 of 100 within {one.minutes[1]:.1f}"),
+        ]
+        for one, really in zip(found, measured, strict=True)
+    ]
     headings = ("Slowdown", "Measured", "Called regressed", "Cells inconclusive")
     columns = [Column(heading, _per_cent) for heading in headings]
     columns += [Column("Cells called faster", lambda share: f"{100 * share:.2f} %"), Column("Minutes", str)]
@@ -150,3 +143,36 @@ def _rules() -> list[tuple[str, str]]:
         ("Passes", f"{FIRST_PASSES} first, more of what is open, at most {MOST_CONFIRMING_PASSES} to confirm."),
         ("Deterministic figures", f"any increase beyond a margin is a regression: {margins}."),
     ]
+
+
+def draw(found: Sequence[Condition], columns: int = 2) -> Drawn:
+    """One panel: all slowdowns, and the same with the lowest rates enlarged where it is wide enough."""
+    with style.applied():
+        figure, axes = style.panels(2, columns, style.width(columns))
+        _caught(axes[0], found)
+        _false_alarms(axes[1], found[0].called)
+    return figure
+
+
+def _caught(ax: Axes, found: Sequence[Condition]) -> None:
+    style.title(ax, "Caught", "share of replayed gates")
+    look, sizes = style.line_style(MODEL, 0), [100 * one.slowdown for one in found]
+    rates = pd.DataFrame([one.called for one in found])
+    ax.plot(sizes, rates["value"], gid=style.series_id(MODEL, "cpu"), **look)
+    ax.vlines(sizes, rates["low"], rates["high"], color=look["color"], linewidth=1.4)
+    ax.plot([100 * at for at in BARS], list(BARS.values()), zorder=5, **CROSS)
+    ax.axvline(100 * RULES.floor, color=style.MUTED, linestyle=":", linewidth=1.2)
+    ax.set_xticks(sizes, [f"{size:g} %" for size in sizes])
+    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+    ax.set(xlabel="slowdown of one model", ylim=(-0.03, 1.05))
+
+
+def _false_alarms(ax: Axes, rate: Estimate) -> None:
+    style.title(ax, "False alarms", "share of replayed gates without a change")
+    low, value, high = 100 * rate.low, 100 * rate.value, 100 * rate.high
+    colour = style.line_style(MODEL, 0)["color"]
+    ax.errorbar([value], [0], xerr=[[value - low], [high - value]], fmt="o", color=colour, markersize=8)
+    ax.plot([100 * FALSE_ALARMS], [0], **CROSS)
+    ax.xaxis.set_major_formatter("{x:g} %")
+    ax.set(xlabel="whole runs with a false alarm", xlim=(-0.05, max(2, 1.2 * high)), yticks=[], ylim=(-1, 1))
+    ax.grid(False, axis="y")

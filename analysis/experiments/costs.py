@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.experiments.curves import baseline_at, share_axis
+from analysis.experiments.curves import Numbers, baseline_at, share_axis
 from analysis.experiments.study import Study, by_place, fullest
 from analysis.figures import style
 from analysis.vocabulary import PEAK_ALLOCATED, STEP_TIME
@@ -75,7 +75,8 @@ def draw_score(study: Study, columns: int = 2) -> Figure:
     """A row a task with a panel for time and one for memory; one word where no memory was measured at all."""
     groups = fullest(study.costs[study.costs["ended"]])
     measured = [metric for metric in COSTS if metric == STEP_TIME or groups[metric].notna().any()]
-    panels = [partial(_score, rows=rows, metric=metric) for rows in by_place(groups) for metric in measured]
+    panel = partial(_score, numbers=style.backend_numbers(groups))
+    panels = [partial(panel, rows=rows, metric=metric) for rows in by_place(groups) for metric in measured]
     if PEAK_ALLOCATED not in measured:
         panels.append(_no_memory)
     return style.small_multiples(panels, groups, columns, HEIGHT)
@@ -86,13 +87,12 @@ def _no_memory(ax: Axes) -> None:
     style.say_not_measured(ax)
 
 
-def _score(ax: Axes, rows: pd.DataFrame, metric: str) -> None:
+def _score(ax: Axes, rows: pd.DataFrame, metric: str, numbers: Numbers) -> None:
     style.title(ax, rows["place"].iloc[0])
     known = rows.dropna(subset=[metric, "score"])
     if known.empty:
         style.say_not_measured(ax)
         return
-    numbers = style.backend_numbers(rows)
     for group in known.itertuples():
         cost, score = getattr(group, metric), group.score
         look = style.line_style(group.model, numbers[group.model, group.backend])

@@ -24,6 +24,7 @@ from analysis.experiments.study import LEAST_POSITIVE, Floats, Study, by_place, 
 from analysis.figures import style
 from analysis.vocabulary import STEP_TIME
 
+Numbers = dict[tuple[str, str], int]  # of each series among those of its model, as the legend has them
 HEIGHT, HEIGHT_INSIDE = 2.7, 2.9
 BINS = 80  # of a panel that is 240 points wide at most
 POINTS_IN_TIME = 60
@@ -39,7 +40,8 @@ WIDE_SPREAD = 20
 def draw(study: Study, columns: int = 3, *, axis: str, quantity: str) -> Figure:
     """`axis` is "iteration" or "seconds", `quantity` "loss" or "score"; places not evaluated are left out."""
     rows = study.with_runs(study.logs.evaluations).dropna(subset=[quantity])
-    panels = [partial(_learning, rows=here, axis=axis, quantity=quantity) for here in by_place(rows)]
+    panel = partial(_learning, axis=axis, quantity=quantity, numbers=style.backend_numbers(rows))
+    panels = [partial(panel, rows=here) for here in by_place(rows)]
     nothing = partial(style.say_not_measured, what="no evaluation yet")
     return style.small_multiples(panels or [nothing], rows, columns, HEIGHT)
 
@@ -47,7 +49,7 @@ def draw(study: Study, columns: int = 3, *, axis: str, quantity: str) -> Figure:
 def draw_inside(study: Study, columns: int = 3) -> Figure:
     """For each task a row for each iteration looked into, a panel a quantity."""
     panels = [
-        partial(_inside, rows=looks, quantity=quantity)
+        partial(_inside, rows=looks, quantity=quantity, numbers=style.backend_numbers(study.looks))
         for rows in by_place(study.looks)
         for _, looks in rows.groupby("iteration")
         for quantity in INSIDE
@@ -55,9 +57,8 @@ def draw_inside(study: Study, columns: int = 3) -> Figure:
     return style.small_multiples(panels, study.looks, columns, HEIGHT_INSIDE)
 
 
-def _learning(ax: Axes, rows: pd.DataFrame, axis: str, quantity: str) -> None:
+def _learning(ax: Axes, rows: pd.DataFrame, axis: str, quantity: str, numbers: Numbers) -> None:
     style.title(ax, rows["place"].iloc[0])
-    numbers = style.backend_numbers(rows)
     for one, mine in style.by_series(rows):
         _series(ax, mine, axis, quantity, style.line_style(one.model, numbers[one.model, one.backend]))
     baseline = rows["baseline" if quantity == "loss" else "baseline_score"].iloc[0]
@@ -129,11 +130,10 @@ def _quantity_axis(ax: Axes, quantity: str) -> None:
         share_axis(ax, 1.03)
 
 
-def _inside(ax: Axes, rows: pd.DataFrame, quantity: str) -> None:
+def _inside(ax: Axes, rows: pd.DataFrame, quantity: str, numbers: Numbers) -> None:
     (words, symbol), iteration = INSIDE[quantity], rows["iteration"].iloc[0]
     when = f"after {iteration} iterations" if iteration else "at the start"
     style.title(ax, f"{words}, {when}", rows["place"].iloc[0])
-    numbers = style.backend_numbers(rows)
     for (model, backend, _), mine in style.by_series(rows):
         mean = profile(mine, LEAST_SAID)[quantity]
         mean = mean.iloc[apart(mean.index.to_numpy(dtype=np.float64))]

@@ -104,7 +104,7 @@ class Study:
             met=members["met"].sum(),
             below=members["below"].sum(),
             iterations=members["iterations"].max(),
-            score=members["score"].apply(_estimate, least=0.0, most=1.0),
+            score=members["score"].apply(_share),
             **{name: members[name].apply(_estimate, logarithmic=True) for name in logarithmic},
         )
 
@@ -121,8 +121,7 @@ class Study:
     @cached_property
     def repeated(self) -> list[str]:
         """One sentence for each run that another one, started later, repeats with its setting and seed."""
-        runs = _named(self.logs.runs)
-        again = runs[runs.duplicated([*SERIES, "seed"], keep="last")]
+        again = self.logs.runs.drop(self.runs.index).sort_values(["started_at", "run"])
         because = "left out, because a later run has the same setting and seed"
         return [f"{row.run}: {because} {row.seed}." for row in again.itertuples()]
 
@@ -214,27 +213,26 @@ def _logarithms(values: ArrayLike) -> Floats:
     return np.log(np.maximum(values, LEAST_POSITIVE))
 
 
-def across(values: ArrayLike, logarithmic: bool = False, least: float = -np.inf, most: float = np.inf) -> Estimate:
-    """One value, or (K,) of them, a seed -> mean and interval, each (K,) as well; geometric where `logarithmic`.
+def across(values: ArrayLike, logarithmic: bool = False) -> pd.DataFrame:
+    """(seeds, points) -> mean and interval, geometric where `logarithmic`: a row a point of value, low and high.
 
-    The bounds are cut to `least` and `most`, which values cannot leave, and NaN for one seed. Raises ValueError
-    without a seed.
+    The bounds are NaN for one seed.
     """
-    rows = np.asarray(values, dtype=np.float64)
-    if not len(rows):
-        raise ValueError("Expected at least one seed, got none.")
-    rows = _logarithms(rows) if logarithmic else rows
-    number, mean = len(rows), rows.mean(axis=0)
-    half = np.full_like(mean, np.nan)
-    if number > 1:
-        half = stats.t.ppf((1 + CONFIDENCE) / 2, number - 1) * rows.std(axis=0, ddof=1) / np.sqrt(number)
-    bounds = (mean, mean - half, mean + half)
-    mean, low, high = map(np.exp, bounds) if logarithmic else bounds
-    return Estimate(mean, np.clip(low, least, most), np.clip(high, least, most))
+    rows = pd.DataFrame(_logarithms(values) if logarithmic else values)
+    mean, half = rows.mean(), stats.t.ppf((1 + CONFIDENCE) / 2, len(rows) - 1) * rows.sem()
+    found = pd.DataFrame({"value": mean, "low": mean - half, "high": mean + half})
+    return np.exp(found) if logarithmic else found
 
 
-def _estimate(column: pd.Series, **how: float) -> Estimate | None:
-    return None if column.isna().any() else across(column.astype("float64"), **how)
+def _estimate(column: pd.Series, logarithmic: bool = False) -> Estimate | None:
+    """Mean and interval of a column of one group's; None where a member has no value."""
+    return None if column.isna().any() else Estimate(*across(column.astype("float64"), logarithmic).iloc[0])
+
+
+def _share(column: pd.Series) -> Estimate | None:
+    """The same of shares, whose bounds cannot leave 0 to 1."""
+    found = _estimate(column)
+    return found and Estimate(found.value, max(found.low, 0.0), min(found.high, 1.0))
 
 
 def curve(tracks: list[tuple[Floats, Floats]], x: Floats, logarithmic: bool) -> pd.DataFrame:
@@ -244,5 +242,4 @@ def curve(tracks: list[tuple[Floats, Floats]], x: Floats, logarithmic: bool) -> 
     keeps that value.
     """
     there, back = (_logarithms, np.exp) if logarithmic else (np.asarray, np.asarray)
-    members = [back(np.interp(x, at, there(values))) for at, values in tracks]
-    return pd.DataFrame(vars(across(members, logarithmic)), index=x)
+    return across([back(np.interp(x, at, there(values))) for at, values in tracks], logarithmic).set_index(x)

@@ -28,8 +28,7 @@ def _whole(number: float) -> str:
 
 
 RESULTS = (
-    Column("Task"),
-    Column("Model"),
+    *map(Column, ("Task", "Model")),
     Column("Parameters", _whole),
     Column("Seeds", str),
     Column("Loss", units.significant),
@@ -41,8 +40,7 @@ RESULTS = (
     Column("Iterations a second", units.significant),
 )
 RUNS = (
-    Column("Task"),
-    Column("Model"),
+    *map(Column, ("Task", "Model")),
     Column("Seed", str),
     Column("Outcome"),
     Column("Iterations", _whole),

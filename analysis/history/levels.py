@@ -4,16 +4,15 @@ Commits run down the page, because their subjects are the point and need the roo
 drawn; changes of memory are in the table.
 """
 
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
-from analysis.appearance import look
 from analysis.figures import style
 from analysis.history.commits import History
 from analysis.vocabulary import STEP_TIME
@@ -32,48 +31,45 @@ def draw(data: tuple[History, pd.DataFrame], columns: int = 2) -> Figure:
     length = NARROW_SUBJECT if columns == 1 else WIDE_SUBJECT
     subjects = [f"{style.literal(_cut(one.subject, length))}  {one.name}" for one in commits.itertuples()]
     places = points.groupby("place", sort=False)
-    with style.applied():
-        figure, axes = style.panels(len(places), columns, style.width(columns), ROW_HEIGHT * len(commits) + 1.0)
-        for number, (ax, (place, rows)) in enumerate(zip(axes, places, strict=True)):
-            style.title(ax, place)
-            for series, one in rows.groupby("number"):
-                _series(ax, one, [0, *starts.get(series, ()), len(one)])
-            style.value_axis(ax, STEP_TIME, np.exp(np.concatenate([*rows["logs"]])), which="x")
-            ax.set_ylim(len(commits) - 0.4, -0.6)
-            ax.set_yticks(range(len(commits)), [text if number % columns == 0 else "" for text in subjects])
-            ax.tick_params(axis="y", length=0, labelsize=7.5)
-            ax.grid(True, axis="y")
-        handles = [
-            Line2D([], [], label=one.series, linestyle="none", **_look(one))
-            for one in points.drop_duplicates("series").itertuples()
-        ]
-        figure.legend(handles=handles, loc="outside upper left", ncols=1 if columns == 1 else 3)
-    return figure
+    panel = partial(_panel, starts=starts, subjects=subjects, numbers=style.backend_numbers(points))
+    panels = [partial(panel, points=here) for _, here in places]
+    return style.small_multiples(panels, points, columns, ROW_HEIGHT * len(commits) + 1.0)
 
 
-def _series(ax: Axes, points: pd.DataFrame, edges: list[int]) -> None:
+def _panel(
+    ax: Axes,
+    points: pd.DataFrame,
+    starts: Mapping[int, list[int]],
+    subjects: Sequence[str],
+    numbers: Mapping[tuple[str, str], int],
+) -> None:
+    style.title(ax, points["place"].iloc[0])
+    for number, one in points.groupby("number"):
+        model, backend = one[["model", "backend"]].iloc[0]
+        look = style.line_style(model, numbers[model, backend]) | {"linestyle": "none", "markersize": 5}
+        _series(ax, one, [0, *starts.get(number, ()), len(one)], look, partial(style.series_id, model, backend))
+    style.value_axis(ax, STEP_TIME, np.exp(np.concatenate([*points["logs"]])), which="x")
+    ax.set_ylim(len(subjects) - 0.4, -0.6)
+    first = ax.get_subplotspec().is_first_col()
+    ax.set_yticks(range(len(subjects)), subjects if first else [""] * len(subjects))
+    ax.tick_params(axis="y", length=0, labelsize=7.5)
+    ax.grid(True, axis="y")
+
+
+def _series(
+    ax: Axes, points: pd.DataFrame, edges: Sequence[int], look: dict[str, object], gid: Callable[[], str]
+) -> None:
     """Every point with its range, and the levels between the edges."""
-    one, ys, logs = next(points.itertuples()), points["y"].to_numpy(), points["logs"]
-    ax.plot(np.exp(logs.map(np.median)), ys, linestyle="none", markersize=5, **_look(one))
-    ax.hlines(ys, np.exp(logs.map(np.min)), np.exp(logs.map(np.max)), linewidth=1, **_colour(one))
-    levels = points["level"].to_numpy()
+    ys, logs, levels = points["y"].to_numpy(), points["logs"], points["level"].to_numpy()
+    ax.plot(np.exp(logs.map(np.median)), ys, gid=gid(), **look)
+    ax.hlines(ys, np.exp(logs.map(np.min)), np.exp(logs.map(np.max)), linewidth=1, color=look["color"], gid=gid())
     for start, end in pairwise(edges):
-        level, reach = np.exp(levels[start:end].mean()), (ys[start] - 0.4, ys[end - 1] + 0.4)
-        ax.vlines(level, *reach, linewidth=3.5, alpha=0.35, **_colour(one))
+        level, bar = np.exp(levels[start:end].mean()), {"linewidth": 3.5, "alpha": 0.35, "color": look["color"]}
+        ax.vlines(level, ys[start] - 0.4, ys[end - 1] + 0.4, gid=gid(), **bar)
         if start:
-            ring = {"linestyle": "none", "marker": "o", "markersize": 12, "fillstyle": "none", "mew": 1.6}
-            ax.plot([np.exp(levels[start])], [ys[start]], **ring, **_colour(one))
+            ring = {"marker": "o", "markersize": 12, "fillstyle": "none", "mew": 1.6, "color": look["color"]}
+            ax.plot([np.exp(levels[start])], [ys[start]], gid=gid(), **ring)
 
 
 def _cut(text: str, length: int) -> str:
     return text if len(text) <= length else f"{text[: length - 1].rstrip()}\u2026"
-
-
-def _look(one: Any) -> dict[str, object]:
-    full = style.line_style(one.model, 1 if one.backend == "reference" else 0)
-    names = ("color", "marker", "markerfacecolor", "markeredgecolor", "markeredgewidth", "zorder")
-    return {name: full[name] for name in names} | _colour(one)
-
-
-def _colour(one: Any) -> dict[str, object]:
-    return {"color": look(one.model).light, "gid": style.series_id(one.model, one.backend)}

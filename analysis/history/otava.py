@@ -10,9 +10,10 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from analysis.documents import ListOf, MapOf, Record, check, parse, reason, whole
 from analysis.errors import AnalysisError
@@ -20,7 +21,6 @@ from analysis.errors import AnalysisError
 OUTPUT = "Otava's output"
 ANSWER = MapOf(ListOf(Record({"changes": ListOf(Record({"index": whole(1)}))})))
 USUAL = Path(".otava", "bin", "otava")
-START = datetime(2000, 1, 1, tzinfo=UTC)  # points are evenly spaced: Otava wants times, and none twice
 
 
 def program() -> Path | None:
@@ -39,9 +39,9 @@ def change_points(otava: Path, series: Mapping[Any, Sequence[float]]) -> dict[An
         tests = {}
         for short, name in names.items():
             file = Path(folder, f"{short}.csv")
-            times = [(START + timedelta(days=at)).isoformat() for at in range(len(series[name]))]
-            rows = [f"{time},{value!r}" for time, value in zip(times, series[name], strict=True)]
-            file.write_text("\n".join(["time,value", *rows]) + "\n")
+            times = pd.date_range("2000-01-01", periods=len(series[name]))  # Otava wants times, and none twice
+            table = pd.DataFrame({"time": times, "value": series[name]})
+            table.to_csv(file, index=False, date_format="%Y-%m-%dT%H:%M:%S+00:00")
             metrics = {"value": {"direction": -1, "column": "value"}}
             tests[short] = {"type": "csv", "file": str(file), "time_column": "time", "metrics": metrics}
         config = Path(folder, "otava.yaml")

@@ -11,8 +11,8 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from analysis.errors import AnalysisError
-from analysis.experiments import read
 from analysis.experiments.goals import BEFORE, before, met
+from analysis.experiments.logs import read
 from analysis.experiments.report import page_of
 from analysis.experiments.study import Study
 from analysis.pages import Facts

@@ -7,8 +7,7 @@ import pytest
 
 from analysis.__main__ import main
 from analysis.experiments.claims import AGREE, CHECKS, DIFFER, NOT_RUN, claims
-from analysis.experiments.headlines import headlines
-from analysis.experiments.report import FIGURES, page_of
+from analysis.experiments.report import FIGURES, headlines, page_of
 from tests.analysis.experiments.conftest import falling, header
 from tests.analysis.parsed import assert_it_reads_well, assert_it_stands_alone
 

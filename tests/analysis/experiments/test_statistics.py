@@ -9,6 +9,7 @@ from analysis.experiments.claims import decay, inside, unevenness, wandering
 from analysis.experiments.curves import mean_curve
 from analysis.experiments.study import LEAST_POSITIVE, Study, across, by_place, curve
 from analysis.schema import tidy_frame
+from analysis.statistics import Estimate
 from tests.analysis.experiments.conftest import anatomy, header
 
 EPS = np.finfo(np.float64).eps
@@ -16,30 +17,36 @@ EPS = np.finfo(np.float64).eps
 
 def test_students_interval_of_three_seeds():
     # t(0.975, 2) = 4.302653 (any table of Student's t); s = 1 and k = 3.
-    found = across([1.0, 2.0, 3.0])
-    assert found.value == 2
-    assert found.high - 2 == pytest.approx(4.302653 / 3**0.5, rel=1e-6)
-    assert found.low - 2 == pytest.approx(-4.302653 / 3**0.5, rel=1e-6)
+    ((value, low, high),) = across([1.0, 2.0, 3.0]).to_numpy()
+    assert value == 2
+    assert high - 2 == pytest.approx(4.302653 / 3**0.5, rel=1e-6)
+    assert low - 2 == pytest.approx(-4.302653 / 3**0.5, rel=1e-6)
 
 
-def test_the_geometric_mean_keeps_bounds_positive_and_bounds_are_cut_to_what_values_can_be():
-    found = across([1.0, 100.0], logarithmic=True)
-    assert found.value == pytest.approx(10, rel=10 * EPS)
-    assert found.low * found.high == pytest.approx(100, rel=100 * EPS)
-    assert found.low > 0
-    assert across([0.9, 1.0], most=1.0).high == 1
+def test_the_geometric_mean_keeps_bounds_positive():
+    ((value, low, high),) = across([1.0, 100.0], logarithmic=True).to_numpy()
+    assert value == pytest.approx(10, rel=10 * EPS)
+    assert low * high == pytest.approx(100, rel=100 * EPS)
+    assert low > 0
 
 
-def test_one_seed_has_a_mean_and_no_interval_and_none_is_an_error():
-    found = across([0.5])
-    assert found.value == 0.5
-    assert np.isnan([found.low, found.high]).all()
-    with pytest.raises(ValueError, match="Expected at least one seed, got none"):
-        across([])
+def test_a_score_is_a_share_and_so_are_its_bounds(add, study):
+    for seed, score in enumerate((0.1, 0.9)):
+        add([0.3], [score], seed=seed)
+    assert study().groups["score"].tolist() == [Estimate(0.5, 0.0, 1.0)]
+
+
+def test_one_seed_has_a_mean_and_no_interval_and_a_missing_score_leaves_none(add, study):
+    ((value, *bounds),) = across([0.5]).to_numpy()
+    assert value == 0.5
+    assert np.isnan(bounds).all()
+    add([0.3], [0.5])
+    add([0.3], [float("nan")], seed=1)
+    assert study().groups["score"].tolist() == [None]
 
 
 def test_a_loss_of_zero_counts_as_eps():
-    assert across([0.0, 0.0], logarithmic=True).value == pytest.approx(LEAST_POSITIVE, rel=100 * EPS)
+    assert across([0.0, 0.0], logarithmic=True)["value"][0] == pytest.approx(LEAST_POSITIVE, rel=100 * EPS)
 
 
 def test_a_curve_interpolates_and_a_seed_that_ended_keeps_its_last_value():
