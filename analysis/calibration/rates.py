@@ -1,10 +1,7 @@
-"""How often simulated gates call a regression: rates with an interval that knows how short the recording is.
+"""How often simulated gates call a regression, and how noisy the recorded machine was.
 
-Why two sources of doubt: a finite number of simulations leaves the binomial's (Clopper and Pearson 1934), and a
-finite number of recorded passes leaves its own, which is the larger. For that one the passes themselves are
-drawn anew, many times, and gates are simulated on each draw (a bootstrap around the replay, Efron 1979); its
-interval and the binomial one are joined. What never happened in the recorded passes happens in no simulation.
-Beside the rates: how noisy the recorded machine was, and whether the slowed copies were as slow as they promised.
+An interval joins the binomial one (Clopper and Pearson 1934) with that of gates replayed on passes drawn anew
+(Efron 1979), because a recording is short. What never happened in the recorded passes happens in no simulation.
 """
 
 from collections.abc import Sequence

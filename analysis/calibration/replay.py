@@ -1,13 +1,10 @@
 """Gates that might have been: passes drawn from a recording, judged and decided by the gate's own rules.
 
-Two fifths of the recorded passes, chosen afresh each time, serve the screening and the others the confirmation, so
-that no pass is both suspicion and proof. Passes are drawn whole, with all their cells, so that what disturbs
-several cells at once still does; none is drawn twice before all of its part have been, since a test that takes one
-pass for two thinks itself surer than it is. Where both sides of a cell are the same commit, which of the two is
-called base is tossed for each pass.
+No pass serves both the screening and the confirmation. Passes are drawn whole, so that what disturbs several
+cells at once still does, and none twice before all others, since a test that takes one for two thinks itself
+surer than it is.
 
-Known weakness: passes are drawn as if they were independent; a drift over many passes is broken up. Time passes at
-the recording's mean pace, the same for every cell.
+Known weakness: a drift over many passes is broken up, and time passes at the recording's mean pace.
 """
 
 import math

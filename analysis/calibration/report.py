@@ -80,7 +80,7 @@ def headlines(recording: Recording, found: Sequence[Condition]) -> list[str]:
     ]
     for share in (0.95, 0.70):
         size = smallest_detectable(found, share)
-        smallest = "none of those recorded" if size is None else _per_cent(size)
+        smallest = "none of those recorded" if size is None else units.share(size)
         said.append(f"The smallest slowdown that {units.per_cent(share)} of gates call: {smallest}.")
     middle, most = even.minutes
     said.append(f"Without a change a gate takes {middle:.1f} minutes, 95 of 100 at most {most:.1f}, builds apart.")
@@ -91,12 +91,8 @@ def _met(holds: bool) -> str:
     return "met" if holds else "missed"
 
 
-def _per_cent(share: float) -> str:
-    return f"{100 * share:.1f} %"
-
-
 def _rate(rate: Estimate) -> str:
-    return f"{_per_cent(rate.value)} ({100 * rate.low:.1f} to {100 * rate.high:.1f})"
+    return f"{units.share(rate.value)} ({100 * rate.low:.1f} to {100 * rate.high:.1f})"
 
 
 def _rates(recording: Recording, found: Sequence[Condition]) -> Table:
@@ -104,7 +100,7 @@ def _rates(recording: Recording, found: Sequence[Condition]) -> Table:
     rows = [
         [
             Cell(units.per_cent(one.slowdown) if one.slowdown else "none", one.slowdown),
-            Cell(f"{_per_cent(really[0])} to {_per_cent(really[-1])}" if really else "", one.slowdown),
+            Cell(f"{units.share(really[0])} to {units.share(really[-1])}" if really else "", one.slowdown),
             one.called,
             one.inconclusive,
             one.faster,
@@ -113,7 +109,7 @@ def _rates(recording: Recording, found: Sequence[Condition]) -> Table:
         for one, really in zip(found, measured, strict=True)
     ]
     headings = ("Slowdown", "Measured", "Called regressed", "Cells inconclusive")
-    columns = [Column(heading, _per_cent) for heading in headings]
+    columns = [Column(heading, units.share) for heading in headings]
     columns += [Column("Cells called faster", lambda share: f"{100 * share:.2f} %"), Column("Minutes", str)]
     return Table("Rates", columns, rows, style="compact")
 
@@ -121,14 +117,14 @@ def _rates(recording: Recording, found: Sequence[Condition]) -> Table:
 def _by_cell(recording: Recording, found: Sequence[Condition]) -> Table:
     slowed = found[1:]
     rows = [[cell, *(one.by_cell[cell] for one in slowed)] for cell in recording.slowed_cells]
-    columns = [Column("Cell"), *(Column(units.per_cent(one.slowdown), _per_cent) for one in slowed)]
+    columns = [Column("Cell"), *(Column(units.per_cent(one.slowdown), units.share) for one in slowed)]
     return Table("Called regressed, cell by cell", columns, rows, style="compact")
 
 
 def _spreads(recording: Recording) -> Table:
     rows = [list(row) for row in spreads(recording).itertuples()]
     headings = ("Two processes of one commit", "With the sentinel")
-    columns = [Column("Cell"), *(Column(heading, _per_cent) for heading in headings)]
+    columns = [Column("Cell"), *(Column(heading, units.share) for heading in headings)]
     return Table("How noisy this machine is", columns, rows, style="compact")
 
 

@@ -1,10 +1,8 @@
-"""What the paper says (Arjovsky, Shah and Bengio 2015, arXiv 1511.06464), and what was measured here.
+"""What the paper says (Arjovsky, Shah and Bengio 2015, arXiv 1511.06464), and whether it was so here.
 
-A reproduction is a list of statements with an answer each, and the answer may be no. `claims.csv` has every
-statement in our words with its source in the paper, a test that is written out, because the paper's 'solves' and
-'does well' have no numbers, and which of `CHECKS` it is: of a model on a task, at a length where that is given,
-against `than`, a number or another model. What did not happen within our iterations may happen later; the answer
-names the iterations.
+`claims.csv` has each statement in our words, its place in the paper, its test in words, because the paper's
+'solves' has no number, and which of `CHECKS` that is: of a model on a task, at a length where one is given,
+against `than`, a number or another model. What did not happen within our iterations may happen later.
 """
 
 from __future__ import annotations

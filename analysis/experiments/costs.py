@@ -1,8 +1,6 @@
-"""What learning costs: time until a task is solved, seed by seed, and score against the time and memory of a step.
+"""What learning costs: time until a task is solved, and score against the time and memory of a step.
 
-A mean over the seeds that did solve a task would flatter a model that mostly does not, so every seed is drawn, and
-one that did not get there is a cross where it stopped. A fast step that never learns is worthless, and so is a
-score that nobody can afford. Memory is known only where the benchmark measured the very same step.
+Every seed is drawn, since a mean over those that solved a task would flatter a model that mostly does not.
 """
 
 from __future__ import annotations

@@ -1,10 +1,7 @@
-"""Lines over a run or over a sequence: loss and score while a model learns, and what its state does inside.
+"""Loss and score while a model learns, and inside its state over a sequence, as in the paper's Figure 4.
 
-The mean across seeds carries the claim of a learning curve, the single runs behind it show how far to trust it.
-Seeds that stop early because they solved their task keep their last value in the mean, or it would rise when the
-best ones leave. A diverged run has no value to keep and is in no mean. Inside the state, as the paper's Figure 4
-shows it, is the paper's explanation of why one network learns long dependencies and another does not: whether
-|dC/dh_t| reaches back to the first steps, and whether the state still takes anything in.
+The mean carries the claim, the single runs behind it show how far to trust it. A seed that stops early because
+it solved its task keeps its last value in the mean, which would rise when the best ones leave.
 """
 
 from __future__ import annotations

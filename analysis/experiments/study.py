@@ -1,11 +1,7 @@
-"""What figures and sentences are made of: groups of runs that differ in the seed alone, and what their steps cost.
+"""Groups of runs that differ in the seed alone: their means with Student's t interval, and what their steps cost.
 
-A mean across seeds must not mix two models, sizes, learning rates or machines. Commit and torch's version may
-differ, so that a set of runs can be completed after a commit; the report lists every commit it was made of.
-
-One seed is an anecdote. An interval is mean -+ t(0.975, k - 1) s / sqrt k over k seeds (Student 1908, The
-probable error of a mean); with two or three seeds it is wide, and one seed has none. Quantities that are positive
-and spread over orders of magnitude (losses, times) are averaged as logarithms, so that the bounds stay positive.
+A mean must not mix two models, sizes, learning rates or machines. Commit and torch's version may differ, so that a
+set of runs can be completed after a commit; the report lists every commit it was made of.
 """
 
 from __future__ import annotations

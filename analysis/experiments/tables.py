@@ -19,10 +19,6 @@ NOTHING = Cell("", math.inf)
 OPTIMISER_LABELS = {"rmsprop": "RMSprop", "adam": "Adam", "sgd": "SGD"}
 
 
-def _per_cent(share: float) -> str:
-    return f"{100 * share:.1f} %"
-
-
 def _whole(number: float) -> str:
     return f"{number:,.0f}"
 
@@ -33,7 +29,7 @@ RESULTS = (
     Column("Seeds", str),
     Column("Loss", units.significant),
     Column("Of baseline", units.per_cent),
-    Column("Score", _per_cent),
+    Column("Score", units.share),
     Column("Solved", str),
     Column("Iterations to solve", _whole),
     Column("Seconds to solve", units.seconds),
@@ -46,7 +42,7 @@ RUNS = (
     Column("Iterations", _whole),
     Column("Seconds", units.seconds),
     Column("Loss", units.significant),
-    Column("Score", _per_cent),
+    Column("Score", units.share),
     Column("Solved at", _whole),
 )
 

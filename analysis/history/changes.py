@@ -1,9 +1,7 @@
-"""Where a series changes: Otava's change points, asv's own steps beside them, and how large each change is.
+"""Where a series changes and by how much: by Otava, by asv's step detection, and where a change of 15 % lasts.
 
-Both tools want several commits on either side of a step, and a project that gets faster every quarter of an hour
-does not give them; so a change of 15 % that the next commit confirms is shown as well. Sizes are ratios of mean
-levels with Welch's interval over all processes of the levels before and after. Bytes are the same at every call,
-so there any difference beyond the gate's margin is a change.
+Both tools want several commits on either side of a step, which a project that gets faster every quarter of an hour
+does not give them. Bytes are the same at every call, so any difference beyond the gate's margin is a change.
 """
 
 import math

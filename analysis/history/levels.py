@@ -36,13 +36,7 @@ def draw(data: tuple[History, pd.DataFrame], columns: int = 2) -> Figure:
     return style.small_multiples(panels, points, columns, ROW_HEIGHT * len(commits) + 1.0)
 
 
-def _panel(
-    ax: Axes,
-    points: pd.DataFrame,
-    starts: Mapping[int, list[int]],
-    subjects: Sequence[str],
-    numbers: Mapping[tuple[str, str], int],
-) -> None:
+def _panel(ax: Axes, points: pd.DataFrame, starts: Mapping, subjects: Sequence[str], numbers: Mapping) -> None:
     style.title(ax, points["place"].iloc[0])
     for number, one in points.groupby("number"):
         model, backend = one[["model", "backend"]].iloc[0]
