@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -19,68 +20,55 @@ NOTHING = Cell("", math.inf)
 OPTIMISER_LABELS = {"rmsprop": "RMSprop", "adam": "Adam", "sgd": "SGD"}
 
 
-def _whole(number: float) -> str:
-    return f"{number:,.0f}"
+TEXTS: dict[str, Callable[[Any], str]] = {  # how the numbers of a column are written
+    **dict.fromkeys(("Seed", "Seeds", "Solved"), str),
+    **dict.fromkeys(("Parameters", "Iterations", "Iterations to solve", "Solved at"), "{:,.0f}".format),
+    **dict.fromkeys(("Loss", "Iterations a second"), units.significant),
+    **dict.fromkeys(("Seconds", "Seconds to solve"), units.seconds),
+    "Of baseline": units.per_cent,
+    "Score": units.share,
+}
 
 
-RESULTS = (
-    *map(Column, ("Task", "Model")),
-    Column("Parameters", _whole),
-    Column("Seeds", str),
-    Column("Loss", units.significant),
-    Column("Of baseline", units.per_cent),
-    Column("Score", units.share),
-    Column("Solved", str),
-    Column("Iterations to solve", _whole),
-    Column("Seconds to solve", units.seconds),
-    Column("Iterations a second", units.significant),
-)
-RUNS = (
-    *map(Column, ("Task", "Model")),
-    Column("Seed", str),
-    Column("Outcome"),
-    Column("Iterations", _whole),
-    Column("Seconds", units.seconds),
-    Column("Loss", units.significant),
-    Column("Score", units.share),
-    Column("Solved at", _whole),
-)
+def _table(title: str, rows: list[dict[str, Any]], runs: pd.DataFrame | None = None, style: str = "") -> Table:
+    """Rows of raw values or cells by their headings; `runs` are the runs or groups that they are of."""
+    columns = [Column(heading, TEXTS.get(heading)) for heading in rows[0]] if rows else []
+    series = [] if runs is None else list(runs["model"] + ":" + runs["backend"])
+    return Table(title, columns, [list(row.values()) for row in rows], series, style)
 
 
 def statements(claims: pd.DataFrame) -> Table:
     """What the paper says, what was measured, and the verdict, in the paper's order."""
     rows = [
-        [
-            Cell(claim.says, claim.Index, f"{claim.source}; tested: {claim.test}"),
-            claim.measured or units.NOT_MEASURED,
-            Cell(claim.verdict, claim.verdict, tone=TONES[claim.verdict]),
-        ]
+        {
+            "The paper says": Cell(claim.says, claim.Index, f"{claim.source}; tested: {claim.test}"),
+            "Measured here": claim.measured or units.NOT_MEASURED,
+            "Verdict": Cell(claim.verdict, claim.verdict, tone=TONES[claim.verdict]),
+        }
         for claim in claims.itertuples()
     ]
-    columns = [*map(Column, ("The paper says", "Measured here", "Verdict"))]
-    return Table("The paper's statements", columns, rows, style="statements")
+    return _table("The paper's statements", rows, style="statements")
 
 
 def results(study: Study) -> Table:
     """One row a group: what it reached, and how soon it solved its task."""
     rows = [
-        [
-            Cell(group.place, group.group),
-            _model(group),
-            group.parameters,
-            Cell(str(group.seeds), group.seeds, "not ended" * (not group.ended)),
-            group.loss or NOTHING,
-            group.loss.value / group.baseline if group.loss else NOTHING,
-            group.score or NOTHING,
-            _solved(group),
-            group.solved_iteration or NOTHING,
-            group.solved_seconds or NOTHING,
-            group.iterations_per_second or NOTHING,
-        ]
+        {
+            "Task": Cell(group.place, group.group),
+            "Model": _model(group),
+            "Parameters": group.parameters,
+            "Seeds": Cell(str(group.seeds), group.seeds, "not ended" * (not group.ended)),
+            "Loss": group.loss or NOTHING,
+            "Of baseline": group.loss.value / group.baseline if group.loss else NOTHING,
+            "Score": group.score or NOTHING,
+            "Solved": _solved(group),
+            "Iterations to solve": group.solved_iteration or NOTHING,
+            "Seconds to solve": group.solved_seconds or NOTHING,
+            "Iterations a second": group.iterations_per_second or NOTHING,
+        }
         for group in study.groups.itertuples()
     ]
-    identities = list(study.groups["model"] + ":" + study.groups["backend"])
-    return Table("Results across seeds", RESULTS, rows, identities, "compact results")
+    return _table("Results across seeds", rows, study.groups, "compact results")
 
 
 def _model(group: Any) -> Cell:
@@ -106,20 +94,20 @@ def _solved(group: Any) -> Cell:
 def runs(study: Study) -> Table:
     """One row a run, however it ended."""
     rows = [
-        [
-            run.place,
-            f"{run.label}-{run.hidden_size}",
-            run.seed,
-            run.outcome,
-            run.iterations,
-            run.seconds,
-            _loss(run),
-            run.score,
-            NOTHING if pd.isna(run.solved_iteration) else run.solved_iteration,
-        ]
+        {
+            "Task": run.place,
+            "Model": f"{run.label}-{run.hidden_size}",
+            "Seed": run.seed,
+            "Outcome": run.outcome,
+            "Iterations": run.iterations,
+            "Seconds": run.seconds,
+            "Loss": _loss(run),
+            "Score": run.score,
+            "Solved at": NOTHING if pd.isna(run.solved_iteration) else run.solved_iteration,
+        }
         for run in study.runs.itertuples()
     ]
-    return Table("Every run", RUNS, rows, list(study.runs["model"] + ":" + study.runs["backend"]))
+    return _table("Every run", rows, study.runs)
 
 
 def _loss(run: Any) -> Any:
@@ -130,7 +118,6 @@ def _loss(run: Any) -> Any:
 
 def troubled(study: Study) -> Table:
     """Runs that did not come to an end of their own, with what they say of it."""
-    found = study.logs.runs[~study.logs.runs["outcome"].isin([SOLVED, FINISHED])]
-    rows = found[["run", "outcome", "iterations", "message"]].fillna({"message": ""}).to_numpy().tolist()
-    columns = [Column("Run"), Column("Outcome"), Column("Iterations", _whole), Column("Message")]
-    return Table("Runs without a regular end", columns, rows)
+    found = study.logs.runs[~study.logs.runs["outcome"].isin([SOLVED, FINISHED])].fillna({"message": ""})
+    rows = found[["run", "outcome", "iterations", "message"]].rename(columns=str.capitalize).to_dict("records")
+    return _table("Runs without a regular end", rows)
