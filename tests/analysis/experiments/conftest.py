@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from analysis.experiments import read, write_report
+from analysis.experiments.logs import read
+from analysis.experiments.report import write_report
 from analysis.experiments.study import Study
 from analysis.report import Report
 from tests.analysis.drawn_once import drawn_once
