@@ -8,7 +8,7 @@ import pandas as pd
 
 from analysis import units
 from analysis.comparability import choose
-from analysis.pages import Answer, Bullets, Facts, Page, Prose, Section, Tabs
+from analysis.pages import Answer, Bullets, Facts, Page, Prose, Section
 from analysis.pages.html import slug
 from analysis.report import cell_tables, chapters, trust
 from analysis.report.figures import FIGURES, PROSE
@@ -64,7 +64,7 @@ def _sections(
         Section("" if alone else setting.describe(), [answer]),
         Section(
             "From which size on",
-            [Prose(explain["from_which_size"]), Tabs(cell_tables.verdict_tables(measured))],
+            [Prose(explain["from_which_size"]), *cell_tables.verdicts(measured)],
             level,
         ),
         Section("Figures", [row.of(measured.cells, folder) for row in FIGURES], level),
