@@ -11,7 +11,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from analysis.calibration.rates import Condition
 from analysis.figures import style
-from analysis.regressions.verdict import RULES
+from analysis.regressions.judge import RULES
 
 TITLE = "What the gate catches"
 CAPTION = (

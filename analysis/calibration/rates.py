@@ -16,7 +16,7 @@ from scipy import stats
 
 from analysis.calibration.recording import Recording
 from analysis.calibration.replay import Gate, simulate
-from analysis.regressions.verdict import Verdict
+from analysis.regressions.judge import Verdict
 from analysis.statistics import Estimate
 from analysis.vocabulary import CONFIDENCE, SAME
 

@@ -17,10 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.calibration.recording import Recording
-from analysis.regressions.judge import Judgement, gate_verdicts, open_and_suspects
+from analysis.regressions.judge import Judgement, Verdict, gate_verdicts, open_and_suspects
+from analysis.regressions.measurements import of_passes, of_variant
 from analysis.regressions.policy import CONFIRMATION, Pace, next_step
-from analysis.regressions.side import of_passes, of_variant
-from analysis.regressions.verdict import Verdict
 from analysis.vocabulary import BASE, SAME
 
 SECONDS = 600.0  # the gate's own time, builds apart

@@ -13,9 +13,9 @@ from analysis.calibration.recording import COMPACT, Recording, compact
 from analysis.calibration.spread import achieved, spreads
 from analysis.pages import Answer, Bullets, Cell, Column, Facts, Figure, Page, Prose, Section, Table, between
 from analysis.pages.writing import Report, write_page
+from analysis.regressions.judge import MARGINS, RULES
 from analysis.regressions.outputs import metric_label
 from analysis.regressions.policy import FIRST_PASSES, MOST_CONFIRMING_PASSES
-from analysis.regressions.verdict import MARGINS, RULES
 from analysis.statistics import Estimate
 
 EFFORT = Effort()

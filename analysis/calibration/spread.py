@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.calibration.recording import Recording
-from analysis.regressions.side import of_variant
+from analysis.regressions.measurements import of_variant
 from analysis.statistics.log_ratio import sentinel_weight
 from analysis.vocabulary import BASE, SAME
 

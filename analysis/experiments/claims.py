@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from analysis import units
-from analysis.experiments.schema import PROFILE
+from analysis.experiments.schema import NORMS
 from analysis.experiments.study import Group, Study
 from analysis.vocabulary import counted
 
@@ -125,7 +125,7 @@ def inside(study: Study, task: str, model: str, measure: Callable[[pd.DataFrame]
         look = study.anatomy_of(group)
         last = look["iteration"].max()
         if group.model == model and last > 0:
-            logs = np.log(look[[column.name for column in PROFILE[1:]]].clip(lower=np.finfo(float).tiny))
+            logs = np.log(look[list(NORMS)].clip(lower=np.finfo(float).tiny))
             means = logs[look["iteration"] == last].groupby(look["t"].astype(int)).mean()
             return measure(np.exp(means).astype(np.float64))
     return None

@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 
 from analysis.history.commits import Commit, Series
-from analysis.regressions.verdict import MARGINS, RULES
+from analysis.regressions.judge import MARGINS, RULES
 from analysis.statistics.log_ratio import of_groups
 from analysis.vocabulary import PEAK_ALLOCATED, STEP_TIME
 

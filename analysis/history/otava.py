@@ -13,11 +13,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from analysis.documents import ListOf, MapOf, Record, Whole, check, parse, reason
+from analysis.documents import ListOf, MapOf, Record, check, parse, reason, whole
 from analysis.errors import AnalysisError
 
 OUTPUT = "Otava's output"
-ANSWER = MapOf(ListOf(Record({"changes": ListOf(Record({"index": Whole(1)}))})))
+ANSWER = MapOf(ListOf(Record({"changes": ListOf(Record({"index": whole(1)}))})))
 USUAL = Path(".otava", "bin", "otava")
 START = datetime(2000, 1, 1, tzinfo=UTC)  # points are evenly spaced: Otava wants times, and none twice
 

@@ -35,8 +35,7 @@ from analysis.history.commits import History
 from analysis.history.commits import read as read_history
 from analysis.history.report import page_of as history_page
 from analysis.pages.markdown import markdown as page_markdown
-from analysis.regressions.comparison import Comparison, compare
-from analysis.regressions.gate import judge_folder
+from analysis.regressions.comparison import Comparison, compare, judge_folder
 from analysis.regressions.outputs import document, markdown, show
 from analysis.regressions.policy import Pace
 from analysis.report.page import page_of

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from analysis.regressions.comparison import Comparison, NamedCommit
+from analysis.regressions.judge import conclude
 from analysis.regressions.outputs import MARK, markdown
-from analysis.regressions.verdict import conclude
 from bench.git import environment as without_repository
 from bench.paths import ROOT
 from tests.bench.repositories import git

@@ -11,7 +11,7 @@ import pytest
 from analysis.calibration.recording import read
 from analysis.calibration.replay import SECONDS, simulate
 from analysis.calibration.spread import spreads
-from analysis.regressions.verdict import Verdict
+from analysis.regressions.judge import Verdict
 from analysis.vocabulary import SAME
 
 pytestmark = pytest.mark.slow

@@ -215,8 +215,16 @@ class TestOfTables:
                 "expected runs of runs.csv, got ",
             ),
             ("evaluations", lambda text: text.replace(",50,", ",many,", 1), "expected a table as a report writes"),
-            ("evaluations", lambda text: text.replace(",50,", ",-50,", 1), "expected iteration to be at least 0"),
-            ("evaluations", lambda text: text.replace(",50,", ",,", 1), "expected a iteration in every row"),
+            (
+                "evaluations",
+                lambda text: text.replace(",50,", ",-50,", 1),
+                "expected iteration[0] to be a whole number from 0",
+            ),
+            (
+                "evaluations",
+                lambda text: text.replace(",50,", ",,", 1),
+                "expected iteration[0] to be a whole number from 0 to ",
+            ),
         ],
     )
     def test_what_is_wrong_is_said_with_the_file(self, name, change, message, tables):

@@ -193,7 +193,7 @@ def test_the_command_prints_the_headlines_and_the_page(add, runs, tmp_path, caps
     out, error = capsys.readouterr()
     assert out.startswith("uRNN-128 solves copying memory at T = 100 with its one seed, in 150 iterations, 7.50 s")
     assert out.splitlines()[-1] == str(tmp_path / "out" / "index.html")
-    assert error.startswith(f"warning: {runs}/bad/log.jsonl, line 1: expected the first line to be of kind 'run'")
+    assert error.startswith(f"warning: {runs}/bad/log.jsonl, line 1: expected kind to be run, got nothing.")
     assert "<title>Mine</title>" in (tmp_path / "out" / "index.html").read_text()
 
 
