@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from itertools import count, groupby
 
 import matplotlib as mpl
@@ -103,9 +103,9 @@ def applied() -> Iterator[None]:
         yield
 
 
-def literal(text: str, longest: int = LONGEST_TEXT) -> str:
+def literal(text: str) -> str:
     """A text from outside as matplotlib must be given it to show it: on one line, and no formula."""
-    return shortened(" ".join(text.split()), longest).replace("$", r"\$")
+    return shortened(" ".join(text.split()), LONGEST_TEXT).replace("$", r"\$")
 
 
 def panels(number: int, columns: int, width: float, height: float = PANEL_HEIGHT) -> tuple[Figure, list[Axes]]:
@@ -113,7 +113,6 @@ def panels(number: int, columns: int, width: float, height: float = PANEL_HEIGHT
     columns = min(columns, number)
     rows = -(-number // columns)
     figure = Figure(figsize=(width, rows * height + 0.5), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08, wspace=0.04, hspace=0.06)
     axes = list(np.atleast_1d(figure.subplots(rows, columns)).flat)
     for spare in axes[number:]:
         spare.set_visible(False)
@@ -121,12 +120,19 @@ def panels(number: int, columns: int, width: float, height: float = PANEL_HEIGHT
 
 
 def small_multiples(
-    fillings: Sequence[Callable[[Axes], object]], cells: pd.DataFrame, columns: int, height: float = PANEL_HEIGHT
+    fillings: Sequence[Callable[[Axes], object]],
+    cells: pd.DataFrame,
+    columns: int,
+    height: float = PANEL_HEIGHT,
+    nothing: str = "not measured",
 ) -> Figure:
-    """A figure of panels, each drawn by a function, and a legend of those series of the cells that are in it."""
+    """A figure of panels, each drawn by a function, and a legend of those series of the cells that are in it.
+
+    Without any it says `nothing`.
+    """
     with applied():
         figure, axes = panels(max(len(fillings), 1), columns, width(columns), height)
-        for ax, fill in zip(axes, fillings or [say_not_measured], strict=True):
+        for ax, fill in zip(axes, fillings or [partial(say_not_measured, what=nothing)], strict=True):
             fill(ax)
         legend(figure, cells)
     return figure
@@ -138,13 +144,6 @@ def say_not_measured(ax: Axes, what: str = "not measured") -> None:
     ax.grid(False)
     look = {"ha": "center", "va": "center", "color": MUTED, "fontsize": 12, "style": "italic"}
     ax.text(0.5, 0.5, what, transform=ax.transAxes, **look)
-
-
-def not_measured(columns: int) -> Figure:
-    """A figure that says that there is nothing to draw."""
-    figure, axes = panels(1, 1, width(columns))
-    say_not_measured(axes[0])
-    return figure
 
 
 def title(ax: Axes, main: str, detail: str = "") -> None:

@@ -66,14 +66,13 @@ def _bounds(found: Any, text: Callable[[float], str] = units.factor) -> str:
 
 def _shares_table(shares: pd.DataFrame, fixed: str) -> Table:
     """One row a backend of the uRNN and hidden size, with its share of either ceiling."""
-    rows, ids, ceilings = [], [], dict(zip(shares["ceiling"], shares["label"], strict=True))
     keys = ["model", "backend", "series", "hidden_size"]
-    for (model, backend, series, size), part in shares.groupby(keys, sort=False):
-        found = {row.ceiling: Estimate(row.value, row.low, row.high) for row in part.itertuples()}
-        rows.append([series, size, *(found.get(ceiling) for ceiling in ceilings)])
-        ids.append(f"{model}:{backend}")
+    found = shares.assign(share=[Estimate(row.value, row.low, row.high) for row in shares.itertuples()])
+    found = found.pivot_table("share", keys, "label", aggfunc="first", sort=False).reset_index()
+    ids = list(found["model"] + ":" + found["backend"])
+    rows, ceilings = found.drop(columns=["model", "backend"]).to_numpy().tolist(), found.columns[len(keys) :]
     columns = [Column("Backend"), Column("n", whole)]
-    columns += [Column(label, units.per_cent) for label in ceilings.values()]
+    columns += [Column(label, units.per_cent) for label in ceilings]
     return Table(f"Shares of a step's time in inference, at {fixed}", columns, rows, ids, "compact")
 
 
@@ -143,20 +142,18 @@ def _noted(cell: Cell, line: str) -> Cell:
     return replace(cell, note="\n".join(filter(None, [cell.note, line])))
 
 
-def on_cuda(measured: Measured, beside: Sequence[Measured], level: int) -> Section:
-    """What there is to say of a CUDA device alone; `beside` are the same machine's baselines in other dtypes."""
-    explain = Prose(PROSE["explain"]["cuda"])
-    tables = [table for table in (_other_dtypes(beside), _launches(measured.cells)) if table.rows]
-    sentences = Bullets(_gains_on_cuda(measured) + _error_on_cuda(measured))
-    blocks = [sentences, *(folded(table, "512") for table in tables)] if sentences.items or tables else []
-    return Section(
-        "On a CUDA device", [explain, *(blocks or [not_measured("python -m bench run --profile gpu")])], level
-    )
+def on_cuda(measured: Measured | None, beside: Sequence[Measured], level: int) -> Section:
+    """What there is to say of a CUDA device alone; `beside` are the same machine's baselines in other dtypes.
 
-
-def not_on_cuda(level: int) -> Section:
-    """The chapter where no CUDA device was measured."""
-    return Section("On a CUDA device", [not_measured("python -m bench run --profile gpu")], level)
+    None where no CUDA device was measured.
+    """
+    blocks: list[Block] = [] if measured is None else [Prose(PROSE["explain"]["cuda"])]
+    tables = [] if measured is None else [_other_dtypes(beside), _launches(measured.cells)]
+    said = [] if measured is None else [*_gains_on_cuda(measured), *_error_on_cuda(measured)]
+    found = [Bullets(said), *(folded(table, "512") for table in tables if table.rows)]
+    if not said and len(found) == 1:
+        found = [not_measured("python -m bench run --profile gpu")]
+    return Section("On a CUDA device", [*blocks, *found], level)
 
 
 def _gains_on_cuda(measured: Measured) -> list[str]:

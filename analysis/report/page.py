@@ -58,7 +58,7 @@ def _sections(
         cuda = [chapters.on_cuda(measured, _of_one_device(measured, every), level)]
     else:
         anywhere = any(other.setting.device == "cuda" for other in every)
-        cuda = [] if anywhere or number > 0 else [chapters.not_on_cuda(level)]
+        cuda = [] if anywhere or number > 0 else [chapters.on_cuda(None, (), level)]
     explain = PROSE["explain"]
     return [
         Section("" if alone else setting.describe(), [answer]),

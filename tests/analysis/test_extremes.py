@@ -94,7 +94,10 @@ def test_experiments_of_it_are_drawn(logs, tmp_path):
     ("change", "words"),
     [
         ({"baseline": 0.0}, "expected baseline to be a number from 1e-12 to 1e+100, got 0.0."),
-        ({"seed": 2**63}, "expected seed to be a number from -9.22337e+18 to 9.22337e+18, got 9223372036854775808."),
+        (
+            {"seed": 2**63},
+            "expected seed to be a number from -9.22337e+18 to 9.22337e+18, got 9223372036854775808.",
+        ),
         ({"hidden_size": 0}, "expected hidden_size to be a number from 1 to 1e+15, got 0."),
         ({"learning_rate": math.nan}, "expected learning_rate to be a number from -1e+100 to 1e+100, got nan."),
         ({"label": None}, "expected label to be a text, got nothing."),

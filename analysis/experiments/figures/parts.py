@@ -27,14 +27,7 @@ def grid(
     nothing: str = "not measured",
 ) -> Figure:
     """A figure of panels, each drawn by a function, with a legend of the groups; without any it says `nothing`."""
-    with style.applied():
-        figure, axes = style.panels(max(len(panels), 1), columns, style.width(columns), height)
-        if not panels:
-            style.say_not_measured(axes[0], nothing)
-        for ax, draw in zip(axes, panels, strict=False):
-            draw(ax)
-        style.legend(figure, cells(shown))
-    return figure
+    return style.small_multiples(panels, cells(shown), columns, height, nothing)
 
 
 def drawn(found: Sequence[Group]) -> list[tuple[Group, dict[str, Any]]]:
