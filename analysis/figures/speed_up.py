@@ -5,6 +5,8 @@ The line parts the cells before the crossover from those beyond it; the size bet
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -52,15 +54,13 @@ def _heat_map(ax: Axes, ours: pd.DataFrame, theirs: pd.DataFrame, narrow: bool) 
     if not gains:
         style.say_not_measured(ax)
         return
-    values = {cell: gain.value for cell, gain in gains.items()}
-    grid = pd.Series(values).unstack().reindex(index=lengths, columns=sizes)
-    texts = pd.Series({cell: _text(gain) for cell, gain in gains.items()}).unstack(fill_value="")
+    grid = pd.Series(gains).unstack().reindex(index=lengths, columns=sizes)
     sns.heatmap(
-        np.log2(grid),
+        np.log2(grid.map(attrgetter("value"), na_action="ignore").astype(float)),
         ax=ax,
         cmap=COLOURS,
         norm=SCALE,
-        annot=texts.reindex(index=lengths, columns=sizes, fill_value="").to_numpy(),
+        annot=grid.map(_text, na_action="ignore").fillna("").to_numpy(),
         fmt="",
         annot_kws={"fontsize": (7 if narrow else 8.3) * min(1.0, 6 / len(sizes))},
         cbar=False,

@@ -12,7 +12,8 @@ from typing import Any
 
 import pandas as pd
 
-from analysis import efficiency, ladder, units
+from analysis import ladder, units
+from analysis.figures import efficiency
 from analysis.ladder import Rung
 from analysis.pages import Block, Bullets, Cell, Code, Column, Prose, Section, Table, between, folded
 from analysis.report.cell_tables import NO_VALUE, cell_table, time_cell, whole

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.report import write_report
+from analysis.report.page import write_report
 from analysis.results import read
 from bench.paths import ROOT
 

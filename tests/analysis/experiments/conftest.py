@@ -15,7 +15,7 @@ import pytest
 
 from analysis.experiments import read, write_report
 from analysis.experiments.study import Study
-from analysis.report import Report
+from analysis.pages.writing import Report
 
 LABELS = {"urnn": "uRNN", "lstm": "nn.LSTM", "irnn": "IRNN", "ortho_cayley": "Orthogonal RNN (Cayley)"}
 SIZES = {"urnn": 128, "lstm": 40, "irnn": 80, "ortho_cayley": 64}
