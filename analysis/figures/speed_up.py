@@ -60,7 +60,7 @@ def _heat_map(ax: Axes, ours: pd.DataFrame, theirs: pd.DataFrame, narrow: bool) 
         ax=ax,
         cmap=COLOURS,
         norm=SCALE,
-        annot=grid.map(_text, na_action="ignore").fillna("").to_numpy(),
+        annot=grid.map(_text).to_numpy(),
         fmt="",
         annot_kws={"fontsize": (7 if narrow else 8.3) * min(1.0, 6 / len(sizes))},
         cbar=False,
@@ -73,7 +73,9 @@ def _heat_map(ax: Axes, ours: pd.DataFrame, theirs: pd.DataFrame, narrow: bool) 
     _draw_crossover(ax, ours, theirs, lengths, sizes)
 
 
-def _text(gain: Estimate) -> str:
+def _text(gain: Estimate | float) -> str:
+    if not isinstance(gain, Estimate):
+        return ""  # where one of the two was not measured
     about = "≈" if gain.low <= 1 <= gain.high else ""
     return about + units.ahead_or_behind(gain.value)
 
