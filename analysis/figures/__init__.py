@@ -1,1 +1,1 @@
-"""The report's drawings: `draw(cells)` makes a Figure of summary rows, `draw(cells, 1)` one for a narrow screen."""
+"""The report's drawings: `draw(cells)` makes a figure of summary rows, `draw(cells, 1)` a narrow one."""
