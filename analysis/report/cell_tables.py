@@ -12,7 +12,7 @@ import pandas as pd
 from analysis import units
 from analysis.pages import Cell, Column, Details, Table, between
 from analysis.report.measured import Measured
-from analysis.report.verdicts import QUESTIONS, TONES, Verdict, verdict
+from analysis.report.verdicts import QUESTIONS, verdict
 from analysis.statistics import Exponent, exponent
 from analysis.statistics.curves import MATCHES
 from analysis.statistics.summary import CELL
@@ -56,19 +56,16 @@ def verdicts(measured: Measured) -> list[Details]:
     columns = [Column("Against"), *(Column(question.title) for question in QUESTIONS)]
     tables = []
     for match, name in MATCHES.items():
+        answers = [
+            [verdict(measured, one, question, match) for question in QUESTIONS] for one in measured.baselines
+        ]
         rows = [
-            [one.label, *(_verdict_cell(verdict(measured, one, question, match)) for question in QUESTIONS)]
-            for one in measured.baselines
+            [one.label, *(answer and answer.cell() for answer in row)]
+            for one, row in zip(measured.baselines, answers, strict=True)
         ]
         table = Table(f"When the uRNN is ahead, at {name}", columns, rows, style="verdicts")
         tables.append(Details(f"At {name}", [table], is_open=not tables))
     return tables
-
-
-def _verdict_cell(answer: Verdict | None) -> Cell | None:
-    if answer is None or answer.found.span is None:
-        return None
-    return Cell(answer.short(), answer.found.span.at, answer.notes(), TONES.get(answer.found.outcome, "none"))
 
 
 def measurements(measured: Measured) -> Table:
