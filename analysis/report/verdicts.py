@@ -94,10 +94,15 @@ class Verdict:
         if span is None:
             return None
         short, tone = SHORT[found.outcome]
-        size = SIZES[found.match].format(_size(span.last if tone == "behind" else span.at))
+        size = _size(span.at if found.outcome is Outcome.FROM_A_SIZE else span.last)
         ends = {round(found.hidden.first): found.gain_first, round(found.hidden.last): found.gain_last}
-        notes = [f"{_compact(gain)} at n = {size}" for size, gain in ends.items()]
-        return Cell(short.format(size), span.at, "\n".join([f"95 %: {bounds}"] * bool(bounds) + notes), tone)
+        notes = [f"{_compact(gain)} at n = {n}" for n, gain in ends.items()]
+        return Cell(
+            short.format(SIZES[found.match].format(size)),
+            span.at,
+            "\n".join([f"95 %: {bounds}"] * bool(bounds) + notes),
+            tone,
+        )
 
 
 def verdict(
