@@ -135,7 +135,7 @@ def _rung_cells(rung: Rung) -> list[Cell | Estimate | None]:
         return [Cell(rung.outcome, math.inf, rung.message, "none"), NO_VALUE, NO_VALUE]
     time = _noted(Column("", units.seconds).cell(rung.time), rung.unstable and f"unstable: {rung.unstable}")
     before = Column("", units.ahead_or_behind).cell(rung.over_previous) if rung.over_previous else NO_VALUE
-    return [time, _noted(before, f"over '{rung.previous}'" if rung.skips else ""), rung.over_first]
+    return [time, _noted(before, rung.skipping and f"over '{rung.skipping}'"), rung.over_first]
 
 
 def _noted(cell: Cell, line: str) -> Cell:
@@ -159,24 +159,17 @@ def on_cuda(measured: Measured | None, beside: Sequence[Measured], level: int) -
 
 def _gains_on_cuda(measured: Measured) -> list[str]:
     """How many times as fast the fastest backend trains as every other one of the uRNN, at its anchor point."""
-    at = measured.points["train"]
-    if at is None or measured.ours is None:
+    at, ours = measured.points["train"], measured.ours
+    if at is None or ours is None:
         return []
-    times = {
-        series: here[(here["hidden_size"] == at.hidden_size) & (here["outcome"] == MEASURED)]
-        for series in measured.series
-        for here in [measured.over("hidden_size", series, "train", STEP_TIME)]
-        if series.model == URNN
-    }
-    ours = times[measured.ours]
-    gains = [
-        f"{units.factor(gain.value)} times as fast as {series.label}{_bounds(gain)}"
-        for series, theirs in times.items()
-        if series != measured.ours and len(ours) and len(theirs)
-        for gain in [ratio(theirs.iloc[0], ours.iloc[0])]
-    ]
-    where = f"n = {at.hidden_size}, {at.fixed()}"
-    return [f"Training at {where}: {measured.ours.label} is {' and '.join(gains)}."] if gains else []
+    here = at.over("hidden_size", measured.cells, STEP_TIME).set_index("backend")
+    here = here[(here["model"] == URNN) & (here["hidden_size"] == at.hidden_size) & (here["outcome"] == MEASURED)]
+    others = here.drop(ours.backend, errors="ignore")
+    if len(others) in (0, len(here)):
+        return []
+    gains = {theirs["series"]: ratio(theirs, here.loc[ours.backend]) for _, theirs in others.iterrows()}
+    said = [f"{units.factor(one.value)} times as fast as {name}{_bounds(one)}" for name, one in gains.items()]
+    return [f"Training at n = {at.hidden_size}, {at.fixed()}: {ours.label} is {' and '.join(said)}."]
 
 
 def _error_on_cuda(measured: Measured) -> list[str]:
