@@ -196,7 +196,7 @@ def one_of(*choices: str | int) -> Value:
 
 def whole(least: int = 0, most: int = MOST_WHOLE) -> Value:
     """A whole number within bounds."""
-    expected = f"a whole number from {least} to {most:,}"
+    expected = f"a whole number from {least:,} to {most:,}"
     return Value(expected, lambda value: type(value) is int and least <= value <= most, "Int64")
 
 
