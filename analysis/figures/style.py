@@ -20,7 +20,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from analysis import units
 from analysis.appearance import Series, look, order
@@ -66,17 +66,12 @@ RC = {
 }
 
 LONGEST_TEXT = 60
-# Within a power of the base, by how much an axis spans; with less than two in sight, matplotlib's own even ticks.
+# Round values within a power of the base, by how much a logarithmic axis spans.
 MARKS = {
-    10: (
-        (1.4, np.arange(1, 10, 0.25)),
-        (3, np.arange(1, 10, 0.5)),
-        (30, (1, 2, 5)),
-        (5000, (1, 3)),
-        (np.inf, (1,)),
-    ),
-    2: ((2, np.arange(1, 2, 0.125)), (10, (1, 1.5)), (np.inf, (1,))),
+    10: ((30, (1, 2, 5)), (5000, (1, 3)), (np.inf, (1,))),
+    2: ((1.5, np.arange(1, 2, 0.125)), (3, np.arange(1, 2, 0.25)), (10, (1, 1.5)), (np.inf, (1,))),
 }
+EVEN = 3  # up to this a decimal axis has ticks at even distances
 LEAST_DRAWN = 1e-30  # nothing that was measured is as small, or as large as its inverse
 _ids = count()
 
@@ -261,7 +256,8 @@ def log_axis(ax: Axes, text: Callable[[float], str], which: str = "y", base: int
     axis = ax.yaxis if which == "y" else ax.xaxis
     low, high = axis.get_view_interval()
     marks = next(marks for most, marks in MARKS[base] if high / low < most)
-    axis.set_major_locator(LogLocator(base, marks))
+    even = base == 10 and high / low < EVEN
+    axis.set_major_locator(MaxNLocator(5) if even else LogLocator(base, marks))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: text(value)))
 

@@ -150,8 +150,8 @@ def test_a_curve_is_as_fine_as_a_screen_shows_and_stays_where_it_was():
     figure = draw_line([math.sin(x / 7) + math.sin(x * x) for x in range(2000)])
     svg = to_svg(figure)
     before, after = (max(re.findall(r' d="([^"]+)"', text), key=len) for text in (svg, inline(svg, "")))
-    assert len(after) < 0.65 * len(before)
-    steps, short = (re.findall(r"([ML]) (\S+) (\S+)", path) for path in (before, after))
+    assert len(after) < 0.55 * len(before)
+    steps, short = (re.findall(r"([ML]) ?([\d.-]+) ([\d.-]+)", path) for path in (before, after))
     assert [step[0] for step in short] == [step[0] for step in steps]
     numbers, rounded = ([float(x) for step in path for x in step[1:]] for path in (steps, short))
     assert rounded == pytest.approx(numbers, abs=0.051)
