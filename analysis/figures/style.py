@@ -108,6 +108,7 @@ def panels(number: int, columns: int, width: float, height: float = PANEL_HEIGHT
     columns = min(columns, number)
     rows = -(-number // columns)
     figure = Figure(figsize=(width, rows * height + 0.5), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08, wspace=0.04, hspace=0.06)
     axes = list(np.atleast_1d(figure.subplots(rows, columns)).flat)
     for spare in axes[number:]:
         spare.set_visible(False)
