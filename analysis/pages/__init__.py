@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -146,13 +146,6 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Tabs:
-    """Blocks of which one is seen at a time, each under its name."""
-
-    tabs: Sequence[tuple[str, Block]]
-
-
-@dataclass(frozen=True)
 class Details:
     """Blocks that are folded away under a line. `search` is the example in a field that filters the rows.
 
@@ -163,9 +156,10 @@ class Details:
     blocks: Sequence[Block]
     search: str = ""
     page_only: bool = False
+    is_open: bool = False
 
 
-Block: TypeAlias = Prose | Bullets | Answer | Facts | Table | Figure | Tabs | Details
+Block: TypeAlias = Prose | Bullets | Answer | Facts | Table | Figure | Details
 
 
 def prose(module: str) -> dict[str, Any]:
@@ -220,13 +214,9 @@ class Page:
         return [block for section in self.sections for block in _all(section.blocks) if isinstance(block, Table)]
 
 
-def _all(blocks: Sequence[Block]) -> list[Block]:
-    """The blocks with those inside tabs and details."""
-    found: list[Block] = []
+def _all(blocks: Sequence[Block]) -> Iterator[Block]:
+    """The blocks with those inside details."""
     for block in blocks:
-        found.append(block)
-        if isinstance(block, Tabs):
-            found += _all([inside for _, inside in block.tabs])
-        elif isinstance(block, Details):
-            found += _all(block.blocks)
-    return found
+        yield block
+        if isinstance(block, Details):
+            yield from _all(block.blocks)

@@ -16,7 +16,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from analysis.report import Report, write_report
+from analysis.pages.writing import Report
+from analysis.report.page import write_report
 from analysis.results import Results
 from analysis.results.registry import Registry
 from analysis.schema import tidy_frame

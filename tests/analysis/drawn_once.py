@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from analysis.report import Report
+from analysis.pages.writing import Report
 
 
 def drawn_once(name: str, write: Callable[[Path], Report], folder: Path) -> Report:

@@ -17,7 +17,7 @@ import pytest
 from analysis.experiments.logs import read
 from analysis.experiments.report import write_report
 from analysis.experiments.study import Study
-from analysis.report import Report
+from analysis.pages.writing import Report
 from tests.analysis.drawn_once import drawn_once
 
 LABELS = {"urnn": "uRNN", "lstm": "nn.LSTM", "irnn": "IRNN", "ortho_cayley": "Orthogonal RNN (Cayley)"}
