@@ -148,7 +148,7 @@ class MisfitError(Exception):
 
     def __init__(self, place: Place, expected: str, got: Any) -> None:
         where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(".")
-        super().__init__(f"expected {where or 'the file'} to be {expected}, got {_shown(got)}")
+        super().__init__(f"expected {where or 'it'} to be {expected}, got {_shown(got)}")
 
 
 MISSING = object()  # a key that is not there
@@ -171,56 +171,42 @@ class Shape(Protocol):
 
 
 @dataclass(frozen=True)
-class Text:
-    """A text; `choices` are those allowed, if not all are."""
-
-    choices: tuple[str, ...] = ()
-
-    def check(self, value: Any, place: Place) -> None:
-        if not isinstance(value, str):
-            raise MisfitError(place, "a text", value)
-        if self.choices and value not in self.choices:
-            raise MisfitError(place, f"one of {', '.join(self.choices)}", value)
-
-
-@dataclass(frozen=True)
 class Value:
-    """A value that passes a test; `expected` is what that means."""
+    """A value that passes a test, what that means in words, and the dtype of a table's column of such values."""
 
     expected: str
     fits: Callable[[Any], bool]
+    dtype: str = "object"
 
     def check(self, value: Any, place: Place) -> None:
         if not self.fits(value):
             raise MisfitError(place, self.expected, value)
 
 
-@dataclass(frozen=True)
-class Whole:
+def one_of(*choices: str | int) -> Value:
+    """One of these texts or numbers."""
+    words = ", ".join(map(str, choices))
+    known = {(type(choice), choice) for choice in choices}  # for Python, True is 1
+    return Value(
+        words if len(choices) == 1 else f"one of {words}",
+        lambda value: isinstance(value, str | int) and (type(value), value) in known,
+        "string",
+    )
+
+
+def whole(least: int = 0, most: int = MOST_WHOLE) -> Value:
     """A whole number within bounds."""
-
-    least: int = 0
-    most: int = MOST_WHOLE
-
-    def check(self, value: Any, place: Place) -> None:
-        if not isinstance(value, int) or isinstance(value, bool) or not self.least <= value <= self.most:
-            raise MisfitError(place, f"a whole number from {self.least} to {self.most:,}", value)
+    expected = f"a whole number from {least:,} to {most:,}"
+    return Value(expected, lambda value: type(value) is int and least <= value <= most, "Int64")
 
 
-@dataclass(frozen=True)
-class Real:
+def real(least: float = -LARGEST, most: float = LARGEST, *, nan: bool = False) -> Value:
     """A finite number within bounds; `nan`: or NaN, where that has a meaning."""
 
-    least: float = -LARGEST
-    most: float = LARGEST
-    nan: bool = False
+    def fits(value: Any) -> bool:
+        return type(value) in (float, int) and (least <= value <= most or (nan and math.isnan(value)))
 
-    def check(self, value: Any, place: Place) -> None:
-        if type(value) is float and self.least <= value <= self.most:
-            return  # before the slower tests: files have many samples
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or not (self.least <= value <= self.most or (self.nan and math.isnan(value))):
-            raise MisfitError(place, f"a number from {self.least:g} to {self.most:g}", value)
+    return Value(f"a number from {least:g} to {most:g}", fits, "float64")
 
 
 @dataclass(frozen=True)
@@ -250,17 +236,12 @@ class ListOf:
 
 @dataclass(frozen=True)
 class MapOf:
-    """An object whose values have one shape, whatever its keys; `only_objects`: those that are objects."""
+    """An object whose values have one shape, whatever its keys."""
 
     shape: Shape
-    only_objects: bool = False
 
     def check(self, value: Any, place: Place) -> None:
-        if not isinstance(value, dict):
-            raise MisfitError(place, "an object", value)
-        for key, item in value.items():
-            if isinstance(item, dict) or not self.only_objects:
-                self.shape.check(item, (*place, key))
+        Record(dict.fromkeys(value, self.shape) if isinstance(value, dict) else {}).check(value, place)
 
 
 @dataclass(frozen=True)
@@ -276,16 +257,15 @@ class Record:
         for key, shape in self.required.items():
             shape.check(value.get(key, MISSING), (*place, key))
         for key, shape in self.optional.items():
-            if value.get(key) is not None:
-                shape.check(value[key], (*place, key))
+            Maybe(shape).check(value.get(key), (*place, key))
 
 
-SECONDS = Real(LEAST_SECONDS, MOST_SECONDS)
-DURATION = Real(0.0, MOST_SECONDS)
-COUNT = Whole(0)
-SIZE = Whole(1, LARGEST_SIZE)
-FEW = Whole(1, 10**6)  # layers, passes, threads
-AMOUNT = Real(0.0, 1e18)  # bytes or calls
-TEXT = Text()
-FLAG = Value("true or false", lambda value: isinstance(value, bool))
+SECONDS = real(LEAST_SECONDS, MOST_SECONDS)
+DURATION = real(0.0, MOST_SECONDS)
+COUNT = whole()
+SIZE = whole(1, LARGEST_SIZE)
+FEW = whole(1, 10**6)  # layers, passes, threads
+AMOUNT = real(0.0, 1e18)  # bytes or calls
+TEXT = Value("a text", lambda value: isinstance(value, str), "string")
+FLAG = Value("true or false", lambda value: isinstance(value, bool), "boolean")
 ANYTHING = Value("there", lambda value: value is not MISSING)

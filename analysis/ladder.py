@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from analysis.old_labels import OLD_MODELS
+from analysis.results.registry import OLD_MODELS
 from analysis.schema import backends_of
 from analysis.statistics import Estimate, ratio
 from analysis.units import NOT_MEASURED

@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
-from analysis.documents import DURATION, SECONDS, TEXT, ListOf, MapOf, Real, Record, Whole, check, load_format
+from analysis.documents import DURATION, SECONDS, TEXT, ListOf, MapOf, Record, check, load_format, real
 from analysis.errors import AnalysisError
 from analysis.regressions.comparison import one_setting, require_comparable
-from analysis.regressions.side import side_of
+from analysis.regressions.measurements import measurements_of
 from analysis.results import read as read_results
 from analysis.vocabulary import BASE, CALIBRATION_PLAN, CALIBRATIONS, RECORDING_FORMAT, SAME
 
@@ -24,12 +24,11 @@ FEWEST_PASSES = 8  # a half of them for the screening, a half for the confirmati
 MOST_PASSES = 10**6
 
 # A gate is replayed until its time is up, so that a pair which costs nothing would be replayed for ever.
-PAIR = Real(0.5, 1e6)
+PAIR = real(0.5, 1e6)
 SHARED = {
-    "format": Whole(RECORDING_FORMAT, RECORDING_FORMAT),
     "cells": ListOf(TEXT, least=1),
     **dict.fromkeys(("sentinel", "slowed"), TEXT),
-    "slowdowns": MapOf(Real(1e-6, 100.0)),
+    "slowdowns": MapOf(real(1e-6, 100.0)),
     "notes": ListOf(TEXT),
 }
 PLAN_SHAPE = Record({**SHARED, "commit": Record({"name": TEXT, "subject": TEXT}), "seconds": MapOf(DURATION)})
@@ -147,7 +146,7 @@ def _of_folder(folder: Path) -> Recording:
     for name in [SAME, *plan["slowdowns"]]:
         require_comparable(setting, settings[name], files[BASE], files[name])
     begun = results[BASE].frame["measured_at"].dropna().astype(str)
-    times = {name: side_of(found.frame, by_pass=True).times for name, found in results.items()}
+    times = {name: measurements_of(found.frame, by_pass=True).times for name, found in results.items()}
     facts = {
         "Machine": setting.machine,
         "torch": setting.torch,

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from analysis.commands.sharing import add_verdict_options, conclude
-from analysis.regressions.gate import judge_folder
+from analysis.regressions.comparison import judge_folder
 
 PURPOSE = "judge what `python -m bench gate` has measured"
 

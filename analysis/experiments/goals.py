@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from analysis import units
-from analysis.documents import FLAG, ListOf, Maybe, Real, Record, Text, check
+from analysis.documents import FLAG, TEXT, ListOf, Record, check, one_of, real
 
 NOT_RECORDED = "goal not recorded"
 HIGHER, LOWER = "higher", "lower"
@@ -21,13 +21,13 @@ Bound = Mapping[str, Any]
 # over the baseline's loss, where the bound is defined by that.
 _BOUND = Record(
     {
-        "scored": Text(("loss", "score")),
-        "name": Text(),
-        "unit": Text(),
-        "threshold": Real(),
-        "better": Text((HIGHER, LOWER)),
+        "scored": one_of("loss", "score"),
+        "name": TEXT,
+        "unit": TEXT,
+        "threshold": real(),
+        "better": one_of(HIGHER, LOWER),
     },
-    optional={"baseline_share": Maybe(Real(0.0))},
+    optional={"baseline_share": real(0.0)},
 )
 _GOAL = Record({"bounds": ListOf(_BOUND, least=1)}, optional={"ends_training": FLAG})
 

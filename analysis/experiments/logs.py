@@ -19,28 +19,27 @@ import numpy as np
 import pandas as pd
 from pandas.errors import EmptyDataError, ParserError
 
-from analysis.documents import LARGEST, MOST_WHOLE, SHOWN, parse, read_bytes
-from analysis.errors import AnalysisError, printable, shortened
+from analysis.documents import ANYTHING, COUNT, ListOf, Maybe, Record, check, one_of, parse, read_bytes
+from analysis.errors import AnalysisError, printable
 from analysis.experiments import goals
 from analysis.experiments.schema import (
     ADDED,
     END,
     EVALUATION,
     HEADER,
-    LEAST,
-    NULLABLE,
-    OUTCOMES,
     PROFILE,
     TABLES,
     TEST,
     UNFINISHED,
     VALIDATION,
+    Columns,
+    dtypes,
 )
-from analysis.schema import Column, tidy_frame
+from analysis.schema import tidy_frame
 from analysis.vocabulary import TRAINING_FORMAT, TRAINING_LOG, counted
 
-MOST_INT = 2**63 - 1
 FIX = "run `python -m bench reproduce` or `python -m urnn.training` first"
+RUN_LINE, LINES = one_of("run"), one_of("evaluation", "end", "anatomy")
 
 Row = dict[str, Any]
 
@@ -81,7 +80,7 @@ def read(folder: Path | str) -> Logs:
             rows[name] += [{"run": run, **row} for row in of_run]
     if not rows["runs"]:
         raise AnalysisError(f"No usable run in {counted(len(paths), 'log')}: {problems[0]}")
-    frames = {name: tidy_frame(rows[name], columns) for name, columns in TABLES.items()}
+    frames = {name: tidy_frame(rows[name], dtypes(columns)) for name, columns in TABLES.items()}
     return Logs(**frames, problems=tuple(problems))
 
 
@@ -92,27 +91,23 @@ def _read_log(path: Path) -> tuple[list[Row], list[Row], list[Row]]:
     end: Row = {}
     evaluations: dict[int, Row] = {}
     looks: dict[int, list[Row]] = {}
-    for number, entry in _entries(path):
-        place = f"{path}, line {number}"
-        kind = entry.get("kind")
+    for place, entry in _entries(path):
+        kind = _checked(entry, {"kind": RUN_LINE if header is None else LINES}, place)["kind"]
         if header is None:
-            header = _header(entry, place)
+            _checked(entry, {"format": one_of(TRAINING_FORMAT)}, place)
+            header = _checked(entry, HEADER, place)
             goal = goals.of(entry, place)
         elif kind == "evaluation":
-            values = _values(entry, EVALUATION, place)
+            values = _checked(entry, EVALUATION, place)
             if values["solved"] is None and goal:  # a log from before evaluations said so
-                values["solved"] = goals.met(goal, values)
+                values["solved"] = goals.met(goal, {name: _number(values[name]) for name in ("loss", "score")})
             evaluations[values["iteration"]] = values
             end = {}
         elif kind == "end":
-            end = _end(entry, place)
-        elif kind == "anatomy":
-            at = _checked("iteration", entry.get("iteration"), "Int64", place)
-            looks[at] = [{"iteration": at, **row} for row in _profile(entry, place)]
+            end = _checked(entry, END, place)
         else:
-            raise AnalysisError(
-                f"{place}: expected a line of kind evaluation, end or anatomy, got {_shown(kind)}."
-            )
+            at = _checked(entry, {"iteration": COUNT}, place)
+            looks[at["iteration"]] = [at | row for row in _profile(entry, place)]
     if header is None:
         raise AnalysisError(f"{path}: expected a training log, but it holds no whole line.")
     in_order = [evaluations[iteration] for iteration in sorted(evaluations)]
@@ -126,7 +121,7 @@ def _ending(end: Mapping[str, Any], evaluations: Sequence[Row]) -> Row:
     iterations, seconds = (end.get(key, last.get(key, 0)) for key in ("iteration", "seconds"))
     solved = next((row for row in evaluations if row["solved"]), {})
     result = {"loss": last.get("loss"), "score": last.get("score"), "scored_on": VALIDATION if last else None}
-    if math.isfinite(end.get("test_loss", math.nan)):
+    if end.get("test_loss") is not None:
         result = {"loss": end["test_loss"], "score": end["test_score"], "scored_on": TEST}
     return {
         "outcome": end.get("outcome", UNFINISHED),
@@ -140,98 +135,47 @@ def _ending(end: Mapping[str, Any], evaluations: Sequence[Row]) -> Row:
     }
 
 
-def _entries(path: Path) -> Iterator[tuple[int, Row]]:
-    """Numbered lines as objects; a last line that a crash tore is left out, as it is when the run goes on."""
+def _entries(path: Path) -> Iterator[tuple[str, Any]]:
+    """Lines with their places; a last line that a crash tore is left out, as it is when the run goes on."""
     lines = read_bytes(path).split(b"\n")
     for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            entry = parse(line, f"{path}, line {number}", of_a_line=True)
-        except AnalysisError:
-            if number == len(lines):
-                return
-            raise
-        if not isinstance(entry, dict):
-            raise AnalysisError(f"{path}, line {number}: expected one JSON object, got {_shown(entry)}.")
-        yield number, entry
+        place = f"{path}, line {number}"
+        if line.strip():
+            try:
+                entry = parse(line, place, of_a_line=True)
+            except AnalysisError:
+                if number == len(lines):
+                    return
+                raise
+            yield place, entry
 
 
-def _shown(value: Any) -> str:
-    return shortened(repr(value), SHOWN)
+def _checked(entry: Any, columns: Columns, place: str) -> Row:
+    """The entry's values of these columns; NaN and infinity, which a run that diverges has to write, are None."""
+    known = {name: _finite(value) for name, value in entry.items()} if isinstance(entry, dict) else entry
+    needed = {name: shape for name, shape in columns.items() if not isinstance(shape, Maybe)}
+    check(known, Record(needed, {name: shape for name, shape in columns.items() if name not in needed}), place)
+    return {name: known.get(name) for name in columns}
 
 
-def _header(entry: Row, place: str) -> Row:
-    kind, version = entry.get("kind"), entry.get("format")
-    if kind != "run":
-        raise AnalysisError(f"{place}: expected the first line to be of kind 'run', got {_shown(kind)}.")
-    if version != TRAINING_FORMAT:
-        raise AnalysisError(f"{place}: expected a log of format {TRAINING_FORMAT}, got {_shown(version)}.")
-    return _values(entry, HEADER, place)
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _end(entry: Row, place: str) -> Row:
-    outcome = entry.get("outcome")
-    if outcome not in OUTCOMES:
-        expected = ", ".join(OUTCOMES)
-        raise AnalysisError(f"{place}: expected outcome to be one of {expected}, got {_shown(outcome)}.")
-    return _values(entry, END, place) | {"outcome": outcome}
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 def _profile(entry: Row, place: str) -> list[Row]:
-    profile = {column.name: entry.get(column.name) for column in PROFILE}
-    if not all(isinstance(values, list) for values in profile.values()):
-        raise AnalysisError(f"{place}: expected {', '.join(profile)} to be lists.")
+    """A row a time step."""
+    profile = {name: entry.get(name) for name in PROFILE}
+    check(profile, Record(dict.fromkeys(PROFILE, ListOf(ANYTHING))), place)
     lengths = {name: len(values) for name, values in profile.items()}
     if len(set(lengths.values())) != 1:
         found = ", ".join(f"{name} {length}" for name, length in lengths.items())
         raise AnalysisError(f"{place}: expected lists of one length, got {found}.")
-    return [
-        {
-            column.name: math.nan if _is_nothing(value) else _checked(column.name, value, column.dtype, place)
-            for column, value in zip(PROFILE, values, strict=True)
-        }
-        for values in zip(*profile.values(), strict=True)
-    ]
-
-
-def _values(entry: Row, columns: Sequence[Column], place: str) -> Row:
-    """The entry's values of these columns; what a run may leave empty is NaN or None."""
-    found: Row = {}
-    for column in columns:
-        value = entry.get(column.name)
-        if column.name in NULLABLE and (value is None or _is_nothing(value)):
-            found[column.name] = math.nan if column.dtype == "float64" else None
-        else:
-            found[column.name] = _checked(column.name, value, column.dtype, place)
-    return found
-
-
-def _is_nothing(value: Any) -> bool:
-    """NaN and infinity: what a run that diverges may have to write."""
-    return isinstance(value, float) and not math.isfinite(value)
-
-
-_KINDS: dict[str, tuple[Any, str]] = {
-    "Int64": (int, "a whole number"),
-    "float64": ((int, float), "a number"),
-    "string": (str, "a text"),
-    "boolean": (bool, "true or false"),
-}
-
-
-def _checked(name: str, value: Any, dtype: str, place: str) -> Any:
-    kind, words = _KINDS[dtype]
-    got = "nothing" if value is None else _shown(value)
-    if not isinstance(value, kind) or (isinstance(value, bool) and dtype != "boolean"):
-        raise AnalysisError(f"{place}: expected {name} to be {words}, got {got}.")
-    if dtype in ("string", "boolean"):
-        return value
-    least = LEAST.get(name, -LARGEST if dtype == "float64" else -MOST_INT)
-    most = LARGEST if dtype == "float64" else MOST_INT if name == "seed" else MOST_WHOLE
-    if not least <= value <= most:
-        raise AnalysisError(f"{place}: expected {name} to be from {least:g} to {most:g}, got {got}.")
-    return value
+    rows = ({name: values[at] for name, values in profile.items()} for at in range(lengths["t"]))
+    return [_checked(row, PROFILE, place) for row in rows]
 
 
 def _tables(folder: Path) -> dict[str, pd.DataFrame]:
@@ -254,8 +198,8 @@ def _tables(folder: Path) -> dict[str, pd.DataFrame]:
     return found
 
 
-def _table(path: Path, columns: Sequence[Column]) -> pd.DataFrame:
-    types = {column.name: column.dtype for column in columns}
+def _table(path: Path, columns: Columns) -> pd.DataFrame:
+    types = dtypes(columns)
     options = {"dtype": types, "keep_default_na": False, "na_values": [""], "encoding": "utf-8"}
     try:
         with np.errstate(invalid="raise"):  # a number too large for its column
@@ -266,12 +210,6 @@ def _table(path: Path, columns: Sequence[Column]) -> pd.DataFrame:
     if missing:
         raise AnalysisError(f"{path}: expected a column {missing[0]!r}, got {', '.join(map(str, table.columns))}.")
     table = table.reindex(columns=list(types)).astype(types)
-    for name, dtype in types.items():
-        known = table[name].dropna()
-        if len(known) < len(table) and name not in NULLABLE:
-            raise AnalysisError(f"{path}: expected a {name} in every row, got none in one.")
-        least = LEAST.get(name, -LARGEST)
-        wrong = known[~known.between(least, LARGEST)] if dtype in ("Int64", "float64") else []
-        if len(wrong):
-            raise AnalysisError(f"{path}: expected {name} to be at least {least:g}, got {wrong.iloc[0]}.")
+    values = table.astype(object).where(table.notna(), None).to_dict("list")
+    check(values, Record({name: ListOf(shape) for name, shape in columns.items()}), path)
     return table

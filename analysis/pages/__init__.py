@@ -13,9 +13,11 @@ with spaces between. Nothing here knows what a report is about:
 from __future__ import annotations
 
 import math
+import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from analysis.appearance import Series
@@ -89,8 +91,7 @@ class Column:
             return Cell(value, math.inf if self.text else value.lower(), tone="none" * (value == NOT_MEASURED))
         text, note = self.text or str, ""
         if isinstance(value, Estimate):
-            note = f"{text(value.low)} to {text(value.high)}" if value.low < value.high else ""
-            value = value.value
+            note, value = between(value.low, value.high, text), value.value
         elif value is None or not math.isfinite(value):
             return Cell(NOT_MEASURED, math.inf, tone="none")
         return Cell(text(value), value, note)
@@ -165,6 +166,11 @@ class Details:
 
 
 Block: TypeAlias = Prose | Bullets | Answer | Facts | Table | Figure | Tabs | Details
+
+
+def prose(module: str) -> dict[str, Any]:
+    """The paragraphs of a report, from prose.toml beside one of its modules (a `__file__`)."""
+    return tomllib.loads(Path(module).with_name("prose.toml").read_text(encoding="utf-8"))
 
 
 def folded(table: Table, search: str = "", page_only: bool = False) -> Details:

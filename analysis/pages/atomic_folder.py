@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from analysis.documents import ListOf, Record, Text, Whole, load, reason
+from analysis.documents import TEXT, ListOf, Record, load, one_of, reason
 from analysis.errors import AnalysisError
 from analysis.vocabulary import counted
 
@@ -30,7 +30,7 @@ MARK = "index.html"
 MANIFEST = "manifest.json"
 WRITER = "python -m analysis"
 FORMAT = 1
-LISTED = Record({"written_by": Text((WRITER,)), "format": Whole(FORMAT, FORMAT), "files": ListOf(Text())})
+LISTED = Record({"written_by": one_of(WRITER), "format": one_of(FORMAT), "files": ListOf(TEXT)})
 
 # Reports of versions that wrote no list of their files are known by their page's first lines and by these names.
 OLD_PAGE = re.compile(r'<p class="kicker">(Benchmark report|Experiments|Calibration|History)</p>')

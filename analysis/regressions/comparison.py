@@ -1,7 +1,12 @@
-"""Two result sets of any two commits -> one comparison: `python -m analysis compare OLD NEW`.
+"""Two commits -> one comparison: any two results (`python -m analysis compare OLD NEW`), or a gate's folder.
 
-Both sides must come from one machine and the same versions, or a difference says nothing about the code. They were
-not measured in turn, so only the sentinel shows a drift between them, and no fresh passes confirm a suspicion.
+Both sides must come from one machine and the same versions, or a difference says nothing about the code. Two
+results were not measured in turn, so only the sentinel shows a drift between them, and no fresh passes confirm a
+suspicion.
+
+A gate's folder holds the plan, `gate.json`, the screening's `base.json` and `head.json`, and the confirmation's
+`confirm_base.json` and `confirm_head.json`, all four in pytest-benchmark's format, paired by the passes' numbers.
+Each may be missing while nothing is in it yet.
 """
 
 from __future__ import annotations
@@ -10,16 +15,29 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from analysis.comparability import Setting, split
+from analysis.documents import AMOUNT, TEXT, ListOf, MapOf, Maybe, Record, load_format
 from analysis.errors import AnalysisError
-from analysis.regressions.judge import judge
-from analysis.regressions.policy import Step
-from analysis.regressions.side import Side, side_of
-from analysis.regressions.verdict import Conclusion, Row, conclude, worst_first
+from analysis.regressions.judge import (
+    TIME,
+    Conclusion,
+    Pair,
+    Row,
+    Verdict,
+    conclude,
+    instruction_rows,
+    judge,
+    judge_gate,
+    worst_first,
+)
+from analysis.regressions.measurements import Measurements, measurements_of
+from analysis.regressions.policy import Pace, Step, next_step
 from analysis.results import read
+from analysis.vocabulary import CONFIRMING, GATE_FORMAT, GATE_PLAN, SIDES
 
 UNKNOWN = (None, "unknown", "unversioned")
 # What must be equal on both sides, where both recorded it.
@@ -29,6 +47,20 @@ CONDITIONS = {
     "threads": "number of threads",
     "allocator": "allocator setting",
 }
+# Of a gate's plan, the keys that are read here.
+TEXTS = ListOf(TEXT)
+COUNTED = Record({"counts": MapOf(AMOUNT), "reason": TEXT})
+SHAPE = Record(
+    {
+        **dict.fromkeys(SIDES, Record({"name": TEXT, "subject": TEXT})),
+        **dict.fromkeys(("cells", "notes"), TEXTS),
+        "absent": Record(dict.fromkeys(SIDES, TEXTS)),
+        **dict.fromkeys(("sentinel", "again"), TEXT),
+        "suspects": Maybe(TEXTS),
+        "instructions": Maybe(Record(dict.fromkeys(SIDES, COUNTED))),
+        "commands": MapOf(TEXT),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -75,19 +107,56 @@ def compare(old: Path, new: Path) -> Comparison:
     return Comparison(*commits, rows, conclude(rows), tuple(notes), again)
 
 
-def read_sides(
-    old: Path, new: Path, *, of_gate: bool = False
-) -> tuple[tuple[Side, Side], list[Setting], list[str]]:
+def judge_folder(folder: Path, pace: Pace | None = None) -> Comparison:
+    """What the measurements in a gate's folder say so far; with a pace, what to measure next.
+
+    Raises AnalysisError for a folder without a plan, a damaged file, or sides that do not belong together.
+    """
+    plan = load_format(folder / GATE_PLAN, SHAPE, GATE_FORMAT, "a gate's plan")
+    (screening, _, problems), (confirmation, _, others) = (
+        read_sides(*(folder / f"{stage}{side}.json" for side in SIDES), of_gate=True) for stage in ("", CONFIRMING)
+    )
+    absent = _absent_rows(plan)
+    cells = [cell for cell in plan["cells"] if cell not in {row.cell for row in absent}]
+    judged = judge_gate(screening, confirmation, cells, plan["suspects"], sentinel=plan["sentinel"])
+    rows = worst_first(judged.rows + instruction_rows(plan["instructions"]) + absent)
+    return Comparison(
+        *(NamedCommit(plan[side]["name"], plan[side]["subject"]) for side in SIDES),
+        rows=rows,
+        outcome=conclude(rows),
+        notes=(*plan["notes"], *dict.fromkeys(problems + others)),
+        again=plan["again"],
+        open=judged.open,
+        suspects=judged.suspects,
+        commands=plan["commands"],
+        next=next_step(judged, cells, pace) if pace else None,
+    )
+
+
+def _absent_rows(plan: Mapping[str, Any]) -> list[Row]:
+    """Cells that a commit's registry does not have. Only one that head has lost is head's fault."""
+    base, head = (plan["absent"][side] for side in SIDES)
+    rows = []
+    for cell in plan["cells"]:
+        if cell in base:
+            reason = "neither commit has it" if cell in head else "new: base does not have it"
+            rows.append(Row(cell, TIME, Verdict.NOT_MEASURED, reason=reason, excused=True))
+        elif cell in head:
+            rows.append(Row(cell, TIME, Verdict.NOT_MEASURED, reason="head does not have it: removed or renamed"))
+    return rows
+
+
+def read_sides(old: Path, new: Path, *, of_gate: bool = False) -> tuple[Pair, list[Setting], list[str]]:
     """Both sides, their settings, and what was left out; a gate pairs passes, and a file of it may be missing."""
     sides, settings, notes = [], [], []
     for path in (old, new):
         if of_gate and not os.path.lexists(path):
-            sides.append(Side({}))
+            sides.append(Measurements({}))
             continue
         results = read([path])
         notes += results.problems
         settings.append(one_setting(results.frame, path))
-        sides.append(side_of(results.frame, by_pass=of_gate))
+        sides.append(measurements_of(results.frame, by_pass=of_gate))
     if len(settings) == 2:
         require_comparable(*settings, old, new)
     return (sides[0], sides[1]), settings, notes

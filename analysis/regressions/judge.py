@@ -1,31 +1,97 @@
-"""Two sides -> judged rows: in one go for two files, in two stages for the gate.
+"""Two sides -> judged rows -> an exit code: in one go for two results, in two stages for the gate.
 
 One go: t test of each cell's log-ratio, Holm over all cells. Two stages: the screening decides who passes, who
 needs more passes and who is suspect; the suspects' fresh passes decide alone who regressed (see `Rules`).
-Deterministic figures, bytes and counts, are the same at every call, so a margin decides.
+Deterministic figures, bytes and counts, are the same at every call, so a margin decides. A cell that was not
+measured never counts as a pass. A run with some inconclusive cells passes, and says so; only one in which every
+time is inconclusive does not.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
-from analysis.regressions.side import Side, log_ratios
-from analysis.regressions.verdict import INSTRUCTIONS, MARGINS, RULES, TIME, Row, Verdict
+from analysis.regressions.measurements import Measurements, log_ratios
 from analysis.statistics.log_ratio import ENOUGH, LogRatio, holm
 from analysis.units import per_cent
-from analysis.vocabulary import SENTINEL, counted
+from analysis.vocabulary import OPERATORS, PARAMETERS, PEAK_ALLOCATED, SAVED_FOR_BACKWARD, SENTINEL, SIDES, counted
 
-LOG_FLOOR, LOG_TOLERATED = math.log1p(RULES.floor), math.log1p(RULES.tolerated)
-
-Decision = tuple[Verdict, str]  # and its reason
+PASSED, FAILED, UNUSABLE = 0, 1, 2
+TIME, INSTRUCTIONS = "time", "instructions"
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Rules:
+    """Fractions of a time, and levels of tests; published with the gate's calibration and quoted by every table.
+
+    The screening looks at every cell and may suspect too many; the confirmation measures the suspects afresh, a
+    number of passes fixed beforehand, and is judged once. As the suspects were chosen by other data, the family of
+    tests is the suspects alone, and its level holds however often the screening looked.
+    """
+
+    floor: float = 0.02  # a smaller mean slowdown is no regression, however sure it is
+    tolerated: float = 0.05  # a cell passes once its interval ends below this
+    level: float = 0.01  # chance that any cell of a run is called regressed (or faster) without a change
+    suspect_floor: float = 0.01  # this and the next: what the screening hands to the confirmation, one-sided
+    suspect_level: float = 0.1
+
+
+RULES = Rules()
+LOG_FLOOR, LOG_TOLERATED = math.log1p(RULES.floor), math.log1p(RULES.tolerated)
+
+# Deterministic figures: an increase beyond this fraction is a regression, with no statistics.
+MARGINS: dict[str, float] = {
+    PEAK_ALLOCATED: 0.01,
+    SAVED_FOR_BACKWARD: 0.001,
+    OPERATORS: 0.01,
+    INSTRUCTIONS: 0.01,
+    PARAMETERS: 0.0,
+}
+
+
+class Verdict(StrEnum):
+    """From the worst to the best."""
+
+    REGRESSED = "regressed"
+    NOT_MEASURED = "not measured"
+    INCONCLUSIVE = "inconclusive"
+    FASTER = "faster"
+    PASS = "pass"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One metric of one cell, judged.
+
+    `base` and `head` are in the metric's unit (s per time step, B, or a count), `ratio` is head over base after
+    the sentinel's share has been taken out, `low` and `high` its 95 % interval (None for a deterministic figure),
+    `passes` the processes a side. `excused` marks a cell that base does not have, which is nobody's fault.
+    """
+
+    cell: str
+    metric: str
+    verdict: Verdict
+    base: float | None = None
+    head: float | None = None
+    ratio: float | None = None
+    low: float | None = None
+    high: float | None = None
+    passes: int = 0
+    reason: str = ""
+    excused: bool = False
+
+
+Decision = tuple[Verdict, str]  # and its reason
+Pair = tuple[Measurements, Measurements]  # base and head
+
+
+class Judgement(NamedTuple):
     """The rows, and for the gate which cells need more passes and which a confirmation, the surest first."""
 
     rows: list[Row]
@@ -33,22 +99,27 @@ class Judgement:
     suspects: tuple[str, ...] = ()
 
 
-def judge(base: Side, head: Side, cells: Sequence[str], *, paired: bool = False) -> Judgement:
+class Conclusion(NamedTuple):
+    """The result of a whole comparison: the exit code and one sentence."""
+
+    code: int
+    sentence: str
+
+
+def judge(base: Measurements, head: Measurements, cells: Sequence[str], *, paired: bool = False) -> Judgement:
     """One go: every cell's verdict from one set of samples."""
     ratios = log_ratios(base, head, cells, paired=paired)
-    verdicts = gate_verdicts(ratios, {})
-    for cell, change in _changes(ratios).items():
-        verdicts[cell] = (change, _few(ratios[cell]))
-    rows = [
-        _timed(base, head, cell, ratios[cell], verdicts[cell]) if cell in ratios else _missing(base, head, cell)
-        for cell in cells
-    ]
-    return Judgement(rows + _number_rows(base, head, cells))
+    called = {cell: (change, _few(ratios[cell])) for cell, change in _changes(ratios).items()}
+    verdicts = gate_verdicts(ratios, {}) | called
+    sides = base, head
+    return Judgement(
+        _rows(sides, {cell: _timed(sides, cell, ratio, verdicts[cell]) for cell, ratio in ratios.items()}, cells)
+    )
 
 
 def judge_gate(
-    screening: tuple[Side, Side],
-    confirmation: tuple[Side, Side],
+    screening: Pair,
+    confirmation: Pair,
     cells: Sequence[str],
     suspects: Sequence[str] | None = None,
     *,
@@ -58,15 +129,13 @@ def judge_gate(
     ratios = log_ratios(*screening, cells, paired=True, sentinel=sentinel)
     confirmed = log_ratios(*confirmation, suspects or (), paired=True, sentinel=sentinel)
     verdicts = gate_verdicts(ratios, confirmed)
-    rows = []
-    for cell in cells:
-        if cell not in ratios:
-            rows.append(_missing(*screening, cell))
-        elif cell in confirmed:
-            rows.append(_timed(*confirmation, cell, confirmed[cell], verdicts[cell]))
-        else:
-            rows.append(_timed(*screening, cell, ratios[cell], verdicts[cell]))
-    return Judgement(rows + _number_rows(*screening, cells), *open_and_suspects(ratios))
+    times = {
+        cell: _timed(confirmation, cell, confirmed[cell], verdicts[cell])
+        if cell in confirmed
+        else _timed(screening, cell, ratio, verdicts[cell])
+        for cell, ratio in ratios.items()
+    }
+    return Judgement(_rows(screening, times, cells), *open_and_suspects(ratios))
 
 
 def gate_verdicts(ratios: Mapping[str, LogRatio], confirmed: Mapping[str, LogRatio]) -> dict[str, Decision]:
@@ -136,18 +205,30 @@ def _join(*parts: str) -> str:
     return "; ".join(filter(None, parts))
 
 
-def _timed(base: Side, head: Side, cell: str, ratio: LogRatio, decision: Decision) -> Row:
-    ends = [median(side.times[cell].values()) for side in (base, head)]
+def _rows(sides: Pair, timed: Mapping[str, Row], cells: Sequence[str]) -> list[Row]:
+    """The time of each cell, then each figure that base has of it; where head lacks one, the row says so."""
+    base, head = sides
+    return [timed.get(cell) or _missing(sides, cell) for cell in cells] + [
+        _number_row(cell, metric, before, head.numbers.get(cell, {}).get(metric))
+        for cell in cells
+        if head.times.get(cell)
+        for metric, before in base.numbers.get(cell, {}).items()
+    ]
+
+
+def _timed(sides: Pair, cell: str, ratio: LogRatio, decision: Decision) -> Row:
+    ends = [median(side.times[cell].values()) for side in sides]
     numbers = [math.exp(value) for value in (ratio.mean, *ratio.interval())]
     verdict, reason = decision
     return Row(cell, TIME, verdict, *ends, *numbers, ratio.processes, reason)
 
 
-def _missing(base: Side, head: Side, cell: str) -> Row:
+def _missing(sides: Pair, cell: str) -> Row:
     """Why a cell has no ratio; a new cell, which base lacks altogether, is excused."""
-    before, after = (median(times.values()) if (times := side.times.get(cell)) else None for side in (base, head))
-    sides = (("base", base), ("head", head))
-    said = [f"{name}: {side.messages[cell]}" for name, side in sides if cell in side.messages]
+    before, after = (median(times.values()) if (times := side.times.get(cell)) else None for side in sides)
+    said = [
+        f"{name}: {side.messages[cell]}" for name, side in zip(SIDES, sides, strict=True) if cell in side.messages
+    ]
     if before and after:
         reason = "no pass that both sides finished"
     elif said:
@@ -160,16 +241,6 @@ def _missing(base: Side, head: Side, cell: str) -> Row:
     return Row(cell, TIME, Verdict.NOT_MEASURED, before, after, reason=reason, excused=excused)
 
 
-def _number_rows(base: Side, head: Side, cells: Iterable[str]) -> list[Row]:
-    """A row for each cell and figure that base has; where head lacks it, the row says so."""
-    return [
-        _number_row(cell, metric, before, head.numbers.get(cell, {}).get(metric))
-        for cell in cells
-        if head.times.get(cell)
-        for metric, before in base.numbers.get(cell, {}).items()
-    ]
-
-
 def instruction_rows(counted: Mapping[str, Mapping[str, Any]] | None) -> list[Row]:
     """A row for each cell whose instructions the gate counted, None where it counted none.
 
@@ -178,7 +249,7 @@ def instruction_rows(counted: Mapping[str, Mapping[str, Any]] | None) -> list[Ro
     """
     if not counted:
         return []
-    before, after = (counted[side]["counts"] for side in ("base", "head"))
+    before, after = (counted[side]["counts"] for side in SIDES)
     if not before:
         excused = not after
         reason = counted["base"]["reason"] if excused else f"base: {counted['base']['reason']}"
@@ -195,3 +266,38 @@ def _number_row(cell: str, metric: str, before: float, after: float | None) -> R
         return Row(cell, metric, Verdict.PASS, before, after, ratio)
     reason = f"{f'more than {per_cent(margin)}' if margin else 'any'} increase is a regression"
     return Row(cell, metric, Verdict.REGRESSED, before, after, ratio, reason=reason)
+
+
+def counts(rows: Sequence[Row]) -> dict[Verdict, int]:
+    """Rows by verdict, all five named."""
+    found = Counter(row.verdict for row in rows)
+    return {verdict: found[verdict] for verdict in Verdict}
+
+
+def conclude(rows: Sequence[Row]) -> Conclusion:
+    """Exit code 1 for a regression, 2 where cells were not measured or nothing could be judged, otherwise 0."""
+    times = [row for row in rows if row.metric == TIME]
+    judged = [row for row in times if row.verdict is not Verdict.NOT_MEASURED]
+    regressed = {row.cell for row in rows if row.verdict is Verdict.REGRESSED}
+    lost = {row.cell for row in rows if row.verdict is Verdict.NOT_MEASURED and not row.excused}
+    unclear = sum(row.verdict is Verdict.INCONCLUSIVE for row in times)
+    of_all, of_judged = counted(len(times), "cell"), counted(len(judged), "cell")
+    if not judged:
+        return Conclusion(UNUSABLE, f"Not measured: none of {of_all} has a time on both sides.")
+    if regressed:
+        return Conclusion(FAILED, f"Regressed: {len(regressed)} of {of_judged} judged.")
+    if lost:
+        return Conclusion(UNUSABLE, f"Not measured: {len(lost)} of {of_all}, for the reasons in the table.")
+    if unclear == len(judged):
+        cause = "the machine is too noisy, or more passes or minutes are needed"
+        return Conclusion(UNUSABLE, f"Inconclusive: all {of_judged}; {cause}.")
+    rest = f", {unclear} inconclusive" if unclear else ""
+    return Conclusion(PASSED, f"Passed: {of_judged} judged, none regressed{rest}.")
+
+
+def worst_first(rows: Sequence[Row]) -> list[Row]:
+    """The order of every table: by verdict, then the largest change, then the name; new cells come last."""
+    order = list(Verdict)
+    return sorted(
+        rows, key=lambda row: (row.excused, order.index(row.verdict), -(row.ratio or 0.0), row.cell, row.metric)
+    )

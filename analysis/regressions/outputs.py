@@ -12,7 +12,7 @@ from rich.text import Text
 
 from analysis.markdown import markdown_cell, markdown_code, markdown_text
 from analysis.regressions.comparison import Comparison, NamedCommit
-from analysis.regressions.verdict import INSTRUCTIONS, MARGINS, RULES, TIME, Row, Verdict, counts
+from analysis.regressions.judge import INSTRUCTIONS, MARGINS, RULES, TIME, Row, Verdict, counts
 from analysis.units import TIMES, binary_bytes, per_cent, seconds, significant
 from analysis.vocabulary import METRICS, OPERATORS, PARAMETERS, VERDICTS_FORMAT
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from analysis.documents import (
     ANYTHING,
+    COUNT,
     FEW,
     LEAST_SECONDS,
     MOST_SECONDS,
@@ -28,17 +29,16 @@ from analysis.documents import (
     MapOf,
     Maybe,
     MisfitError,
-    Real,
     Record,
     Shape,
-    Whole,
     check,
     load,
+    real,
 )
 from analysis.errors import AnalysisError, printable
 from analysis.results.registry import Registry
 from analysis.results.values import Row, from_milliseconds, of_metric, sampled, summed_up
-from analysis.vocabulary import FAILED, NOT_APPLICABLE, PEAK_ALLOCATED, STEP_TIME
+from analysis.vocabulary import FAILED, NOT_APPLICABLE, PARAMETERS, PEAK_ALLOCATED, STEP_TIME
 
 FILE_VERSION = 2
 # What a sweep's parameters are, in its order; one with one layer in float32 names neither.
@@ -47,17 +47,22 @@ LAYERED_PARAM_NAMES = (*PARAM_NAMES, "num_layers")
 COUNT_PARAM_NAMES = ("model", "hidden_size")
 DEFAULTS = {"num_layers": 1, "dtype": "float32"}
 ORDERS = (PARAM_NAMES, LAYERED_PARAM_NAMES, COUNT_PARAM_NAMES)
-METHODS = {"time_call": STEP_TIME, "track_peak_allocated_bytes": PEAK_ALLOCATED}
-PARAMETER_COUNT = "track_parameters"
+METHODS = {
+    "time_call": STEP_TIME,
+    "track_peak_allocated_bytes": PEAK_ALLOCATED,
+    "track_parameters": PARAMETERS,  # no metric: it goes into a column of the others
+}
+HELD = ("result", "samples", "stats_repeat", "stats_q_25", "stats_q_75")  # columns with a value a cell
 
 MOST_CELLS = 10**5
 # A parameter's value as Python writes it: a text in quotes, or a whole number.
 LITERAL = re.compile(r"'([^'\\]*)'|\"([^\"\\]*)\"|(\d{1,15})")
 
 # Of what asv writes, the keys that are read here. NaN is a skipped cell, null a failed one.
-DATE = Real(0.0, 2.5e14)  # milliseconds since 1970, up to the year 9891
+DATE = real(0.0, 2.5e14)  # milliseconds since 1970, up to the year 9891
 MACHINE = Record({}, dict.fromkeys(("machine", "cpu", "gpu", "os", "torch", "python"), TEXT))
-BENCHMARKS = MapOf(Record({}, {"param_names": ListOf(TEXT)}), only_objects=True)  # beside them is a version
+OBJECT = MapOf(ANYTHING)
+BENCHMARKS = MapOf(Record({}, {"param_names": ListOf(TEXT)}))
 FILE = Record(
     {"result_columns": ListOf(TEXT), "results": MapOf(ListOf(ANYTHING)), "commit_hash": TEXT},
     {"params": MACHINE, "env_vars": MapOf(TEXT), "requirements": MapOf(TEXT), "python": TEXT, "date": DATE},
@@ -72,16 +77,16 @@ def _table(value: Shape) -> Record:
         {
             **dict.fromkeys(("result", "stats_q_25", "stats_q_75"), values),
             "samples": ListOf(Maybe(values)),
-            "stats_repeat": ListOf(Maybe(Whole(0))),
+            "stats_repeat": ListOf(Maybe(COUNT)),
             "started_at": DATE,
         },
     )
 
 
 TABLES = {
-    STEP_TIME: _table(Real(LEAST_SECONDS, MOST_SECONDS, nan=True)),
-    PEAK_ALLOCATED: _table(Real(0.0, 1e18, nan=True)),
-    PARAMETER_COUNT: _table(Real(0.0, MOST_WHOLE, nan=True)),
+    STEP_TIME: _table(real(LEAST_SECONDS, MOST_SECONDS, nan=True)),
+    PEAK_ALLOCATED: _table(real(0.0, 1e18, nan=True)),
+    PARAMETERS: _table(real(0.0, MOST_WHOLE, nan=True)),
 }
 SIZES = Record(
     {"model": TEXT, "hidden_size": SIZE, "num_layers": FEW},
@@ -103,15 +108,15 @@ def rows(document: Mapping[str, Any], path: Path, registry: Registry) -> tuple[l
     check(document, FILE, path)
     remarks: list[str] = []
     stated = _beside(path, "benchmarks.json", BENCHMARKS, remarks)
-    names = {name: row["param_names"] for name, row in stated.items() if _names_parameters(row)}
+    names = {name: row["param_names"] for name, row in stated.items() if row.get("param_names")}
     tables: dict[str, Table] = {}
-    for benchmark, columns in document["results"].items():
-        tables[benchmark] = dict(zip(document["result_columns"], columns, strict=False))
-        if (kind := _kind(benchmark)) is not None:
-            check(tables[benchmark], TABLES[kind], path, ("results", benchmark))
+    for benchmark, columns in sorted(document["results"].items()):
+        table = dict(zip(document["result_columns"], columns, strict=False))
+        if (metric := METHODS.get(benchmark.rpartition(".")[2])) is not None:
+            check(table, TABLES[metric], path, ("results", benchmark))
+            tables[benchmark] = {**table, "metric": metric}
     try:
-        counts = _parameter_counts(tables, names)
-        result = list(_measurements(tables, names, counts, _common(document, path, remarks), registry))
+        result = list(_measurements(tables, names, _common(document, path, remarks), registry))
     except ValueError as error:
         raise AnalysisError(
             f"{path}: expected asv results of this suite, but could not read them ({error})."
@@ -123,22 +128,14 @@ def rows(document: Mapping[str, Any], path: Path, registry: Registry) -> tuple[l
     return result + registry.absent_rungs(result), remarks
 
 
-def _names_parameters(row: Any) -> bool:
-    return isinstance(row, dict) and row.get("param_names") is not None
-
-
-def _kind(benchmark: str) -> str | None:
-    """The key of TABLES for a benchmark; None for one that is not read."""
-    name = benchmark.rpartition(".")[2]
-    return PARAMETER_COUNT if name == PARAMETER_COUNT else METHODS.get(name)
-
-
 def _beside(path: Path, name: str, shape: Shape, remarks: list[str]) -> Mapping[str, Any]:
     """The file of that name beside a results file or one folder above; one that is damaged is remarked on."""
     for folder in list(Path(os.path.realpath(path)).parents)[:2]:
         if os.path.lexists(folder / name):
             try:
-                return load(folder / name, shape)
+                found = {key: value for key, value in load(folder / name, OBJECT).items() if key != "version"}
+                check(found, shape, folder / name)
+                return found
             except AnalysisError as error:
                 remarks.append(f"{error} The results beside it are read without.")
     return {}  # A results file standing alone is read with what it says itself.
@@ -182,37 +179,50 @@ def _python_version(named: str | None) -> str | None:
 
 
 def _measurements(
-    tables: Mapping[str, Table],
-    names: Mapping[str, Sequence[str]],
-    counts: Mapping[tuple[str, int, int], int],
-    common: Row,
-    registry: Registry,
+    tables: Mapping[str, Table], names: Mapping[str, Sequence[str]], common: Row, registry: Registry
 ) -> Iterator[Row]:
+    cells = {benchmark: list(_cells(benchmark, table, names)) for benchmark, table in tables.items()}
+    counts = {
+        _layer(cell): int(value)
+        for benchmark, table in tables.items()
+        if table["metric"] == PARAMETERS
+        for cell, (value, *_) in zip(cells[benchmark], _held(table), strict=False)
+        if not _nothing(value)
+    }
     passes: Counter[tuple[Any, ...]] = Counter()
-    for benchmark, table in sorted(tables.items()):
-        metric = METHODS.get(benchmark.rpartition(".")[2])
-        if metric is None:
+    for benchmark, table in tables.items():
+        metric = table["metric"]
+        if metric == PARAMETERS:
             continue
         started = from_milliseconds(table.get("started_at"))
-        for index, cell in enumerate(_cells(benchmark, table, names, (*LAYERED_PARAM_NAMES, "dtype"))):
+        for cell, held in zip(cells[benchmark], _held(table), strict=False):
             key = (metric, *cell.values())
             passes[key] += 1
-            model, _, backend = cell["model"].partition(":")
-            cell |= {"model": model, "backend": backend or "unknown"}
-            sizes = cell["hidden_size"], cell["num_layers"]
-            base = common | cell | registry.describe(model, cell["backend"], *sizes) | of_metric(metric)
-            base |= {"pass": passes[key], "measured_at": started, "parameters": counts.get((model, *sizes))}
-            for value in _values(table, index, cell["length"] if metric == STEP_TIME else 1):
+            model, hidden_size, num_layers = _layer(cell)
+            backend = cell["model"].partition(":")[2] or "unknown"
+            base = common | cell | registry.describe(model, backend, hidden_size, num_layers) | of_metric(metric)
+            base |= {"model": model, "backend": backend, "pass": passes[key], "measured_at": started}
+            base["parameters"] = counts.get((model, hidden_size, num_layers))
+            for value in _values(*held, share=cell["length"] if metric == STEP_TIME else 1):
                 yield base | value
 
 
-def _cells(
-    benchmark: str, table: Table, names: Mapping[str, Sequence[str]], wanted: Sequence[str]
-) -> Iterator[dict[str, Any]]:
-    """The cells in asv's order, each with the wanted parameters."""
+def _layer(cell: Row) -> tuple[str, int, int]:
+    """What a parameter count belongs to: the model without its backend, hidden size and layers."""
+    return cell["model"].partition(":")[0], cell["hidden_size"], cell["num_layers"]
+
+
+def _held(table: Table) -> Iterator[tuple[Any, ...]]:
+    """The values of `HELD` of each cell, without an end: asv drops nulls behind the last value."""
+    columns = (table.get(name) or [] for name in HELD)
+    return itertools.chain(itertools.zip_longest(*columns), itertools.repeat((None,) * len(HELD)))
+
+
+def _cells(benchmark: str, table: Table, names: Mapping[str, Sequence[str]]) -> Iterator[Row]:
+    """The cells in asv's order."""
     params = [[_literal(benchmark, text) for text in texts] for texts in table["params"]]
     order = names.get(benchmark) or next((known for known in ORDERS if len(known) == len(params)), ())
-    required = [name for name in wanted if name not in DEFAULTS]
+    required = COUNT_PARAM_NAMES if table["metric"] == PARAMETERS else PARAM_NAMES
     if not set(required) <= set(order):
         raise ValueError(f"{benchmark} has other parameters than {', '.join(required)}")
     if len(order) != len(params):
@@ -225,7 +235,7 @@ def _cells(
             SIZES.check(values, (benchmark,))
         except MisfitError as error:
             raise ValueError(str(error)) from None
-        yield {name: values[name] for name in wanted}
+        yield {name: values[name] for name in (*required, *DEFAULTS)}
 
 
 def _literal(benchmark: str, text: str) -> str | int:
@@ -235,37 +245,23 @@ def _literal(benchmark: str, text: str) -> str | int:
     return int(found[3]) if found[3] else found[1] or found[2] or ""
 
 
-def _parameter_counts(
-    tables: Mapping[str, Table], names: Mapping[str, Sequence[str]]
-) -> dict[tuple[str, int, int], int]:
-    """Parameter counts by model (without its backend), hidden size and layers, from the benchmark of them."""
-    counts: dict[tuple[str, int, int], int] = {}
-    for benchmark, table in tables.items():
-        if _kind(benchmark) == PARAMETER_COUNT:
-            for index, cell in enumerate(_cells(benchmark, table, names, (*COUNT_PARAM_NAMES, "num_layers"))):
-                if not _nothing(value := _at(table, "result", index)):
-                    counts[cell["model"].partition(":")[0], cell["hidden_size"], cell["num_layers"]] = int(value)
-    return counts
-
-
-def _at(table: Table, column: str, index: int) -> Any:
-    values = table.get(column) or []
-    return values[index] if index < len(values) else None
-
-
-def _values(table: Table, index: int, share: int) -> list[Row]:
+def _values(
+    value: float | None,
+    samples: Sequence[float | None] | None,
+    rounds: int | None,
+    lower: float | None,
+    upper: float | None,
+    share: int,
+) -> list[Row]:
     """What asv holds of one cell: samples, or the value with its quartiles, or why there is none."""
-    value = _at(table, "result", index)
     if value is None:
         return [{"outcome": FAILED, "message": "asv recorded a failure; its log has the message."}]
     if math.isnan(value):
         return [{"outcome": NOT_APPLICABLE, "message": "asv skipped the cell."}]
-    samples = [one for one in _at(table, "samples", index) or () if not _nothing(one)]
-    rounds = _at(table, "stats_repeat", index)
-    if samples or rounds is None:
-        return sampled(samples or [value], share)
-    quartiles = (_at(table, column, index) for column in ("stats_q_25", "stats_q_75"))
-    return summed_up(value, *(None if _nothing(one) else one for one in quartiles), rounds, share)
+    known = [one for one in samples or () if not _nothing(one)]
+    if known or rounds is None:
+        return sampled(known or [value], share)
+    return summed_up(value, *(None if _nothing(one) else one for one in (lower, upper)), rounds, share)
 
 
 def _nothing(value: float | None) -> bool:

@@ -23,9 +23,9 @@ from analysis.documents import (
     TEXT,
     ListOf,
     MapOf,
-    Real,
     Record,
     check,
+    real,
 )
 from analysis.errors import AnalysisError, printable
 from analysis.results.registry import MODELS, Registry
@@ -43,56 +43,49 @@ from analysis.vocabulary import (
 )
 
 CELL_TEXTS = ("model", "backend", "phase", "task", "device", "dtype")
+PLACE = ("model", "backend", "hidden_size", "num_layers")  # what the registry needs to describe a cell
 CELL_SIZES = ("hidden_size", "length", "batch")
-OPTIONAL = ("label", "family", "state_size", "parameters", "threads", "allocator", "pass", "kernel_build_seconds")
 # Beside the timed calls; the error of an output stands among a run's checks.
 FIGURES = [metric for metric in METRICS.values() if metric.key and metric.name != OUTPUT_ERROR]
 
-# Of what pytest-benchmark and we write, the keys that are read here.
-CPU = Record({}, {"brand_raw": TEXT, "brand": TEXT, "count": FEW})
-MACHINE = Record(
-    {},
-    {
-        **dict.fromkeys(
-            ("node", "processor", "system", "release", "python_version", "torch", "gpu", "tf32"), TEXT
-        ),
-        **dict.fromkeys(("compute_capability", "cuda"), TEXT),
-        **dict.fromkeys(("memory_bytes", "multiprocessors", "cudnn"), COUNT),
-        **dict.fromkeys(("kernel_build_seconds", "cuda_kernel_build_seconds"), DURATION),
-        "cpu": CPU,
-    },
-)
-COMMIT = Record({}, {"id": TEXT, "time": TEXT, "dirty": FLAG})
-RUN = Record(
-    {},
-    {
-        "threads": FEW,
-        "allocator": TEXT,
-        "kernel_build_seconds": DURATION,
-        "outcomes": ListOf(ANYTHING),
-        "checks": ListOf(ANYTHING),
-    },
-)
-FILE = Record(
-    {"machine_info": MACHINE, "benchmarks": ListOf(Record({}, {"extra_info": MapOf(ANYTHING)}))},
-    {"commit_info": COMMIT, "datetime": TEXT, "run": RUN, "kernel_build_seconds": DURATION, MODELS_KEY: MODELS},
-)
-SIZES = dict.fromkeys(CELL_SIZES, SIZE)
-DESCRIBED = {
-    **dict.fromkeys(("label", "family", "allocator", "message", "remark"), TEXT),
+# What a cell may say of itself, each a column.
+OPTIONAL = {
+    **dict.fromkeys(("label", "family", "allocator"), TEXT),
     **dict.fromkeys(("num_layers", "threads", "pass"), FEW),
     **dict.fromkeys(("state_size", "parameters"), COUNT),
     "kernel_build_seconds": DURATION,
 }
+SIZES = dict.fromkeys(CELL_SIZES, SIZE)
 CELL = {**dict.fromkeys(CELL_TEXTS, TEXT), **SIZES}
 AMOUNTS = {one.key: DURATION if one.key.endswith("seconds") else AMOUNT for one in FIGURES}
 STATS = Record({}, {"data": ListOf(SECONDS)})
 SUMMARY = Record({"median": SECONDS, "rounds": FEW}, {"q1": SECONDS, "q3": SECONDS})
-ENTRY = Record({"extra_info": Record(CELL, DESCRIBED | AMOUNTS), "stats": STATS})
-OUTCOME = Record({**CELL, "outcome": TEXT}, DESCRIBED)
+ENTRY = Record({"extra_info": Record(CELL, {**OPTIONAL, **AMOUNTS, "remark": TEXT}), "stats": STATS})
+OUTCOME = Record({**CELL, "outcome": TEXT}, {**OPTIONAL, "message": TEXT})
 # A kernel that is wrong may be wrong beyond all bounds.
-ERROR = Real(float("-inf"), float("inf"), nan=True)
-CHECK = Record({"backend": TEXT, "device": TEXT, **SIZES}, {"output_error": ERROR, "failure": TEXT, **DESCRIBED})
+ERROR = real(float("-inf"), float("inf"), nan=True)
+CHECK = Record({"backend": TEXT, "device": TEXT, **SIZES}, {**OPTIONAL, "output_error": ERROR, "failure": TEXT})
+
+# Of what pytest-benchmark and we write, the keys that are read here.
+MACHINE_TEXTS = ("node", "processor", "system", "release", "python_version", "torch")
+GPU_TEXTS = ("gpu", "tf32", "compute_capability", "cuda")
+MACHINE = {
+    **dict.fromkeys(MACHINE_TEXTS + GPU_TEXTS, TEXT),
+    **dict.fromkeys(("memory_bytes", "multiprocessors", "cudnn"), COUNT),
+    **dict.fromkeys(("kernel_build_seconds", "cuda_kernel_build_seconds"), DURATION),
+    "cpu": Record({}, {"brand_raw": TEXT, "brand": TEXT, "count": FEW}),
+}
+RUN = {"threads": FEW, "allocator": TEXT, "kernel_build_seconds": DURATION}
+FILE = Record(
+    {"machine_info": Record({}, MACHINE), "benchmarks": ListOf(Record({}, {"extra_info": MapOf(ANYTHING)}))},
+    {
+        "commit_info": Record({}, {"id": TEXT, "time": TEXT, "dirty": FLAG}),
+        "datetime": TEXT,
+        "run": Record({}, {**RUN, "outcomes": ListOf(OUTCOME), "checks": ListOf(CHECK)}),
+        "kernel_build_seconds": DURATION,
+        MODELS_KEY: MODELS,
+    },
+)
 
 
 def rows(document: Mapping[str, Any], path: Path, registry: Registry) -> tuple[list[Row], list[str]]:
@@ -100,13 +93,12 @@ def rows(document: Mapping[str, Any], path: Path, registry: Registry) -> tuple[l
 
     Raises AnalysisError where it is damaged, of another format, or holds nothing of ours.
     """
-    check(document, FILE, path)
     run = document.get("run") or {}
-    if run and run.get("format") != RUN_FORMAT:
-        got = run.get("format")
+    if run and isinstance(run, dict) and (got := run.get("format")) != RUN_FORMAT:
         raise AnalysisError(
             f"{path}: expected run format {RUN_FORMAT}, got {got!r}; it needs another version of this."
         )
+    check(document, FILE, path)
     entries = document["benchmarks"]
     ours = {n: entry for n, entry in enumerate(entries) if "model" in (entry.get("extra_info") or {})}
     if not ours and not run:
@@ -126,12 +118,11 @@ def rows(document: Mapping[str, Any], path: Path, registry: Registry) -> tuple[l
         except ValueError as error:
             raise AnalysisError(f"{path}: benchmarks[{number}].stats: {error}.") from None
         result += _entry_rows(entry["extra_info"], times, common, registry)
-    for number, outcome in enumerate(run.get("outcomes") or []):
-        check(outcome, OUTCOME, path, ("run", "outcomes", number))
-        result += _outcome_rows(outcome, common, registry)
-    for number, found in enumerate(run.get("checks") or []):
-        check(found, CHECK, path, ("run", "checks", number))
-        result.append(_check_row(found, common, registry))
+    for outcome in run.get("outcomes") or []:
+        what = outcome["outcome"] if outcome["outcome"] in OUTCOMES else FAILED
+        base = common | _cell(outcome, registry) | {"outcome": what, "message": outcome.get("message")}
+        result += [base | of_metric(metric) for metric in (STEP_TIME, PEAK_ALLOCATED)]
+    result += [common | _check_row(found, registry) for found in run.get("checks") or []]
     foreign = len(entries) - len(ours)
     remarks = [f"{path}: {foreign} of {len(entries)} benchmarks are not ours and were left out."]
     return result + registry.absent_rungs(result), remarks if foreign else []
@@ -140,26 +131,25 @@ def rows(document: Mapping[str, Any], path: Path, registry: Registry) -> tuple[l
 def _common(document: Mapping[str, Any], run: Mapping[str, Any], path: Path) -> Row:
     machine, commit = document["machine_info"], document.get("commit_info") or {}
     cpu = machine.get("cpu") or {}
+    built = (place.get("kernel_build_seconds") for place in (run, machine, document))
     return {
+        **{name: machine.get(name) for name in ("gpu", "tf32", "memory_bytes", "torch")},
         "source": "pytest-benchmark",
         "file": printable(path),
         "machine": machine.get("node") or "unknown",
         "cpu": cpu.get("brand_raw") or cpu.get("brand") or machine.get("processor") or None,
-        "gpu": machine.get("gpu"),
         "gpu_facts": _gpu_facts(machine),
-        "tf32": machine.get("tf32"),
         "cores": cpu.get("count"),
-        "memory_bytes": machine.get("memory_bytes"),
         "os": " ".join(filter(None, (machine.get("system"), machine.get("release")))) or None,
         "commit": commit.get("id") or "unversioned",
         "commit_time": from_iso(commit.get("time")),
         "measured_at": from_iso(document.get("datetime")),
         "dirty": commit.get("dirty"),
         "python": machine.get("python_version"),
-        "torch": machine.get("torch"),
         "threads": run.get("threads"),
         "allocator": run.get("allocator") or "unknown",
-        "kernel_build_seconds": _kernel_build_seconds(run, machine, document),
+        # None where the kernel was cached or nobody looked.
+        "kernel_build_seconds": next((float(one) for one in built if one is not None), None),
     }
 
 
@@ -175,20 +165,10 @@ def _gpu_facts(machine: Mapping[str, Any]) -> str | None:
     return ", ".join(text.format(value) for text, value in known if value) if machine.get("gpu") else None
 
 
-def _kernel_build_seconds(*places: Mapping[str, Any]) -> float | None:
-    """The time (s) stated in the first place that has one; None where the kernel was cached or nobody looked."""
-    stated = (place.get("kernel_build_seconds") for place in places)
-    return next((float(seconds) for seconds in stated if seconds is not None), None)
-
-
 def _cell(info: Mapping[str, Any], registry: Registry) -> Row:
-    sizes = {name: info[name] for name in CELL_SIZES} | {"num_layers": info.get("num_layers") or 1}
-    known = registry.describe(info["model"], info["backend"], sizes["hidden_size"], sizes["num_layers"])
-    cell = {name: info[name] for name in CELL_TEXTS} | sizes | known
-    for name in OPTIONAL:
-        if info.get(name) is not None:
-            cell[name] = info[name]
-    return {"pass": 1} | cell
+    stated = {name: info[name] for name in (*CELL, *OPTIONAL) if info.get(name) is not None}
+    cell = {"pass": 1, "num_layers": 1} | stated
+    return cell | registry.describe(*(cell[name] for name in PLACE)) | stated
 
 
 def _step_times(stats: Mapping[str, Any], length: int) -> list[Row]:
@@ -206,16 +186,10 @@ def _entry_rows(info: Mapping[str, Any], times: list[Row], common: Row, registry
     return result + [base | of_metric(name) | one for name, value in figures.items() for one in sampled([value])]
 
 
-def _outcome_rows(outcome: Mapping[str, Any], common: Row, registry: Registry) -> list[Row]:
-    what = outcome["outcome"] if outcome["outcome"] in OUTCOMES else FAILED
-    base = common | _cell(outcome, registry) | {"outcome": what, "message": outcome.get("message")}
-    return [base | of_metric(metric) for metric in (STEP_TIME, PEAK_ALLOCATED)]
-
-
-def _check_row(found: Mapping[str, Any], common: Row, registry: Registry) -> Row:
+def _check_row(found: Mapping[str, Any], registry: Registry) -> Row:
     """The error of a fused kernel's output against float64, in float32 and a training step's forward."""
     what = {"model": "urnn", "phase": "train", "task": "copying", "dtype": "float32", "family": "unitary"}
-    base = common | _cell(what | dict(found), registry) | of_metric(OUTPUT_ERROR)
+    base = _cell(what | dict(found), registry) | of_metric(OUTPUT_ERROR)
     if found.get("output_error") is None:
         return base | {"outcome": FAILED, "message": found.get("failure")}
     return base | sampled([found["output_error"]])[0]

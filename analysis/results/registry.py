@@ -12,17 +12,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from analysis.documents import TEXT, MapOf, Real, Record, load
+from analysis.documents import TEXT, MapOf, Record, load, real
 from analysis.errors import AnalysisError
-from analysis.old_labels import OLD_MODELS
 from analysis.vocabulary import AXES, GRAPH, LADDER, MODELS_FILE, NOT_APPLICABLE, STEP_TIME
 
 LEVELS_UP = 3
 SIZES = [axis for axis in AXES if axis != "backend"]
 OWN = ("value", "statistic", "round", "parameters", "message")  # what one rung's row says and another's does not
 MODELS = MapOf(
-    Record({}, {"label": TEXT, "family": TEXT, "state_per_unit": Real(0.0, 1000.0), "backends": MapOf(TEXT)})
+    Record({}, {"label": TEXT, "family": TEXT, "state_per_unit": real(0.0, 1000.0), "backends": MapOf(TEXT)})
 )
+
+# What files written before results carried their own names call models and backends. Nothing new belongs there.
+OLD_MODELS = load(Path(__file__).with_name("old_models.json"), MODELS)
 
 
 @dataclass(frozen=True)

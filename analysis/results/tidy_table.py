@@ -24,8 +24,7 @@ def rows(path: Path, registry: Registry) -> tuple[list[dict[str, Any]], list[str
         table = pd.read_parquet(path)
     except (OSError, ValueError) as error:  # pyarrow's own errors are among them
         raise AnalysisError(f"{path}: cannot be read as a table ({_first_line(error)}).") from error
-    names = {column.name for column in COLUMNS}
-    if not set(table.columns) <= names or not set(table.columns) >= REQUIRED:
+    if not set(COLUMNS) >= set(table.columns) >= REQUIRED:
         raise AnalysisError(f"{path}: expected the tidy table of a report, got other columns.")
     try:
         whole = table.astype(object).where(table.notna(), None).to_dict("records")

@@ -6,8 +6,7 @@ It loads pandas, as no measuring process does; `bench` imports this package for 
 from pathlib import Path
 
 from analysis.errors import AnalysisError
-from analysis.regressions.comparison import Comparison
-from analysis.regressions.gate import judge_folder
+from analysis.regressions.comparison import Comparison, judge_folder
 from analysis.regressions.outputs import document, markdown, show
 from analysis.regressions.policy import Pace, Step
 from bench.errors import SweepError

@@ -1,7 +1,7 @@
 """The lines that a measuring process writes -> events, read and checked here alone."""
 
 from analysis import documents
-from analysis.documents import COUNT, FLAG, TEXT, Record, Text
+from analysis.documents import COUNT, FLAG, TEXT, Record, one_of
 from analysis.errors import AnalysisError
 from bench.errors import SweepError
 from bench.lane.events import KINDS, Event, GaveNothing, Header, Measured, Started
@@ -13,7 +13,7 @@ _SHAPES = {
     Measured: Record({"cell": TEXT, "benchmark": _FIGURES}),
     GaveNothing: Record({"cell": TEXT, "outcome": TEXT, "message": TEXT}, {"again": FLAG}),
 }
-_ANY = Record({"kind": Text(tuple(KINDS))})
+_ANY = Record({"kind": one_of(*KINDS)})
 
 
 def decode(line: str) -> Event:

@@ -17,12 +17,12 @@ from analysis.documents import (
     ListOf,
     MapOf,
     Maybe,
-    Real,
     Record,
-    Text,
-    Whole,
     check,
     load,
+    one_of,
+    real,
+    whole,
 )
 from analysis.errors import AnalysisError, printable, shortened
 
@@ -95,7 +95,7 @@ def test_texts_can_be_written_to_files_and_figures(tmp_path):
 
 
 SHAPE = Record(
-    {"name": Text(("a", "b")), "sizes": ListOf(Whole(1, 10), least=1), "by": MapOf(Real(0.0, 2.0, nan=True))},
+    {"name": one_of("a", "b"), "sizes": ListOf(whole(1, 10), least=1), "by": MapOf(real(0.0, 2.0, nan=True))},
     {"flag": FLAG, "note": TEXT, "any": Maybe(ANYTHING)},
 )
 GOOD = {"name": "a", "sizes": [1, 10], "by": {"x": 2.0, "y": math.nan, "z": 0}, "note": None, "new": [[]]}
@@ -109,7 +109,7 @@ def test_a_file_of_the_shape_is_taken_with_keys_that_are_new():
     ("change", "words"),
     [
         ({"name": "c"}, 'expected name to be one of a, b, got "c".'),
-        ({"name": 1}, "expected name to be a text, got 1."),
+        ({"name": 1}, "expected name to be one of a, b, got 1."),
         ({"sizes": []}, "expected sizes to be a list of at least 1, got a list that is empty."),
         ({"sizes": {"a": 1}}, "expected sizes to be a list of at least 1, got an object."),
         ({"sizes": [1, True]}, "expected sizes[1] to be a whole number from 1 to 10, got true."),
@@ -135,10 +135,16 @@ def test_another_shape_is_refused_with_its_place(change, words):
 
 
 def test_what_is_missing_is_nothing():
-    with pytest.raises(AnalysisError, match=r"^f: expected name to be a text, got nothing\.$"):
+    with pytest.raises(AnalysisError, match=r"^f: expected name to be one of a, b, got nothing\.$"):
         check({}, SHAPE, "f")
-    with pytest.raises(AnalysisError, match=r"^f: expected the file to be an object, got a list\.$"):
+    with pytest.raises(AnalysisError, match=r"^f: expected it to be an object, got a list\.$"):
         check([1], SHAPE, "f")
+
+
+def test_of_known_values_a_number_is_no_truth_and_a_single_one_is_named():
+    check({"format": 1}, Record({"format": one_of(1)}), "f")
+    with pytest.raises(AnalysisError, match=r"^f: expected format to be 1, got true\.$"):
+        check({"format": True}, Record({"format": one_of(1)}), "f")
 
 
 def test_a_message_is_one_printable_line_of_bounded_length():

@@ -6,11 +6,11 @@ import math
 
 import pytest
 
-from analysis import experiments
 from analysis.calibration import recording
 from analysis.documents import MOST_SECONDS
 from analysis.errors import AnalysisError
-from analysis.experiments.figures import FIGURES as OF_EXPERIMENTS
+from analysis.experiments.logs import read as read_logs
+from analysis.experiments.report import FIGURES as OF_EXPERIMENTS
 from analysis.experiments.report import page_of as experiments_page
 from analysis.experiments.study import Study
 from analysis.history import levels
@@ -50,6 +50,7 @@ ODD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", ODD.values(), ids=ODD)
 def test_a_report_of_it_is_drawn(rows):
     page = page_of(Results(tidy_frame(rows)), "A title")
@@ -78,11 +79,12 @@ RUNS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("logs", RUNS.values(), ids=RUNS)
 def test_experiments_of_it_are_drawn(logs, tmp_path):
     for number, lines in enumerate(logs):
         write_lines(tmp_path, f"run{number}", lines)
-    found = experiments.read(tmp_path)
+    found = read_logs(tmp_path)
     assert found.problems == ()
     study = Study(found)
     assert experiments_page(study).headlines
@@ -93,24 +95,28 @@ def test_experiments_of_it_are_drawn(logs, tmp_path):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"baseline": 0.0}, "expected baseline to be from 1e-12 to 1e+100, got 0.0."),
-        ({"seed": 2**63}, "expected seed to be from -9.22337e+18 to 9.22337e+18, got 9223372036854775808."),
-        ({"hidden_size": 0}, "expected hidden_size to be from 1 to 1e+15, got 0."),
-        ({"learning_rate": math.nan}, "expected learning_rate to be from -1e+100 to 1e+100, got nan."),
-        ({"label": None}, "expected label to be a text, got nothing."),
+        ({"baseline": 0.0}, "expected baseline to be a number from 1e-12 to 1e+100, got 0.0."),
+        (
+            {"seed": 2**63},
+            "expected seed to be a whole number from -9,223,372,036,854,775,807 to 9,223,372,036,854,775,807, "
+            "got 9223372036854775808.",
+        ),
+        ({"hidden_size": 0}, "expected hidden_size to be a whole number from 1 to 1,000,000,000,000,000, got 0."),
+        ({"learning_rate": math.nan}, "expected learning_rate to be a number from -1e+100 to 1e+100, got null."),
+        ({"label": None}, "expected label to be a text, got null."),
     ],
 )
 def test_a_log_beyond_the_ends_is_refused(change, words, tmp_path):
     path = write_lines(tmp_path, "run", log(evaluation(50, 1.0, 0.1), **change))
     with pytest.raises(AnalysisError) as error:
-        experiments.read(tmp_path)
+        read_logs(tmp_path)
     assert str(error.value) == f"No usable run in 1 log: {path}, line 1: {words}"
 
 
 @pytest.mark.parametrize("peaks", [[0, 0, 0], [0, 900, 0]])
 def test_a_history_of_no_bytes_is_drawn(peaks, tmp_path):
     found = read(write_history(tmp_path, [2e-12, 2e6, 2e-12], peaks=peaks))
-    seen = changes(found.series)
+    seen = changes(found.points)
     assert history_page(found, seen, asked_otava=False, title="A title").headlines
     assert "<svg" in to_svg(levels.draw((found, seen)))
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from analysis.ladder import best, climbs, models, spoken
-from analysis.old_labels import OLD_MODELS
-from analysis.results.registry import Registry
+from analysis.results.registry import OLD_MODELS, Registry
 from analysis.schema import backends_of, tidy_frame
 from analysis.statistics import summarise
 

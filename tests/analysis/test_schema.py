@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 import pytest
 
-from analysis.old_labels import OLD_MODELS
+from analysis.experiments.schema import TABLES
+from analysis.results.registry import OLD_MODELS
 from analysis.schema import COLUMNS, series_label, tidy_frame
 from bench import subjects
 from bench.ceilings import CEILINGS
+from tests.package.conftest import ROOT
 from urnn.models import LADDERS
+
+
+def documented(after: str) -> list[str]:
+    """The columns in the first table of docs/files.md after these words."""
+    rows = (ROOT / "docs" / "files.md").read_text(encoding="utf-8").partition(after)[2].partition("| column |")[2]
+    return re.findall(r"^\| `(\w+)` \|", rows.partition("\n\n")[0], re.MULTILINE)
 
 
 def test_frame_has_the_documented_columns_in_order(row):
     frame = tidy_frame([row()])
-    assert list(frame.columns) == [column.name for column in COLUMNS]
-    assert [str(dtype) for dtype in frame.dtypes] == [column.dtype for column in COLUMNS]
+    assert list(frame.columns) == documented("## The tidy table")
+    assert frame.dtypes.astype(str).to_dict() == COLUMNS
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_tables_of_training_runs_have_the_documented_columns(name):
+    assert list(TABLES[name]) == documented(f"`{name}.csv` has")
 
 
 def test_old_files_call_models_and_backends_what_new_ones_do():

@@ -15,7 +15,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from analysis import vocabulary
-from analysis.regressions.verdict import MARGINS, RULES
+from analysis.regressions.judge import MARGINS, RULES
 from bench.environment import OVERRIDES
 from tests.package.conftest import ROOT, tracked_files
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.calibration.rates import Condition, Effort, conditions, smallest_detectable
+from analysis.calibration.rates import Condition, Effort, achieved, conditions, smallest_detectable, spreads
 from analysis.calibration.replay import SECONDS, simulate
-from analysis.calibration.spread import achieved, spreads
+from analysis.regressions.judge import Verdict
 from analysis.regressions.policy import FIRST_PASSES, MOST_CONFIRMING_PASSES
-from analysis.regressions.verdict import Verdict
 from analysis.statistics import Estimate
 from analysis.vocabulary import SAME
 from tests.analysis.calibration.conftest import CELLS, recording

@@ -6,8 +6,9 @@ import json
 
 import pytest
 
+from analysis.documents import MOST_WHOLE
 from analysis.errors import AnalysisError
-from analysis.experiments import read
+from analysis.experiments.logs import read
 from tests.analysis.experiments.conftest import anatomy, end, evaluation, header, write_lines, write_run
 
 
@@ -72,21 +73,30 @@ FIRST, OK = header(), evaluation(50, 0.1, 0.1)
 @pytest.mark.parametrize(
     ("entries", "message"),
     [
-        ([OK], "line 1: expected the first line to be of kind 'run', got 'evaluation'."),
-        ([FIRST | {"format": 2}], "line 1: expected a log of format 1, got 2."),
-        ([header(hidden_size="128")], "line 1: expected hidden_size to be a whole number, got '128'."),
-        ([header(label=None)], "line 1: expected label to be a text, got nothing."),
-        ([FIRST, OK | {"iteration": 1.5}], "line 2: expected iteration to be a whole number, got 1.5."),
-        ([FIRST, OK, OK | {"seconds": True}], "line 3: expected seconds to be a number, got True."),
-        ([FIRST, {"kind": "note"}], "line 2: expected a line of kind evaluation, end or anatomy, got 'note'."),
+        ([OK], 'line 1: expected kind to be run, got "evaluation".'),
+        ([FIRST | {"format": 2}], "line 1: expected format to be 1, got 2."),
+        (
+            [header(hidden_size="128")],
+            f'line 1: expected hidden_size to be a whole number from 1 to {MOST_WHOLE:,}, got "128".',
+        ),
+        ([header(label=None)], "line 1: expected label to be a text, got null."),
+        (
+            [FIRST, OK | {"iteration": 1.5}],
+            f"line 2: expected iteration to be a whole number from 0 to {MOST_WHOLE:,}, got 1.5.",
+        ),
+        (
+            [FIRST, OK, OK | {"seconds": True}],
+            "line 3: expected seconds to be a number from 0 to 1e+100, got true.",
+        ),
+        ([FIRST, {"kind": "note"}], 'line 2: expected kind to be one of evaluation, end, anatomy, got "note".'),
         (
             [FIRST, end("won", OK)],
-            "line 2: expected outcome to be one of solved, finished, diverged, interrupted, got 'won'.",
+            'line 2: expected outcome to be one of solved, finished, diverged, interrupted, got "won".',
         ),
-        ([FIRST, [1]], "line 2: expected one JSON object, got [1]."),
+        ([FIRST, [1]], "line 2: expected it to be an object, got a list."),
         (
             [FIRST, anatomy(0, 2, 1.0, 1.0) | {"t": 1}],
-            "line 2: expected t, state_norm, state_change, gradient_norm to be lists.",
+            "line 2: expected t to be a list, got 1.",
         ),
         (
             [FIRST, anatomy(0, 2, 1.0, 1.0) | {"t": [1]}],

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from analysis.__main__ import main
-from analysis.regressions.gate import judge_folder
+from analysis.regressions.comparison import judge_folder
 from analysis.regressions.policy import Pace
 from analysis.vocabulary import VERDICTS_FORMAT
 

@@ -7,19 +7,28 @@ import math
 import numpy as np
 import pytest
 
-from analysis.regressions.judge import instruction_rows, judge, judge_gate
-from analysis.regressions.side import Side
-from analysis.regressions.verdict import TIME, Row, Verdict, conclude, worst_first
+from analysis.regressions.judge import (
+    TIME,
+    Pair,
+    Row,
+    Verdict,
+    conclude,
+    instruction_rows,
+    judge,
+    judge_gate,
+    worst_first,
+)
+from analysis.regressions.measurements import Measurements
 
 AT = "-train-copying-n128-T100-B32-cpu-float32"
 OURS, LSTM, GRU = (f"{variant}{AT}" for variant in ("urnn:cpu", "lstm:torch", "gru:torch"))
 NOISE = (0.004, -0.006, 0.001, 0.005, -0.003, -0.001, 0.002, -0.002)
 
 
-def side(factors: dict[str, float], noise=NOISE, drift=(0.0,) * 8, seed: int = 0, **more) -> Side:
+def side(factors: dict[str, float], noise=NOISE, drift=(0.0,) * 8, seed: int = 0, **more) -> Measurements:
     """Eight passes of a second each, times each cell's factor, with noise of about half a per cent."""
     rng = np.random.default_rng(seed)
-    return Side(
+    return Measurements(
         {
             cell: {
                 number: factor * math.exp(value + shift)
@@ -35,7 +44,7 @@ EVEN = {OURS: 1.0, LSTM: 1.0, GRU: 1.0}
 BASE = side(EVEN)
 
 
-def head(ours: float = 1.0, **options) -> Side:
+def head(ours: float = 1.0, **options) -> Measurements:
     return side(EVEN | {OURS: ours}, seed=1, **options)
 
 
@@ -105,7 +114,7 @@ class TestOneGo:
 
     @pytest.mark.parametrize("cells", [[], list(EVEN)])
     def test_an_empty_side_never_passes(self, paired, cells):
-        for pair in ((Side({}), BASE), (BASE, Side({})), (Side({}), Side({}))):
+        for pair in ((Measurements({}), BASE), (BASE, Measurements({})), (Measurements({}), Measurements({}))):
             rows = judge(*pair, cells, paired=paired).rows
             assert conclude(rows).code == 2
             assert conclude(rows).sentence == (
@@ -113,11 +122,11 @@ class TestOneGo:
             )
 
     def test_one_process_a_side_says_that_its_spread_is_assumed(self, paired):
-        one = [Side({cell: {1: factor} for cell, factor in EVEN.items()}) for _ in range(2)]
+        one = [Measurements({cell: {1: factor} for cell, factor in EVEN.items()}) for _ in range(2)]
         rows = judge(*one, list(EVEN), paired=paired).rows
         assert set(verdicts(rows).values()) == {Verdict.INCONCLUSIVE}
         assert rows[0].reason.endswith("1 process a side: their spread is assumed, not measured")
-        slow = Side({cell: {1: 2.0 if cell == OURS else 1.0} for cell in EVEN})
+        slow = Measurements({cell: {1: 2.0 if cell == OURS else 1.0} for cell in EVEN})
         assert verdicts(judge(one[0], slow, list(EVEN), paired=paired).rows)[OURS] is Verdict.REGRESSED
 
 
@@ -137,7 +146,7 @@ class TestSentinel:
 
     def test_without_a_sentinel_the_drift_stays(self):
         cells = [OURS, GRU]
-        pair = [Side({cell: one.times[cell] for cell in cells}) for one in (BASE, head(drift=self.DRIFT))]
+        pair = [Measurements({cell: one.times[cell] for cell in cells}) for one in (BASE, head(drift=self.DRIFT))]
         assert set(verdicts(judge(*pair, cells, paired=True).rows).values()) == {Verdict.INCONCLUSIVE}
 
     def test_results_of_two_days_are_compared_by_their_ratio_to_it(self):
@@ -151,12 +160,12 @@ class TestSentinel:
 
 class TestGate:
     CELLS = tuple(EVEN)
-    NOTHING = (Side({}), Side({}))
+    NOTHING = (Measurements({}), Measurements({}))
 
-    def fresh(self, ours: float, passes: int = 8, noise: float = 1.0) -> tuple[Side, Side]:
+    def fresh(self, ours: float, passes: int = 8, noise: float = 1.0) -> Pair:
         pair = side(EVEN, seed=2), side(EVEN | {OURS: ours}, tuple(noise * value for value in NOISE), seed=3)
         return tuple(
-            Side({cell: {n: times[n] for n in range(1, passes + 1)} for cell, times in one.times.items()})
+            Measurements({cell: {n: times[n] for n in range(1, passes + 1)} for cell, times in one.times.items()})
             for one in pair
         )
 

@@ -37,7 +37,7 @@ Process = Hashable  # (file, pass), or the pass alone where the file is one
 
 
 @dataclass(frozen=True)
-class Side:
+class Measurements:
     """What was measured of one commit, by cell id.
 
     Attributes:
@@ -53,7 +53,7 @@ class Side:
     skipped: frozenset[str] = frozenset()
 
 
-def side_of(frame: pd.DataFrame, *, by_pass: bool = False) -> Side:
+def measurements_of(frame: pd.DataFrame, *, by_pass: bool = False) -> Measurements:
     """Rows of one setting -> one side.
 
     `by_pass` names a process by its pass alone, so that it pairs with the other side's of that pass.
@@ -75,7 +75,7 @@ def side_of(frame: pd.DataFrame, *, by_pass: bool = False) -> Side:
     failed = named[(named["outcome"] != MEASURED) & ~named["cell"].isin(list(times))]
     said = (failed["outcome"] + (": " + failed["message"]).fillna("")).astype(str)
     skipped = frozenset(failed.loc[failed["outcome"] == NOT_APPLICABLE, "cell"])
-    return Side(times, numbers, dict(zip(failed["cell"], said, strict=True)), skipped)
+    return Measurements(times, numbers, dict(zip(failed["cell"], said, strict=True)), skipped)
 
 
 @cache
@@ -88,7 +88,7 @@ def of_variant(cell: str, variant: str) -> str:
 
 
 def log_ratios(
-    base: Side, head: Side, cells: Iterable[str], *, paired: bool, sentinel: str = SENTINEL
+    base: Measurements, head: Measurements, cells: Iterable[str], *, paired: bool, sentinel: str = SENTINEL
 ) -> dict[str, LogRatio]:
     """The log-ratio of each cell that has a time on both sides; the others are left out.
 
@@ -122,12 +122,12 @@ def of_passes(
     }
 
 
-def _differences(base: Side, head: Side, cell: str) -> dict[Process, float]:
+def _differences(base: Measurements, head: Measurements, cell: str) -> dict[Process, float]:
     before, after = base.times.get(cell, {}), head.times.get(cell, {})
     return {number: math.log(after[number] / before[number]) for number in before if number in after}
 
 
-def _logs(base: Side, head: Side, cell: str, guard: str) -> tuple[list[float], list[float]]:
+def _logs(base: Measurements, head: Measurements, cell: str, guard: str) -> tuple[list[float], list[float]]:
     """Logs of both sides' processes; each less its own process's sentinel, where both sides measured one."""
     sides = [(side.times[cell], side.times.get(guard, {})) for side in (base, head)]
     guarded = cell != guard and all(set(times) <= set(guards) for times, guards in sides)
