@@ -1,12 +1,23 @@
 """A fused kernel held against the reference in float64: every output and gradient, to a few n * eps a step."""
 
+import pytest
 import torch
 from torch import Tensor
 
+from tests.urnn.conftest import needs_cuda
 from urnn.backends import reference
 from urnn.backends.contract import Parameters, RunSequence
 
 NAMES = ("x", "h_0", "theta", "v", "V", "b")
+
+
+def cases(every: list[tuple], on_a_host: list[tuple]) -> list:
+    """Rows of a kernel and a case: every one for a kernel at full speed, fewer for one that takes seconds."""
+    return [
+        *(pytest.param("cpu", *case) for case in every),
+        *(pytest.param("cuda-on-a-host", *case, marks=pytest.mark.slow) for case in on_a_host),
+        *(pytest.param("cuda", *case, marks=needs_cuda) for case in every),
+    ]
 
 
 def arguments(n: int, batch: int, steps: int, m: int, dtype: torch.dtype, generator: torch.Generator) -> dict:

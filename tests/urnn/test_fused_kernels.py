@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.urnn.conftest import needs_cuda
-from tests.urnn.parity import NAMES, arguments, assert_equals_reference, call, error_of, run
+from tests.urnn.parity import NAMES, arguments, assert_equals_reference, call, cases, error_of, run
 from urnn import URNN
 from urnn.backends import BACKENDS, fused, reference
 from urnn.backends.cpu import build as cpu_build
@@ -59,15 +59,6 @@ def kernel(request: pytest.FixtureRequest) -> Iterator[Kernel]:
         yield Kernel(request.param, fused.run_sequence, largest=1 << 20, steps=100_000)
 
 
-def cases(every: list[tuple], on_a_host: list[tuple]) -> list:
-    """Rows of `kernel` and a case: every one for a kernel at full speed, fewer for one that takes seconds."""
-    return [
-        *(pytest.param("cpu", *case) for case in every),
-        *(pytest.param("cuda-on-a-host", *case, marks=pytest.mark.slow) for case in on_a_host),
-        *(pytest.param("cuda", *case, marks=needs_cuda) for case in every),
-    ]
-
-
 SIZES, DTYPES = [4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096], [torch.float32, torch.float64]
 
 
@@ -75,7 +66,11 @@ SIZES, DTYPES = [4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096], [torch.floa
     ("kernel", "n", "dtype"),
     cases(
         every=[*itertools.product(SIZES, DTYPES)],
-        on_a_host=[*zip(SIZES, itertools.cycle(DTYPES), strict=False), (4, torch.float64)],  # one dtype a size
+        # One dtype a size, and both where each has units a thread of its own.
+        on_a_host=[
+            *zip(SIZES, itertools.cycle(DTYPES), strict=False),
+            *[(4, torch.float64), (2048, torch.float32)],
+        ],
     ),
     indirect=["kernel"],
     ids=str,

@@ -5,8 +5,7 @@ import itertools
 import pytest
 import torch
 
-from tests.urnn.conftest import needs_cuda
-from tests.urnn.parity import NAMES, call
+from tests.urnn.parity import NAMES, call, cases
 from urnn.backends import fused, reference
 from urnn.backends.cpu import build as cpu_build
 
@@ -17,9 +16,7 @@ TINY = (0.0, -1e-18, 1e-18, 1e-12, 1e-9)
 M = 3
 
 
-@pytest.fixture(
-    params=["cpu", pytest.param("cuda-on-a-host", marks=pytest.mark.slow), pytest.param("cuda", marks=needs_cuda)]
-)
+@pytest.fixture
 def device(request: pytest.FixtureRequest) -> str:
     if request.param == "cuda-on-a-host":
         request.getfixturevalue("cuda_on_a_host")
@@ -70,8 +67,18 @@ def error(found: torch.Tensor, exact: torch.Tensor) -> float:
     return ((found - exact).abs().max() / largest).nan_to_num(nan=float("inf")).item()
 
 
-@pytest.mark.parametrize("epsilon", [0.0, 1e-5], ids=["paper", "released"])
-@pytest.mark.parametrize(("n", "batch", "m"), [(16, 2, M), (64, 1, M), (64, 20, M), (64, 17, 20), (256, 1, M)])
+PAPER, RELEASED = 0.0, 1e-5  # epsilon
+CUTS = [(16, 2, M), (64, 1, M), (64, 20, M), (64, 17, 20), (256, 1, M)]
+
+
+@pytest.mark.parametrize(
+    ("device", "n", "batch", "m", "epsilon"),
+    cases(
+        every=[(*cut, epsilon) for cut in CUTS for epsilon in (PAPER, RELEASED)],
+        on_a_host=[*((*cut, PAPER) for cut in CUTS), (16, 2, M, RELEASED), (64, 20, M, RELEASED)],
+    ),
+    indirect=["device"],
+)
 def test_gradients_are_the_references(device, n, batch, m, epsilon, request):
     """Every modulus and bias once; some for each cut of the batch, and for each on a slow host."""
     every = n == 16 and not epsilon
@@ -94,10 +101,28 @@ def test_gradients_are_the_references(device, n, batch, m, epsilon, request):
     assert checked > 0.8 * 2 * 7 * len(exponents) * len(biases)
 
 
-@pytest.mark.parametrize("epsilon", [0.0, 1e-5], ids=["paper", "released"])
-@pytest.mark.parametrize(("n", "batch"), [(16, 2), (64, 1), (64, 20)])
-@pytest.mark.parametrize(("dtype", "modulus"), [(torch.float32, 1e25), (torch.float64, 1e200)], ids=str)
+HUGE = [(torch.float32, 1e25), (torch.float64, 1e200)]
+
+
 @pytest.mark.parametrize("bias", [0.5, 1e-6, 1.0, 1e5, -0.5])
+@pytest.mark.parametrize(
+    ("device", "n", "batch", "epsilon", "dtype", "modulus"),
+    cases(
+        every=[
+            (*cut, epsilon, *huge)
+            for cut in [(16, 2), (64, 1), (64, 20)]
+            for epsilon in (PAPER, RELEASED)
+            for huge in HUGE
+        ],
+        on_a_host=[
+            (*cut, epsilon, *huge)
+            for cut, epsilon in [((16, 2), PAPER), ((16, 2), RELEASED), ((64, 20), PAPER)]
+            for huge in HUGE
+        ],
+    ),
+    indirect=["device"],
+    ids=str,
+)
 def test_states_whose_square_overflows_are_those_of_the_reference(device, n, batch, epsilon, dtype, modulus, bias):
     """Whether b is nothing beside such a modulus or as large."""
     given = arguments(n, batch, modulus, bias if bias == 0.5 else bias * modulus, epsilon)
