@@ -1,11 +1,8 @@
 """Which measurements may stand in one comparison, and which of them the report shows.
 
-A `Setting` is everything that must be equal; nothing is pooled across settings. The harness is part of it, because
-asv and pytest-benchmark repeat, warm up and isolate differently; the version of Python and the content of
-uncommitted changes are not, and two machines with the same name count as one.
+Nothing is pooled across settings. The harness is part of one, because asv and pytest-benchmark repeat, warm up and
+isolate differently; the version of Python is not, and two machines with the same name count as one.
 """
-
-from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields

@@ -1,13 +1,9 @@
-"""Two sides -> judged rows -> an exit code: in one go for two results, in two stages for the gate.
+"""Two commits' measurements -> judged rows -> an exit code (docs/gate.md).
 
-One go: t test of each cell's log-ratio, Holm over all cells. Two stages: the screening decides who passes, who
-needs more passes and who is suspect; the suspects' fresh passes decide alone who regressed (see `Rules`).
-Deterministic figures, bytes and counts, are the same at every call, so a margin decides. A cell that was not
-measured never counts as a pass. A run with some inconclusive cells passes, and says so; only one in which every
-time is inconclusive does not.
+In one go: t test of each cell's log-ratio, Holm over all cells. In the gate's two stages: the screening decides
+who passes, who needs more passes and who is suspect; the suspects' fresh passes decide alone who regressed.
+Deterministic figures, bytes and counts, are the same at every call, so a margin decides.
 """
-
-from __future__ import annotations
 
 import math
 from collections import Counter

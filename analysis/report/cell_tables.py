@@ -67,7 +67,7 @@ def verdict_tables(measured: Measured) -> list[tuple[str, Table]]:
 def _verdict_cell(answer: Verdict | None) -> Cell | None:
     if answer is None or answer.found.span is None:
         return None
-    return Cell(answer.short(), answer.found.span.at, answer.notes(), TONES.get(answer.found.outcome, "none"))
+    return Cell(answer.short(), answer.found.span.at, answer.notes(), TONES.get(answer.found.lead, "none"))
 
 
 def measurements(measured: Measured) -> Table:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from analysis import units
 from analysis.appearance import Series
 from analysis.report.measured import Measured
-from analysis.statistics import Crossover, Estimate, Outcome, crossover
+from analysis.statistics import Crossover, Estimate, Lead, crossover
 from analysis.vocabulary import PEAK_ALLOCATED, STEP_TIME
 
 
@@ -36,9 +36,9 @@ QUESTIONS = (
 )
 HEADLINE_BASELINE, HEADLINE_QUESTIONS = "lstm", QUESTIONS[:4]
 TONES = {
-    Outcome.FROM_SMALLEST: "ahead",
-    Outcome.FROM_A_SIZE: "crosses",
-    Outcome.NOT_UP_TO_LARGEST: "behind",
+    Lead.FROM_SMALLEST: "ahead",
+    Lead.FROM_A_SIZE: "crosses",
+    Lead.NOT_UP_TO_LARGEST: "behind",
 }
 SIZES = {"hidden_size": "n = {}", "state_size": "state {}", "parameters": "{} parameters"}
 
@@ -55,15 +55,15 @@ class Verdict:
 
     def sentence(self) -> str:
         """The whole answer in one sentence or two, at equal hidden size."""
-        span, question, outcome = self.found.span, self.question, self.found.outcome
+        span, question, lead = self.found.span, self.question, self.found.lead
         if span is None:
             return f"{self.subject} against {self.baseline}, {question.title.lower()}: {units.NOT_MEASURED}."
         first, last, of = round(span.first), round(span.last), ""
         yes = f"{question.does} {question.what} {self.baseline}"
-        if outcome is Outcome.FROM_SMALLEST:
+        if lead is Lead.FROM_SMALLEST:
             sizes = "the only size measured, n =" if first == last else f"every size measured, n = {first} to"
             answer = f"{yes} at {sizes} {last}"
-        elif outcome is Outcome.NOT_UP_TO_LARGEST:
+        elif lead is Lead.NOT_UP_TO_LARGEST:
             no, of = f"does not {question.do} {question.what} {self.baseline}", " of the crossover:"
             answer = f"{no} at n = {last}, the largest size measured"
         else:
@@ -88,9 +88,9 @@ class Verdict:
     def short(self) -> str:
         """The answer in a table, in the matched quantity."""
         span, size = self.found.span, SIZES[self.found.match]
-        if self.found.outcome is Outcome.FROM_SMALLEST:
+        if self.found.lead is Lead.FROM_SMALLEST:
             return "at every size"
-        if self.found.outcome is Outcome.NOT_UP_TO_LARGEST:
+        if self.found.lead is Lead.NOT_UP_TO_LARGEST:
             return f"not up to {size.format(_size(span.last))}"
         return f"from {size.format(_size(span.at))} on"
 

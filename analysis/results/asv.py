@@ -1,11 +1,9 @@
 """An asv results file (version 2) -> rows of the tidy frame.
 
-asv's file is columnar, with trailing nulls dropped and parameters as the text of Python literals; null is a
-failure, NaN a skipped cell. asv stores neither the message of a failure nor which process a sample came from, so
-its rounds count as one process; a sweep that holds the same cell again counts as a second one.
+It is columnar, with trailing nulls dropped and parameters as the text of Python literals; null is a failure, NaN a
+skipped cell. It does not say which process a sample came from, so its rounds count as one process; a sweep that
+holds the same cell again counts as a second one.
 """
-
-from __future__ import annotations
 
 import itertools
 import math

@@ -1,11 +1,8 @@
-"""A pytest-benchmark file -> rows of the tidy frame.
+"""A pytest-benchmark file, the cell in its `extra_info` -> rows of the tidy frame.
 
-`python -m bench run` and `pytest bench --benchmark-only` write it. The format is the tool's own; the cell stands
-in `extra_info`, and a run of ours adds the keys `run`, with the cells that gave no value, and `models`. A file
-without raw data (the tool's autosave drops them) gives only median, quartiles and the number of rounds.
+A run of ours adds the keys `run`, with the cells that gave no value, and `models`. A file without raw data, which
+the tool's autosave drops, gives only median, quartiles and the number of rounds.
 """
-
-from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,10 +1,8 @@
 """One row a cell and metric: the median, its interval, its spread, and whether it can be trusted.
 
-Figures, tables and comparisons all start here. The bootstrap replicates travel with the row (column `replicates`)
-and are seeded by the cell: the same files give the same intervals on every machine and in any order.
+The bootstrap replicates travel with the row and are seeded by the cell, so that the same files give the same
+intervals on every machine and in any order.
 """
-
-from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any

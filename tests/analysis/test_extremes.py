@@ -93,11 +93,14 @@ def test_experiments_of_it_are_drawn(logs, tmp_path):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"baseline": 0.0}, "expected baseline to be from 1e-12 to 1e+100, got 0.0."),
-        ({"seed": 2**63}, "expected seed to be from -9.22337e+18 to 9.22337e+18, got 9223372036854775808."),
-        ({"hidden_size": 0}, "expected hidden_size to be from 1 to 1e+15, got 0."),
-        ({"learning_rate": math.nan}, "expected learning_rate to be from -1e+100 to 1e+100, got nan."),
-        ({"label": None}, "expected label to be a text, got nothing."),
+        ({"baseline": 0.0}, "expected baseline to be a number from 1e-12 to 1e+100, got 0.0."),
+        (
+            {"seed": 2**63},
+            f"expected seed to be a whole number from {1 - 2**63:,} to {2**63 - 1:,}, got {2**63}.",
+        ),
+        ({"hidden_size": 0}, "expected hidden_size to be a whole number from 1 to 1,000,000,000,000,000, got 0."),
+        ({"learning_rate": math.nan}, "expected learning_rate to be a number from -1e+100 to 1e+100, got NaN."),
+        ({"label": None}, "expected label to be a text, got null."),
     ],
 )
 def test_a_log_beyond_the_ends_is_refused(change, words, tmp_path):
