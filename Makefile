@@ -25,6 +25,9 @@ FIRST := --models urnn,lstm --phase train,forward --hidden 64,128,256,1024 --len
     --passes 1
 TESTS := $(RUN) -m pytest -n auto --dist loadfile -p no:benchmark
 
+# The tests start hundreds of Python processes, each of which would compile every module again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help report reproduce check test lint mutants sanitize bench gate history calibrate clean
 
@@ -42,7 +45,9 @@ report: $(READY) ## is the uRNN faster here? a first answer after a minute, the 
 	@$(RUN) -m bench run --profile quick
 	@echo
 	@echo "Step 3 of 3: a few cells again with asv, to hold one way of measuring against the other, then the report."
-	@$(RUN) -m bench run --profile check --harness asv --existing || echo "The report does without them."
+	@mkdir -p .asv
+	@$(RUN) -m bench run --profile check --harness asv --existing >.asv/check.log 2>&1 || \
+	{ cat .asv/check.log; echo "The report does without them."; }
 	@echo
 	@$(RUN) -m analysis report --output $(REPORT)
 	@echo "Open that page in a browser. make report FRESH=1 measures everything again."

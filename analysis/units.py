@@ -63,45 +63,7 @@ def per_cent(fraction: float) -> str:
     return f"{significant(100 * fraction, 2)} %"
 
 
-# Round values for a logarithmic axis, the coarsest first: of times, and powers of 16, 4 and 2 for bytes.
-TIME_MARKS = [[mark * 10.0**at for at in range(-15, 12) for mark in marks] for marks in ((1,), (1, 3), (1, 2, 5))]
-BYTE_MARKS = [[2.0**at for at in range(0, 64, step)] for step in (4, 2, 1)]
-MIN_TICKS = 4
-
-
-def time_ticks(low: float, high: float) -> list[float]:
-    """Round times from `low` to `high` seconds for a logarithmic axis: the coarsest marks that give four."""
-    return _ticks(low, high, TIME_MARKS, 1.0)
-
-
-def byte_ticks(low: float, high: float) -> list[float]:
-    """Bytes from `low` to `high` for a logarithmic axis: powers of 16, 4 or 2, evenly spaced where too few."""
-    return _ticks(low, high, BYTE_MARKS, next((scale for scale, _ in BYTE_UNITS if high >= scale), 1.0))
-
-
-def _ticks(low: float, high: float, candidates: list[list[float]], unit: float) -> list[float]:
-    within = ([mark for mark in marks if low <= mark <= high] for marks in candidates)
-    return next((ticks for ticks in within if len(ticks) >= MIN_TICKS), None) or _even_ticks(low, high, unit)
-
-
-def _even_ticks(low: float, high: float, unit: float) -> list[float]:
-    """Multiples of 1, 2 or 5 times a power of ten of the unit, three to seven of them."""
-    rough = (high - low) / unit / 3
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = unit * power * max(mark for mark in (1, 2, 5) if mark * power <= rough * (1 + 1e-9))
-    return [step * number for number in range(math.ceil(low / step), math.floor(high / step) + 1)]
-
-
-def seconds_tick(value: float) -> str:
-    """Seconds -> the text of a tick: no trailing zeros."""
-    return _tick(value, TIME_UNITS)
-
-
-def bytes_tick(value: float) -> str:
-    """Bytes -> the text of a tick: no trailing zeros."""
-    return _tick(value, BYTE_UNITS)
-
-
-def _tick(value: float, units: tuple[tuple[float, str], ...]) -> str:
+def tick(value: float, units: tuple[tuple[float, str], ...]) -> str:
+    """The text of a tick, in TIME_UNITS or BYTE_UNITS: no trailing zeros."""
     scale, name = next((unit for unit in units if value >= unit[0] * (1 - 1e-9)), units[-1])
     return f"{value / scale:.3g} {name}"

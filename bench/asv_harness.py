@@ -1,7 +1,7 @@
-"""The same grid through asv, one `asv run` a benchmark.
+"""The same grid through asv, one `asv run` a sweep.
 
-asv writes its results when a whole run is over, so an interrupted run would lose everything. Run benchmark by
-benchmark and skipping what it has, it loses the current one at most. It writes in place, so an asv that is killed
+asv writes its results when a whole run is over, so an interrupted run would lose everything. Run sweep by sweep
+and skipping what it has, it loses the current one at most. It writes in place, so an asv that is killed
 while it writes leaves half a file; each of its files therefore has a copy while it runs. Known weakness:
 each start of asv costs some seconds for finding the benchmarks again.
 """
@@ -33,17 +33,16 @@ CONDITIONS = (*KEPT_HEAP, "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def benchmark_patterns(profile: Profile) -> list[str]:
-    """A regular expression for each asv class of the profile, in the order in which they are run."""
-    classes = [class_name(sweep.name) for sweep in profile.sweeps]
-    over_sweeps = [f"^{file}\\.{name}\\." for name in classes for file in ("step_time", "memory")]
-    return [*over_sweeps, "^memory\\.Parameters\\."]
+    """A regular expression for each run of asv: a sweep's time and memory, then the models' parameters."""
+    over_sweeps = [f"^(step_time|memory)\\.{class_name(sweep.name)}\\." for sweep in profile.sweeps]
+    return [*over_sweeps, *["^memory\\.Parameters\\."] * profile.tracks_parameters]
 
 
 def run(profile: Profile, *, threads: int, existing: bool, log: Callable[[str], None]) -> int:
-    """Measures the profile at the current commit; returns how many benchmarks failed.
+    """Measures the profile at the current commit; returns how many of asv's runs had a benchmark that failed.
 
     `existing` measures with the packages of this interpreter; otherwise asv builds an environment of its own,
-    with the versions that asv.conf.json pins. `log` gets a line for each benchmark.
+    with the versions that asv.conf.json pins. `log` gets a line for each run.
 
     Raises:
         SweepError: asv is missing, or this is no git checkout.

@@ -1,8 +1,8 @@
-"""The conductor of the paper's experiments: training processes side by side until all is done or the time is up.
+"""Trains the paper's experiments: training processes side by side until all is done or the time is up.
 
 Each run is a process of the trainer's own command, so that a run that fails or diverges costs the others nothing,
 and one that is stopped goes on with the same command. When the time is up no run is started, and those that are
-going are asked to stop, which keeps their checkpoints; SIGTERM and SIGHUP do the same. If the conductor is killed,
+going are asked to stop, which keeps their checkpoints; SIGTERM and SIGHUP do the same. If this process is killed,
 they end at once; the same command takes them up from their last checkpoints.
 
 Known weakness: runs side by side share memory and caches, which costs each some speed.
@@ -67,19 +67,19 @@ class _Going:
     output: Path
 
 
-def conduct(experiments: Sequence[Experiment], conditions: Conditions, say: Callable[[str], None]) -> Result:
+def train_all(experiments: Sequence[Experiment], conditions: Conditions, say: Callable[[str], None]) -> Result:
     """Makes the runs that have not ended yet, in their order; `say` gets a line as each starts and ends.
 
     Ctrl-C, SIGTERM and SIGHUP stop all runs as the end of the time does, and the result says what there is.
 
     Raises:
-        SweepError: another conductor is at work in the folder, or it cannot be written to.
+        SweepError: another process trains in the folder, or it cannot be written to.
     """
-    with _sole_conductor(conditions.runs), stopped_like_ctrl_c():
-        return _Conductor(experiments, conditions, say).run()
+    with _sole_trainer(conditions.runs), stopped_like_ctrl_c():
+        return _Schedule(experiments, conditions, say).run()
 
 
-class _Conductor:
+class _Schedule:
     """The runs that wait, those that are going, and what became of the others."""
 
     def __init__(
@@ -201,8 +201,8 @@ def _close(one: _Going) -> None:
 
 
 @contextlib.contextmanager
-def _sole_conductor(runs: Path) -> Iterator[None]:
-    """Holds the folder; two conductors would start the same runs. A process that dies lets go of it."""
+def _sole_trainer(runs: Path) -> Iterator[None]:
+    """Holds the folder; two would start the same runs. A process that dies lets go of it."""
     with contextlib.ExitStack() as held:
         try:
             runs.mkdir(parents=True, exist_ok=True)

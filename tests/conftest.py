@@ -1,10 +1,11 @@
 """What every test runs under: shapes checked at every call of `urnn`, one thread, seeded random numbers."""
 
 import contextlib
+import gc
 import importlib.util
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
@@ -18,6 +19,8 @@ if importlib.util.find_spec(
     from jaxtyping import install_import_hook
 
     install_import_hook("urnn", "beartype.beartype")
+
+gc.disable()  # until everything is collected: what is imported in between is no garbage
 
 # The processes that tests start are no workers of this session; pytest-benchmark measures nothing in a worker.
 os.environ.pop("PYTEST_XDIST_WORKER", None)
@@ -59,14 +62,45 @@ def cuda_on_a_host(host: "Host", monkeypatch: pytest.MonkeyPatch) -> "Host":
 
 
 # Fixtures that take seconds: a CUDA kernel compiled for a host, a report with all its figures.
-SLOW_FIXTURES = {"host", "report", "full_report"}
+SLOW_FIXTURES = {"host", "report", "full_report", "small_report"}
+LEFT_OUT = pytest.StashKey[int]()  # how many
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever asks for a slow fixture is slow, in every file."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Whatever asks for a slow fixture is slow, in every file; what needs an absent device is left out."""
     for item in items:
         if SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
+    if not torch.cuda.is_available():
+        absent = [item for item in items if item.get_closest_marker("cuda")]
+        items[:] = [item for item in items if not item.get_closest_marker("cuda")]
+        config.hook.pytest_deselected(items=absent)
+        config.stash[LEFT_OUT] = len(absent)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays, so that no later collection of garbage looks through it again."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker tells its count to the process that started it, which collects nothing itself."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left_out"] = session.config.stash.get(LEFT_OUT, 0)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Every worker collects every test, so that one count is all of them."""
+    node.config.stash[LEFT_OUT] = getattr(node, "workeroutput", {}).get("left_out", 0)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """No test is left out in silence."""
+    if count := config.stash.get(LEFT_OUT, 0):
+        terminalreporter.write_line(f"Tests left out because this machine has no CUDA device: {count:,}.")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

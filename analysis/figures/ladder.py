@@ -13,7 +13,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from analysis import units
 from analysis.appearance import look
@@ -57,7 +56,6 @@ def _limits(bounds: list[float]) -> tuple[float, float]:
 
 
 def _panel(ax: Axes, phases: dict[str, Climb], colour: str, limits: tuple[float, float]) -> None:
-    ax.set_xscale("log")
     ax.set_xlim(limits)
     ax.axvline(1, color=style.MUTED, linewidth=1)
     for number, rungs in enumerate(zip(*phases.values(), strict=True)):
@@ -107,8 +105,5 @@ def _rung_axis(ax: Axes, rungs: Mapping[str, str], named: bool) -> None:
     ax.grid(False, axis="y")
     for boundary in range(1, len(rungs)):
         ax.axhline(boundary - 0.5, color=style.GRID, linewidth=0.8, zorder=0)
-    low, high = ax.get_xlim()
-    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 100 else (1,)))
-    ax.xaxis.set_minor_locator(NullLocator())
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda factor, _: f"{units.TIMES}{factor:g}"))
+    style.log_axis(ax, lambda factor: f"{units.TIMES}{factor:g}", "x")
     ax.set_xlabel("times as fast as the first rung")

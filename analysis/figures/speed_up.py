@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from analysis import units
 from analysis.anchor_point import anchor_point
@@ -81,18 +82,18 @@ def _draw_crossover(
     ax: Axes, ours: pd.DataFrame, theirs: pd.DataFrame, lengths: list[int], sizes: list[int]
 ) -> None:
     """Between the cells on either side of the size from which on the uRNN is faster, joined between rows."""
-    places: list[int | None] = []
-    for length in lengths:
+    places = np.full(len(lengths), np.nan)
+    for row, length in enumerate(lengths):
         found = crossover(ours[ours["length"] == length], theirs[theirs["length"] == length])
-        at = found.span.at if found.span else np.inf
-        places.append(int(np.searchsorted(sizes, at)) if at < np.inf else None)
-    # The line lies in a casing of the page's colour, so that it stands out from any cell, on a dark page as well.
-    for colour, width, layer in ((style.PAPER, 6.5, 5), (style.INK, 3, 6)):
-        for row, (place, below) in enumerate(zip(places, [*places[1:], None], strict=True)):
-            if place is not None:
-                corners = [place, place, place if below is None else below]
-                heights = [row, row + 1, row + 1]
-                ax.plot(corners, heights, color=colour, linewidth=width, clip_on=False, zorder=layer)
+        if found.span and found.span.at < np.inf:
+            places[row] = np.searchsorted(sizes, found.span.at)
+    # In a casing of the page's colour it stands out from any cell, on a dark page as well.
+    look = {
+        "color": style.INK,
+        "linewidth": 3,
+        "path_effects": [withStroke(linewidth=6.5, foreground=style.PAPER)],
+    }
+    ax.stairs(places, orientation="horizontal", baseline=None, clip_on=False, zorder=5, **look)
 
 
 def _colour_bar(figure: Figure, axes: list[Axes]) -> None:

@@ -8,22 +8,19 @@ browser that shows another font shifts it a little.
 from __future__ import annotations
 
 import warnings
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from itertools import count, groupby
-from typing import NamedTuple
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from analysis import units
 from analysis.appearance import Series, look, order
@@ -46,37 +43,40 @@ def width(columns: int) -> float:
 RC = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans", "Verdana", "sans-serif"],
-    "font.size": 9.5,
-    "axes.titlesize": 10.5,
+    "font.size": 9.3,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
-    "axes.labelsize": 9.5,
+    "axes.titlesize": 10.5,
     "axes.labelcolor": INK,
     "axes.titlecolor": INK,
     "axes.edgecolor": MUTED,
     "axes.facecolor": "none",
     "axes.grid": True,
-    "axes.axisbelow": True,
-    "axes.linewidth": 0.8,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "figure.facecolor": PAPER,
     "grid.color": GRID,
-    "grid.linewidth": 0.8,
     "legend.frameon": False,
-    "legend.fontsize": 9.5,
+    "path.simplify_threshold": 0.3,
     "text.color": INK,
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
-    "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK,
-    "xtick.labelsize": 9,
-    "ytick.labelsize": 9,
+    **dict.fromkeys(("xtick.color", "ytick.color"), MUTED),
+    **dict.fromkeys(("xtick.labelcolor", "ytick.labelcolor"), INK),
     "svg.fonttype": "none",
     "svg.hashsalt": "analysis",
 }
 
 LONGEST_TEXT = 60
+# Within a power of the base, by how much an axis spans; with less than two in sight, matplotlib's own even ticks.
+MARKS = {
+    10: (
+        (1.4, np.arange(1, 10, 0.25)),
+        (3, np.arange(1, 10, 0.5)),
+        (30, (1, 2, 5)),
+        (5000, (1, 3)),
+        (np.inf, (1,)),
+    ),
+    2: ((2, np.arange(1, 2, 0.125)), (10, (1, 1.5)), (np.inf, (1,))),
+}
 LEAST_DRAWN = 1e-30  # nothing that was measured is as small, or as large as its inverse
 _ids = count()
 
@@ -120,33 +120,15 @@ def panels(number: int, columns: int, width: float, height: float = PANEL_HEIGHT
     return figure, axes[:number]
 
 
-class Panel(NamedTuple):
-    """Its title, what is held fixed, and its rows of several series; without rows it says why."""
-
-    title: str
-    fixed: str = ""
-    rows: pd.DataFrame | None = None
-    said: str = "not measured"
-
-
 def small_multiples(
-    parts: Sequence[Panel],
-    columns: int,
-    fill: Callable[[Axes, pd.DataFrame], None],
-    height: float = PANEL_HEIGHT,
+    fillings: Sequence[Callable[[Axes], object]], cells: pd.DataFrame, columns: int, height: float = PANEL_HEIGHT
 ) -> Figure:
-    """A figure of panels, each filled with its rows, and a legend of all their series."""
+    """A figure of panels, each drawn by a function, and a legend of those series of the cells that are in it."""
     with applied():
-        figure, axes = panels(len(parts), columns, width(columns), height)
-        for ax, part in zip(axes, parts, strict=True):
-            title(ax, part.title, part.fixed)
-            if part.rows is None:
-                say_not_measured(ax, part.said)
-            else:
-                fill(ax, part.rows)
-        drawn = [part.rows for part in parts if part.rows is not None]
-        if drawn:
-            legend(figure, pd.concat(drawn))
+        figure, axes = panels(max(len(fillings), 1), columns, width(columns), height)
+        for ax, fill in zip(axes, fillings or [say_not_measured], strict=True):
+            fill(ax)
+        legend(figure, cells)
     return figure
 
 
@@ -222,12 +204,10 @@ def lines(ax: Axes, cells: pd.DataFrame, x: str, numbers: dict[tuple[str, str], 
             continue
         sizes, value, low, high = (measured[name].to_numpy(dtype=float) for name in (x, "value", "low", "high"))
         style = line_style(model, numbers[model, backend])
-        sns.lineplot(x=sizes, y=value, ax=ax, errorbar=None, gid=series_id(model, backend), **style)
         bars = {"color": style["color"], "zorder": style["zorder"]}
-        band = ax.fill_between(sizes, low, high, alpha=0.16, linewidth=0, **bars)
-        spread = ax.vlines(sizes, low, high, linewidth=1.4, **bars)
-        for artist in (band, spread):
-            artist.set_gid(series_id(model, backend))
+        ax.plot(sizes, value, gid=series_id(model, backend), **style)
+        ax.fill_between(sizes, low, high, alpha=0.16, linewidth=0, gid=series_id(model, backend), **bars)
+        ax.vlines(sizes, low, high, linewidth=1.4, gid=series_id(model, backend), **bars)
 
 
 def out_of_memory(ax: Axes, cells: pd.DataFrame, x: str) -> None:
@@ -235,21 +215,18 @@ def out_of_memory(ax: Axes, cells: pd.DataFrame, x: str) -> None:
     failed = cells[cells["outcome"] == OUT_OF_MEMORY]
     if failed.empty:
         return
-    room = 0.08 * (failed[x].value_counts().max() + 0.5)
+    level = failed.groupby(x).cumcount()
+    room = 0.08 * (level.max() + 1.5)
     low, high = ax.get_ylim()
     ax.set_ylim(low, high * (high / low) ** room)
-    step, levels = 0.08 / (1 + room), Counter[float]()
     place = ax.get_xaxis_transform()
-    cross = {"marker": "x", "markersize": 7.5, "markeredgewidth": 2.4}
+    cross = {"marker": "x", "markersize": 7.5, "markeredgewidth": 2.4, "transform": place}
     words = {"textcoords": "offset points", "ha": "right", "va": "center", "fontsize": 8.5, "color": MUTED}
-    for (model, backend, _), mine in by_series(failed):
-        for size in mine[x]:
-            levels[size] += 1
-            height = 1 - step * (levels[size] - 0.4)
-            gid, colour = series_id(model, backend), look(model).light
-            ax.plot([size], [height], gid=gid, transform=place, color=colour, **cross)
-            if levels[size] == 1:
-                ax.annotate("out of memory", (size, height), (-8, 0), xycoords=place, **words)
+    for (model, backend, size), below in zip(failed[["model", "backend", x]].to_numpy(), level, strict=True):
+        height = 1 - 0.08 * (below + 0.6) / (1 + room)
+        ax.plot([size], [height], gid=series_id(model, backend), color=look(model).light, **cross)
+        if below == 0:
+            ax.annotate("out of memory", (size, height), (-8, 0), xycoords=place, **words)
 
 
 def size_axis(ax: Axes, sizes: Sequence[int], label: str) -> None:
@@ -262,7 +239,8 @@ def size_axis(ax: Axes, sizes: Sequence[int], label: str) -> None:
     for tick in ticks:
         if not shown or np.log(tick / shown[-1]) > 0.09 * span:
             shown.append(tick)
-    _tick(ax.xaxis, shown, lambda value: str(round(value)))
+    ax.set_xticks(shown, list(map(str, shown)))
+    ax.minorticks_off()
     ax.set_xlabel(label)
 
 
@@ -272,33 +250,37 @@ def value_axis(ax: Axes, metric: str, values: Sequence[float], which: str = "y")
     known = known[(known > LEAST_DRAWN) & (known < 1 / LEAST_DRAWN)]
     low, high = (known.min(), known.max()) if len(known) else (1.0, 10.0)  # zeros alone: bytes, say
     margin = max((high / low) ** 0.07, 1.15)
-    low, high = low / margin, high * margin
-    memory, axis = metric == PEAK_ALLOCATED, ax.yaxis if which == "y" else ax.xaxis
-    ticks, text = (units.byte_ticks, units.bytes_tick) if memory else (units.time_ticks, units.seconds_tick)
     # Limits come first: without any, a logarithmic axis warns where all it has is zeros.
-    ax.set(**{f"{which}lim": (low, high)})
+    ax.set(**{f"{which}lim": (low / margin, high * margin)})
+    scale, base = (units.BYTE_UNITS, 2) if metric == PEAK_ALLOCATED else (units.TIME_UNITS, 10)
+    log_axis(ax, lambda value: units.tick(value, scale), which, base)
+
+
+def log_axis(ax: Axes, text: Callable[[float], str], which: str = "y", base: int = 10) -> None:
+    """A logarithmic axis of what its limits are, ticked at round values: the closer, the less it spans."""
     ax.set(**{f"{which}scale": "log"})
-    _tick(axis, ticks(low, high), text)
-
-
-def _tick(axis: Axis, ticks: Sequence[float], text: Callable[[float], str]) -> None:
-    axis.set_major_locator(FixedLocator(ticks))
+    axis = ax.yaxis if which == "y" else ax.xaxis
+    low, high = axis.get_view_interval()
+    marks = next(marks for most, marks in MARKS[base] if high / low < most)
+    axis.set_major_locator(LogLocator(base, marks))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: text(value)))
 
 
 def legend(figure: Figure, cells: pd.DataFrame) -> None:
-    """All series above the panels, outside of them, with the markers and dashes that the panels use."""
-    numbers, series = backend_numbers(cells), series_in_order(cells)
+    """The series that were drawn, above the panels, with the markers and dashes that the panels use."""
+    drawn = {str(artist.get_gid()).partition(f"{SERIES_ID}:")[2].partition(":")[2] for artist in figure.findobj()}
+    numbers = backend_numbers(cells)
+    series = [one for one in series_in_order(cells) if one.identity in drawn]
     if not series:
         return
     handles = [
         Line2D([], [], gid=series_id(model, backend), **line_style(model, numbers[model, backend]))
         for model, backend, _ in series
     ]
-    look = {"ncols": 4, "fontsize": 9.5, "handlelength": 2.8, "columnspacing": 1.6}
+    look = {"ncols": 4, "handlelength": 2.8, "columnspacing": 1.6}
     if figure.get_figwidth() < WIDE:
-        look = {"ncols": 2, "fontsize": 8.5, "handlelength": 2.2, "columnspacing": 0.8}
+        look = {"ncols": 2, "handlelength": 2.2, "columnspacing": 0.8, "fontsize": 8.5}
     # A legend leaves out labels that begin with an underscore, so they are written in afterwards.
     labels = ["label"] * len(handles)
     made = figure.legend(handles, labels, loc="outside upper left", labelspacing=0.45, **look)

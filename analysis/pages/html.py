@@ -12,7 +12,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from analysis.appearance import FALLBACK_LOOKS, LOOKS, css_name, look
 from analysis.figures.style import GRID, INK, MUTED, PAPER
 from analysis.pages import Code, Page, Text
-from analysis.pages.drawing import Drawing
 
 # Within 'n = 64', '95 %', 'at n', 'beyond 1024' and '3.4 MiB'.
 TOGETHER = re.compile(
@@ -20,7 +19,7 @@ TOGETHER = re.compile(
 )
 
 
-def html(page: Page, drawings: Mapping[str, Drawing]) -> str:
+def html(page: Page, drawings: Mapping[str, Mapping[str, str]]) -> str:
     """The page with style, script and the drawings of its figures, by their names, inside."""
     environment = Environment(
         loader=PackageLoader("analysis", "templates"),

@@ -16,7 +16,7 @@ from analysis import efficiency, ladder, units
 from analysis.ladder import Rung
 from analysis.pages import Block, Bullets, Cell, Code, Column, Prose, Section, Table, between, folded
 from analysis.report.cell_tables import NO_VALUE, cell_table, time_cell, whole
-from analysis.report.figures import EFFICIENCY, LADDERS
+from analysis.report.figures import EFFICIENCY, LADDERS, PROSE
 from analysis.report.measured import URNN, Measured
 from analysis.statistics import Estimate, ratio
 from analysis.statistics.summary import CELL
@@ -32,11 +32,7 @@ def not_measured(command: str) -> Prose:
 
 def nearness(measured: Measured, folder: str, level: int) -> Section:
     """How near the uRNN comes to the machine's ceilings."""
-    explain = Prose(
-        "A time step of the uRNN cannot do without two Fourier transforms and without writing its output. Both "
-        "were measured alone, in the same run and at the same sizes; a share is their time over the time of a "
-        "whole step."
-    )
+    explain = Prose(PROSE["explain"]["nearness"])
     shares = efficiency.shares(measured.cells, measured.ceilings)
     blocks: list[Block] = [not_measured("python -m bench run")]
     if len(shares):
@@ -83,11 +79,7 @@ def _shares_table(shares: pd.DataFrame, fixed: str) -> Table:
 
 def ladders(measured: Measured, folder: str, level: int) -> Section:
     """What each step of optimisation gained."""
-    explain = Prose(
-        "The same model written again and again, each rung with one optimisation more than the one before it "
-        "(Appleyard, Kocisky and Blunsom 2016), from the first version one would write to the best known here. "
-        "All rungs compute the same numbers."
-    )
+    explain = Prose(PROSE["explain"]["ladders"])
     cells = measured.ladders
     models = ladder.models(cells)
     blocks: list[Block] = [not_measured("python -m bench run --profile ladder")]
@@ -153,11 +145,7 @@ def _noted(cell: Cell, line: str) -> Cell:
 
 def on_cuda(measured: Measured, beside: Sequence[Measured], level: int) -> Section:
     """What there is to say of a CUDA device alone; `beside` are the same machine's baselines in other dtypes."""
-    explain = Prose(
-        "Times are the device's own, by events; TF32 is off unless a dtype says tf32. Where the host takes "
-        "about as long to queue a call as the device takes to run it, the launches limit the call and not its "
-        "work."
-    )
+    explain = Prose(PROSE["explain"]["cuda"])
     tables = [table for table in (_other_dtypes(beside), _launches(measured.cells)) if table.rows]
     sentences = Bullets(_gains_on_cuda(measured) + _error_on_cuda(measured))
     blocks = [sentences, *(folded(table, "512") for table in tables)] if sentences.items or tables else []

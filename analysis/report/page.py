@@ -11,54 +11,10 @@ from analysis.comparability import choose
 from analysis.pages import Answer, Bullets, Facts, Page, Prose, Section, Tabs
 from analysis.pages.html import slug
 from analysis.report import cell_tables, chapters, trust
-from analysis.report.figures import FIGURES
+from analysis.report.figures import FIGURES, PROSE
 from analysis.report.measured import Measured
 from analysis.report.verdicts import headlines
 from analysis.results import Results
-
-METHOD = {
-    "Time per time step": (
-        "Wall-clock time of one call divided by its T time steps. A training step is forward, loss, backward and "
-        "optimiser step; inference is forward without gradients; streaming is one time step of one sequence. "
-        "Building the model, warm-up and the first call are not included."
-    ),
-    "Peak memory": (
-        "The most bytes that torch's allocator held at once during a call, above inputs and parameters. It is not "
-        "the process's high-water mark, which counts imports and freed memory."
-    ),
-    "Median and interval": (
-        "The median over processes of the median over rounds. The 95 % interval is a percentile bootstrap that "
-        "draws processes, then rounds within each. With fewer than five processes it is somewhat too narrow; one "
-        "process says nothing about the spread between processes."
-    ),
-    "Ladder": (
-        "The step time of one or several layers at each stage of optimisation, in inference and in training. A "
-        "gain is the ratio of two medians; its interval is that of the bootstrap replicates."
-    ),
-    "Ceiling": (
-        "One transform and one inverse transform of a complex batch for each time step, and one write of a step's "
-        "output into a large tensor, each timed by itself in the same run. The build of a kernel at its first use "
-        "is in no measurement."
-    ),
-    "Crossover": (
-        "Between measured sizes both curves are straight lines in log-log coordinates; nothing is extrapolated. "
-        "The interval is that of the crossovers of the bootstrap replicates; 'below' and 'beyond' mean that it "
-        "leaves the measured range."
-    ),
-    "How models are matched": (
-        "By hidden size n as each layer counts it; by real state, the real numbers carried from step to step (the "
-        "uRNN's n complex units are 2n); or by trainable real numbers. For the last two the baseline is "
-        "interpolated between its measured sizes."
-    ),
-    "Unstable": (
-        "Rounds of a process spread by more than 10 % (interquartile range over median), processes differ by more "
-        "than 10 %, there are fewer than three rounds, or allocations differ by more than 1 %."
-    ),
-    "Nothing is pooled": (
-        "Machines, devices, threads, allocators, commits, versions of torch and harnesses are kept apart. Of "
-        "several commits the newest is shown; all are in measurements.csv beside this page."
-    ),
-}
 
 
 def page_of(results: Results, title: str) -> Page:
@@ -72,7 +28,7 @@ def page_of(results: Results, title: str) -> Page:
     ]
     if not shown:
         sections = [Section("", [Answer(["Nothing was measured."])])]
-    sections.append(Section("How each figure was measured", [Facts([*METHOD.items()])]))
+    sections.append(Section("How each figure was measured", [Facts(list(PROSE["method"].items()))]))
     if results.problems:
         sections.append(Section("Files that were left out", [Bullets(list(results.problems))]))
     series = dict.fromkeys(one for measured in shown for one in measured.series)
@@ -103,24 +59,19 @@ def _sections(
     else:
         anywhere = any(other.setting.device == "cuda" for other in every)
         cuda = [] if anywhere or number > 0 else [chapters.not_on_cuda(level)]
-    explain = Prose(
-        "From which size on the uRNN is ahead of each baseline, up to the largest size measured, with the 95 % "
-        f"interval; then how many times as fast or small ({units.TIMES}) or slow or large (÷) it is at the "
-        "smallest and at the largest size n of the uRNN that can be compared."
-    )
-    exponents = Prose(
-        "Cost grows as size to the power p over the stated range: p is the slope of the straight line through the "
-        "medians in log-log coordinates, with the 95 % interval of the noise. For lengths it is the cost of a "
-        "whole call, so 1 means linear."
-    )
+    explain = PROSE["explain"]
     return [
         Section("" if alone else setting.describe(), [answer]),
-        Section("From which size on", [explain, Tabs(cell_tables.verdict_tables(measured))], level),
+        Section(
+            "From which size on",
+            [Prose(explain["from_which_size"]), Tabs(cell_tables.verdict_tables(measured))],
+            level,
+        ),
         Section("Figures", [row.of(measured.cells, folder) for row in FIGURES], level),
         chapters.nearness(measured, folder, level),
         chapters.ladders(measured, folder, level),
         *cuda,
-        Section("How cost grows: exponents", [exponents, cell_tables.scaling(measured)], level),
+        Section("How cost grows: exponents", [Prose(explain["exponents"]), cell_tables.scaling(measured)], level),
         *trust.sections(frame, measured, level),
     ]
 

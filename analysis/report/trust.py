@@ -14,6 +14,7 @@ from analysis import units
 from analysis.comparability import Setting, same_commit, split
 from analysis.pages import Bullets, Column, Details, Prose, Section, Table, folded, worst
 from analysis.report import cell_tables
+from analysis.report.figures import PROSE
 from analysis.report.measured import Measured
 from analysis.schema import ordinary
 from analysis.statistics import ratio, summarise
@@ -40,10 +41,7 @@ def sections(frame: pd.DataFrame, measured: Measured, level: int) -> list[Sectio
         *(f"{table.title}: {len(table.rows) or 'none'}." for table in (unstable, without_value)),
     ]
     found = [Section("What to know before trusting a figure", [Bullets(said)], level)]
-    advice = Prose(
-        "Their medians may be off by more than their intervals say. Measure them again with nothing else running, "
-        "with more passes, or pinned to a core at a fixed clock speed."
-    )
+    advice = Prose(PROSE["explain"]["unstable"])
     for table, words in ((unstable, [advice]), (without_value, [])):
         if table.rows:
             found.append(Section(f"{table.title}: {len(table.rows)}", [*words, *worst(table)], level + 1))

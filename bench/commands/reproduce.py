@@ -10,7 +10,7 @@ from bench.errors import ResultsError, SweepError
 from bench.experiments import MOST_SEEDS, plan
 from bench.options import MOST_MINUTES, path, positive, whole_number
 from bench.progress import show
-from bench.reproduce import MOST_JOBS, Conditions, conduct, summary
+from bench.reproduce import MOST_JOBS, Conditions, summary, train_all
 from bench.run_file import sole_writer
 from bench.workloads import is_here
 
@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     device = "cuda" if options.full and is_here("cuda") else "cpu"
     extra = (f"--device={device}", *((f"--mnist={options.mnist.resolve()}",) if with_mnist else ()))
     conditions = Conditions(options.runs, options.jobs, 60 * options.minutes, extra)
-    result = conduct(experiments, conditions, show)
+    result = train_all(experiments, conditions, show)
     if options.full and not with_mnist:
         show(f"MNIST was not run: there is no folder {options.mnist} with its files.")
     for line in summary(result, len(experiments)):

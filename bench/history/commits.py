@@ -22,7 +22,7 @@ def timed_commits(revisions: str, repository: Path = ROOT, log: Callable[[str], 
     """The commits of a range ("main", "v1..main") that changed what is timed, oldest first.
 
     A branch that is at origin alone is taken from there. In a shallow clone the first commit seems to change
-    everything, which `log` is told.
+    everything; then `log` gets a line that says so.
 
     Raises:
         SweepError: git does not know the range, or no such commit is in it.

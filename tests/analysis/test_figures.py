@@ -10,6 +10,7 @@ from analysis.figures import style
 from analysis.report.figures import EFFICIENCY, FIGURES, LADDERS
 from analysis.schema import tidy_frame
 from analysis.statistics import summarise
+from analysis.vocabulary import PEAK_ALLOCATED, STEP_TIME
 
 pytestmark = pytest.mark.slow
 
@@ -43,6 +44,25 @@ def test_units_sizes_and_what_is_held_fixed_are_written(small_frame):
     assert {"64", "128", "256", "512", "hidden units n", "time per time step", "100 µs"} <= set(written)
     assert "B = 32, T = 100" in written
     assert "out of memory" in written
+
+
+TIMES = [(1e-5, 3e-3), (3.6e-4, 9.2e-4), (1e-9, 10.0), (1.9e-4, 2.1e-4), (1e-4, 1e-4), (0.0, 2.0)]
+BYTES = [(1e6, 3e9), (3.4e6, 2e7), (2**20, 1.3 * 2**20), (100, 2**50), (2**20, 2**20)]
+
+
+@pytest.mark.parametrize(
+    ("metric", "values"), [*((STEP_TIME, pair) for pair in TIMES), *((PEAK_ALLOCATED, pair) for pair in BYTES)]
+)
+def test_a_logarithmic_axis_has_ticks_at_round_values_neither_few_nor_crowded(metric, values):
+    with style.applied():
+        figure, (ax,) = style.panels(1, 1, style.NARROW)
+        style.value_axis(ax, metric, values)
+        figure.draw_without_rendering()
+    low, high = ax.get_ylim()
+    labels = [label.get_text() for label in ax.get_yticklabels() if low <= label.get_position()[1] <= high]
+    assert 2 <= len(labels) <= 12
+    assert len(set(labels)) == len(labels)
+    assert max(map(len, labels)) <= 11
 
 
 def test_one_colour_a_model_in_every_figure(small_frame):

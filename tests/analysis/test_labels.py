@@ -11,7 +11,7 @@ import pytest
 
 from analysis.figures import style
 from analysis.markdown import markdown_cell, markdown_code, markdown_text
-from analysis.pages.drawing import Drawing, to_svg
+from analysis.pages.drawing import to_svg
 from analysis.pages.html import html as page_html
 from analysis.pages.markdown import markdown
 from analysis.report.figures import FIGURES
@@ -74,7 +74,7 @@ def test_the_legend_names_every_series(cells):
 def test_a_report_shows_every_label_and_no_table_is_broken():
     labels = [*ODD.values(), LONG, LINES, MIRRORED]
     content = page_of(Results(tidy_frame(rows_of(make_curve, labels))), "A <b> `$x^$` title")
-    drawings = defaultdict(lambda: Drawing("", ""))
+    drawings = defaultdict(lambda: {"wide": "", "narrow": ""})
     page = re.sub(r"&#3[49];", lambda found: html.unescape(found[0]), page_html(content, drawings))
     text = markdown(content)
     for label in labels:

@@ -1,10 +1,11 @@
-"""asv is told what to run benchmark by benchmark, and what it says comes back as a count or a sentence."""
+"""asv is asked for one sweep after the other, and what it says comes back as a count or a sentence."""
 
 import json
 import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -18,6 +19,10 @@ from bench.grid import PROFILES, get_profile
 from bench.paths import ROOT
 
 CHECK = get_profile("check")
+# Three runs of asv: two sweeps and the parameters.
+PROFILE = replace(
+    CHECK, sweeps=(*CHECK.sweeps, replace(CHECK.sweeps[0], name="over_length")), tracks_parameters=True
+)
 
 
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
@@ -25,9 +30,9 @@ def test_the_patterns_name_every_benchmark_of_the_profile_once(profile):
     classes = [asv_suite.class_name(sweep.name) for sweep in profile.sweeps]
     names = [f"step_time.{name}.time_call" for name in classes]
     names += [f"memory.{name}.track_peak_allocated_bytes" for name in classes]
-    names += ["memory.Parameters.track_parameters"]
+    names += ["memory.Parameters.track_parameters"] * profile.tracks_parameters
     patterns = benchmark_patterns(profile)
-    assert len(patterns) == len(names)
+    assert len(patterns) == len(profile.sweeps) + profile.tracks_parameters
     for name in names:
         assert len([pattern for pattern in patterns if re.search(pattern, name)]) == 1
 
@@ -67,18 +72,18 @@ def asv(monkeypatch, tmp_path) -> SimpleNamespace:
     monkeypatch.setattr(asv_harness, "ROOT", tmp_path)
     monkeypatch.setattr(asv_harness.children, "run", run)
     monkeypatch.setattr(asv_harness.importlib.util, "find_spec", lambda name: object())
-    state.run = lambda **options: asv_harness.run(CHECK, log=state.told.append, **{"threads": 1} | options)
+    state.run = lambda **options: asv_harness.run(PROFILE, log=state.told.append, **{"threads": 1} | options)
     return state
 
 
-def test_each_benchmark_is_one_run_of_the_current_commit_that_skips_what_is_there(asv, tmp_path):
+def test_each_sweep_is_one_run_of_the_current_commit_that_skips_what_is_there(asv, tmp_path):
     assert asv.run(existing=False) == 0
     (machine, _), *runs = asv.calls
     start = [sys.executable, "-m", "asv"]
     assert machine == [*start, "machine", "--yes"]
     rest = ["--record-samples", "--skip-existing-successful"]
     assert [command for command, _ in runs] == [
-        [*start, "run", "HEAD^!", "--bench", pattern, *rest] for pattern in benchmark_patterns(CHECK)
+        [*start, "run", "HEAD^!", "--bench", pattern, *rest] for pattern in benchmark_patterns(PROFILE)
     ]
     for _, options in asv.calls:
         assert options["cwd"] == tmp_path
@@ -86,7 +91,7 @@ def test_each_benchmark_is_one_run_of_the_current_commit_that_skips_what_is_ther
             options["env"].items() >= {"URNN_BENCH_PROFILE": "check", "OMP_NUM_THREADS": "1", **KEPT_HEAP}.items()
         )
         assert "ASV_PYTHONPATH" not in options["env"]
-    assert asv.told == [f"asv {n}/3: {pattern}" for n, pattern in enumerate(benchmark_patterns(CHECK), 1)]
+    assert asv.told == [f"asv {n}/3: {pattern}" for n, pattern in enumerate(benchmark_patterns(PROFILE), 1)]
 
 
 def test_existing_measures_with_this_interpreter_and_saves_under_the_current_commit(asv, tmp_path):
@@ -97,19 +102,19 @@ def test_existing_measures_with_this_interpreter_and_saves_under_the_current_com
         assert options["env"]["OMP_NUM_THREADS"] == "4"
 
 
-def test_a_failed_benchmark_is_counted_and_the_others_run(asv):
+def test_a_run_with_a_failed_benchmark_is_counted_and_the_others_follow(asv):
     asv.codes = [2, 0, 2]
     assert asv.run(existing=False) == 2
     assert len(asv.calls) == 4
     why = [line for line in asv.told if line.startswith("a cell failed; to see why: asv run HEAD^! --bench '^")]
     assert len(why) == 2
-    assert why[0].endswith(f"--bench '{benchmark_patterns(CHECK)[0]}' --show-stderr")
+    assert why[0].endswith(f"--bench '{benchmark_patterns(PROFILE)[0]}' --show-stderr")
 
 
 @pytest.mark.parametrize("code", [1, -9])
 def test_anything_else_that_asv_ends_with_ends_the_sweep(asv, code):
     asv.codes = [0, code]
-    message = rf"^asv could not measure \^memory.*\(exit code {code}\); see its own message above$"
+    message = rf"^asv could not measure .*OverLength.*\(exit code {code}\); see its own message above$"
     with pytest.raises(SweepError, match=message):
         asv.run(existing=False)
     assert len(asv.calls) == 3
@@ -129,7 +134,7 @@ def test_outside_a_checkout_the_other_harness_is_named(asv, tmp_path):
     assert asv.calls == []
 
 
-@pytest.mark.parametrize(("codes", "exit_code"), [([0, 0, 0], 0), ([0, 2, 0], 2)])
+@pytest.mark.parametrize(("codes", "exit_code"), [([0], 0), ([2], 2)])
 def test_the_commands_exit_code_says_whether_a_benchmark_failed(asv, codes, exit_code, monkeypatch, tmp_path):
     monkeypatch.setattr("bench.commands.run.ROOT", tmp_path)
     asv.codes = codes

@@ -46,6 +46,6 @@ def test_a_page_is_written_before_and_after_the_rest_is_measured():
         "bench run --profile quick $(FIRST) $(if $(FRESH),--fresh)",
         "analysis report --output $(REPORT)",
         "bench run --profile quick",
-        "bench run --profile check --harness asv --existing",
+        "bench run --profile check --harness asv --existing >.asv/check.log 2>&1",
         "analysis report --output $(REPORT)",
     ]

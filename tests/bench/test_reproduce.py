@@ -1,4 +1,4 @@
-"""The experiments' conductor on a trainer that trains nothing: order, failures, going on, the end of the time."""
+"""The experiments' schedule with a trainer that trains nothing: order, failures, going on, the end of the time."""
 
 import contextlib
 import json
@@ -18,7 +18,7 @@ from bench.commands import main
 from bench.errors import SweepError
 from bench.experiments import Experiment, plan
 from bench.grid import Cell
-from bench.reproduce import Conditions, Result, conduct, summary
+from bench.reproduce import Conditions, Result, summary, train_all
 from bench.step_costs import cells
 from tests.forks import forked
 
@@ -40,11 +40,11 @@ def _fake_trainer(monkeypatch: pytest.MonkeyPatch) -> None:
 def run(tmp_path):
     """Conducts experiments, one at a time unless told otherwise -> the result, and what was told."""
 
-    def conducted(*experiments: Experiment, seconds: float = 60.0, jobs: int = 1) -> tuple[Result, list[str]]:
+    def trained(*experiments: Experiment, seconds: float = 60.0, jobs: int = 1) -> tuple[Result, list[str]]:
         told: list[str] = []
-        return conduct(experiments, Conditions(tmp_path, jobs, seconds), told.append), told
+        return train_all(experiments, Conditions(tmp_path, jobs, seconds), told.append), told
 
-    return conducted
+    return trained
 
 
 @pytest.fixture
@@ -151,17 +151,17 @@ def test_when_the_time_is_up_nothing_is_started_and_what_is_going_keeps_its_log(
     assert ENDLESS.end(tmp_path) is None
 
 
-def test_two_conductors_in_one_folder_are_refused(run, tmp_path):
+def test_two_commands_in_one_folder_are_refused(run, tmp_path):
     told: list[str] = []
 
     def second(line: str) -> None:
         told.append(line)
         if len(told) == 1:
             with pytest.raises(SweepError) as caught:
-                conduct([LSTM], Conditions(tmp_path, 1, 60.0), told.append)
+                train_all([LSTM], Conditions(tmp_path, 1, 60.0), told.append)
             told.append(str(caught.value))
 
-    conduct([URNN], Conditions(tmp_path, 1, 60.0), second)
+    train_all([URNN], Conditions(tmp_path, 1, 60.0), second)
     assert re.fullmatch(
         rf"another `python -m bench reproduce` is at work in {re.escape(str(tmp_path))} \(process {os.getpid()}, "
         r"since \d\d:\d\d: .+\); wait until it has ended, end it, or name another folder with --runs",
@@ -173,7 +173,7 @@ def test_two_conductors_in_one_folder_are_refused(run, tmp_path):
 def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(SweepError) as caught:
-        conduct([URNN], Conditions(tmp_path / "file", 1, 60.0), print)
+        train_all([URNN], Conditions(tmp_path / "file", 1, 60.0), print)
     assert str(caught.value).startswith(f"cannot write to {tmp_path / 'file'} (")
     assert str(caught.value).endswith("); name another folder with --runs")
 
@@ -276,7 +276,7 @@ def test_ctrl_c_stops_the_runs_says_what_there_is_and_leaves_no_process(started_
 
 
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="nothing else tells of the end of another's process")
-def test_the_trainers_of_a_killed_conductor_end(started_command, tmp_path):
+def test_the_trainers_of_a_killed_command_end(started_command, tmp_path):
     trainer = os.pidfd_open(int((tmp_path / "going-100").read_text()))
     started_command.kill()
     ended, _, _ = select.select([trainer], [], [], 60)
@@ -299,7 +299,7 @@ def test_a_signal_lets_every_trainer_keep_its_checkpoint(name, run, tmp_path, mo
     assert ENDLESS.log(tmp_path).lines()[-1]["outcome"] == "interrupted"
 
 
-def test_a_conductor_that_fails_ends_its_trainers(tmp_path, monkeypatch):
+def test_a_command_that_fails_ends_its_trainers(tmp_path, monkeypatch):
     """Its reader has gone away when it wants to tell of a start."""
     processes = []
 
@@ -309,7 +309,7 @@ def test_a_conductor_that_fails_ends_its_trainers(tmp_path, monkeypatch):
     start = reproduce._start
     monkeypatch.setattr(reproduce, "_start", lambda *a: processes.append(start(*a)) or processes[-1])
     with pytest.raises(BrokenPipeError):
-        conduct([ENDLESS], Conditions(tmp_path, 1, 60.0), told)
+        train_all([ENDLESS], Conditions(tmp_path, 1, 60.0), told)
     assert processes[0].process.returncode == -signal.SIGKILL
 
 

@@ -117,6 +117,7 @@ class TestRunFile:
         assert last.path == again.path
         assert last.measured() == {("a", 1), ("a", 2), ("b", 1)}
         assert last.stored() == 3
+        assert last.path.read_text() == json.dumps(again.content) == json.dumps(last.content)
         assert last.content["run"]["outcomes"] == [
             {"cell": "b", "pass": 1, "model": "lstm", "outcome": "killed", "message": "why"}
         ]

@@ -209,7 +209,7 @@ def test_cuda_without_a_gpu_is_refused_with_what_to_do():
     require_device("cpu")
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
+@pytest.mark.cuda
 @every_variant
 @pytest.mark.parametrize("phase", ["forward", "train", "stream"])
 def test_on_cuda_a_call_returns_when_the_work_is_done(variant, phase):

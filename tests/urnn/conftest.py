@@ -8,7 +8,7 @@ import torch
 
 from urnn.backends import BACKENDS
 
-needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
+needs_cuda = pytest.mark.cuda
 
 
 @pytest.fixture(autouse=True)

@@ -87,7 +87,7 @@ def test_the_rnn_computes_the_same_with_weights_in_one_piece(monkeypatch):
         torch.testing.assert_close(parameter.grad, gradient)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
+@pytest.mark.cuda
 def test_on_cuda_nothing_warns():
     OrthogonalRNN(M, N, device="cuda")(torch.randn(7, 2, M, device="cuda"))[0].sum().backward()
 

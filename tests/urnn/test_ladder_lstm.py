@@ -19,7 +19,7 @@ WITHOUT_STREAMS = [
     if not on[SWITCHES.index("streams")]
 ]
 TOP = RUNGS["wavefront"]
-needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
+needs_cuda = pytest.mark.cuda
 
 
 def names_of(stages: Stages) -> str:

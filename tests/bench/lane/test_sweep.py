@@ -1,6 +1,6 @@
 """A sweep stores each cell as it ends, and what happens to one process or cell costs the others nothing.
 
-Where `processes` are counted they are real: they run pytest, on cells of a few units and 3 time steps.
+Where `processes` are counted they are real; but for one, what they run is `suite/pytest.py`.
 """
 
 import errno
@@ -22,9 +22,10 @@ from bench.lane.sweep import plan, run
 from bench.processes.guard import descendants
 from bench.run_file import RunFile
 from tests.bench.cells import cell
-from tests.bench.lane.played import Machine
+from tests.bench.lane.played import SUITE, Machine
 
 SETTINGS = Settings(PROFILES["quick"], 1, "kept")
+PLAYED = replace(SETTINGS, root=SUITE)
 CELLS = [cell(phase="forward", hidden_size=n) for n in (4, 5, 6)]
 
 
@@ -60,7 +61,6 @@ def stopped_and_killed_later(process: subprocess.Popen) -> None:
     threading.Timer(0.3, os.kill, (measuring, signal.SIGKILL)).start()
 
 
-@pytest.mark.slow
 def test_a_process_that_dies_takes_one_cell_with_it_and_the_rest_is_measured(tmp_path, processes):
     first, second, third, fourth = jobs = plan([*CELLS, cell(phase="forward", hidden_size=7)], 1)
     deaths = {
@@ -71,7 +71,7 @@ def test_a_process_that_dies_takes_one_cell_with_it_and_the_rest_is_measured(tmp
     seen = []
     run(
         jobs,
-        side_in(tmp_path),
+        side_in(tmp_path, PLAYED),
         lambda job: deaths.get(job, id)(processes[-1]),
         lambda job, outcome: seen.append((job, outcome)),
     )
@@ -114,7 +114,6 @@ def test_what_a_missing_package_made_fail_says_so_and_is_measured_by_the_next_ru
     assert outcomes == ["failed", "measured", "measured"]
 
 
-@pytest.mark.slow
 def test_an_interrupt_keeps_what_is_measured_ends_the_process_and_the_next_call_goes_on(
     tmp_path, processes, monkeypatch
 ):
@@ -125,7 +124,7 @@ def test_an_interrupt_keeps_what_is_measured_ends_the_process_and_the_next_call_
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(jobs, side_in(tmp_path), finished=interrupted_after_the_first)
+        run(jobs, side_in(tmp_path, PLAYED), finished=interrupted_after_the_first)
     assert [process.poll() for process in processes] == [-signal.SIGKILL]
     first = file_in(tmp_path)
     assert first.measured() == {(jobs[0].cell.id, 1)}

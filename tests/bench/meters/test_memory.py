@@ -10,7 +10,7 @@ from bench.workloads import build
 from tests.bench.cells import VARIANTS, cell
 
 K = 1 << 20  # a multiple of every allocator's granularity
-needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
+needs_cuda = pytest.mark.cuda
 
 
 @pytest.mark.parametrize(
