@@ -43,8 +43,8 @@ def test_the_lines_are_those_that_older_suites_write():
     ("line", "message"),
     [
         ("", "expected complete JSON, but it is cut off or damaged at column 1"),
-        ("[]", "expected the file to be an object, got a list that is empty"),
-        ("{}", "expected kind to be a text, got nothing"),
+        ("[]", "expected it to be an object, got a list that is empty"),
+        ("{}", "expected kind to be one of header, start, benchmark, outcome, got nothing"),
         ('{"kind": "end"}', 'expected kind to be one of header, start, benchmark, outcome, got "end"'),
         ('{"kind": "start"}', "expected cell to be a text, got nothing"),
         ('{"kind": "header", "machine_info": {}}', "expected commit_info to be an object, got nothing"),
