@@ -45,17 +45,21 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
     measured in one pass and failed in another counts as measured.
     """
     alone = rows.groupby("model")["backend"].nunique().eq(1)
+    groups = rows.groupby([*CELL, "metric"], dropna=False, sort=True)
+    first = groups[DESCRIPTION].first().astype(object)  # that is known
+    known = first.where(first.notna(), None).to_dict("records")
     summaries = [
-        _summarise_cell(dict(zip([*CELL, "metric"], key, strict=True)), part, bool(alone[key[0]]))
-        for key, part in rows.groupby([*CELL, "metric"], dropna=False, sort=True)
+        _summarise_cell(dict(zip([*CELL, "metric"], key, strict=True)), part, described, bool(alone[key[0]]))
+        for (key, part), described in zip(groups, known, strict=True)
     ]
     table = pd.DataFrame(summaries, columns=COLUMNS)
     whole = dict.fromkeys(("hidden_size", "length", "batch", "num_layers"), "int64")
     return table.astype(whole | {"state_size": "float64", "parameters": "float64", "place": "float64"})
 
 
-def _summarise_cell(key: dict[str, Any], part: pd.DataFrame, alone: bool) -> dict[str, Any]:
-    described = {name: _first(part[name]) for name in DESCRIPTION}
+def _summarise_cell(
+    key: dict[str, Any], part: pd.DataFrame, described: dict[str, Any], alone: bool
+) -> dict[str, Any]:
     described["label"] = described["label"] or key["model"]
     described["backend_label"] = described["backend_label"] or key["backend"]
     names = described["label"], described["backend_label"], described["family"] or ""
@@ -91,11 +95,6 @@ def _summarise_cell(key: dict[str, Any], part: pd.DataFrame, alone: bool) -> dic
             "replicates": draws,
         }
     )
-
-
-def _first(column: pd.Series) -> Any:
-    known = column.dropna()
-    return known.iloc[0] if len(known) else None
 
 
 def _processes(measured: pd.DataFrame) -> list[Process]:
