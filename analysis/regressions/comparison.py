@@ -112,7 +112,7 @@ def judge_folder(folder: Path, pace: Pace | None = None) -> Comparison:
     )
     absent = _absent_rows(plan)
     cells = [cell for cell in plan["cells"] if cell not in {row.cell for row in absent}]
-    judged = judge_gate(screening, confirmation, cells, plan["suspects"], sentinel=plan["sentinel"])
+    judged = judge_gate(screening, confirmation, cells, plan["suspects"] or (), plan["sentinel"])
     rows = worst_first(judged.rows + instruction_rows(plan["instructions"]) + absent)
     return Comparison(
         *(NamedCommit(plan[side]["name"], plan[side]["subject"]) for side in SIDES),
