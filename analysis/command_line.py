@@ -76,7 +76,9 @@ def run(
     that went away (`| head`) ends it without a word; output that cannot be written (a full disk) and the
     exceptions of `sentences` with one line; an unforeseen exception with its traceback; all with exit code 2.
     """
-    write_what_the_terminal_can_show()
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # what an encoding lacks, such as ASCII, is written as its escape
+            stream.reconfigure(errors="backslashreplace")
     try:
         with stopped_like_ctrl_c():
             code = command()
@@ -104,27 +106,16 @@ def run(
 def _last_words(error: Exception, sentences: tuple[type[Exception], ...]) -> str:
     if isinstance(error, OSError) and error.filename is None and error.errno in NO_ROOM:
         return f"error: the output cannot be written ({error.strerror})\n"
-    if isinstance(error, ModuleNotFoundError) and (package := _missing(error)):
-        return f"error: the package {package} is missing; in the checkout, {INSTALL} has it\n"
+    if isinstance(error, ModuleNotFoundError):
+        package = (error.name or "").partition(".")[0]
+        if package not in ("", *OURS):  # a missing module of this project is a mistake here
+            return f"error: the package {package} is missing; in the checkout, {INSTALL} has it\n"
     return f"error: {error}\n" if isinstance(error, sentences) else traceback.format_exc()
-
-
-def _missing(error: ModuleNotFoundError) -> str:
-    """The package to install; "" where a module of this project is missing, which is a mistake here."""
-    package = (error.name or "").partition(".")[0]
-    return "" if package in OURS else package
 
 
 def _say(text: str) -> None:
     with suppress(OSError):  # standard error is full or has no reader: the exit code still says it
         print(text, end="", file=sys.stderr)
-
-
-def write_what_the_terminal_can_show() -> None:
-    """Where the encoding is ASCII or the like, a character that it lacks is written as its escape."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
 
 
 @contextmanager

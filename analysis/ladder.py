@@ -51,8 +51,8 @@ class Place(NamedTuple):
 class Rung:
     """One stage of a ladder: `time` in seconds per time step, and how many times as fast it is.
 
-    `previous` is the label of the nearest rung before it that has a value, and `skips` says whether that is not
-    the very one before. None is not measured: `outcome` then says what to write, and `message` why.
+    `over_previous` is over the nearest rung before it that has a value; `skipping` is the label of that one where
+    it is not the very one before. None is not measured: `outcome` then says what to write, and `message` why.
     """
 
     name: str
@@ -60,8 +60,7 @@ class Rung:
     time: Estimate | None = None
     over_first: Estimate | None = None
     over_previous: Estimate | None = None
-    previous: str = ""
-    skips: bool = False
+    skipping: str = ""
     outcome: str = NOT_MEASURED
     message: str = ""
     unstable: str = ""
@@ -110,8 +109,7 @@ def _climb(part: pd.DataFrame, labels: Mapping[str, str]) -> Climb:
             Estimate(row["value"], row["low"], row["high"]),
             over_first=None if first is None else ratio(first, row),
             over_previous=None if below is None else ratio(below, row),
-            previous="" if below is None else below["backend_label"],
-            skips=below is not None and rungs[-1].time is None,
+            skipping="" if below is None or rungs[-1].time else below["backend_label"],
             outcome=MEASURED,
             unstable=row["unstable"],
         )

@@ -63,6 +63,11 @@ def per_cent(fraction: float) -> str:
     return f"{significant(100 * fraction, 2)} %"
 
 
+def share(fraction: float) -> str:
+    """0.9523 -> '95.2 %', for shares whose digits are to stand below one another."""
+    return f"{100 * fraction:.1f} %"
+
+
 def tick(value: float, units: tuple[tuple[float, str], ...]) -> str:
     """The text of a tick, in TIME_UNITS or BYTE_UNITS: no trailing zeros."""
     scale, name = next((unit for unit in units if value >= unit[0] * (1 - 1e-9)), units[-1])

@@ -40,11 +40,12 @@ def generator() -> torch.Generator:
 
 
 @pytest.fixture(scope="session")
-def host(tmp_path_factory: pytest.TempPathFactory) -> "Host":
-    """Builds CUDA kernels for a host, each once."""
+def host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> "Host":
+    """Builds CUDA kernels for a host, each once for all workers and until a source changes."""
     from tests.urnn.cuda.host import Host
 
-    return Host(tmp_path_factory.mktemp("host"))
+    kept = getattr(request.config, "cache", None)
+    return Host(kept.mkdir("cuda-on-a-host") if kept else tmp_path_factory.mktemp("host"))
 
 
 @pytest.fixture
@@ -79,7 +80,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish() -> None:
-    """What was imported stays, so that no later collection of garbage looks through it again."""
+    """What was imported stays to the end; looking through it takes a collection of garbage tenths of a second."""
     gc.collect()
     gc.freeze()
     gc.enable()

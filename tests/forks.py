@@ -6,6 +6,7 @@ The child must not use torch's threads, which do not survive a fork.
 import contextlib
 import os
 import signal
+import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -61,3 +62,12 @@ def forked(work: Callable[[], int]) -> Iterator[Fork]:
         yield child
     finally:
         child.kill()
+
+
+def write_to(**places: str | None) -> None:
+    """In a fork: leads `stdout` and `stderr`, in this order, to a file each; None closes one."""
+    for number, (name, place) in enumerate(places.items(), 1):
+        os.close(number)
+        if place is not None:
+            os.dup2(os.open(place, os.O_WRONLY | os.O_CREAT), number)
+        setattr(sys, name, os.fdopen(number, "w", closefd=False) if place else None)

@@ -1,9 +1,7 @@
-"""How often simulated gates call a regression: rates with an interval that knows how short the recording is.
+"""How often simulated gates call a regression, and how noisy the recorded machine was.
 
-Why two sources of doubt: a finite number of simulations leaves the binomial's (Clopper and Pearson 1934), and a
-finite number of recorded passes leaves its own, which is the larger. For that one the passes themselves are
-drawn anew, many times, and gates are simulated on each draw (a bootstrap around the replay, Efron 1979); its
-interval and the binomial one are joined. What never happened in the recorded passes happens in no simulation.
+An interval joins the binomial one (Clopper and Pearson 1934) with that of gates replayed on passes drawn anew
+(Efron 1979), because a recording is short. What never happened in the recorded passes happens in no simulation.
 """
 
 from collections.abc import Sequence
@@ -17,8 +15,10 @@ from scipy import stats
 from analysis.calibration.recording import Recording
 from analysis.calibration.replay import Gate, simulate
 from analysis.regressions.judge import Verdict
+from analysis.regressions.measurements import of_variant
 from analysis.statistics import Estimate
-from analysis.vocabulary import CONFIDENCE, SAME
+from analysis.statistics.log_ratio import sentinel_weight
+from analysis.vocabulary import BASE, CONFIDENCE, SAME
 
 SEED = 20151120
 
@@ -99,3 +99,34 @@ def smallest_detectable(found: Sequence[Condition], rate: float) -> float | None
         if low < rate <= high and all(value >= rate for at, value in points if at >= after):
             return before + (after - before) * (rate - low) / (high - low)
     return None
+
+
+def spreads(recording: Recording) -> pd.DataFrame:
+    """Standard deviation, over passes, of the log-ratio of two processes of one commit, which is about a fraction.
+
+    Rows are the judged cells, the largest first; `guarded` is what is left of `plain` once the sentinel's share is
+    taken out, and equal to it for the sentinel.
+    """
+    own = _log_ratios(recording, SAME)
+    guards = own.reindex(columns=[of_variant(cell, recording.sentinel) for cell in own])
+    guards.columns = own.columns
+    guards.loc[:, own.columns.str.startswith(f"{recording.sentinel}-")] = np.nan
+    guarded = guards.dropna(axis=1)
+    weight = sentinel_weight([(list(own[cell]), list(guarded[cell])) for cell in guarded])
+    left = own.sub(weight * guarded, fill_value=0.0)
+    found = pd.DataFrame({"plain": own.std(), "guarded": left.std()}).loc[list(recording.cells)]
+    return found.sort_values("plain", ascending=False, kind="stable")
+
+
+def achieved(recording: Recording, side: str) -> dict[str, float]:
+    """Cell of the slowed model -> how much slower the copy was, as a fraction: the median over passes of its ratio
+    to the same commit unslowed, measured in the same pass."""
+    apart = (_log_ratios(recording, side) - _log_ratios(recording, SAME))[list(recording.slowed_cells)]
+    return np.expm1(apart.median()).to_dict()
+
+
+def _log_ratios(recording: Recording, side: str) -> pd.DataFrame:
+    """log(side / base) of each pass and cell."""
+    before, after = (pd.DataFrame(recording.times[name]) for name in (BASE, side))
+    cells = [cell for cell in dict.fromkeys(recording.cells) if cell in after]
+    return np.log(after[cells] / before[cells]).loc[list(recording.passes)]

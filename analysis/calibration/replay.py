@@ -1,17 +1,15 @@
 """Gates that might have been: passes drawn from a recording, judged and decided by the gate's own rules.
 
-Two fifths of the recorded passes, chosen afresh each time, serve the screening and the others the confirmation, so
-that no pass is both suspicion and proof. Passes are drawn whole, with all their cells, so that what disturbs
-several cells at once still does; none is drawn twice before all of its part have been, since a test that takes one
-pass for two thinks itself surer than it is. Where both sides of a cell are the same commit, which of the two is
-called base is tossed for each pass.
+No pass serves both the screening and the confirmation. Passes are drawn whole, so that what disturbs several
+cells at once still does, and none twice before all others, since a test that takes one for two thinks itself
+surer than it is.
 
-Known weakness: passes are drawn as if they were independent; a drift over many passes is broken up. Time passes at
-the recording's mean pace, the same for every cell.
+Known weakness: a drift over many passes is broken up, and time passes at the recording's mean pace.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +23,7 @@ from analysis.vocabulary import BASE, SAME
 SECONDS = 600.0  # the gate's own time, builds apart
 SCREENED = 0.4  # share of the passes that serve the screening
 
-Ratios = dict[str, dict[int, float]]  # cell -> number of the pass -> log(head / base)
+Ratios = defaultdict[str, dict[int, float]]  # cell -> number of the pass -> log(head / base)
 
 
 @dataclass(frozen=True)
@@ -45,28 +43,33 @@ def simulate(
 ) -> Gate:
     """One gate of base against `head`: SAME for A/A, or one of the slowdowns; `passes` are those to draw from."""
     screening, confirmation = (_drawn(recording, head, part, random) for part in _parts(passes, random))
-    cells, sentinel = recording.cells, recording.sentinel
-    screened: Ratios = {cell: {} for cell in cells}
-    wanted, spent, number = cells, 0.0, 0
+    screened: Ratios = defaultdict(dict)
+    wanted, spent, number = recording.cells, 0.0, 0
     while True:
         number += 1
-        measured = _with_sentinels(recording, wanted)
-        _add(screened, number, next(screening), measured)
-        cost = recording.pair_seconds * len(measured)
+        cost = _measure(recording, wanted, number, next(screening), screened)
         spent += cost
-        ratios = of_passes(screened, cells, sentinel)
+        ratios = of_passes(screened, recording.cells, recording.sentinel)
         judged = Judgement([], *open_and_suspects(ratios))
-        step = next_step(judged, cells, Pace(number, seconds, seconds - spent, cost / len(wanted)))
+        step = next_step(judged, recording.cells, Pace(number, seconds, seconds - spent, cost / len(wanted)))
         if step.stage == CONFIRMATION:
             break
         wanted = step.cells
-    fresh: Ratios = {cell: {} for cell in cells}
-    again = _with_sentinels(recording, step.cells)
-    for number in range(1, step.passes + 1 if step.cells else 1):
-        _add(fresh, number, next(confirmation), again)
-        spent += recording.pair_seconds * len(again)
-    verdicts = gate_verdicts(ratios, of_passes(fresh, step.cells, sentinel))
+    fresh: Ratios = defaultdict(dict)
+    for number in range(step.passes if step.cells else 0):
+        spent += _measure(recording, step.cells, number, next(confirmation), fresh)
+    verdicts = gate_verdicts(ratios, of_passes(fresh, step.cells, recording.sentinel))
     return Gate({cell: verdict for cell, (verdict, _) in verdicts.items()}, spent / 60)
+
+
+def _measure(
+    recording: Recording, cells: Sequence[str], number: int, drawn: Mapping[str, float], ratios: Ratios
+) -> float:
+    """One pass of the cells and their sentinels, added to the ratios; the seconds that it would have taken."""
+    guards = {of_variant(cell, recording.sentinel) for cell in cells}.intersection(recording.cells)
+    for cell in guards.union(cells):
+        ratios[cell][number] = drawn[cell]
+    return recording.pair_seconds * len(guards.union(cells))
 
 
 def _parts(passes: Sequence[int], random: np.random.Generator) -> tuple[list[int], list[int]]:
@@ -74,16 +77,6 @@ def _parts(passes: Sequence[int], random: np.random.Generator) -> tuple[list[int
     different = random.permutation(sorted(set(passes)))
     first = set(different[: round(SCREENED * len(different))])
     return [at for at in passes if at in first], [at for at in passes if at not in first]
-
-
-def _add(ratios: Ratios, number: int, drawn: dict[str, float], cells: Sequence[str]) -> None:
-    for cell in cells:
-        ratios[cell][number] = drawn[cell]
-
-
-def _with_sentinels(recording: Recording, cells: Sequence[str]) -> list[str]:
-    guards = (of_variant(cell, recording.sentinel) for cell in cells)
-    return list(dict.fromkeys([*(guard for guard in guards if guard in recording.cells), *cells]))
 
 
 def _drawn(

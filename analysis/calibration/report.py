@@ -6,12 +6,16 @@ One slowed model speaks for all; a noisier one is caught less often, as its spre
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Drawn
+from matplotlib.ticker import PercentFormatter
+
 from analysis import units
-from analysis.calibration.detection import BARS, CAPTION, FALSE_ALARMS, TITLE, draw
-from analysis.calibration.rates import Condition, Effort, conditions, smallest_detectable
+from analysis.calibration.rates import Condition, Effort, achieved, conditions, smallest_detectable, spreads
 from analysis.calibration.recording import COMPACT, Recording, compact
-from analysis.calibration.spread import achieved, spreads
-from analysis.pages import Answer, Bullets, Cell, Column, Facts, Figure, Page, Prose, Section, Table, between
+from analysis.figures import style
+from analysis.pages import Answer, Bullets, Cell, Column, Facts, Figure, Page, Prose, Section, Table, prose
 from analysis.pages.writing import Report, write_page
 from analysis.regressions.judge import MARGINS, RULES
 from analysis.regressions.outputs import metric_label
@@ -19,33 +23,12 @@ from analysis.regressions.policy import FIRST_PASSES, MOST_CONFIRMING_PASSES
 from analysis.statistics import Estimate
 
 EFFORT = Effort()
+MODEL = "urnn"  # its colour
+FALSE_ALARMS = 0.01  # of whole A/A runs, at most
+BARS = {0.05: 0.95, 0.03: 0.70}  # slowdown of one model -> share of gates that call it, at least
+CROSS = {"linestyle": "none", "marker": "x", "markersize": 9, "markeredgewidth": 2.2, "color": style.INK}
 DEFAULT_TITLE = "What the regression gate is worth"
-METHOD = (
-    (
-        "Recording",
-        "Real passes on this machine: in each, every cell was measured for the commit, for the same commit once "
-        "more, and for slowed copies, in turn and in separate processes, as the gate measures.",
-    ),
-    (
-        "Replay",
-        "Gates were simulated from these passes: whole passes in random order, two fifths of the recording for "
-        "the screening and the others for the confirmation, every decision taken by the gate's own code. Without "
-        "a change, which of the two equal sides is called base is tossed for each pass.",
-    ),
-    (
-        "Interval",
-        "The wider of the exact binomial one and of a bootstrap that draws the recorded passes anew before it "
-        "replays: a short recording gives a wide interval.",
-    ),
-)
-RATES = (
-    "Each row is a change that is known: none, or every call of one model stretched by so much of its own time in "
-    "a temporary copy. Measured is what the copies' times say, over the slowed model's cells."
-)
-NOISE = (
-    "Standard deviation, over the recorded passes, of the ratio of two processes that ran the same commit in one "
-    "pass."
-)
+PROSE = prose(__file__)
 
 
 def write_report(
@@ -71,12 +54,12 @@ def page_of(recording: Recording, found: Sequence[Condition], effort: Effort, ti
     remarks = [Section("Remarks of the recording", [Bullets(recording.notes)])] if recording.notes else []
     sections = [
         Section("", [Answer(headlines(recording, found), list(facts.items()))]),
-        Section("Figure", [Figure("figures/detection", TITLE, CAPTION, draw, found)]),
-        Section("Rates", [Prose(RATES), _rates(recording, found)]),
+        Section("Figure", [Figure("detection", *PROSE["figures"]["detection"], draw).of(found)]),
+        Section("Rates", [Prose(PROSE["explain"]["rates"]), _rates(recording, found)]),
         Section("Called regressed, cell by cell", [_by_cell(recording, found)]),
-        Section("How noisy this machine is", [Prose(NOISE), _spreads(recording)]),
+        Section("How noisy this machine is", [Prose(PROSE["explain"]["noise"]), _spreads(recording)]),
         *remarks,
-        Section("How it was made", [Facts([*METHOD, *_rules()])]),
+        Section("How it was made", [Facts([*PROSE["method"].items(), *_rules()])]),
     ]
     return Page("Calibration", title, sections)
 
@@ -97,7 +80,7 @@ def headlines(recording: Recording, found: Sequence[Condition]) -> list[str]:
     ]
     for share in (0.95, 0.70):
         size = smallest_detectable(found, share)
-        smallest = "none of those recorded" if size is None else _per_cent(size)
+        smallest = "none of those recorded" if size is None else units.share(size)
         said.append(f"The smallest slowdown that {units.per_cent(share)} of gates call: {smallest}.")
     middle, most = even.minutes
     said.append(f"Without a change a gate takes {middle:.1f} minutes, 95 of 100 at most {most:.1f}, builds apart.")
@@ -108,31 +91,25 @@ def _met(holds: bool) -> str:
     return "met" if holds else "missed"
 
 
-def _per_cent(share: float) -> str:
-    return f"{100 * share:.1f} %"
-
-
 def _rate(rate: Estimate) -> str:
-    return f"{_per_cent(rate.value)} ({100 * rate.low:.1f} to {100 * rate.high:.1f})"
+    return f"{units.share(rate.value)} ({100 * rate.low:.1f} to {100 * rate.high:.1f})"
 
 
 def _rates(recording: Recording, found: Sequence[Condition]) -> Table:
-    rows = []
-    for one in found:
-        really = achieved(recording, one.side).values() if one.slowdown else []
-        called, (minutes, most) = one.called, one.minutes
-        rows.append(
-            [
-                Cell(units.per_cent(one.slowdown) if one.slowdown else "none", one.slowdown),
-                Cell(between(min(really), max(really), _per_cent) if really else "", one.slowdown),
-                Cell(_per_cent(called.value), called.value, between(called.low, called.high, _per_cent)),
-                one.inconclusive,
-                one.faster,
-                Cell(f"{minutes:.1f}", minutes, f"95 of 100 within {most:.1f}"),
-            ]
-        )
+    measured = [sorted(achieved(recording, one.side).values()) if one.slowdown else [] for one in found]
+    rows = [
+        [
+            Cell(units.per_cent(one.slowdown) if one.slowdown else "none", one.slowdown),
+            Cell(f"{units.share(really[0])} to {units.share(really[-1])}" if really else "", one.slowdown),
+            one.called,
+            one.inconclusive,
+            one.faster,
+            Cell(f"{one.minutes[0]:.1f}", one.minutes[0], f"95 of 100 within {one.minutes[1]:.1f}"),
+        ]
+        for one, really in zip(found, measured, strict=True)
+    ]
     headings = ("Slowdown", "Measured", "Called regressed", "Cells inconclusive")
-    columns = [Column(heading, _per_cent) for heading in headings]
+    columns = [Column(heading, units.share) for heading in headings]
     columns += [Column("Cells called faster", lambda share: f"{100 * share:.2f} %"), Column("Minutes", str)]
     return Table("Rates", columns, rows, style="compact")
 
@@ -140,14 +117,14 @@ def _rates(recording: Recording, found: Sequence[Condition]) -> Table:
 def _by_cell(recording: Recording, found: Sequence[Condition]) -> Table:
     slowed = found[1:]
     rows = [[cell, *(one.by_cell[cell] for one in slowed)] for cell in recording.slowed_cells]
-    columns = [Column("Cell"), *(Column(units.per_cent(one.slowdown), _per_cent) for one in slowed)]
+    columns = [Column("Cell"), *(Column(units.per_cent(one.slowdown), units.share) for one in slowed)]
     return Table("Called regressed, cell by cell", columns, rows, style="compact")
 
 
 def _spreads(recording: Recording) -> Table:
     rows = [list(row) for row in spreads(recording).itertuples()]
     headings = ("Two processes of one commit", "With the sentinel")
-    columns = [Column("Cell"), *(Column(heading, _per_cent) for heading in headings)]
+    columns = [Column("Cell"), *(Column(heading, units.share) for heading in headings)]
     return Table("How noisy this machine is", columns, rows, style="compact")
 
 
@@ -162,3 +139,36 @@ def _rules() -> list[tuple[str, str]]:
         ("Passes", f"{FIRST_PASSES} first, more of what is open, at most {MOST_CONFIRMING_PASSES} to confirm."),
         ("Deterministic figures", f"any increase beyond a margin is a regression: {margins}."),
     ]
+
+
+def draw(found: Sequence[Condition], columns: int = 2) -> Drawn:
+    """One panel: all slowdowns, and the same with the lowest rates enlarged where it is wide enough."""
+    with style.applied():
+        figure, axes = style.panels(2, columns, style.width(columns))
+        _caught(axes[0], found)
+        _false_alarms(axes[1], found[0].called)
+    return figure
+
+
+def _caught(ax: Axes, found: Sequence[Condition]) -> None:
+    style.title(ax, "Caught", "share of replayed gates")
+    look, sizes = style.line_style(MODEL, 0), [100 * one.slowdown for one in found]
+    rates = pd.DataFrame([one.called for one in found])
+    ax.plot(sizes, rates["value"], gid=style.series_id(MODEL, "cpu"), **look)
+    ax.vlines(sizes, rates["low"], rates["high"], color=look["color"], linewidth=1.4)
+    ax.plot([100 * at for at in BARS], list(BARS.values()), zorder=5, **CROSS)
+    ax.axvline(100 * RULES.floor, color=style.MUTED, linestyle=":", linewidth=1.2)
+    ax.set_xticks(sizes, [f"{size:g} %" for size in sizes])
+    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+    ax.set(xlabel="slowdown of one model", ylim=(-0.03, 1.05))
+
+
+def _false_alarms(ax: Axes, rate: Estimate) -> None:
+    style.title(ax, "False alarms", "share of replayed gates without a change")
+    low, value, high = 100 * rate.low, 100 * rate.value, 100 * rate.high
+    colour = style.line_style(MODEL, 0)["color"]
+    ax.errorbar([value], [0], xerr=[[value - low], [high - value]], fmt="o", color=colour, markersize=8)
+    ax.plot([100 * FALSE_ALARMS], [0], **CROSS)
+    ax.xaxis.set_major_formatter("{x:g} %")
+    ax.set(xlabel="whole runs with a false alarm", xlim=(-0.05, max(2, 1.2 * high)), yticks=[], ylim=(-1, 1))
+    ax.grid(False, axis="y")

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis import experiments
 from analysis.commands.sharing import add_report_options, announce, read_results, warn
 from analysis.errors import AnalysisError
+from analysis.experiments.logs import read
+from analysis.experiments.report import DEFAULT_TITLE, write_report
 from analysis.results import DEFAULT_PATHS
 from analysis.vocabulary import STEP_COSTS
 
@@ -18,17 +19,17 @@ PURPOSE = "write the report of training runs into a folder"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runs", type=Path, metavar="RUNS", help="folder of training runs, or of an earlier report")
-    add_report_options(parser, "reports/experiments", experiments.DEFAULT_TITLE)
+    add_report_options(parser, "reports/experiments", DEFAULT_TITLE)
     usual = "those beside the runs and those of `report`"
     measurements = f"benchmark results for step times and memory; default: {usual}"
     parser.add_argument("--measurements", nargs="*", type=Path, default=[], metavar="PATH", help=measurements)
 
 
 def run(options: argparse.Namespace) -> int:
-    logs = experiments.read(options.runs)
+    logs = read(options.runs)
     warn(logs.problems)
     measurements = _measurements(options.measurements, options.runs)
-    return announce(experiments.write_report(logs, options.output, measurements, options.title))
+    return announce(write_report(logs, options.output, measurements, options.title))
 
 
 def _measurements(paths: Sequence[Path], runs: Path) -> pd.DataFrame | None:

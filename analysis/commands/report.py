@@ -3,7 +3,7 @@
 import argparse
 
 from analysis.commands.sharing import add_paths, add_report_options, announce, read_results
-from analysis.report import DEFAULT_TITLE, write_report
+from analysis.report.page import DEFAULT_TITLE, write_report
 
 PURPOSE = "write the page, the figures and the tidy table into a folder"
 

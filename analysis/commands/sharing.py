@@ -7,9 +7,9 @@ from pathlib import Path
 
 from analysis.errors import printable, shortened
 from analysis.pages.atomic_folder import write_file
+from analysis.pages.writing import Report
 from analysis.regressions.comparison import Comparison
 from analysis.regressions.outputs import document, markdown, show
-from analysis.report import Report
 from analysis.results import DEFAULT_PATHS, Results, read
 
 LONGEST_TITLE = 200

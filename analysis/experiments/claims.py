@@ -1,24 +1,23 @@
-"""What the paper says (Arjovsky, Shah and Bengio 2015, arXiv 1511.06464), and what was measured here.
+"""What the paper says (Arjovsky, Shah and Bengio 2015, arXiv 1511.06464), and whether it was so here.
 
-A reproduction is a list of statements with an answer each, and the answer may be no. `claims.csv` has every
-statement with its source in the paper and a test that is written out, because the paper's 'solves' and 'does well'
-have no numbers. What did not happen within our iterations may happen later; the answer names the iterations.
+`claims.csv` has each statement in our words, its place in the paper, its test in words, because the paper's
+'solves' has no number, and which of `CHECKS` that is: of a model on a task, at a length where one is given,
+against `than`, a number or another model. What did not happen within our iterations may happen later.
 """
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from analysis import units
 from analysis.experiments.schema import NORMS
-from analysis.experiments.study import Group, Study
+from analysis.experiments.study import Study
 from analysis.vocabulary import counted
 
 AGREE, DIFFER, NOT_RUN = "agree", "differ", "not run"
@@ -27,108 +26,77 @@ NAMES = {"urnn": "uRNN", "lstm": "LSTM"}
 LEAST_SAID = 1e-12
 RECALL = 10  # the last steps of copying
 
-
-@dataclass(frozen=True)
-class Answer:
-    """The verdict and what was measured, in words."""
-
-    verdict: str
-    measured: str
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One statement in our words, where the paper makes it, how it is tested, and one of `CHECKS`.
-
-    The check is of a model on a task, at a length where that is given, against `than`: a number or another model.
-    """
-
-    says: str
-    source: str
-    test: str
-    check: str
-    task: str
-    length: str
-    model: str
-    than: str
-
-    def answer(self, study: Study) -> Answer:
-        """What these runs say to it."""
-        found = CHECKS[self.check](study, self)
-        return Answer(NOT_RUN, "") if found is None else Answer(AGREE if found[0] else DIFFER, found[1])
-
-    def group(self, study: Study, model: str = "") -> Group | None:
-        """The group that speaks for a model: it has ended runs, most seeds, and of equals the most iterations."""
-        wanted = (self.task, model or self.model)
-        found = [g for g in study.groups if g.ended and (g.place.task, g.model) == wanted]
-        found = [g for g in found if self.length in ("", str(g.place.length))]
-        return max(found, key=lambda group: group.rank, default=None)
-
-
+Claim = Any  # a row of `claims.csv`
 Found = tuple[bool, str] | None  # whether it agrees, and what was measured; None where it was not run
 
 
-def claims() -> list[Claim]:
-    """Every statement that the suite can test, in the order of the paper's experiments."""
-    with Path(__file__).with_suffix(".csv").open(encoding="utf-8", newline="") as file:
-        return [Claim(**row) for row in csv.DictReader(file)]
+def claims(study: Study) -> pd.DataFrame:
+    """Every statement that the suite can test, in the order of the paper's experiments, with columns verdict and
+    measured."""
+    said = pd.read_csv(Path(__file__).with_suffix(".csv"), dtype=str, keep_default_na=False)
+    found: list[Found] = [CHECKS[claim.check](study, claim) for claim in said.itertuples()]
+    verdicts = [NOT_RUN if one is None else AGREE if one[0] else DIFFER for one in found]
+    return said.assign(verdict=verdicts, measured=["" if one is None else one[1] for one in found])
 
 
-def tally(answers: Sequence[Answer]) -> dict[str, int]:
-    """How many statements have each verdict."""
-    return {verdict: sum(answer.verdict == verdict for answer in answers) for verdict in (AGREE, DIFFER, NOT_RUN)}
-
-
-def accuracy(group: Group) -> str:
+def accuracy(group: Any) -> str:
     """A group's score: '95.2 % (95 % interval 94.1 to 96.3, 3 seeds)'; 'not measured' where a member has none."""
     found = group.score
     if found is None:
         return units.NOT_MEASURED
-    interval = f"95 % interval {100 * found.low:.1f} to {100 * found.high:.1f}, " if found.seeds > 1 else ""
-    return f"{100 * found.mean:.1f} % ({interval}{counted(found.seeds, 'seed')})"
+    interval = f"95 % interval {100 * found.low:.1f} to {100 * found.high:.1f}, " if group.seeds > 1 else ""
+    return f"{100 * found.value:.1f} % ({interval}{counted(group.seeds, 'seed')})"
+
+
+def _group(study: Study, claim: Claim, model: str) -> Any:
+    """The group that speaks for a model; None without one."""
+    found = study.speaking[(study.speaking["task"] == claim.task) & (study.speaking["model"] == model)]
+    found = found[found["length"] == int(claim.length)] if claim.length else found
+    return next(found.itertuples(), None)
 
 
 def _seeds(study: Study, claim: Claim, what: str, every: bool) -> Found:
     """Whether every seed, or none, solved the task or ended below the baseline."""
-    if (group := claim.group(study)) is None:
+    if (group := _group(study, claim, claim.model)) is None:
         return None
-    number = group.solved if what == SOLVED else group.below_baseline
+    number = group.met if what == SOLVED else group.below
     agrees = number == (group.seeds if every else 0)
     when = f"within {group.iterations:,} iterations"
     if what == SOLVED and every and agrees:
-        when = f"after {int(group.members['solved_iteration'].max()):,} iterations at most"
+        members = study.runs[(study.runs["group"] == group.group) & study.runs["member"]]
+        when = f"after {members['solved_iteration'].max():,} iterations at most"
     return agrees, f"{group.size}: {what} in {number} of {counted(group.seeds, 'seed')}, {when}"
 
 
 def _reaches(study: Study, claim: Claim) -> Found:
-    group = claim.group(study)
-    if not (group and group.score):
+    group = _group(study, claim, claim.model)
+    if group is None or group.score is None:
         return None
-    wanted = float(claim.than)
-    return bool(group.score.mean >= wanted or group.score.high >= wanted), f"{group.size}: {accuracy(group)}"
+    return max(group.score.value, group.score.high) >= float(claim.than), f"{group.size}: {accuracy(group)}"
 
 
 def _ahead(study: Study, claim: Claim) -> Found:
-    better, worse = claim.group(study), claim.group(study, claim.than)
-    if not (better and worse and better.score and worse.score):
+    groups = [_group(study, claim, model) for model in (claim.model, claim.than)]
+    if any(group is None or group.score is None for group in groups):
         return None
-    words = "; ".join(f"{group.size}: {accuracy(group)}" for group in (better, worse))
-    return bool(better.score.mean > worse.score.mean), words
+    better, worse = groups
+    return better.score.value > worse.score.value, "; ".join(f"{one.size}: {accuracy(one)}" for one in groups)
+
+
+def profile(looks: pd.DataFrame, least: float) -> pd.DataFrame:
+    """Looks inside at one iteration -> geometric means over the seeds, a row a time step, cut to `least`."""
+    logs = np.log(looks[list(NORMS)].astype(float).clip(lower=least))
+    return np.exp(logs.groupby(looks["t"].astype(int)).mean())
 
 
 def inside(study: Study, task: str, model: str, measure: Callable[[pd.DataFrame], float]) -> float | None:
-    """A measure of the latest look into a model on a task, after the start of training; None without one.
-
-    It is taken of geometric means over the seeds, a row a time step.
-    """
-    for group in (group for place, found in study.looked_into.items() if place.task == task for group in found):
-        look = study.anatomy_of(group)
-        last = look["iteration"].max()
-        if group.model == model and last > 0:
-            logs = np.log(look[list(NORMS)].clip(lower=np.finfo(float).tiny))
-            means = logs[look["iteration"] == last].groupby(look["t"].astype(int)).mean()
-            return measure(np.exp(means).astype(np.float64))
-    return None
+    """A measure of the latest look into a model on a task, after the start of training; None without one."""
+    looks = study.looks
+    mine = looks[(looks["task"] == task) & (looks["model"] == model) & (looks["iteration"] > 0)]
+    if mine.empty:
+        return None
+    mine = mine[mine["group"] == mine["group"].min()]
+    return measure(profile(mine[mine["iteration"] == mine["iteration"].max()], np.finfo(float).tiny))
 
 
 def decay(profile: pd.DataFrame) -> float:
@@ -154,7 +122,7 @@ def wandering(profile: pd.DataFrame) -> float:
     """
     end = len(profile) - RECALL
     late = profile.iloc[end // 2 : end]
-    return float(np.median((late["state_change"] / late["state_norm"]).to_numpy()))
+    return float(np.median(late["state_change"] / late["state_norm"]))
 
 
 def _larger(study: Study, claim: Claim, measure: Callable[[pd.DataFrame], float], words: str) -> Found:
@@ -167,8 +135,9 @@ def _larger(study: Study, claim: Claim, measure: Callable[[pd.DataFrame], float]
 
 def _saturated(study: Study, claim: Claim) -> Found:
     moved = inside(study, claim.task, claim.model, wandering)
-    words = f"{NAMES[claim.model]}: {_faint(moved)} of its norm a step" if moved is not None else ""
-    return None if moved is None else (moved < float(claim.than), words)
+    if moved is None:
+        return None
+    return moved < float(claim.than), f"{NAMES[claim.model]}: {_faint(moved)} of its norm a step"
 
 
 def _faint(value: float) -> str:

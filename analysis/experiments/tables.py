@@ -3,136 +3,121 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
 
 from analysis import units
-from analysis.experiments.claims import AGREE, DIFFER, NOT_RUN, Answer, Claim
+from analysis.experiments.claims import AGREE, DIFFER, NOT_RUN
 from analysis.experiments.goals import NOT_RECORDED
 from analysis.experiments.schema import FINISHED, SOLVED
-from analysis.experiments.seeds import Across
-from analysis.experiments.study import Group, Study
-from analysis.pages import Cell, Column, Table, between
+from analysis.experiments.study import Study
+from analysis.pages import Cell, Column, Table
 
 TONES = {AGREE: "ahead", DIFFER: "crosses", NOT_RUN: "none"}
 NOTHING = Cell("", math.inf)
 OPTIMISER_LABELS = {"rmsprop": "RMSprop", "adam": "Adam", "sgd": "SGD"}
 
 
-def _per_cent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+TEXTS: dict[str, Callable[[Any], str]] = {  # how the numbers of a column are written
+    **dict.fromkeys(("Seed", "Seeds", "Solved"), str),
+    **dict.fromkeys(("Parameters", "Iterations", "Iterations to solve", "Solved at"), "{:,.0f}".format),
+    **dict.fromkeys(("Loss", "Iterations a second"), units.significant),
+    **dict.fromkeys(("Seconds", "Seconds to solve"), units.seconds),
+    "Of baseline": units.per_cent,
+    "Score": units.share,
+}
 
 
-def _whole(number: float) -> str:
-    return f"{number:,.0f}"
+def _table(title: str, rows: list[dict[str, Any]], runs: pd.DataFrame | None = None, style: str = "") -> Table:
+    """Rows of raw values or cells by their headings; `runs` are the runs or groups that they are of."""
+    columns = [Column(heading, TEXTS.get(heading)) for heading in rows[0]] if rows else []
+    series = [] if runs is None else list(runs["model"] + ":" + runs["backend"])
+    return Table(title, columns, [list(row.values()) for row in rows], series, style)
 
 
-def statements(claims: Sequence[Claim], answers: Sequence[Answer]) -> Table:
+def statements(claims: pd.DataFrame) -> Table:
     """What the paper says, what was measured, and the verdict, in the paper's order."""
     rows = [
-        [
-            Cell(claim.says, number, f"{claim.source}; tested: {claim.test}"),
-            answer.measured or units.NOT_MEASURED,
-            Cell(answer.verdict, answer.verdict, tone=TONES[answer.verdict]),
-        ]
-        for number, (claim, answer) in enumerate(zip(claims, answers, strict=True))
+        {
+            "The paper says": Cell(claim.says, claim.Index, f"{claim.source}; tested: {claim.test}"),
+            "Measured here": claim.measured or units.NOT_MEASURED,
+            "Verdict": Cell(claim.verdict, claim.verdict, tone=TONES[claim.verdict]),
+        }
+        for claim in claims.itertuples()
     ]
-    columns = [Column("The paper says"), Column("Measured here"), Column("Verdict")]
-    return Table("The paper's statements", columns, rows, style="statements")
+    return _table("The paper's statements", rows, style="statements")
 
 
 def results(study: Study) -> Table:
     """One row a group: what it reached, and how soon it solved its task."""
-
-    def geometric(name: str, text: Callable[[float], str]) -> Callable[[Group], Cell]:
-        return lambda group: _mean(group.across(name, logarithmic=True), text)
-
-    columns = [
-        (Column("Task"), lambda group: Cell(group.place.label, study.groups.index(group))),
-        (Column("Model"), _model),
-        (Column("Parameters", _whole), lambda group: int(group.fact("parameters"))),
-        (Column("Seeds", str), lambda group: Cell(str(group.seeds), group.seeds, "not ended" * (not group.ended))),
-        (Column("Loss", units.significant), geometric("loss", units.significant)),
-        (Column("Of baseline", units.per_cent), _of_baseline),
-        (Column("Score", _per_cent), lambda group: _mean(group.score, _per_cent)),
-        (Column("Solved", str), _solved),
-        (Column("Iterations to solve", _whole), geometric("solved_iteration", _whole)),
-        (Column("Seconds to solve", units.seconds), geometric("solved_seconds", units.seconds)),
-        (Column("Iterations a second", units.significant), geometric("iterations_per_second", units.significant)),
+    rows = [
+        {
+            "Task": Cell(group.place, group.group),
+            "Model": _model(group),
+            "Parameters": group.parameters,
+            "Seeds": Cell(str(group.seeds), group.seeds, "not ended" * (not group.ended)),
+            "Loss": group.loss or NOTHING,
+            "Of baseline": group.loss.value / group.baseline if group.loss else NOTHING,
+            "Score": group.score or NOTHING,
+            "Solved": _solved(group),
+            "Iterations to solve": group.solved_iteration or NOTHING,
+            "Seconds to solve": group.solved_seconds or NOTHING,
+            "Iterations a second": group.iterations_per_second or NOTHING,
+        }
+        for group in study.groups.itertuples()
     ]
-    rows = [[cell(group) for _, cell in columns] for group in study.groups]
-    identities = [f"{group.model}:{group.variant}" for group in study.groups]
-    return Table("Results across seeds", [column for column, _ in columns], rows, identities, "compact results")
+    return _table("Results across seeds", rows, study.groups, "compact results")
 
 
-def _model(group: Group) -> Cell:
+def _model(group: Any) -> Cell:
     """Its name and how it was trained: batch, the way the sequence was run, optimiser and learning rates."""
-    name = f"{group.size}{group.label.removeprefix(str(group.fact('label')))}"
-    slow = group.fact("slow_rate")
-    share = "" if math.isnan(slow) or slow == 1 else f", {slow:g} of it for the recurrent step"
-    optimiser = OPTIMISER_LABELS.get(group.fact("optimiser"), group.fact("optimiser"))
-    rate = f"{optimiser} {group.fact('learning_rate'):g}{share}"
-    return Cell(name, group.size.lower(), f"B = {group.fact('batch')}, {group.fact('backend')}; {rate}")
+    name = f"{group.size}{group.series.removeprefix(group.label)}"
+    slow = "" if pd.isna(group.slow_rate) or group.slow_rate == 1 else f", {group.slow_rate:g} of it"
+    share = f"{slow} for the recurrent step" if slow else ""
+    rate = f"{OPTIMISER_LABELS.get(group.optimiser, group.optimiser)} {group.learning_rate:g}{share}"
+    return Cell(name, group.size.lower(), f"B = {group.batch}, {group.implementation}; {rate}")
 
 
-def _mean(found: Across | None, text: Callable[[float], str]) -> Cell:
-    if found is None:
-        return NOTHING
-    return Cell(text(found.mean), found.mean, between(found.low, found.high, text) if found.seeds > 1 else "")
-
-
-def _of_baseline(group: Group) -> Any:
-    loss = group.across("loss", logarithmic=True)
-    return loss.mean / group.fact("baseline") if loss else NOTHING
-
-
-def _solved(group: Group) -> Cell:
+def _solved(group: Any) -> Cell:
     """How many seeds met the goal; 'not solved' is said, and within how many iterations."""
-    if group.goal is None or not group.ended:
-        return Cell(NOT_RECORDED if group.goal is None else "not known", math.inf, tone="none")
-    counted = f"{group.solved} of {group.seeds}"
-    if group.solved == group.seeds:
+    if not group.goal or not group.ended:
+        return Cell("not known" if group.goal else NOT_RECORDED, math.inf, tone="none")
+    counted = f"{group.met} of {group.seeds}"
+    if group.met == group.seeds:
         return Cell(counted, 0, tone="ahead")
     within = f"within {group.iterations:,} iterations"
-    return Cell("not solved" if group.solved == 0 else counted, group.seeds - group.solved, within, "crosses")
+    return Cell(counted if group.met else "not solved", group.seeds - group.met, within, "crosses")
 
 
 def runs(study: Study) -> Table:
     """One row a run, however it ended."""
-    columns = [
-        (Column("Task"), lambda group, run: group.place.label),
-        (Column("Model"), lambda group, run: f"{run.label}-{run.hidden_size}"),
-        (Column("Seed", str), lambda group, run: int(run.seed)),
-        (Column("Outcome"), lambda group, run: run.outcome),
-        (Column("Iterations", _whole), lambda group, run: int(run.iterations)),
-        (Column("Seconds", units.seconds), lambda group, run: run.seconds),
-        (Column("Loss", units.significant), _loss),
-        (Column("Score", _per_cent), lambda group, run: run.score),
-        (
-            Column("Solved at", _whole),
-            lambda _, run: NOTHING if pd.isna(run.solved_iteration) else run.solved_iteration,
-        ),
+    rows = [
+        {
+            "Task": run.place,
+            "Model": f"{run.label}-{run.hidden_size}",
+            "Seed": run.seed,
+            "Outcome": run.outcome,
+            "Iterations": run.iterations,
+            "Seconds": run.seconds,
+            "Loss": _loss(run),
+            "Score": run.score,
+            "Solved at": NOTHING if pd.isna(run.solved_iteration) else run.solved_iteration,
+        }
+        for run in study.runs.itertuples()
     ]
-    pairs = [(group, run) for group in study.groups for run in group.runs.itertuples()]
-    rows = [[cell(*pair) for _, cell in columns] for pair in pairs]
-    identities = [f"{group.model}:{group.variant}" for group, _ in pairs]
-    return Table("Every run", [column for column, _ in columns], rows, identities)
+    return _table("Every run", rows, study.runs)
 
 
-def _loss(group: Group, run: Any) -> Any:
-    if math.isfinite(run.loss) and run.scored_on:
-        return Cell(units.significant(run.loss), run.loss, f"on {run.scored_on} data")
-    return run.loss
+def _loss(run: Any) -> Any:
+    if pd.isna(run.loss) or pd.isna(run.scored_on):
+        return run.loss
+    return Cell(units.significant(run.loss), run.loss, f"on {run.scored_on} data")
 
 
 def troubled(study: Study) -> Table:
     """Runs that did not come to an end of their own, with what they say of it."""
-    rows = [
-        [row.run, row.outcome, int(row.iterations), "" if pd.isna(row.message) else row.message]
-        for row in study.logs.runs.itertuples()
-        if row.outcome not in (SOLVED, FINISHED)
-    ]
-    columns = [Column("Run"), Column("Outcome"), Column("Iterations", _whole), Column("Message")]
-    return Table("Runs without a regular end", columns, rows)
+    found = study.logs.runs[~study.logs.runs["outcome"].isin([SOLVED, FINISHED])].fillna({"message": ""})
+    rows = found[["run", "outcome", "iterations", "message"]].rename(columns=str.capitalize).to_dict("records")
+    return _table("Runs without a regular end", rows)

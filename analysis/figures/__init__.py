@@ -1,5 +1,1 @@
-"""The drawings of the report, each a pure function from summary rows to a matplotlib Figure.
-
-`draw(cells)` is for a wide screen, `draw(cells, 1)` for a narrow one. Their titles and captions are rows of
-`analysis.report.figures`.
-"""
+"""The report's drawings: `draw(cells)` makes a figure of summary rows, `draw(cells, 1)` a narrow one."""

@@ -1,4 +1,11 @@
-"""Shares of the measured ceilings in inference over the hidden size, for every backend of the uRNN."""
+"""How near the uRNN comes to what the machine can do: shares of measured ceilings over the hidden size.
+
+Why: a time alone does not say whether there is anything left to gain. Two things that no uRNN can leave out are
+measured by themselves: a time step's two Fourier transforms, and writing its output to memory. A share is their
+time over that of the whole step (the roofline of Williams, Waterman and Patterson 2009, in times, not rates).
+
+Known weakness: a ceiling is what torch reaches with a call for each time step; a faster kernel is above 100 %.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +16,37 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.anchor_point import anchor_point
-from analysis.efficiency import PHASE, shares
 from analysis.figures import style
 from analysis.schema import backends_of, of_family, ordinary
-from analysis.vocabulary import CEILING
+from analysis.statistics import ratio
+from analysis.vocabulary import CEILING, MEASURED, STEP_TIME
+
+PHASE = "forward"
+
+
+def shares(cells: pd.DataFrame, ceilings: pd.DataFrame) -> pd.DataFrame:
+    """Summary rows of models and of ceilings -> one row a ceiling, backend of the uRNN and hidden size.
+
+    The rows are the uRNN's at the anchor point, with value, low and high as fractions of the step time and the
+    columns ceiling and label (the ceiling's). Only sizes at which both were measured have a row. A ceiling has no
+    task.
+    """
+    at = anchor_point(cells, PHASE)
+    if at is None:
+        return cells.iloc[:0].assign(ceiling="", label="")
+    ours, alone = (
+        here[here["outcome"] == MEASURED]
+        for part in (cells[cells["model"] == "urnn"], ceilings.assign(task=at.task))
+        for here in [at.over("hidden_size", part, STEP_TIME)]
+    )
+    found = [ours.iloc[:0].assign(ceiling="", label="")]
+    for ceiling, label in backends_of(ceilings, CEILING).items():
+        times = alone[alone["backend"] == ceiling].drop_duplicates("hidden_size").set_index("hidden_size")
+        here = ours[ours["hidden_size"].isin(times.index)]
+        share = [ratio(times.loc[row["hidden_size"]], row) for _, row in here.iterrows()]
+        numbers = {name: [getattr(one, name) for one in share] for name in ("value", "low", "high")}
+        found.append(here.assign(ceiling=ceiling, label=label, **numbers))
+    return pd.concat(found)
 
 
 def draw(cells: pd.DataFrame, columns: int = 2) -> Figure:
@@ -20,21 +54,21 @@ def draw(cells: pd.DataFrame, columns: int = 2) -> Figure:
     models, ceilings = ordinary(cells), of_family(cells, CEILING)
     found = shares(models, ceilings)
     fillings = [
-        partial(_panel, models=models, shares=found[found["ceiling"] == ceiling], label=label)
+        partial(_panel, models=models, found=found[found["ceiling"] == ceiling], label=label)
         for ceiling, label in backends_of(ceilings, CEILING).items()
     ]
     return style.small_multiples(fillings, models, columns)
 
 
-def _panel(ax: Axes, models: pd.DataFrame, shares: pd.DataFrame, label: str) -> None:
-    if shares.empty:
+def _panel(ax: Axes, models: pd.DataFrame, found: pd.DataFrame, label: str) -> None:
+    if found.empty:
         style.title(ax, label)
         style.say_not_measured(ax)
         return
     style.title(ax, label, anchor_point(models, PHASE).fixed())
-    style.lines(ax, shares, "hidden_size", style.backend_numbers(models))
-    style.size_axis(ax, shares["hidden_size"], "hidden units n")
-    low, high = min(shares["low"].min(), 0.1), max(shares["high"].max(), 1.0)
+    style.lines(ax, found, "hidden_size", style.backend_numbers(models))
+    style.size_axis(ax, found["hidden_size"], "hidden units n")
+    low, high = min(found["low"].min(), 0.1), max(found["high"].max(), 1.0)
     ax.set_ylim(low / 1.3, high * (high / low) ** 0.12)
     style.log_axis(ax, lambda share: f"{100 * share:g} %")
     ax.axhline(1, color=style.INK, linewidth=1.4, linestyle=(0, (4, 2)), zorder=2)

@@ -34,7 +34,7 @@ def draw(cells: pd.DataFrame, columns: int = 3, *, model: str) -> Figure:
         every = [rung.over_first for phases in found.values() for climb in phases.values() for rung in climb]
         bounds = [bound for gain in every if gain for bound in (gain.low, gain.high)]
         if not bounds:
-            return style.not_measured(columns)
+            return style.small_multiples([], cells, columns)
         rungs, places = backends_of(cells, model), sorted(found, key=lambda place: (place.num_layers, place))
         height = ROW_HEIGHT * len(rungs) + 0.75
         figure, axes = style.panels(len(places), columns, style.width(columns), height=height)

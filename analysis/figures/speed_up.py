@@ -5,6 +5,8 @@ The line parts the cells before the crossover from those beyond it; the size bet
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -34,7 +36,7 @@ def draw(cells: pd.DataFrame, columns: int = 4) -> Figure:
         ours = here[(here["model"] == "urnn") & (here["backend"] == fastest(cells, "urnn"))]
         baselines = [(one.label, theirs) for one, theirs in style.by_series(here) if one.model != "urnn"]
         if ours.empty or not baselines:
-            return style.not_measured(columns)
+            return style.small_multiples([], cells, columns)
         in_a_row, height = (2, 2.0) if narrow else (columns, 2.3)
         figure, axes = style.panels(len(baselines), in_a_row, style.width(columns), height=height)
         for number, (ax, (label, theirs)) in enumerate(zip(axes, baselines, strict=True)):
@@ -52,15 +54,13 @@ def _heat_map(ax: Axes, ours: pd.DataFrame, theirs: pd.DataFrame, narrow: bool) 
     if not gains:
         style.say_not_measured(ax)
         return
-    values = {cell: gain.value for cell, gain in gains.items()}
-    grid = pd.Series(values).unstack().reindex(index=lengths, columns=sizes)
-    texts = pd.Series({cell: _text(gain) for cell, gain in gains.items()}).unstack(fill_value="")
+    grid = pd.Series(gains).unstack().reindex(index=lengths, columns=sizes)
     sns.heatmap(
-        np.log2(grid),
+        np.log2(grid.map(attrgetter("value"), na_action="ignore").astype(float)),
         ax=ax,
         cmap=COLOURS,
         norm=SCALE,
-        annot=texts.reindex(index=lengths, columns=sizes, fill_value="").to_numpy(),
+        annot=grid.map(_text).to_numpy(),
         fmt="",
         annot_kws={"fontsize": (7 if narrow else 8.3) * min(1.0, 6 / len(sizes))},
         cbar=False,
@@ -73,7 +73,9 @@ def _heat_map(ax: Axes, ours: pd.DataFrame, theirs: pd.DataFrame, narrow: bool) 
     _draw_crossover(ax, ours, theirs, lengths, sizes)
 
 
-def _text(gain: Estimate) -> str:
+def _text(gain: Estimate | float) -> str:
+    if not isinstance(gain, Estimate):
+        return ""  # where one of the two was not measured
     about = "≈" if gain.low <= 1 <= gain.high else ""
     return about + units.ahead_or_behind(gain.value)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from itertools import count, groupby
 
 import matplotlib as mpl
@@ -20,7 +20,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from analysis import units
 from analysis.appearance import Series, look, order
@@ -66,17 +66,12 @@ RC = {
 }
 
 LONGEST_TEXT = 60
-# Within a power of the base, by how much an axis spans; with less than two in sight, matplotlib's own even ticks.
+# Round values within a power of the base, by how much a logarithmic axis spans.
 MARKS = {
-    10: (
-        (1.4, np.arange(1, 10, 0.25)),
-        (3, np.arange(1, 10, 0.5)),
-        (30, (1, 2, 5)),
-        (5000, (1, 3)),
-        (np.inf, (1,)),
-    ),
-    2: ((2, np.arange(1, 2, 0.125)), (10, (1, 1.5)), (np.inf, (1,))),
+    10: ((30, (1, 2, 5)), (5000, (1, 3)), (np.inf, (1,))),
+    2: ((1.5, np.arange(1, 2, 0.125)), (3, np.arange(1, 2, 0.25)), (10, (1, 1.5)), (np.inf, (1,))),
 }
+EVEN = 3  # up to this a decimal axis has ticks at even distances
 LEAST_DRAWN = 1e-30  # nothing that was measured is as small, or as large as its inverse
 _ids = count()
 
@@ -103,9 +98,9 @@ def applied() -> Iterator[None]:
         yield
 
 
-def literal(text: str, longest: int = LONGEST_TEXT) -> str:
+def literal(text: str) -> str:
     """A text from outside as matplotlib must be given it to show it: on one line, and no formula."""
-    return shortened(" ".join(text.split()), longest).replace("$", r"\$")
+    return shortened(" ".join(text.split()), LONGEST_TEXT).replace("$", r"\$")
 
 
 def panels(number: int, columns: int, width: float, height: float = PANEL_HEIGHT) -> tuple[Figure, list[Axes]]:
@@ -121,12 +116,19 @@ def panels(number: int, columns: int, width: float, height: float = PANEL_HEIGHT
 
 
 def small_multiples(
-    fillings: Sequence[Callable[[Axes], object]], cells: pd.DataFrame, columns: int, height: float = PANEL_HEIGHT
+    fillings: Sequence[Callable[[Axes], object]],
+    cells: pd.DataFrame,
+    columns: int,
+    height: float = PANEL_HEIGHT,
+    nothing: str = "not measured",
 ) -> Figure:
-    """A figure of panels, each drawn by a function, and a legend of those series of the cells that are in it."""
+    """A figure of panels, each drawn by a function, and a legend of those series of the cells that are in it.
+
+    Without any it says `nothing`.
+    """
     with applied():
         figure, axes = panels(max(len(fillings), 1), columns, width(columns), height)
-        for ax, fill in zip(axes, fillings or [say_not_measured], strict=True):
+        for ax, fill in zip(axes, fillings or [partial(say_not_measured, what=nothing)], strict=True):
             fill(ax)
         legend(figure, cells)
     return figure
@@ -138,13 +140,6 @@ def say_not_measured(ax: Axes, what: str = "not measured") -> None:
     ax.grid(False)
     look = {"ha": "center", "va": "center", "color": MUTED, "fontsize": 12, "style": "italic"}
     ax.text(0.5, 0.5, what, transform=ax.transAxes, **look)
-
-
-def not_measured(columns: int) -> Figure:
-    """A figure that says that there is nothing to draw."""
-    figure, axes = panels(1, 1, width(columns))
-    say_not_measured(axes[0])
-    return figure
 
 
 def title(ax: Axes, main: str, detail: str = "") -> None:
@@ -262,7 +257,8 @@ def log_axis(ax: Axes, text: Callable[[float], str], which: str = "y", base: int
     axis = ax.yaxis if which == "y" else ax.xaxis
     low, high = axis.get_view_interval()
     marks = next(marks for most, marks in MARKS[base] if high / low < most)
-    axis.set_major_locator(LogLocator(base, marks))
+    even = base == 10 and high / low < EVEN
+    axis.set_major_locator(MaxNLocator(5) if even else LogLocator(base, marks))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: text(value)))
 

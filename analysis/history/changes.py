@@ -1,46 +1,21 @@
-"""Where a series changes: Otava's change points, asv's own steps beside them, and how large each change is.
+"""Where a series changes and by how much: by Otava, by asv's step detection, and where a change of 15 % lasts.
 
-Both tools want several commits on either side of a step, and a project that gets faster every quarter of an hour
-does not give them; so a change of 15 % that the next commit confirms is shown as well. Sizes are ratios of mean
-levels with Welch's interval over all processes of the levels before and after. Bytes are the same at every call,
-so there any difference beyond the gate's margin is a change.
+Both tools want several commits on either side of a step, which a project that gets faster every quarter of an hour
+does not give them. Bytes are the same at every call, so any difference beyond the gate's margin is a change.
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 
-from analysis.history.commits import Commit, Series
 from analysis.regressions.judge import MARGINS, RULES
 from analysis.statistics.log_ratio import of_groups
-from analysis.vocabulary import PEAK_ALLOCATED, STEP_TIME
+from analysis.vocabulary import PEAK_ALLOCATED
 
 OTAVA, ASV, NEIGHBOURS, COMPARISON = "Otava", "asv", "neighbours", "bytes"
 LASTING = math.log(1.15)  # several times what two processes of one commit differ by
-
-
-@dataclass(frozen=True)
-class Change:
-    """A new level of a series from `commit` on.
-
-    Attributes:
-        at: position of the commit in the series.
-        before: the commit measured last before it; together with `commit` what a bisection starts from.
-        ratio: new level over old; low and high are its 95 % interval.
-        found_by: of OTAVA, ASV, NEIGHBOURS and COMPARISON.
-    """
-
-    series: Series
-    at: int
-    before: Commit
-    commit: Commit
-    ratio: float
-    low: float
-    high: float
-    found_by: tuple[str, ...]
 
 
 def asv_steps(levels: Sequence[float]) -> list[int]:
@@ -63,36 +38,38 @@ def lasting_steps(levels: Sequence[float]) -> list[int]:
     return found
 
 
-def changes(series: Sequence[Series], otava: Mapping[Series, Sequence[int]] | None = None) -> list[Change]:
+def changes(points: pd.DataFrame, otava: Mapping[int, Sequence[int]] | None = None) -> pd.DataFrame:
     """Every change of every series that is beyond the gate's effect floor, newest first; of one commit the largest
-    first. `otava` holds that tool's positions, where it was asked."""
-    found = [change for one in series for change in _changes(one, (otava or {}).get(one, ()))]
-    return sorted(found, key=lambda one: (one.commit.time, abs(math.log(one.ratio))), reverse=True)
+    first. `otava` holds that tool's positions by the number of the series, where it was asked.
+
+    A row is the first point of a new level, with `at`, its position in the series; `before`, the name of the
+    commit measured last before it, with which a bisection starts; `ratio`, new level over old, and its 95 %
+    interval in `low` and `high`; and `found_by`, some of OTAVA, ASV, NEIGHBOURS and COMPARISON.
+    """
+    series = points.groupby("number")
+    found = [row for number, one in series for row in _changes(one, (otava or {}).get(number, ()))]
+    found.sort(key=lambda row: (row["time"], abs(math.log(row["ratio"]))), reverse=True)
+    return pd.DataFrame(found, columns=[*points.columns, "at", "before", "ratio", "low", "high", "found_by"])
 
 
-def _changes(series: Series, otava: Sequence[int]) -> list[Change]:
-    if series.metric == PEAK_ALLOCATED:
-        steps = np.abs(np.diff(series.levels)) > math.log1p(MARGINS[PEAK_ALLOCATED])
-        by = dict.fromkeys((np.flatnonzero(steps) + 1).tolist(), (COMPARISON,))
+def _changes(series: pd.DataFrame, otava: Sequence[int]) -> list[dict]:
+    levels, exact = series["level"].to_numpy(), series["metric"].iloc[0] == PEAK_ALLOCATED
+    if exact:
+        steps = np.flatnonzero(np.abs(np.diff(levels)) > math.log1p(MARGINS[PEAK_ALLOCATED])) + 1
+        by = dict.fromkeys(steps.tolist(), (COMPARISON,))
     else:
-        levels = series.levels
-        steps = {OTAVA: otava, ASV: asv_steps(np.exp(levels)), NEIGHBOURS: lasting_steps(levels)}
-        by = {at: tuple(name for name in steps if at in steps[name]) for at in set().union(*steps.values())}
-    edges = [0, *sorted(by), len(series.points)]
-    found = [_change(series, edges[number : number + 3], by[at]) for number, at in enumerate(edges[1:-1])]
-    exact = series.metric == PEAK_ALLOCATED
-    return [change for change in found if exact or abs(math.log(change.ratio)) > math.log1p(RULES.floor)]
-
-
-def _change(series: Series, edges: Sequence[int], found_by: tuple[str, ...]) -> Change:
-    """The change between two levels; `edges` are where the first and the second start, and the second's end."""
-    points, at = series.points, edges[1]
-    before, after = (
-        np.concatenate([series.logs(point) for point in points[left:right]]) for left, right in pairwise(edges)
-    )
-    if series.metric == STEP_TIME:
-        found = of_groups(before, after)
-        logs = (found.mean, *found.interval())
-    else:
-        logs = (float(after.mean() - before.mean()),) * 3
-    return Change(series, at, points[at - 1].commit, points[at].commit, *map(math.exp, logs), found_by)
+        found = {OTAVA: otava, ASV: asv_steps(np.exp(levels)), NEIGHBOURS: lasting_steps(levels)}
+        by = {at: tuple(name for name in found if at in found[name]) for at in set().union(*found.values())}
+    rows, edges = series.to_dict("records"), [0, *sorted(by), len(series)]
+    changed = []
+    for start, at, end in zip(edges, edges[1:], edges[2:], strict=False):
+        before, after = (np.concatenate(list(series["logs"][part])) for part in (slice(start, at), slice(at, end)))
+        if exact:
+            logs = (after.mean() - before.mean(),) * 3
+        else:
+            welch = of_groups(before, after)
+            logs = (welch.mean, *welch.interval())
+        if exact or abs(logs[0]) > math.log1p(RULES.floor):
+            ratios = dict(zip(("ratio", "low", "high"), map(math.exp, logs), strict=True))
+            changed.append(rows[at] | ratios | {"at": at, "before": rows[at - 1]["name"], "found_by": by[at]})
+    return changed

@@ -10,8 +10,10 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
+
+import pandas as pd
 
 from analysis.documents import ListOf, MapOf, Record, check, parse, reason, whole
 from analysis.errors import AnalysisError
@@ -19,7 +21,6 @@ from analysis.errors import AnalysisError
 OUTPUT = "Otava's output"
 ANSWER = MapOf(ListOf(Record({"changes": ListOf(Record({"index": whole(1)}))})))
 USUAL = Path(".otava", "bin", "otava")
-START = datetime(2000, 1, 1, tzinfo=UTC)  # points are evenly spaced: Otava wants times, and none twice
 
 
 def program() -> Path | None:
@@ -28,7 +29,7 @@ def program() -> Path | None:
     return Path(found) if found else None
 
 
-def change_points(otava: Path, series: Mapping[str, Sequence[float]]) -> dict[str, list[int]]:
+def change_points(otava: Path, series: Mapping[Any, Sequence[float]]) -> dict[Any, list[int]]:
     """Positions at which each series changes: the first point of every new level.
 
     Raises AnalysisError where Otava fails, with its last line.
@@ -38,9 +39,9 @@ def change_points(otava: Path, series: Mapping[str, Sequence[float]]) -> dict[st
         tests = {}
         for short, name in names.items():
             file = Path(folder, f"{short}.csv")
-            times = [(START + timedelta(days=at)).isoformat() for at in range(len(series[name]))]
-            rows = [f"{time},{value!r}" for time, value in zip(times, series[name], strict=True)]
-            file.write_text("\n".join(["time,value", *rows]) + "\n")
+            times = pd.date_range("2000-01-01", periods=len(series[name]))  # Otava wants times, and none twice
+            table = pd.DataFrame({"time": times, "value": series[name]})
+            table.to_csv(file, index=False, date_format="%Y-%m-%dT%H:%M:%S+00:00")
             metrics = {"value": {"direction": -1, "column": "value"}}
             tests[short] = {"type": "csv", "file": str(file), "time_column": "time", "metrics": metrics}
         config = Path(folder, "otava.yaml")
@@ -54,7 +55,7 @@ def change_points(otava: Path, series: Mapping[str, Sequence[float]]) -> dict[st
     if done.returncode != 0:
         lines = done.stderr.decode("utf-8", errors="replace").strip().splitlines()
         raise AnalysisError(f"Otava failed: {lines[-1] if lines else f'exit code {done.returncode}'}")
-    found: dict[str, list[int]] = {}
+    found: dict[Any, list[int]] = {}
     for line in done.stdout.splitlines():
         answer = parse(line, OUTPUT, of_a_line=True)
         check(answer, ANSWER, OUTPUT)

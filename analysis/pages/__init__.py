@@ -13,9 +13,11 @@ with spaces between. Nothing here knows what a report is about:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+import tomllib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from analysis.appearance import Series
@@ -89,8 +91,7 @@ class Column:
             return Cell(value, math.inf if self.text else value.lower(), tone="none" * (value == NOT_MEASURED))
         text, note = self.text or str, ""
         if isinstance(value, Estimate):
-            note = f"{text(value.low)} to {text(value.high)}" if value.low < value.high else ""
-            value = value.value
+            note, value = between(value.low, value.high, text), value.value
         elif value is None or not math.isfinite(value):
             return Cell(NOT_MEASURED, math.inf, tone="none")
         return Cell(text(value), value, note)
@@ -145,13 +146,6 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Tabs:
-    """Blocks of which one is seen at a time, each under its name."""
-
-    tabs: Sequence[tuple[str, Block]]
-
-
-@dataclass(frozen=True)
 class Details:
     """Blocks that are folded away under a line. `search` is the example in a field that filters the rows.
 
@@ -162,9 +156,15 @@ class Details:
     blocks: Sequence[Block]
     search: str = ""
     page_only: bool = False
+    is_open: bool = False
 
 
-Block: TypeAlias = Prose | Bullets | Answer | Facts | Table | Figure | Tabs | Details
+Block: TypeAlias = Prose | Bullets | Answer | Facts | Table | Figure | Details
+
+
+def prose(module: str) -> dict[str, Any]:
+    """The paragraphs of a report, from prose.toml beside one of its modules (a `__file__`)."""
+    return tomllib.loads(Path(module).with_name("prose.toml").read_text(encoding="utf-8"))
 
 
 def folded(table: Table, search: str = "", page_only: bool = False) -> Details:
@@ -214,13 +214,9 @@ class Page:
         return [block for section in self.sections for block in _all(section.blocks) if isinstance(block, Table)]
 
 
-def _all(blocks: Sequence[Block]) -> list[Block]:
-    """The blocks with those inside tabs and details."""
-    found: list[Block] = []
+def _all(blocks: Sequence[Block]) -> Iterator[Block]:
+    """The blocks with those inside details."""
     for block in blocks:
-        found.append(block)
-        if isinstance(block, Tabs):
-            found += _all([inside for _, inside in block.tabs])
-        elif isinstance(block, Details):
-            found += _all(block.blocks)
-    return found
+        yield block
+        if isinstance(block, Details):
+            yield from _all(block.blocks)

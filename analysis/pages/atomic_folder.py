@@ -3,6 +3,7 @@
 A crash or a full disk leaves the previous report as it was. A report carries a list of its own files, and only a
 folder that holds nothing else is replaced, so that a mistyped folder costs nobody a file. Where the system cannot
 exchange two folders in one step, a kill between two renames leaves the old report under a hidden name beside it.
+What a killed run left unfinished is removed by the first run a day later.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,11 +22,6 @@ from pathlib import Path
 from analysis.documents import TEXT, ListOf, Record, load, one_of, reason
 from analysis.errors import AnalysisError
 from analysis.vocabulary import counted
-
-try:
-    import fcntl
-except ImportError:  # Windows: what a killed run leaves behind stays there
-    fcntl = None
 
 MARK = "index.html"
 MANIFEST = "manifest.json"
@@ -43,6 +40,7 @@ OLD_FILE = re.compile(
 )
 
 PARTIAL, PREVIOUS = ".partial", ".previous"
+ABANDONED = 24 * 3600  # seconds: nobody has drawn into an unfinished folder as old as that
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
 
 
@@ -59,14 +57,13 @@ def replacing_folder(target: Path | str) -> Iterator[Path]:
         target.parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(target)
         staging = Path(tempfile.mkdtemp(prefix=_prefix(target), suffix=PARTIAL, dir=target.parent))
-        with _owned(staging):
-            yield staging
-            listed = {"written_by": WRITER, "format": FORMAT, "files": sorted(_files(staging))}
-            (staging / MANIFEST).write_text(json.dumps(listed, indent=1) + "\n", encoding="utf-8")
-            staging.chmod(0o755)
-            _sync(staging)
-            _require_replaceable(target)
-            _put_in_place(staging, target)
+        yield staging
+        listed = {"written_by": WRITER, "format": FORMAT, "files": sorted(_files(staging))}
+        (staging / MANIFEST).write_text(json.dumps(listed, indent=1) + "\n", encoding="utf-8")
+        staging.chmod(0o755)
+        _sync(staging)
+        _require_replaceable(target)
+        _put_in_place(staging, target)
     except OSError as error:
         kept = " The previous report is unchanged." if os.path.lexists(target) else ""
         raise AnalysisError(f"{target}: the report cannot be written ({reason(error)}).{kept}") from error
@@ -114,18 +111,12 @@ def _require_replaceable(target: Path) -> None:
 
 def _files(folder: Path) -> set[str]:
     """Everything below a folder by its path in it: files, links, and folders that hold nothing."""
-    found = set()
-    for at, folders, files in os.walk(folder, onerror=_raise):
-        here = Path(at)
-        links = [name for name in folders if (here / name).is_symlink()]
-        found.update((here / name).relative_to(folder).as_posix() for name in (*files, *links))
-        if here != folder and not folders and not files:
-            found.add(here.relative_to(folder).as_posix())
-    return found
-
-
-def _raise(error: OSError) -> None:
-    raise error
+    ends = (  # iterdir raises for a folder that may not be read, which rglob passes over
+        path.relative_to(folder).as_posix()
+        for path in (folder, *folder.rglob("*"))
+        if path.is_symlink() or not path.is_dir() or not any(path.iterdir())
+    )
+    return set(ends) - {"."}
 
 
 def _own_files(folder: Path, found: set[str]) -> set[str] | None:
@@ -183,39 +174,12 @@ def _prefix(target: Path) -> str:
     return f".{target.name[:100]}-"
 
 
-def _lock(folder: Path) -> int | None:
-    """A handle that holds the folder's lock until it is closed; None where another process holds it."""
-    try:
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(handle)
-        return None
-    return handle
-
-
-@contextmanager
-def _owned(staging: Path) -> Iterator[None]:
-    """Holds a lock on a folder, by which a later run knows that its owner lives."""
-    handle = _lock(staging) if fcntl else None  # none on a file system without locks: it is then never abandoned
-    try:
-        yield
-    finally:
-        if handle is not None:
-            os.close(handle)
-
-
 def _remove_abandoned(target: Path) -> None:
     """Removes the unfinished folders of runs that were killed."""
-    for path in target.parent.iterdir() if fcntl else ():
-        if path.name.startswith(_prefix(target)) and path.name.endswith(PARTIAL):
-            handle = _lock(path)
-            if handle is not None:
-                shutil.rmtree(path, ignore_errors=True)
-                os.close(handle)
+    for path in target.parent.iterdir():
+        ours = path.name.startswith(_prefix(target)) and path.name.endswith(PARTIAL) and path.exists()
+        if ours and time.time() - path.lstat().st_mtime > ABANDONED:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def write_file(target: Path | str, text: str) -> None:

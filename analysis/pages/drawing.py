@@ -30,6 +30,7 @@ ATTRIBUTE = re.compile(r'\s([\w:-]+)="([^"]*)"')
 REFERENCE = re.compile(r"#([^)\"]+)")
 COLOUR = re.compile("|".join(VARIABLES))
 DECIMALS = re.compile(r"-?\d+\.\d+")
+COMMAND = re.compile(r" ?([MLz]) ?")  # of a path, which needs no spaces beside it
 
 
 def draw(figure: Figure, folder: Path) -> dict[str, str]:
@@ -58,6 +59,9 @@ def to_png(figure: Drawn) -> bytes:
 def _saved(figure: Drawn, **how: Any) -> bytes:
     data = BytesIO()
     with style.applied():
+        if (layout := figure.get_layout_engine()) is not None:  # once, not again for each format
+            layout.execute(figure)
+            figure.set_layout_engine(None)
         figure.savefig(data, **how)
     return data.getvalue()
 
@@ -83,7 +87,7 @@ def inline(svg: str, prefix: str) -> str:
             value = COLOUR.sub(lambda colour: f"var(--{VARIABLES[colour[0]]})", value)
             digits = 1 if name == "d" else 2  # of a path, whose unit is a point
             value = DECIMALS.sub(lambda number: f"{round(float(number[0]), digits):g}", value)
-            value = value.replace("url(#", f"url(#{prefix}")
+            value = COMMAND.sub(r"\1", value) if name == "d" else value.replace("url(#", f"url(#{prefix}")
         return f' {name}="{value}"'
 
     return f"<svg {head[1]}>" + TAG.sub(lambda tag: ATTRIBUTE.sub(attribute, tag[1] or ""), body)

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from itertools import count
+from collections.abc import Mapping
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from analysis.appearance import FALLBACK_LOOKS, LOOKS, css_name, look
 from analysis.figures.style import GRID, INK, MUTED, PAPER
 from analysis.pages import Code, Page, Text
+
+# On a light and on a dark page, by the names that drawings and style sheet use.
+COLOURS = {
+    "ink": (INK, "#e7e9ec"),
+    "muted": (MUTED, "#a3abb5"),
+    "grid": (GRID, "#353b44"),
+    "card": (PAPER, "#1b1f25"),
+}
 
 # Within 'n = 64', '95 %', 'at n', 'beyond 1024' and '3.4 MiB'.
 TOGETHER = re.compile(
@@ -30,15 +36,10 @@ def html(page: Page, drawings: Mapping[str, Mapping[str, str]]) -> str:
     )
     kind = {"kind": lambda block: type(block).__name__}
     environment.filters |= {"tight": tight, "pieces": _pieces, "slug": slug, **kind}
-    looks = [*LOOKS.values(), *FALLBACK_LOOKS]
-    roles = {"ink": INK, "muted": MUTED, "grid": GRID, "card": PAPER}
     return environment.get_template("page.html.j2").render(
         page=page,
         drawings=drawings,
-        anchors=_anchors([section.title for section in page.sections]),
-        number=count(1).__next__,
-        light=roles | {css_name(one): one.light for one in looks},
-        dark={css_name(one): one.dark for one in looks},
+        colours=COLOURS | {css_name(one): (one.light, one.dark) for one in (*LOOKS.values(), *FALLBACK_LOOKS)},
         variable=lambda model: css_name(look(model)),
     )
 
@@ -46,16 +47,6 @@ def html(page: Page, drawings: Mapping[str, Mapping[str, str]]) -> str:
 def slug(text: str) -> str:
     """A text as part of an id or of a file's name."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
-
-
-def _anchors(titles: Sequence[str]) -> list[str]:
-    """An id for each heading; of equal ones the second has a number."""
-    seen: Counter[str] = Counter()
-    anchors = []
-    for name in map(slug, titles):
-        seen[name] += 1
-        anchors.append(name if seen[name] == 1 else f"{name}-{seen[name]}")
-    return anchors
 
 
 def _pieces(text: Text) -> list[tuple[bool, str]]:

@@ -43,8 +43,6 @@ def _block(block: Block, level: int) -> str:
             return _table(block)
         case pages.Figure(name, title, caption):
             return f"![{markdown_text(title)}]({name}.png)\n\n{_text(caption)}"
-        case pages.Tabs(tabs):
-            return "\n\n".join(f"{_heading(level, name)}\n\n{_block(inside, level + 1)}" for name, inside in tabs)
         case pages.Details(page_only=True):
             return ""
         case pages.Details(title, blocks):

@@ -10,9 +10,9 @@ from typing import Any
 import pandas as pd
 
 from analysis import units
-from analysis.pages import Cell, Column, Table, between
+from analysis.pages import Cell, Column, Details, Table, between
 from analysis.report.measured import Measured
-from analysis.report.verdicts import QUESTIONS, TONES, Verdict, verdict
+from analysis.report.verdicts import QUESTIONS, verdict
 from analysis.statistics import Exponent, exponent
 from analysis.statistics.curves import MATCHES
 from analysis.statistics.summary import CELL
@@ -51,23 +51,21 @@ def cell_table(title: str, rows: pd.DataFrame, columns: dict[Column, Any]) -> Ta
     return Table(title, list(columns), values, [f"{row.model}:{row.backend}" for row in every])
 
 
-def verdict_tables(measured: Measured) -> list[tuple[str, Table]]:
-    """A table of every baseline and question for each way of matching models, under its name."""
+def verdicts(measured: Measured) -> list[Details]:
+    """A table of every baseline and question for each way of matching models; the first is open."""
     columns = [Column("Against"), *(Column(question.title) for question in QUESTIONS)]
-    ids, tables = [one.identity for one in measured.baselines], []
+    tables = []
     for match, name in MATCHES.items():
-        rows = [
-            [one.label, *(_verdict_cell(verdict(measured, one, question, match)) for question in QUESTIONS)]
-            for one in measured.baselines
+        answers = [
+            [verdict(measured, one, question, match) for question in QUESTIONS] for one in measured.baselines
         ]
-        tables.append((f"At {name}", Table(f"When the uRNN is ahead, at {name}", columns, rows, ids)))
+        rows = [
+            [one.label, *(answer and answer.cell() for answer in row)]
+            for one, row in zip(measured.baselines, answers, strict=True)
+        ]
+        table = Table(f"When the uRNN is ahead, at {name}", columns, rows, style="verdicts")
+        tables.append(Details(f"At {name}", [table], is_open=not tables))
     return tables
-
-
-def _verdict_cell(answer: Verdict | None) -> Cell | None:
-    if answer is None or answer.found.span is None:
-        return None
-    return Cell(answer.short(), answer.found.span.at, answer.notes(), TONES.get(answer.found.lead, "none"))
 
 
 def measurements(measured: Measured) -> Table:

@@ -12,7 +12,8 @@ from typing import Any
 
 import pandas as pd
 
-from analysis import efficiency, ladder, units
+from analysis import ladder, units
+from analysis.figures import efficiency
 from analysis.ladder import Rung
 from analysis.pages import Block, Bullets, Cell, Code, Column, Prose, Section, Table, between, folded
 from analysis.report.cell_tables import NO_VALUE, cell_table, time_cell, whole
@@ -66,14 +67,13 @@ def _bounds(found: Any, text: Callable[[float], str] = units.factor) -> str:
 
 def _shares_table(shares: pd.DataFrame, fixed: str) -> Table:
     """One row a backend of the uRNN and hidden size, with its share of either ceiling."""
-    rows, ids, ceilings = [], [], dict(zip(shares["ceiling"], shares["label"], strict=True))
     keys = ["model", "backend", "series", "hidden_size"]
-    for (model, backend, series, size), part in shares.groupby(keys, sort=False):
-        found = {row.ceiling: Estimate(row.value, row.low, row.high) for row in part.itertuples()}
-        rows.append([series, size, *(found.get(ceiling) for ceiling in ceilings)])
-        ids.append(f"{model}:{backend}")
+    found = shares.assign(share=[Estimate(row.value, row.low, row.high) for row in shares.itertuples()])
+    found = found.pivot_table("share", keys, "label", aggfunc="first", sort=False).reset_index()
+    ids = list(found["model"] + ":" + found["backend"])
+    rows, ceilings = found.drop(columns=["model", "backend"]).to_numpy().tolist(), found.columns[len(keys) :]
     columns = [Column("Backend"), Column("n", whole)]
-    columns += [Column(label, units.per_cent) for label in ceilings.values()]
+    columns += [Column(label, units.per_cent) for label in ceilings]
     return Table(f"Shares of a step's time in inference, at {fixed}", columns, rows, ids, "compact")
 
 
@@ -135,7 +135,7 @@ def _rung_cells(rung: Rung) -> list[Cell | Estimate | None]:
         return [Cell(rung.outcome, math.inf, rung.message, "none"), NO_VALUE, NO_VALUE]
     time = _noted(Column("", units.seconds).cell(rung.time), rung.unstable and f"unstable: {rung.unstable}")
     before = Column("", units.ahead_or_behind).cell(rung.over_previous) if rung.over_previous else NO_VALUE
-    return [time, _noted(before, f"over '{rung.previous}'" if rung.skips else ""), rung.over_first]
+    return [time, _noted(before, rung.skipping and f"over '{rung.skipping}'"), rung.over_first]
 
 
 def _noted(cell: Cell, line: str) -> Cell:
@@ -143,42 +143,33 @@ def _noted(cell: Cell, line: str) -> Cell:
     return replace(cell, note="\n".join(filter(None, [cell.note, line])))
 
 
-def on_cuda(measured: Measured, beside: Sequence[Measured], level: int) -> Section:
-    """What there is to say of a CUDA device alone; `beside` are the same machine's baselines in other dtypes."""
-    explain = Prose(PROSE["explain"]["cuda"])
-    tables = [table for table in (_other_dtypes(beside), _launches(measured.cells)) if table.rows]
-    sentences = Bullets(_gains_on_cuda(measured) + _error_on_cuda(measured))
-    blocks = [sentences, *(folded(table, "512") for table in tables)] if sentences.items or tables else []
-    return Section(
-        "On a CUDA device", [explain, *(blocks or [not_measured("python -m bench run --profile gpu")])], level
-    )
+def on_cuda(measured: Measured | None, beside: Sequence[Measured], level: int) -> Section:
+    """What there is to say of a CUDA device alone; `beside` are the same machine's baselines in other dtypes.
 
-
-def not_on_cuda(level: int) -> Section:
-    """The chapter where no CUDA device was measured."""
-    return Section("On a CUDA device", [not_measured("python -m bench run --profile gpu")], level)
+    None where no CUDA device was measured.
+    """
+    blocks: list[Block] = [] if measured is None else [Prose(PROSE["explain"]["cuda"])]
+    tables = [] if measured is None else [_other_dtypes(beside), _launches(measured.cells)]
+    said = [] if measured is None else [*_gains_on_cuda(measured), *_error_on_cuda(measured)]
+    found = [Bullets(said), *(folded(table, "512") for table in tables if table.rows)]
+    if not said and len(found) == 1:
+        found = [not_measured("python -m bench run --profile gpu")]
+    return Section("On a CUDA device", [*blocks, *found], level)
 
 
 def _gains_on_cuda(measured: Measured) -> list[str]:
     """How many times as fast the fastest backend trains as every other one of the uRNN, at its anchor point."""
-    at = measured.points["train"]
-    if at is None or measured.ours is None:
+    at, ours = measured.points["train"], measured.ours
+    if at is None or ours is None:
         return []
-    times = {
-        series: here[(here["hidden_size"] == at.hidden_size) & (here["outcome"] == MEASURED)]
-        for series in measured.series
-        for here in [measured.over("hidden_size", series, "train", STEP_TIME)]
-        if series.model == URNN
-    }
-    ours = times[measured.ours]
-    gains = [
-        f"{units.factor(gain.value)} times as fast as {series.label}{_bounds(gain)}"
-        for series, theirs in times.items()
-        if series != measured.ours and len(ours) and len(theirs)
-        for gain in [ratio(theirs.iloc[0], ours.iloc[0])]
-    ]
-    where = f"n = {at.hidden_size}, {at.fixed()}"
-    return [f"Training at {where}: {measured.ours.label} is {' and '.join(gains)}."] if gains else []
+    here = at.over("hidden_size", measured.cells, STEP_TIME).set_index("backend")
+    here = here[(here["model"] == URNN) & (here["hidden_size"] == at.hidden_size) & (here["outcome"] == MEASURED)]
+    others = here.drop(ours.backend, errors="ignore")
+    if len(others) in (0, len(here)):
+        return []
+    gains = {theirs["series"]: ratio(theirs, here.loc[ours.backend]) for _, theirs in others.iterrows()}
+    said = [f"{units.factor(one.value)} times as fast as {name}{_bounds(one)}" for name, one in gains.items()]
+    return [f"Training at n = {at.hidden_size}, {at.fixed()}: {ours.label} is {' and '.join(said)}."]
 
 
 def _error_on_cuda(measured: Measured) -> list[str]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from functools import partial
-from pathlib import Path
 
 from analysis.figures import efficiency, ladder, over_size, speed_up, time_against_memory
-from analysis.pages import Figure
+from analysis.pages import Figure, prose
 from analysis.vocabulary import PEAK_ALLOCATED, STEP_TIME
 
-PROSE = tomllib.loads(Path(__file__).with_name("prose.toml").read_text(encoding="utf-8"))
+PROSE = prose(__file__)
 
 TIME, MEMORY = (partial(over_size.draw, metric=metric) for metric in (STEP_TIME, PEAK_ALLOCATED))
 DRAW = {

@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pandas as pd
 
 from analysis import units
 from analysis.comparability import choose
-from analysis.pages import Answer, Bullets, Facts, Page, Prose, Section, Tabs
+from analysis.pages import Answer, Bullets, Facts, Page, Prose, Section
 from analysis.pages.html import slug
+from analysis.pages.writing import Report, write_page
 from analysis.report import cell_tables, chapters, trust
 from analysis.report.figures import FIGURES, PROSE
 from analysis.report.measured import Measured
 from analysis.report.verdicts import headlines
 from analysis.results import Results
+
+DEFAULT_TITLE = "The uRNN against LSTMs and dense orthogonal RNNs"
+
+
+def write_report(results: Results, output: Path | str, title: str = DEFAULT_TITLE) -> Report:
+    """Write the whole report into the folder `output`, or leave what was there as it was.
+
+    The folder then holds index.html, report.md, measurements.csv, measurements.parquet and figures/. Raises
+    AnalysisError where the folder cannot be written or holds something that is no report.
+    """
+    files = {
+        "measurements.csv": lambda path: results.frame.to_csv(path, index=False),
+        "measurements.parquet": lambda path: results.frame.to_parquet(path, index=False),
+    }
+    return write_page(lambda: page_of(results, title), output, files)
 
 
 def page_of(results: Results, title: str) -> Page:
@@ -58,13 +75,13 @@ def _sections(
         cuda = [chapters.on_cuda(measured, _of_one_device(measured, every), level)]
     else:
         anywhere = any(other.setting.device == "cuda" for other in every)
-        cuda = [] if anywhere or number > 0 else [chapters.not_on_cuda(level)]
+        cuda = [] if anywhere or number > 0 else [chapters.on_cuda(None, (), level)]
     explain = PROSE["explain"]
     return [
         Section("" if alone else setting.describe(), [answer]),
         Section(
             "From which size on",
-            [Prose(explain["from_which_size"]), Tabs(cell_tables.verdict_tables(measured))],
+            [Prose(explain["from_which_size"]), *cell_tables.verdicts(measured)],
             level,
         ),
         Section("Figures", [row.of(measured.cells, folder) for row in FIGURES], level),

@@ -11,34 +11,34 @@ from typing import NamedTuple
 
 from analysis import units
 from analysis.appearance import Series
+from analysis.pages import Cell
 from analysis.report.measured import Measured
 from analysis.statistics import Crossover, Estimate, Lead, crossover
 from analysis.vocabulary import PEAK_ALLOCATED, STEP_TIME
 
 
 class Question(NamedTuple):
-    """What is asked of each pair: a phase, a metric, and how to say yes ('trains faster than') and no."""
+    """What is asked of each pair: a phase, a metric, and how to say yes: 'trains faster than'."""
 
     title: str
     phase: str
     metric: str
     does: str
-    do: str
     what: str
 
 
 QUESTIONS = (
-    Question("Training time", "train", STEP_TIME, "trains", "train", "faster than"),
-    Question("Inference time", "forward", STEP_TIME, "runs", "run", "inference faster than"),
-    Question("Streaming latency", "stream", STEP_TIME, "streams", "stream", "faster than"),
-    Question("Training memory", "train", PEAK_ALLOCATED, "needs", "need", "less memory to train than"),
-    Question("Inference memory", "forward", PEAK_ALLOCATED, "needs", "need", "less memory for inference than"),
+    Question("Training time", "train", STEP_TIME, "trains", "faster than"),
+    Question("Inference time", "forward", STEP_TIME, "runs", "inference faster than"),
+    Question("Streaming latency", "stream", STEP_TIME, "streams", "faster than"),
+    Question("Training memory", "train", PEAK_ALLOCATED, "needs", "less memory to train than"),
+    Question("Inference memory", "forward", PEAK_ALLOCATED, "needs", "less memory for inference than"),
 )
 HEADLINE_BASELINE, HEADLINE_QUESTIONS = "lstm", QUESTIONS[:4]
-TONES = {
-    Lead.FROM_SMALLEST: "ahead",
-    Lead.FROM_A_SIZE: "crosses",
-    Lead.NOT_UP_TO_LARGEST: "behind",
+SHORT = {
+    Lead.FROM_SMALLEST: ("at every size", "ahead"),
+    Lead.FROM_A_SIZE: ("from {} on", "crosses"),
+    Lead.NOT_UP_TO_LARGEST: ("not up to {}", "behind"),
 }
 SIZES = {"hidden_size": "n = {}", "state_size": "state {}", "parameters": "{} parameters"}
 
@@ -64,7 +64,10 @@ class Verdict:
             sizes = "the only size measured, n =" if first == last else f"every size measured, n = {first} to"
             answer = f"{yes} at {sizes} {last}"
         elif lead is Lead.NOT_UP_TO_LARGEST:
-            no, of = f"does not {question.do} {question.what} {self.baseline}", " of the crossover:"
+            no, of = (
+                f"does not {question.does.removesuffix('s')} {question.what} {self.baseline}",
+                " of the crossover:",
+            )
             answer = f"{no} at n = {last}, the largest size measured"
         else:
             answer = f"{yes} from n = {_size(span.at)} on"
@@ -85,21 +88,21 @@ class Verdict:
         verb = first.partition(" ")[0]
         return f"it {first} at n = {smallest} and {last.removeprefix(f'{verb} ')} at n = {largest}"
 
-    def short(self) -> str:
-        """The answer in a table, in the matched quantity."""
-        span, size = self.found.span, SIZES[self.found.match]
-        if self.found.lead is Lead.FROM_SMALLEST:
-            return "at every size"
-        if self.found.lead is Lead.NOT_UP_TO_LARGEST:
-            return f"not up to {size.format(_size(span.last))}"
-        return f"from {size.format(_size(span.at))} on"
-
-    def notes(self) -> str:
-        """The interval of the crossover, and the gain at the smallest and at the largest size, a line each."""
-        found, bounds = self.found, interval(self.found)
+    def cell(self) -> Cell | None:
+        """The answer in a table: in the matched quantity, with its interval and the gains at either end below."""
+        found, span, bounds = self.found, self.found.span, interval(self.found)
+        if span is None:
+            return None
+        short, tone = SHORT[found.lead]
+        size = _size(span.at if found.lead is Lead.FROM_A_SIZE else span.last)
         ends = {round(found.hidden.first): found.gain_first, round(found.hidden.last): found.gain_last}
-        gains = [f"{_compact(gain)} at n = {size}" for size, gain in ends.items()]
-        return "\n".join([f"95 %: {bounds}"] * bool(bounds) + gains)
+        notes = [f"{_compact(gain)} at n = {n}" for n, gain in ends.items()]
+        return Cell(
+            short.format(SIZES[found.match].format(size)),
+            span.at,
+            "\n".join([f"95 %: {bounds}"] * bool(bounds) + notes),
+            tone,
+        )
 
 
 def verdict(
@@ -157,10 +160,8 @@ def gain(estimate: Estimate, metric: str) -> str:
     return f"is {faster} times as fast" if ratio > 1 else f"takes {slower} times as long"
 
 
-def _compact(estimate: Estimate | None) -> str:
+def _compact(estimate: Estimate) -> str:
     """Baseline over uRNN -> '×2.4' where the uRNN is ahead, '÷12' where it is behind."""
-    if estimate is None:
-        return ""
     return "equal" if abs(estimate.value - 1) < 0.005 else units.ahead_or_behind(estimate.value)
 
 

@@ -15,8 +15,9 @@ import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from analysis.history.commits import Commit, History, read
+from analysis.history.commits import History, read
 from analysis.vocabulary import PEAK_ALLOCATED, STEP_TIME
 from bench import git
 from bench.errors import SweepError
@@ -49,17 +50,17 @@ def publish(folder: Path, site: Path, repository: Path = ROOT, log: Callable[[st
     for problem in history.problems:
         log(problem)
     results, machine = folder / "asv", _machine(history.facts)
-    points = [(f"{one.model}:{one.backend}", one.phase, one.hidden_size) for one in history.series]
-    axes = [sorted(set(values)) for values in zip(*points, strict=True)]
     values = _values(history)
+    points = {at for of_metric in values.values() for of_commit in of_metric.values() for at in of_commit}
+    axes = [sorted(set(along)) for along in zip(*points, strict=True)]
     write_atomically(
         results / machine["machine"] / "machine.json", json.dumps({**machine, "version": MACHINE_VERSION})
     )
     write_atomically(results / "benchmarks.json", json.dumps(_benchmarks(axes)))
-    shown = [commit for commit in history.commits if values[STEP_TIME].get(commit.digits)]
+    shown = [commit for commit in history.commits.itertuples() if values[STEP_TIME].get(commit.commit)]
     for commit in shown:
         path = results / machine["machine"] / f"{commit.name}-history.json"
-        of_commit = {metric: values[metric].get(commit.digits, {}) for metric in BENCHMARKS}
+        of_commit = {metric: values[metric].get(commit.commit, {}) for metric in BENCHMARKS}
         write_atomically(path, json.dumps(_result(commit, of_commit, axes, machine)))
     _publish(results, site, repository)
     return len(shown)
@@ -68,10 +69,9 @@ def publish(folder: Path, site: Path, repository: Path = ROOT, log: Callable[[st
 def _values(history: History) -> dict[str, dict[str, dict[Point, float]]]:
     """Medians over a commit's processes, by metric, commit and point."""
     found: dict[str, dict[str, dict[Point, float]]] = {metric: {} for metric in BENCHMARKS}
-    for one in history.series:
+    for one in history.points.itertuples():
         at = (f"{one.model}:{one.backend}", one.phase, one.hidden_size)
-        for point in one.points:
-            found[one.metric].setdefault(point.commit.digits, {})[at] = statistics.median(point.values)
+        found[one.metric].setdefault(one.commit, {})[at] = statistics.median(one.processes)
     return found
 
 
@@ -100,11 +100,11 @@ def _benchmarks(axes: list[list]) -> dict[str, object]:
 
 
 def _result(
-    commit: Commit, values: Mapping[str, Mapping[Point, float]], axes: list[list], machine: Mapping[str, str]
+    commit: Any, values: Mapping[str, Mapping[Point, float]], axes: list[list], machine: Mapping[str, str]
 ) -> dict[str, object]:
-    """One commit in asv's results format; what it does not have is null."""
+    """One row of a history's commits in asv's results format; what it does not have is null."""
     return {
-        "commit_hash": commit.digits,
+        "commit_hash": commit.commit,
         "env_name": "history",
         "date": round(1000 * datetime.fromisoformat(commit.time).timestamp()),
         "params": dict(machine),

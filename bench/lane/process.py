@@ -18,6 +18,9 @@ from bench.lane.settings import Settings, environment_of
 from bench.processes.children import child
 from bench.processes.scratch import scratch_folder, temporary_files
 
+# Others that happen to be installed take a second to import, and have no part in what is measured.
+NO_OTHER_PLUGINS = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+
 
 class MeasuringProcess:
     """A running measuring process and this end of its socket."""
@@ -54,14 +57,15 @@ def measuring_process(cells: Sequence[Cell], pass_number: int, settings: Setting
         queue, log = scratch / "cells", scratch / "log"
         queue.write_text("\n".join(cell.id for cell in cells))
         command = [str(settings.python), "-m", "pytest", "bench/test_step_time.py", "--benchmark-only", "-q"]
-        command += ["-p", "no:cacheprovider", "-W", "default", f"--profile={settings.profile.name}"]
+        command += ["-p", "pytest_benchmark.plugin", "-p", "no:cacheprovider", "-W", "default"]
+        command += [f"--profile={settings.profile.name}"]
         command += [f"--cells={queue}", f"--threads={settings.threads}", f"--pass={pass_number}"]
         command += [f"--events={there.fileno()}"]
         with log.open("w") as output:
             process = child(
                 command,
                 settings.root,
-                environment_of(settings) | temporary_files(scratch),
+                environment_of(settings) | temporary_files(scratch) | NO_OTHER_PLUGINS,
                 grace=0,
                 pass_fds=[there.fileno()],
                 stdin=subprocess.DEVNULL,

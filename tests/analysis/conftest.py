@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from analysis.report import Report, write_report
+from analysis.pages.writing import Report
+from analysis.report.page import write_report
 from analysis.results import Results
 from analysis.results.registry import Registry
 from analysis.schema import tidy_frame
+from tests.analysis.drawn_once import drawn_once
 
 LABELS = {
     "urnn": ("uRNN", "unitary", "reference"),
@@ -188,7 +191,7 @@ def full_frame(small_frame: pd.DataFrame) -> pd.DataFrame:
 @pytest.fixture(scope="session")
 def full_report(full_frame: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Report:
     """The full frame's report, written."""
-    return write_report(Results(full_frame), tmp_path_factory.mktemp("full") / "report")
+    return drawn_once("full", partial(write_report, Results(full_frame)), tmp_path_factory.getbasetemp())
 
 
 def make_entry(**info: Any) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -216,6 +217,7 @@ def test_what_a_killed_run_left_is_removed_by_the_next_and_a_living_ones_is_not(
     left = [path.name for path in previous.parent.iterdir() if path.name.endswith(".partial")]
     assert len(left) == 1
     assert_untouched(previous, *left)
+    os.utime(previous.parent / left[0], times=(0, time.time() - writing.ABANDONED - 1))
     with replacing_folder(previous) as living:
         assert sorted(path.name for path in previous.parent.iterdir()) == sorted(["latest", living.name])
         write_report(previous, "other")

@@ -105,6 +105,7 @@ def test_a_ladder_without_its_first_rung_or_altogether_missing_says_so(ladder):
     ]
 
 
+@pytest.mark.slow
 def test_the_build_of_the_kernel_is_a_fact_outside_every_measurement(full, small_frame):
     def fact(page) -> str:
         return dict(page.sections[0].blocks[0].facts)["Kernel build at first use"]

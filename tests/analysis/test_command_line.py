@@ -21,6 +21,7 @@ def results(benchmark_file, entry):
     return benchmark_file([entry(), lstm])
 
 
+@pytest.mark.slow
 def test_report_ends_with_the_headlines_and_the_page(results, tmp_path, capsys):
     assert main(["report", str(results), "--output", str(tmp_path / "out"), "--title", "Mine"]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -39,6 +40,7 @@ def test_table_goes_to_standard_output_or_a_file(results, tmp_path, capsys):
     assert len(pd.read_csv(tmp_path / "table.csv")) == 10
 
 
+@pytest.mark.slow
 def test_a_bad_file_in_a_folder_is_a_warning(results, tmp_path, capsys):
     (results.parent / "bad.json").write_text("{")
     assert main(["report", str(results.parent), "--output", str(tmp_path / "out")]) == 0
@@ -126,6 +128,7 @@ def test_json_and_markdown_go_to_files_alone(results, tmp_path, capsys):
         assert capsys.readouterr().err.endswith("f: cannot be written (No such file or directory).\n")
 
 
+@pytest.mark.slow
 def test_a_terminal_of_ascii_and_a_name_of_rich_markup(benchmark_file, entry):
     path = benchmark_file([entry(backend="[/µ]", **{"pass": number}) for number in range(1, 5)])
     command = [sys.executable, "-m", "analysis", "compare", str(path), str(path)]

@@ -24,10 +24,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from analysis import experiments
-from analysis.calibration import recording, spread
+from analysis.calibration import rates, recording
 from analysis.calibration.replay import simulate
 from analysis.errors import AnalysisError
+from analysis.experiments.logs import Logs
+from analysis.experiments.logs import read as read_logs
 from analysis.experiments.report import page_of as experiments_page
 from analysis.experiments.study import Study
 from analysis.history.changes import changes
@@ -203,7 +204,7 @@ def write_logs(folder: Path) -> None:
 def write_tables(folder: Path) -> None:
     with tempfile.TemporaryDirectory() as runs:
         write_logs(Path(runs))
-        logs = experiments.read(runs)
+        logs = read_logs(runs)
     folder.mkdir(parents=True, exist_ok=True)
     for part in ("runs", "evaluations", "anatomy"):
         getattr(logs, part).to_csv(folder / f"{part}.csv", index=False, float_format="%.8g")
@@ -212,7 +213,7 @@ def write_tables(folder: Path) -> None:
 LOOKS = ("state_norm", "state_change", "gradient_norm")
 
 
-def use_logs(logs: experiments.Logs) -> None:
+def use_logs(logs: Logs) -> None:
     logs.runs.to_csv(index=False).encode()
     page_markdown(experiments_page(Study(logs))).encode()
 
@@ -242,10 +243,10 @@ def read_recordings(folder: Path) -> list[recording.Recording]:
 
 def use_recordings(recordings: list[recording.Recording]) -> None:
     for found in recordings:
-        spread.spreads(found)
+        rates.spreads(found)
         random = np.random.default_rng(0)
         for side in found.slowdowns:
-            spread.achieved(found, side)
+            rates.achieved(found, side)
             simulate(found, side, found.passes, random, seconds=5 * found.pair_seconds)
         recording.compact(found).encode()
 
@@ -256,7 +257,7 @@ def write_histories(folder: Path) -> None:
 
 
 def use_history(found: History) -> None:
-    page_markdown(history_page(found, changes(found.series), asked_otava=False, title="A title")).encode()
+    page_markdown(history_page(found, changes(found.points), asked_otava=False, title="A title")).encode()
 
 
 @dataclass(frozen=True)
@@ -274,8 +275,8 @@ KINDS = {
     "asv": Kind(write_asv, read_results, use_results, 0.36),
     "pair": Kind(write_pair, read_pair, tell, 0.01),
     "gate": Kind(write_gate, read_gate, tell, 0.02),
-    "logs": Kind(write_logs, experiments.read, use_logs, 0.13),
-    "tables": Kind(write_tables, experiments.read, use_logs, 0.02),
+    "logs": Kind(write_logs, read_logs, use_logs, 0.13),
+    "tables": Kind(write_tables, read_logs, use_logs, 0.02),
     "recordings": Kind(write_recordings, read_recordings, use_recordings, 0.02),
     "history": Kind(write_histories, read_history, use_history, 0.01),
 }
@@ -307,6 +308,7 @@ def failures(name: str, folder: Path, number: int, seed: int, every: int) -> tup
     return found, ended
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_damage_ends_in_a_traceback(kind, tmp_path):
     number = round(CASES * KINDS[kind].share)

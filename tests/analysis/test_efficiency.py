@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from analysis.efficiency import shares
+from analysis.figures.efficiency import shares
 from analysis.schema import of_family, ordinary, tidy_frame
 from analysis.statistics import summarise
 from analysis.vocabulary import CEILING

@@ -6,11 +6,11 @@ import math
 
 import pytest
 
-from analysis import experiments
 from analysis.calibration import recording
 from analysis.documents import MOST_SECONDS
 from analysis.errors import AnalysisError
-from analysis.experiments.figures import FIGURES as OF_EXPERIMENTS
+from analysis.experiments.logs import read as read_logs
+from analysis.experiments.report import FIGURES as OF_EXPERIMENTS
 from analysis.experiments.report import page_of as experiments_page
 from analysis.experiments.study import Study
 from analysis.history import levels
@@ -50,6 +50,7 @@ ODD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", ODD.values(), ids=ODD)
 def test_a_report_of_it_is_drawn(rows):
     page = page_of(Results(tidy_frame(rows)), "A title")
@@ -78,11 +79,12 @@ RUNS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("logs", RUNS.values(), ids=RUNS)
 def test_experiments_of_it_are_drawn(logs, tmp_path):
     for number, lines in enumerate(logs):
         write_lines(tmp_path, f"run{number}", lines)
-    found = experiments.read(tmp_path)
+    found = read_logs(tmp_path)
     assert found.problems == ()
     study = Study(found)
     assert experiments_page(study).headlines
@@ -106,14 +108,14 @@ def test_experiments_of_it_are_drawn(logs, tmp_path):
 def test_a_log_beyond_the_ends_is_refused(change, words, tmp_path):
     path = write_lines(tmp_path, "run", log(evaluation(50, 1.0, 0.1), **change))
     with pytest.raises(AnalysisError) as error:
-        experiments.read(tmp_path)
+        read_logs(tmp_path)
     assert str(error.value) == f"No usable run in 1 log: {path}, line 1: {words}"
 
 
 @pytest.mark.parametrize("peaks", [[0, 0, 0], [0, 900, 0]])
 def test_a_history_of_no_bytes_is_drawn(peaks, tmp_path):
     found = read(write_history(tmp_path, [2e-12, 2e6, 2e-12], peaks=peaks))
-    seen = changes(found.series)
+    seen = changes(found.points)
     assert history_page(found, seen, asked_otava=False, title="A title").headlines
     assert "<svg" in to_svg(levels.draw((found, seen)))
 

@@ -8,8 +8,7 @@ import pandas as pd
 import pytest
 
 from analysis.pages.markdown import markdown
-from analysis.report import write_report
-from analysis.report.page import page_of
+from analysis.report.page import page_of, write_report
 from analysis.results import Results
 from analysis.schema import tidy_frame
 from tests.analysis.parsed import (

@@ -42,6 +42,7 @@ def test_a_table_without_names_of_backends_is_given_them_and_the_rungs_that_nobo
     ]
 
 
+@pytest.mark.slow
 def test_the_committed_report_can_be_drawn_again():
     frame = read([COMMITTED]).frame
     assert set(frame["source"]) == {"asv", "pytest-benchmark"}

@@ -1,5 +1,6 @@
 """The suite under test sees no settings from outside, and leaves no process behind."""
 
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,10 +43,10 @@ def processes(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[subprocess.Popen
     assert not alive, "a measuring process was left behind"
 
 
-@pytest.fixture
-def repository(tmp_path) -> Path:
+@pytest.fixture(scope="session")
+def two_commits(tmp_path_factory) -> Path:
     """Two commits of a product and its suite; the second changes both."""
-    folder = tmp_path / "repository"
+    folder = tmp_path_factory.mktemp("two_commits")
     for package in ("urnn", "bench", "analysis"):
         (folder / package).mkdir(parents=True)
     (folder / "pyproject.toml").write_text("")
@@ -56,3 +57,9 @@ def repository(tmp_path) -> Path:
         git(folder, "add", ".")
         git(folder, "commit", "--quiet", "--message", f"The {text} | of two")
     return folder
+
+
+@pytest.fixture
+def repository(two_commits, tmp_path) -> Path:
+    """A copy of `two_commits` for one test."""
+    return shutil.copytree(two_commits, tmp_path / "repository")

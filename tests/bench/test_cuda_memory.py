@@ -9,7 +9,7 @@ from urnn import URNN
 from urnn.backends.cpu import build as cpu_build
 from urnn.unitary import to_pair
 
-N, BATCH, STEPS, FLOAT32 = 32, 8, 512, 4
+N, BATCH, STEPS, FLOAT32 = 32, 4, 256, 4
 
 
 @pytest.mark.skipif(cpu_build.compiler() is None, reason="no C++ compiler on this machine")

@@ -1,10 +1,5 @@
 """The profile for a GPU: what is in it, and the one command that measures it, with and without a GPU."""
 
-import json
-import os
-import subprocess
-import sys
-
 import pytest
 
 from bench import asv_harness
@@ -12,10 +7,8 @@ from bench.commands import main
 from bench.estimate import cell_seconds
 from bench.grid import HIDDEN_SIZES, get_profile
 from bench.kernel_check import Check
-from bench.paths import ROOT
 
 GPU = get_profile("gpu")
-ABSENT = ("asv", "asv_runner", "beartype", "ruff", "virtualenv")  # a bare machine with a GPU has none
 
 
 def test_it_takes_less_than_eight_minutes():
@@ -89,36 +82,3 @@ def test_asv_starts_its_processes_afresh_where_there_is_a_gpu(monkeypatch, tmp_p
         commands.clear()
         asv_harness.run(GPU, threads=1, existing=False, log=lambda line: None)
         assert all(("--launch-method=spawn" in arguments) is here for arguments in commands[1:])
-
-
-def bare(folder, *arguments: str) -> subprocess.CompletedProcess:
-    """A command on a machine that lacks the packages of `ABSENT`, in it and in every process it starts."""
-    (folder / "sitecustomize.py").write_text(
-        "import sys\n"
-        "class Absent:\n"
-        "    def find_spec(self, name, path=None, target=None):\n"
-        f"        if name.partition('.')[0] in {ABSENT!r}:\n"
-        "            raise ModuleNotFoundError(f'No module named {name!r}', name=name)\n"
-        "sys.meta_path.insert(0, Absent())\n"
-    )
-    environment = os.environ | {
-        "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}",
-        "CUDA_VISIBLE_DEVICES": "",
-    }
-    return subprocess.run(
-        [sys.executable, "-m", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True
-    )
-
-
-@pytest.mark.slow
-def test_a_bare_checkout_measures_and_reports(tmp_path):
-    sizes = ("--hidden", "4,8", "--length", "3", "--batch", "2", "--device", "cpu")
-    slice_ = ("--models", "lstm,urnn:reference", "--phase", "train", *sizes, "--passes", "1", "--profile", "ci")
-    done = bare(tmp_path, "bench", "run", *slice_, f"--results={tmp_path / 'results'}")
-    assert done.returncode == 0, done.stdout + done.stderr
-    (file,) = (tmp_path / "results").rglob("0001_*.json")
-    entries = json.loads(file.read_text())["benchmarks"]
-    assert {entry["extra_info"]["model"] for entry in entries} == {"lstm", "urnn"}
-    done = bare(tmp_path, "analysis", "report", str(tmp_path / "results"), f"--output={tmp_path / 'report'}")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert (tmp_path / "report" / "index.html").is_file()

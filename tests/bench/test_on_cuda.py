@@ -283,11 +283,14 @@ def test_the_facts_of_a_gpu_are_stored(monkeypatch):
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "a GPU")
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: properties)
     monkeypatch.setattr(torch.backends.cudnn, "version", lambda: 91002)
+    built = []
+    monkeypatch.setattr(environment.cuda_build, "build", lambda plan, architecture: built.append(architecture))
     facts = machine_facts()
     assert (facts["gpu"], facts["cudnn"], facts["multiprocessors"]) == ("a GPU", 91002, 132)
     assert facts["compute_capability"] == "9.0"
     assert facts["tf32"] == "off unless the dtype is tf32"
     assert facts["cuda_kernel_build_seconds"] > 0
+    assert built == [90]
 
 
 def test_where_the_cuda_kernel_cannot_be_built_no_time_is_stated(monkeypatch):

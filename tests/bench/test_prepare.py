@@ -3,6 +3,7 @@
 import errno
 import gc
 import inspect
+import sys
 import weakref
 from types import SimpleNamespace
 
@@ -20,6 +21,7 @@ from bench.test_step_time import test_step_time as time_under_pytest
 from bench.workloads import build
 from tests.bench.cells import cell
 from urnn.backends.kernel_cache import BuildError
+from urnn.tasks import digits
 
 
 class Benchmark:
@@ -210,6 +212,18 @@ def caused(cause: Exception) -> RuntimeError:
 )
 def test_what_the_surroundings_made_fail_is_told_from_the_cells_own_fault(error, expected):
     assert is_of_surroundings(error) is expected
+
+
+def test_a_package_that_a_task_needs_and_that_is_missing_is_the_surroundings_fault(monkeypatch):
+    for name in ("sklearn", "sklearn.datasets"):
+        monkeypatch.setitem(sys.modules, name, None)
+    digits.load.cache_clear()
+    with pytest.raises(ImportError) as caught:
+        prepare(cell(phase="forward", task="pixels", length=4), 0.0)
+    outcome, message = describe_failure(caught.value)
+    assert outcome == "failed"
+    assert message.startswith("ModuleNotFoundError: the digits need the package sklearn")
+    assert is_of_surroundings(caught.value)
 
 
 def test_a_cell_whose_kernel_cannot_be_built_says_why(monkeypatch):

@@ -4,7 +4,7 @@ import errno
 import json
 import os
 import re
-import subprocess
+import signal
 import sys
 from pathlib import Path
 
@@ -13,8 +13,8 @@ from pytest_benchmark.utils import get_machine_id
 
 from analysis.vocabulary import RUN_FORMAT
 from bench.errors import ResultsError
-from bench.paths import ROOT
 from bench.run_file import LOCK, RunFile, sole_writer, write_atomically
+from tests.forks import forked
 
 CONDITIONS = {"profile": "quick", "threads": 1, "allocator": "kept"}
 ADVICE = "Free space or choose another folder with --results, and run the same command again."
@@ -303,32 +303,29 @@ class TestRunFile:
         assert run_file(tmp_path).measured() == {("a", 1)}
 
 
-HOLDER = """
-import os, sys
-from pathlib import Path
-from bench.run_file import sole_writer
-with sole_writer(Path(sys.argv[1])):
-    print("held", flush=True)
-    sys.stdin.read()
-"""
-
-
 class TestSoleWriter:
-    @pytest.mark.slow
     def test_the_second_is_told_who_holds_the_folder_and_a_killed_one_lets_go(self, tmp_path):
-        command = [sys.executable, "-c", HOLDER, str(tmp_path)]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-        with subprocess.Popen(command, cwd=ROOT, **pipes) as holder:
-            assert holder.stdout.readline() == "held\n"
+        reader, writer = os.pipe()
+
+        def hold() -> None:
+            sys.argv = ["holder", str(tmp_path)]
+            with sole_writer(tmp_path):
+                os.write(writer, b"held")
+                signal.pause()
+
+        with forked(hold) as holder:
+            os.close(writer)
+            assert os.read(reader, 4) == b"held"
+            os.close(reader)
             expected = (
                 rf"^another process writes results into {re.escape(str(tmp_path))} "
-                rf"\(process {holder.pid}, since \d\d:\d\d: -c {re.escape(str(tmp_path))}\); two at once would "
-                r"lose each other's\. Wait until it has ended, end it, or choose another folder with --results\.$"
+                rf"\(process {holder.pid}, since \d\d:\d\d: holder {re.escape(str(tmp_path))}\); two at once "
+                r"would lose each other's\. Wait until it has ended, end it, or choose another folder with "
+                r"--results\.$"
             )
             with pytest.raises(ResultsError, match=expected), sole_writer(tmp_path):
                 pass
             holder.kill()
-            holder.wait()
             with sole_writer(tmp_path):
                 pass
 

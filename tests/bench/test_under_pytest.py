@@ -28,7 +28,7 @@ def done(tmp_path_factory) -> SimpleNamespace:
     cells = [cell(), cell("urnn:reference"), cell("gru:torch"), cell(phase="stream", hidden_size=5)]
     (folder / "cells").write_text("\n".join(cell.id for cell in cells))
     selected = "not gru and (train or stream)"
-    result = session(f"--cells={folder / 'cells'}", "-k", selected, f"--benchmark-json={stored}", "--pass=1")
+    result = session(f"--cells={folder / 'cells'}", "-k", selected, f"--benchmark-json={stored}", "--pass=2")
     assert result.returncode == 0, result.stdout + result.stderr
     return SimpleNamespace(output=result.stdout, content=json.loads(stored.read_text()))
 
@@ -57,11 +57,9 @@ def test_models_of_one_size_are_compared_in_one_group(done):
 
 def test_a_figure_carries_all_that_readers_are_promised(done):
     info = done.content["benchmarks"][1]["extra_info"]
-    first_call, peak = info.pop("first_call_seconds"), info.pop("peak_allocated_bytes")
-    assert min(info.pop("operators"), info.pop("saved_for_backward_bytes")) > 0
-    assert first_call > 0
-    assert isinstance(peak, int)
-    assert peak > 0
+    assert info.pop("first_call_seconds") > 0
+    figures = {info.pop(name) for name in ("peak_allocated_bytes", "saved_for_backward_bytes", "operators")}
+    assert figures == {None}, "they are the same in every pass, so the first alone measures them"
     assert info == {
         "model": "urnn",
         "label": "uRNN",
@@ -77,7 +75,7 @@ def test_a_figure_carries_all_that_readers_are_promised(done):
         "num_layers": 1,
         "state_size": 8,
         "parameters": 120,
-        "pass": 1,
+        "pass": 2,
         "threads": 1,
         "allocator": "default",
         "units": {
@@ -117,15 +115,14 @@ def test_without_a_file_the_profile_is_the_grid(without_gpu):
     assert parametrized == [("cell_id", here)]
 
 
-def test_several_processes_at_once_are_a_usage_error():
-    result = session("-n 2")
-    assert result.returncode == pytest.ExitCode.USAGE_ERROR
-    message = (
+@pytest.mark.parametrize("option", ["-n2", "--tx=2*popen"])
+def test_several_processes_at_once_are_a_usage_error(option):
+    with pytest.raises(pytest.UsageError) as caught:
+        grid.pytest_configure(pytest.Config.fromdictargs({}, [option]))
+    assert str(caught.value) == (
         "pytest-xdist (-n, --tx) would time several cells at once, each disturbing the others, so nothing is "
         "measured; leave it out, or use -n0"
     )
-    assert message in result.stderr + result.stdout
-    assert "passed" not in result.stdout
 
 
 @pytest.mark.parametrize(

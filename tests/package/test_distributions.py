@@ -8,6 +8,7 @@ import configparser
 import importlib
 import importlib.metadata
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from packaging.requirements import Requirement
 
 import urnn
 from tests.package.conftest import ROOT, tracked_files
+from urnn.backends.cpu import build
 
 pytestmark = pytest.mark.slow
 SOURCES = {".py", ".cpp", ".cu", ".h", ".typed"}
@@ -184,7 +186,12 @@ def environment(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     around = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "URNN"))}
-    around |= {"URNN_CACHE": str(folder / "cache"), "URNN_INSTRUCTION_SET": "baseline"}  # the least to compile
+    around |= {"URNN_CACHE": str(folder / "cache"), "URNN_INSTRUCTION_SET": "baseline"}
+    if found := build.compiler():  # without optimising, which takes most of the time; tests/urnn has it optimised
+        unoptimised = folder / "unoptimised"
+        unoptimised.write_text(f'#!/bin/sh\nexec {shlex.join(found)} "$@" -O0\n')
+        unoptimised.chmod(0o755)
+        around["CXX"] = str(unoptimised)
     return subprocess.run(command, cwd=folder, env=around, capture_output=True, text=True, check=False)
 
 

@@ -17,7 +17,7 @@ WARNINGS = (
     "-Wno-psabi",  # how vectors are passed matters between files, and each kernel is one
     "-Wno-unknown-pragmas",  # NVRTC's "unroll"
 )
-# Each file includes a kernel's source.
+# Each of these includes a kernel's source.
 ON_A_CPU = (HERE / "cpu/sanitize.cpp", f"-I{cpu_build.SOURCE.parent}")
 ON_A_HOST = (HERE / "cuda/driver.cpp", f"-I{cuda_build.SOURCE.parent}", "-DURNN_N=16", "-DURNN_ELEMENTS=4")
 VARIANTS = {
@@ -26,6 +26,7 @@ VARIANTS = {
     ),
     "double": (*ON_A_CPU, "-DURNN_REAL=double"),
     "CUDA in float": (*ON_A_HOST, "-DURNN_REAL=float", "-DURNN_RELEASED=0"),
+    "the host of CUDA": (HERE / "cuda/host_device.cpp",),
     "CUDA in double": (*ON_A_HOST, "-DURNN_REAL=double", "-DURNN_RELEASED=1"),
 }  # fmt: skip
 

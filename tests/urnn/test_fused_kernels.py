@@ -3,6 +3,7 @@
 The CUDA kernel runs here without a GPU as well: its own source, built for a host (see `cuda/host.py`).
 """
 
+import itertools
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -58,8 +59,27 @@ def kernel(request: pytest.FixtureRequest) -> Iterator[Kernel]:
         yield Kernel(request.param, fused.run_sequence, largest=1 << 20, steps=100_000)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
-@pytest.mark.parametrize("n", [4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096])
+def cases(every: list[tuple], on_a_host: list[tuple]) -> list:
+    """Rows of `kernel` and a case: every one for a kernel at full speed, fewer for one that takes seconds."""
+    return [
+        *(pytest.param("cpu", *case) for case in every),
+        *(pytest.param("cuda-on-a-host", *case, marks=pytest.mark.slow) for case in on_a_host),
+        *(pytest.param("cuda", *case, marks=needs_cuda) for case in every),
+    ]
+
+
+SIZES, DTYPES = [4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096], [torch.float32, torch.float64]
+
+
+@pytest.mark.parametrize(
+    ("kernel", "n", "dtype"),
+    cases(
+        every=[*itertools.product(SIZES, DTYPES)],
+        on_a_host=[*zip(SIZES, itertools.cycle(DTYPES), strict=False), (4, torch.float64)],  # one dtype a size
+    ),
+    indirect=["kernel"],
+    ids=str,
+)
 def test_outputs_and_gradients_are_the_references(kernel, n, dtype, generator):
     batches = [batch for batch in (1, 5, 12, 20) if batch == 1 or batch * n <= kernel.largest]
     for batch in batches:
@@ -116,8 +136,8 @@ def test_the_released_epsilon(kernel, n, generator):
 @pytest.mark.slow
 def test_long_sequences_stay_with_the_reference(kernel, generator):
     """b = 0 keeps the norm, so errors add up and are not forgotten."""
-    batch = 3 if kernel.name == "cuda-on-a-host" else 11
-    given = arguments(64, batch, 1000, 2, torch.float64, generator)
+    batch, steps = (3, 300) if kernel.name == "cuda-on-a-host" else (11, 1000)
+    given = arguments(64, batch, steps, 2, torch.float64, generator)
     given["b"] = torch.zeros_like(given["b"])
     assert_equals_reference(kernel.run_sequence, given, torch.float64)
 
@@ -167,9 +187,15 @@ def test_what_is_not_finite_reaches_the_output_of_its_sample_only(kernel, n, sam
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
-@pytest.mark.parametrize("m", [1, 16, 17, 40])
-@pytest.mark.parametrize("batch", [7, 70])
+@pytest.mark.parametrize(
+    ("kernel", "batch", "m", "dtype"),
+    cases(
+        every=[*itertools.product([7, 70], [1, 16, 17, 40], DTYPES)],
+        on_a_host=[(7, 17, torch.float32), (70, 1, torch.float64)],
+    ),
+    indirect=["kernel"],
+    ids=str,
+)
 def test_threads_and_repetition_do_not_change_a_bit(kernel, batch, m, dtype, generator):
     steps = 10 if kernel.name == "cuda-on-a-host" else 40
     given = arguments(64, batch, steps, m, dtype, generator)
@@ -188,7 +214,7 @@ def test_threads_and_repetition_do_not_change_a_bit(kernel, batch, m, dtype, gen
 
 
 def test_gradcheck(kernel, generator):
-    given = arguments(4, 3, 3, 2, torch.float64, generator)
+    given = arguments(4, 2, 2, 2, torch.float64, generator)
     inputs = [given[name].requires_grad_() for name in NAMES]
 
     def states(x, h_0, theta, v, V, b):

@@ -3,11 +3,13 @@
 import subprocess
 import sys
 
+import pytest
 import torch
 
 from urnn.backends.tracing import constant
 
 
+@pytest.mark.slow
 def test_it_does_not_load_torchs_compiler():
     program = "import sys, urnn; print('torch._dynamo' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

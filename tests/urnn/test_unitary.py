@@ -114,9 +114,9 @@ def test_applies_to_the_last_dimension_whatever_leads(shape):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_ten_thousand_steps_keep_the_norm(dtype):
+def test_two_thousand_steps_keep_the_norm(dtype):
     """The bound is linear in the steps: D and v are rounded once, so every step errs the same way."""
-    n, steps = 32, 10_000
+    n, steps = 32, 2000
     W = matrix(n, dtype)
     with torch.no_grad():
         factors = W.factors()

@@ -8,9 +8,9 @@ import re
 import pytest
 
 from analysis.__main__ import main
-from analysis.calibration import read, write_report
 from analysis.calibration.rates import Effort
-from analysis.calibration.recording import compact
+from analysis.calibration.recording import compact, read
+from analysis.calibration.report import write_report
 from analysis.errors import AnalysisError
 from tests.analysis.browser import assert_it_fits, every_screen, look, needs_browser
 from tests.analysis.calibration.conftest import recording

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from analysis.calibration.rates import spreads
 from analysis.calibration.recording import read
 from analysis.calibration.replay import SECONDS, simulate
-from analysis.calibration.spread import spreads
 from analysis.regressions.judge import Verdict
 from analysis.vocabulary import SAME
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.calibration.rates import Condition, Effort, conditions, smallest_detectable
+from analysis.calibration.rates import Condition, Effort, achieved, conditions, smallest_detectable, spreads
 from analysis.calibration.replay import SECONDS, simulate
-from analysis.calibration.spread import achieved, spreads
 from analysis.regressions.judge import Verdict
 from analysis.regressions.policy import FIRST_PASSES, MOST_CONFIRMING_PASSES
 from analysis.statistics import Estimate

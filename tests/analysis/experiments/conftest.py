@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from math import exp, log
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from analysis.experiments import read, write_report
+from analysis.experiments.logs import read
+from analysis.experiments.report import write_report
 from analysis.experiments.study import Study
-from analysis.report import Report
+from analysis.pages.writing import Report
+from tests.analysis.drawn_once import drawn_once
 
 LABELS = {"urnn": "uRNN", "lstm": "nn.LSTM", "irnn": "IRNN", "ortho_cayley": "Orthogonal RNN (Cayley)"}
 SIZES = {"urnn": 128, "lstm": 40, "irnn": 80, "ortho_cayley": 64}
@@ -206,4 +209,4 @@ def small_study(set_of_runs: Path) -> Study:
 @pytest.fixture(scope="session")
 def small_report(small_study: Study, tmp_path_factory: pytest.TempPathFactory) -> Report:
     """The small reproduction's report, written."""
-    return write_report(small_study.logs, tmp_path_factory.mktemp("experiments") / "report")
+    return drawn_once("experiments", partial(write_report, small_study.logs), tmp_path_factory.getbasetemp())

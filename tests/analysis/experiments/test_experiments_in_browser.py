@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from analysis.experiments.figures import FIGURES
+from analysis.experiments.report import FIGURES
 from tests.analysis.browser import assert_it_fits, every_screen, look, needs_browser
 
 pytestmark = [needs_browser, pytest.mark.slow]

@@ -8,7 +8,7 @@ import pytest
 
 from analysis.documents import MOST_WHOLE
 from analysis.errors import AnalysisError
-from analysis.experiments import read
+from analysis.experiments.logs import read
 from tests.analysis.experiments.conftest import anatomy, end, evaluation, header, write_lines, write_run
 
 

@@ -7,17 +7,14 @@ import pytest
 
 from analysis.__main__ import main
 from analysis.experiments.claims import AGREE, CHECKS, DIFFER, NOT_RUN, claims
-from analysis.experiments.figures import FIGURES
-from analysis.experiments.headlines import headlines
-from analysis.experiments.report import page_of
+from analysis.experiments.report import FIGURES, headlines, page_of
 from tests.analysis.experiments.conftest import falling, header
 from tests.analysis.parsed import assert_it_reads_well, assert_it_stands_alone
 
 
 def verdicts(study):
     """Statement -> (verdict, what was measured)."""
-    answers = {claim.says: claim.answer(study) for claim in claims()}
-    return {says: (answer.verdict, answer.measured) for says, answer in answers.items()}
+    return {claim.says: (claim.verdict, claim.measured) for claim in claims(study).itertuples()}
 
 
 def test_headlines_name_sizes_seeds_iterations_and_seconds(small_report):
@@ -41,11 +38,16 @@ def test_headlines_name_sizes_seeds_iterations_and_seconds(small_report):
     ]
 
 
+def first_and_last(study) -> tuple[str, str]:
+    first, *_, last = headlines(study, claims(study))
+    return first, last
+
+
 def test_a_length_that_not_every_seed_solves_is_said(add, study):
     add([0.001], [1.0], "solved")
     add([0.001], [1.0], "solved", length=200)
     add([0.09], [0.1], length=200, seed=1)
-    assert headlines(study(), [])[0] == (
+    assert first_and_last(study())[0] == (
         "uRNN-128 solves copying memory at T = 100 with its one seed, in 50 iterations, 2.50 s "
         "(recall accuracy of at least 99 % and cross-entropy of at most 10 % of the baseline's); "
         "at T = 200, 1 of 2 seeds solved it and 1 ended below the baseline, within 50 iterations."
@@ -54,8 +56,10 @@ def test_a_length_that_not_every_seed_solves_is_said(add, study):
 
 def test_without_an_ended_run_the_headline_says_so(add, study):
     add([0.3], [0.1], None)
-    assert headlines(study(), [])[0] == "No run of the uRNN or the LSTM has ended yet."
-    assert headlines(study(), [])[-1] == "1 run, none of which has ended."
+    assert first_and_last(study()) == (
+        "No run of the uRNN or the LSTM has ended yet.",
+        "1 run, none of which has ended.",
+    )
 
 
 def test_verdicts_agree_differ_or_are_not_run(small_study):
@@ -101,10 +105,10 @@ def test_verdicts_turn_with_the_data(add, study):
     assert found["Adding, T = 750: the LSTM does not come near zero."][0] == AGREE
 
 
-def test_the_table_of_statements_names_checks_that_there_are_and_says_each_thing_once():
-    said = claims()
-    assert {claim.check for claim in said} == set(CHECKS)
-    assert len({claim.says for claim in said}) == len(said) == 27
+def test_the_table_of_statements_names_checks_that_there_are_and_says_each_thing_once(small_study):
+    said = claims(small_study)
+    assert set(said["check"]) == set(CHECKS)
+    assert said["says"].nunique() == len(said) == 27
 
 
 def test_an_interrupted_run_decides_nothing(add, study):
@@ -114,8 +118,7 @@ def test_an_interrupted_run_decides_nothing(add, study):
 
 def test_the_looks_inside_decide_on_figure_4(small_study):
     """Gradients fade by exp(-0.5 * 0.9) and exp(-90); the LSTM's state is even and moves by 0.002 of its norm."""
-    answers = [claim.answer(small_study) for claim in claims()][-3:]
-    assert [(answer.verdict, answer.measured) for answer in answers] == [
+    assert list(verdicts(small_study).values())[-3:] == [
         (AGREE, "first over last tenth: uRNN 0.64, LSTM below 1e-12"),
         (DIFFER, "deviation over mean: uRNN 0.12, LSTM 0.00058"),
         (AGREE, "LSTM: 0.002 of its norm a step"),

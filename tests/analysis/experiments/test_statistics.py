@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from analysis.experiments.claims import decay, inside, unevenness, wandering
-from analysis.experiments.figures.learning_curves import mean_curve
-from analysis.experiments.seeds import LEAST_POSITIVE, across, curve
-from analysis.experiments.study import Study, by_place
+from analysis.experiments.curves import mean_curve
+from analysis.experiments.study import LEAST_POSITIVE, Study, across, by_place, curve
 from analysis.schema import tidy_frame
+from analysis.statistics import Estimate
 from tests.analysis.experiments.conftest import anatomy, header
 
 EPS = np.finfo(np.float64).eps
@@ -17,38 +17,43 @@ EPS = np.finfo(np.float64).eps
 
 def test_students_interval_of_three_seeds():
     # t(0.975, 2) = 4.302653 (any table of Student's t); s = 1 and k = 3.
-    found = across([1.0, 2.0, 3.0])
-    assert found.mean == 2
-    assert found.high - 2 == pytest.approx(4.302653 / 3**0.5, rel=1e-6)
-    assert found.low - 2 == pytest.approx(-4.302653 / 3**0.5, rel=1e-6)
-    assert found.seeds == 3
+    ((value, low, high),) = across([1.0, 2.0, 3.0]).to_numpy()
+    assert value == 2
+    assert high - 2 == pytest.approx(4.302653 / 3**0.5, rel=1e-6)
+    assert low - 2 == pytest.approx(-4.302653 / 3**0.5, rel=1e-6)
 
 
-def test_the_geometric_mean_keeps_bounds_positive_and_bounds_are_cut_to_what_values_can_be():
-    found = across([1.0, 100.0], logarithmic=True)
-    assert found.mean == pytest.approx(10, rel=10 * EPS)
-    assert found.low * found.high == pytest.approx(100, rel=100 * EPS)
-    assert found.low > 0
-    assert across([0.9, 1.0], most=1.0).high == 1
+def test_the_geometric_mean_keeps_bounds_positive():
+    ((value, low, high),) = across([1.0, 100.0], logarithmic=True).to_numpy()
+    assert value == pytest.approx(10, rel=10 * EPS)
+    assert low * high == pytest.approx(100, rel=100 * EPS)
+    assert low > 0
 
 
-def test_one_seed_has_a_mean_and_no_interval_and_none_is_an_error():
-    found = across([0.5])
-    assert (found.mean, found.seeds) == (0.5, 1)
-    assert np.isnan([found.low, found.high]).all()
-    with pytest.raises(ValueError, match="Expected at least one seed, got none"):
-        across([])
+def test_a_score_is_a_share_and_so_are_its_bounds(add, study):
+    for seed, score in enumerate((0.1, 0.9)):
+        add([0.3], [score], seed=seed)
+    assert study().groups["score"].tolist() == [Estimate(0.5, 0.0, 1.0)]
+
+
+def test_one_seed_has_a_mean_and_no_interval_and_a_missing_score_leaves_none(add, study):
+    ((value, *bounds),) = across([0.5]).to_numpy()
+    assert value == 0.5
+    assert np.isnan(bounds).all()
+    add([0.3], [0.5])
+    add([0.3], [float("nan")], seed=1)
+    assert study().groups["score"].tolist() == [None]
 
 
 def test_a_loss_of_zero_counts_as_eps():
-    assert across([0.0, 0.0], logarithmic=True).mean == pytest.approx(LEAST_POSITIVE, rel=100 * EPS)
+    assert across([0.0, 0.0], logarithmic=True)["value"][0] == pytest.approx(LEAST_POSITIVE, rel=100 * EPS)
 
 
 def test_a_curve_interpolates_and_a_seed_that_ended_keeps_its_last_value():
     one, other = (np.array([0.0, 2.0]), np.array([0.0, 2.0])), (np.array([0.0, 4.0]), np.array([0.0, 4.0]))
     found = curve([one, other], np.array([1.0, 2.0, 4.0]), logarithmic=False)
-    assert list(found.mean) == [1.0, 2.0, 3.0]
-    assert found.seeds == 2
+    assert list(found["value"]) == [1.0, 2.0, 3.0]
+    assert found["low"].iloc[-1] < 3.0 < found["high"].iloc[-1]
 
 
 def test_solved_seeds_stay_in_the_mean_and_unfinished_and_diverged_ones_are_not_in_it(add, study):
@@ -56,22 +61,23 @@ def test_solved_seeds_stay_in_the_mean_and_unfinished_and_diverged_ones_are_not_
     add([0.1, 0.1, 0.1, 0.001], [0.5, 0.5, 0.5, 1.0], "solved", seed=1)
     add([9.0], [0.0], None, seed=2)
     add([9.0, 9.0], [0.0, 0.0], "diverged", seed=3)
-    (group,) = study().groups
-    assert (group.seeds, group.solved) == (3, 2)
-    x, found = mean_curve(group, "iteration", "score")
-    assert list(x) == [50, 100, 150, 200]
-    assert list(found.mean) == [0.5, 0.75, 0.75, 1.0]
-    assert found.seeds == 2
-    x, _ = mean_curve(group, "seconds", "loss")
+    found = study()
+    (group,) = found.groups.itertuples()
+    assert (group.seeds, group.met) == (3, 2)
+    mean = mean_curve(found.with_runs(found.logs.evaluations), "iteration", "score")
+    assert list(mean.index) == [50, 100, 150, 200]
+    assert list(mean["value"]) == [0.5, 0.75, 0.75, 1.0]
+    assert mean["low"].notna().all()
+    x = mean_curve(found.with_runs(found.logs.evaluations), "seconds", "loss").index
     assert (x[0], x[-1]) == pytest.approx((2.5, 10.0), rel=10 * EPS)
 
 
 def test_a_group_that_is_still_going_has_a_mean_as_far_as_all_of_it_is(add, study):
     add([0.3, 0.2], [0.1, 0.1], None, seed=0)
     add([0.3, 0.2, 0.1], [0.1, 0.1, 0.1], "interrupted", seed=1)
-    (group,) = study().groups
-    assert not group.ended
-    assert list(mean_curve(group, "iteration", "loss")[0]) == [50, 100]
+    found = study()
+    assert list(found.groups["ended"]) == [False]
+    assert list(mean_curve(found.with_runs(found.logs.evaluations), "iteration", "loss").index) == [50, 100]
 
 
 def test_groups_differ_in_nothing_but_the_seed_and_names_say_what_differs(add, study):
@@ -81,14 +87,15 @@ def test_groups_differ_in_nothing_but_the_seed_and_names_say_what_differs(add, s
     add([0.1], [0.5], model="lstm")
     found = study().groups
     labels = ["uRNN (n = 128, fused kernel)", "uRNN (n = 256, eager reference)", "nn.LSTM"]
-    assert [(group.label, group.seeds) for group in found] == list(zip(labels, (2, 1, 1), strict=True))
-    assert len({group.variant for group in found}) == 3
+    assert list(found["series"]) == labels
+    assert list(found["seeds"]) == [2, 1, 1]
+    assert found["backend"].nunique() == 3
 
 
 def test_tasks_and_lengths_are_in_the_papers_order(add, study):
     for task, length in (("digits", 64), ("adding", 200), ("copying", 500), ("copying", 100), ("adding", 100)):
         add([0.1], [0.5], task=task, length=length)
-    assert [place.label for place in by_place(study().groups)] == [
+    assert [rows["place"].iloc[0] for rows in by_place(study().groups)] == [
         "Copying memory, T = 100",
         "Copying memory, T = 500",
         "Adding, T = 100",
@@ -101,16 +108,15 @@ def test_of_two_runs_with_one_seed_the_later_counts_and_the_other_is_named(add, 
     add([0.1], [0.5]).parent.rename(runs / "old")
     add([0.1], [0.9], started_at="2026-02-01T00:00:00+00:00")
     found = study()
-    (group,) = found.groups
-    assert list(group.runs["score"]) == [0.9]
+    assert len(found.groups) == 1
+    assert list(found.runs["score"]) == [0.9]
     assert found.repeated == ["old: left out, because a later run has the same setting and seed 0."]
 
 
 @pytest.mark.parametrize(("share", "below"), [(0.89, 1), (0.9, 0), (float("nan"), 0)])
 def test_below_the_baseline_needs_a_margin(share, below, add, study):
     add([share * header()["baseline"]], [0.5], "finished")
-    (group,) = study().groups
-    assert group.below_baseline == below
+    assert list(study().groups["below"]) == [below]
 
 
 def test_a_step_costs_what_the_benchmark_measured_or_what_the_run_took(add, study, row):
@@ -122,15 +128,16 @@ def test_a_step_costs_what_the_benchmark_measured_or_what_the_run_took(add, stud
     logs = study().logs
 
     def cost(measurements):
-        (group,) = (found := Study(logs, measurements)).groups
-        return found.cost(group)
+        (group,) = Study(logs, measurements).costs.itertuples()
+        return group
 
     found = cost(tidy_frame(rows))
-    assert (found.step_time, found.benchmarked, found.peak_memory) == (2e-4, True, 4096.0)
+    assert (found.step_time, found.benchmarked, found.peak_allocated) == (2e-4, True, 4096.0)
     for nothing in (None, tidy_frame([row(value=9.0, **(step | {"batch": 21}))])):
         found = cost(nothing)
         assert found.step_time == pytest.approx(1 / (25 * 120), rel=10 * EPS)
-        assert (found.benchmarked, found.peak_memory) == (False, None)
+        assert not found.benchmarked
+        assert np.isnan(found.peak_allocated)
 
 
 def test_numbers_for_what_figure_4_shows(add, study):

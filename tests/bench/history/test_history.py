@@ -3,6 +3,7 @@
 import errno
 import json
 import math
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -32,11 +33,10 @@ def _own_lock(monkeypatch, tmp_path) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
 
-@pytest.fixture
-def repository(tmp_path) -> Path:
+@pytest.fixture(scope="module")
+def committed(tmp_path_factory) -> Path:
     """Three commits that change what is timed, and between them one of the README and one of training."""
-    folder = tmp_path / "repository"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("committed")
     git(folder, "init", "--quiet", "--initial-branch=main")
     for number, path in enumerate(
         ("urnn/a.py", "README", "urnn/a.py", "urnn/training/b.py", "urnn/backends/c.cpp")
@@ -46,6 +46,12 @@ def repository(tmp_path) -> Path:
         git(folder, "add", ".")
         git(folder, "commit", "--quiet", "--message", f"Change {number}\tof {path}")
     return folder
+
+
+@pytest.fixture
+def repository(committed, tmp_path) -> Path:
+    """A copy of `committed` for one test."""
+    return shutil.copytree(committed, tmp_path / "repository")
 
 
 def measured(log: list[str]):

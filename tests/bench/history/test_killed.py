@@ -1,22 +1,20 @@
-"""A real history that is ended from outside leaves no process, folder or worktree behind and touches nothing."""
+"""A history that is ended from outside leaves no process, folder or worktree behind and touches nothing."""
 
 import contextlib
 import os
 import select
 import signal
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 
+from analysis.command_line import run
+from bench.history.fill import fill
 from bench.machine.lock import sole_run
-from bench.paths import ROOT
 from bench.processes.guard import descendants
 from tests.bench.repositories import git
-
-pytestmark = pytest.mark.slow
+from tests.forks import forked, write_to
 
 # The suite of the commit that is measured: it starts a process in a session of its own and says that it has.
 SUITE = """
@@ -26,13 +24,6 @@ tempfile.mkdtemp(prefix="urnn-bench-")
 with open(os.environ["STARTED"], "w") as file:
     print(os.getpid(), child.pid, file=file)
 time.sleep(600)
-"""
-HISTORY = """
-import sys
-from pathlib import Path
-from analysis.command_line import run
-from bench.history.fill import fill
-sys.exit(run(lambda: fill("main", Path(sys.argv[1]), repository=Path(sys.argv[2])) and 0))
 """
 
 
@@ -63,21 +54,26 @@ def test_nothing_is_left_and_the_checkout_is_as_it_was(repository, tmp_path, mon
     temporary, started = tmp_path / "temporary", tmp_path / "started"
     temporary.mkdir()
     os.mkfifo(started)
-    here = {"TMPDIR": str(temporary), "PYTHONPATH": str(ROOT), "STARTED": str(started)}
-    hook = {"GIT_DIR": str(repository / ".git"), "GIT_WORK_TREE": str(repository)}
     before = (repository / ".git" / "HEAD").read_text()
-    command = [sys.executable, "-c", HISTORY, str(tmp_path / "history"), str(repository)]
-    streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, cwd=tmp_path, env=os.environ | here | hook, text=True, **streams) as process:
+
+    def history() -> int:
+        write_to(stdout="/dev/null", stderr=str(tmp_path / "errors"))
+        os.chdir(tmp_path)
+        os.environ |= {"GIT_DIR": str(repository / ".git"), "GIT_WORK_TREE": str(repository)}  # as in a hook
+        os.environ |= {"TMPDIR": str(temporary), "STARTED": str(started)}
+        tempfile.tempdir = None
+        return run(lambda: fill("main", tmp_path / "history", repository=repository) and 0)
+
+    with forked(history) as process:
         pids = [int(text) for text in started.read_text().split()]  # waits for the suite to write it
         helpers = descendants(process.pid)
         assert set(pids) < set(helpers), "and its guard, and the keeper of its folder"
-        process.send_signal(getattr(signal, ending))
-        errors = process.stderr.read()
+        os.kill(process.pid, getattr(signal, ending))
+        code, errors = process.wait(), (tmp_path / "errors").read_text()
     for pid in helpers:
         wait_for(pid)
     if ending == "SIGTERM":
-        assert (process.returncode, errors.count("\n"), "Traceback" in errors) == (2, 1, False)
+        assert (code, errors.count("\n"), "Traceback" in errors) == (2, 1, False)
         assert not list(temporary.glob("urnn-[!g]*"))
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     with sole_run("the next"):

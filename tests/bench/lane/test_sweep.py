@@ -1,10 +1,11 @@
 """A sweep stores each cell as it ends, and what happens to one process or cell costs the others nothing.
 
-Where `processes` are counted they are real; but for one, what they run is `suite/pytest.py`.
+Where `processes` are counted they are real, and what they run is `suite/pytest.py`, which measures nothing.
 """
 
 import errno
 import os
+import select
 import signal
 import subprocess
 import threading
@@ -61,11 +62,19 @@ def stopped_and_killed_later(process: subprocess.Popen) -> None:
     threading.Timer(0.3, os.kill, (measuring, signal.SIGKILL)).start()
 
 
+def guard_killed(process: subprocess.Popen) -> None:
+    """And with it, a moment later, the one that measures."""
+    measuring = os.pidfd_open(descendants(process.pid)[0])
+    process.send_signal(signal.SIGKILL)
+    select.select([measuring], [], [])
+    os.close(measuring)
+
+
 def test_a_process_that_dies_takes_one_cell_with_it_and_the_rest_is_measured(tmp_path, processes):
     first, second, third, fourth = jobs = plan([*CELLS, cell(phase="forward", hidden_size=7)], 1)
     deaths = {
         first: stopped_and_killed_later,
-        third: lambda process: process.send_signal(signal.SIGKILL),  # the guard, and with it the one that measures
+        third: guard_killed,
         fourth: lambda process: os.kill(descendants(process.pid)[0], signal.SIGTERM),
     }
     seen = []
@@ -89,25 +98,20 @@ def test_a_process_that_dies_takes_one_cell_with_it_and_the_rest_is_measured(tmp
     assert len(processes) == 3
 
 
-@pytest.mark.slow
-def test_what_a_missing_package_made_fail_says_so_and_is_measured_by_the_next_run(
-    tmp_path, processes, monkeypatch
-):
-    (tmp_path / "sklearn.py").write_text("raise ImportError('no digits here')\n")
-    jobs = plan([cell(phase="forward", task="pixels", length=4), CELLS[0]], 1)
+def test_what_its_surroundings_made_fail_is_measured_by_the_next_run(tmp_path, machine):
+    jobs = plan(CELLS[:2], 1)
     outcomes: list[str] = []
 
     def sweep() -> RunFile:
-        run(jobs, side_in(tmp_path), finished=lambda job, outcome: outcomes.append(outcome))
+        run(jobs, side_in(tmp_path, PLAYED), finished=lambda job, outcome: outcomes.append(outcome))
         return file_in(tmp_path)
 
-    with monkeypatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(tmp_path))
-        first = sweep()
+    machine.failures, machine.again = {(SUITE.name, CELLS[0].id)}, True
+    first = sweep()
     (outcome,) = first.content["run"]["outcomes"]
-    assert (outcome["outcome"], outcome["message"]) == ("failed", "ImportError: no digits here")
-    assert first.measured() == {(CELLS[0].id, 1)}
-    monkeypatch.setattr(lane, "measuring_process", Machine().process)
+    assert (outcome["outcome"], outcome["message"]) == ("failed", "ValueError: no")
+    assert first.measured() == {(CELLS[1].id, 1)}
+    machine.failures = set()
     second = sweep()
     assert second.content["run"]["outcomes"] == []
     assert second.measured() == {(job.cell.id, 1) for job in jobs}
@@ -155,7 +159,6 @@ def test_a_disk_that_is_full_ends_the_sweep_and_keeps_what_was_stored(tmp_path, 
     assert machine.running == 0
 
 
-@pytest.mark.slow
 def test_a_process_that_does_not_start_ends_the_sweep_with_what_it_said(tmp_path, processes):
     nowhere = replace(SETTINGS, root=tmp_path)
     message = r"^the measuring process ended \(exit code 4\) before it measured:\n(?s:.+)unrecognized arguments: "

@@ -16,8 +16,6 @@ from bench.processes import children
 from bench.processes.guard import descendants
 from bench.processes.scratch import locks, scratch_folder
 
-pytestmark = pytest.mark.slow
-
 # Starts a process in a session of its own, which survives most things, and says both numbers.
 COMMAND = """
 import os, signal, subprocess, sys, time
@@ -33,7 +31,7 @@ import os, subprocess, sys
 from pathlib import Path
 from bench.processes.children import child
 command = [sys.executable, "-c", {COMMAND!r}, sys.argv[1]]
-with child(command, Path("."), os.environ, stdout=subprocess.PIPE) as process:
+with child(command, Path("."), os.environ, grace=0.1, stdout=subprocess.PIPE) as process:
     print(process.stdout.readline().strip(), flush=True)
     process.wait()
 """

@@ -5,6 +5,7 @@ import select
 import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -312,6 +313,42 @@ def test_a_cache_that_cannot_be_written_does_not_cost_the_kernel(small, monkeypa
     with pytest.warns(RuntimeWarning, match=r"cannot be kept in /dev/null/cache .*URNN_CACHE"):
         assert URNN(2, 8).prepare() == "cpu"
     cpu_build.library("float64")  # said once
+
+
+LOAD = """
+import sys
+from pathlib import Path
+from urnn.backends.cpu import build
+build.SOURCE = Path(sys.argv[1])
+print("ready", flush=True)
+input()
+build.library("float32")
+"""
+
+
+@needs_compiler
+def test_processes_that_start_together_share_one_library(small):
+    """One of them, or both, compile."""
+    together = [
+        subprocess.Popen(
+            [sys.executable, "-c", LOAD, str(cpu_build.SOURCE)],
+            cwd=Path(__file__).parents[3], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+    assert [process.stdout.readline() for process in together] == ["ready\n"] * 2
+    for process in together:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    for process in together:
+        process.communicate()
+    assert [process.returncode for process in together] == [0, 0]
+    assert kept(small) == [".note", ".so"]
+    noted = next(small.glob("*.note"))
+    checksum, seconds = noted.read_text().split()
+    assert float(seconds) > 0
+    noted.write_text(f"{checksum} 12.5\n")  # what only a process that does not compile can say
+    assert cpu_build.library("float32").build_seconds == 12.5
 
 
 def test_a_dtype_that_alone_cannot_be_compiled_runs_on_the_reference(small, compile_with):

@@ -2,17 +2,21 @@
 // so that the real bindings call them. A launch runs the kernel on the host; everything else is noted in a log.
 #include "host.cpp"
 
+#include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <dlfcn.h>
-#include <map>
 
 namespace {
 
 const char* NAMES[] = {"urnn_tables", "urnn_forward", "urnn_backward", "urnn_finish"};
-constexpr long SIZES[] = {sizeof(TablesArguments), sizeof(ForwardArguments), sizeof(BackwardArguments),
-                          sizeof(FinishArguments)};
+std::FILE* opened() {
+  std::FILE* file = std::fopen(std::getenv("DRIVER_LOG"), "a");
+  std::setvbuf(file, nullptr, _IOLBF, BUFSIZ);  // read while this process runs
+  return file;
+}
 std::FILE* journal() {
-  static std::FILE* file = std::fopen(std::getenv("DRIVER_LOG"), "a");
+  static std::FILE* file = opened();
   return file;
 }
 int answer(const char* function) {  // the code to fail with, where the environment names this function
@@ -46,10 +50,9 @@ int cuLaunchKernel(void* function, unsigned blocks, unsigned, unsigned, unsigned
   const long kernel = reinterpret_cast<long>(function) - 1;
   std::fprintf(journal(), "launch %s %u %u %u on %ld\n", NAMES[kernel], blocks, threads, shared_bytes,
                reinterpret_cast<long>(stream));
-  std::fflush(journal());
   if (int code = answer("cuLaunchKernel")) return code;
   if (extra) return 1;
-  const char* failure = urnn_launch(kernel, blocks, threads, shared_bytes, arguments[0], SIZES[kernel]);
+  const char* failure = urnn_launch(kernel, blocks, threads, shared_bytes, arguments[0], KERNELS[kernel].size);
   if (failure) std::fprintf(stderr, "%s\n", failure);
   return failure ? 719 : 0;
 }

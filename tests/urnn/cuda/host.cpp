@@ -1,36 +1,38 @@
 // The CUDA kernels as a library for a host: what a launch does, and the sizes that the launcher must know.
 #include "host_device.h"
 
+#include <cstring>
+
 #include "kernel.cu"
 
 namespace {
 
-template <typename Arguments>
-void run(int threads, long blocks, long shared_bytes, const void* values, void (*kernel)(Arguments)) {
+template <typename Arguments, void (*KERNEL)(Arguments)>
+void thread(const void* at) {
   Arguments arguments;
-  std::memcpy(&arguments, values, sizeof arguments);
-  block.body = [&] { kernel(arguments); };
-  for (block.index = 0; block.index < blocks && block.failure.empty(); ++block.index)
-    block.run(threads, shared_bytes);
+  std::memcpy(&arguments, at, sizeof arguments);
+  KERNEL(arguments);
 }
+
+struct Kernel {
+  void (*thread)(const void* at);
+  long size;  // of the arguments
+};
+
+// In the order of launch.py.
+constexpr Kernel KERNELS[] = {{thread<TablesArguments, urnn_tables>, sizeof(TablesArguments)},
+                              {thread<ForwardArguments, urnn_forward>, sizeof(ForwardArguments)},
+                              {thread<BackwardArguments, urnn_backward>, sizeof(BackwardArguments)},
+                              {thread<FinishArguments, urnn_finish>, sizeof(FinishArguments)}};
 
 }  // namespace
 
 extern "C" {
 
-// Kernels in the order of launch.py; returns what went wrong, or null. `size` is that of the arguments.
+// Runs a kernel; returns what went wrong, or null. `size` is that of the arguments.
 const char* urnn_launch(int kernel, long blocks, int threads, long shared_bytes, const void* values, long size) {
-  static std::string message;
-  constexpr std::size_t sizes[] = {sizeof(TablesArguments), sizeof(ForwardArguments), sizeof(BackwardArguments),
-                                   sizeof(FinishArguments)};
-  if (size != long(sizes[kernel])) return "the arguments do not have the size of the structure";
-  block.failure.clear();
-  if (kernel == 0) run(threads, blocks, shared_bytes, values, urnn_tables);
-  if (kernel == 1) run(threads, blocks, shared_bytes, values, urnn_forward);
-  if (kernel == 2) run(threads, blocks, shared_bytes, values, urnn_backward);
-  if (kernel == 3) run(threads, blocks, shared_bytes, values, urnn_finish);
-  message = block.failure;
-  return message.empty() ? nullptr : message.c_str();
+  if (size != KERNELS[kernel].size) return "the arguments do not have the size of the structure";
+  return run_blocks(KERNELS[kernel].thread, values, blocks, threads, shared_bytes);
 }
 
 // Threads and shared bytes of the kernels of a sequence and of those in double, samples a block, rows of tables

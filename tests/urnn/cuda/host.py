@@ -1,17 +1,22 @@
 """The CUDA kernels on a CPU: their own source built by g++ with fibers for threads, as NVRTC does for a GPU."""
 
 import ctypes
+import os
 import subprocess
+import tempfile
 from functools import cache
 from pathlib import Path
 
-from urnn.backends import cuda
+from urnn.backends import cuda, kernel_cache
 from urnn.backends.cpu import build as cpu_build
 from urnn.backends.cuda import launch as cuda_launch
 from urnn.backends.cuda.plan import Plan
 
 HERE = Path(__file__).parent
 SOURCES = Path(cuda.__file__).parent
+STANDARD = ("-std=c++17", "-fPIC")  # what NVRTC is told
+# The kernels run for milliseconds and are compiled a dozen times; what watches their memory is compiled once.
+KERNELS, WATCH = "-O0", "-O2"
 
 
 class KernelError(AssertionError):
@@ -21,9 +26,10 @@ class KernelError(AssertionError):
 class HostKernels:
     """Stands for `cuda_launch.Kernels`; notes the launches."""
 
-    def __init__(self, plan: Plan, library: ctypes.CDLL) -> None:
+    def __init__(self, plan: Plan, library: Path) -> None:
         self.plan = plan
-        self._library = library
+        self._library = ctypes.CDLL(str(library))
+        self._library.urnn_launch.restype = ctypes.c_char_p
         self.launches: list[tuple[str, int]] = []
 
     def launch(self, kernel: str, blocks: int, *values: object) -> None:
@@ -48,29 +54,44 @@ class HostKernels:
 
 
 class Host:
-    """Builds what is asked for, into a folder, once."""
+    """Builds what is asked for, once for each content of the sources; several processes may share the folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.load = cache(self._load)
 
     def _load(self, plan: Plan) -> HostKernels:
-        return HostKernels(plan, build(plan, self._folder))
+        return HostKernels(plan, self.library(plan))
+
+    def library(self, plan: Plan, source: str = "host.cpp", sources: Path = SOURCES) -> Path:
+        """A file of this folder that includes the kernels, with their own source or an altered copy of it."""
+        defined = [f"-D{name}={value}" for name, value in plan.definitions().items()]
+        included = [f"-I{HERE}", f"-I{sources}"]
+        linked = ["-shared", str(self._built(HERE / "host_device.cpp", ".o", WATCH, "-c")), "-ldl"]
+        return self._built(
+            HERE / source,
+            ".so",
+            KERNELS,
+            *defined,
+            *included,
+            *linked,
+            made_of=kernel_cache.key(sources / "kernel.cu"),
+        )
+
+    def _built(self, source: Path, suffix: str, *options: str, made_of: str = "") -> Path:
+        command = [*cpu_build.compiler(), *STANDARD, str(source), *options]
+        key = kernel_cache.key(source, command, made_of, _version())
+        path = self._folder / f"{source.stem}-{key}{suffix}"
+        if not path.exists():
+            with tempfile.TemporaryDirectory(dir=self._folder) as scratch:
+                made = Path(scratch) / path.name
+                done = subprocess.run([*command, "-o", str(made)], capture_output=True, text=True, check=False)
+                assert done.returncode == 0, done.stderr[:2000]
+                os.replace(made, path)
+        return path
 
 
-def build(plan: Plan, folder: Path, sources: Path = SOURCES) -> ctypes.CDLL:
-    """The kernels of a plan, from their own source or an altered copy of it."""
-    path = folder / f"{'-'.join(plan.definitions().values())}.so"
-    compile_for_a_host(plan, "host.cpp", path, sources)
-    library = ctypes.CDLL(str(path))
-    library.urnn_launch.restype = ctypes.c_char_p
-    return library
-
-
-def compile_for_a_host(plan: Plan, source: str, library: Path, sources: Path = SOURCES) -> None:
-    """Compiles a file of this folder that includes the kernels."""
-    defined = [f"-D{name}={value}" for name, value in plan.definitions().items()]
-    flags = ["-std=c++20", "-O2", "-fPIC", "-shared", f"-I{HERE}", f"-I{sources}"]
-    command = [*cpu_build.compiler(), *flags, *defined, str(HERE / source), "-ldl", "-o", str(library)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[:2000]
+@cache
+def _version() -> str:
+    """The compiler's."""
+    return subprocess.run([*cpu_build.compiler(), "--version"], capture_output=True, text=True, check=True).stdout

@@ -5,7 +5,7 @@ import shutil
 import pytest
 import torch
 
-from tests.urnn.cuda.host import SOURCES, HostKernels, KernelError, build
+from tests.urnn.cuda.host import SOURCES, HostKernels, KernelError
 from tests.urnn.parity import arguments, assert_equals_reference, call
 from urnn.backends import fused
 from urnn.backends.cpu import build as cpu_build
@@ -19,10 +19,15 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
+# Each cut that is not the usual one of its size, in the dtype that is not its neighbour's.
+CUTS = {
+    torch.float32: [(8, 2), (16, 8), (64, 8), (512, 2), (2048, 4)],
+    torch.float64: [(16, 2), (64, 2), (128, 8), (256, 4), (512, 4)],
+}
+
+
 @pytest.mark.parametrize(
-    ("n", "elements"),
-    [(8, 2), (16, 2), (16, 8), (64, 2), (64, 4), (64, 8), (128, 8), (256, 4), (512, 2), (512, 4), (2048, 4)],
+    ("dtype", "n", "elements"), [(dtype, *cut) for dtype, cuts in CUTS.items() for cut in cuts], ids=str
 )
 def test_every_cut_is_the_same_function(cuda_on_a_host, monkeypatch, n, elements, dtype, generator):
     monkeypatch.setenv("URNN_CUDA_ELEMENTS", str(elements))
@@ -126,7 +131,7 @@ def test_the_host_sees_what_a_gpu_would_get_wrong(
     assert text.count(right) == 1
     (tmp_path / file).write_text(text.replace(right, wrong))
     plan = Plan(512, 8, torch.float32, released=False)
-    broken = HostKernels(plan, build(plan, tmp_path, sources=tmp_path))
+    broken = HostKernels(plan, cuda_on_a_host.library(plan, sources=tmp_path))
     monkeypatch.setattr(cuda_launch, "load", lambda plan: broken)
     given = arguments(512, 1, 2, 1, torch.float32, generator)
     given["x"].requires_grad_()

@@ -1,7 +1,7 @@
 """Whatever a caller gives the layer or its operators, the answer is an error or the reference's result.
 
 Never anything else: no crash, no number read from memory that is not the layer's. A case runs in another process,
-which lives as long as nothing ends it; if a case does, the test says which.
+see `worker`; if a case ends that, the test says which.
 """
 
 import json
@@ -9,14 +9,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
-from tests.urnn.fuzz.worker import CHANGES
+from tests.urnn.fuzz.worker import CHANGES, CRASH
 from urnn.backends.cpu import build as cpu_build
 
 pytestmark = [
@@ -29,53 +28,28 @@ TENSORS = ["x", "h_0", "theta", "v", "permutation", "V", "b"]
 OF_THE_BACKWARD_PASS = ["states_gradient", "last_gradient", "states"]
 
 
-class Child:
-    """The process that runs the cases, started anew after one that it did not survive."""
+class Judge:
+    """The process that runs the cases."""
 
-    def __init__(self) -> None:
-        self.process: subprocess.Popen | None = None
+    def __init__(self, process: subprocess.Popen) -> None:
+        self.process = process
 
     def judge(self, case: dict) -> str:
-        """What the worker says of a case; an empty string if nothing is wrong."""
-        if self.process is None:
-            self._start()
-        try:
-            self.process.stdin.write(json.dumps(case) + "\n")
-            self.process.stdin.flush()
-            answer = self.process.stdout.readline()
-        except BrokenPipeError:
-            answer = ""
-        if answer:
-            return json.loads(answer)
-        return f"the process ended with exit code {self.end()}"
-
-    def _start(self) -> None:
-        # Memory that malloc hands out or takes back is overwritten: what is read from it is noise, not old luck.
-        environment = {**os.environ, "MALLOC_PERTURB_": "165"}
-        self.process = subprocess.Popen(
-            COMMAND,
-            cwd=Path(__file__).parents[3],
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def end(self) -> int:
-        """Its exit code, once it has read to the end of its input."""
-        process, self.process = self.process, None
-        with suppress(BrokenPipeError):  # what was still to be sent to one that is dead
-            process.stdin.close()
-        process.stdout.close()
-        return process.wait()
+        """What it says of a case; an empty string if nothing is wrong."""
+        self.process.stdin.write(json.dumps(case) + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
 
 
 @pytest.fixture(scope="module")
-def child() -> Iterator[Child]:
-    child = Child()
-    yield child
-    if child.process is not None:
-        child.end()
+def child() -> Iterator[Judge]:
+    # Memory that malloc hands out or takes back is overwritten: what is read from it is noise, not old luck.
+    environment = {**os.environ, "MALLOC_PERTURB_": "165"}
+    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(COMMAND, cwd=Path(__file__).parents[3], env=environment, **streams) as process:
+        yield Judge(process)
+        process.stdin.close()
+        assert process.wait() == 0
 
 
 def cases() -> st.SearchStrategy[dict]:
@@ -128,11 +102,8 @@ def test_any_call_is_an_error_or_the_references_result(child, case):
     assert child.judge(case) == ""
 
 
-def test_a_case_that_ends_the_process_is_reported_and_the_next_one_runs():
-    child, case = Child(), {"entry": "operator", **WHOLE, "changes": []}
+def test_a_case_that_ends_the_process_is_reported_and_the_next_one_runs(child):
+    case = {"entry": "operator", **WHOLE, "changes": []}
     assert child.judge(case) == ""
-    child.process.kill()
-    child.process.wait()
-    assert child.judge(case) == "the process ended with exit code -9"
+    assert child.judge(CRASH) == "the process ended with exit code -11"
     assert child.judge(case) == ""
-    child.end()

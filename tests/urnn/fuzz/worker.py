@@ -1,10 +1,15 @@
-"""Runs the cases that it is sent, one JSON line each, and answers with a line; only a fault of the layer ends it.
+"""Runs the cases that it is sent, one JSON line each, and answers each with a line.
+
+They run in a fork, which only a fault of the layer ends. The answer is then how it ended, and the next case runs
+in another fork; so torch is imported once, whatever ends.
 
 A case is a layer or an operator with a few of its tensors changed. What should happen is decided here from the
 sizes of the case and from nothing in `urnn`: an error of an expected type, or the result of the reference.
 """
 
+import ctypes
 import json
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -15,6 +20,7 @@ from torch import Tensor, nn
 from tests.urnn.parity import call
 from urnn import URNN
 from urnn.backends import BACKENDS
+from urnn.backends.cpu import build as cpu_build
 
 ERRORS = (TypeError, ValueError, RuntimeError)
 TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-10}  # of the largest value, over a few steps
@@ -254,14 +260,62 @@ def verdict(
     return far_from(found, exact, dtype) if exact is not None else ""
 
 
+CRASH = {"entry": "crash"}  # a case that ends the process that runs it
+
+
+def answer(case: dict) -> str:
+    if case == CRASH:
+        ctypes.string_at(0)
+    try:
+        return judge(case)
+    except Exception:
+        return traceback.format_exc()
+
+
+class Fork:
+    """A process that runs cases until one ends it."""
+
+    def __init__(self) -> None:
+        (cases, self._cases), (self._answers, answers) = os.pipe(), os.pipe()
+        self.pid = os.fork()
+        if self.pid:
+            os.close(cases)
+            os.close(answers)
+            self._told = os.fdopen(self._answers)
+            return
+        os.close(self._cases)
+        try:
+            for line in os.fdopen(cases):
+                os.write(answers, json.dumps(answer(json.loads(line))).encode() + b"\n")
+        finally:
+            os._exit(0)
+
+    def run(self, line: str) -> str:
+        """Its answer as a line; "" where it has ended."""
+        os.write(self._cases, line.encode())
+        return self._told.readline()
+
+    def end(self) -> int:
+        """Its exit code, once it has come to the end of its cases; negative for a signal."""
+        os.close(self._cases)
+        self._told.close()
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
 def main() -> None:
     torch.set_num_threads(1)
+    for dtype in cpu_build.DTYPES.values():
+        cpu_build.library(dtype)
+    fork: Fork | None = None
     for line in sys.stdin:
-        try:
-            wrong = judge(json.loads(line))
-        except Exception:
-            wrong = traceback.format_exc()
-        print(json.dumps(wrong), flush=True)
+        fork = fork or Fork()
+        told = fork.run(line)
+        if not told:
+            told = json.dumps(f"the process ended with exit code {fork.end()}") + "\n"
+            fork = None
+        print(told, end="", flush=True)
+    if fork is not None:
+        fork.end()
 
 
 if __name__ == "__main__":

@@ -1,12 +1,19 @@
-"""A disk that is full, without one, and held-out data that is scored in no time."""
+"""A disk that is full, without one, or that is written to at once; and held-out data that is scored in no time."""
 
+import os
 import resource
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
-from urnn.training import problems
+from tests.urnn.training.tiny import hold_out_few
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test ends the system; one that looks at when `os.fsync` is called puts its own in this one's place."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
 @pytest.fixture
@@ -28,5 +35,4 @@ def limited_files() -> Callable[[int], AbstractContextManager]:
 @pytest.fixture
 def few_held_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """One batch of validation and of test data, for tests whose runs need no exact scores: half of their time."""
-    for name in ("VALIDATION_SEQUENCES", "TEST_SEQUENCES"):
-        monkeypatch.setattr(problems, name, problems.HELD_OUT_BATCH)
+    hold_out_few(monkeypatch)

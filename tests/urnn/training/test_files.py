@@ -10,11 +10,13 @@ import sys
 import pytest
 
 from tests.forks import forked
-from tests.urnn.training.tiny import logged, run, same_bits
+from tests.urnn.training.tiny import hold_out_few, logged, run, same_bits
 from urnn.training import checkpoint
 from urnn.training.errors import TrainingError
 from urnn.training.folder import owned
 from urnn.training.log import Log
+
+pytestmark = pytest.mark.usefixtures("few_held_out")
 
 FLIPS = 100
 
@@ -23,7 +25,9 @@ FLIPS = 100
 def trained(tmp_path_factory):
     """The folder of a small run; tests leave it as it is."""
     folder = tmp_path_factory.mktemp("trained")
-    run(folder, hidden_size=4)
+    with pytest.MonkeyPatch.context() as patched:
+        hold_out_few(patched)
+        run(folder, hidden_size=4)
     return folder
 
 

@@ -87,7 +87,7 @@ def test_the_users_random_numbers_have_no_part_in_it(tmp_path):
     assert_same_run(tmp_path / "first", tmp_path / "again")
 
 
-COMMAND = ["copying", "--length=10", "--hidden=16", "--max-iterations=60", "--evaluate-every=5", "--batch=4"]
+COMMAND = ["copying", "--length=10", "--hidden=16", "--max-iterations=12", "--evaluate-every=5", "--batch=4"]
 
 
 def moments_of(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, bytes]]:

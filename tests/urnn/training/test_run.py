@@ -101,8 +101,8 @@ class TestLog:
 
 class TestOutcome:
     def test_a_solved_task_ends_early(self, tmp_path):
-        settings = {"hidden_size": 64, "batch": 20, "max_iterations": 1000, "evaluate_every": 50}
-        assert run(tmp_path, **settings).outcome == "solved"
+        settings = {"hidden_size": 64, "batch": 20, "max_iterations": 1000, "evaluate_every": 10}
+        assert run(tmp_path, optimiser="adam", learning_rate=0.02, slow_rate=1.0, **settings).outcome == "solved"
         *_, last, end = Log(tmp_path).lines()
         assert last["score"] >= 0.99
         assert last["loss"] <= last["score_all"] * 10 * math.log(8) / 30 / 10

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import torch
 
 from urnn.training import checkpoint, problems
@@ -59,6 +60,12 @@ def run(folder: Path, stop: Stop | None = None, *, with_anatomy: bool = False, *
     made = trainer(**changes)
     with Display(made.problem, made.settings) as display:
         return Run(made, folder, display, with_anatomy=with_anatomy).to_its_end(stop or Stop())
+
+
+def hold_out_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One batch of validation and of test data."""
+    for name in ("VALIDATION_SEQUENCES", "TEST_SEQUENCES"):
+        monkeypatch.setattr(problems, name, problems.HELD_OUT_BATCH)
 
 
 def raises(error: BaseException | type[BaseException]) -> Callable[..., None]:
