@@ -1,17 +1,12 @@
 """Which measurements may stand in one comparison, and which of them the report shows.
 
-A `Setting` is everything that must be equal; nothing is pooled across settings. The harness is part of it, because
-asv and pytest-benchmark repeat, warm up and isolate differently; the version of Python and the content of
-uncommitted changes are not, and two machines with the same name count as one.
+Nothing is pooled across settings. The harness is part of one, because asv and pytest-benchmark repeat, warm up and
+isolate differently; the version of Python is not, and two machines with the same name count as one.
 """
-
-from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from analysis.vocabulary import MEASURED, counted
@@ -53,14 +48,8 @@ KEYS = [field.name for field in fields(Setting)]
 
 def split(frame: pd.DataFrame) -> dict[Setting, pd.DataFrame]:
     """The tidy frame -> one part a setting."""
-    return {Setting(*map(_plain, key)): part for key, part in frame.groupby(KEYS, dropna=False, sort=True)}
-
-
-def _plain(value: Any) -> Any:
-    """A group's key as a Python value: pandas 2 gives numpy's, pandas 3 its own missing value."""
-    if pd.isna(value):
-        return None
-    return value.item() if isinstance(value, np.generic) else value
+    groups = frame.groupby(KEYS, dropna=False, sort=True)
+    return {Setting(*(None if pd.isna(value) else value for value in key)): part for key, part in groups}
 
 
 @dataclass(frozen=True)

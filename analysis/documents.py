@@ -1,11 +1,8 @@
 """One reader for every JSON file, and the shapes that files must have.
 
-A file that a crash, an editor or another program damaged must lead to a sentence that names it, never to a
-traceback, an endless wait or a wrong number. The shapes are our own: jsonschema would add three packages, take ten
-times as long on a file's hundred thousand samples, and its messages would still have to be rewritten.
+A damaged file must lead to a sentence that names it, never to a traceback, an endless wait or a wrong number. The
+shapes are our own: bench reads by them with the standard library alone, and pydantic's records take as many lines.
 """
-
-from __future__ import annotations
 
 import json
 import math
@@ -31,116 +28,6 @@ LARGEST_SIZE = 10**9
 LARGEST = 1e100
 
 Place = tuple[str | int, ...]
-
-
-def load(path: Path, shape: Shape | None = None) -> Any:
-    """The data of one JSON file; bare NaN and Infinity, which asv writes, are allowed where the shape allows them.
-
-    Raises AnalysisError where the file cannot be read, is no complete JSON, or has another shape.
-    """
-    data = parse(read_bytes(path), str(path))
-    if shape is not None:
-        check(data, shape, path)
-    return data
-
-
-def load_format(path: Path, shape: Shape, number: int, what: str) -> Any:
-    """`load` for a file that says the number of its format; `what` names such a file in the message."""
-    data = load(path)
-    given = data.get("format") if isinstance(data, dict) else None
-    if given != number:
-        raise AnalysisError(f"{path}: expected {what} of format {number}, got {given!r}.")
-    check(data, shape, path)
-    return data
-
-
-def check(data: Any, shape: Shape, path: Path | str, at: Place = ()) -> None:
-    """Raises AnalysisError for data of another shape; `at` is its place in the file."""
-    try:
-        shape.check(data, at)
-    except MisfitError as misfit:
-        raise AnalysisError(f"{path}: {misfit}.") from None
-
-
-def read_bytes(path: Path) -> bytes:
-    """The bytes of a regular file. Raises AnalysisError for anything else and for one beyond MOST_BYTES."""
-    try:  # without O_NONBLOCK a pipe that nobody writes to would be waited for
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        try:
-            mode = os.fstat(handle).st_mode
-            if not stat.S_ISREG(mode):  # before Python opens it, which would not close a folder
-                raise AnalysisError(f"{path}: expected a file, got {_kind(mode)}.")
-            with os.fdopen(handle, "rb", closefd=False) as file:
-                data = file.read(MOST_BYTES + 1)
-        finally:
-            os.close(handle)
-    except (OSError, ValueError) as error:
-        raise AnalysisError(f"{path}: cannot be read ({reason(error)}).") from error
-    if len(data) > MOST_BYTES:
-        raise AnalysisError(f"{path}: expected at most {MOST_BYTES // 2**20} MiB, got more.")
-    return data
-
-
-def _kind(mode: int) -> str:
-    kinds = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"))
-    return next((words for test, words in kinds if test(mode)), "a device")
-
-
-def reason(error: Exception) -> str:
-    """The system's message for a failure, without error number and file name."""
-    return getattr(error, "strerror", None) or str(error)
-
-
-def parse(data: bytes, place: str, *, of_a_line: bool = False) -> Any:
-    """JSON text in UTF-8, with or without a byte-order mark, or in UTF-16 -> data whose texts can be written.
-
-    Raises AnalysisError, beginning with `place`, which names the line already where it is `of_a_line`.
-    """
-    try:
-        text = data.decode(json.detect_encoding(data))
-        return _clean(json.loads(text, parse_int=_whole, object_pairs_hook=_object), MOST_NESTED)
-    except UnicodeDecodeError as error:
-        raise AnalysisError(f"{place}: expected JSON text in UTF-8, got other bytes.") from error
-    except json.JSONDecodeError as error:
-        at = f"column {error.colno}" if of_a_line else f"line {error.lineno}, column {error.colno}"
-        raise AnalysisError(f"{place}: expected complete JSON, but it is cut off or damaged at {at}.") from error
-    except (ValueError, RecursionError) as error:
-        why = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise AnalysisError(f"{place}: expected JSON as programs write it, but {why}.") from error
-
-
-def _whole(digits: str) -> int:
-    if len(digits) > MOST_DIGITS:
-        raise ValueError(f"it holds a number of {len(digits)} digits")
-    return int(digits)
-
-
-def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value] # None
-        raise ValueError(f"the key {_shown(twice)} stands twice in one object")
-    return found
-
-
-def _clean(value: Any, depth: int) -> Any:
-    """The same data with control characters and lone surrogates, which no file and no figure takes, as escapes."""
-    if isinstance(value, str):
-        return value if value.isprintable() else "".join(map(_writable, value))
-    if isinstance(value, dict | list) and depth == 0:
-        raise RecursionError
-    if isinstance(value, dict):
-        return {_clean(key, depth): _clean(item, depth - 1) for key, item in value.items()}
-    if isinstance(value, list):
-        return [item if type(item) is float else _clean(item, depth - 1) for item in value]
-    return value
-
-
-def _writable(character: str) -> str:
-    if character in "\n\t" or unicodedata.category(character) not in ("Cc", "Cs"):
-        return character
-    return character.encode("unicode_escape").decode("ascii")
 
 
 class MisfitError(Exception):
@@ -269,3 +156,109 @@ AMOUNT = real(0.0, 1e18)  # bytes or calls
 TEXT = Value("a text", lambda value: isinstance(value, str), "string")
 FLAG = Value("true or false", lambda value: isinstance(value, bool), "boolean")
 ANYTHING = Value("there", lambda value: value is not MISSING)
+
+
+def load(path: Path, shape: Shape | None = None) -> Any:
+    """The data of one JSON file; bare NaN and Infinity, which asv writes, are allowed where the shape allows them.
+
+    Raises AnalysisError where the file cannot be read, is no complete JSON, or has another shape.
+    """
+    data = parse(read_bytes(path), str(path))
+    if shape is not None:
+        check(data, shape, path)
+    return data
+
+
+def load_format(path: Path, shape: Shape, number: int, what: str) -> Any:
+    """`load` for a file that says the number of its format; `what` names such a file in the message."""
+    data = load(path)
+    given = data.get("format") if isinstance(data, dict) else None
+    if given != number:
+        raise AnalysisError(f"{path}: expected {what} of format {number}, got {given!r}.")
+    check(data, shape, path)
+    return data
+
+
+def check(data: Any, shape: Shape, path: Path | str, at: Place = ()) -> None:
+    """Raises AnalysisError for data of another shape; `at` is its place in the file."""
+    try:
+        shape.check(data, at)
+    except MisfitError as misfit:
+        raise AnalysisError(f"{path}: {misfit}.") from None
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a regular file. Raises AnalysisError for anything else and for one beyond MOST_BYTES."""
+    try:
+        mode = os.stat(path).st_mode
+        if not stat.S_ISREG(mode):  # a pipe that nobody writes to would be waited for
+            raise AnalysisError(f"{path}: expected a file, got {_kind(mode)}.")
+        with open(path, "rb") as file:
+            data = file.read(MOST_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise AnalysisError(f"{path}: cannot be read ({reason(error)}).") from error
+    if len(data) > MOST_BYTES:
+        raise AnalysisError(f"{path}: expected at most {MOST_BYTES // 2**20} MiB, got more.")
+    return data
+
+
+def _kind(mode: int) -> str:
+    kinds = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"))
+    return next((words for test, words in kinds if test(mode)), "a device")
+
+
+def reason(error: Exception) -> str:
+    """The system's message for a failure, without error number and file name."""
+    return getattr(error, "strerror", None) or str(error)
+
+
+def parse(data: bytes, place: str, *, of_a_line: bool = False) -> Any:
+    """JSON text in UTF-8, with or without a byte-order mark, or in UTF-16 -> data whose texts can be written.
+
+    Raises AnalysisError, beginning with `place`, which names the line already where it is `of_a_line`.
+    """
+    try:
+        text = data.decode(json.detect_encoding(data))
+        return _clean(json.loads(text, parse_int=_whole, object_pairs_hook=_object), MOST_NESTED)
+    except UnicodeDecodeError as error:
+        raise AnalysisError(f"{place}: expected JSON text in UTF-8, got other bytes.") from error
+    except json.JSONDecodeError as error:
+        at = f"column {error.colno}" if of_a_line else f"line {error.lineno}, column {error.colno}"
+        raise AnalysisError(f"{place}: expected complete JSON, but it is cut off or damaged at {at}.") from error
+    except (ValueError, RecursionError) as error:
+        why = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise AnalysisError(f"{place}: expected JSON as programs write it, but {why}.") from error
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > MOST_DIGITS:
+        raise ValueError(f"it holds a number of {len(digits)} digits")
+    return int(digits)
+
+
+def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value] # None
+        raise ValueError(f"the key {_shown(twice)} stands twice in one object")
+    return found
+
+
+def _clean(value: Any, depth: int) -> Any:
+    """The same data with control characters and lone surrogates, which no file and no figure takes, as escapes."""
+    if isinstance(value, str):
+        return value if value.isprintable() else "".join(map(_writable, value))
+    if isinstance(value, dict | list) and depth == 0:
+        raise RecursionError
+    if isinstance(value, dict):
+        return {_clean(key, depth): _clean(item, depth - 1) for key, item in value.items()}
+    if isinstance(value, list):
+        return [item if type(item) is float else _clean(item, depth - 1) for item in value]
+    return value
+
+
+def _writable(character: str) -> str:
+    if character in "\n\t" or unicodedata.category(character) not in ("Cc", "Cs"):
+        return character
+    return character.encode("unicode_escape").decode("ascii")

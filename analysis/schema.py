@@ -5,8 +5,6 @@ metric has many `sample` rows or, where a harness kept no samples, the three row
 `upper quartile`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Any
 

@@ -4,8 +4,6 @@
 measures imports this module, so it needs the standard library alone.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace

@@ -1,7 +1,6 @@
 """A recording of `python -m bench calibrate` -> process medians by side, cell and pass.
 
-Why: the recording itself is megabytes of single calls; what the gate judges are the medians of processes, and
-those are kept beside the report as `recording.json`, from which it can be drawn again.
+They are all that the gate judges, and are kept as `recording.json` beside the report, to draw it again from.
 """
 
 import json

@@ -5,8 +5,6 @@ resumed may have evaluated an iteration twice, and the later line counts. Tables
 many and large, are not; they have eight digits of every number.
 """
 
-from __future__ import annotations
-
 import io
 import math
 import os
@@ -151,15 +149,13 @@ def _entries(path: Path) -> Iterator[tuple[str, Any]]:
 
 
 def _checked(entry: Any, columns: Columns, place: str) -> Row:
-    """The entry's values of these columns; NaN and infinity, which a run that diverges has to write, are None."""
-    known = {name: _finite(value) for name, value in entry.items()} if isinstance(entry, dict) else entry
-    needed = {name: shape for name, shape in columns.items() if not isinstance(shape, Maybe)}
-    check(known, Record(needed, {name: shape for name, shape in columns.items() if name not in needed}), place)
-    return {name: known.get(name) for name in columns}
-
-
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    """The entry's values of these columns; where NaN or infinity may stand, as a diverged run writes it, None."""
+    optional = {name: shape for name, shape in columns.items() if isinstance(shape, Maybe)}
+    if isinstance(entry, dict):
+        floats = (name for name in optional if isinstance(entry.get(name), float))
+        entry = entry | {name: None for name in floats if not math.isfinite(entry[name])}
+    check(entry, Record({name: columns[name] for name in columns if name not in optional}, optional), place)
+    return {name: entry.get(name) for name in columns}
 
 
 def _number(value: float | None) -> float:

@@ -4,8 +4,6 @@ A column is its name and the shape of its values; docs/files.md says what each i
 (`run`) in all three tables. `urnn.training` writes the logs; a test that reads a real one keeps the two together.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from analysis.documents import COUNT, FLAG, TEXT, Maybe, Value, one_of, real, whole

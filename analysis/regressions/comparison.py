@@ -1,15 +1,9 @@
 """Two commits -> one comparison: any two results (`python -m analysis compare OLD NEW`), or a gate's folder.
 
-Both sides must come from one machine and the same versions, or a difference says nothing about the code. Two
-results were not measured in turn, so only the sentinel shows a drift between them, and no fresh passes confirm a
-suspicion.
-
-A gate's folder holds the plan, `gate.json`, the screening's `base.json` and `head.json`, and the confirmation's
-`confirm_base.json` and `confirm_head.json`, all four in pytest-benchmark's format, paired by the passes' numbers.
-Each may be missing while nothing is in it yet.
+Two results were not measured in turn, so only the sentinel shows a drift between them, and no fresh passes confirm
+a suspicion. A gate's folder holds its plan and a results file a side for the screening and for the confirmation,
+paired by the passes' numbers; each may be missing while nothing is in it yet.
 """
-
-from __future__ import annotations
 
 import os
 from collections.abc import Mapping
@@ -118,7 +112,7 @@ def judge_folder(folder: Path, pace: Pace | None = None) -> Comparison:
     )
     absent = _absent_rows(plan)
     cells = [cell for cell in plan["cells"] if cell not in {row.cell for row in absent}]
-    judged = judge_gate(screening, confirmation, cells, plan["suspects"], sentinel=plan["sentinel"])
+    judged = judge_gate(screening, confirmation, cells, plan["suspects"] or (), plan["sentinel"])
     rows = worst_first(judged.rows + instruction_rows(plan["instructions"]) + absent)
     return Comparison(
         *(NamedCommit(plan[side]["name"], plan[side]["subject"]) for side in SIDES),

@@ -1,13 +1,9 @@
-"""Two sides -> judged rows -> an exit code: in one go for two results, in two stages for the gate.
+"""Two commits' measurements -> judged rows -> an exit code (docs/gate.md).
 
-One go: t test of each cell's log-ratio, Holm over all cells. Two stages: the screening decides who passes, who
-needs more passes and who is suspect; the suspects' fresh passes decide alone who regressed (see `Rules`).
-Deterministic figures, bytes and counts, are the same at every call, so a margin decides. A cell that was not
-measured never counts as a pass. A run with some inconclusive cells passes, and says so; only one in which every
-time is inconclusive does not.
+In one go: t test of each cell's log-ratio, Holm over all cells. In the gate's two stages: the screening decides
+who passes, who needs more passes and who is suspect; the suspects' fresh passes decide alone who regressed.
+Deterministic figures, bytes and counts, are the same at every call, so a margin decides.
 """
-
-from __future__ import annotations
 
 import math
 from collections import Counter
@@ -112,28 +108,23 @@ def judge(base: Measurements, head: Measurements, cells: Sequence[str], *, paire
     called = {cell: (change, _few(ratios[cell])) for cell, change in _changes(ratios).items()}
     verdicts = gate_verdicts(ratios, {}) | called
     sides = base, head
-    return Judgement(
-        _rows(sides, {cell: _timed(sides, cell, ratio, verdicts[cell]) for cell, ratio in ratios.items()}, cells)
-    )
+    return Judgement(_rows(sides, {cell: _timed(sides, ratios, cell, verdicts) for cell in ratios}, cells))
 
 
 def judge_gate(
     screening: Pair,
     confirmation: Pair,
     cells: Sequence[str],
-    suspects: Sequence[str] | None = None,
-    *,
+    suspects: Sequence[str] = (),
     sentinel: str = SENTINEL,
 ) -> Judgement:
-    """Two stages, paired by pass. `suspects` are those that a confirmation was run for; None: not decided yet."""
+    """Two stages, paired by pass. `suspects` are those that a confirmation was run for."""
     ratios = log_ratios(*screening, cells, paired=True, sentinel=sentinel)
-    confirmed = log_ratios(*confirmation, suspects or (), paired=True, sentinel=sentinel)
+    confirmed = log_ratios(*confirmation, suspects, paired=True, sentinel=sentinel)
     verdicts = gate_verdicts(ratios, confirmed)
     times = {
-        cell: _timed(confirmation, cell, confirmed[cell], verdicts[cell])
-        if cell in confirmed
-        else _timed(screening, cell, ratio, verdicts[cell])
-        for cell, ratio in ratios.items()
+        cell: _timed(*((confirmation, confirmed) if cell in confirmed else (screening, ratios)), cell, verdicts)
+        for cell in ratios
     }
     return Judgement(_rows(screening, times, cells), *open_and_suspects(ratios))
 
@@ -216,10 +207,10 @@ def _rows(sides: Pair, timed: Mapping[str, Row], cells: Sequence[str]) -> list[R
     ]
 
 
-def _timed(sides: Pair, cell: str, ratio: LogRatio, decision: Decision) -> Row:
+def _timed(sides: Pair, ratios: Mapping[str, LogRatio], cell: str, verdicts: Mapping[str, Decision]) -> Row:
+    ratio, (verdict, reason) = ratios[cell], verdicts[cell]
     ends = [median(side.times[cell].values()) for side in sides]
     numbers = [math.exp(value) for value in (ratio.mean, *ratio.interval())]
-    verdict, reason = decision
     return Row(cell, TIME, verdict, *ends, *numbers, ratio.processes, reason)
 
 

@@ -1,12 +1,9 @@
-"""One side of a comparison, and the log-ratios of two, with the drift that the sentinel saw taken out.
+"""What was measured of one commit, and the log-ratios of two, with the drift that the sentinel saw taken out.
 
-Why: between two measurements a machine's clock changes by more than a regression. Processes of both sides that ran
-side by side are paired by pass; the sentinel, nn.LSTM of the same sizes, which no commit changes, is subtracted by
-as much as it explains. Where the sentinel itself changes, every other cell shifts the other way; it is judged as
-well, and uncorrected. asv does not say which process a sample came from, so a cell of it counts as one process.
+Between two measurements a machine's clock changes by more than a regression, so processes that ran side by side
+are paired by pass, and the sentinel, which no commit changes, is subtracted by as much as it explains. It is
+judged as well, uncorrected: where it changes itself, every other cell shifts the other way.
 """
-
-from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterable, Mapping

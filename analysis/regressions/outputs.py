@@ -1,7 +1,5 @@
 """The comparison as JSON for machines, as Markdown for a pull request, and as a table on a terminal."""
 
-from __future__ import annotations
-
 import json
 import math
 from dataclasses import asdict

@@ -1,11 +1,8 @@
 """What the gate measures next: all cells, more passes where the screening is open, fresh ones for the suspects.
 
-The gate asks after every pass; the calibration replays it. The confirmation's passes and cells are fixed before
-it begins, from what a pass has cost so far, because repeating a test until it is significant invalidates it; where
-time is short, the surest suspects are confirmed and the others stay inconclusive.
+The confirmation's passes and cells are fixed before it begins, from what a pass has cost so far, because repeating
+a test until it is significant invalidates it. The calibration replays these decisions.
 """
-
-from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -13,7 +13,7 @@ from analysis import units
 from analysis.appearance import Series
 from analysis.pages import Cell
 from analysis.report.measured import Measured
-from analysis.statistics import Crossover, Estimate, Outcome, crossover
+from analysis.statistics import Crossover, Estimate, Lead, crossover
 from analysis.vocabulary import PEAK_ALLOCATED, STEP_TIME
 
 
@@ -36,9 +36,9 @@ QUESTIONS = (
 )
 HEADLINE_BASELINE, HEADLINE_QUESTIONS = "lstm", QUESTIONS[:4]
 SHORT = {
-    Outcome.FROM_SMALLEST: ("at every size", "ahead"),
-    Outcome.FROM_A_SIZE: ("from {} on", "crosses"),
-    Outcome.NOT_UP_TO_LARGEST: ("not up to {}", "behind"),
+    Lead.FROM_SMALLEST: ("at every size", "ahead"),
+    Lead.FROM_A_SIZE: ("from {} on", "crosses"),
+    Lead.NOT_UP_TO_LARGEST: ("not up to {}", "behind"),
 }
 SIZES = {"hidden_size": "n = {}", "state_size": "state {}", "parameters": "{} parameters"}
 
@@ -55,15 +55,15 @@ class Verdict:
 
     def sentence(self) -> str:
         """The whole answer in one sentence or two, at equal hidden size."""
-        span, question, outcome = self.found.span, self.question, self.found.outcome
+        span, question, lead = self.found.span, self.question, self.found.lead
         if span is None:
             return f"{self.subject} against {self.baseline}, {question.title.lower()}: {units.NOT_MEASURED}."
         first, last, of = round(span.first), round(span.last), ""
         yes = f"{question.does} {question.what} {self.baseline}"
-        if outcome is Outcome.FROM_SMALLEST:
+        if lead is Lead.FROM_SMALLEST:
             sizes = "the only size measured, n =" if first == last else f"every size measured, n = {first} to"
             answer = f"{yes} at {sizes} {last}"
-        elif outcome is Outcome.NOT_UP_TO_LARGEST:
+        elif lead is Lead.NOT_UP_TO_LARGEST:
             no, of = (
                 f"does not {question.does.removesuffix('s')} {question.what} {self.baseline}",
                 " of the crossover:",
@@ -93,8 +93,8 @@ class Verdict:
         found, span, bounds = self.found, self.found.span, interval(self.found)
         if span is None:
             return None
-        short, tone = SHORT[found.outcome]
-        size = _size(span.at if found.outcome is Outcome.FROM_A_SIZE else span.last)
+        short, tone = SHORT[found.lead]
+        size = _size(span.at if found.lead is Lead.FROM_A_SIZE else span.last)
         ends = {round(found.hidden.first): found.gain_first, round(found.hidden.last): found.gain_last}
         notes = [f"{_compact(gain)} at n = {n}" for n, gain in ends.items()]
         return Cell(

@@ -4,8 +4,6 @@ A damaged or foreign file in a folder is reported and left out, because one bad 
 ones; it is an error if it was named explicitly or nothing else is left.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

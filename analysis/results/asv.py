@@ -1,11 +1,9 @@
 """An asv results file (version 2) -> rows of the tidy frame.
 
-asv's file is columnar, with trailing nulls dropped and parameters as the text of Python literals; null is a
-failure, NaN a skipped cell. asv stores neither the message of a failure nor which process a sample came from, so
-its rounds count as one process; a sweep that holds the same cell again counts as a second one.
+It is columnar, with trailing nulls dropped and parameters as the text of Python literals; null is a failure, NaN a
+skipped cell. It does not say which process a sample came from, so its rounds count as one process; a sweep that
+holds the same cell again counts as a second one.
 """
-
-from __future__ import annotations
 
 import itertools
 import math
@@ -43,10 +41,9 @@ from analysis.vocabulary import FAILED, NOT_APPLICABLE, PARAMETERS, PEAK_ALLOCAT
 FILE_VERSION = 2
 # What a sweep's parameters are, in its order; one with one layer in float32 names neither.
 PARAM_NAMES = ("model", "phase", "device", "hidden_size", "length", "batch")
-LAYERED_PARAM_NAMES = (*PARAM_NAMES, "num_layers")
 COUNT_PARAM_NAMES = ("model", "hidden_size")
 DEFAULTS = {"num_layers": 1, "dtype": "float32"}
-ORDERS = (PARAM_NAMES, LAYERED_PARAM_NAMES, COUNT_PARAM_NAMES)
+ORDERS = (PARAM_NAMES, (*PARAM_NAMES, "num_layers"), COUNT_PARAM_NAMES)
 METHODS = {
     "time_call": STEP_TIME,
     "track_peak_allocated_bytes": PEAK_ALLOCATED,
@@ -67,26 +64,22 @@ FILE = Record(
     {"result_columns": ListOf(TEXT), "results": MapOf(ListOf(ANYTHING)), "commit_hash": TEXT},
     {"params": MACHINE, "env_vars": MapOf(TEXT), "requirements": MapOf(TEXT), "python": TEXT, "date": DATE},
 )
-
-
-def _table(value: Shape) -> Record:
-    """The columns of one benchmark whose values have this shape."""
-    values = ListOf(Maybe(value))
-    return Record(
+VALUES = {
+    STEP_TIME: real(LEAST_SECONDS, MOST_SECONDS, nan=True),
+    PEAK_ALLOCATED: real(0.0, 1e18, nan=True),
+    PARAMETERS: real(0.0, MOST_WHOLE, nan=True),
+}
+TABLES = {  # the columns of a benchmark of each metric
+    metric: Record(
         {"params": ListOf(ListOf(TEXT))},
         {
-            **dict.fromkeys(("result", "stats_q_25", "stats_q_75"), values),
-            "samples": ListOf(Maybe(values)),
+            **dict.fromkeys(("result", "stats_q_25", "stats_q_75"), ListOf(Maybe(value))),
+            "samples": ListOf(Maybe(ListOf(Maybe(value)))),
             "stats_repeat": ListOf(Maybe(COUNT)),
             "started_at": DATE,
         },
     )
-
-
-TABLES = {
-    STEP_TIME: _table(real(LEAST_SECONDS, MOST_SECONDS, nan=True)),
-    PEAK_ALLOCATED: _table(real(0.0, 1e18, nan=True)),
-    PARAMETERS: _table(real(0.0, MOST_WHOLE, nan=True)),
+    for metric, value in VALUES.items()
 }
 SIZES = Record(
     {"model": TEXT, "hidden_size": SIZE, "num_layers": FEW},
@@ -203,7 +196,7 @@ def _measurements(
             base = common | cell | registry.describe(model, backend, hidden_size, num_layers) | of_metric(metric)
             base |= {"model": model, "backend": backend, "pass": passes[key], "measured_at": started}
             base["parameters"] = counts.get((model, hidden_size, num_layers))
-            for value in _values(*held, share=cell["length"] if metric == STEP_TIME else 1):
+            for value in _values(held, cell["length"] if metric == STEP_TIME else 1):
                 yield base | value
 
 
@@ -245,15 +238,9 @@ def _literal(benchmark: str, text: str) -> str | int:
     return int(found[3]) if found[3] else found[1] or found[2] or ""
 
 
-def _values(
-    value: float | None,
-    samples: Sequence[float | None] | None,
-    rounds: int | None,
-    lower: float | None,
-    upper: float | None,
-    share: int,
-) -> list[Row]:
-    """What asv holds of one cell: samples, or the value with its quartiles, or why there is none."""
+def _values(held: Sequence[Any], share: int) -> list[Row]:
+    """What asv holds of one cell, by `HELD`: samples, or the value with its quartiles, or why there is none."""
+    value, samples, rounds, *quartiles = held
     if value is None:
         return [{"outcome": FAILED, "message": "asv recorded a failure; its log has the message."}]
     if math.isnan(value):
@@ -261,7 +248,7 @@ def _values(
     known = [one for one in samples or () if not _nothing(one)]
     if known or rounds is None:
         return sampled(known or [value], share)
-    return summed_up(value, *(None if _nothing(one) else one for one in (lower, upper)), rounds, share)
+    return summed_up(value, *(None if _nothing(one) else one for one in quartiles), rounds, share)
 
 
 def _nothing(value: float | None) -> bool:

@@ -1,11 +1,8 @@
-"""A pytest-benchmark file -> rows of the tidy frame.
+"""A pytest-benchmark file, the cell in its `extra_info` -> rows of the tidy frame.
 
-`python -m bench run` and `pytest bench --benchmark-only` write it. The format is the tool's own; the cell stands
-in `extra_info`, and a run of ours adds the keys `run`, with the cells that gave no value, and `models`. A file
-without raw data (the tool's autosave drops them) gives only median, quartiles and the number of rounds.
+A run of ours adds the keys `run`, with the cells that gave no value, and `models`. A file without raw data, which
+the tool's autosave drops, gives only median, quartiles and the number of rounds.
 """
-
-from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -111,12 +108,15 @@ def rows(document: Mapping[str, Any], path: Path, registry: Registry) -> tuple[l
     result: list[Row] = []
     for number, entry in ours.items():
         check(entry, ENTRY, path, ("benchmarks", number))
-        if not entry["stats"].get("data"):
-            check(entry["stats"], SUMMARY, path, ("benchmarks", number, "stats"))
-        try:
-            times = _step_times(entry["stats"], entry["extra_info"]["length"])
-        except ValueError as error:
-            raise AnalysisError(f"{path}: benchmarks[{number}].stats: {error}.") from None
+        stats, length = entry["stats"], entry["extra_info"]["length"]
+        if stats.get("data"):
+            times = sampled(stats["data"], length)
+        else:
+            check(stats, SUMMARY, path, ("benchmarks", number, "stats"))
+            try:
+                times = summed_up(stats["median"], stats.get("q1"), stats.get("q3"), stats["rounds"], length)
+            except ValueError as error:
+                raise AnalysisError(f"{path}: benchmarks[{number}].stats: {error}.") from None
         result += _entry_rows(entry["extra_info"], times, common, registry)
     for outcome in run.get("outcomes") or []:
         what = outcome["outcome"] if outcome["outcome"] in OUTCOMES else FAILED
@@ -169,13 +169,6 @@ def _cell(info: Mapping[str, Any], registry: Registry) -> Row:
     stated = {name: info[name] for name in (*CELL, *OPTIONAL) if info.get(name) is not None}
     cell = {"pass": 1, "num_layers": 1} | stated
     return cell | registry.describe(*(cell[name] for name in PLACE)) | stated
-
-
-def _step_times(stats: Mapping[str, Any], length: int) -> list[Row]:
-    """Seconds a call -> seconds a time step: raw samples where there are any, else median and quartiles."""
-    if stats.get("data"):
-        return sampled(stats["data"], length)
-    return summed_up(stats["median"], stats.get("q1"), stats.get("q3"), stats["rounds"], length)
 
 
 def _entry_rows(info: Mapping[str, Any], times: list[Row], common: Row, registry: Registry) -> list[Row]:

@@ -4,13 +4,11 @@ This package must not import the models, so the registry of models travels with 
 `models.json` states the registry of the last run, also for older results beside it.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from analysis.documents import TEXT, MapOf, Record, load, real
 from analysis.errors import AnalysisError
@@ -38,7 +36,7 @@ class Registry:
     problems: tuple[str, ...] = ()
 
     @classmethod
-    def beside(cls, files: Iterable[Path]) -> Registry:
+    def beside(cls, files: Iterable[Path]) -> Self:
         """Collect the `models.json` beside the files or up to three folders above them."""
         models: dict[str, Mapping[str, Any]] = {}
         problems: list[str] = []
@@ -52,9 +50,9 @@ class Registry:
                     problems.append(f"{error} Names stand in for its labels.")
         return cls(models, tuple(problems))
 
-    def and_from(self, file: Mapping[str, Mapping[str, Any]] | None) -> Registry:
+    def and_from(self, file: Mapping[str, Mapping[str, Any]] | None) -> Self:
         """With what a results file says of its own models, which counts more."""
-        return Registry({**self.models, **(file or {})})
+        return type(self)({**self.models, **(file or {})})
 
     def describe(self, model: str, backend: str, hidden_size: int, num_layers: int = 1) -> dict[str, Any]:
         """Columns label, family, backend_label, place and state_size; `hidden_size` is that of a layer."""

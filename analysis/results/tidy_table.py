@@ -1,7 +1,5 @@
 """The tidy table that a report keeps, `measurements.parquet` -> its rows, to draw the report again."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What the readers of both harnesses share: times in UTC, and the samples of a cell or what sums them up."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any

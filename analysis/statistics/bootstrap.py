@@ -1,13 +1,8 @@
-"""Medians with bootstrap intervals that respect which process a sample came from.
+"""Medians with bootstrap intervals that respect which process a sample came from (docs/statistics.md).
 
-Rounds of one process share its memory layout, clock speed and neighbours; treated as independent, they make
-intervals far too narrow. The bootstrap is hierarchical: it draws processes with replacement, then rounds within
-each (Davison and Hinkley 1997, Bootstrap Methods and their Application, section 3.8), and takes the percentile
-interval. Such intervals are too narrow for small samples; with fewer than about five processes the spread between
-processes is underestimated, and one process says nothing of it at all.
+Rounds of one process are no independent samples, so processes are drawn first, then rounds within each (Davison
+and Hinkley 1997, Bootstrap Methods and their Application, section 3.8). One process says nothing of their spread.
 """
-
-from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass

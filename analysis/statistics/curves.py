@@ -1,15 +1,10 @@
-"""How time and memory grow with a size, and from which size on the uRNN beats a baseline.
+"""How time and memory grow with a size, and from which size on the uRNN beats a baseline (docs/statistics.md).
 
-Curves are in log-log coordinates. An exponent p of value ~ size^p is the slope of the least-squares line through a
-curve; overheads bend it at small sizes, so it belongs to the stated range and to no other. A crossover is the size
-from which on the uRNN stays below the baseline, both as straight lines between measured sizes, within the range
-that both cover; nothing is extrapolated. Both are computed for each bootstrap replicate as well, so an interval
-shows the noise of measuring: not how well a straight line fits, nor how coarse the grid is. A replicate that never
-crosses counts as beyond the largest size, one that is below from the start as below the smallest, so an interval
-may be open at either end.
+Curves are straight lines between measured sizes in log-log coordinates; nothing is extrapolated. Exponents and
+crossovers are computed for each bootstrap replicate as well, so an interval shows the noise of measuring alone. A
+replicate that never crosses counts as beyond the largest size, one that is below from the start as below the
+smallest.
 """
-
-from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -81,8 +76,8 @@ def _slope(x: Floats, y: Floats) -> Floats:
     return (y - y.mean(axis=-1, keepdims=True)) @ centred / (centred @ centred)
 
 
-class Outcome(StrEnum):
-    """What came of a comparison over sizes."""
+class Lead(StrEnum):
+    """From which size on the uRNN is ahead."""
 
     FROM_SMALLEST = "from the smallest measured size on"
     FROM_A_SIZE = "from a size on"
@@ -113,7 +108,7 @@ class Crossover:
     ranges, in the matched quantity, in which the uRNN is ahead as well before falling back behind.
     """
 
-    outcome: Outcome
+    lead: Lead
     match: str
     span: Span | None = None
     hidden: Span | None = None
@@ -126,20 +121,20 @@ def crossover(ours: pd.DataFrame, baseline: pd.DataFrame, match: str = "hidden_s
     """Summary rows of the uRNN and of one baseline, alike but for model and size -> where the uRNN leads."""
     one, other = curve(ours, match), curve(baseline, match)
     if one is None or other is None:
-        return Crossover(Outcome.NOT_MEASURED, match)
+        return Crossover(Lead.NOT_MEASURED, match)
     first, last = max(one.sizes[0], other.sizes[0]), min(one.sizes[-1], other.sizes[-1])
     if first > last:
-        return Crossover(Outcome.NOT_MEASURED, match)
+        return Crossover(Lead.NOT_MEASURED, match)
     knots = np.unique(np.concatenate([one.sizes, other.sizes]))
     knots = knots[(knots >= first) & (knots <= last)]
     difference = _at(knots, one.sizes, one.values) - _at(knots, other.sizes, other.values)
     draws = _at(knots, one.sizes, one.draws) - _at(knots, other.sizes, other.draws)
     at = float(_ahead_from(knots, difference[np.newaxis])[0])
     logs = (at, *bounds(_ahead_from(knots, draws)), first, last)
-    lead = {-np.inf: Outcome.FROM_SMALLEST, np.inf: Outcome.NOT_UP_TO_LARGEST}
+    known = {-np.inf: Lead.FROM_SMALLEST, np.inf: Lead.NOT_UP_TO_LARGEST}
     gains = (estimate(float(np.exp(-difference[end])), np.exp(-draws[:, end])) for end in (0, -1))
     return Crossover(
-        lead.get(at, Outcome.FROM_A_SIZE),
+        known.get(at, Lead.FROM_A_SIZE),
         match,
         _span(logs),
         _span([np.interp(size, one.sizes, one.hidden) if np.isfinite(size) else size for size in logs]),

@@ -1,11 +1,8 @@
-"""How much slower or faster one commit is than another, as a mean log-ratio with its interval.
+"""How much slower or faster one commit is than another, as a mean log-ratio with Student's t interval.
 
-The process is the unit of timing, so each number is the log of one process's median. Logs make a slowdown of 5 %
-and a speed-up of 5 % alike; Student's t gives the interval of their mean. With fewer than three processes a side
-nothing is known of their spread, so a stated one is taken, which is too small for a noisier machine.
+Each number is the log of one process's median. With fewer than three processes a side nothing is known of their
+spread, so a stated one is taken, which is too small for a noisier machine.
 """
-
-from __future__ import annotations
 
 import math
 from collections.abc import Sequence

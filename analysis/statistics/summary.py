@@ -1,10 +1,8 @@
 """One row a cell and metric: the median, its interval, its spread, and whether it can be trusted.
 
-Figures, tables and comparisons all start here. The bootstrap replicates travel with the row (column `replicates`)
-and are seeded by the cell: the same files give the same intervals on every machine and in any order.
+The bootstrap replicates travel with the row and are seeded by the cell, so that the same files give the same
+intervals on every machine and in any order.
 """
-
-from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
@@ -71,8 +69,7 @@ def _summarise_cell(
         last = part.iloc[-1]
         message = "" if pd.isna(last["message"]) else last["message"]
         nothing = (np.nan, np.nan, np.nan, np.nan, 0, 0, "", None)
-        found = {"outcome": last["outcome"], "message": message} | dict(zip(NUMBERS, nothing, strict=True))
-        return key | described | found
+        return key | described | {"outcome": last["outcome"], "message": message} | _numbers(*nothing)
     processes = _processes(measured)
     each = [quartiles(process) for process in processes]
     draws = replicates(processes, np.random.default_rng(crc32(repr(sorted(key.items())).encode())))
@@ -81,22 +78,13 @@ def _summarise_cell(
     rounds = sum(one.rounds for one in each)
     medians = [one.median for one in each]
     reasons = [_why_unstable(key["metric"], medians, spread, rounds), *measured["message"].dropna().unique()]
-    return (
-        key
-        | described
-        | {
-            "outcome": MEASURED,
-            "message": "",
-            "value": float(np.median(medians)),
-            "low": low,
-            "high": high,
-            "spread": spread,
-            "processes": len(processes),
-            "rounds": rounds,
-            "unstable": "; ".join(filter(None, reasons)),
-            "replicates": draws,
-        }
-    )
+    unstable = "; ".join(filter(None, reasons))
+    found = _numbers(float(np.median(medians)), low, high, spread, len(processes), rounds, unstable, draws)
+    return key | described | {"outcome": MEASURED, "message": ""} | found
+
+
+def _numbers(*values: Any) -> dict[str, Any]:
+    return dict(zip(NUMBERS, values, strict=True))
 
 
 def _processes(measured: pd.DataFrame) -> list[Process]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from analysis.schema import tidy_frame
-from analysis.statistics import Outcome, crossover, ratio, summarise
+from analysis.statistics import Lead, crossover, ratio, summarise
 
 SIZES = (64, 128, 256, 512)
 
@@ -26,7 +26,7 @@ def compare(curve):
 
 def test_two_power_laws_meet_where_they_must(compare):
     found = compare(dict.fromkeys(SIZES, 300.0), {n: float(n) for n in SIZES})
-    assert found.outcome is Outcome.FROM_A_SIZE
+    assert found.lead is Lead.FROM_A_SIZE
     assert found.span.at == pytest.approx(300.0)
     assert (found.span.first, found.span.last) == pytest.approx((64, 512))
     assert found.gain_first.value == pytest.approx(64 / 300)
@@ -36,40 +36,40 @@ def test_two_power_laws_meet_where_they_must(compare):
 
 def test_ahead_from_the_smallest_size_on(compare):
     found = compare(dict.fromkeys(SIZES, 1.0), dict.fromkeys(SIZES, 2.0))
-    assert found.outcome is Outcome.FROM_SMALLEST
+    assert found.lead is Lead.FROM_SMALLEST
     assert (found.span.at, found.span.low, found.span.high) == (-math.inf, -math.inf, -math.inf)
 
 
 @pytest.mark.parametrize("ours", [2.0, 1.0])
 def test_not_ahead_up_to_the_largest_size_and_a_tie_is_no_lead(compare, ours):
     found = compare(dict.fromkeys(SIZES, ours), dict.fromkeys(SIZES, 1.0))
-    assert found.outcome is Outcome.NOT_UP_TO_LARGEST
+    assert found.lead is Lead.NOT_UP_TO_LARGEST
     assert found.span.at == math.inf
 
 
 def test_an_early_lead_that_is_lost_is_no_crossover_but_is_told(compare):
     found = compare({64: 1.0, 128: 1.0, 256: 2.0, 512: 2.0}, {n: math.sqrt(2) for n in SIZES})
-    assert found.outcome is Outcome.NOT_UP_TO_LARGEST
+    assert found.lead is Lead.NOT_UP_TO_LARGEST
     assert found.also == (pytest.approx((64.0, 128 * math.sqrt(2))),)
 
 
 def test_of_several_crossings_the_last_counts_and_the_others_are_told(compare):
     ours = {64: 2.0, 128: 0.5, 256: 2.0, 512: 0.5}
     found = compare(ours, dict.fromkeys(SIZES, 1.0))
-    assert found.outcome is Outcome.FROM_A_SIZE
+    assert found.lead is Lead.FROM_A_SIZE
     assert found.span.at == pytest.approx(256 * math.sqrt(2))
     assert found.also == (pytest.approx((64 * math.sqrt(2), 128 * math.sqrt(2))),)
 
 
 def test_without_common_range_nothing_was_measured(compare):
-    assert compare({64: 1.0, 128: 1.0}, {256: 1.0}).outcome is Outcome.NOT_MEASURED
-    assert compare({64: 1.0}, {}).outcome is Outcome.NOT_MEASURED
+    assert compare({64: 1.0, 128: 1.0}, {256: 1.0}).lead is Lead.NOT_MEASURED
+    assert compare({64: 1.0}, {}).lead is Lead.NOT_MEASURED
     assert compare({64: 1.0}, {}).span is None
 
 
 def test_one_common_size_is_enough_for_a_comparison(compare):
     found = compare({64: 1.0, 128: 1.0}, {128: 2.0})
-    assert found.outcome is Outcome.FROM_SMALLEST
+    assert found.lead is Lead.FROM_SMALLEST
     assert found.span.first == found.span.last == pytest.approx(128)
     assert found.gain_last.value == pytest.approx(2.0)
 
@@ -93,7 +93,7 @@ def test_equal_parameters_interpolate_and_never_extrapolate(compare):
 
 def test_unknown_parameter_counts_are_not_measured(compare):
     found = compare(dict.fromkeys(SIZES, 1.0), dict.fromkeys(SIZES, 1.0), match="parameters", parameters=None)
-    assert found.outcome is Outcome.NOT_MEASURED
+    assert found.lead is Lead.NOT_MEASURED
 
 
 @pytest.mark.slow

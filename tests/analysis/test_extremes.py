@@ -98,11 +98,10 @@ def test_experiments_of_it_are_drawn(logs, tmp_path):
         ({"baseline": 0.0}, "expected baseline to be a number from 1e-12 to 1e+100, got 0.0."),
         (
             {"seed": 2**63},
-            "expected seed to be a whole number from -9,223,372,036,854,775,807 to 9,223,372,036,854,775,807, "
-            "got 9223372036854775808.",
+            f"expected seed to be a whole number from {1 - 2**63:,} to {2**63 - 1:,}, got {2**63}.",
         ),
         ({"hidden_size": 0}, "expected hidden_size to be a whole number from 1 to 1,000,000,000,000,000, got 0."),
-        ({"learning_rate": math.nan}, "expected learning_rate to be a number from -1e+100 to 1e+100, got null."),
+        ({"learning_rate": math.nan}, "expected learning_rate to be a number from -1e+100 to 1e+100, got NaN."),
         ({"label": None}, "expected label to be a text, got null."),
     ],
 )
