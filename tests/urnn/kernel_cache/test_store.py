@@ -1,8 +1,10 @@
 """The folder of kernels: what is damaged is built again, and files appear whole or not at all."""
 
+import fcntl
 import os
 import re
 import stat
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from tests.urnn.kernel_cache.kernels import CODE, NAME, Builder, read
 from urnn.backends import kernel_cache
 from urnn.backends.kernel_cache import BuildError
 from urnn.backends.kernel_cache.scratch import scratch
+from urnn.backends.kernel_cache.store import fetch, store
 
 
 def test_a_kernel_is_built_once_and_kept_for_its_user_alone(folder):
@@ -146,3 +149,40 @@ def test_a_kernel_that_another_process_is_building_is_left_alone_in_the_cache(fo
     with scratch(folder) as theirs:
         kernel_cache.content("another", Builder())
         assert theirs.is_dir()
+
+
+def test_of_two_that_are_stored_at_once_one_is_kept_whole(folder, monkeypatch):
+    """The second begins while the kernel of the first is in place and its note is not."""
+    between, second_has_come = threading.Event(), threading.Event()
+    flock, replace = fcntl.flock, Path.replace
+
+    def asking(descriptor: int, how: int) -> None:
+        if threading.current_thread().name == "second" and how == fcntl.LOCK_EX:
+            second_has_come.set()
+        flock(descriptor, how)
+
+    def halting(path: Path, target: Path) -> Path:
+        placed = replace(path, target)
+        if threading.current_thread().name == "first" and not between.is_set():
+            between.set()
+            second_has_come.wait()
+        return placed
+
+    def second() -> None:
+        store(NAME, b"two", 2.0)
+        second_has_come.set()
+
+    store(NAME, b"none", 0.0)
+    monkeypatch.setattr(fcntl, "flock", asking)
+    monkeypatch.setattr(Path, "replace", halting)
+    writers = [
+        threading.Thread(target=store, args=(NAME, b"one", 1.0), name="first"),
+        threading.Thread(target=second, name="second"),
+    ]
+    writers[0].start()
+    between.wait()
+    writers[1].start()
+    for writer in writers:
+        writer.join()
+    kept = fetch(NAME)
+    assert (kept.code, kept.seconds) == (b"two", 2.0)

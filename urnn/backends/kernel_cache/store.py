@@ -11,6 +11,7 @@ import hashlib
 import math
 import os
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,16 +81,30 @@ def store(name: str, code: bytes, seconds: float) -> Kernel:
 def _put(path: Path, code: bytes, note: bytes) -> None:
     """Replaces a kernel and its note.
 
-    Two processes that do so at once may leave the kernel of one and the note of the other. That is a damaged
-    kernel, which the next process builds again.
+    Without locks, two processes that do so at once may leave the kernel of one and the note of the other. That is
+    a damaged kernel, which the next process builds again.
     """
     try:
-        with scratch(path.parent) as folder:
+        with _one_at_a_time(path.parent), scratch(path.parent) as folder:
             for place, data in ((path, code), (_note(path), note)):
                 write_new(folder / place.name, data, READABLE)
                 (folder / place.name).replace(place)
     except OSError as error:
         raise _not_writable(path.parent, error) from error
+
+
+@contextlib.contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    """Waits until no other process writes a kernel into the folder, where the file system has locks."""
+    import fcntl
+
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def discard(kernel: Kernel) -> None:
