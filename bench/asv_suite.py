@@ -47,6 +47,8 @@ def class_per_sweep(base: type[SweepBenchmark], where: str, file: str) -> dict[s
         where: the name of the module that will have them.
         file: the first part of its benchmarks' names, "step_time" of step_time.OverLength.time_call.
     """
+    # An optimiser's first step imports it, for a second; so the processes that asv forks have it already.
+    import torch._dynamo  # noqa: F401
 
     def subclass(sweep: Sweep) -> type[SweepBenchmark]:
         axes = {

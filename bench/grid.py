@@ -206,7 +206,7 @@ PROFILES: dict[str, Profile] = {
             "the answer for this machine in five minutes",
             sweeps=(
                 Sweep("over_hidden_size", SEQUENCE_PHASES, (64, 128, 256, 512, 1024), (100,), (32,)),
-                Sweep("over_length", SEQUENCE_PHASES, (128, 512), (25, 50, 100), (32,)),
+                Sweep("over_length", SEQUENCE_PHASES, (128, 256), (25, 50, 100), (32,)),
                 Sweep("stream", ("stream",), (64, 128, 256, 512, 1024)),
                 Sweep("over_pixels", ("train",), (128,), (64,), (32,), tasks=("pixels",)),
                 Sweep(
