@@ -30,7 +30,7 @@ VARIANTS = {
     "CUDA in double": (*ON_A_HOST, "-DURNN_REAL=double", "-DURNN_RELEASED=1"),
 }  # fmt: skip
 
-pytestmark = pytest.mark.skipif(GCC is None, reason="no g++ on this machine")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(GCC is None, reason="no g++ on this machine")]
 
 
 def warnings_of(*source_and_options: str | Path) -> str:

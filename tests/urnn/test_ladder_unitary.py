@@ -17,6 +17,8 @@ from urnn.ladder import unitary_wavefront
 from urnn.ladder.unitary import RUNGS, LadderURNN, build
 from urnn.ladder.unitary_wavefront import diagonals
 
+pytestmark = pytest.mark.slow
+
 M, N, T, B = 3, 8, 7, 5
 CHUNK = 3  # the last chunk is a short one
 DTYPES = [torch.float32, torch.float64]

@@ -11,6 +11,8 @@ from bench.meters.memory import peak_allocated_bytes
 from urnn import URNN
 from urnn.segments import interval
 
+pytestmark = pytest.mark.slow
+
 T, B, M, N = 11, 3, 2, 8
 # Sums of gradients over segments round in another order than over the whole.
 BOUND = 100 * T * N * torch.finfo(torch.float64).eps
@@ -122,7 +124,6 @@ def training_peak(steps: int, hidden_size: int = 16, **options) -> int:
     return peak_allocated_bytes(run, "cpu")
 
 
-@pytest.mark.slow
 def test_memory_grows_with_the_square_root_of_the_length():
     """From 256 to 4,096 steps the kernel keeps 3,840 states more, or 2 * (64 - 16) where it runs steps again."""
     plain, again = (
@@ -132,7 +133,6 @@ def test_memory_grows_with_the_square_root_of_the_length():
     assert again < plain / 15
 
 
-@pytest.mark.slow
 def test_where_only_the_last_state_is_returned_memory_is_a_hundredth_of_the_reference():
     """At n = 512 and T = 10,000 it is 1/368. The reference's memory is a straight line over T."""
     one, two = (training_peak(steps, backend="reference") for steps in (5, 15))
@@ -140,7 +140,6 @@ def test_where_only_the_last_state_is_returned_memory_is_a_hundredth_of_the_refe
     assert training_peak(10_000, recompute=True, output_steps="last") < eager / 100
 
 
-@pytest.mark.slow
 def test_the_reference_keeps_less_for_a_whole_output_too():
     peaks = [training_peak(64, recompute=recompute, backend="reference") for recompute in (True, False)]
     assert peaks[0] < peaks[1] / 3

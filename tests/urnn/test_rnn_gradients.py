@@ -7,6 +7,8 @@ from torch.func import functional_call
 from urnn import URNN
 from urnn.unitary import to_complex
 
+pytestmark = pytest.mark.slow
+
 STACKED = {"hidden_size": 4, "num_layers": 2, "bidirectional": True, "preset": "released"}
 
 
@@ -44,7 +46,6 @@ def test_gradients_are_those_of_finite_differences(given, backend, device):
     assert checked(rnn, leaf(3, 1, 2, device=device), h_0)
 
 
-@pytest.mark.slow
 def test_gradients_through_layers_and_directions_are_those_of_finite_differences(backend, device):
     """In fast mode, which has no need to tell hundreds of numbers apart: those of one layer are above."""
     rnn = build(backend, device, (-0.2, 0.2), **STACKED)

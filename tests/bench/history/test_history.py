@@ -27,6 +27,8 @@ from bench.processes.scratch import held
 from tests.bench.cells import cell
 from tests.bench.repositories import git
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def _own_lock(monkeypatch, tmp_path) -> None:

@@ -9,6 +9,8 @@ from bench.meters.memory import peak_allocated_bytes, peak_of
 from bench.workloads import build
 from tests.bench.cells import VARIANTS, cell
 
+pytestmark = pytest.mark.slow
+
 K = 1 << 20  # a multiple of every allocator's granularity
 needs_cuda = pytest.mark.cuda
 

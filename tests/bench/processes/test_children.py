@@ -16,6 +16,8 @@ from bench.processes import children
 from bench.processes.guard import descendants
 from bench.processes.scratch import locks, scratch_folder
 
+pytestmark = pytest.mark.slow
+
 # Starts a process in a session of its own, which survives most things, and says both numbers.
 COMMAND = """
 import os, signal, subprocess, sys, time

@@ -19,7 +19,7 @@ from urnn.training.log import Log
 from urnn.training.run import Run
 from urnn.training.trainer import Trainer
 
-pytestmark = pytest.mark.usefixtures("few_held_out")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("few_held_out")]
 
 
 class StopAfter(Stop):
