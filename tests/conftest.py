@@ -28,6 +28,19 @@ os.environ.pop("PYTEST_XDIST_WORKER", None)
 torch.set_num_threads(1)  # the tensors are small: more threads cost time, and results could depend on their number
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """The first two workers compile the CPU kernel, a dtype each, before all of them do so at the same time."""
+    worker = getattr(session.config, "workerinput", {}).get("workerid")
+    dtype = {"gw0": "float32", "gw1": "float64"}.get(worker)
+    if dtype:
+        from urnn.backends.cpu import build
+
+        with contextlib.suppress(
+            build.BuildError, ValueError
+        ):  # the tests that need the kernel say why it is not there
+            build.library(dtype)
+
+
 @pytest.fixture(autouse=True)
 def _seed() -> None:
     torch.manual_seed(0)
