@@ -47,7 +47,7 @@ from tests.analysis.damage import cases
 from tests.analysis.experiments.conftest import write_run
 from tests.analysis.history.conftest import write_history
 
-CASES = 1000
+CASES = 1300
 AT = "-train-copying-n64-T100-B32-cpu-float32"
 CELLS = [f"lstm:torch{AT}", f"urnn:reference{AT}"]
 
