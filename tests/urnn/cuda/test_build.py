@@ -34,7 +34,6 @@ pytestmark = [pytest.mark.skipif(nvrtc_is_missing(), reason="no NVRTC on this ma
 # units a thread and with 8. Up to n = 2048 few numbers are spilled; at 4096 a block's 512 threads have 128
 # registers each.
 LIMITS = {
-    (64, 4): {"forward": (128, 0), "backward": (208, 0)},
     (64, 8): {"forward": (168, 0), "backward": (255, 64)},
     (512, 4): {"forward": (136, 0), "backward": (248, 0)},
     (2048, 8): {"forward": (192, 0), "backward": (255, 64)},
