@@ -77,7 +77,7 @@ lint: $(READY) ## check style, formatting, types, imports, workflows and scripts
 	@if command -v actionlint >/dev/null; then actionlint; else \
 	echo "actionlint is not installed: zizmor and tests/ci alone have checked the workflows"; fi
 
-mutants: $(READY) ## plant thirty faults, one after the other, and see which ones the tests notice (5 minutes)
+mutants: $(READY) ## plant thirty faults, one after the other, and see which ones the tests notice (2 minutes)
 	$(RUN) tests/mutants/plant.py
 
 sanitize: $(READY) ## run the layer's tests with a kernel that checks every memory access (5 minutes)
