@@ -1,5 +1,6 @@
 // Every path of the CPU kernel on arrays of exactly the size it may touch, for a build with sanitizers.
 #include "kernel.cpp"
+#include "threads.h"
 
 #include <cstdio>
 #include <cstdlib>
@@ -70,6 +71,7 @@ static double multiply(Index rows, Index columns, Index depth) {
 }
 
 int main() {
+  urnn_share_threads(start_threads);
   double sum = 0;
   for (Index n : {4, 8, 16, 32, 64, 128, 512})
     for (Index batch : {1, 2, 3, 5, 16, 21})

@@ -1,6 +1,7 @@
 """Building the kernel: once, with any compiler, and with one sentence if it cannot be built."""
 
 import os
+import platform
 import select
 import shlex
 import shutil
@@ -123,34 +124,8 @@ def test_spaces_in_every_path_do_no_harm(forgetful, monkeypatch, tmp_path):
     (spaced / "kernel.cpp").write_text('#include "a header.h"\n')
     monkeypatch.setattr(cpu_build, "SOURCE", spaced / "kernel.cpp")
     monkeypatch.setenv("URNN_CACHE", str(tmp_path / "a cache"))
-    openmp = cpu_build._openmp()
-    if openmp:  # not where torch was built without
-        copy = shutil.copy(openmp, spaced / Path(openmp).name)
-        (tmp_path / "maps").write_text(f"7f0000000000-7f0000001000 r-xp 00000000 08:01 42    {copy}\n")
-        monkeypatch.setattr(cpu_build, "MAPS", tmp_path / "maps")
-        assert cpu_build._openmp() == str(copy)
     assert set(cpu_build.library("float32").functions) == set(cpu_build.SIGNATURES)
     assert kept(tmp_path / "a cache") == [".note", ".so"]
-
-
-MAPPED = b"""\
-55d0c0000000-55d0c0001000 r--p 00000000 08:01 11   /usr/bin/python3.11
-7f0000000000-7f0000001000 r-xp 00000000 08:01 12   FOLDER/\xff no text/libm.so.6
-7f0000002000-7f0000003000 r-xp 00000000 08:01 13   FOLDER/gone/libgomp.so.1 (deleted)
-7f0000004000-7f0000005000 rw-p 00000000 00:00 0
-7f0000006000-7f0000007000 rw-p 00000000 00:00 0    [heap]
-7f0000008000-7f0000009000 r-xp 00000000 08:01 14   FOLDER/\xff here/libgomp-98b21ff3.so.1
-"""
-
-
-def test_the_openmp_library_is_found_among_odd_paths(monkeypatch, tmp_path):
-    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff here"))
-    folder.mkdir()
-    (folder / "libgomp-98b21ff3.so.1").touch()
-    monkeypatch.setattr(cpu_build, "MAPS", tmp_path / "maps")
-    assert cpu_build._openmp() is None  # no such file, as on macOS
-    (tmp_path / "maps").write_bytes(MAPPED.replace(b"FOLDER", os.fsencode(tmp_path)))
-    assert cpu_build._openmp() == str(folder / "libgomp-98b21ff3.so.1")
 
 
 @needs_compiler
@@ -163,6 +138,17 @@ def test_cxx_is_split_as_a_shell_does(small, compile_with, monkeypatch, tmp_path
     calls = Path(f"{wrapper}.log").read_text().splitlines()
     assert len(calls) == 3  # the version, compiling, linking
     assert all(call.startswith("g++ -DNAME=a b ") for call in calls)
+
+
+@needs_compiler
+def test_a_home_that_machines_of_two_kinds_share_has_a_kernel_for_each(small, monkeypatch):
+    """Their compilers may have one version and one path."""
+    monkeypatch.setenv("URNN_INSTRUCTION_SET", "baseline")
+    for machine in ("x86_64", "aarch64"):
+        cpu_build.library.cache_clear()
+        monkeypatch.setattr(platform, "machine", lambda machine=machine: machine)
+        cpu_build.library("float32")
+    assert kept(small) == [".note", ".note", ".so", ".so"]
 
 
 @needs_compiler
@@ -248,6 +234,12 @@ def test_the_linkers_own_line_is_given_not_the_drivers(small, monkeypatch):
         cpu_build.library("float32")
 
 
+def test_the_assemblers_own_line_is_given_too(small, compile_with):
+    compile_with("echo '/tmp/a.s: Assembler messages:'; echo '/tmp/a.s:9: Error: no such instruction'; exit 1\n")
+    with pytest.raises(BuildError, match=r"reference: /tmp/a\.s:9: Error: no such instruction; exit code 1"):
+        cpu_build.library("float32")
+
+
 def test_a_compiler_that_makes_nothing_has_failed(small, monkeypatch):
     monkeypatch.setenv("CXX", "true")
     with pytest.raises(BuildError, match=r"true could not compile the kernel, .*it said nothing; exit code 0"):
@@ -327,10 +319,7 @@ print(build.library("float32").build_seconds)
 
 
 def loading(count: int) -> list[float]:
-    """The build seconds that processes say which load the library at the same moment.
-
-    Not this process, where another test may have loaded another OpenMP library, which has a kernel of its own.
-    """
+    """The build seconds that processes say which load the library at the same moment."""
     together = [
         subprocess.Popen(
             [sys.executable, "-c", LOAD, str(cpu_build.SOURCE)],

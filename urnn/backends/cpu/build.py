@@ -8,7 +8,6 @@ takes some ten seconds; `Library.build_seconds` is how long.
 import ctypes
 import os
 import platform
-import re
 import shlex
 import shutil
 import signal
@@ -24,15 +23,16 @@ from typing import Any
 import torch
 
 from urnn.backends import kernel_cache
+from urnn.backends.cpu import openmp
 from urnn.backends.kernel_cache import BuildError
 
 SOURCE = Path(__file__).with_name("kernel.cpp")
 COMPILERS = ("g++", "c++", "clang++")  # tried in this order unless CXX names one
-MAPS = Path("/proc/self/maps")  # the files that this process has mapped
 TIME_LIMIT = 300  # seconds for one call of the compiler, which takes about ten
 DTYPES = {torch.float32: "float32", torch.float64: "float64"}
 FLAGS = ("-std=c++20", "-O3", "-fno-math-errno", "-fPIC")
-TARGETS = {  # widest first
+# Widest first. Other processors than x86-64 have one, the compiler's own default; aarch64's has NEON.
+TARGETS = {
     "avx512": ("-march=x86-64-v4", "-mprefer-vector-width=512"),
     "avx2": ("-march=x86-64-v3",),
     "baseline": (),
@@ -60,7 +60,7 @@ class _CompilerError(BuildError):
     def __init__(self, compiler: str, reason: str) -> None:
         super().__init__(
             f"{compiler} could not compile the kernel, so the uRNN runs on its eager reference: {reason}; name "
-            "another C++ compiler in CXX (g++ from 10 on)"
+            "another C++ compiler in CXX (g++ from 11 on, clang++ from 14 on)"
         )
         self.reason = reason
 
@@ -109,12 +109,12 @@ def library(dtype: str) -> Library:
             "the CPU kernel is built on Linux and macOS alone, so the uRNN runs on its eager reference"
         )
     command, complaint = _required_compiler()
-    version, threads = _call([*command, "--version"])[1], _openmp()
+    version = _call([*command, "--version"])[1]
     widest = target()
     refused: _CompilerError | None = None
     for chosen in _from(widest):
         try:
-            made = _library(dtype, chosen, command, version, threads)
+            made = _library(dtype, chosen, command, version)
         except _CompilerError as error:
             refused = refused or error
             continue
@@ -125,6 +125,9 @@ def library(dtype: str) -> Library:
                 f"URNN_INSTRUCTION_SET={chosen} if this is meant"
             )
         kernel_cache.warn_once(complaint)
+        address, complaint = openmp.start_team()
+        kernel_cache.warn_once(complaint)
+        made.functions["share_threads"](address)
         return made
     assert refused is not None  # `_from` names one instruction set at least
     raise refused
@@ -137,6 +140,7 @@ def functions(dtype: torch.dtype) -> dict[str, Callable[..., Any]]:
 
 POINTER, INDEX, REAL = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
 SIGNATURES = {
+    "share_threads": (None, POINTER),
     "tables": (POINTER, INDEX, POINTER, POINTER, POINTER, POINTER, REAL),
     "release": (None, POINTER),
     "workspace": (INDEX, INDEX, INDEX),
@@ -164,13 +168,13 @@ def _function(loaded: ctypes.CDLL, name: str, kinds: tuple[Any, ...]) -> Callabl
     return function
 
 
-def _library(dtype: str, chosen: str, command: list[str], version: str, threads: str | None) -> Library:
+def _library(dtype: str, chosen: str, command: list[str], version: str) -> Library:
     real = f"-DURNN_REAL={'float' if dtype == 'float32' else 'double'}"
-    compiling = [*command, *FLAGS, *TARGETS[chosen], real, *(["-fopenmp"] if threads else [])]
-    # Linked to the OpenMP library that torch has loaded: one pool of threads instead of two that compete. A C
-    # compiler's driver (CXX=gcc) does not link the C++ library by itself.
-    linked = [*([threads] if threads else []), *(["-lstdc++", "-lm"] if sys.platform == "linux" else [])]
-    key = kernel_cache.key(SOURCE, compiling, linked, version)
+    compiling = [*command, *FLAGS, *TARGETS[chosen], real]
+    # A C compiler's driver (CXX=gcc) does not link the C++ library by itself. macOS loads a library of any suffix.
+    linked = ["-lstdc++", "-lm"] if sys.platform == "linux" else []
+    # Machines of several kinds may share a home, and compilers of one version and name.
+    key = kernel_cache.key(SOURCE, compiling, linked, version, platform.machine(), sys.platform)
 
     def build() -> bytes:
         with kernel_cache.private() as folder:
@@ -231,8 +235,9 @@ def _compile(command: list[str], folder: Path) -> None:
 def _reason(code: int, output: str) -> str:
     """Why a compiler failed, in one line."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    # The linker's own line comes before the driver's "collect2: error: ld returned 1 exit status".
-    errors = [line for line in lines if "error:" in line and not line.startswith("collect2")]
+    # The linker's own line comes before the driver's "collect2: error: ld returned 1 exit status"; the assembler
+    # writes "Error:".
+    errors = [line for line in lines if "error:" in line.lower() and not line.startswith("collect2")]
     first = next(iter(errors or lines), "it said nothing")
     return f"{first[:300]}; exit code {code}"
 
@@ -267,14 +272,3 @@ def _call(command: Sequence[str], **environment: str) -> tuple[int, str]:
                 ) from None
             raise
     return process.returncode, output.decode(errors="replace")
-
-
-def _openmp() -> str | None:
-    """The OpenMP library that torch has loaded into this process."""
-    try:
-        maps = os.fsdecode(MAPS.read_bytes())
-    except OSError:
-        return None
-    # Address, access, offset, device, inode; then the path to the end of the line, spaces and all.
-    found = re.findall(r"^(?:\S+ +){5}(/.*/lib(?:gomp|omp|iomp5)[^/\n]*\.so[^/\n]*)$", maps, re.MULTILINE)
-    return next(filter(os.path.exists, found), None)

@@ -4,14 +4,11 @@
 #include "matrix_product.h"
 #include "one_sample_backward.h"
 
+#include <atomic>
 #include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
-
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 
 namespace {
 
@@ -80,15 +77,28 @@ Index forward_workspace(Index n) {  // the same for a pass forward alone
                   S::planes(n) * static_cast<Index>(sizeof(typename S::C)));
 }
 
+// Runs a function on a team of threads: GOMP_parallel, which the OpenMP libraries of GCC, LLVM and Intel all have.
+// By its address, so that any compiler will do, and the threads are those of the library that torch has loaded.
+// Null: one thread.
+using StartTeam = void (*)(void (*)(void*), void* argument, unsigned threads, unsigned flags);
+StartTeam start_team = nullptr;
+
 template <class F>
-void for_each_slice(Index count, [[maybe_unused]] int threads, F f) {
-#ifdef _OPENMP
-  threads = static_cast<int>(std::min<Index>(threads, count));
-#pragma omp parallel for schedule(dynamic) num_threads(threads) if (threads > 1 && count > 1)
-  for (Index i = 0; i < count; ++i) f(i, omp_get_thread_num());
-#else
-  for (Index i = 0; i < count; ++i) f(i, 0);
-#endif
+__attribute__((noinline)) void call(void* f) {
+  (*static_cast<F*>(f))();
+}
+
+// Calls f(slice, thread) for each slice, on threads that take the next one when they are done with theirs.
+template <class F>
+void for_each_slice(Index count, Index threads, F f) {
+  std::atomic<Index> next_slice{0}, next_thread{0};
+  auto work = [&] {
+    const Index thread = next_thread++;
+    for (Index i; (i = next_slice++) < count;) f(i, thread);
+  };
+  threads = std::min(threads, count);
+  if (threads > 1 && start_team) start_team(call<decltype(work)>, &work, static_cast<unsigned>(threads), 0);
+  else call<decltype(work)>(&work);
 }
 
 // V (2n, m) as the kernel reads it: [unit][Re, Im][input], padded with zeros to the width it is compiled for.
@@ -118,14 +128,14 @@ const SingleTables<T>* tables_alone(const Prepared<T>& t, const std::vector<Slic
 }
 
 template <typename T>
-void forward(const Prepared<T>& t, Index steps, Index batch, Index m, int threads, const T* h_0, Index h_0_stride,
-             const T* x, const T* V, T* states, T* work) {
+void forward(const Prepared<T>& t, Index steps, Index batch, Index m, Index threads, const T* h_0,
+             Index h_0_stride, const T* x, const T* V, T* states, T* work) {
   const auto slices = slices_of<T>(t.n, batch);
   const SingleTables<T>* alone = tables_alone(t, slices);
   const std::vector<T> weights =
       x && !(alone && slices[0].lanes == 1) ? input_weights<T>(t.n, m, V) : std::vector<T>();
   const std::vector<T> weights_alone = x && alone ? transposed<T>(t.n, m, V) : std::vector<T>();
-  for_each_slice(slices.size(), threads, [&](Index i, int thread) {
+  for_each_slice(slices.size(), threads, [&](Index i, Index thread) {
     const Slice s = slices[i];
     char* own = reinterpret_cast<char*>(work) + thread * forward_workspace<T>(t.n);
     if (s.lanes == 1 && alone) {
@@ -146,12 +156,12 @@ void forward(const Prepared<T>& t, Index steps, Index batch, Index m, int thread
 // `inside` inputs (all or none), the gradient of V transposed (2n each). Each slice in its own row and the rows in
 // order: bits do not depend on threads.
 template <typename T>
-void backward(const Prepared<T>& t, const Sequence<T>& past, Index batch, Index inside, int threads,
+void backward(const Prepared<T>& t, const Sequence<T>& past, Index batch, Index inside, Index threads,
               const T* gradient, Index begin, Index end, T* carry, T* z_gradient, double* partial, T* work) {
   const auto slices = slices_of<T>(t.n, batch);
   const SingleTables<T>* alone = tables_alone(t, slices);
   const Index n = t.n;
-  for_each_slice(slices.size(), threads, [&](Index i, int thread) {
+  for_each_slice(slices.size(), threads, [&](Index i, Index thread) {
     const Slice s = slices[i];
     char* own = reinterpret_cast<char*>(work) + thread * workspace<T>(n, inside);
     T* product = reinterpret_cast<T*>(own + workspace<T>(n, 0));
@@ -277,6 +287,7 @@ static const Prepared<T>* tables_in(const void* handle) {
   return static_cast<const std::shared_ptr<const Prepared<T>>*>(handle)->get();
 }
 
+void urnn_share_threads(StartTeam start) { start_team = start; }
 // Null where the permutation is none.
 void* urnn_tables(Index n, const T* theta, const T* v, const Index* permutation, const T* bias, double epsilon) {
   auto tables = remembered_tables<T>(n, theta, v, permutation, bias, static_cast<T>(epsilon));
@@ -309,7 +320,7 @@ void urnn_multiply(Index threads, Index rows, Index columns, Index depth, const 
                            {b, depth, columns, b_row, b_column},
                            {out, rows, columns, out_row, out_column},
                            adds != 0};
-  for_each_slice(product.blocks(), threads, [&](Index number, int thread) {
+  for_each_slice(product.blocks(), threads, [&](Index number, Index thread) {
     product.run(number, work + thread * (Product<T>::workspace() / static_cast<Index>(sizeof(T))));
   });
 }

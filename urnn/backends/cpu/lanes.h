@@ -13,8 +13,8 @@ URNN_INLINE inline T total(Vector<T, L> v) {
   else if constexpr (L == 2) return v[0] + v[1];
   else
     return [&]<int... i>(std::integer_sequence<int, i...>) URNN_INLINE {
-      const Vector<T, L / 2> lower = __builtin_shufflevector(v, v, i...);
-      const Vector<T, L / 2> upper = __builtin_shufflevector(v, v, (i + L / 2)...);
+      const Vector<T, L / 2> lower = shuffled<i...>(v, v);
+      const Vector<T, L / 2> upper = shuffled<(i + L / 2)...>(v, v);
       return total<T, L / 2>(lower + upper);
     }(std::make_integer_sequence<int, L / 2>{});
 }
@@ -27,23 +27,22 @@ URNN_INLINE inline Vector<T, 2 * count> picked_pairs(const Complex<T>* values, c
     return [&]<int... i>(std::integer_sequence<int, i...>) URNN_INLINE {
       const auto lower = picked_pairs<T, count / 2>(values, index);
       const auto upper = picked_pairs<T, count / 2>(values, index + count / 2);
-      return __builtin_shufflevector(lower, upper, i...);
+      return shuffled<i...>(lower, upper);
     }(std::make_integer_sequence<int, 2 * count>{});
 }
 template <typename T, int L>
 URNN_INLINE inline Complex<Vector<T, L>> picked(const Complex<T>* values, const std::int32_t* index) {
   const auto lower = picked_pairs<T, L / 2>(values, index), upper = picked_pairs<T, L / 2>(values, index + L / 2);
   return [&]<int... i>(std::integer_sequence<int, i...>) URNN_INLINE -> Complex<Vector<T, L>> {
-    return {__builtin_shufflevector(lower, upper, 2 * i...),
-            __builtin_shufflevector(lower, upper, (2 * i + 1)...)};
+    return {shuffled<2 * i...>(lower, upper), shuffled<(2 * i + 1)...>(lower, upper)};
   }(std::make_integer_sequence<int, L>{});
 }
 // The inverse: stores real and imaginary parts side by side.
 template <typename T, int L>
 URNN_INLINE inline void store_pairs(Complex<Vector<T, L>> a, Complex<T>* values) {
   [&]<int... i>(std::integer_sequence<int, i...>) URNN_INLINE {
-    const Vector<T, L> lower = __builtin_shufflevector(a.re, a.im, (i / 2 + i % 2 * L)...);
-    const Vector<T, L> upper = __builtin_shufflevector(a.re, a.im, (L / 2 + i / 2 + i % 2 * L)...);
+    const Vector<T, L> lower = shuffled<(i / 2 + i % 2 * L)...>(a.re, a.im);
+    const Vector<T, L> upper = shuffled<(L / 2 + i / 2 + i % 2 * L)...>(a.re, a.im);
     std::memcpy(values, &lower, sizeof lower);
     std::memcpy(values + L / 2, &upper, sizeof upper);
   }(std::make_integer_sequence<int, L>{});

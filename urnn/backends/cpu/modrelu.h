@@ -28,7 +28,7 @@ URNN_INLINE inline Vector<T, L> modrelu_scale(Vector<T, L> square, Vector<T, L> 
   V scale;
   if (epsilon == 0) scale = one + b * inverse;
   else scale = (square * inverse + b) / (square * inverse + epsilon);
-  return (square <= tiny) | (scale <= V{}) ? V{} : scale;
+  return ((square <= tiny) | (scale <= V{})) ? V{} : scale;
 }
 
 template <typename T>

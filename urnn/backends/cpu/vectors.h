@@ -30,6 +30,23 @@ struct Register<T, 1> {
 template <typename T, int L>
 using Vector = typename Register<T, L>::type;
 
+// The lanes i... of a followed by b, as a register of so many lanes.
+#if defined(__clang__) || __GNUC__ >= 12
+template <int... i, typename V>
+URNN_INLINE inline auto shuffled(V a, V b) {
+  return __builtin_shufflevector(a, b, i...);
+}
+#else  // that builtin came with GCC 12
+template <int... i, typename V, typename T = std::remove_cvref_t<decltype(std::declval<V&>()[0])> >
+URNN_INLINE inline auto shuffled(V a, V b) {
+  constexpr int L = sizeof(V) / sizeof(T), count = sizeof...(i);
+  if constexpr (count == L) {
+    using Lane = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
+    return __builtin_shuffle(a, b, Vector<Lane, L>{i...});
+  } else return Vector<T, count>{(i < L ? a[i % L] : b[i % L])...};
+}
+#endif
+
 // Lanes of the widest register.
 template <typename T>
 constexpr int widest() {
@@ -111,8 +128,8 @@ URNN_INLINE inline void interleave(Vector<T, L>& a, Vector<T, L>& b) {
       const int base = at / span * span, within = at % span, pair = within / (2 * run), rest = within % (2 * run);
       return base + upper * span / 2 + pair * run + rest % run + (rest >= run ? L : 0);
     };
-    Vector<T, L> lower = __builtin_shufflevector(a, b, from(i, 0)...);
-    Vector<T, L> upper = __builtin_shufflevector(a, b, from(i, 1)...);
+    Vector<T, L> lower = shuffled<from(i, 0)...>(a, b);
+    Vector<T, L> upper = shuffled<from(i, 1)...>(a, b);
     a = lower, b = upper;
   }(std::make_integer_sequence<int, L>{});
 }
