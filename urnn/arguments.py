@@ -4,6 +4,7 @@ import warnings
 
 import torch
 
+from urnn import checks
 from urnn.layer import PRESETS
 
 
@@ -90,8 +91,10 @@ def require_preset(preset: object) -> None:
 
 def require_dtype(dtype: torch.dtype) -> None:
     """Raises ValueError unless parameters can have it."""
-    if dtype not in (torch.float32, torch.float64):
-        raise ValueError(f"dtype must be torch.float32 or torch.float64, got {dtype}")
+    if dtype not in checks.DTYPES:
+        raise ValueError(
+            f"dtype must be torch.float32, torch.float64, torch.float16 or torch.bfloat16, got {dtype}"
+        )
 
 
 def _int(name: str, value: object) -> int:

@@ -10,6 +10,8 @@ from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
 FLOAT, DOUBLE, LONG = torch.float32, torch.float64, torch.int64
+HALVES = (torch.float16, torch.bfloat16)  # a layer's parameters may have them; it then computes in float32
+DTYPES = (FLOAT, DOUBLE, *HALVES)
 NAMES = ("input", "h_0", "theta", "v", "permutation", "V", "b")
 
 
@@ -74,6 +76,16 @@ def _require_one_device(given: dict[str, Tensor]) -> None:
                 f"URNN: Expected input and layer on one device, got input on {device} and {name} on "
                 f"{tensor.device}; move one of the two"
             )
+
+
+def computed_in(dtype: torch.dtype) -> torch.dtype:
+    """The dtype that a layer with parameters of this dtype computes in."""
+    return FLOAT if dtype in HALVES else dtype
+
+
+def widened(parameter: Tensor) -> Tensor:
+    """A parameter as the recurrence reads it: in float32 if it has half the digits."""
+    return parameter.float() if parameter.dtype in HALVES else parameter
 
 
 def require_float(name: str, dtype: torch.dtype) -> None:

@@ -11,7 +11,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from urnn import segments
+from urnn import checks, segments
 from urnn.backends import Backend
 from urnn.backends.contract import Parameters
 from urnn.shapes import Float, Int
@@ -116,6 +116,8 @@ class URNNLayer(nn.Module):
     ) -> tuple[Float[Tensor, "returned B {2*len(self.b)}"], Float[Tensor, "B {2*len(self.b)}"]]:
         """States in the order of the input, and each sequence's state at the last step that is read.
 
+        Parameters in float16 or bfloat16 are read as float32, which x and the results have then.
+
         Args:
             lengths: of each sequence; None if all have T steps.
             reverse: reads each sequence from its end to its beginning.
@@ -128,9 +130,13 @@ class URNNLayer(nn.Module):
             x = _reverse_time(x, lengths)
             chosen = None if chosen is None else [len(x) - 1 - t for t in reversed(chosen)]
         if h_0 is None:
-            h_0 = self.h_0.expand(batch, -1)
+            h_0 = checks.widened(self.h_0).expand(batch, -1)
         v = self.W.reflection_vectors()
         parameters = Parameters(self.W.theta, v, self.W.permutation, self.V, self.b, self.preset.epsilon)
+        if parameters.V.dtype in checks.HALVES:
+            theta, v, permutation, V, b, epsilon = parameters  # noqa: N806 - the paper's letter
+            theta, v, V, b = map(checks.widened, (theta, v, V, b))  # noqa: N806
+            parameters = Parameters(theta, v, permutation, V, b, epsilon)
         if every == 0 and chosen is None:  # directly, since a stream pays for each call
             states, last = backend.run_sequence(x, h_0, parameters)
         else:

@@ -266,7 +266,8 @@ class UnitaryMatrix(nn.Module):
     def factors(self) -> tuple[Tensor, Tensor, Tensor]:
         """What `apply` takes after h: diagonals (3, n), unit reflection vectors (2, n), permutation."""
         permutation = checks.known_permutation(self.permutation)
-        return phases(self.theta), directions(self.reflection_vectors()), permutation
+        v = checks.widened(self.reflection_vectors())
+        return phases(checks.widened(self.theta)), directions(v), permutation
 
     def forward(self, h: Complex[Tensor, "*batch n"]) -> Complex[Tensor, "*batch n"]:
         """W h."""
@@ -278,7 +279,7 @@ class UnitaryMatrix(nn.Module):
 
     def dense(self) -> Complex[Tensor, "n n"]:
         """W written out, O(n^2) memory: column k is W applied to the k-th unit vector."""
-        rows = torch.eye(self.n, dtype=self.theta.dtype, device=self.theta.device)
+        rows = torch.eye(self.n, dtype=checks.computed_in(self.theta.dtype), device=self.theta.device)
         return self(torch.complex(rows, torch.zeros_like(rows))).mT
 
     def extra_repr(self) -> str:

@@ -286,6 +286,10 @@ def smaller_matrix(rnn: URNN) -> None:
     rnn.layers[0].W = URNN(M, 4).layers[0].W
 
 
+def eight_bits(rnn: URNN) -> None:
+    rnn.to(torch.float8_e5m2)
+
+
 def float_input(rnn: URNN) -> torch.Tensor:
     return torch.zeros(STEPS, BATCH, M)
 
@@ -295,9 +299,11 @@ def same_dtype(rnn: URNN) -> torch.Tensor:
 
 
 LAYERS = {
-    "half": (URNN.half, same_dtype, ValueError, NO_HALF.format("float16")),
-    "bfloat16": (URNN.bfloat16, same_dtype, ValueError, NO_HALF.format("bfloat16")),
-    "half, float input": (URNN.half, float_input, ValueError, NO_HALF.format("float16")),
+    "eight bits": (eight_bits, same_dtype, ValueError, NO_HALF.format("float8_e5m2")),
+    "eight bits, float input": (eight_bits, float_input, ValueError, NO_HALF.format("float8_e5m2")),
+    "half, float input": (URNN.half, float_input, ValueError, "to be torch.float16, got torch.float32; convert"),
+    "half, double theta": (lambda rnn: replaced("W.theta", torch.Tensor.double)(rnn.half()), same_dtype,
+                           ValueError, "Expected theta to be torch.float32 like the input, got torch.float64"),
     "another matrix": (smaller_matrix, float_input, RuntimeError, "Expected theta of size (3, 8)"),
     "short theta": (replaced("W.theta", lambda t: t[:, :4]), float_input, RuntimeError, "Expected theta of size"),
     "short v": (replaced("W.v", lambda t: t[:, :8]), float_input, RuntimeError, "Expected v of size (2, 16)"),

@@ -50,9 +50,10 @@ def test_backend():
         URNN(3, 4, backend="cudnn")
 
 
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.complex64, torch.int64])
+@pytest.mark.parametrize("dtype", [torch.float8_e5m2, torch.complex64, torch.int64])
 def test_dtype(dtype):
-    with pytest.raises(ValueError, match=text(f"dtype must be torch.float32 or torch.float64, got {dtype}")):
+    known = "torch.float32, torch.float64, torch.float16 or torch.bfloat16"
+    with pytest.raises(ValueError, match=text(f"dtype must be {known}, got {dtype}")):
         URNN(3, 4, dtype=dtype)
 
 
@@ -112,6 +113,8 @@ def test_first_state_of_the_wrong_shape_without_a_batch():
         (torch.float32, torch.float32, torch.complex64),
         (torch.float32, torch.complex128, torch.complex64),
         (torch.float64, torch.complex64, torch.complex128),
+        (torch.float16, torch.float16, torch.complex64),
+        (torch.bfloat16, torch.bfloat16, torch.complex64),
     ],
 )
 def test_first_state_of_the_wrong_dtype(dtype, given, expected):
