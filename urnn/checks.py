@@ -83,9 +83,28 @@ def computed_in(dtype: torch.dtype) -> torch.dtype:
     return FLOAT if dtype in HALVES else dtype
 
 
-def widened(parameter: Tensor) -> Tensor:
-    """A parameter as the recurrence reads it: in float32 if it has half the digits."""
-    return parameter.float() if parameter.dtype in HALVES else parameter
+def widened(name: str, parameter: Tensor, dtype: torch.dtype) -> Tensor:
+    """A parameter as the recurrence reads it: in float32 if the layer's dtype is one of `HALVES`, else as it is.
+
+    Raises:
+        ValueError: it should be widened, and has another dtype than the layer.
+        RuntimeError: it is not in memory.
+    """
+    if dtype not in HALVES:
+        return parameter
+    if parameter.dtype != dtype:
+        raise ValueError(
+            f"URNN: Expected {name} to be {dtype} like the layer's other parameters, got {parameter.dtype}; "
+            "convert one of the two"
+        )
+    return in_float32(parameter)
+
+
+def in_float32(tensor: Tensor) -> Tensor:
+    """A copy in float32; raises RuntimeError if the tensor is not in memory, which torch would not notice."""
+    if not torch.compiler.is_compiling() and has_storage(tensor):
+        require_memory(tensor)
+    return tensor.float()
 
 
 def require_float(name: str, dtype: torch.dtype) -> None:
@@ -211,6 +230,15 @@ def require_memory(*tensors: Tensor | None) -> None:
                 f"URNN: Expected a tensor of size {tuple(tensor.shape)} to be in memory, got one whose storage "
                 f"has {tensor.untyped_storage().nbytes()} bytes; was it freed or resized?"
             )
+
+
+def has_storage(tensor: Tensor) -> bool:
+    """False for the wrappers that torch.func puts around a tensor."""
+    try:
+        tensor.untyped_storage()
+    except NotImplementedError:
+        return False
+    return True
 
 
 def _holds(tensor: Tensor) -> bool:

@@ -129,14 +129,18 @@ class URNNLayer(nn.Module):
         if reverse:
             x = _reverse_time(x, lengths)
             chosen = None if chosen is None else [len(x) - 1 - t for t in reversed(chosen)]
-        if h_0 is None:
-            h_0 = checks.widened(self.h_0).expand(batch, -1)
         v = self.W.reflection_vectors()
         parameters = Parameters(self.W.theta, v, self.W.permutation, self.V, self.b, self.preset.epsilon)
-        if parameters.V.dtype in checks.HALVES:
-            theta, v, permutation, V, b, epsilon = parameters  # noqa: N806 - the paper's letter
-            theta, v, V, b = map(checks.widened, (theta, v, V, b))  # noqa: N806
-            parameters = Parameters(theta, v, permutation, V, b, epsilon)
+        dtype = parameters.V.dtype
+        if h_0 is None:
+            h_0 = checks.widened("h_0", self.h_0, dtype).expand(batch, -1)
+        if dtype in checks.HALVES:
+            parameters = parameters._replace(
+                theta=checks.widened("theta", parameters.theta, dtype),
+                v=checks.widened("v", v, dtype),
+                V=checks.widened("V", parameters.V, dtype),
+                b=checks.widened("b", parameters.b, dtype),
+            )
         if every == 0 and chosen is None:  # directly, since a stream pays for each call
             states, last = backend.run_sequence(x, h_0, parameters)
         else:

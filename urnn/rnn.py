@@ -259,7 +259,7 @@ class URNN(nn.Module):
         last_states = []
         dtype = layers[0].V.dtype
         with _without_autocast(x.device.type):
-            x = x.to(checks.computed_in(dtype))
+            x = checks.in_float32(x) if dtype in checks.HALVES else x.to(dtype)
             for depth in range(self.num_layers):
                 if depth > 0:
                     x = nn.functional.dropout(x, self.dropout, self.training)

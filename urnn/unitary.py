@@ -266,8 +266,9 @@ class UnitaryMatrix(nn.Module):
     def factors(self) -> tuple[Tensor, Tensor, Tensor]:
         """What `apply` takes after h: diagonals (3, n), unit reflection vectors (2, n), permutation."""
         permutation = checks.known_permutation(self.permutation)
-        v = checks.widened(self.reflection_vectors())
-        return phases(checks.widened(self.theta)), directions(v), permutation
+        theta = checks.widened("theta", self.theta, self.theta.dtype)
+        v = checks.widened("v", self.reflection_vectors(), self.theta.dtype)
+        return phases(theta), directions(v), permutation
 
     def forward(self, h: Complex[Tensor, "*batch n"]) -> Complex[Tensor, "*batch n"]:
         """W h."""

@@ -59,6 +59,9 @@ OF_A_DTYPE = "URNN: Expected {} to be torch.float32 like the input, got torch.{}
 NO_STEPS = "URNN: Expected input of size (T, B, m) with at least one time step and one feature, got {}"
 APART = "URNN: Expected input and layer on one device, got input on {} and {} on {}; move one of the two"
 NO_HALF = "or torch.float64, got torch.{}; call .float() on the layer and on its input"
+OF_A_HALF = (
+    "URNN: Expected {} to be torch.float16 like the layer's other parameters, got torch.{}; convert one of the two"
+)
 FAULTS = {  # the argument, what is done to it, the error
     "half x": ("x", torch.Tensor.half, ValueError,
                "URNN: Expected input to be torch.float32 " + NO_HALF.format("float16")),
@@ -302,8 +305,13 @@ LAYERS = {
     "eight bits": (eight_bits, same_dtype, ValueError, NO_HALF.format("float8_e5m2")),
     "eight bits, float input": (eight_bits, float_input, ValueError, NO_HALF.format("float8_e5m2")),
     "half, float input": (URNN.half, float_input, ValueError, "to be torch.float16, got torch.float32; convert"),
-    "half, double theta": (lambda rnn: replaced("W.theta", torch.Tensor.double)(rnn.half()), same_dtype,
-                           ValueError, "Expected theta to be torch.float32 like the input, got torch.float64"),
+    "half, float theta": (lambda rnn: replaced("W.theta", torch.Tensor.float)(rnn.half()), same_dtype, ValueError,
+                          OF_A_HALF.format("theta", "float32")),
+    "half, double first state": (lambda rnn: replaced("h_0", torch.Tensor.double)(rnn.half()), same_dtype,
+                                 ValueError, OF_A_HALF.format("h_0", "float64")),
+    "half V": (replaced("V", torch.Tensor.half), same_dtype, ValueError, OF_A_HALF.format("h_0", "float32")),
+    "half b": (replaced("b", torch.Tensor.half), float_input, ValueError, OF_A_DTYPE.format("b", "float16")),
+    "half h_0": (replaced("h_0", torch.Tensor.half), float_input, ValueError, OF_A_DTYPE.format("h_0", "float16")),
     "another matrix": (smaller_matrix, float_input, RuntimeError, "Expected theta of size (3, 8)"),
     "short theta": (replaced("W.theta", lambda t: t[:, :4]), float_input, RuntimeError, "Expected theta of size"),
     "short v": (replaced("W.v", lambda t: t[:, :8]), float_input, RuntimeError, "Expected v of size (2, 16)"),

@@ -18,22 +18,13 @@ def checked(run_sequence: RunSequence) -> RunSequence:
         checks.require_dense(dict(zip(checks.NAMES, tensors, strict=True)))
         checks.require(*tensors)
         if not torch.compiler.is_compiling():
-            checks.require_memory(*(tensor for tensor in tensors if _has_storage(tensor)))
+            checks.require_memory(*(tensor for tensor in tensors if checks.has_storage(tensor)))
         if x.shape[1] == 0:
             return without_samples(x, h_0, parameters)
         permutation = checks.known_permutation(parameters.permutation)
         return run_sequence(x, h_0, parameters._replace(permutation=permutation))
 
     return run
-
-
-def _has_storage(tensor: Tensor) -> bool:
-    """False for the wrappers that torch.func puts around a tensor."""
-    try:
-        tensor.untyped_storage()
-    except NotImplementedError:
-        return False
-    return True
 
 
 def without_samples(x: Tensor, h_0: Tensor, parameters: Parameters) -> tuple[States, State]:

@@ -76,11 +76,13 @@ WHOLE = {"n": 8, "m": 3, "steps": 2, "batch": 2, "dtype": "float32", "seed": 0}
 def every_single_change() -> list[dict]:
     """One change to one tensor of a call that is right without it."""
     return [
-        {"entry": entry, **WHOLE, "changes": [[name, change]]}
-        for entry, names in (
-            ("layer", TENSORS),
-            ("operator", TENSORS),
-            ("backward", [*OF_THE_BACKWARD_PASS, *TENSORS]),
+        {"entry": entry, **WHOLE, "dtype": dtype, "changes": [[name, change]]}
+        for entry, dtype, names in (
+            ("layer", "float32", TENSORS),
+            ("layer", "float16", TENSORS),
+            ("layer", "bfloat16", TENSORS),
+            ("operator", "float32", TENSORS),
+            ("backward", "float32", [*OF_THE_BACKWARD_PASS, *TENSORS]),
         )
         for name in names
         for change in CHANGES
