@@ -78,6 +78,10 @@ URNN_INLINE inline unsigned bits_of(M mask) {
   else if constexpr (sizeof(M) == 32 && L == 8) return _mm256_movemask_ps((__m256)mask);
   else if constexpr (sizeof(M) == 32 && L == 4) return _mm256_movemask_pd((__m256d)mask);
 #endif
+#ifdef __aarch64__
+  else if constexpr (sizeof(M) == 16 && L == 4) return vaddvq_u32((uint32x4_t)(mask & M{1, 2, 4, 8}));
+  else if constexpr (sizeof(M) == 16 && L == 2) return vaddvq_u64((uint64x2_t)(mask & M{1, 2}));
+#endif
   else {
     unsigned bits = 0;
     for (int l = 0; l < L; ++l) bits |= (mask[l] ? 1u : 0u) << l;
