@@ -11,7 +11,7 @@ from urnn.backends.inputs import Gradients, Inputs
 # Of the backward pass. One chunk of dL/dz is in memory at a time; sums within a chunk are in the inputs' dtype,
 # sums over chunks in double. A small dL/dz is one chunk: each more costs several launches.
 CHUNKS = 4
-SMALL = 64 << 20  # bytes
+SMALL = 16 << 20  # bytes
 ROWS = 13  # of the tables: `Row` in arguments.h
 SUMS = 8  # rows of sums from the backward pass: `Sum` in arguments.h
 
