@@ -5,13 +5,14 @@ and so that a kernel that brings its process down takes no measurement with it.
 """
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 
 from analysis.vocabulary import FAILED
 from bench.grid import Cell
-from bench.kernel_check import Check, sizes
+from bench.kernel_check import BROKEN, Check, Size, sizes
 from bench.lane.events import GaveNothing
 from bench.lane.lane import Job, Side
 from bench.lane.settings import Settings, environment_of
@@ -21,31 +22,53 @@ from bench.processes.scratch import scratch_folder, temporary_files
 
 
 def run_checks(cells: Sequence[Cell], settings: Settings, log: Callable[[str], None]) -> list[Check]:
-    """Tries every fused kernel among the cells and logs one line for each."""
+    """Tries every fused kernel among the cells and logs one line for each as it comes.
+
+    An error of CUDA's stays with the process that met it, so the rest is tried by another one.
+    """
     wanted = sizes(cells)
     if not wanted:
         log("no fused uRNN kernel for these cells: nothing to check")
-        return []
-    command = [sys.executable, "-m", "bench.kernel_check"]
-    with scratch_folder("sweep") as scratch:
-        environment = environment_of(settings) | temporary_files(scratch)
-        done = children.run(command, ROOT, environment, json.dumps(wanted), grace=0)
-    checks = list(_read(done.stdout))
-    said = children.last_line(done.stderr, otherwise="no message")
-    died = f"the process that checked it ended with exit code {done.returncode} ({said})"
-    checks += [Check(*size, failure=died) for size in wanted[len(checks) :]]
-    for check in checks:
-        log(check.line())
+    checks: list[Check] = []
+    while len(checks) < len(wanted):
+        for check in _by_one_process(wanted[len(checks) :], settings):
+            checks.append(check)
+            log(check.line())
     return checks
 
 
-def _read(output: str) -> Iterator[Check]:
-    """A check a line, up to one that the process did not finish."""
-    for line in output.splitlines():
-        try:
-            yield Check(**json.loads(line))
-        except (ValueError, TypeError):
-            return
+def _by_one_process(wanted: Sequence[Size], settings: Settings) -> Iterator[Check]:
+    """The checks that a process made before it ended; at least one, which failed if the process died of it."""
+    command, done = [sys.executable, "-m", "bench.kernel_check"], 0
+    with scratch_folder("sweep") as scratch, (scratch / "errors").open("w+") as errors:
+        (scratch / "sizes").write_text(json.dumps(wanted))
+        environment = environment_of(settings) | temporary_files(scratch)
+        with (
+            (scratch / "sizes").open() as given,
+            children.child(
+                command, ROOT, environment, grace=0, stdin=given, stdout=subprocess.PIPE, stderr=errors
+            ) as process,
+        ):
+            for line in process.stdout:
+                check = _read(line)
+                if check is None:
+                    break
+                done += 1
+                yield check
+            code = process.wait()
+        if done < len(wanted) and code != BROKEN:
+            errors.seek(0)
+            said = children.last_line(errors.read(), otherwise="no message")
+            died = f"the process that checked it ended with exit code {code} ({said})"
+            yield Check(*wanted[done], failure=died)
+
+
+def _read(line: str) -> Check | None:
+    """None for one that the process did not finish."""
+    try:
+        return Check(**json.loads(line))
+    except (ValueError, TypeError):
+        return None
 
 
 def without_wrong(jobs: Sequence[Job], checks: Sequence[Check], side: Side) -> list[Job]:

@@ -146,6 +146,7 @@ def _allocator_controls(hidden_size: int, length: int, batch: int) -> tuple[Cell
 HIDDEN_SIZES = (64, 128, 256, 512, 1024, 2048)
 LENGTHS = (100, 256, 784, 1024, 2048)
 BATCHES = (1, 8, 32, 64, 128, 256)
+GPU_BATCHES = (132, 264, 528, 1056, 2112)  # multiples of an H100's multiprocessors
 SEQUENCE_PHASES = ("forward", "train")
 
 CEILING_VARIANTS = subjects.variants(CEILINGS)
@@ -182,14 +183,28 @@ def _gpu() -> Profile:
             sweep("gpu_half", ("lstm:torch",), HIDDEN_SIZES, dtypes=("bfloat16", "float16")),
             sweep("gpu_tf32", ("lstm:torch",), (128, 512, 2048), dtypes=("tf32",)),
             sweep("gpu_launches", eager, (128, 512)),
-            sweep("gpu_over_batch", (*fused, "lstm:torch"), (512,), batches=(132, 264, 528, 1056, 2112)),
+            sweep("gpu_over_batch", (*fused, "lstm:torch"), (512,), batches=GPU_BATCHES),
             sweep("gpu_over_length", (*fused, "lstm:torch"), (128, 512), lengths=(2048,)),
             # The loss over pixels reads the last state, that of copying every one.
             sweep("gpu_pixels", (*fused, "lstm:torch"), (512,), phases=("train",), tasks=("pixels",)),
             sweep(
                 "gpu_stream", (*fused, "lstm:torch"), (128, 512), phases=("stream",), lengths=(1,), batches=(1,)
             ),
-            sweep("gpu_ceilings", CEILING_VARIANTS, HIDDEN_SIZES, phases=("forward",)),
+            # Two transforms a step are bound by their launches unless a graph holds them.
+            sweep(
+                "gpu_ceilings", (f"ceiling:fourier{GRAPH}", "ceiling:memory"), HIDDEN_SIZES, phases=("forward",)
+            ),
+            sweep("gpu_memory_over_batch", ("ceiling:memory",), (512,), phases=("forward",), batches=GPU_BATCHES),
+            # The setting in which FlashRNN (Pöppel, Beck, Hochreiter 2024) publishes its times, on an H100.
+            sweep("gpu_flashrnn", (*fused, "lstm:torch"), (512, 1024), lengths=(1024,), batches=(16,)),
+            sweep(
+                "gpu_flashrnn_half",
+                ("lstm:torch",),
+                (512, 1024),
+                lengths=(1024,),
+                batches=(16,),
+                dtypes=("bfloat16", "float16"),
+            ),
         ),
         passes=2,
         rounds=5,

@@ -1,9 +1,17 @@
 """Is a fused kernel right? Its output and gradients against the eager reference in float64, before it is timed.
 
 Rounding alone makes float32 differ from float64, and how much depends on the data; so the reference is run in
-float32 too, and a kernel's error may be a few times as large as its. Known weakness: a kernel is tried on random
-data, at the sizes that are timed but mostly with fewer time steps; an error that only shows late in a sequence is
-caught at one length.
+float32 too, and a kernel's error may be a few times as large as its. In float64 the kernel is held against the
+reference itself, and may differ by twice what that error would be in float64, since both are rounded. Besides the
+sizes that are timed, a CUDA kernel is tried at every size that it has, with a batch that leaves its last block
+partly empty, in both presets and dtypes.
+
+modReLU has a kink: where |z| + b is zero up to rounding, a right kernel may switch a unit off that the reference
+leaves on, and the gradient jumps. A draw with such a unit says nothing about the kernel, so another is drawn: the
+exact gradients are computed for slightly larger and smaller biases too, and must change by as much either way.
+
+Known weakness: a kernel is tried on random data, mostly with few time steps; an error that only shows late in a
+sequence is caught at one length.
 """
 
 import sys
@@ -23,13 +31,19 @@ from torch import Tensor
 
 from bench.environment import why_no_kernel
 from bench.grid import Cell
-from bench.precision import set_tf32
+from bench.precision import TENSORS, set_tf32
 from urnn import URNN
+from urnn.backends.cuda import plan as cuda_plan
+from urnn.layer import layers_of
 
 STEPS = 32
 LONG_BATCH = 2
+ODD_BATCH = 37  # no multiple of the samples of a block, where a block has several
 TOLERANCE = 4.0  # times the reference's own error in float32
 SEED = 20151120
+DRAWS = 5  # at most, until none of the units is at its kink
+SMOOTH = 2.0  # the larger of two changes over the smaller; a jump is on one side and hundreds of times as large
+BROKEN = 3  # exit code of a process that met an error of CUDA's
 
 
 @dataclass(frozen=True)
@@ -37,7 +51,7 @@ class Check:
     """One kernel at one size; errors are relative, in the Euclidean norm.
 
     Attributes:
-        output_error, gradient_error: the kernel's in float32, the latter the largest of any parameter's gradient.
+        output_error, gradient_error: the kernel's, the latter the largest of any parameter's gradient.
         allowed_output, allowed_gradient: the least that makes the kernel wrong.
         failure: one sentence where it could not be run; its errors are None then.
     """
@@ -47,6 +61,8 @@ class Check:
     hidden_size: int
     length: int
     batch: int
+    dtype: str = "float32"
+    preset: str = "paper"
     output_error: float | None = None
     gradient_error: float | None = None
     allowed_output: float | None = None
@@ -61,7 +77,8 @@ class Check:
 
     def line(self) -> str:
         """The check for people."""
-        where = f"urnn:{self.backend} n={self.hidden_size} T={self.length} B={self.batch}"
+        kind = "".join(f" {word}" for word in (self.dtype, self.preset) if word not in ("float32", "paper"))
+        where = f"urnn:{self.backend} n={self.hidden_size} T={self.length} B={self.batch}{kind}"
         if self.failure:
             return f"{where}: wrong, it does not run: {self.failure}"
         return (
@@ -71,50 +88,99 @@ class Check:
         )
 
 
-def sizes(cells: Iterable[Cell]) -> list[tuple[str, str, int, int, int]]:
-    """(backend, device, n, T, B) to try, so that every fused uRNN among the cells is tried before it is timed."""
+Size = tuple[str, str, int, int, int, str, str]  # the first fields of a `Check`
+
+
+def sizes(cells: Iterable[Cell]) -> list[Size]:
+    """What to try, so that every fused uRNN among the cells is tried before it is timed."""
     fused = [c for c in cells if c.model == "urnn" and c.implementation != "reference" and c.dtype == "float32"]
-    short = [(c.implementation, c.device, c.hidden_size, min(STEPS, c.length), c.batch) for c in fused]
+    usual = ("float32", "paper")
+    short = [(c.implementation, c.device, c.hidden_size, min(STEPS, c.length), c.batch, *usual) for c in fused]
     far = [
-        (c.implementation, c.device, c.hidden_size, c.length, min(LONG_BATCH, c.batch))
+        (c.implementation, c.device, c.hidden_size, c.length, min(LONG_BATCH, c.batch), *usual)
         for c in fused
         if c.length == max(other.length for other in fused)
     ]
-    return list(dict.fromkeys([*short, *far]))
+    odd = [
+        (backend, "cuda", n, STEPS // 2, ODD_BATCH, dtype, preset)
+        for backend in dict.fromkeys(c.implementation for c in fused if c.device == "cuda")
+        for n in cuda_plan.SIZES
+        for dtype, preset in (usual, ("float32", "released"), ("float64", "paper"), ("float64", "released"))
+    ]
+    return list(dict.fromkeys([*short, *far, *odd]))
 
 
-def check(backend: str, device: str, hidden_size: int, length: int, batch: int) -> Check:
+def check(
+    backend: str,
+    device: str,
+    hidden_size: int,
+    length: int,
+    batch: int,
+    dtype: str = "float32",
+    preset: str = "paper",
+) -> Check:
     """Runs the kernel and the reference on one draw; an error on the way is a check that failed."""
-    size = (backend, device, hidden_size, length, batch)
+    size = (backend, device, hidden_size, length, batch, dtype, preset)
+    work = _Work(device, hidden_size, length, batch, preset)
     try:
-        exact = _run("reference", torch.float64, *size[1:])
-        rounded = _errors(_run("reference", torch.float32, *size[1:]), exact)
-        found = _errors(_run(backend, torch.float32, *size[1:]), exact)
+        found, allowed = _compared(backend, TENSORS[dtype], work)
     except (RuntimeError, ValueError) as failed:
         error = why_no_kernel(device) or failed
         return Check(*size, failure=f"{type(error).__name__}: {' '.join(str(error).split())}"[:300])
-    least = math.log2(2 * hidden_size) * torch.finfo(torch.float32).eps
-    return Check(*size, *found, *(TOLERANCE * max(error, least) for error in rounded))
+    return Check(*size, *found, *allowed)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What is computed, in any dtype and by any backend."""
+
+    device: str
+    hidden_size: int
+    length: int
+    batch: int
+    preset: str
+
+    def run(self, backend: str, dtype: torch.dtype, seed: int, shift: float = 0.0) -> list[Tensor]:
+        """The output and every parameter's gradient, in float64; `shift` is added to every bias of modReLU."""
+        generator = torch.Generator().manual_seed(seed)
+        torch.manual_seed(seed)
+        rnn = URNN(10, self.hidden_size, backend=backend, preset=self.preset, dtype=torch.float64)
+        with torch.no_grad():
+            for parameter in rnn.parameters():  # biases too: at zero, half of modReLU is never reached
+                parameter.add_(0.01 * torch.randn(parameter.shape, dtype=torch.float64, generator=generator))
+            layers_of(rnn.layers)[0].b.add_(shift)
+        x = torch.randn(self.length, self.batch, 10, dtype=torch.float64, generator=generator)
+        weights = torch.randn(
+            self.length, self.batch, 2 * self.hidden_size, dtype=torch.float64, generator=generator
+        )
+        rnn, x, weights = rnn.to(self.device, dtype), x.to(self.device, dtype), weights.to(self.device, dtype)
+        output, _ = rnn(x)
+        (output * weights).sum().backward()
+        return [value.detach().double() for value in (output, *(p.grad for p in rnn.parameters()))]
+
+
+Pair = tuple[float, float]  # of the output, and the largest of a gradient
+
+
+def _compared(backend: str, dtype: torch.dtype, work: _Work) -> tuple[Pair, Pair]:
+    """The backend's errors, and those that are allowed, on the first draw without a unit at its kink."""
+    eps, single = torch.finfo(dtype).eps, torch.finfo(torch.float32).eps
+    scale = 2 * eps / single if dtype == torch.float64 else 1.0
+    least = math.log2(2 * work.hidden_size) * single
+    for seed in range(SEED, SEED + DRAWS):
+        exact = work.run("reference", torch.float64, seed)
+        rounded = _errors(work.run("reference", torch.float32, seed), exact)
+        allowed = tuple(scale * TOLERANCE * max(error, least) for error in rounded)
+        # As much as rounding moves |z| + b.
+        shift = eps / single * rounded[0] * float(exact[0].square().mean().sqrt())
+        above, below = (_errors(work.run("reference", torch.float64, seed, s), exact)[1] for s in (shift, -shift))
+        if max(above, below) <= SMOOTH * min(above, below):
+            break
+    return _errors(work.run(backend, dtype, seed), exact), (allowed[0], allowed[1])
 
 
 def _within(error: float | None, allowed: float | None) -> bool:
     return error is not None and allowed is not None and error <= allowed
-
-
-def _run(backend: str, dtype: torch.dtype, device: str, hidden_size: int, length: int, batch: int) -> list[Tensor]:
-    """The output and every parameter's gradient, in float64, of the same model on the same data in any dtype."""
-    generator = torch.Generator().manual_seed(SEED)
-    torch.manual_seed(SEED)
-    rnn = URNN(10, hidden_size, backend=backend, dtype=torch.float64)
-    with torch.no_grad():
-        for parameter in rnn.parameters():  # biases too: at zero, half of modReLU is never reached
-            parameter.add_(0.01 * torch.randn(parameter.shape, dtype=torch.float64, generator=generator))
-    x = torch.randn(length, batch, 10, dtype=torch.float64, generator=generator)
-    weights = torch.randn(length, batch, 2 * hidden_size, dtype=torch.float64, generator=generator)
-    rnn, x, weights = rnn.to(device, dtype), x.to(device, dtype), weights.to(device, dtype)
-    output, _ = rnn(x)
-    (output * weights).sum().backward()
-    return [value.detach().double() for value in (output, *(p.grad for p in rnn.parameters()))]
 
 
 def _errors(found: list[Tensor], exact: list[Tensor]) -> tuple[float, float]:
@@ -123,8 +189,14 @@ def _errors(found: list[Tensor], exact: list[Tensor]) -> tuple[float, float]:
 
 
 def main() -> int:
-    """Reads sizes as JSON from standard input, writes a check a line as JSON; for a process of its own."""
+    """Reads sizes as JSON from standard input, writes a check a line as JSON; for a process of its own.
+
+    Ends after an error of CUDA's, which every later call in the process would meet again.
+    """
     set_tf32(False)
     for size in json.load(sys.stdin):
-        print(json.dumps(asdict(check(*size))), flush=True)
+        found = check(*size)
+        print(json.dumps(asdict(found)), flush=True)
+        if "CUDA" in found.failure and torch.cuda.is_available():
+            return BROKEN
     return 0

@@ -61,7 +61,10 @@ ENTRY = Record({"extra_info": Record(CELL, {**OPTIONAL, **AMOUNTS, "remark": TEX
 OUTCOME = Record({**CELL, "outcome": TEXT}, {**OPTIONAL, "message": TEXT})
 # A kernel that is wrong may be wrong beyond all bounds.
 ERROR = real(float("-inf"), float("inf"), nan=True)
-CHECK = Record({"backend": TEXT, "device": TEXT, **SIZES}, {**OPTIONAL, "output_error": ERROR, "failure": TEXT})
+CHECK = Record(
+    {"backend": TEXT, "device": TEXT, **SIZES},
+    {**OPTIONAL, "dtype": TEXT, "preset": TEXT, "output_error": ERROR, "failure": TEXT},
+)
 
 # Of what pytest-benchmark and we write, the keys that are read here.
 MACHINE_TEXTS = ("node", "processor", "system", "release", "python_version", "torch")
@@ -122,7 +125,7 @@ def rows(document: Mapping[str, Any], path: Path, registry: Registry) -> tuple[l
         what = outcome["outcome"] if outcome["outcome"] in OUTCOMES else FAILED
         base = common | _cell(outcome, registry) | {"outcome": what, "message": outcome.get("message")}
         result += [base | of_metric(metric) for metric in (STEP_TIME, PEAK_ALLOCATED)]
-    result += [common | _check_row(found, registry) for found in run.get("checks") or []]
+    result += [common | _check_row(found, registry) for found in run.get("checks") or [] if _as_timed(found)]
     foreign = len(entries) - len(ours)
     remarks = [f"{path}: {foreign} of {len(entries)} benchmarks are not ours and were left out."]
     return result + registry.absent_rungs(result), remarks if foreign else []
@@ -179,10 +182,16 @@ def _entry_rows(info: Mapping[str, Any], times: list[Row], common: Row, registry
     return result + [base | of_metric(name) | one for name, value in figures.items() for one in sampled([value])]
 
 
+def _as_timed(found: Mapping[str, Any]) -> bool:
+    """Whether a check is of the model that is timed; other presets and dtypes only decide whether it may be."""
+    return found.get("dtype", "float32") == "float32" and found.get("preset", "paper") == "paper"
+
+
 def _check_row(found: Mapping[str, Any], registry: Registry) -> Row:
     """The error of a fused kernel's output against float64, in float32 and a training step's forward."""
     what = {"model": "urnn", "phase": "train", "task": "copying", "dtype": "float32", "family": "unitary"}
-    base = _cell(what | dict(found), registry) | of_metric(OUTPUT_ERROR)
+    base = _cell(what | {name: one for name, one in found.items() if name != "preset"}, registry)
+    base |= of_metric(OUTPUT_ERROR)
     if found.get("output_error") is None:
         return base | {"outcome": FAILED, "message": found.get("failure")}
     return base | sampled([found["output_error"]])[0]

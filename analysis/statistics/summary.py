@@ -15,6 +15,7 @@ from analysis.schema import series_label
 from analysis.statistics.bootstrap import Process, Quartiles, bounds, quartiles, replicates
 from analysis.units import per_cent
 from analysis.vocabulary import (
+    GRAPH,
     LOWER_QUARTILE,
     MEASURED,
     MEDIAN,
@@ -126,9 +127,12 @@ def fastest(table: pd.DataFrame, model: str) -> str | None:
     measured.
 
     None where the model was not measured. A backend with no cell in common with the others cannot be ranked;
-    then the one with the most cells is taken.
+    then the one with the most cells is taken. One captured in a CUDA graph is taken only where there is no other:
+    a model that is called is held against models that are called.
     """
     times = table[(table["model"] == model) & (table["metric"] == STEP_TIME) & (table["outcome"] == MEASURED)]
+    called = times[~times["backend"].str.endswith(GRAPH)]
+    times = times if called.empty else called
     if times.empty:
         return None
     cell = [axis for axis in CELL if axis not in ("model", "backend")]

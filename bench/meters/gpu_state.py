@@ -60,6 +60,17 @@ def read_state() -> GpuState:
     return _from_nvml(device) or _from_nvidia_smi(device) or GpuState()
 
 
+def energy_joules() -> float | None:
+    """Joules that the current CUDA device has taken since the driver was loaded; None where nothing counts."""
+    nvml, device = _nvml(), _uuid()
+    if nvml is None:
+        return None
+    try:
+        return float(nvml.nvmlDeviceGetTotalEnergyConsumption(_handle(nvml, device))) / 1e3
+    except Exception:  # not supported by this driver or GPU: unknown
+        return None
+
+
 def disturbance(before: GpuState, after: GpuState, seconds: float, *, own: int = 1) -> str:
     """What kept a measurement of so many seconds from being a fair one, in words; empty if nothing is known.
 
@@ -114,7 +125,7 @@ def _from_nvml(device: str | None) -> GpuState | None:
             return None
 
     try:
-        handle = nvml.nvmlDeviceGetHandleByUUID(device) if device else nvml.nvmlDeviceGetHandleByIndex(0)
+        handle = _handle(nvml, device)
     except Exception:
         return None
     reduced = [
@@ -131,6 +142,10 @@ def _from_nvml(device: str | None) -> GpuState | None:
         reduced_s=None if None in reduced else sum(reduced),
         processes=_whole(ask(lambda: len(nvml.nvmlDeviceGetComputeRunningProcesses(handle)))),
     )
+
+
+def _handle(nvml: Any, device: str | None) -> Any:
+    return nvml.nvmlDeviceGetHandleByUUID(device) if device else nvml.nvmlDeviceGetHandleByIndex(0)
 
 
 def _whole(value: float | None) -> int | None:

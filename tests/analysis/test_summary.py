@@ -100,6 +100,13 @@ def test_fastest_backend_is_judged_on_common_cells(curve):
     assert fastest(apart, "urnn") == "reference"
 
 
+def test_a_backend_in_a_graph_speaks_only_where_there_is_no_other(curve):
+    captured = curve("urnn", {64: 1.0, 128: 1.0}, backend="cuda+graph")
+    assert fastest(summarise(tidy_frame(captured)), "urnn") == "cuda+graph"
+    called = curve("urnn", {64: 2.0, 128: 2.0}, backend="cuda")
+    assert fastest(summarise(tidy_frame(captured + called)), "urnn") == "cuda"
+
+
 def test_an_empty_part_has_the_same_columns(row):
     table = summarise(tidy_frame([row()]))
     assert isinstance(table.iloc[:0], pd.DataFrame)

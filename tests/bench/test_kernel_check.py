@@ -1,5 +1,6 @@
 """A kernel that is right passes, one that is wrong is found by its output or its gradient, and is not timed."""
 
+import contextlib
 import json
 from dataclasses import replace
 from types import SimpleNamespace
@@ -7,20 +8,23 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from bench import checked
+from bench import checked, kernel_check
 from bench.checked import run_checks, without_wrong
 from bench.grid import get_profile
-from bench.kernel_check import STEPS, Check, check, main, sizes
+from bench.kernel_check import BROKEN, ODD_BATCH, SEED, STEPS, Check, check, main, sizes
 from bench.lane.lane import Side
 from bench.lane.settings import Settings
 from bench.lane.sweep import plan
 from bench.run_file import RunFile
 from tests.bench.cells import cell
 from urnn.backends import BACKENDS, reference
+from urnn.backends.contract import Parameters
+from urnn.backends.cuda.plan import Plan
 from urnn.backends.kernel_cache import BuildError
 
 SETTINGS = Settings(get_profile("gpu"), 1, "kept")
-SIZE = ("mine", "cpu", 16, 12, 3)
+USUAL = ("float32", "paper")
+SIZE = ("mine", "cpu", 16, 12, 3, *USUAL)
 RIGHT = Check(*SIZE, 1e-7, 1e-6, 2e-6, 3e-6)
 
 
@@ -92,10 +96,62 @@ def test_every_fused_urnn_of_the_cells_is_tried_once_a_size_and_once_at_the_long
         cell("lstm:torch", **at),
     ]
     assert sizes(cells) == [
-        ("cpu", "cpu", 64, STEPS, 128),
-        ("cpu", "cpu", 64, 1, 1),
-        ("cpu", "cpu", 64, 2048, 2),
+        ("cpu", "cpu", 64, STEPS, 128, *USUAL),
+        ("cpu", "cpu", 64, 1, 1, *USUAL),
+        ("cpu", "cpu", 64, 2048, 2, *USUAL),
     ]
+
+
+def test_a_cuda_kernel_is_tried_at_every_size_with_a_last_block_that_is_not_full():
+    tried = sizes([cell("urnn:cuda", device="cuda", hidden_size=64, length=512, batch=128)])
+    both = [(dtype, preset) for dtype in ("float32", "float64") for preset in ("paper", "released")]
+    assert {size[2:] for size in tried if size[4] == ODD_BATCH} == {
+        (n, STEPS // 2, ODD_BATCH, *kind)
+        for n in (4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
+        for kind in both
+    }
+    blocks = {Plan(n, 2, torch.float32, False).group("forward").samples for n in (4, 8, 16, 32)}
+    assert all(ODD_BATCH % samples for samples in blocks)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "preset"), [("float32", "released"), ("float64", "paper"), ("float64", "released")]
+)
+def test_the_released_preset_and_float64_are_checked_too(kernel, dtype, preset):
+    kernel(lambda states: states)
+    found = check(*SIZE[:5], dtype, preset)
+    assert found.right
+    words = [word for word in (dtype, preset) if word not in USUAL]
+    assert f"n=16 T=12 B=3 {' '.join(words)}: right" in found.line()
+    if dtype == "float64":
+        assert found.allowed_output < 1e-13
+
+
+def test_a_float64_kernel_that_computes_in_float32_is_wrong(monkeypatch):
+    def run_sequence(x, h_0, parameters):
+        single = Parameters(
+            *(one.float() if torch.is_tensor(one) and one.is_floating_point() else one for one in parameters)
+        )
+        return tuple(one.double() for one in reference.run_sequence(x.float(), h_0.float(), single))
+
+    monkeypatch.setitem(BACKENDS, "mine", replace(BACKENDS["reference"], name="mine", run_sequence=run_sequence))
+    assert not check(*SIZE[:5], "float64", "paper").right
+
+
+def test_a_draw_with_a_unit_at_its_kink_is_drawn_again(monkeypatch, kernel):
+    """A gradient that jumps under a change of the bias as small as rounding would condemn a right kernel."""
+    kernel(lambda states: states)
+    run, seeds = kernel_check._Work.run, []
+
+    def jumping(self, backend, dtype, seed, shift=0.0):
+        seeds.append(seed)
+        output, *gradients = run(self, backend, dtype, seed, shift)
+        return [output, *(1.01 * one if seed == SEED and shift > 0 else one for one in gradients)]
+
+    monkeypatch.setattr(kernel_check._Work, "run", jumping)
+    assert check(*SIZE).right
+    assert set(seeds) == {SEED, SEED + 1}
+    assert seeds[-1] == SEED + 1  # the kernel's own run
 
 
 def test_sizes_go_in_and_checks_come_out_a_line_each(kernel, monkeypatch, capsys):
@@ -107,11 +163,20 @@ def test_sizes_go_in_and_checks_come_out_a_line_each(kernel, monkeypatch, capsys
 
 @pytest.fixture
 def process(monkeypatch):
-    """The checking process replaced by what it prints."""
+    """The checking processes replaced by what each prints; `put` returns what each was asked to check."""
 
-    def put(stdout: str, stderr: str = "", code: int = 0) -> None:
-        done = SimpleNamespace(stdout=stdout, stderr=stderr, returncode=code)
-        monkeypatch.setattr(checked.children, "run", lambda *arguments, **options: done)
+    def put(*each: tuple[str, str, int]) -> list[list]:
+        prepared, asked = iter(each), []
+
+        @contextlib.contextmanager
+        def child(*arguments, stdin, stderr, **options):
+            stdout, said, code = next(prepared)
+            asked.append(json.load(stdin))
+            stderr.write(said)
+            yield SimpleNamespace(stdout=stdout.splitlines(keepends=True), wait=lambda: code)
+
+        monkeypatch.setattr(checked.children, "child", child)
+        return asked
 
     return put
 
@@ -125,18 +190,41 @@ def line_of(found: Check) -> str:
 
 def test_each_check_is_told(process):
     wanted = sizes(CELLS)
-    process("".join(line_of(replace(RIGHT, hidden_size=n)) for _, _, n, _, _ in wanted))
+    process(("".join(line_of(replace(RIGHT, hidden_size=size[2])) for size in wanted), "", 0))
     told = []
     checks = run_checks(CELLS, SETTINGS, told.append)
     assert [found.line() for found in checks] == told
     assert len(told) == len(wanted) == 4
 
 
-def test_a_process_that_dies_leaves_the_rest_wrong(process):
-    process(line_of(RIGHT) + '{"backend": "m', "Traceback\ncudaErrorIllegalAddress\n", -6)
+def test_a_process_that_dies_takes_one_check_with_it_and_another_goes_on(process):
+    asked = process(
+        (line_of(RIGHT) + '{"backend": "m', "Traceback\ncudaErrorIllegalAddress\n", -6),
+        (2 * line_of(RIGHT), "", 0),
+    )
     checks = run_checks(CELLS, SETTINGS, lambda line: None)
-    assert [found.right for found in checks] == [True, False, False, False]
+    assert [found.right for found in checks] == [True, False, True, True]
     assert checks[1].failure == "the process that checked it ended with exit code -6 (cudaErrorIllegalAddress)"
+    wanted = [list(size) for size in sizes(CELLS)]
+    assert asked == [wanted, wanted[2:]]
+
+
+def test_after_an_error_of_cudas_the_rest_is_checked_by_another_process(process):
+    failed = replace(RIGHT, failure="AcceleratorError: CUDA error: an illegal memory access was encountered")
+    process((line_of(failed), "", BROKEN), (3 * line_of(RIGHT), "", 0))
+    checks = run_checks(CELLS, SETTINGS, lambda line: None)
+    assert [found.right for found in checks] == [False, True, True, True]
+    assert checks[0].failure == failed.failure
+
+
+def test_a_process_ends_after_an_error_of_cudas(monkeypatch, capsys):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(
+        kernel_check, "check", lambda *size: replace(RIGHT, failure="RuntimeError: CUDA error: sticky")
+    )
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(read=lambda: json.dumps([SIZE, SIZE])))
+    assert main() == BROKEN
+    assert len(capsys.readouterr().out.splitlines()) == 1
 
 
 def test_without_a_fused_kernel_there_is_nothing_to_check():
@@ -148,8 +236,8 @@ def test_without_a_fused_kernel_there_is_nothing_to_check():
 def test_a_wrong_kernel_is_not_timed_at_that_size_and_the_others_are(tmp_path):
     run_file = RunFile.at(tmp_path / "run.json", {})
     cells = [*CELLS, cell("urnn:reference", hidden_size=16), cell("lstm:torch", hidden_size=16)]
-    wrong = Check("cpu", "cpu", 16, 12, 3, 1.0, 1e-6, 2e-6, 3e-6)
-    checks = [wrong, Check("cpu", "cpu", 32, 12, 3, 1e-7, 1e-6, 2e-6, 3e-6)]
+    wrong = Check("cpu", "cpu", 16, 12, 3, *USUAL, 1.0, 1e-6, 2e-6, 3e-6)
+    checks = [wrong, Check("cpu", "cpu", 32, 12, 3, *USUAL, 1e-7, 1e-6, 2e-6, 3e-6)]
     kept = without_wrong(plan(cells, 2), checks, Side(SETTINGS, run_file))
     assert {job.cell for job in kept} == set(cells[1:])
     run = run_file.content["run"]

@@ -3,6 +3,7 @@
 import argparse
 import doctest
 import importlib
+import os
 import re
 import shlex
 import textwrap
@@ -123,6 +124,9 @@ def test_commands_are_understood_by_their_program(page: str, line: str, monkeypa
     program, arguments = program_of(shlex.split(line, comments=True))
     if program == "make":
         return require_make_targets(arguments)
+    if program.startswith(".ci/"):
+        assert os.access(ROOT / program, os.X_OK), f"{page}: there is no script {program}"
+        return None
     if program not in MAINS:
         assert program in OTHERS, f"{page}: what is {program}?"
         return None

@@ -286,7 +286,7 @@ def replaced(name: str, value: Callable[[torch.Tensor], torch.Tensor]) -> Callab
 
 
 def smaller_matrix(rnn: URNN) -> None:
-    rnn.layers[0].W = URNN(M, 4).layers[0].W
+    rnn.layers[0].W = URNN(M, 4, device=rnn.layers[0].b.device).layers[0].W
 
 
 def eight_bits(rnn: URNN) -> None:
@@ -331,18 +331,21 @@ LAYERS = {
 
 @pytest.mark.parametrize("preset", ["paper", "released"])
 @pytest.mark.parametrize(("damage", "make_input", "error", "message"), LAYERS.values(), ids=LAYERS)
-def test_a_layer_that_is_damaged_says_so(backend, preset, damage, make_input, error, message):
-    rnn = URNN(M, N, preset=preset, backend=backend)
+def test_a_layer_that_is_damaged_says_so(backend, device, preset, damage, make_input, error, message):
+    rnn = URNN(M, N, preset=preset, backend=backend, device=device)
     damage(rnn)
-    with pytest.raises(error, match=re.escape(message)):
-        rnn(make_input(rnn))
+    x = make_input(rnn)
+    x = x if x.is_meta else x.to(device)
+    here = str(torch.zeros(0, device=device).device)  # "cuda:0" for "cuda"
+    with pytest.raises(error, match=re.escape(message.replace("on cpu", f"on {here}"))):
+        rnn(x)
 
 
-def test_a_bad_permutation_through_functional_call_is_seen(backend):
-    rnn = URNN(M, N, backend=backend)
-    for wrong in (torch.full((N,), 10**9), torch.zeros(N, dtype=torch.int64)):
+def test_a_bad_permutation_through_functional_call_is_seen(backend, device):
+    rnn = URNN(M, N, backend=backend, device=device)
+    for wrong in (torch.full((N,), 10**9, device=device), torch.zeros(N, dtype=torch.int64, device=device)):
         with pytest.raises(ValueError, match="permutation must hold each of"):
-            torch.func.functional_call(rnn, {"layers.0.W.permutation": wrong}, (float_input(rnn),))
+            torch.func.functional_call(rnn, {"layers.0.W.permutation": wrong}, (float_input(rnn).to(device),))
 
 
 def test_a_product_with_the_matrix_alone_sees_it_too():

@@ -19,6 +19,7 @@ from tests.urnn.conftest import needs_cuda
 from tests.urnn.parity import NAMES, arguments, assert_equals_reference, call, cases, error_of, run
 from urnn import URNN
 from urnn.backends import BACKENDS, fused, reference
+from urnn.backends.contract import Parameters
 from urnn.backends.cpu import build as cpu_build
 
 pytestmark = pytest.mark.skipif(cpu_build.compiler() is None, reason="no C++ compiler on this machine")
@@ -40,10 +41,11 @@ class Kernel:
     steps: int
 
 
-def on_the_device(**given: object):
+def on_the_device(x: torch.Tensor, h_0: torch.Tensor, parameters: Parameters) -> tuple[torch.Tensor, torch.Tensor]:
     """The sequence on a real GPU, with its results brought back."""
-    given = {name: value.cuda() if torch.is_tensor(value) else value for name, value in given.items()}
-    return tuple(value.cpu() for value in call(fused.run_sequence, **given))
+    moved = Parameters(*(value.cuda() if torch.is_tensor(value) else value for value in parameters))
+    states, last = fused.run_sequence(x.cuda(), h_0.cuda(), moved)
+    return states.cpu(), last.cpu()
 
 
 @pytest.fixture(

@@ -182,9 +182,11 @@ def test_the_matrix_alone_refuses_a_state_dict_likewise():
 
 
 @pytest.mark.parametrize("average", [None, get_ema_multi_avg_fn(0.999)], ids=["mean", "moving"])
-def test_an_average_over_buffers_has_the_permutation_or_says_that_it_has_none(average, backend):
-    rnn, x = build(backend=backend), torch.ones(2, 1, M)
+def test_an_average_over_buffers_has_the_permutation_or_says_that_it_has_none(average, backend, device):
+    rnn, x = build(backend=backend, device=device), torch.ones(2, 1, M, device=device)
     averaged = AveragedModel(rnn, multi_avg_fn=average, use_buffers=True)
+    if device == "cuda" and average is None:
+        pytest.skip("torch itself cannot average whole numbers on CUDA")
     for _ in range(3):
         averaged.update_parameters(rnn)
     expected = permutations(rnn)
@@ -214,6 +216,11 @@ def saved_whole(rnn: URNN) -> URNN:
     return torch.load(file, weights_only=False)
 
 
+def written_to(permutation: torch.Tensor) -> torch.Tensor:
+    """For a write past the version counter where every call reads the numbers; on CUDA none does."""
+    return permutation if permutation.is_cuda else permutation.data
+
+
 SAME = {
     "deepcopy": copy.deepcopy,
     "pickle": lambda rnn: pickle.loads(pickle.dumps(rnn)),
@@ -226,13 +233,13 @@ SAME = {
 
 
 @pytest.mark.parametrize("way", SAME.values(), ids=SAME)
-def test_what_keeps_the_numbers_keeps_the_function_and_the_checks(way, backend):
-    rnn, x = build(backend=backend), torch.ones(3, 2, M)
+def test_what_keeps_the_numbers_keeps_the_function_and_the_checks(way, backend, device):
+    rnn, x = build(backend=backend, device=device), torch.ones(3, 2, M, device=device)
     expected = rnn(x)[0].detach().clone()
     other = way(rnn)
     assert torch.equal(other(x)[0], expected)
     matrix = next(part for part in other.modules() if isinstance(part, UnitaryMatrix))
-    matrix.permutation.data[0] = matrix.permutation[1]
+    written_to(matrix.permutation)[0] = matrix.permutation[1]
     with pytest.raises(ValueError, match="permutation must hold each of"):
         other(x)
     with pytest.raises(ValueError, match="permutation must hold each of"):

@@ -12,12 +12,14 @@ list is freed with the graph, not by the backward pass, and hooks on saved tenso
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
+from torch.autograd.graph import saved_tensors_hooks
 
 from urnn.ladder.lstm_stages import Stages
 from urnn.shapes import Float
@@ -95,7 +97,9 @@ def add_recurrent(
 ) -> list[Tensor]:
     """What `input_part` makes, plus h W_hh^T; with `side`, the two are made at the same time.
 
-    Each stream waits for the other, before and after, so no memory is reused while the other one reads it.
+    Each stream waits for the other, before and after, so no memory is reused while the other one reads it. In the
+    backward pass, which runs a product where its forward pass ran, nothing waits like that: there the allocator is
+    told that `side` reads what the products have saved.
 
     Example:
         >>> import torch
@@ -107,11 +111,17 @@ def add_recurrent(
         return add_products(input_part(), h, operands)
     main = torch.cuda.current_stream(h.device)
     side.wait_stream(main)
-    with torch.cuda.stream(side):
+    with torch.cuda.stream(side), saved_tensors_hooks(partial(_read_on, side), lambda tensor: tensor):
         from_input = input_part()
     recurrent = [torch.matmul(h, operand) for operand in operands]
     main.wait_stream(side)
     return [a + b for a, b in zip(from_input, recurrent, strict=True)]
+
+
+def _read_on(side: torch.cuda.Stream, tensor: Tensor) -> Tensor:
+    """The tensor, whose memory is not given away before `side` has read it."""
+    tensor.record_stream(side)
+    return tensor
 
 
 class Rows(NamedTuple):

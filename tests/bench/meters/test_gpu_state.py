@@ -103,6 +103,7 @@ class Nvml:
                 "nvmlDeviceGetCurrentClocksThrottleReasons": 4,
                 "nvmlDeviceGetComputeRunningProcesses": [1, 2],
                 "nvmlDeviceGetViolationStatus": SimpleNamespace(violationTime=2_000_000_000),
+                "nvmlDeviceGetTotalEnergyConsumption": 7_500,
             }[name]
 
         return answer
@@ -124,6 +125,14 @@ def test_a_device_that_nvml_does_not_find_is_asked_of_nvidia_smi(monkeypatch, sm
     monkeypatch.setattr(gpu_state, "_nvml", lambda: Nvml(nvmlDeviceGetHandleByUUID=True))
     smi.answers = {"clocks_event": "1980, 3201, 41, 118, 0x0\n", "compute-apps": "1\n"}
     assert read_state().sm_mhz == 1980
+
+
+def test_energy_is_in_joules_and_unknown_where_nothing_counts_it(monkeypatch):
+    assert gpu_state.energy_joules() is None
+    monkeypatch.setattr(gpu_state, "_nvml", Nvml)
+    assert gpu_state.energy_joules() == 7.5
+    monkeypatch.setattr(gpu_state, "_nvml", lambda: Nvml(nvmlDeviceGetTotalEnergyConsumption=True))
+    assert gpu_state.energy_joules() is None
 
 
 CALM = GpuState(reasons=0, reduced_s=10.0, processes=1)

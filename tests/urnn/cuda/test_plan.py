@@ -59,17 +59,19 @@ def test_a_block_is_full_warps_and_fits_every_gpu_since_the_a100(n, batch, dtype
     ("n", "batch", "elements"),
     [
         (64, 128, 4),
-        (64, 2112, 8),
+        (64, 2112, 4),
+        (64, 2113, 8),
         (512, 1, 4),
-        (512, 132, 4),  # 528 warps for the four schedulers of each of 132 multiprocessors
-        (512, 133, 8),
-        (1024, 1, 8),  # 8 warps would share four schedulers
+        (512, 264, 4),  # 1056 warps for the four schedulers of each of 132 multiprocessors
+        (512, 265, 8),
+        (1024, 132, 4),
+        (1024, 133, 8),
         (2048, 128, 8),
         (8, 128, 4),
         (4, 128, 2),  # a thread has half of the units at most
     ],
 )
-def test_samples_take_more_threads_where_each_warp_has_a_scheduler(n, batch, elements):
+def test_samples_take_more_threads_where_two_warps_share_a_scheduler(n, batch, elements):
     assert choose(n, batch, torch.float32, False, H100).elements == elements
 
 

@@ -26,24 +26,28 @@ class Kernels:
     def __init__(self, plan: Plan, driver: Any, functions: dict[str, Any]) -> None:
         self.plan = plan
         self._driver = driver
-        self._functions = functions
+        groups = {kernel: plan.group(kernel) for kernel in functions}
+        self._launched = {
+            kernel: (functions[kernel], one.threads, one.shared_bytes) for kernel, one in groups.items()
+        }
 
     def launch(self, kernel: str, blocks: int, *values: Tensor | int | float | None) -> None:
         """Queues a kernel. Its one argument is a structure with these values as its fields, in this order."""
-        group, arguments = self.plan.group(kernel), ctypes.create_string_buffer(packed(values))
+        function, threads, shared_bytes = self._launched[kernel]
+        arguments = ctypes.create_string_buffer(packed(values))
         pointers = (ctypes.c_void_p * 1)(ctypes.addressof(arguments))
         checked(
             self._driver,
             self._driver.cuLaunchKernel(
-                self._functions[kernel],
+                function,
                 *(blocks, 1, 1),
-                *(group.threads, 1, 1),
-                group.shared_bytes,
+                *(threads, 1, 1),
+                shared_bytes,
                 torch.cuda.current_stream().cuda_stream,
                 ctypes.addressof(pointers),
                 0,
             ),
-            f"launching the CUDA kernel {kernel!r} with {blocks} blocks of {group.threads} threads",
+            f"launching the CUDA kernel {kernel!r} with {blocks} blocks of {threads} threads",
         )
 
 
@@ -65,7 +69,12 @@ def on(device: torch.device) -> AbstractContextManager[object]:
 
 def multiprocessors() -> int:
     """The number of multiprocessors of the current device."""
-    return torch.cuda.get_device_properties(torch.cuda.current_device()).multi_processor_count
+    return _multiprocessors(torch.cuda.current_device())
+
+
+@cache
+def _multiprocessors(device: int) -> int:
+    return torch.cuda.get_device_properties(device).multi_processor_count
 
 
 def load(plan: Plan) -> Kernels:

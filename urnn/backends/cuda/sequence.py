@@ -9,8 +9,9 @@ from urnn.backends.cuda.plan import choose
 from urnn.backends.inputs import Gradients, Inputs
 
 # Of the backward pass. One chunk of dL/dz is in memory at a time; sums within a chunk are in the inputs' dtype,
-# sums over chunks in double.
+# sums over chunks in double. A small dL/dz is one chunk: each more costs several launches.
 CHUNKS = 4
+SMALL = 16 << 20  # bytes
 ROWS = 13  # of the tables: `Row` in arguments.h
 SUMS = 8  # rows of sums from the backward pass: `Sum` in arguments.h
 
@@ -51,7 +52,7 @@ def backward(
     """Gradients of the parameters and, `with_x`, of x; `carry`, dL/dh_T (B, 2n), becomes the gradient of h_0."""
     steps, batch, width = states.shape
     gradients = Gradients.like(given, with_x)
-    chunk = -(-steps // CHUNKS)
+    chunk = steps if states.nbytes <= SMALL else -(-steps // CHUNKS)
     z_gradient = states.new_empty(chunk, batch, width)
     with launch.on(given.x.device):
         made = _Parameters(given)

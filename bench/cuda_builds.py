@@ -1,0 +1,67 @@
+"""The CUDA kernels of many plans compiled beside each other into the kernel cache, with or without a GPU.
+
+A plan takes NVRTC one to four seconds, and a process compiles one at a time; a GPU that is rented by the minute
+should not wait for that. The cache that `URNN_CACHE` names can be taken along to a machine with the same version
+of NVRTC.
+"""
+
+import multiprocessing
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+
+import torch
+
+from urnn.backends.cuda import build
+from urnn.backends.cuda.plan import DTYPES, SIZES, Plan, possible
+
+
+def plans(sizes: Iterable[int] = SIZES) -> list[Plan]:
+    """Every plan of these sizes, the largest first since they take longest."""
+    return [
+        Plan(n, elements, dtype, released)
+        for n in sorted(sizes, reverse=True)
+        for elements in possible(n)
+        for dtype in DTYPES
+        for released in (False, True)
+    ]
+
+
+def compile_all(wanted: Iterable[Plan], architecture: int, processes: int | None = None) -> Iterator[Plan]:
+    """Compiles what is not in the cache yet, and yields each plan as it is there.
+
+    Args:
+        architecture: 90 for sm_90.
+        processes: at a time; default: one for each core.
+
+    Raises:
+        BuildError: NVRTC is missing, does not know the architecture, or fails.
+    """
+    build.require(architecture)
+    workers = processes or os.cpu_count()
+    # Fresh processes: one that is forked off a process with a CUDA context would hold a broken copy of it.
+    fresh = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=fresh) as pool:
+        pending = {pool.submit(_compile, plan, architecture): plan for plan in wanted}
+        try:
+            for done in as_completed(pending):
+                done.result()
+                yield pending[done]
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _compile(plan: Plan, architecture: int) -> None:
+    build.cubin(plan, architecture)
+
+
+def architecture_here() -> int:
+    """Of the current CUDA device: 90 for compute capability 9.0.
+
+    Raises:
+        RuntimeError: torch sees no CUDA device.
+    """
+    if not torch.cuda.is_available():
+        raise RuntimeError("torch sees no CUDA device here; say for which GPU to compile, --architecture 90 say")
+    major, minor = torch.cuda.get_device_capability()
+    return 10 * major + minor

@@ -1,0 +1,64 @@
+"""Kernels compiled ahead of their use: which, by how many processes, and what is said where it cannot be done."""
+
+import pytest
+import torch
+
+from bench import cuda_builds
+from bench.commands import main
+from bench.cuda_builds import compile_all, plans
+from tests.urnn.cuda.test_build import nvrtc_is_missing
+from urnn.backends.cuda import build
+from urnn.backends.cuda.plan import Plan, choose
+
+needs_nvrtc = pytest.mark.skipif(nvrtc_is_missing(), reason="no NVRTC on this machine")
+
+
+def test_every_plan_that_a_layer_can_ask_for_is_among_them():
+    found = set(plans())
+    asked = {
+        choose(n, batch, dtype, released, 132)
+        for n in (4, 8, 64, 512, 1024, 2048, 4096)
+        for batch in (1, 128, 1056)
+        for dtype in (torch.float32, torch.float64)
+        for released in (False, True)
+    }
+    assert asked <= found
+    assert len(found) == len(plans())
+
+
+@needs_nvrtc
+@pytest.mark.slow
+def test_they_are_in_the_cache_afterwards(monkeypatch, tmp_path):
+    monkeypatch.setenv("URNN_CACHE", str(tmp_path))
+    wanted = [Plan(4, 2, torch.float32, released=False), Plan(8, 2, torch.float32, released=False)]
+    assert set(compile_all(wanted, 90, processes=2)) == set(wanted)
+    monkeypatch.setattr(build, "build", lambda plan, architecture: pytest.fail("it was compiled again"))
+    build.cubin.cache_clear()
+    assert all(build.cubin(plan, 90) for plan in wanted)
+
+
+@needs_nvrtc
+def test_an_architecture_that_nvrtc_does_not_know_is_refused_before_any_process_starts(monkeypatch, capsys):
+    monkeypatch.setattr(cuda_builds, "ProcessPoolExecutor", lambda *a, **o: pytest.fail("a process was started"))
+    assert main(["cuda-kernels", "--hidden", "8", "--architecture", "20"]) == 2
+    assert "compiles for sm_" in capsys.readouterr().err
+
+
+def test_without_a_gpu_the_architecture_has_to_be_said(without_gpu, capsys):
+    assert main(["cuda-kernels"]) == 2
+    assert capsys.readouterr().err == (
+        "error: torch sees no CUDA device here; say for which GPU to compile, --architecture 90 say\n"
+    )
+
+
+def test_a_size_that_the_kernel_has_not_is_refused(capsys):
+    assert main(["cuda-kernels", "--hidden", "100", "--architecture", "90"]) == 2
+    assert capsys.readouterr().err == "error: the CUDA kernel needs a power of two from 4 to 4096 units, got 100\n"
+
+
+def test_the_command_says_how_many_there_are(monkeypatch, capsys):
+    monkeypatch.setattr(cuda_builds, "compile_all", lambda wanted, architecture, processes: iter(wanted))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (9, 0))
+    assert main(["cuda-kernels", "--hidden", "8"]) == 0
+    assert capsys.readouterr().out == f"{len(plans([8]))} plans for sm_90 are in the kernel cache\n"
