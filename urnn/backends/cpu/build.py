@@ -31,8 +31,8 @@ COMPILERS = ("g++", "c++", "clang++")  # tried in this order unless CXX names on
 TIME_LIMIT = 300  # seconds for one call of the compiler, which takes about ten
 DTYPES = {torch.float32: "float32", torch.float64: "float64"}
 FLAGS = ("-std=c++20", "-O3", "-fno-math-errno", "-fPIC")
-# Widest first. Other processors than x86-64 have the last alone, their compiler's default, which on ARM has NEON. Not
-# -march=native or -mcpu=native: a kernel in a shared home serves several machines.
+# Widest first. Other processors than x86-64 have the last alone, their compiler's default, which on ARM has NEON.
+# Not -march=native or -mcpu=native: a kernel in a shared home serves several machines.
 TARGETS = {
     "avx512": ("-march=x86-64-v4", "-mprefer-vector-width=512"),
     "avx2": ("-march=x86-64-v3",),
