@@ -18,7 +18,7 @@ from bench.environment import allocator_in_use, machine_facts
 from bench.grid import PROFILES, Cell, Profile, get_profile
 from bench.lane.events import Event, GaveNothing, Header, Measured, Started, encode
 from bench.options import MOST_THREADS, MOST_TIMES, whole_number
-from bench.prepare import describe_failure, is_of_surroundings
+from bench.prepare import breaks_the_device, describe_failure, is_of_surroundings
 
 
 @dataclass(frozen=True)
@@ -145,6 +145,8 @@ class Reporter:
             outcome, message = describe_failure(error)
             again = is_of_surroundings(error)
             self.report(GaveNothing(cell.id, outcome, message, again))
+            if breaks_the_device(error):  # the next cell would fail for the fault of this one
+                item.session.shouldstop = "CUDA fails in this process from here on"
         elif call.when == "call":
             benchmark = item.funcargs["benchmark"].stats.as_dict(include_data=True)
             self.report(Measured(cell.id, benchmark))

@@ -31,6 +31,8 @@ FUSED_STEP_SECONDS = 3e-6
 CUDA_SECONDS_PER_FLOP = 1 / 20e12
 CUDA_OVERHEAD = 0.7  # data drawn on the CPU, handles, captures, looks at the GPU's state
 
+LEAST_LIMIT, PATIENCE = 180.0, 50.0  # seconds; times the estimate
+
 
 def call_seconds(cell: Cell) -> float:
     """Estimated seconds of one call of the cell's work."""
@@ -80,6 +82,11 @@ def cell_seconds(cell: Cell, profile: Profile) -> float:
     call = call_seconds(cell)
     overhead = CUDA_OVERHEAD if cell.device == "cuda" else OVERHEAD
     return overhead + 3 * call + max(2 * call, profile.seconds) + max(profile.rounds * call, profile.seconds)
+
+
+def time_limit(cell: Cell, profile: Profile) -> float:
+    """Seconds after which a pass takes a cell for hung: many times the estimate, and time for a kernel's build."""
+    return LEAST_LIMIT + PATIENCE * cell_seconds(cell, profile)
 
 
 def least_bytes(cell: Cell) -> int:

@@ -5,6 +5,7 @@ and two workloads never share the memory that is being measured.
 """
 
 import gc
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -124,11 +125,21 @@ def is_of_surroundings(error: BaseException) -> bool:
     """Whether a cell failed for what the next run may find mended: no memory, compiler or package, a full disk, a
     device that broke down. What led to the error counts too.
     """
-    if describe_failure(error)[0] == OUT_OF_MEMORY:
+    if describe_failure(error)[0] == OUT_OF_MEMORY or breaks_the_device(error):
         return True
+    return any(
+        isinstance(one, (BuildError, ImportError, OSError)) or str(one).startswith("CUDA ")
+        for one in _with_causes(error)
+    )
+
+
+def breaks_the_device(error: BaseException) -> bool:
+    """Whether CUDA may answer every later call in this process with the same error: torch's words, and ours."""
+    return any("CUDA error" in str(one) or "CUDA_ERROR_" in str(one) for one in _with_causes(error))
+
+
+def _with_causes(error: BaseException) -> Iterator[BaseException]:
     seen: BaseException | None = error
     while seen is not None:
-        if isinstance(seen, (BuildError, ImportError, OSError)) or str(seen).startswith("CUDA "):
-            return True
+        yield seen
         seen = seen.__cause__ or seen.__context__
-    return False

@@ -1,7 +1,7 @@
 """One side's measuring process in one pass over the grid, and the file that keeps what it reports.
 
 A process that dies (killed for its memory, say) takes one cell with it: that cell is recorded as killed, and a new
-process goes on with the next.
+process goes on with the next. One that says nothing for far longer than its cell should take is killed likewise.
 """
 
 import contextlib
@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 
-from analysis.vocabulary import KILLED, MEASURED
+from analysis.vocabulary import KILLED, MEASURED, duration
 from bench.errors import SweepError
+from bench.estimate import time_limit
 from bench.grid import Cell
 from bench.lane.events import Event, GaveNothing, Header, Measured, Started
 from bench.lane.process import MeasuringProcess, death, measuring_process
@@ -109,15 +110,25 @@ class Lane:
             ResultsError: the result cannot be stored.
         """
         job = Job(self.pending.pop(0), self.pass_number)
-        event = next(self._events, None)
-        outcome = self.side.store(job, self._died(job) if event is None else _result_of(job, event))
-        if event is None or not self._await_start():
+        outcome = self.side.store(job, self._report_on(job))
+        if outcome == KILLED or not self._await_start():
             self._end()
         return outcome
 
-    def _died(self, job: Job) -> GaveNothing:
-        code = self._process.wait()
-        return GaveNothing(job.cell.id, KILLED, death(code), again=-code in SENT)
+    def _report_on(self, job: Job) -> Measured | GaveNothing:
+        """What the process says of the job, or what became of the process."""
+        limit = time_limit(job.cell, self.side.settings.profile)
+        self._process.limit(limit)
+        try:
+            event = next(self._events, None)
+            self._process.limit(None)
+        except TimeoutError:
+            waited = f"nothing came of it within {duration(limit)}, many times as long as expected; it was stopped"
+            return GaveNothing(job.cell.id, KILLED, waited)
+        if event is None:
+            code = self._process.wait()
+            return GaveNothing(job.cell.id, KILLED, death(code), again=-code in SENT)
+        return _result_of(job, event)
 
     def _await_start(self) -> bool:
         """Goes on to where the process asks to begin a cell; False if it ended instead."""

@@ -33,12 +33,17 @@ class MeasuringProcess:
 
         Raises:
             SweepError: what came is no report.
+            TimeoutError: none came within `limit`.
         """
         # A process that dies with an answer unread resets the connection.
         with self.channel.makefile("r") as lines, contextlib.suppress(ConnectionError):
             for line in lines:
                 yield decode(line)
                 self.channel.sendall(b"\n")
+
+    def limit(self, seconds: float | None) -> None:
+        """How long `events` waits for a report before it raises TimeoutError; None for as long as it takes."""
+        self.channel.settimeout(seconds)
 
     def wait(self) -> int:
         """Its exit code, once it has ended."""

@@ -3,6 +3,7 @@
 import errno
 import gc
 import inspect
+import socket
 import sys
 import weakref
 from types import SimpleNamespace
@@ -13,10 +14,11 @@ import torch
 from bench import asv_step_time
 from bench import prepare as prepare_module
 from bench.asv_suite import PROFILE
-from bench.conftest import Measuring
+from bench.conftest import Measuring, Reporter
 from bench.grid import PROFILES, get_profile
+from bench.lane.reports import decode
 from bench.meters.warm_up import rounds_within
-from bench.prepare import describe, describe_failure, is_of_surroundings, prepare
+from bench.prepare import breaks_the_device, describe, describe_failure, is_of_surroundings, prepare
 from bench.test_step_time import test_step_time as time_under_pytest
 from bench.workloads import build
 from tests.bench.cells import cell
@@ -212,6 +214,31 @@ def caused(cause: Exception) -> RuntimeError:
 )
 def test_what_the_surroundings_made_fail_is_told_from_the_cells_own_fault(error, expected):
     assert is_of_surroundings(error) is expected
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (RuntimeError("CUDA error: an illegal memory access was encountered"), True),
+        (RuntimeError("launching the CUDA kernel 'forward' with 2 blocks failed: CUDA_ERROR_LAUNCH_FAILED"), True),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), False),
+        (ValueError("backend 'cuda' cannot run hidden_size=100 on cuda"), False),
+    ],
+)
+def test_an_error_that_stays_with_the_process_ends_it_once_it_is_reported(error, expected):
+    assert breaks_the_device(error) is expected
+    here, there = socket.socketpair()
+    with here, there:
+        there.sendall(b"\n")  # the answer
+        reporter = Reporter(here)
+        session = SimpleNamespace(shouldstop=False)
+        item = SimpleNamespace(callspec=SimpleNamespace(params={"cell_id": cell().id}), session=session)
+        reporting = reporter.pytest_runtest_makereport(item, SimpleNamespace(excinfo=SimpleNamespace(value=error)))
+        next(reporting)
+        with pytest.raises(StopIteration):
+            reporting.send("pytest's own")
+        assert decode(there.recv(4096).decode()).cell == cell().id
+    assert bool(session.shouldstop) is expected
 
 
 def test_a_package_that_a_task_needs_and_that_is_missing_is_the_surroundings_fault(monkeypatch):

@@ -93,6 +93,7 @@ def test_kernels_that_run_beside_each_other_leave_no_negative_wait():
 def test_the_command_prints_a_table_for_each_cell_and_writes_it(played, capsys, tmp_path, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr("bench.slices.require_memory", lambda cell: None)
+    trained = cell("urnn:cuda", phase="train", device="cuda", hidden_size=64, length=100, batch=2)
     arguments = [
         "--models=urnn:cuda",
         "--phase=train",
@@ -104,8 +105,7 @@ def test_the_command_prints_a_table_for_each_cell_and_writes_it(played, capsys, 
     assert main(["step-parts", *arguments, f"--output={tmp_path / 'parts.txt'}"]) == 0
     out = capsys.readouterr().out
     assert out.splitlines() == [
-        f"{cell('urnn:cuda', phase='train', device='cuda', hidden_size=64, length=100, batch=2).id}: 500.0 us a call, "
-        "5.00 us a time step, 100.00 mJ a call",
+        f"{trained.id}: 500.0 us a call, 5.00 us a time step, 100.00 mJ a call",
         "       300.0 us   60.0%      4 x urnn_backward",
         "       100.0 us   20.0%      1 x urnn_forward",
         "       100.0 us   20.0%          no kernel runs",

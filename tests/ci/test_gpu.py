@@ -1,4 +1,4 @@
-"""`.ci/gpu` does its parts in their order, and one that fails or hangs costs no other."""
+"""`.ci/gpu` does its parts in their order, and one that fails costs no other; `.ci/gpu-sanitizer` likewise."""
 
 import pytest
 
@@ -71,3 +71,35 @@ def test_an_unknown_part_or_an_option_is_refused(run, checkout, python):
         1,
         "gpu: expected a folder for the results, got the option '--fast'\n",
     )
+
+
+class TestSanitizer:
+    @pytest.fixture(autouse=True)
+    def _tool(self, tmp_path):
+        text = '#!/usr/bin/env bash\necho "$2" >>tools.txt\n[[ "$2" != "${FINDS:-}" ]]\n'
+        executable(tmp_path / "bin" / "compute-sanitizer", text)
+
+    def tools(self, checkout) -> list[str]:
+        path = checkout / "tools.txt"
+        return path.read_text().split() if path.exists() else []
+
+    def test_every_tool_looks_at_the_kernels(self, run, checkout, python):
+        assert run("gpu-sanitizer", PYTHON=python).returncode == 0
+        assert self.tools(checkout) == ["memcheck", "racecheck", "synccheck"]
+
+    def test_what_one_finds_is_an_error_and_the_others_are_run(self, run, checkout, python):
+        assert run("gpu-sanitizer", PYTHON=python, FINDS="racecheck").returncode == 1
+        assert self.tools(checkout) == ["memcheck", "racecheck", "synccheck"]
+
+    def test_one_can_be_chosen(self, run, checkout, python):
+        assert run("gpu-sanitizer", "synccheck", PYTHON=python).returncode == 0
+        assert self.tools(checkout) == ["synccheck"]
+
+    def test_without_the_tool_or_a_gpu_it_says_so(self, run, checkout, python, tmp_path):
+        done = run("gpu-sanitizer", PYTHON=python, FAILS="is_available")
+        said = f"{python} has no torch that sees a CUDA device here; run this on a machine with a GPU"
+        assert (done.returncode, done.stderr) == (2, f"gpu-sanitizer: {said}\n")
+        (tmp_path / "bin" / "compute-sanitizer").unlink()
+        done = run("gpu-sanitizer", PYTHON=python)
+        said = "compute-sanitizer was not found; it comes with the CUDA toolkit"
+        assert (done.returncode, done.stderr) == (2, f"gpu-sanitizer: {said}\n")

@@ -17,6 +17,8 @@ class Machine:
         log: (side, cell) of each measurement, in their order.
         started: the cells of each process.
         deaths, failures: (side, cell) that end the process or give no figures.
+        hangs: (side, cell) of which nothing comes.
+        limits: how long a report was waited for, each time that was said.
         again: whether failures are their surroundings'.
         unable: sides whose processes end before they measure.
         exit_code: of processes that end early.
@@ -28,6 +30,8 @@ class Machine:
         self.started: list[list[str]] = []
         self.deaths: set[tuple[str, str]] = set()
         self.failures: set[tuple[str, str]] = set()
+        self.hangs: set[tuple[str, str]] = set()
+        self.limits: list[float | None] = []
         self.again = False
         self.unable: set[str] = set()
         self.exit_code = -9
@@ -56,11 +60,16 @@ class Process:
             self.machine.log.append((self.side, text))
             if (self.side, text) in self.machine.deaths:
                 return
+            if (self.side, text) in self.machine.hangs:
+                raise TimeoutError
             if (self.side, text) in self.machine.failures:
                 yield GaveNothing(text, "failed", "ValueError: no", self.machine.again)
                 continue
             entry = {"params": {"cell_id": text}, "extra_info": {"pass": self.number}, "stats": {"data": [0.1]}}
             yield Measured(text, entry)
+
+    def limit(self, seconds: float | None) -> None:
+        self.machine.limits.append(seconds)
 
     def wait(self) -> int:
         return self.machine.exit_code

@@ -7,6 +7,7 @@ import errno
 import os
 import select
 import signal
+import socket
 import subprocess
 import threading
 from dataclasses import replace
@@ -14,10 +15,13 @@ from pathlib import Path
 
 import pytest
 
+from analysis.vocabulary import duration
 from bench.errors import ResultsError, SweepError
+from bench.estimate import time_limit
 from bench.grid import PROFILES
 from bench.lane import lane
 from bench.lane.lane import Job, Side
+from bench.lane.process import MeasuringProcess
 from bench.lane.settings import Settings
 from bench.lane.sweep import plan, run
 from bench.processes.guard import descendants
@@ -96,6 +100,31 @@ def test_a_process_that_dies_takes_one_cell_with_it_and_the_rest_is_measured(tmp
         ("killed", 1, 1)
     }
     assert len(processes) == 3
+
+
+def test_a_cell_that_hangs_is_stopped_and_the_rest_is_measured_by_another_process(tmp_path, machine):
+    first, hung, third = jobs = plan(CELLS, 1)
+    machine.hangs = {(SUITE.name, hung.cell.id)}
+    seen = []
+    run(jobs, side_in(tmp_path, PLAYED), finished=lambda job, outcome: seen.append((job, outcome)))
+    assert seen == [(first, "measured"), (hung, "killed"), (third, "measured")]
+    assert [len(cells) for cells in machine.started] == [3, 1]
+    assert machine.running == 0
+    (outcome,) = file_in(tmp_path).content["run"]["outcomes"]
+    limit = time_limit(hung.cell, PLAYED.profile)
+    assert outcome["message"] == (
+        f"nothing came of it within {duration(limit)}, many times as long as expected; it was stopped"
+    )
+    assert machine.limits[:3] == [time_limit(first.cell, PLAYED.profile), None, limit]
+
+
+def test_a_process_that_says_nothing_is_not_waited_for_longer_than_the_limit(tmp_path):
+    here, there = socket.socketpair()
+    with here, there:
+        process = MeasuringProcess(None, here, tmp_path / "log")
+        process.limit(0.01)
+        with pytest.raises(TimeoutError):
+            next(process.events())
 
 
 def test_what_its_surroundings_made_fail_is_measured_by_the_next_run(tmp_path, machine):
