@@ -104,6 +104,13 @@ def kernel(built: tuple[Program, torch.dtype], monkeypatch: pytest.MonkeyPatch) 
     return built[0]
 
 
+def test_shuffles_go_through_the_function_that_old_compilers_have_too():
+    """`shuffled`, whose builtin came with GCC 12."""
+    sources = {path.name: path.read_text() for path in cpu_build.SOURCE.parent.glob("*.h")}
+    assert [name for name, text in sources.items() if "__builtin_shuffle" in text] == ["vectors.h"]
+    assert sources["vectors.h"].count("__builtin_shufflevector") == 1
+
+
 @pytest.mark.parametrize("n", [4, 8, 16, 64, 128, 512])
 def test_outputs_and_gradients_are_the_references(built, kernel, n, generator):
     """Blocks, what is left of a block, and samples alone; inputs inside and outside of the kernel."""
