@@ -19,7 +19,7 @@ matrices,
 
     sum Im(g conj(W h)) = sum Im(g conj(z)) - Im(sum_m conj(V_m) dL/dV_m).
 
-A product of 2, 3, 5 and 7 is a stage for each radix, other primes up to 250 are stages by the definition, and an n
+A product of 2, 3, 5 and 7 is a stage for each radix, other primes up to 100 are stages by the definition, and an n
 with a larger one is a convolution of at least twice the length (plan.h). Known weakness: those last take several
 times as long as their neighbours.
 """

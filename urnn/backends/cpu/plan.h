@@ -12,7 +12,7 @@
 
 namespace {
 
-constexpr int LARGEST_PRIME = 250;                   // beyond, the convolution is faster
+constexpr int LARGEST_PRIME = 100;                   // beyond, the convolution is faster
 constexpr std::array<int, 4> PRIMES = {2, 3, 5, 7};  // of the radices written out
 constexpr std::array<int, 8> RADICES = {10, 8, 7, 6, 5, 4, 3, 2};
 constexpr Index TILE_WIDTH = 16;
