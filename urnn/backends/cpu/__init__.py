@@ -19,29 +19,50 @@ matrices,
 
     sum Im(g conj(W h)) = sum Im(g conj(z)) - Im(sum_m conj(V_m) dL/dV_m).
 
-Known weakness: n must be a power of two from 4 on.
+A product of 2, 3, 5 and 7 is a stage for each radix, other primes up to 250 are stages by the definition, and an n
+with a larger one is a convolution of at least twice the length (plan.h). Known weakness: those last take several
+times as long as their neighbours.
 """
 
+import itertools
 import warnings
 from functools import cache
 
 import torch
 
 from urnn.backends.cpu import build
-from urnn.backends.kernel_cache import BuildError
+from urnn.backends.kernel_cache import BuildError, warn_once
 from urnn.backends.tracing import constant
 
-SMALLEST, LARGEST = 4, 1 << 14
+SMALLEST, LARGEST = 1, 1 << 14
 
 
 def fits(n: int, device_type: str) -> bool:
-    """Whether there is a kernel for n units: a power of two, on a CPU."""
-    return device_type == "cpu" and SMALLEST <= n <= LARGEST and n & (n - 1) == 0
+    """Whether there is a kernel for n units: up to `LARGEST`, on a CPU."""
+    return device_type == "cpu" and SMALLEST <= n <= LARGEST
 
 
 def applies(n: int, device_type: str) -> bool:
     """`fits`, and the kernel can be built. Builds it; warns once if that is impossible."""
     return fits(n, device_type) and _can_be_built()
+
+
+def warn_of_size(n: int, device_type: str) -> None:
+    """Warns once if n units on a CPU are too many for the kernel, and names the two nearest fast sizes."""
+    if device_type == "cpu" and n > LARGEST:
+        nearest = itertools.islice(filter(_is_fast, range(LARGEST, 0, -1)), 2)
+        warn_once(
+            f"URNN: hidden_size={n} runs on the eager reference, some ten times slower, since the CPU kernel ends "
+            f"at {LARGEST} units; the nearest sizes that are fast are {' and '.join(map(str, nearest))}"
+        )
+
+
+def _is_fast(n: int) -> bool:
+    """Whether n has no prime factor above 7."""
+    for prime in (2, 3, 5, 7):
+        while n % prime == 0:
+            n //= prime
+    return n == 1
 
 
 def expected(n: int, device_type: str) -> bool:

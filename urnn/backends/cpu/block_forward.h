@@ -23,66 +23,71 @@ struct Block {
   C *H, *A, *G, *U;                // three states and a chunk
 
   Block(const Tables<T>& tables, Index batch, Index first, Index samples, C* work)
-      : t(tables), n(tables.n), batch(batch), first(first), samples(samples), H(work), A(H + rows_for(n)),
-        G(A + rows_for(n)), U(G + rows_for(n)) {}
-  static constexpr Index planes(Index n) { return 3 * rows_for(n) + Chunk::MOST; }
+      : t(tables), n(tables.n), batch(batch), first(first), samples(samples), H(work), A(H + rows_for(span_of(n))),
+        G(A + rows_for(span_of(n))), U(G + rows_for(span_of(n))) {}
+  static constexpr Index planes(Index n) { return 3 * rows_for(span_of(n)) + Chunk::MOST; }
 
   static C zero() { return {V{}, V{}}; }
 
   // Rows [Re; Im] of samples, of step `rows`, between memory and lanes.
   void load(const T* rows, Index stride, C* x) const {
     const T* own = rows + first * stride;
-    if (n < L) {
-      for (Index k = 0; k < n; ++k) x[at(k)] = gather(own + k, stride);
-      return;
-    }
+    V re[L], im[L];
+    Index k = 0;
     with_samples([&](auto full) URNN_INLINE {
-      for (Index k = 0; k < n; k += L) {
-        V re[L], im[L];
+      for (; k + L <= n; k += L) {
         load_units<T, L, full>(own + k, stride, samples, re);
         load_units<T, L, full>(own + n + k, stride, samples, im);
         for (int e = 0; e < L; ++e) x[at(k + e)] = {re[e], im[e]};
       }
     });
+    if (k == n) return;
+    load_few_units<T, L>(own + k, stride, samples, n - k, re);
+    load_few_units<T, L>(own + n + k, stride, samples, n - k, im);
+    for (Index e = 0; k + e < n; ++e) x[at(k + e)] = {re[e], im[e]};
   }
-  // A tile is a run of 16 units, n if there are fewer; the first is k and is in U[i]: U += rows.
-  Index tile_width() const { return std::min<Index>(16, n); }
-  __attribute__((noinline)) void add_tile(Index k, Index i, const T* rows) const {
-    const Index stride = 2 * n;
+  // A tile is a run of up to TILE_WIDTH units; the first is k and is in U[i]: U += rows.
+  __attribute__((noinline)) void add_tile(Index k, Index i, Index count, const T* rows) const {
+    const Index stride = 2 * n, end = i + count;
     const T* own = rows + first * stride + k;
-    if (n < L)
-      for (Index e = 0; e < n; ++e) U[i + e] = U[i + e] + gather(own + e, stride);
-    else
-      with_samples([&](auto full) URNN_INLINE {
-        for (Index end = i + tile_width(); i < end; i += L, own += L) {
-          V tile[L];
-          load_units<T, L, full>(own, stride, samples, tile);
-          for (int e = 0; e < L; ++e) U[i + e].re += tile[e];
-          load_units<T, L, full>(own + n, stride, samples, tile);
-          for (int e = 0; e < L; ++e) U[i + e].im += tile[e];
-        }
-      });
+    V tile[L];
+    with_samples([&](auto full) URNN_INLINE {
+      for (; i + L <= end; i += L, own += L) {
+        load_units<T, L, full>(own, stride, samples, tile);
+        for (int e = 0; e < L; ++e) U[i + e].re += tile[e];
+        load_units<T, L, full>(own + n, stride, samples, tile);
+        for (int e = 0; e < L; ++e) U[i + e].im += tile[e];
+      }
+    });
+    if (i == end) return;
+    load_few_units<T, L>(own, stride, samples, end - i, tile);
+    for (Index e = 0; i + e < end; ++e) U[i + e].re += tile[e];
+    load_few_units<T, L>(own + n, stride, samples, end - i, tile);
+    for (Index e = 0; i + e < end; ++e) U[i + e].im += tile[e];
   }
   // The same, rows = U; `own` is where the block's first row has the real part of unit k, `apart` further the
   // imaginary one.
   template <bool streams = false>
-  __attribute__((noinline)) void store_tile(Index i, T* own, Index stride, Index apart) const {
-    if (n < L)
-      for (Index e = 0; e < n; ++e) scatter(U[i + e], own + e, stride, apart);
-    else
-      with_samples([&](auto full) URNN_INLINE {
-        for (Index end = i + tile_width(); i < end; i += L, own += L) {
-          V tile[L];
-          for (int e = 0; e < L; ++e) tile[e] = U[i + e].re;
-          store_units<T, L, full, streams>(tile, own, stride, samples);
-          for (int e = 0; e < L; ++e) tile[e] = U[i + e].im;
-          store_units<T, L, full, streams>(tile, own + apart, stride, samples);
-        }
-      });
+  __attribute__((noinline)) void store_tile(Index i, Index count, T* own, Index stride, Index apart) const {
+    const Index end = i + count;
+    V tile[L];
+    with_samples([&](auto full) URNN_INLINE {
+      for (; i + L <= end; i += L, own += L) {
+        for (int e = 0; e < L; ++e) tile[e] = U[i + e].re;
+        store_units<T, L, full, streams>(tile, own, stride, samples);
+        for (int e = 0; e < L; ++e) tile[e] = U[i + e].im;
+        store_units<T, L, full, streams>(tile, own + apart, stride, samples);
+      }
+    });
+    if (i == end) return;
+    for (Index e = 0; i + e < end; ++e) tile[e] = U[i + e].re;
+    store_few_units<T, L>(tile, own, stride, samples, end - i);
+    for (Index e = 0; i + e < end; ++e) tile[e] = U[i + e].im;
+    store_few_units<T, L>(tile, own + apart, stride, samples, end - i);
   }
   template <bool streams = false>
-  void store_tile(Index k, Index i, T* rows) const {
-    store_tile<streams>(i, rows + first * 2 * n + k, 2 * n, n);
+  void store_tile(Index k, Index i, Index count, T* rows) const {
+    store_tile<streams>(i, count, rows + first * 2 * n + k, 2 * n, n);
   }
   // Prefetches a tile of rows that will be read a step later: the hardware does not see the order of chunks.
   URNN_INLINE void expect_tile(Index k, const T* rows) const {
@@ -96,21 +101,6 @@ struct Block {
     if (samples == L) f(std::true_type{});
     else f(std::false_type{});
   }
-  // One unit, if there are fewer units than samples: there is no square to transpose.
-  C gather(const T* rows, Index stride) const {
-    T re[L] = {}, im[L] = {};
-    for (Index l = 0; l < samples; ++l) re[l] = rows[l * stride], im[l] = rows[l * stride + n];
-    C value;
-    std::memcpy(&value.re, re, sizeof(V));
-    std::memcpy(&value.im, im, sizeof(V));
-    return value;
-  }
-  void scatter(C value, T* rows, Index stride, Index apart) const {
-    T re[L], im[L];
-    std::memcpy(re, &value.re, sizeof(V));
-    std::memcpy(im, &value.im, sizeof(V));
-    for (Index l = 0; l < samples; ++l) rows[l * stride] = re[l], rows[l * stride + apart] = im[l];
-  }
 
   void load_first(const T* h_0, Index stride) const {  // the state before step 0; stride 0: one for all samples
     if (stride) return load(h_0, stride, H);
@@ -121,8 +111,8 @@ struct Block {
   C enter() const {
     C s1 = zero();
     for_each_chunk(t, [&](const Chunk& c) {
-      c.for_each_run(c.legs, [&](Index k, Index i) URNN_INLINE {
-        for (Index j = 0; j < c.legs; ++j) {
+      c.for_each_run(c.legs, [&](Index k, Index i, Index count) URNN_INLINE {
+        for (Index j = 0; j < count; ++j) {
           const C h = U[i + j] = H[at(k + j)];
           accumulate(s1, t.w1[k + j], h);
         }
@@ -152,27 +142,30 @@ struct Block {
 
   // U = z + V x becomes h = modReLU(z + V x; b) for a tile, GROUP units at a time; adds u1^H D1 h to s1.
   template <int M>
-  __attribute__((noinline)) void activate(Index tile, Index place, const T* weights, const V* lanes, C& s1) const {
-    const bool large_bias = t.large_bias;
-    for (Index e = 0; e < tile_width(); e += GROUP) {
-      const Index k = tile + e;
-      C z[GROUP];
-      V scale[GROUP];
-      const T* w = weights + 2 * M * k;
-      for (int g = 0; g < GROUP; ++g) z[g] = U[place + e + g];
-      for (int m = 0; m < M; ++m)
-        for (int g = 0; g < GROUP; ++g) {
-          z[g].re += w[2 * M * g + m] * lanes[m];
-          z[g].im += w[2 * M * g + M + m] * lanes[m];
-        }
-      for (int g = 0; g < GROUP; ++g) scale[g] = z[g].re * z[g].re + z[g].im * z[g].im;
-      for (int g = 0; g < GROUP; ++g) scale[g] = modrelu_scale<T, L>(scale[g], V{} + t.bias[k + g], t.epsilon);
-      if (__builtin_expect(large_bias, 0))
-        for (int g = 0; g < GROUP; ++g) scale[g] = rescaled<T, L>(z[g], V{} + t.bias[k + g], t.epsilon, scale[g]);
-      for (int g = 0; g < GROUP; ++g) {
-        const C h = U[place + e + g] = {z[g].re * scale[g], z[g].im * scale[g]};
-        accumulate(s1, t.w1[k + g], h);
+  __attribute__((noinline)) void activate(Index tile, Index place, Index count, const T* weights, const V* lanes,
+                                          C& s1) const {
+    Index e = 0;
+    for (; e + GROUP <= count; e += GROUP) activate_some<M, GROUP>(tile + e, place + e, weights, lanes, s1);
+    for (; e < count; ++e) activate_some<M, 1>(tile + e, place + e, weights, lanes, s1);
+  }
+  template <int M, int some>
+  URNN_INLINE void activate_some(Index k, Index place, const T* weights, const V* lanes, C& s1) const {
+    C z[some];
+    V scale[some];
+    const T* w = weights + 2 * M * k;
+    for (int g = 0; g < some; ++g) z[g] = U[place + g];
+    for (int m = 0; m < M; ++m)
+      for (int g = 0; g < some; ++g) {
+        z[g].re += w[2 * M * g + m] * lanes[m];
+        z[g].im += w[2 * M * g + M + m] * lanes[m];
       }
+    for (int g = 0; g < some; ++g) scale[g] = z[g].re * z[g].re + z[g].im * z[g].im;
+    for (int g = 0; g < some; ++g) scale[g] = modrelu_scale<T, L>(scale[g], V{} + t.bias[k + g], t.epsilon);
+    if (__builtin_expect(t.large_bias, 0))
+      for (int g = 0; g < some; ++g) scale[g] = rescaled<T, L>(z[g], V{} + t.bias[k + g], t.epsilon, scale[g]);
+    for (int g = 0; g < some; ++g) {
+      const C h = U[place + g] = {z[g].re * scale[g], z[g].im * scale[g]};
+      accumulate(s1, t.w1[k + g], h);
     }
   }
 
@@ -182,10 +175,9 @@ struct Block {
   void forward(const T* h_0, Index h_0_stride, const T* x, Index m, const T* weights, T* states,
                Index steps) const {
     // States that no cache can hold till they are read need not push out what is worked on.
-    constexpr Index LARGE = 8 << 20;
-    const bool past_caches = steps * batch * 2 * n * static_cast<Index>(sizeof(T)) > LARGE &&
-                             static_cast<std::size_t>(n) >= 64 / sizeof(T) &&
-                             reinterpret_cast<std::uintptr_t>(states) % 64 == 0;
+    constexpr Index LARGE = 8 << 20, LINE = 64 / sizeof(T);
+    const bool past_caches = steps * batch * 2 * n * static_cast<Index>(sizeof(T)) > LARGE && n % LINE == 0 &&
+                             n / t.radices[0] % LINE == 0 && reinterpret_cast<std::uintptr_t>(states) % 64 == 0;
     load_first(h_0, h_0_stride);
     C s1 = enter();
     for (Index i = 0; i < steps; ++i) {
@@ -196,18 +188,18 @@ struct Block {
         for_each_chunk(t, [&](const Chunk& c) {
           last_stage<T, V>(t, c, t.d3.data(), H, U);
           // A tile at a time, stored one later: its stores drain while others are worked on.
-          auto put = [&](Index k, Index u) {
-            if (past_caches) store_tile<true>(k, u, rows);
-            else store_tile(k, u, rows);
+          auto put = [&](Index k, Index u, Index count) {
+            if (past_caches) store_tile<true>(k, u, count, rows);
+            else store_tile(k, u, count, rows);
           };
-          Index last_k = -1, last_u = 0;
-          c.for_each_run(tile_width(), [&](Index k, Index u) URNN_INLINE {
-            if (M == 0) add_tile(k, u, rows);
-            activate<M>(k, u, weights, lanes, s1);
-            if (last_k >= 0) put(last_k, last_u);
-            last_k = k, last_u = u;
+          Index last_k = -1, last_u = 0, last_count = 0;
+          c.for_each_run(TILE_WIDTH, [&](Index k, Index u, Index count) URNN_INLINE {
+            if (M == 0) add_tile(k, u, count, rows);
+            activate<M>(k, u, count, weights, lanes, s1);
+            if (last_k >= 0) put(last_k, last_u, last_count);
+            last_k = k, last_u = u, last_count = count;
           });
-          put(last_k, last_u);
+          put(last_k, last_u, last_count);
           if (i + 1 < steps) first_stage<T, V>(t, c, t.d1.data(), U, A);
         });
       });
