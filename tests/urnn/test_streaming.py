@@ -40,7 +40,7 @@ def state(batch: int, n: int = 64, dtype: torch.dtype = torch.complex64) -> torc
     return torch.randn(1, batch, n, dtype=dtype)
 
 
-@pytest.mark.parametrize(("n", "dtype"), [*itertools.product((4, 64, 128), (torch.float32, torch.float64))])
+@pytest.mark.parametrize(("n", "dtype"), [*itertools.product((4, 64, 100, 128), (torch.float32, torch.float64))])
 @pytest.mark.parametrize("preset", ["paper", "released"])
 def test_it_has_the_bits_of_the_general_way(n, dtype, preset):
     complex_dtype = torch.complex64 if dtype == torch.float32 else torch.complex128
@@ -218,6 +218,7 @@ def test_the_cells_state_dict_is_a_layers():
     assert repr(cell).startswith("URNNCell(\n  5, 64, preset='paper', backend='auto'")
 
 
+@pytest.mark.usefixtures("as_a_user")
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [

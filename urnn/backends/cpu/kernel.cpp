@@ -247,9 +247,7 @@ void urnn_finish(const void* tables, Index m, Index slices, const double* partia
 }
 
 static void stream_operator(Stacked* stack, std::uint64_t, std::uint64_t) {
-  stream<T>(
-      stack, 16, [](Index n) { return n >= 4 && n <= 1 << 14 && !(n & (n - 1)); }, forward_workspace<T>,
-      forward<T>);
+  stream<T>(stack, 16, [](Index n) { return n <= 1 << 14; }, forward_workspace<T>, forward<T>);
 }
 // Makes the kernel torch's operator of that name on the CPU. 0: it is.
 Index urnn_register(const char* name, const Torch* functions, const Codes* numbers) {
