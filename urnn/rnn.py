@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from urnn import arguments, backends, checks, segments
+from urnn import arguments, backends, checks, segments, streaming
 from urnn.layer import PRESETS, URNNLayer, layers_of
 from urnn.shapes import Complex, Float
 from urnn.unitary import load_all_or_nothing, to_complex, to_pair
@@ -207,6 +207,8 @@ class URNN(nn.Module):
         if hx is not None and h_0 is not None:
             raise TypeError("URNN: hx and h_0 are two names of the first state; give one of them")
         h_0 = hx if h_0 is None else h_0
+        if h_0 is not None and (streamed := streaming.call(self, input, h_0)) is not None:
+            return streamed
         if isinstance(input, PackedSequence):
             return self._forward_packed(input, h_0)
         if not isinstance(input, Tensor):

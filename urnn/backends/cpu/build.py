@@ -23,7 +23,7 @@ from typing import Any
 import torch
 
 from urnn.backends import kernel_cache
-from urnn.backends.cpu import openmp
+from urnn.backends.cpu import openmp, operator
 from urnn.backends.kernel_cache import BuildError
 
 SOURCE = Path(__file__).with_name("kernel.cpp")
@@ -129,6 +129,7 @@ def library(dtype: str) -> Library:
         address, complaint = openmp.start_team()
         kernel_cache.warn_once(complaint)
         made.functions["share_threads"](address)
+        operator.register(dtype, made.functions["register"])
         return made
     assert refused is not None  # `_from` names one instruction set at least
     raise refused
@@ -142,6 +143,7 @@ def functions(dtype: torch.dtype) -> dict[str, Callable[..., Any]]:
 POINTER, INDEX, REAL = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
 SIGNATURES = {
     "share_threads": (None, POINTER),
+    "register": (INDEX, ctypes.c_char_p, POINTER, POINTER),
     "tables": (POINTER, INDEX, POINTER, POINTER, POINTER, POINTER, REAL),
     "release": (None, POINTER),
     "workspace": (INDEX, INDEX, INDEX),

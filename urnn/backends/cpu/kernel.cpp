@@ -3,29 +3,11 @@
 #include "block_backward.h"
 #include "matrix_product.h"
 #include "one_sample_backward.h"
+#include "operator.h"
 
 #include <atomic>
-#include <deque>
-#include <memory>
-#include <mutex>
-#include <optional>
 
 namespace {
-
-// The tables of one set of parameters. Those for one sample alone are made when they are first needed.
-template <typename T>
-struct Prepared : Tables<T> {
-  using Tables<T>::Tables;
-  const SingleTables<T>* single() const {  // null if there are too few units
-    if (!SingleTables<T>::apply(this->n)) return nullptr;
-    std::call_once(once, [this] { made.emplace(*this); });
-    return &*made;
-  }
-
- private:
-  mutable std::once_flag once;
-  mutable std::optional<SingleTables<T>> made;
-};
 
 struct Slice {
   Index first, samples;
@@ -101,26 +83,6 @@ void for_each_slice(Index count, Index threads, F f) {
   else call<decltype(work)>(&work);
 }
 
-// V (2n, m) as the kernel reads it: [unit][Re, Im][input], padded with zeros to the width it is compiled for.
-template <typename T>
-std::vector<T> input_weights(Index n, Index m, const T* V) {
-  const Index width = m <= 2 ? 2 : m <= 10 ? 10 : 16;
-  std::vector<T> weights(2 * n * width, 0);
-  for (Index k = 0; k < n; ++k)
-    for (Index part = 0; part < 2; ++part)
-      std::copy_n(V + (part * n + k) * m, m, &weights[(2 * k + part) * width]);
-  return weights;
-}
-
-// The same for one sample alone: (m, 2n).
-template <typename T>
-std::vector<T> transposed(Index n, Index m, const T* V) {
-  std::vector<T> weights(2 * n * m);
-  for (Index k = 0; k < 2 * n; ++k)
-    for (Index c = 0; c < m; ++c) weights[c * 2 * n + k] = V[k * m + c];
-  return weights;
-}
-
 // The tables for samples alone; null if there are none, or too few units.
 template <typename T>
 const SingleTables<T>* tables_alone(const Prepared<T>& t, const std::vector<Slice>& slices) {
@@ -132,22 +94,20 @@ void forward(const Prepared<T>& t, Index steps, Index batch, Index m, Index thre
              Index h_0_stride, const T* x, const T* V, T* states, T* work) {
   const auto slices = slices_of<T>(t.n, batch);
   const SingleTables<T>* alone = tables_alone(t, slices);
-  const std::vector<T> weights =
-      x && !(alone && slices[0].lanes == 1) ? input_weights<T>(t.n, m, V) : std::vector<T>();
-  const std::vector<T> weights_alone = x && alone ? transposed<T>(t.n, m, V) : std::vector<T>();
+  const auto weights = x ? t.inputs(m, V) : nullptr;
   for_each_slice(slices.size(), threads, [&](Index i, Index thread) {
     const Slice s = slices[i];
     char* own = reinterpret_cast<char*>(work) + thread * forward_workspace<T>(t.n);
     if (s.lanes == 1 && alone) {
       using S = Single<T>;
       S(t, *alone, batch, s.first, reinterpret_cast<typename S::C*>(own))
-          .forward(h_0, h_0_stride, x, m, weights_alone.data(), states, steps);
+          .forward(h_0, h_0_stride, x, m, weights ? weights->alone.data() : nullptr, states, steps);
       return;
     }
     with_lanes<T, widest<T>()>(s.lanes, [&](auto lanes) {
       using B = Block<T, lanes.value>;
       B(t, batch, s.first, s.samples, reinterpret_cast<typename B::C*>(own))
-          .forward(h_0, h_0_stride, x, m, weights.data(), states, steps);
+          .forward(h_0, h_0_stride, x, m, weights ? weights->blocks.data() : nullptr, states, steps);
     });
   });
 }
@@ -194,7 +154,7 @@ void backward(const Prepared<T>& t, const Sequence<T>& past, Index batch, Index 
 // From the slices' sums to the gradients of theta (3, n), v (2, 2n), b (n) and, for m > 0, V transposed (m, 2n);
 // theta3 lacks the part of V x.
 template <typename T>
-void finish(const Tables<T>& t, Index m, Index slices, const double* partial, const T* v, T* theta_gradient,
+void finish(const Prepared<T>& t, Index m, Index slices, const double* partial, const T* v, T* theta_gradient,
             T* v_gradient, T* bias_gradient, T* product) {
   using C = Complex<double>;
   const Index n = t.n;
@@ -209,7 +169,7 @@ void finish(const Tables<T>& t, Index m, Index slices, const double* partial, co
     theta_gradient[2 * n + k] = total[2 * n + k];
     bias_gradient[k] = total[3 * n + k];
   }
-  const Stages<double> exact(n);
+  const Stages<double>& exact = t.exact();
   const double scale = -2 / std::sqrt(static_cast<double>(n));
   std::vector<C> work(rows_for(span_of(n))), e(n), u2(n);
   const C *u1 = reinterpret_cast<const C*>(&total[4 * n]), *u2_source = reinterpret_cast<const C*>(&total[6 * n]);
@@ -234,50 +194,6 @@ void finish(const Tables<T>& t, Index m, Index slices, const double* partial, co
   transform<1>(exact, work.data());
   for (Index k = 0; k < n; ++k) put(k, work[at(k)]);
   through_length(v + 2 * n, v_gradient + 2 * n);
-}
-
-// Whether these are 0..n - 1 in some order.
-bool holds_each_once(const std::vector<Index>& entries) {
-  const Index n = entries.size();
-  std::vector<bool> seen(n, false);
-  for (const Index entry : entries) {
-    if (entry < 0 || entry >= n || seen[entry]) return false;
-    seen[entry] = true;
-  }
-  return true;
-}
-
-// The tables of the last few sets of parameters. Made in double, they cost more than a step of a stream does; the
-// parameters are compared by value, since nothing else tells that they have not been written to. Null where the
-// permutation is none.
-template <typename T>
-std::shared_ptr<const Prepared<T>> remembered_tables(Index n, const T* theta, const T* v, const Index* permutation,
-                                                     const T* bias, T epsilon) {
-  struct Entry {
-    std::vector<T> values;
-    std::vector<Index> permutation;
-    std::shared_ptr<const Prepared<T>> tables;
-  };
-  static std::mutex guard;
-  static std::deque<Entry> entries;
-  constexpr std::size_t REMEMBERED = 8;
-  const std::size_t bytes = n * sizeof(T);
-  auto same = [&](const Entry& e) {
-    return e.tables->n == n && e.tables->epsilon == epsilon && !std::memcmp(e.values.data(), theta, 3 * bytes) &&
-           !std::memcmp(&e.values[3 * n], v, 4 * bytes) && !std::memcmp(&e.values[7 * n], bias, bytes) &&
-           !std::memcmp(e.permutation.data(), permutation, n * sizeof(Index));
-  };
-  const std::lock_guard<std::mutex> lock(guard);
-  for (const Entry& e : entries)
-    if (same(e)) return e.tables;
-  Entry made{{theta, theta + 3 * n}, {permutation, permutation + n}, nullptr};
-  made.values.insert(made.values.end(), v, v + 4 * n);
-  made.values.insert(made.values.end(), bias, bias + n);
-  if (!holds_each_once(made.permutation)) return nullptr;
-  made.tables = std::make_shared<const Prepared<T>>(n, theta, v, made.permutation.data(), bias, epsilon);
-  if (entries.size() == REMEMBERED) entries.pop_back();
-  entries.push_front(made);
-  return made.tables;
 }
 }  // namespace
 
@@ -328,5 +244,16 @@ void urnn_multiply(Index threads, Index rows, Index columns, Index depth, const 
 void urnn_finish(const void* tables, Index m, Index slices, const double* partial, const T* v, T* theta_gradient,
                  T* v_gradient, T* bias_gradient, T* product) {
   finish<T>(*tables_in(tables), m, slices, partial, v, theta_gradient, v_gradient, bias_gradient, product);
+}
+
+static void stream_operator(Stacked* stack, std::uint64_t, std::uint64_t) {
+  stream<T>(stack, 16, [](Index n) { return n <= 1 << 14; }, forward_workspace<T>, forward<T>);
+}
+// Makes the kernel torch's operator of that name on the CPU. 0: it is.
+Index urnn_register(const char* name, const Torch* functions, const Codes* numbers) {
+  torch = *functions, codes = *numbers;
+  Handle library = nullptr;
+  const Status failed = torch.library("urnn", "CPU", __FILE__, __LINE__, &library);
+  return failed ? failed : torch.implement(library, name, stream_operator);
 }
 }
