@@ -2,9 +2,8 @@
 //
 // The state of a block lies as [n][L]: one vector register holds one unit of L samples, so every butterfly,
 // twiddle and dot product is a full-width operation and the permutation is a row index. A step ends in the stage
-// of the transform in which the next one begins, so that a chunk of units goes through both, and through all that
-// is done unit by unit between them, while it is in the first cache. The passes over a chunk are kept apart: one
-// alone fits the registers.
+// of the transform in which the next one begins, so that the units of a butterfly go through both, and through all
+// that is done unit by unit between them, in registers.
 #pragma once
 
 #include "tables.h"
@@ -45,21 +44,22 @@ struct Block {
       }
     });
   }
-  // A tile is a run of 16 units, n if there are fewer; the first is k and is in U[i]: U += rows.
+  // A tile is a run of 16 units, n if there are fewer; the first is k and is in U[i]: U += rows, or U = rows.
   Index tile_width() const { return std::min<Index>(16, n); }
+  template <bool adds = true>
   __attribute__((noinline)) void add_tile(Index k, Index i, const T* rows) const {
     const Index stride = 2 * n;
     const T* own = rows + first * stride + k;
     if (n < L)
-      for (Index e = 0; e < n; ++e) U[i + e] = U[i + e] + gather(own + e, stride);
+      for (Index e = 0; e < n; ++e) U[i + e] = adds ? U[i + e] + gather(own + e, stride) : gather(own + e, stride);
     else
       with_samples([&](auto full) URNN_INLINE {
         for (Index end = i + tile_width(); i < end; i += L, own += L) {
           V tile[L];
           load_units<T, L, full>(own, stride, samples, tile);
-          for (int e = 0; e < L; ++e) U[i + e].re += tile[e];
+          for (int e = 0; e < L; ++e) U[i + e].re = adds ? U[i + e].re + tile[e] : tile[e];
           load_units<T, L, full>(own + n, stride, samples, tile);
-          for (int e = 0; e < L; ++e) U[i + e].im += tile[e];
+          for (int e = 0; e < L; ++e) U[i + e].im = adds ? U[i + e].im + tile[e] : tile[e];
         }
       });
   }
@@ -117,63 +117,102 @@ struct Block {
     for (Index k = 0; k < n; ++k) H[at(k)] = {V{} + h_0[k], V{} + h_0[n + k]};
   }
 
-  // The first stage of F D1 H into A; returns u1^H D1 h.
-  C enter() const {
-    C s1 = zero();
-    for_each_chunk(t, [&](const Chunk& c) {
-      c.for_each_run(c.legs, [&](Index k, Index i) URNN_INLINE {
-        for (Index j = 0; j < c.legs; ++j) {
-          const C h = U[i + j] = H[at(k + j)];
-          accumulate(s1, t.w1[k + j], h);
-        }
-      });
-      first_stage<T, V>(t, c, t.d1.data(), U, A);
-    });
-    return s1;
+  // The first stage of F D1 H into A.
+  __attribute__((noinline)) void enter() const {
+    stage<-1, T, V, true>(
+        t, 0, n, 0, n, [&](Index k) URNN_INLINE { return times(t.d1[k], H[at(k)]); },
+        [&](Index k, C a) URNN_INLINE { A[at(k)] = a; });
   }
 
-  // The rest of A = F D1 h; returns u2^H D2 Pi F R1' D1 h.
-  C second_dot(C s1) const {
-    C s2 = zero();
+  // The rest of A = F D1 h. The products of the reflections are taken where butterflies are mostly additions,
+  // which leave the multipliers free: s1 = u1^H D1 h and s2 = u2^H D2 Pi F R1' D1 h.
+  struct Dots {
+    C s1, s2;
+  };
+  __attribute__((noinline)) Dots dots() const {
+    C s1 = zero(), part = zero();
     transform_rest<T, V>(t, A, [&](Index q, C a) URNN_INLINE {
       A[at(q)] = a;
-      accumulate(s2, t.w2[q], a);
+      accumulate(s1, t.w1_source[q], a);
+      accumulate(part, t.w2[q], a);
     });
-    return reflect(s2, t.cross, scaled(s1, T(2)));
+    return {s1, reflect(part, t.cross, scaled(s1, T(2)))};
   }
 
   // The rest of A = F D1 h, and W h in H up to the last stage and D3.
-  URNN_INLINE void middle(C s1) const {
-    const C s2 = second_dot(s1), twice1 = scaled(s1, T(2)), twice2 = scaled(s2, T(2));
+  URNN_INLINE void middle() const {
+    const Dots s = dots();
+    const C twice1 = scaled(s.s1, T(2)), twice2 = scaled(s.s2, T(2));
     adjoint_begin<T, V>(t, H, [&](Index p) URNN_INLINE {
       return reflect(reflect(times(t.d2[p], A[t.source_row[p]]), t.f1[p], twice1), t.u2[p], twice2);
     });
   }
 
-  // U = z + V x becomes h = modReLU(z + V x; b) for a tile, GROUP units at a time; adds u1^H D1 h to s1.
-  template <int M>
-  __attribute__((noinline)) void activate(Index tile, Index place, const T* weights, const V* lanes, C& s1) const {
-    const bool large_bias = t.large_bias;
-    for (Index e = 0; e < tile_width(); e += GROUP) {
-      const Index k = tile + e;
-      C z[GROUP];
-      V scale[GROUP];
-      const T* w = weights + 2 * M * k;
-      for (int g = 0; g < GROUP; ++g) z[g] = U[place + e + g];
-      for (int m = 0; m < M; ++m)
-        for (int g = 0; g < GROUP; ++g) {
-          z[g].re += w[2 * M * g + m] * lanes[m];
-          z[g].im += w[2 * M * g + M + m] * lanes[m];
-        }
-      for (int g = 0; g < GROUP; ++g) scale[g] = z[g].re * z[g].re + z[g].im * z[g].im;
-      for (int g = 0; g < GROUP; ++g) scale[g] = modrelu_scale<T, L>(scale[g], V{} + t.bias[k + g], t.epsilon);
-      if (__builtin_expect(large_bias, 0))
-        for (int g = 0; g < GROUP; ++g) scale[g] = rescaled<T, L>(z[g], V{} + t.bias[k + g], t.epsilon, scale[g]);
-      for (int g = 0; g < GROUP; ++g) {
-        const C h = U[place + e + g] = {z[g].re * scale[g], z[g].im * scale[g]};
-        accumulate(s1, t.w1[k + g], h);
+  // z becomes h = modReLU(z + V x; b) for R units that are `apart`, from unit k on.
+  template <int M, int R>
+  URNN_INLINE void activate(C* z, Index k, Index apart, const T* weights, const V* lanes) const {
+    const T* w = weights + 2 * M * k;
+    repeat<M>([&](auto m) URNN_INLINE {
+      for (int q = 0; q < R; ++q) {
+        z[q].re += w[2 * M * q * apart + m] * lanes[m];
+        z[q].im += w[2 * M * q * apart + M + m] * lanes[m];
       }
-    }
+    });
+    V scale[R];
+    for (int q = 0; q < R; ++q) scale[q] = z[q].re * z[q].re + z[q].im * z[q].im;
+    modrelu_scales<T, L, R>(
+        scale, [&](int q) URNN_INLINE { return every<T, L>(t.bias[k + q * apart]); }, t.epsilon);
+    for (int q = 0; q < R; ++q) z[q] = {z[q].re * scale[q], z[q].im * scale[q]};
+  }
+
+  // From the last stage of one step to the first of the next, for a chunk whose V x is in U unless M > 0: H
+  // becomes z - V x, h is left in U, and A receives the first stage of F D1 h. Units stay in registers all the
+  // way.
+  template <int M>
+  __attribute__((noinline)) void turn(const Chunk& c, const T* weights, const V* lanes) const {
+    if (__builtin_expect(t.large_bias, 0)) return turn_large(c, weights, M, lanes);
+    with_radix(t.radices[0], [&](auto radix) URNN_INLINE {
+      constexpr int R = radix.value;
+      const Index apart = c.stride;
+      const Complex<T>* w = t.twiddles[0].data() + c.first * (R - 1);
+      for (Index j = 0; j < c.legs; ++j, w += R - 1) {
+        const Index k = c.first + j;
+        asm("" : "+r"(lanes));  // else they are kept in registers, which the units need
+        C v[R];
+        for (int q = 0; q < R; ++q) v[q] = H[at(k + q * apart)];
+        for (int q = 1; q < R; ++q) v[q] = times_conj(w[q - 1], v[q]);
+        fourier<R, 1, T>(v);
+        for (int q = 0; q < R; ++q) v[q] = times(t.d3[k + q * apart], v[q]);
+        if constexpr (M == 0)
+          for (int q = 0; q < R; ++q) v[q] = v[q] + U[q * c.legs + j];
+        activate<M, R>(v, k, apart, weights, lanes);
+        for (int q = 0; q < R; ++q) U[q * c.legs + j] = v[q];
+        for (int q = 0; q < R; ++q) v[q] = times(t.d1[k + q * apart], v[q]);
+        asm("" : "+r"(w));  // the same for the twiddles
+        fourier<R, -1, T>(v);
+        for (int q = 1; q < R; ++q) v[q] = times(w[q - 1], v[q]);
+        for (int q = 0; q < R; ++q) A[at(k + q * apart)] = v[q];
+      }
+    });
+  }
+  // The same where a b is `is_large`.
+  __attribute__((noinline, cold)) void turn_large(const Chunk& c, const T* weights, Index M,
+                                                  const V* lanes) const {
+    C z[Chunk::MOST];
+    last_stage<T, V>(t, c, t.d3.data(), H, z);
+    c.for_each_run(1, [&](Index k, Index u) {
+      C sum = M ? z[u] : z[u] + U[u];
+      for (Index m = 0; m < M; ++m) {
+        sum.re += weights[2 * M * k + m] * lanes[m];
+        sum.im += weights[2 * M * k + M + m] * lanes[m];
+      }
+      const V b = every<T, L>(t.bias[k]);
+      V scale = sum.re * sum.re + sum.im * sum.im;
+      modrelu_scales<T, L, 1>(&scale, [&](int) { return b; }, t.epsilon);
+      scale = rescaled<T, L>(sum, b, t.epsilon, scale);
+      U[u] = {sum.re * scale, sum.im * scale};
+    });
+    first_stage<T, V>(t, c, t.d1.data(), U, A);
   }
 
   // z = W h + V x, h = modReLU(z; b) for every step; states receives each h as rows [Re; Im] of a sample.
@@ -187,28 +226,18 @@ struct Block {
                              static_cast<std::size_t>(n) >= 64 / sizeof(T) &&
                              reinterpret_cast<std::uintptr_t>(states) % 64 == 0;
     load_first(h_0, h_0_stride);
-    C s1 = enter();
+    enter();
     for (Index i = 0; i < steps; ++i) {
-      middle(s1);
-      s1 = zero();
+      middle();
       T* rows = states + i * batch * 2 * n;
       with_input<0, 2, 10, 16>(x ? x + (i * batch + first) * m : nullptr, x ? m : 0, [&](auto M, const V* lanes) {
         for_each_chunk(t, [&](const Chunk& c) {
-          last_stage<T, V>(t, c, t.d3.data(), H, U);
-          // A tile at a time, stored one later: its stores drain while others are worked on.
-          auto put = [&](Index k, Index u) {
+          if (M == 0) c.for_each_run(tile_width(), [&](Index k, Index u) { add_tile<false>(k, u, rows); });
+          turn<M>(c, weights, lanes);
+          c.for_each_run(tile_width(), [&](Index k, Index u) {
             if (past_caches) store_tile<true>(k, u, rows);
             else store_tile(k, u, rows);
-          };
-          Index last_k = -1, last_u = 0;
-          c.for_each_run(tile_width(), [&](Index k, Index u) URNN_INLINE {
-            if (M == 0) add_tile(k, u, rows);
-            activate<M>(k, u, weights, lanes, s1);
-            if (last_k >= 0) put(last_k, last_u);
-            last_k = k, last_u = u;
           });
-          put(last_k, last_u);
-          if (i + 1 < steps) first_stage<T, V>(t, c, t.d1.data(), U, A);
         });
       });
     }

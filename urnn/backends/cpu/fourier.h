@@ -83,7 +83,7 @@ URNN_INLINE inline void stage(const Stages<T>& t, std::size_t number, Index leng
     for (Index s = begin; s < end; s += length)
       for (Index j = 0; j < m; ++j) {
         Complex<V> x[R];
-        for (int q = 0; q < R; ++q) x[q] = load(s + j + q * m);
+        repeat<R>([&](auto q) URNN_INLINE { x[q] = load(s + j + q * m); });
         if constexpr (twiddled && direction > 0)
           for (int q = 1; q < R; ++q) x[q] = times_conj(w[j * (R - 1) + q - 1], x[q]);
         fourier<R, direction, T>(x);
