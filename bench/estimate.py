@@ -29,7 +29,7 @@ LAUNCH_SECONDS = 6e-6  # on CUDA, from Python
 REPLAYED_SECONDS = 2e-6  # the same from a graph
 FUSED_STEP_SECONDS = 3e-6
 CUDA_SECONDS_PER_FLOP = 1 / 20e12
-CUDA_OVERHEAD = 0.7  # data drawn on the CPU, handles, captures, looks at the GPU's state
+CUDA_OVERHEAD = 0.5  # data drawn on the CPU, handles, captures, looks at the GPU's state
 
 LEAST_LIMIT, PATIENCE = 180.0, 50.0  # seconds; times the estimate
 

@@ -146,6 +146,7 @@ def _allocator_controls(hidden_size: int, length: int, batch: int) -> tuple[Cell
 HIDDEN_SIZES = (64, 128, 256, 512, 1024, 2048)
 LENGTHS = (100, 256, 784, 1024, 2048)
 BATCHES = (1, 8, 32, 64, 128, 256)
+GPU_ENDS = (128, 512, 2048)  # of the hidden sizes, and the middle
 GPU_BATCHES = (132, 264, 528, 1056, 2112)  # multiples of an H100's multiprocessors
 SEQUENCE_PHASES = ("forward", "train")
 
@@ -181,8 +182,11 @@ def _gpu() -> Profile:
         sweeps=(
             sweep("gpu_over_hidden_size", (*fused, "lstm:torch", *orthogonal), HIDDEN_SIZES),
             sweep("gpu_half", ("lstm:torch",), HIDDEN_SIZES, dtypes=("bfloat16", "float16")),
-            sweep("gpu_tf32", ("lstm:torch",), (128, 512, 2048), dtypes=("tf32",)),
+            # The strongest rival where a step is short: half precision, and no launches to wait for.
+            sweep("gpu_half_graph", (f"lstm:torch{GRAPH}",), GPU_ENDS, dtypes=("bfloat16", "float16")),
+            sweep("gpu_tf32", ("lstm:torch",), GPU_ENDS, dtypes=("tf32",)),
             sweep("gpu_launches", eager, (128, 512)),
+            sweep("gpu_graphs", (f"lstm:torch{GRAPH}", *(f"{v}{GRAPH}" for v in fused)), GPU_ENDS),
             sweep("gpu_over_batch", (*fused, "lstm:torch"), (512,), batches=GPU_BATCHES),
             sweep("gpu_over_length", (*fused, "lstm:torch"), (128, 512), lengths=(2048,)),
             # The loss over pixels reads the last state, that of copying every one.

@@ -250,10 +250,10 @@ def _holds(tensor: Tensor) -> bool:
 
 
 def require_units(n: int, smallest: int, largest: int) -> None:
-    """Raises ValueError unless a fused kernel can run n units: a power of two from `smallest` to `largest`."""
-    if not smallest <= n <= largest or n & (n - 1):
+    """Raises ValueError unless the fused kernel of the CPU can run n units: `smallest` to `largest`."""
+    if not smallest <= n <= largest:
         raise ValueError(
-            f"URNN: the fused kernel needs a power of two from {smallest} to {largest} units, got {n}; "
+            f"URNN: the fused kernel needs {smallest} to {largest} units, got {n}; "
             "backend='reference' runs any number"
         )
 

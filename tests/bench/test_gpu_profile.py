@@ -34,7 +34,9 @@ def test_it_has_every_cell_that_the_bar_asks_for():
             assert sizes("hidden_size", model="lstm", phase=phase, dtype=dtype) == set(HIDDEN_SIZES)
         for backend in ("reference", "reference+graph"):
             assert sizes("hidden_size", model="urnn", backend=backend, phase=phase) == {128, 512}
-        assert sizes("hidden_size", model="lstm", backend="torch+graph", phase=phase) == {128, 512}
+        for dtype in ("float32", "bfloat16", "float16"):
+            captured = sizes("hidden_size", model="lstm", backend="torch+graph", phase=phase, dtype=dtype)
+            assert captured == {128, 512, 2048}
         assert sizes("hidden_size", model="ortho_matrix_exp", phase=phase) == set(HIDDEN_SIZES)
     assert sizes("hidden_size", model="urnn", backend="cuda", phase="train", task="pixels") == {512}
 

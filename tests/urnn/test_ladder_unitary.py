@@ -228,9 +228,9 @@ def test_an_unknown_rung_is_answered_with_those_there_are():
 @pytest.mark.parametrize("rung", FUSED)
 def test_a_size_the_kernel_cannot_run_says_what_it_needs(rung):
     with pytest.raises(
-        ValueError, match=f"rung '{rung}' cannot run hidden_size=6 on cpu: .* a power of two from 4 to 16384"
+        ValueError, match=f"rung '{rung}' cannot run hidden_size=16385 on cpu: .* 1 to 16384 units"
     ):
-        build(M, 6, backend=rung)
+        build(M, 16385, backend=rung)
 
 
 def test_a_device_the_kernel_cannot_run_on_says_what_it_needs():

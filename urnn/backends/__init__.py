@@ -50,8 +50,14 @@ def choose(requested: str, n: int, device_type: str) -> Backend:
 
     Raises:
         ValueError: an unknown name, or a backend that cannot run this size on this device.
+
+    Warns:
+        RuntimeWarning: "auto" finds no kernel on a CPU, since n is too large.
     """
-    return _choose(requested, n, device_type, lambda backend: backend.applies(n, device_type))
+    chosen = _choose(requested, n, device_type, lambda backend: backend.applies(n, device_type))
+    if chosen.name == "reference" and _name(requested) == "auto":
+        cpu.warn_of_size(n, device_type)
+    return chosen
 
 
 def expected(requested: str, n: int, device_type: str) -> Backend:
@@ -71,7 +77,7 @@ def require_choice(requested: str, n: int, device_type: str) -> None:
 
 
 def _choose(requested: str, n: int, device_type: str, can_run: Callable[[Backend], bool]) -> Backend:
-    name = (os.environ.get("URNN_BACKEND") or "auto") if requested == "auto" else requested
+    name = _name(requested)
     if name == "auto":
         return next(backend for backend in BACKENDS.values() if can_run(backend))
     backend = _named(name)
@@ -80,6 +86,10 @@ def _choose(requested: str, n: int, device_type: str, can_run: Callable[[Backend
             f"backend {name!r} cannot run hidden_size={n} on {device_type}; use backend='auto' or 'reference'"
         )
     return backend
+
+
+def _name(requested: str) -> str:
+    return (os.environ.get("URNN_BACKEND") or "auto") if requested == "auto" else requested
 
 
 def _named(name: str) -> Backend:

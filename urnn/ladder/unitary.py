@@ -177,5 +177,5 @@ def _require_applicable(rung: Rung, n: int, device_type: str) -> None:
     if not rung.applies(n, device_type):
         raise ValueError(
             f"rung {rung.name!r} cannot run hidden_size={n} on {device_type}: the fused kernel needs a CPU, "
-            f"a power of two from {cpu.SMALLEST} to {cpu.LARGEST} and a C++ compiler; take a rung below fused_step"
+            f"{cpu.SMALLEST} to {cpu.LARGEST} units and a C++ compiler; take a rung below fused_step"
         )

@@ -128,7 +128,7 @@ def fused_step(x: Input, h_0: State, parameters: Parameters) -> tuple[States, St
 
     Example:
         >>> from urnn.ladder.unitary import RUNGS
-        >>> RUNGS["fused_step"].devices  # with a C++ compiler, for powers of two
+        >>> RUNGS["fused_step"].devices  # with a C++ compiler
         ('cpu',)
     """
     h, states = h_0, []

@@ -7,10 +7,10 @@ u1 = F^H v1 and u2 = F v2 (unit vectors),
 
     W = D3 F^-1 R2' D2 Pi F R1' D1,     R1' = I - 2 u1 u1^H,     R2' = I - 2 u2 u2^H,
 
-so both reflections move outside the transforms. F keeps products, u1^H D1 h = (F u1)^H F D1 h for a unitary F, so its
-last stage sums up both dot products of a block as it writes. The first reflection is applied after F, since F R1' D1 h
-= F D1 h - 2 (F u1) (u1^H D1 h). And the order in which a decimation-in-frequency transform leaves its output is folded
-into Pi, u2 and D2; the adjoint restores it.
+so both reflections move outside the transforms. F keeps products, u1^H D1 h = (F u1)^H F D1 h for a unitary F, so
+its last stage sums up both dot products of a block as it writes. The first reflection is applied after F, since
+F R1' D1 h = F D1 h - 2 (F u1) (u1^H D1 h). And the order in which a decimation-in-frequency transform leaves its
+output is folded into Pi, u2 and D2; the adjoint restores it.
 
 The backward pass needs only the states: if h != 0, |z| = |h| - b and z/|z| = h/|h|, and if h = 0 no gradient
 passes. If |z| is so much smaller than b that the difference has lost its digits, which is rare, z = W h + V x is
@@ -20,29 +20,50 @@ matrices,
 
     sum Im(g conj(W h)) = sum Im(g conj(z)) - Im(sum_m conj(V_m) dL/dV_m).
 
-Known weakness: n must be a power of two from 4 on.
+A product of 2, 3, 5 and 7 is a stage for each radix, other primes up to 250 are stages by the definition, and an n
+with a larger one is a convolution of at least twice the length (plan.h). Known weakness: those last take several
+times as long as their neighbours.
 """
 
+import itertools
 import warnings
 from functools import cache
 
 import torch
 
 from urnn.backends.cpu import build
-from urnn.backends.kernel_cache import BuildError
+from urnn.backends.kernel_cache import BuildError, warn_once
 from urnn.backends.tracing import constant
 
-SMALLEST, LARGEST = 4, 1 << 14
+SMALLEST, LARGEST = 1, 1 << 14
 
 
 def fits(n: int, device_type: str) -> bool:
-    """Whether there is a kernel for n units: a power of two, on a CPU."""
-    return device_type == "cpu" and SMALLEST <= n <= LARGEST and n & (n - 1) == 0
+    """Whether there is a kernel for n units: up to `LARGEST`, on a CPU."""
+    return device_type == "cpu" and SMALLEST <= n <= LARGEST
 
 
 def applies(n: int, device_type: str) -> bool:
     """`fits`, and the kernel can be built. Builds it; warns once if that is impossible."""
     return fits(n, device_type) and _can_be_built()
+
+
+def warn_of_size(n: int, device_type: str) -> None:
+    """Warns once if n units on a CPU are too many for the kernel, and names the two nearest fast sizes."""
+    if device_type == "cpu" and n > LARGEST:
+        nearest = itertools.islice(filter(_is_fast, range(LARGEST, 0, -1)), 2)
+        warn_once(
+            f"URNN: hidden_size={n} runs on the eager reference, some ten times slower, since the CPU kernel ends "
+            f"at {LARGEST} units; the nearest sizes that are fast are {' and '.join(map(str, nearest))}"
+        )
+
+
+def _is_fast(n: int) -> bool:
+    """Whether n has no prime factor above 7."""
+    for prime in (2, 3, 5, 7):
+        while n % prime == 0:
+            n //= prime
+    return n == 1
 
 
 def expected(n: int, device_type: str) -> bool:

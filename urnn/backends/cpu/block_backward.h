@@ -50,7 +50,7 @@ struct Backward : Block<T, L> {
     again.middle();
     for_each_chunk(t, [&](const Chunk& c) {
       last_stage<T, V>(t, c, t.d3.data(), again.H, again.U);
-      c.for_each_run(1, [&](Index k, Index u) { again.G[at(k)] = again.U[u]; });
+      c.for_each_run(1, [&](Index k, Index u, Index) { again.G[at(k)] = again.U[u]; });
     });
   }
 
@@ -72,38 +72,41 @@ struct Backward : Block<T, L> {
   }
 
   // U = dL/dh of step i becomes dL/dz for a tile, by the states H; adds to the sums of b and theta3.
-  __attribute__((noinline)) void undo_modrelu(Index step, Index tile, Index place) const {
-    for (Index e = 0; e < B::tile_width(); e += GROUP) {
-      V bias[GROUP], theta3[GROUP];
-      C g[GROUP];
-      unsigned unsure[GROUP], any = 0;
-      for (int i = 0; i < GROUP; ++i) {
-        const Index k = tile + e + i;
-        g[i] = U[place + e + i];
-        unsure[i] = through_modrelu<T, L>(H[at(k)], V{} + t.bias[k], V{} + t.unsure[k], t.epsilon, g[i], bias[i],
-                                          theta3[i]);
-        any |= unsure[i];
+  __attribute__((noinline)) void undo_modrelu(Index step, Index tile, Index place, Index count) const {
+    Index e = 0;
+    for (; e + GROUP <= count; e += GROUP) undo_some<GROUP>(step, tile + e, place + e);
+    for (; e < count; ++e) undo_some<1>(step, tile + e, place + e);
+  }
+  template <int some>
+  URNN_INLINE void undo_some(Index step, Index k, Index place) const {
+    V bias[some], theta3[some];
+    C g[some];
+    unsigned unsure[some], any = 0;
+    for (int i = 0; i < some; ++i) {
+      g[i] = U[place + i];
+      unsure[i] = through_modrelu<T, L>(H[at(k + i)], V{} + t.bias[k + i], V{} + t.unsure[k + i], t.epsilon, g[i],
+                                        bias[i], theta3[i]);
+      any |= unsure[i];
+    }
+    if (__builtin_expect(any != 0, 0))
+      for (int i = 0; i < some; ++i) {
+        C found = g[i];  // copies: what has an address stays out of registers
+        V found_bias = bias[i], found_theta3 = theta3[i];
+        undo_modrelu_at(step, k + i, unsure[i], U[place + i], found, found_bias, found_theta3);
+        g[i] = found, bias[i] = found_bias, theta3[i] = found_theta3;
       }
-      if (__builtin_expect(any != 0, 0))
-        for (int i = 0; i < GROUP; ++i) {
-          C found = g[i];  // copies: what has an address stays out of registers
-          V found_bias = bias[i], found_theta3 = theta3[i];
-          undo_modrelu_at(step, tile + e + i, unsure[i], U[place + e + i], found, found_bias, found_theta3);
-          g[i] = found, bias[i] = found_bias, theta3[i] = found_theta3;
-        }
-      for (int i = 0; i < GROUP; ++i) {
-        U[place + e + i] = g[i];
-        sums.bias[tile + e + i] += bias[i];
-        sums.theta3[tile + e + i] += theta3[i];
-      }
+    for (int i = 0; i < some; ++i) {
+      U[place + i] = g[i];
+      sums.bias[k + i] += bias[i];
+      sums.theta3[k + i] += theta3[i];
     }
   }
 
   // U = D1^H R1' G for a chunk, G the gradient of R1' D1 H; adds to the sums of u1 and theta1.
   __attribute__((noinline)) void undo_first(const Chunk& c, C s1, C c1) const {
     const C twice = scaled(c1, T(2));
-    c.for_each_run(c.legs, [&](Index base, Index place) URNN_INLINE {
-      for (Index j = 0; j < c.legs; ++j) {
+    c.for_each_run(c.legs, [&](Index base, Index place, Index count) URNN_INLINE {
+      for (Index j = 0; j < count; ++j) {
         const Index k = base + j;
         const C a = times(t.d1[k], H[at(k)]);
         C g = G[at(k)];
@@ -134,7 +137,7 @@ struct Backward : Block<T, L> {
       return times_conj(t.d2_source[q], g);
     });
     stage<1, T, V, true>(
-        t, 0, n, 0, n, [&](Index k) URNN_INLINE { return A[at(k)]; },
+        t, 0, n, 0, n, A, [&](Index k) URNN_INLINE { return A[at(k)]; },
         [&](Index k, C g) URNN_INLINE {
           G[at(k)] = g;
           accumulate(c1, t.u1[k], g);
@@ -145,10 +148,10 @@ struct Backward : Block<T, L> {
   // Adds x^T z of one step and the tile from unit k on to `product` (m rows of 2n): the gradient of V, transposed.
   // `z` has rows [Re; Im] of TILE units each. Written over units, since samples may be few: each register of units
   // takes every sample while the sums of some inputs stay in registers.
-  static constexpr Index TILE = 16;
-  __attribute__((noinline)) void add_input_product(const T* x, Index m, Index k, const T* z, T* product) const {
+  static constexpr Index TILE = TILE_WIDTH;
+  __attribute__((noinline)) void add_input_product(const T* x, Index m, Index k, Index width, const T* z,
+                                                   T* product) const {
     constexpr int lanes = 64 / sizeof(T);
-    const Index width = B::tile_width();
     for (Index part = 0; part < 2; ++part, z += TILE, k += n) {
       if (width % lanes) {
         for (Index c = 0; c < m; ++c)
@@ -179,7 +182,7 @@ struct Backward : Block<T, L> {
   // Unless they are null, `z_gradient` takes dL/dz of these steps and `product` is added x^T dL/dz. `gradient`
   // (null if there is none) starts at step 0.
   void run(const T* gradient, Index begin, Index end, T* carry, T* z_gradient, T* product) const {
-    const Index step = batch * 2 * n, tile = B::tile_width();
+    const Index step = batch * 2 * n;
     alignas(64) T z[L * 2 * TILE];
     C s1 = zero(), c1 = zero();
     B::load(carry, 2 * n, G);
@@ -187,15 +190,15 @@ struct Backward : Block<T, L> {
     for (Index i = end; i-- > begin;) {
       for_each_chunk(t, [&](const Chunk& c) {
         if (i + 1 < end) undo_first(c, s1, c1);
-        else c.for_each_run(1, [&](Index k, Index u) { U[u] = G[at(k)]; });
-        c.for_each_run(tile, [&](Index k, Index u) {
-          if (gradient) B::add_tile(k, u, gradient + i * step);
+        else c.for_each_run(1, [&](Index k, Index u, Index) { U[u] = G[at(k)]; });
+        c.for_each_run(TILE, [&](Index k, Index u, Index count) {
+          if (gradient) B::add_tile(k, u, count, gradient + i * step);
           if (gradient && i > 0) B::expect_tile(k, gradient + (i - 1) * step);
-          undo_modrelu(i, k, u);
-          if (z_gradient) B::store_tile(k, u, z_gradient + (i - begin) * step);
+          undo_modrelu(i, k, u, count);
+          if (z_gradient) B::store_tile(k, u, count, z_gradient + (i - begin) * step);
           if (product) {
-            B::template store_tile<false>(u, z, 2 * TILE, TILE);
-            add_input_product(past.x + (i * batch + first) * past.m, past.m, k, z, product);
+            B::template store_tile<false>(u, count, z, 2 * TILE, TILE);
+            add_input_product(past.x + (i * batch + first) * past.m, past.m, k, count, z, product);
           }
         });
         first_stage<T, V>(t, c, t.d3_conj.data(), U, G);
@@ -208,7 +211,7 @@ struct Backward : Block<T, L> {
     }
     for_each_chunk(t, [&](const Chunk& c) {
       undo_first(c, s1, c1);
-      c.for_each_run(tile, [&](Index k, Index u) { B::store_tile(k, u, carry); });
+      c.for_each_run(TILE, [&](Index k, Index u, Index count) { B::store_tile(k, u, count, carry); });
     });
   }
 };

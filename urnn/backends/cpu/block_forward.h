@@ -3,7 +3,7 @@
 // The state of a block lies as [n][L]: one vector register holds one unit of L samples, so every butterfly,
 // twiddle and dot product is a full-width operation and the permutation is a row index. A step ends in the stage
 // of the transform in which the next one begins, so that the units of a butterfly go through both, and through all
-// that is done unit by unit between them, in registers.
+// that is done unit by unit between them, in registers (`turn`), or at least a chunk of units in the first cache.
 #pragma once
 
 #include "tables.h"
@@ -22,67 +22,71 @@ struct Block {
   C *H, *A, *G, *U;                // three states and a chunk
 
   Block(const Tables<T>& tables, Index batch, Index first, Index samples, C* work)
-      : t(tables), n(tables.n), batch(batch), first(first), samples(samples), H(work), A(H + rows_for(n)),
-        G(A + rows_for(n)), U(G + rows_for(n)) {}
-  static constexpr Index planes(Index n) { return 3 * rows_for(n) + Chunk::MOST; }
+      : t(tables), n(tables.n), batch(batch), first(first), samples(samples), H(work), A(H + rows_for(span_of(n))),
+        G(A + rows_for(span_of(n))), U(G + rows_for(span_of(n))) {}
+  static constexpr Index planes(Index n) { return 3 * rows_for(span_of(n)) + Chunk::MOST; }
 
   static C zero() { return {V{}, V{}}; }
 
   // Rows [Re; Im] of samples, of step `rows`, between memory and lanes.
   void load(const T* rows, Index stride, C* x) const {
     const T* own = rows + first * stride;
-    if (n < L) {
-      for (Index k = 0; k < n; ++k) x[at(k)] = gather(own + k, stride);
-      return;
-    }
+    V re[L], im[L];
+    Index k = 0;
     with_samples([&](auto full) URNN_INLINE {
-      for (Index k = 0; k < n; k += L) {
-        V re[L], im[L];
+      for (; k + L <= n; k += L) {
         load_units<T, L, full>(own + k, stride, samples, re);
         load_units<T, L, full>(own + n + k, stride, samples, im);
         for (int e = 0; e < L; ++e) x[at(k + e)] = {re[e], im[e]};
       }
     });
+    if (k == n) return;
+    load_few_units<T, L>(own + k, stride, samples, n - k, re);
+    load_few_units<T, L>(own + n + k, stride, samples, n - k, im);
+    for (Index e = 0; k + e < n; ++e) x[at(k + e)] = {re[e], im[e]};
   }
-  // A tile is a run of 16 units, n if there are fewer; the first is k and is in U[i]: U += rows, or U = rows.
-  Index tile_width() const { return std::min<Index>(16, n); }
-  template <bool adds = true>
-  __attribute__((noinline)) void add_tile(Index k, Index i, const T* rows) const {
-    const Index stride = 2 * n;
+  // A tile is a run of up to TILE_WIDTH units; the first is k and is in U[i]: U += rows.
+  __attribute__((noinline)) void add_tile(Index k, Index i, Index count, const T* rows) const {
+    const Index stride = 2 * n, end = i + count;
     const T* own = rows + first * stride + k;
-    if (n < L)
-      for (Index e = 0; e < n; ++e) U[i + e] = adds ? U[i + e] + gather(own + e, stride) : gather(own + e, stride);
-    else
-      with_samples([&](auto full) URNN_INLINE {
-        for (Index end = i + tile_width(); i < end; i += L, own += L) {
-          V tile[L];
-          load_units<T, L, full>(own, stride, samples, tile);
-          for (int e = 0; e < L; ++e) U[i + e].re = adds ? U[i + e].re + tile[e] : tile[e];
-          load_units<T, L, full>(own + n, stride, samples, tile);
-          for (int e = 0; e < L; ++e) U[i + e].im = adds ? U[i + e].im + tile[e] : tile[e];
-        }
-      });
+    V tile[L];
+    with_samples([&](auto full) URNN_INLINE {
+      for (; i + L <= end; i += L, own += L) {
+        load_units<T, L, full>(own, stride, samples, tile);
+        for (int e = 0; e < L; ++e) U[i + e].re += tile[e];
+        load_units<T, L, full>(own + n, stride, samples, tile);
+        for (int e = 0; e < L; ++e) U[i + e].im += tile[e];
+      }
+    });
+    if (i == end) return;
+    load_few_units<T, L>(own, stride, samples, end - i, tile);
+    for (Index e = 0; i + e < end; ++e) U[i + e].re += tile[e];
+    load_few_units<T, L>(own + n, stride, samples, end - i, tile);
+    for (Index e = 0; i + e < end; ++e) U[i + e].im += tile[e];
   }
   // The same, rows = U; `own` is where the block's first row has the real part of unit k, `apart` further the
   // imaginary one.
   template <bool streams = false>
-  __attribute__((noinline)) void store_tile(Index i, T* own, Index stride, Index apart) const {
-    if (n < L)
-      for (Index e = 0; e < n; ++e) scatter(U[i + e], own + e, stride, apart);
-    else
-      with_samples([&](auto full) URNN_INLINE {
-        for (Index end = i + tile_width(); i < end; i += L, own += L) {
-          V tile[L];
-          for (int e = 0; e < L; ++e) tile[e] = U[i + e].re;
-          store_units<T, L, full, streams>(tile, own, stride, samples);
-          for (int e = 0; e < L; ++e) tile[e] = U[i + e].im;
-          store_units<T, L, full, streams>(tile, own + apart, stride, samples);
-        }
-      });
+  __attribute__((noinline)) void store_tile(Index i, Index count, T* own, Index stride, Index apart) const {
+    const Index end = i + count;
+    V tile[L];
+    with_samples([&](auto full) URNN_INLINE {
+      for (; i + L <= end; i += L, own += L) {
+        for (int e = 0; e < L; ++e) tile[e] = U[i + e].re;
+        store_units<T, L, full, streams>(tile, own, stride, samples);
+        for (int e = 0; e < L; ++e) tile[e] = U[i + e].im;
+        store_units<T, L, full, streams>(tile, own + apart, stride, samples);
+      }
+    });
+    if (i == end) return;
+    for (Index e = 0; i + e < end; ++e) tile[e] = U[i + e].re;
+    store_few_units<T, L>(tile, own, stride, samples, end - i);
+    for (Index e = 0; i + e < end; ++e) tile[e] = U[i + e].im;
+    store_few_units<T, L>(tile, own + apart, stride, samples, end - i);
   }
   template <bool streams = false>
-  void store_tile(Index k, Index i, T* rows) const {
-    store_tile<streams>(i, rows + first * 2 * n + k, 2 * n, n);
+  void store_tile(Index k, Index i, Index count, T* rows) const {
+    store_tile<streams>(i, count, rows + first * 2 * n + k, 2 * n, n);
   }
   // Prefetches a tile of rows that will be read a step later: the hardware does not see the order of chunks.
   URNN_INLINE void expect_tile(Index k, const T* rows) const {
@@ -96,21 +100,6 @@ struct Block {
     if (samples == L) f(std::true_type{});
     else f(std::false_type{});
   }
-  // One unit, if there are fewer units than samples: there is no square to transpose.
-  C gather(const T* rows, Index stride) const {
-    T re[L] = {}, im[L] = {};
-    for (Index l = 0; l < samples; ++l) re[l] = rows[l * stride], im[l] = rows[l * stride + n];
-    C value;
-    std::memcpy(&value.re, re, sizeof(V));
-    std::memcpy(&value.im, im, sizeof(V));
-    return value;
-  }
-  void scatter(C value, T* rows, Index stride, Index apart) const {
-    T re[L], im[L];
-    std::memcpy(re, &value.re, sizeof(V));
-    std::memcpy(im, &value.im, sizeof(V));
-    for (Index l = 0; l < samples; ++l) rows[l * stride] = re[l], rows[l * stride + apart] = im[l];
-  }
 
   void load_first(const T* h_0, Index stride) const {  // the state before step 0; stride 0: one for all samples
     if (stride) return load(h_0, stride, H);
@@ -120,7 +109,7 @@ struct Block {
   // The first stage of F D1 H into A.
   __attribute__((noinline)) void enter() const {
     stage<-1, T, V, true>(
-        t, 0, n, 0, n, [&](Index k) URNN_INLINE { return times(t.d1[k], H[at(k)]); },
+        t, 0, n, 0, n, A, [&](Index k) URNN_INLINE { return times(t.d1[k], H[at(k)]); },
         [&](Index k, C a) URNN_INLINE { A[at(k)] = a; });
   }
 
@@ -148,71 +137,94 @@ struct Block {
     });
   }
 
-  // z becomes h = modReLU(z + V x; b) for R units that are `apart`, from unit k on.
-  template <int M, int R>
+  // z becomes h = modReLU(z + V x; b) for `some` units that are `apart`, from unit k on.
+  template <int M, int some>
   URNN_INLINE void activate(C* z, Index k, Index apart, const T* weights, const V* lanes) const {
     const T* w = weights + 2 * M * k;
     repeat<M>([&](auto m) URNN_INLINE {
-      for (int q = 0; q < R; ++q) {
-        z[q].re += w[2 * M * q * apart + m] * lanes[m];
-        z[q].im += w[2 * M * q * apart + M + m] * lanes[m];
+      for (int i = 0; i < some; ++i) {
+        z[i].re += w[2 * M * i * apart + m] * lanes[m];
+        z[i].im += w[2 * M * i * apart + M + m] * lanes[m];
       }
     });
-    V scale[R];
-    for (int q = 0; q < R; ++q) scale[q] = z[q].re * z[q].re + z[q].im * z[q].im;
-    modrelu_scales<T, L, R>(
-        scale, [&](int q) URNN_INLINE { return every<T, L>(t.bias[k + q * apart]); }, t.epsilon);
-    for (int q = 0; q < R; ++q) z[q] = {z[q].re * scale[q], z[q].im * scale[q]};
+    V scale[some];
+    for (int i = 0; i < some; ++i) scale[i] = z[i].re * z[i].re + z[i].im * z[i].im;
+    modrelu_scales<T, L, some>(
+        scale, [&](int i) URNN_INLINE { return every<T, L>(t.bias[k + i * apart]); }, t.epsilon);
+    for (int i = 0; i < some; ++i) z[i] = {z[i].re * scale[i], z[i].im * scale[i]};
   }
 
-  // From the last stage of one step to the first of the next, for a chunk whose V x is in U unless M > 0: H
-  // becomes z - V x, h is left in U, and A receives the first stage of F D1 h. Units stay in registers all the
-  // way.
+  // From the last stage of one step to the first of the next, for a chunk: H holds all but the last stage of W h,
+  // the next h is left in U, and A receives the first stage of F D1 h.
   template <int M>
-  __attribute__((noinline)) void turn(const Chunk& c, const T* weights, const V* lanes) const {
-    if (__builtin_expect(t.large_bias, 0)) return turn_large(c, weights, M, lanes);
-    with_radix(t.radices[0], [&](auto radix) URNN_INLINE {
-      constexpr int R = radix.value;
-      const Index apart = c.stride;
-      const Complex<T>* w = t.twiddles[0].data() + c.first * (R - 1);
-      for (Index j = 0; j < c.legs; ++j, w += R - 1) {
-        const Index k = c.first + j;
-        asm("" : "+r"(lanes));  // else they are kept in registers, which the units need
-        C v[R];
-        for (int q = 0; q < R; ++q) v[q] = H[at(k + q * apart)];
-        for (int q = 1; q < R; ++q) v[q] = times_conj(w[q - 1], v[q]);
-        fourier<R, 1, T>(v);
-        for (int q = 0; q < R; ++q) v[q] = times(t.d3[k + q * apart], v[q]);
-        if constexpr (M == 0)
-          for (int q = 0; q < R; ++q) v[q] = v[q] + U[q * c.legs + j];
-        activate<M, R>(v, k, apart, weights, lanes);
-        for (int q = 0; q < R; ++q) U[q * c.legs + j] = v[q];
-        for (int q = 0; q < R; ++q) v[q] = times(t.d1[k + q * apart], v[q]);
-        asm("" : "+r"(w));  // the same for the twiddles
-        fourier<R, -1, T>(v);
-        for (int q = 1; q < R; ++q) v[q] = times(w[q - 1], v[q]);
-        for (int q = 0; q < R; ++q) A[at(k + q * apart)] = v[q];
-      }
-    });
+  void turn(const Chunk& c, const T* weights, const V* lanes, const T* rows) const {
+    const Index radix = t.radices[0];
+    if (M == 0 || t.large_bias || (radix != 8 && radix != 4)) turn_apart<M>(c, weights, lanes, rows);
+    else if (radix == 8) turn_together<std::max(M, 1), 8>(c, weights, lanes);
+    else turn_together<std::max(M, 1), 4>(c, weights, lanes);
   }
-  // The same where a b is `is_large`.
-  __attribute__((noinline, cold)) void turn_large(const Chunk& c, const T* weights, Index M,
-                                                  const V* lanes) const {
-    C z[Chunk::MOST];
-    last_stage<T, V>(t, c, t.d3.data(), H, z);
-    c.for_each_run(1, [&](Index k, Index u) {
-      C sum = M ? z[u] : z[u] + U[u];
-      for (Index m = 0; m < M; ++m) {
-        sum.re += weights[2 * M * k + m] * lanes[m];
-        sum.im += weights[2 * M * k + M + m] * lanes[m];
-      }
-      const V b = every<T, L>(t.bias[k]);
-      V scale = sum.re * sum.re + sum.im * sum.im;
-      modrelu_scales<T, L, 1>(&scale, [&](int) { return b; }, t.epsilon);
-      scale = rescaled<T, L>(sum, b, t.epsilon, scale);
-      U[u] = {sum.re * scale, sum.im * scale};
+  // Units stay in registers all the way.
+  template <int M, int R>
+  __attribute__((noinline)) void turn_together(const Chunk& c, const T* weights, const V* lanes) const {
+    const Index apart = c.stride;
+    const Complex<T>* w = t.twiddles[0].data() + c.first * (R - 1);
+    for (Index j = 0; j < c.legs; ++j, w += R - 1) {
+      const Index k = c.first + j;
+      asm("" : "+r"(lanes));  // else they are kept in registers, which the units need
+      C v[R];
+      for (int q = 0; q < R; ++q) v[q] = H[at(k + q * apart)];
+      for (int q = 1; q < R; ++q) v[q] = times_conj(w[q - 1], v[q]);
+      fourier<R, 1, T>(v);
+      for (int q = 0; q < R; ++q) v[q] = times(t.d3[k + q * apart], v[q]);
+      activate<M, R>(v, k, apart, weights, lanes);
+      for (int q = 0; q < R; ++q) U[q * c.legs + j] = v[q];
+      for (int q = 0; q < R; ++q) v[q] = times(t.d1[k + q * apart], v[q]);
+      asm("" : "+r"(w));  // the same for the twiddles
+      fourier<R, -1, T>(v);
+      for (int q = 1; q < R; ++q) v[q] = times(w[q - 1], v[q]);
+      for (int q = 0; q < R; ++q) A[at(k + q * apart)] = v[q];
+    }
+  }
+  // The same in passes over the chunk; for M = 0, `rows` hold V x.
+  template <int M>
+  void turn_apart(const Chunk& c, const T* weights, const V* lanes, const T* rows) const {
+    last_stage<T, V>(t, c, t.d3.data(), H, U);
+    c.for_each_run(TILE_WIDTH, [&](Index k, Index u, Index count) {
+      if (M == 0) add_tile(k, u, count, rows);
+      activate_tile<M>(k, u, count, weights, lanes);
     });
     first_stage<T, V>(t, c, t.d1.data(), U, A);
+  }
+  template <int M>
+  __attribute__((noinline)) void activate_tile(Index tile, Index place, Index count, const T* weights,
+                                               const V* lanes) const {
+    Index e = 0;
+    for (; e + GROUP <= count && !t.large_bias; e += GROUP)
+      activate_some<M, GROUP>(tile + e, place + e, weights, lanes);
+    for (; e < count; ++e) {
+      if (__builtin_expect(t.large_bias, 0)) activate_large(U[place + e], tile + e, M, weights, lanes);
+      else activate_some<M, 1>(tile + e, place + e, weights, lanes);
+    }
+  }
+  template <int M, int some>
+  URNN_INLINE void activate_some(Index k, Index place, const T* weights, const V* lanes) const {
+    C z[some];
+    for (int i = 0; i < some; ++i) z[i] = U[place + i];
+    activate<M, some>(z, k, 1, weights, lanes);
+    for (int i = 0; i < some; ++i) U[place + i] = z[i];
+  }
+  // `activate` for a unit whose b may be `is_large`.
+  __attribute__((noinline, cold)) void activate_large(C& z, Index k, Index M, const T* weights,
+                                                      const V* lanes) const {
+    for (Index m = 0; m < M; ++m) {
+      z.re += weights[2 * M * k + m] * lanes[m];
+      z.im += weights[2 * M * k + M + m] * lanes[m];
+    }
+    const V b = every<T, L>(t.bias[k]);
+    V scale = z.re * z.re + z.im * z.im;
+    modrelu_scales<T, L, 1>(&scale, [&](int) { return b; }, t.epsilon);
+    scale = rescaled<T, L>(z, b, t.epsilon, scale);
+    z = {z.re * scale, z.im * scale};
   }
 
   // z = W h + V x, h = modReLU(z; b) for every step; states receives each h as rows [Re; Im] of a sample.
@@ -221,10 +233,9 @@ struct Block {
   void forward(const T* h_0, Index h_0_stride, const T* x, Index m, const T* weights, T* states,
                Index steps) const {
     // States that no cache can hold till they are read need not push out what is worked on.
-    constexpr Index LARGE = 8 << 20;
-    const bool past_caches = steps * batch * 2 * n * static_cast<Index>(sizeof(T)) > LARGE &&
-                             static_cast<std::size_t>(n) >= 64 / sizeof(T) &&
-                             reinterpret_cast<std::uintptr_t>(states) % 64 == 0;
+    constexpr Index LARGE = 8 << 20, LINE = 64 / sizeof(T);
+    const bool past_caches = steps * batch * 2 * n * static_cast<Index>(sizeof(T)) > LARGE && n % LINE == 0 &&
+                             n / t.radices[0] % LINE == 0 && reinterpret_cast<std::uintptr_t>(states) % 64 == 0;
     load_first(h_0, h_0_stride);
     enter();
     for (Index i = 0; i < steps; ++i) {
@@ -232,11 +243,10 @@ struct Block {
       T* rows = states + i * batch * 2 * n;
       with_input<0, 2, 10, 16>(x ? x + (i * batch + first) * m : nullptr, x ? m : 0, [&](auto M, const V* lanes) {
         for_each_chunk(t, [&](const Chunk& c) {
-          if (M == 0) c.for_each_run(tile_width(), [&](Index k, Index u) { add_tile<false>(k, u, rows); });
-          turn<M>(c, weights, lanes);
-          c.for_each_run(tile_width(), [&](Index k, Index u) {
-            if (past_caches) store_tile<true>(k, u, rows);
-            else store_tile(k, u, rows);
+          turn<M>(c, weights, lanes, rows);
+          c.for_each_run(TILE_WIDTH, [&](Index k, Index u, Index count) {
+            if (past_caches) store_tile<true>(k, u, count, rows);
+            else store_tile(k, u, count, rows);
           });
         });
       });

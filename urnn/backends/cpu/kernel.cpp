@@ -211,7 +211,7 @@ void finish(const Tables<T>& t, Index m, Index slices, const double* partial, co
   }
   const Stages<double> exact(n);
   const double scale = -2 / std::sqrt(static_cast<double>(n));
-  std::vector<C> work(rows_for(n)), e(n), u2(n);
+  std::vector<C> work(rows_for(span_of(n))), e(n), u2(n);
   const C *u1 = reinterpret_cast<const C*>(&total[4 * n]), *u2_source = reinterpret_cast<const C*>(&total[6 * n]);
   for (Index q = 0; q < n; ++q) u2[t.target[q]] = u2_source[q];
   auto through_length = [&](const T* pair, T* gradient) {  // e is dL/d(v/|v|); v/|v| does not see its length
@@ -225,13 +225,14 @@ void finish(const Tables<T>& t, Index m, Index slices, const double* partial, co
       gradient[n + k] = (e[k].im - pair[n + k] / length * along) / length;
     }
   };
-  transform<double, double>(
-      exact, work.data(), [&](Index k) { return u1[k]; },
-      [&](Index p, C c) { e[t.frequency[p]] = {c.re * scale, c.im * scale}; });
+  auto put = [&](Index k, C c) { e[k] = {c.re * scale, c.im * scale}; };
+  for (Index k = 0; k < n; ++k) work[at(k)] = u1[k];
+  transform<-1>(exact, work.data());
+  for (Index p = 0; p < n; ++p) put(t.frequency[p], work[at(p)]);
   through_length(v, v_gradient);
-  adjoint<double, double>(
-      exact, work.data(), [&](Index p) { return u2[p]; },
-      [&](Index k, C c) { e[k] = {c.re * scale, c.im * scale}; });
+  for (Index p = 0; p < n; ++p) work[at(p)] = u2[p];
+  transform<1>(exact, work.data());
+  for (Index k = 0; k < n; ++k) put(k, work[at(k)]);
   through_length(v + 2 * n, v_gradient + 2 * n);
 }
 

@@ -2,7 +2,7 @@
 // and rows picked from a table.
 #pragma once
 
-#include "fourier.h"
+#include "convolution.h"
 
 namespace {
 

@@ -57,15 +57,17 @@ struct Single {
     const Stages<T>& s = t.stages;
     with_radix(s.radices[0], [&](auto radix) URNN_INLINE {
       constexpr int R = radix.value;
-      const Index m = rows / R;
-      const Scalar* w = s.twiddles[0].data();
-      for (Index j = 0; j < m; ++j, w += R - 1) {
-        C v[R];
-        for (int q = 0; q < R; ++q) v[q] = times(diagonal[j + q * m], unit(units, j + q * m));
-        fourier<R, -1, T>(v);
-        if (j > 0)  // else they are all 1
-          for (int q = 1; q < R; ++q) v[q] = times(w[q - 1], v[q]);
-        for (int q = 0; q < R; ++q) x[at(j + q * m)] = v[q];
+      if constexpr (R > 0) {
+        const Index m = rows / R;
+        const Scalar* w = s.twiddles[0].data();
+        for (Index j = 0; j < m; ++j, w += R - 1) {
+          C v[R];
+          for (int q = 0; q < R; ++q) v[q] = times(diagonal[j + q * m], unit(units, j + q * m));
+          fourier<R, -1, T>(v);
+          if (j > 0)  // else they are all 1
+            for (int q = 1; q < R; ++q) v[q] = times(w[q - 1], v[q]);
+          for (int q = 0; q < R; ++q) x[at(j + q * m)] = v[q];
+        }
       }
     });
     Index length = rows / s.radices[0];
@@ -110,15 +112,17 @@ struct Single {
       stage_in_place<1, T, V>(s, i, length *= s.radices[i], 0, rows, x);
     with_radix(s.radices[0], [&](auto radix) URNN_INLINE {
       constexpr int R = radix.value;
-      const Index m = rows / R;
-      const Scalar* w = s.twiddles[0].data();
-      for (Index j = 0; j < m; ++j, w += R - 1) {
-        C v[R];
-        for (int q = 0; q < R; ++q) v[q] = x[at(j + q * m)];
-        if (j > 0)
-          for (int q = 1; q < R; ++q) v[q] = times_conj(w[q - 1], v[q]);
-        fourier<R, 1, T>(v);
-        for (int q = 0; q < R; ++q) put(times(diagonal[j + q * m], v[q]), units, j + q * m);
+      if constexpr (R > 0) {
+        const Index m = rows / R;
+        const Scalar* w = s.twiddles[0].data();
+        for (Index j = 0; j < m; ++j, w += R - 1) {
+          C v[R];
+          for (int q = 0; q < R; ++q) v[q] = x[at(j + q * m)];
+          if (j > 0)
+            for (int q = 1; q < R; ++q) v[q] = times_conj(w[q - 1], v[q]);
+          fourier<R, 1, T>(v);
+          for (int q = 0; q < R; ++q) put(times(diagonal[j + q * m], v[q]), units, j + q * m);
+        }
       }
     });
   }

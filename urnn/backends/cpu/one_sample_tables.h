@@ -20,7 +20,7 @@ struct SingleTables {
   using V = Vector<T, L>;
   using C = Complex<V>;
   using Rows = std::vector<C>;
-  static bool apply(Index n) { return n >= Lanes<T, L>::ROWS * L; }
+  static bool apply(Index n) { return n % (Lanes<T, L>::ROWS * L) == 0 && !convolution_length(n); }
 
   Stages<T> stages;  // over rows
   Lanes<T, L> lanes;

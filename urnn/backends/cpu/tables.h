@@ -2,7 +2,7 @@
 // orders that the transforms leave. cpu/__init__.py holds the algebra.
 #pragma once
 
-#include "fourier.h"
+#include "chunk.h"
 #include "modrelu.h"
 
 namespace {
@@ -56,13 +56,13 @@ Tables<T>::Tables(Index n, const T* theta, const T* v, const Index* permutation,
   for (Index p = 0; p < n; ++p) position[frequency[p]] = p;
   const double root = std::sqrt(static_cast<double>(n));
   const std::vector<D> v1 = unit_vector(n, v), v2 = unit_vector(n, v + 2 * n);
-  std::vector<D> u1_exact(n), u2_exact(n), work(rows_for(n));
-  adjoint<double, double>(
-      exact, work.data(), [&](Index p) { return v1[frequency[p]]; },
-      [&](Index k, D c) { u1_exact[k] = {c.re / root, c.im / root}; });
-  transform<double, double>(
-      exact, work.data(), [&](Index k) { return v2[k]; },
-      [&](Index p, D c) { u2_exact[p] = {c.re / root, c.im / root}; });
+  std::vector<D> u1_exact(n), u2_exact(n), work(rows_for(span_of(n)));
+  for (Index p = 0; p < n; ++p) work[at(p)] = v1[frequency[p]];
+  transform<1>(exact, work.data());
+  for (Index k = 0; k < n; ++k) u1_exact[k] = {work[at(k)].re / root, work[at(k)].im / root};
+  for (Index k = 0; k < n; ++k) work[at(k)] = v2[k];
+  transform<-1>(exact, work.data());
+  for (Index p = 0; p < n; ++p) u2_exact[p] = {work[at(p)].re / root, work[at(p)].im / root};
 
   auto cast = [](D c) { return C{static_cast<T>(c.re), static_cast<T>(c.im)}; };
   auto phase = [&](int row, Index k) {

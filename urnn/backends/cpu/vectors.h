@@ -237,6 +237,46 @@ URNN_INLINE inline void store_units(Vector<T, L>* rows, T* base, Index stride, I
   });
 }
 
+// The first `count` elements of a row that is shorter than a register, and zeros.
+template <typename T, int L>
+URNN_INLINE inline Vector<T, L> load_part(const T* p, Index count) {
+#ifdef __AVX512F__
+  if constexpr (sizeof(T) == 4 && L == 16) return (Vector<T, L>)_mm512_maskz_loadu_ps((1u << count) - 1, p);
+  if constexpr (sizeof(T) == 8 && L == 8) return (Vector<T, L>)_mm512_maskz_loadu_pd((1u << count) - 1, p);
+#endif
+  if constexpr (L == 1) return count ? *p : T(0);
+  else {
+    Vector<T, L> v{};
+    for (Index l = 0; l < count; ++l) v[l] = p[l];
+    return v;
+  }
+}
+template <typename T, int L>
+URNN_INLINE inline void store_part(Vector<T, L> v, T* p, Index count) {
+#ifdef __AVX512F__
+  if constexpr (sizeof(T) == 4 && L == 16) return _mm512_mask_storeu_ps(p, (1u << count) - 1, (__m512)v);
+  if constexpr (sizeof(T) == 8 && L == 8) return _mm512_mask_storeu_pd(p, (1u << count) - 1, (__m512d)v);
+#endif
+  if constexpr (L == 1) *p = v;
+  else
+    for (Index l = 0; l < count; ++l) p[l] = v[l];
+}
+// `load_units` and `store_units` for fewer units than lanes.
+template <typename T, int L>
+__attribute__((noinline)) void load_few_units(const T* base, Index stride, Index samples, Index count,
+                                              Vector<T, L>* rows) {
+  for (int l = 0; l < L; ++l) rows[l] = Vector<T, L>{};
+  for (Index l = 0; l < samples; ++l) rows[l] = load_part<T, L>(base + l * stride, count);
+  exchange<T, L>(rows);
+}
+template <typename T, int L>
+__attribute__((noinline)) void store_few_units(Vector<T, L>* rows, T* base, Index stride, Index samples,
+                                               Index count) {
+  for (Index e = count; e < L; ++e) rows[e] = Vector<T, L>{};
+  exchange<T, L>(rows);
+  for (Index l = 0; l < samples; ++l) store_part<T, L>(rows[l], base + l * stride, count);
+}
+
 template <typename T, int L>
 URNN_INLINE inline Vector<T, L> square_root(Vector<T, L> x) {
   if constexpr (L == 1) return std::sqrt(x);

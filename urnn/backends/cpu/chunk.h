@@ -1,0 +1,71 @@
+// The stage in which one step ends and the next begins, for some units at a time.
+#pragma once
+
+#include "convolution.h"
+
+namespace {
+
+// Units whose first-stage butterflies are computed together, small enough for the first cache: `legs` consecutive
+// units at each of `radix` places that are `stride` apart.
+struct Chunk {
+  static constexpr Index LEGS = TILE_WIDTH, MOST = RADICES[0] * LEGS;
+  Index first, legs, stride, size;
+
+  // f(k, i, count) for runs of `count` consecutive units, `width` of them or what is left of a leg; k is the first
+  // one's number and i its place in the chunk.
+  template <class F>
+  URNN_INLINE void for_each_run(Index width, F f) const {
+    const Index run = legs == stride ? size : legs;
+    for (Index i = 0, k = first; i < size; i += run, k += stride)
+      for (Index j = 0; j < run; j += width) f(k + j, i + j, std::min(width, run - j));
+  }
+};
+
+// The first stage of F D for one chunk. The diagonal is cheapest here: butterflies are additions, on other ports.
+template <typename T, typename V>
+__attribute__((noinline)) void first_stage(const Stages<T>& t, const Chunk& c, const Complex<T>* diagonal,
+                                           const Complex<V>* units, Complex<V>* x) {
+  with_radix(t.radices[0], [&](auto radix) URNN_INLINE {
+    constexpr int R = radix.value;
+    if constexpr (R > 0) {
+      const Complex<T>*w = t.twiddles[0].data() + c.first * (R - 1), *d = diagonal + c.first;
+      for (Index j = 0; j < c.legs; ++j, w += R - 1) {
+        Complex<V> v[R];
+        for (int q = 0; q < R; ++q) v[q] = times(d[j + q * c.stride], units[q * c.legs + j]);
+        fourier<R, -1, T>(v);
+        for (int q = 1; q < R; ++q) v[q] = times(w[q - 1], v[q]);
+        for (int q = 0; q < R; ++q) x[at(c.first + j + q * c.stride)] = v[q];
+      }
+    }
+  });
+}
+
+// The last stage of D F^H for one chunk.
+template <typename T, typename V>
+__attribute__((noinline)) void last_stage(const Stages<T>& t, const Chunk& c, const Complex<T>* diagonal,
+                                          const Complex<V>* x, Complex<V>* units) {
+  with_radix(t.radices[0], [&](auto radix) URNN_INLINE {
+    constexpr int R = radix.value;
+    if constexpr (R > 0) {
+      const Complex<T>*w = t.twiddles[0].data() + c.first * (R - 1), *d = diagonal + c.first;
+      for (Index j = 0; j < c.legs; ++j, w += R - 1) {
+        Complex<V> v[R];
+        for (int q = 0; q < R; ++q) v[q] = x[at(c.first + j + q * c.stride)];
+        for (int q = 1; q < R; ++q) v[q] = times_conj(w[q - 1], v[q]);
+        fourier<R, 1, T>(v);
+        for (int q = 0; q < R; ++q) units[q * c.legs + j] = times(d[j + q * c.stride], v[q]);
+      }
+    }
+  });
+}
+
+template <typename T, class F>
+URNN_INLINE inline void for_each_chunk(const Stages<T>& t, F f) {
+  const Index radix = t.radices[0], stride = t.n / radix;
+  const Index most = t.n <= Chunk::MOST ? stride : std::max<Index>(1, 8 / radix) * Chunk::LEGS;
+  for (Index first = 0; first < stride; first += most) {
+    const Index legs = std::min(most, stride - first);
+    f(Chunk{first, legs, stride, legs * radix});
+  }
+}
+}  // namespace
