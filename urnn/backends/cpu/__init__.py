@@ -7,9 +7,10 @@ u1 = F^H v1 and u2 = F v2 (unit vectors),
 
     W = D3 F^-1 R2' D2 Pi F R1' D1,     R1' = I - 2 u1 u1^H,     R2' = I - 2 u2 u2^H,
 
-so both reflections move outside the transforms, and the pass before each sums up its dot product as it writes. The
-first reflection is applied after F, since F R1' D1 h = F D1 h - 2 (F u1) (u1^H D1 h). And the order in which a
-decimation-in-frequency transform leaves its output is folded into Pi, u2 and D2; the adjoint restores it.
+so both reflections move outside the transforms. F keeps products, u1^H D1 h = (F u1)^H F D1 h for a unitary F, so
+its last stage sums up both dot products of a block as it writes. The first reflection is applied after F, since
+F R1' D1 h = F D1 h - 2 (F u1) (u1^H D1 h). And the order in which a decimation-in-frequency transform leaves its
+output is folded into Pi, u2 and D2; the adjoint restores it.
 
 The backward pass needs only the states: if h != 0, |z| = |h| - b and z/|z| = h/|h|, and if h = 0 no gradient
 passes. If |z| is so much smaller than b that the difference has lost its digits, which is rare, z = W h + V x is

@@ -46,7 +46,8 @@ struct Backward : Block<T, L> {
     if (known == i) return;
     known = i;
     load_state(again, i);
-    again.middle(again.enter());
+    again.enter();
+    again.middle();
     for_each_chunk(t, [&](const Chunk& c) {
       last_stage<T, V>(t, c, t.d3.data(), again.H, again.U);
       c.for_each_run(1, [&](Index k, Index u, Index) { again.G[at(k)] = again.U[u]; });
@@ -203,8 +204,10 @@ struct Backward : Block<T, L> {
         first_stage<T, V>(t, c, t.d3_conj.data(), U, G);
       });
       load_state(*this, i);
-      s1 = B::enter();
-      c1 = undo_middle(s1, B::second_dot(s1));
+      B::enter();
+      const typename B::Dots s = B::dots();
+      s1 = s.s1;
+      c1 = undo_middle(s1, s.s2);
     }
     for_each_chunk(t, [&](const Chunk& c) {
       undo_first(c, s1, c1);

@@ -2,9 +2,8 @@
 //
 // The state of a block lies as [n][L]: one vector register holds one unit of L samples, so every butterfly,
 // twiddle and dot product is a full-width operation and the permutation is a row index. A step ends in the stage
-// of the transform in which the next one begins, so that a chunk of units goes through both, and through all that
-// is done unit by unit between them, while it is in the first cache. The passes over a chunk are kept apart: one
-// alone fits the registers.
+// of the transform in which the next one begins, so that the units of a butterfly go through both, and through all
+// that is done unit by unit between them, in registers (`turn`), or at least a chunk of units in the first cache.
 #pragma once
 
 #include "tables.h"
@@ -107,66 +106,125 @@ struct Block {
     for (Index k = 0; k < n; ++k) H[at(k)] = {V{} + h_0[k], V{} + h_0[n + k]};
   }
 
-  // The first stage of F D1 H into A; returns u1^H D1 h.
-  C enter() const {
-    C s1 = zero();
-    for_each_chunk(t, [&](const Chunk& c) {
-      c.for_each_run(c.legs, [&](Index k, Index i, Index count) URNN_INLINE {
-        for (Index j = 0; j < count; ++j) {
-          const C h = U[i + j] = H[at(k + j)];
-          accumulate(s1, t.w1[k + j], h);
-        }
-      });
-      first_stage<T, V>(t, c, t.d1.data(), U, A);
-    });
-    return s1;
+  // The first stage of F D1 H into A.
+  __attribute__((noinline)) void enter() const {
+    stage<-1, T, V, true>(
+        t, 0, n, 0, n, A, [&](Index k) URNN_INLINE { return times(t.d1[k], H[at(k)]); },
+        [&](Index k, C a) URNN_INLINE { A[at(k)] = a; });
   }
 
-  // The rest of A = F D1 h; returns u2^H D2 Pi F R1' D1 h.
-  C second_dot(C s1) const {
-    C s2 = zero();
+  // The rest of A = F D1 h. The products of the reflections are taken where butterflies are mostly additions,
+  // which leave the multipliers free: s1 = u1^H D1 h and s2 = u2^H D2 Pi F R1' D1 h.
+  struct Dots {
+    C s1, s2;
+  };
+  __attribute__((noinline)) Dots dots() const {
+    C s1 = zero(), part = zero();
     transform_rest<T, V>(t, A, [&](Index q, C a) URNN_INLINE {
       A[at(q)] = a;
-      accumulate(s2, t.w2[q], a);
+      accumulate(s1, t.w1_source[q], a);
+      accumulate(part, t.w2[q], a);
     });
-    return reflect(s2, t.cross, scaled(s1, T(2)));
+    return {s1, reflect(part, t.cross, scaled(s1, T(2)))};
   }
 
   // The rest of A = F D1 h, and W h in H up to the last stage and D3.
-  URNN_INLINE void middle(C s1) const {
-    const C s2 = second_dot(s1), twice1 = scaled(s1, T(2)), twice2 = scaled(s2, T(2));
+  URNN_INLINE void middle() const {
+    const Dots s = dots();
+    const C twice1 = scaled(s.s1, T(2)), twice2 = scaled(s.s2, T(2));
     adjoint_begin<T, V>(t, H, [&](Index p) URNN_INLINE {
       return reflect(reflect(times(t.d2[p], A[t.source_row[p]]), t.f1[p], twice1), t.u2[p], twice2);
     });
   }
 
-  // U = z + V x becomes h = modReLU(z + V x; b) for a tile, GROUP units at a time; adds u1^H D1 h to s1.
+  // z becomes h = modReLU(z + V x; b) for `some` units that are `apart`, from unit k on.
+  template <int M, int some>
+  URNN_INLINE void activate(C* z, Index k, Index apart, const T* weights, const V* lanes) const {
+    const T* w = weights + 2 * M * k;
+    repeat<M>([&](auto m) URNN_INLINE {
+      for (int i = 0; i < some; ++i) {
+        z[i].re += w[2 * M * i * apart + m] * lanes[m];
+        z[i].im += w[2 * M * i * apart + M + m] * lanes[m];
+      }
+    });
+    V scale[some];
+    for (int i = 0; i < some; ++i) scale[i] = z[i].re * z[i].re + z[i].im * z[i].im;
+    modrelu_scales<T, L, some>(
+        scale, [&](int i) URNN_INLINE { return every<T, L>(t.bias[k + i * apart]); }, t.epsilon);
+    for (int i = 0; i < some; ++i) z[i] = {z[i].re * scale[i], z[i].im * scale[i]};
+  }
+
+  // From the last stage of one step to the first of the next, for a chunk: H holds all but the last stage of W h,
+  // the next h is left in U, and A receives the first stage of F D1 h.
   template <int M>
-  __attribute__((noinline)) void activate(Index tile, Index place, Index count, const T* weights, const V* lanes,
-                                          C& s1) const {
+  void turn(const Chunk& c, const T* weights, const V* lanes, const T* rows) const {
+    const Index radix = t.radices[0];
+    if (M == 0 || t.large_bias || (radix != 8 && radix != 4)) turn_apart<M>(c, weights, lanes, rows);
+    else if (radix == 8) turn_together<std::max(M, 1), 8>(c, weights, lanes);
+    else turn_together<std::max(M, 1), 4>(c, weights, lanes);
+  }
+  // Units stay in registers all the way.
+  template <int M, int R>
+  __attribute__((noinline)) void turn_together(const Chunk& c, const T* weights, const V* lanes) const {
+    const Index apart = c.stride;
+    const Complex<T>* w = t.twiddles[0].data() + c.first * (R - 1);
+    for (Index j = 0; j < c.legs; ++j, w += R - 1) {
+      const Index k = c.first + j;
+      asm("" : "+r"(lanes));  // else they are kept in registers, which the units need
+      C v[R];
+      for (int q = 0; q < R; ++q) v[q] = H[at(k + q * apart)];
+      for (int q = 1; q < R; ++q) v[q] = times_conj(w[q - 1], v[q]);
+      fourier<R, 1, T>(v);
+      for (int q = 0; q < R; ++q) v[q] = times(t.d3[k + q * apart], v[q]);
+      activate<M, R>(v, k, apart, weights, lanes);
+      for (int q = 0; q < R; ++q) U[q * c.legs + j] = v[q];
+      for (int q = 0; q < R; ++q) v[q] = times(t.d1[k + q * apart], v[q]);
+      asm("" : "+r"(w));  // the same for the twiddles
+      fourier<R, -1, T>(v);
+      for (int q = 1; q < R; ++q) v[q] = times(w[q - 1], v[q]);
+      for (int q = 0; q < R; ++q) A[at(k + q * apart)] = v[q];
+    }
+  }
+  // The same in passes over the chunk; for M = 0, `rows` hold V x.
+  template <int M>
+  void turn_apart(const Chunk& c, const T* weights, const V* lanes, const T* rows) const {
+    last_stage<T, V>(t, c, t.d3.data(), H, U);
+    c.for_each_run(TILE_WIDTH, [&](Index k, Index u, Index count) {
+      if (M == 0) add_tile(k, u, count, rows);
+      activate_tile<M>(k, u, count, weights, lanes);
+    });
+    first_stage<T, V>(t, c, t.d1.data(), U, A);
+  }
+  template <int M>
+  __attribute__((noinline)) void activate_tile(Index tile, Index place, Index count, const T* weights,
+                                               const V* lanes) const {
     Index e = 0;
-    for (; e + GROUP <= count; e += GROUP) activate_some<M, GROUP>(tile + e, place + e, weights, lanes, s1);
-    for (; e < count; ++e) activate_some<M, 1>(tile + e, place + e, weights, lanes, s1);
+    for (; e + GROUP <= count && !t.large_bias; e += GROUP)
+      activate_some<M, GROUP>(tile + e, place + e, weights, lanes);
+    for (; e < count; ++e) {
+      if (__builtin_expect(t.large_bias, 0)) activate_large(U[place + e], tile + e, M, weights, lanes);
+      else activate_some<M, 1>(tile + e, place + e, weights, lanes);
+    }
   }
   template <int M, int some>
-  URNN_INLINE void activate_some(Index k, Index place, const T* weights, const V* lanes, C& s1) const {
+  URNN_INLINE void activate_some(Index k, Index place, const T* weights, const V* lanes) const {
     C z[some];
-    V scale[some];
-    const T* w = weights + 2 * M * k;
-    for (int g = 0; g < some; ++g) z[g] = U[place + g];
-    for (int m = 0; m < M; ++m)
-      for (int g = 0; g < some; ++g) {
-        z[g].re += w[2 * M * g + m] * lanes[m];
-        z[g].im += w[2 * M * g + M + m] * lanes[m];
-      }
-    for (int g = 0; g < some; ++g) scale[g] = z[g].re * z[g].re + z[g].im * z[g].im;
-    for (int g = 0; g < some; ++g) scale[g] = modrelu_scale<T, L>(scale[g], V{} + t.bias[k + g], t.epsilon);
-    if (__builtin_expect(t.large_bias, 0))
-      for (int g = 0; g < some; ++g) scale[g] = rescaled<T, L>(z[g], V{} + t.bias[k + g], t.epsilon, scale[g]);
-    for (int g = 0; g < some; ++g) {
-      const C h = U[place + g] = {z[g].re * scale[g], z[g].im * scale[g]};
-      accumulate(s1, t.w1[k + g], h);
+    for (int i = 0; i < some; ++i) z[i] = U[place + i];
+    activate<M, some>(z, k, 1, weights, lanes);
+    for (int i = 0; i < some; ++i) U[place + i] = z[i];
+  }
+  // `activate` for a unit whose b may be `is_large`.
+  __attribute__((noinline, cold)) void activate_large(C& z, Index k, Index M, const T* weights,
+                                                      const V* lanes) const {
+    for (Index m = 0; m < M; ++m) {
+      z.re += weights[2 * M * k + m] * lanes[m];
+      z.im += weights[2 * M * k + M + m] * lanes[m];
     }
+    const V b = every<T, L>(t.bias[k]);
+    V scale = z.re * z.re + z.im * z.im;
+    modrelu_scales<T, L, 1>(&scale, [&](int) { return b; }, t.epsilon);
+    scale = rescaled<T, L>(z, b, t.epsilon, scale);
+    z = {z.re * scale, z.im * scale};
   }
 
   // z = W h + V x, h = modReLU(z; b) for every step; states receives each h as rows [Re; Im] of a sample.
@@ -179,28 +237,17 @@ struct Block {
     const bool past_caches = steps * batch * 2 * n * static_cast<Index>(sizeof(T)) > LARGE && n % LINE == 0 &&
                              n / t.radices[0] % LINE == 0 && reinterpret_cast<std::uintptr_t>(states) % 64 == 0;
     load_first(h_0, h_0_stride);
-    C s1 = enter();
+    enter();
     for (Index i = 0; i < steps; ++i) {
-      middle(s1);
-      s1 = zero();
+      middle();
       T* rows = states + i * batch * 2 * n;
       with_input<0, 2, 10, 16>(x ? x + (i * batch + first) * m : nullptr, x ? m : 0, [&](auto M, const V* lanes) {
         for_each_chunk(t, [&](const Chunk& c) {
-          last_stage<T, V>(t, c, t.d3.data(), H, U);
-          // A tile at a time, stored one later: its stores drain while others are worked on.
-          auto put = [&](Index k, Index u, Index count) {
+          turn<M>(c, weights, lanes, rows);
+          c.for_each_run(TILE_WIDTH, [&](Index k, Index u, Index count) {
             if (past_caches) store_tile<true>(k, u, count, rows);
             else store_tile(k, u, count, rows);
-          };
-          Index last_k = -1, last_u = 0, last_count = 0;
-          c.for_each_run(TILE_WIDTH, [&](Index k, Index u, Index count) URNN_INLINE {
-            if (M == 0) add_tile(k, u, count, rows);
-            activate<M>(k, u, count, weights, lanes, s1);
-            if (last_k >= 0) put(last_k, last_u, last_count);
-            last_k = k, last_u = u, last_count = count;
           });
-          put(last_k, last_u, last_count);
-          if (i + 1 < steps) first_stage<T, V>(t, c, t.d1.data(), U, A);
         });
       });
     }

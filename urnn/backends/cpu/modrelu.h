@@ -18,17 +18,34 @@ constexpr T largest() {
 
 // (|z| + b) / (|z| + epsilon) for `square` = |z|^2 where that is positive, else 0; comparisons that are false for
 // NaN keep it alive. Where the square overflows, |z| counts as the root of the largest number: beside it b is
-// nothing, unless it is `is_large`.
-template <typename T, int L>
-URNN_INLINE inline Vector<T, L> modrelu_scale(Vector<T, L> square, Vector<T, L> b, T epsilon) {
-  using V = Vector<T, L>;
+// nothing, unless it is `is_large`. `exact`: epsilon is 0.
+template <typename T, int L, bool exact, typename V = Vector<T, L>>
+URNN_INLINE inline V modrelu_scale(V square, V b, T epsilon) {
   const V tiny = V{} + tiniest<T>(), most = V{} + largest<T>(), one = V{} + T(1);
+  auto scale_of = [&](V inverse) URNN_INLINE {
+    if constexpr (exact) return one + b * inverse;
+    else return (square * inverse + b) / (square * inverse + epsilon);
+  };
+#ifdef __AVX512F__
+  if constexpr (sizeof(T) == 4 && L == 16) {  // as below, in fewer operations: of NaN they return the second
+    square = (V)_mm512_min_ps((__m512)most, (__m512)square);
+    const __m512 scale = (__m512)scale_of(inverse_root<T, L>(square));
+    const __mmask16 live = _mm512_cmp_ps_mask((__m512)square, (__m512)tiny, _CMP_NLE_UQ);
+    return (V)_mm512_maskz_max_ps(live, _mm512_setzero_ps(), scale);
+  }
+#endif
   square = square > most ? most : square;
-  const V inverse = inverse_root<T, L>(square);
-  V scale;
-  if (epsilon == 0) scale = one + b * inverse;
-  else scale = (square * inverse + b) / (square * inverse + epsilon);
+  const V scale = scale_of(inverse_root<T, L>(square));
   return ((square <= tiny) | (scale <= V{})) ? V{} : scale;
+}
+
+// The same for some units at once: values[i] is a square on entry, and b(i) its b.
+template <typename T, int L, int count, class Bias>
+URNN_INLINE inline void modrelu_scales(Vector<T, L>* values, Bias b, T epsilon) {
+  if (epsilon == 0)
+    for (int i = 0; i < count; ++i) values[i] = modrelu_scale<T, L, true>(values[i], b(i), epsilon);
+  else
+    for (int i = 0; i < count; ++i) values[i] = modrelu_scale<T, L, false>(values[i], b(i), epsilon);
 }
 
 template <typename T>

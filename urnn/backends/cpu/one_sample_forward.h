@@ -157,7 +157,7 @@ struct Single {
         for (int g = 0; g < GROUP; ++g) z[g] = unit(h, k + g);
       for (int g = 0; g < GROUP; ++g) z[g] = z[g] + unit(U, k + g);
       for (int g = 0; g < GROUP; ++g) scale[g] = z[g].re * z[g].re + z[g].im * z[g].im;
-      for (int g = 0; g < GROUP; ++g) scale[g] = modrelu_scale<T, L>(scale[g], t.bias[k + g], epsilon);
+      modrelu_scales<T, L, GROUP>(scale, [&](int g) URNN_INLINE { return t.bias[k + g]; }, epsilon);
       if (__builtin_expect(large_bias, 0))
         for (int g = 0; g < GROUP; ++g) scale[g] = rescaled<T, L>(z[g], t.bias[k + g], epsilon, scale[g]);
       for (int g = 0; g < GROUP; ++g) {

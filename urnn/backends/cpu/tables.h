@@ -17,8 +17,9 @@ struct Tables : Stages<T> {
   // the first reflection is applied after the transform.
   std::vector<C> d2, u2, f1;
   std::vector<Index> source_row;
-  // The same over positions q of F h, which go to position target[q] at row target_row[q]; w2 gives u2^H D2 Pi a.
-  std::vector<C> d2_source, u2_source, f1_source, w2;
+  // The same over positions q of F h, which go to position target[q] at row target_row[q]; w1_source gives u1^H D1
+  // h and w2 u2^H D2 Pi a.
+  std::vector<C> d2_source, u2_source, f1_source, w1_source, w2;
   std::vector<Index> target, target_row;
   C cross;  // u2^H D2 Pi F u1
   T epsilon;
@@ -46,7 +47,7 @@ std::vector<Complex<double>> unit_vector(Index n, const T* pair) {
 template <typename T>
 Tables<T>::Tables(Index n, const T* theta, const T* v, const Index* permutation, const T* b, T modrelu_epsilon)
     : Stages<T>(n), d1(n), d3(n), d3_conj(n), u1(n), w1(n), bias(b, b + n), unsure(n), d2(n), u2(n), f1(n),
-      source_row(n), d2_source(n), u2_source(n), f1_source(n), w2(n), target(n), target_row(n),
+      source_row(n), d2_source(n), u2_source(n), f1_source(n), w1_source(n), w2(n), target(n), target_row(n),
       epsilon(modrelu_epsilon) {
   using D = Complex<double>;
   const Stages<double> exact(n);
@@ -85,6 +86,7 @@ Tables<T>::Tables(Index n, const T* theta, const T* v, const Index* permutation,
     target[q] = p, target_row[q] = at(p), source_row[p] = at(q);
     d2[p] = d2_source[q] = cast(scaled), u2[p] = u2_source[q] = cast(u2_exact[p]);
     f1[p] = cast(times(scaled, f)), f1_source[q] = cast(f), w2[q] = cast(w);
+    w1_source[q] = cast({f.re / n, f.im / n});
   }
   cross = cast(sum);
 }
