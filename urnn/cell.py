@@ -79,7 +79,7 @@ class URNNCell(nn.Module):
         return f"{self.input_size}, {self.hidden_size}, preset={self.preset!r}, backend={self.backend!r}"
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
-        if hx is not None and (streamed := streaming.step(self, input, hx)) is not None:
+        if (streamed := streaming.step(self, input, hx)) is not None:
             return streamed
         for name, tensor in (("input", input), ("hx", hx)):
             if not isinstance(tensor, Tensor) and not (name == "hx" and tensor is None):

@@ -1,4 +1,5 @@
-"""The shortest way through one layer from a given state without gradients: how a model is served, step by step.
+"""The shortest way through one layer: without gradients from a given state, as a model is served, and one step of
+a cell with gradients or without.
 
 At small sizes a call costs more than its arithmetic. `call` and `step` therefore ask no more than whether this is
 the plain case, and hand everything to one operator that is C from end to end, state and output in the caller's
@@ -7,45 +8,117 @@ general way, which has the messages. Both give the same bits. Known weakness: it
 private names, since their public ones cost several times as much.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import Function
 from torch.nn.modules import module as torch_module
 
 from urnn import backends
 from urnn.backends import transforms
-from urnn.backends.cpu.operator import STREAMS
+from urnn.backends.cpu.operator import OPERATORS, Operators
+
+
+class _Step(Function):
+    """One step of a cell as autograd sees it. Nothing else may observe it, which `step` makes sure of."""
+
+    @staticmethod
+    def forward(ctx: Any, *given: Any) -> Tensor:
+        following = OPERATORS[given[0].dtype].step(*given)
+        ctx.save_for_backward(following, *given[:-2])
+        ctx.epsilon, ctx.conjugate = given[-2:]
+        return following
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        tensors, with_x = ctx.saved_tensors, ctx.needs_input_grad[0]
+        observed = torch.is_grad_enabled() or _watched()
+        gradients = _observed_gradients if observed else OPERATORS[tensors[0].dtype].step_gradients
+        x, h, theta, v, V, b = gradients(gradient, *tensors, ctx.epsilon, ctx.conjugate, with_x)  # noqa: N806
+        return x if with_x else None, h, theta, v, None, V, b, None, None
+
+
+def _observed_gradients(
+    gradient: Tensor, following: Tensor, x: Tensor, h: Tensor, theta: Tensor, v: Tensor, *rest: Any
+) -> tuple[Tensor, ...]:
+    """What the operator `step_gradients` returns, by the one that transforms and second derivatives know."""
+    permutation, V, b, epsilon, conjugate, with_x = rest  # noqa: N806 - the paper's letter
+    signs = torch.ones_like(b).repeat(2)
+    if conjugate:
+        signs[len(b) :] = -1
+    batched = x if x.dim() == 2 else x.unsqueeze(0)
+    rows = h if h.dim() == 2 else h.expand(len(batched), -1)
+    of_x, of_h, of_theta, of_v, of_V, of_b = torch.ops.urnn.sequence_backward(  # noqa: N806
+        None, gradient.view(rows.shape), following.view(1, *rows.shape), batched.unsqueeze(0), rows, theta,
+        v * signs, permutation, V, b, epsilon, with_x,
+    )  # fmt: skip
+    of_x = of_x.view(x.shape) if with_x else of_x
+    return of_x, of_h if h.dim() == 2 else of_h.sum(0), of_theta, of_v * signs, of_V, of_b
 
 
 def call(rnn: Any, x: object, h: object) -> tuple[Tensor, Tensor] | None:
-    """What `rnn(x, h)` returns, for a `URNN`, or None if the general way has to be taken."""
+    """What `rnn(x, h)` returns, for a `URNN`, or None if the general way has to be taken.
+
+    Example:
+        >>> import torch
+        >>> from urnn import URNN, streaming
+        >>> rnn, x, h = URNN(10, 128), torch.randn(1, 3, 10), torch.zeros(1, 3, 128, dtype=torch.complex64)
+        >>> _ = rnn.prepare()
+        >>> streaming.call(rnn, x, h) is None  # gradients are wanted
+        True
+        >>> with torch.no_grad():
+        ...     found = streaming.call(rnn, x, h)
+        >>> found is None or torch.equal(found[1], rnn(x, h)[1])
+        True
+    """
     if torch.is_grad_enabled() or type(x) is not Tensor or x.dim() != 3:
         return None
     if rnn.num_layers != 1 or rnn.bidirectional or rnn.recompute or rnn.output_steps != "all":
         return None
+    layer = rnn._modules["layers"]._modules["0"]
+    operators = _operators(rnn, layer, x)
+    if operators is None or type(h) is not Tensor:
+        return None
     if not rnn.batch_first:
-        return _run(rnn, rnn._modules["layers"]._modules["0"], x, h)
-    found = _run(rnn, rnn._modules["layers"]._modules["0"], x.transpose(0, 1), h)
+        return _result(operators.stream, layer, x, h)
+    found = _result(operators.stream, layer, x.transpose(0, 1), h)
     return None if found is None else (found[0].transpose(0, 1), found[1])
 
 
 def step(cell: Any, x: object, h: object) -> Tensor | None:
-    """What `cell(x, h)` returns, for a `URNNCell` and a real state of a batch, or None as `call` does."""
-    if torch.is_grad_enabled() or type(x) is not Tensor or type(h) is not Tensor or x.dim() != 2 or h.dim() != 2:
+    """What `cell(x, h)` returns, for a `URNNCell` and a real state or none, or None as `call` does.
+
+    Example:
+        >>> import torch
+        >>> from urnn import URNNCell, streaming
+        >>> cell, x, h = URNNCell(10, 128), torch.randn(3, 10), torch.zeros(3, 256)
+        >>> found = streaming.step(cell, x, h)
+        >>> found is None or torch.equal(found, cell(x, h))
+        True
+    """
+    if type(x) is not Tensor or not 1 <= x.dim() <= 2:
         return None
-    if h.dtype is not x.dtype:
+    layer = cell._modules["layer"]
+    operators = _operators(cell, layer, x)
+    if operators is None:
         return None
-    found = _run(cell, cell._modules["layer"], x.unsqueeze(0), h.unsqueeze(0))
-    return None if found is None else found[1].squeeze(0)
+    state: Any = layer._parameters.get("h_0") if h is None else h
+    if type(state) not in (Tensor, nn.Parameter) or state.dim() != (1 if h is None else x.dim()):
+        return None
+    return _result(_Step.apply if torch.is_grad_enabled() else operators.step, layer, x, state)
 
 
-def _run(module: Any, layer: Any, x: Tensor, h: object) -> tuple[Tensor, Tensor] | None:
-    operator = STREAMS.get(x.dtype)
-    if operator is None or type(h) is not Tensor or not x.is_cpu or _watched() or _has_hooks(layer):
+def _operators(module: Any, layer: Any, x: Tensor) -> Operators | None:
+    """The operators for x; None where there are none, or the plain case is not this one."""
+    operators = OPERATORS.get(x.dtype)
+    if operators is None or not x.is_cpu or _watched() or _has_hooks(layer):
         return None
-    if backends.choose(module.backend, module.hidden_size, "cpu").name != "cpu":
-        return None
+    return operators if backends.choose(module.backend, module.hidden_size, "cpu").name == "cpu" else None
+
+
+def _result(operator: Callable[..., Any], layer: Any, x: Tensor, h: Tensor) -> Any:
     W, own = layer._modules["W"], layer._parameters  # noqa: N806 - the paper's letter
     try:
         return operator(

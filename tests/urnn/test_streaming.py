@@ -10,7 +10,7 @@ from torch import nn
 
 from urnn import URNN, URNNCell, streaming
 from urnn.backends.cpu import build
-from urnn.backends.cpu.operator import STREAMS
+from urnn.backends.cpu.operator import OPERATORS
 
 pytestmark = pytest.mark.skipif(build.compiler() is None, reason="no C++ compiler on this machine")
 
@@ -172,7 +172,7 @@ def test_the_operator_says_that_its_arguments_do_not_fit():
     rnn = layer()
     W, own = rnn.layers[0].W, rnn.layers[0]
     with torch.no_grad(), pytest.raises(RuntimeError, match="operator of a stream cannot take these arguments"):
-        STREAMS[torch.float32](
+        OPERATORS[torch.float32].stream(
             torch.randn(1, 1, 5), state(2), W.theta, W.v, W.permutation, own.V, own.b, 0.0, False
         )
 

@@ -143,7 +143,7 @@ def functions(dtype: torch.dtype) -> dict[str, Callable[..., Any]]:
 POINTER, INDEX, REAL = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
 SIGNATURES = {
     "share_threads": (None, POINTER),
-    "register": (INDEX, ctypes.c_char_p, POINTER, POINTER),
+    "register": (INDEX, POINTER, POINTER, POINTER),
     "tables": (POINTER, INDEX, POINTER, POINTER, POINTER, POINTER, REAL),
     "release": (None, POINTER),
     "workspace": (INDEX, INDEX, INDEX),

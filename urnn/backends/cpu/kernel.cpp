@@ -151,6 +151,26 @@ void backward(const Prepared<T>& t, const Sequence<T>& past, Index batch, Index 
   });
 }
 
+// out = a b, or out += a b, with vectors along the columns, of which there should be many.
+template <typename T>
+Product<T> product_of(Matrix<const T> a, Matrix<const T> b, Matrix<T> out, bool adds = false) {
+  auto turned = [](auto of) {
+    return decltype(of){of.data, of.columns, of.rows, of.column_stride, of.row_stride};
+  };
+  if (out.columns >= std::min<Index>(64, out.rows)) return {a, b, out, adds};
+  return {turned(b), turned(a), turned(out), adds};
+}
+template <typename T>
+Index multiply_workspace(Index threads, const Product<T>& product) {
+  return std::min(threads, product.blocks()) * Product<T>::workspace();
+}
+template <typename T>
+void multiply(Index threads, const Product<T>& product, T* work) {
+  for_each_slice(product.blocks(), threads, [&](Index number, Index thread) {
+    product.run(number, work + thread * (Product<T>::workspace() / static_cast<Index>(sizeof(T))));
+  });
+}
+
 // From the slices' sums to the gradients of theta (3, n), v (2, 2n), b (n) and, for m > 0, V transposed (m, 2n);
 // theta3 lacks the part of V x.
 template <typename T>
@@ -197,6 +217,8 @@ void finish(const Prepared<T>& t, Index m, Index slices, const double* partial, 
 }
 }  // namespace
 
+#include "step.h"
+
 extern "C" {
 using T = URNN_REAL;
 
@@ -226,20 +248,16 @@ void urnn_backward(const void* tables, Index batch, Index m, Index inside, Index
               work);
 }
 Index urnn_multiply_workspace(Index threads, Index rows, Index columns) {
-  const Index blocks = Product<T>{{}, {}, {nullptr, rows, columns, columns, 1}, false}.blocks();
-  return std::min(threads, blocks) * Product<T>::workspace();
+  return multiply_workspace(threads, product_of<T>({}, {}, {nullptr, rows, columns, columns, 1}));
 }
 // out = a b, or out += a b; strides count elements.
 void urnn_multiply(Index threads, Index rows, Index columns, Index depth, const T* a, Index a_row, Index a_column,
                    const T* b, Index b_row, Index b_column, T* out, Index out_row, Index out_column, Index adds,
                    T* work) {
-  const Product<T> product{{a, rows, depth, a_row, a_column},
-                           {b, depth, columns, b_row, b_column},
-                           {out, rows, columns, out_row, out_column},
-                           adds != 0};
-  for_each_slice(product.blocks(), threads, [&](Index number, Index thread) {
-    product.run(number, work + thread * (Product<T>::workspace() / static_cast<Index>(sizeof(T))));
-  });
+  multiply(threads,
+           product_of<T>({a, rows, depth, a_row, a_column}, {b, depth, columns, b_row, b_column},
+                         {out, rows, columns, out_row, out_column}, adds != 0),
+           work);
 }
 void urnn_finish(const void* tables, Index m, Index slices, const double* partial, const T* v, T* theta_gradient,
                  T* v_gradient, T* bias_gradient, T* product) {
@@ -249,11 +267,17 @@ void urnn_finish(const void* tables, Index m, Index slices, const double* partia
 static void stream_operator(Stacked* stack, std::uint64_t, std::uint64_t) {
   stream<T>(stack, 16, [](Index n) { return n <= 1 << 14; }, forward_workspace<T>, forward<T>);
 }
-// Makes the kernel torch's operator of that name on the CPU. 0: it is.
-Index urnn_register(const char* name, const Torch* functions, const Codes* numbers) {
+static void step_operator(Stacked* stack, std::uint64_t, std::uint64_t) { step<T>(stack); }
+static void step_gradients_operator(Stacked* stack, std::uint64_t, std::uint64_t) { step_gradients<T>(stack); }
+// Makes the kernel torch's operators of these names on the CPU: a stream, a step, and the gradients of a step.
+// 0: it is.
+Index urnn_register(const char* const* names, const Torch* functions, const Codes* numbers) {
   torch = *functions, codes = *numbers;
   Handle library = nullptr;
-  const Status failed = torch.library("urnn", "CPU", __FILE__, __LINE__, &library);
-  return failed ? failed : torch.implement(library, name, stream_operator);
+  Status failed = torch.library("urnn", "CPU", __FILE__, __LINE__, &library);
+  void (*const operators[])(Stacked*, std::uint64_t, std::uint64_t) = {stream_operator, step_operator,
+                                                                       step_gradients_operator};
+  for (int i = 0; i < 3 && !failed; ++i) failed = torch.implement(library, names[i], operators[i]);
+  return failed;
 }
 }

@@ -54,40 +54,49 @@ struct Owner {  // of a tensor
   Handle give() { return std::exchange(handle, nullptr); }
 };
 
-// A dense tensor of these sizes on the CPU, all of it in memory. A stride of a single element counts as 0.
+// Takes over the tensors on the stack.
+template <int N>
+void take(Owner (&given)[N], const Stacked* stack) {
+  for (int i = 0; i < N; ++i) given[i].handle = reinterpret_cast<Handle>(stack[i]);
+}
+
+// A dense tensor on the CPU, all of it in memory, of D dimensions or from `fewest` on: sizes of 1 stand in front
+// of those that it has. A stride of a single element counts as 0.
 template <int D>
 struct View {
   void* data = nullptr;
   std::int64_t size[D], stride[D];
+  std::int64_t dimensions;
   bool contiguous = true;
 
-  View(Handle tensor, std::int64_t expected_dtype, std::int64_t bytes) {
-    std::int64_t dimensions, storage, offset, *sizes, *strides;
+  View(Handle tensor, std::int64_t expected_dtype, std::int64_t bytes, int fewest = D) {
+    std::int64_t storage, offset, *sizes, *strides;
     std::int32_t dtype, device, layout;
     require(!torch.layout(tensor, &layout) && layout == codes.strided && !torch.dimensions(tensor, &dimensions) &&
-            dimensions == D && !torch.dtype(tensor, &dtype) && dtype == expected_dtype &&
+            dimensions >= fewest && dimensions <= D && !torch.dtype(tensor, &dtype) && dtype == expected_dtype &&
             !torch.device(tensor, &device) && device == codes.cpu && !torch.sizes(tensor, &sizes) &&
             !torch.strides(tensor, &strides) && !torch.storage_bytes(tensor, &storage) &&
             !torch.storage_offset(tensor, &offset) && !torch.data(tensor, &data));
     std::int64_t last = 0, dense = 1;
-    for (int d = D - 1; d >= 0; --d) {
-      require(sizes[d] > 0);
-      size[d] = sizes[d], stride[d] = sizes[d] > 1 ? strides[d] : 0;
-      contiguous = contiguous && (sizes[d] == 1 || strides[d] == dense);
-      last += (sizes[d] - 1) * stride[d], dense *= sizes[d];
+    const Index missing = D - dimensions;
+    for (Index d = D - 1; d >= 0; --d) {
+      size[d] = d < missing ? 1 : sizes[d - missing];
+      require(size[d] > 0);
+      stride[d] = size[d] > 1 ? strides[d - missing] : 0;
+      contiguous = contiguous && (size[d] == 1 || stride[d] == dense);
+      last += (size[d] - 1) * stride[d], dense *= size[d];
     }
     require(storage >= (offset + last + 1) * bytes);
   }
 };
 
-template <int D>
-Handle empty(const std::int64_t (&sizes)[D], std::int64_t dtype) {
-  std::int64_t strides[D];
+inline Handle empty(const std::int64_t* sizes, Index dimensions, std::int64_t dtype) {  // at most 3 of them
+  std::int64_t strides[3];
   std::int64_t dense = 1;
-  for (int d = D - 1; d >= 0; --d) strides[d] = dense, dense *= sizes[d];
+  for (Index d = dimensions - 1; d >= 0; --d) strides[d] = dense, dense *= sizes[d];
   Handle made = nullptr;
-  if (torch.empty(D, sizes, strides, static_cast<std::int32_t>(dtype), static_cast<std::int32_t>(codes.cpu), 0,
-                  &made))
+  if (torch.empty(dimensions, sizes, strides, static_cast<std::int32_t>(dtype),
+                  static_cast<std::int32_t>(codes.cpu), 0, &made))
     throw std::runtime_error("URNN: there is no memory for the output");
   return made;
 }
@@ -117,6 +126,19 @@ inline bool has_dtype(Handle tensor, std::int64_t expected) {
   return !torch.dtype(tensor, &dtype) && dtype == expected;
 }
 
+// Conjugates v (2, 2n).
+template <typename T>
+void turn(T* v, Index n) {
+  for (Index row = 0; row < 2; ++row)
+    for (Index k = n; k < 2 * n; ++k) v[row * 2 * n + k] = -v[row * 2 * n + k];
+}
+template <typename T>
+std::vector<T> conjugated(const T* v, Index n) {
+  std::vector<T> turned(v, v + 4 * n);
+  turn(turned.data(), n);
+  return turned;
+}
+
 // x (T, B, m), h (1, B, n) complex or (1, B, 2n) real, theta, v, permutation, V, b, epsilon, whether v is to be
 // conjugated -> states (T, B, 2n), and the last state as h is.
 template <typename T, class Forward>
@@ -124,7 +146,7 @@ void stream(Stacked* stack, Index inputs_at_most, bool (*runs)(Index), Index (*w
             Forward forward) {
   constexpr Index SIZE = sizeof(T);
   Owner given[7];
-  for (int i = 0; i < 7; ++i) given[i].handle = reinterpret_cast<Handle>(stack[i]);
+  take(given, stack);
   double epsilon;
   std::memcpy(&epsilon, &stack[7], sizeof epsilon);
   const bool conjugate = stack[8] & 0xff;
@@ -143,11 +165,7 @@ void stream(Stacked* stack, Index inputs_at_most, bool (*runs)(Index), Index (*w
   const T* vectors = static_cast<const T*>(v.data);
   std::vector<T> turned;
   if (conjugate) {
-    turned.assign(vectors, vectors + 2 * width);
-    for (Index k = 0; k < width; ++k) {
-      T& imaginary = turned[k / n * width + n + k % n];
-      imaginary = -imaginary;
-    }
+    turned = conjugated(vectors, n);
     vectors = turned.data();
   }
   const auto tables = remembered_tables<T>(n, static_cast<const T*>(theta.data), vectors,
@@ -155,13 +173,13 @@ void stream(Stacked* stack, Index inputs_at_most, bool (*runs)(Index), Index (*w
                                            static_cast<const T*>(b.data), static_cast<T>(epsilon));
   require(tables != nullptr);
 
-  Owner states(empty({steps, batch, width}, codes.real)),
-      last(empty({1, batch, h.size[2]}, is_real ? codes.real : codes.complex));
+  const std::int64_t sizes[] = {steps, batch, width};
+  Owner states(empty(sizes, 3, codes.real)), last(empty(h.size, 3, is_real ? codes.real : codes.complex));
   const Index threads = batch > 1 ? std::min<Index>(torch.threads(), batch) : 1;
   const Index planes = threads * workspace(n), rows = batch * width, inputs = x.contiguous ? 0 : steps * batch * m;
   const Index bytes = planes + (rows + inputs) * SIZE;
   alignas(64) char small[16384];
-  const Owner large(bytes > static_cast<Index>(sizeof small) ? empty({bytes}, codes.bytes) : nullptr);
+  const Owner large(bytes > static_cast<Index>(sizeof small) ? empty(&bytes, 1, codes.bytes) : nullptr);
   char* work = large.handle ? data_of<char>(large) : small;
   T *pairs = reinterpret_cast<T*>(work + planes), *copied = pairs + rows;
   load_state(h, is_real, n, pairs);

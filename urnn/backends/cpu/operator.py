@@ -1,14 +1,15 @@
-"""A step of a stream as an operator whose way to the kernel leads through no Python: see `operator.h`.
+"""The operators whose way to the kernel leads through no Python: see `operator.h` and `step.h`.
 
-There is one operator for each dtype, since each has a library of its own. It is for calls without gradients: it
-has no derivative, and torch.compile does not see it.
+There is one of each for each dtype, since each has a library of its own. To torch they have no derivative:
+`urnn.streaming` calls them where none is wanted, and joins a step and its gradients. torch.compile does not see
+them.
 """
 
 import ctypes
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -25,23 +26,39 @@ FUNCTIONS = (
     ),
     "_ZN2at15get_num_threadsEv",
 )  # fmt: skip
-SCHEMA = (
-    "(Tensor x, Tensor h, Tensor theta, Tensor v, Tensor permutation, Tensor V, Tensor b, float epsilon, "
-    "bool conjugate) -> (Tensor, Tensor)"
+ARGUMENTS = (
+    "Tensor x, Tensor h, Tensor theta, Tensor v, Tensor permutation, Tensor V, Tensor b, float epsilon, "
+    "bool conjugate"
 )
+SCHEMAS = {
+    "stream": f"({ARGUMENTS}) -> (Tensor, Tensor)",
+    "step": f"({ARGUMENTS}) -> Tensor",
+    "step_gradients": f"(Tensor gradient, Tensor next, {ARGUMENTS}, bool with_x) "
+    "-> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)",
+}
 COMPLEX = {"float32": "complex64", "float64": "complex128"}
 
 _schemas = torch.library.Library("urnn", "FRAGMENT")
 for _dtype in COMPLEX:
-    _schemas.define(f"stream_{_dtype}{SCHEMA}", tags=(torch.Tag.pt2_compliant_tag,))
+    for _name, _schema in SCHEMAS.items():
+        _schemas.define(f"{_name}_{_dtype}{_schema}", tags=(torch.Tag.pt2_compliant_tag,))
 
-# The registered operators, by the dtype of a layer's parameters; a kernel is registered when it is loaded.
-STREAMS: dict[torch.dtype, Callable[..., tuple[torch.Tensor, torch.Tensor]]] = {}
+
+class Operators(NamedTuple):
+    """One dtype's: many steps, one step, and the gradients of one step."""
+
+    stream: Callable[..., tuple[torch.Tensor, torch.Tensor]]
+    step: Callable[..., torch.Tensor]
+    step_gradients: Callable[..., tuple[torch.Tensor, ...]]
+
+
+# By the dtype of a layer's parameters; a kernel is registered when it is loaded.
+OPERATORS: dict[torch.dtype, Operators] = {}
 
 
 def register(dtype: str, by_kernel: Callable[..., int]) -> None:
-    """Makes a loaded kernel the operator of its dtype. Without torch's C interface there is none, and no loss."""
-    if getattr(torch, dtype) in STREAMS:
+    """Makes a loaded kernel its dtype's operators. Without torch's C interface there are none, and no loss."""
+    if getattr(torch, dtype) in OPERATORS:
         return
     try:
         torch_library = _torch_library()
@@ -50,12 +67,14 @@ def register(dtype: str, by_kernel: Callable[..., int]) -> None:
         codes += [_code("device_type_cpu"), _code("layout_strided")]
     except (OSError, AttributeError):  # another build of torch
         return
-    name = f"stream_{dtype}"
+    names = [f"{name}_{dtype}" for name in SCHEMAS]
     failed = by_kernel(
-        name.encode(), (ctypes.c_void_p * len(addresses))(*addresses), (ctypes.c_int64 * len(codes))(*codes)
+        (ctypes.c_char_p * len(names))(*map(str.encode, names)),
+        (ctypes.c_void_p * len(addresses))(*addresses),
+        (ctypes.c_int64 * len(codes))(*codes),
     )
     if not failed:
-        STREAMS[getattr(torch, dtype)] = getattr(torch.ops.urnn, name).default
+        OPERATORS[getattr(torch, dtype)] = Operators(*(getattr(torch.ops.urnn, name).default for name in names))
 
 
 @cache

@@ -19,8 +19,6 @@ def _multiply(out: Tensor, a: Tensor, b: Tensor, adds: bool = False) -> None:
 
     The library behind torch.mm changes the order of its sums with the number of threads.
     """
-    if out.shape[1] < min(64, out.shape[0]):  # vectors run along the columns, of which there should be many
-        out, a, b = out.mT, b.mT, a.mT
     of, threads = functions(out.dtype), torch.get_num_threads()
     work = torch.empty(of["multiply_workspace"](threads, *out.shape), dtype=torch.uint8)
     of["multiply"](
