@@ -207,7 +207,7 @@ class URNN(nn.Module):
         if hx is not None and h_0 is not None:
             raise TypeError("URNN: hx and h_0 are two names of the first state; give one of them")
         h_0 = hx if h_0 is None else h_0
-        if h_0 is not None and (streamed := streaming.call(self, input, h_0)) is not None:
+        if (streamed := streaming.call(self, input, h_0)) is not None:
             return streamed
         if isinstance(input, PackedSequence):
             return self._forward_packed(input, h_0)

@@ -1,5 +1,4 @@
-"""The shortest way through one layer: without gradients from a given state, as a model is served, and one step of
-a cell with gradients or without.
+"""The shortest way through a layer without gradients, as a model is served, and through one step of a cell.
 
 At small sizes a call costs more than its arithmetic. `call` and `step` therefore ask no more than whether this is
 the plain case, and hand everything to one operator that is C from end to end, state and output in the caller's
@@ -73,18 +72,42 @@ def call(rnn: Any, x: object, h: object) -> tuple[Tensor, Tensor] | None:
         >>> found is None or torch.equal(found[1], rnn(x, h)[1])
         True
     """
-    if torch.is_grad_enabled() or type(x) is not Tensor or x.dim() != 3:
+    if torch.is_grad_enabled() or type(x) is not Tensor or not 2 <= x.dim() <= 3:
         return None
-    if rnn.num_layers != 1 or rnn.bidirectional or rnn.recompute or rnn.output_steps != "all":
+    if rnn.bidirectional or rnn.recompute or rnn.output_steps != "all" or (rnn.training and rnn.dropout > 0):
         return None
-    layer = rnn._modules["layers"]._modules["0"]
-    operators = _operators(rnn, layer, x)
-    if operators is None or type(h) is not Tensor:
+    if h is not None and (type(h) is not Tensor or h.dim() != x.dim()):
         return None
+    if x.dim() == 2:
+        found = _through(rnn, x.unsqueeze(1), None if h is None else h.unsqueeze(1))
+        return None if found is None else (found[0].squeeze(1), found[1].squeeze(1))
     if not rnn.batch_first:
-        return _result(operators.stream, layer, x, h)
-    found = _result(operators.stream, layer, x.transpose(0, 1), h)
+        return _through(rnn, x, h)
+    found = _through(rnn, x.transpose(0, 1), h)
     return None if found is None else (found[0].transpose(0, 1), found[1])
+
+
+def _through(rnn: Any, x: Tensor, h: Tensor | None) -> tuple[Tensor, Tensor] | None:
+    """`call` for an input (T, B, m) and a state (layers, B, n), or none, from layer to layer."""
+    layers = rnn._modules["layers"]._modules
+    if len(layers) == 1:
+        return _stream(rnn, layers["0"], x, h)
+    if h is not None and len(h) != len(layers):
+        return None
+    last_states = []
+    for k, layer in enumerate(layers.values()):
+        found = _stream(rnn, layer, x, None if h is None else h[k : k + 1])
+        if found is None:
+            return None
+        x, last = found
+        last_states.append(last)
+    return x, torch.cat(last_states)
+
+
+def _stream(rnn: Any, layer: Any, x: Tensor, h: Tensor | None) -> tuple[Tensor, Tensor] | None:
+    operators = _operators(rnn, layer, x)
+    first = layer._parameters.get("h_0") if h is None else h
+    return None if operators is None or first is None else _result(operators.stream, layer, x, first)
 
 
 def step(cell: Any, x: object, h: object) -> Tensor | None:

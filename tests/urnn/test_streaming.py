@@ -21,12 +21,12 @@ def layer(m: int = 5, n: int = 64, **options) -> URNN:
     return rnn
 
 
-def general(rnn: URNN, x: torch.Tensor, h: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def general(rnn: URNN, x: torch.Tensor, h: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
     with torch.enable_grad():
         return rnn(x, h)
 
 
-def assert_streams(rnn: URNN, x: torch.Tensor, h: torch.Tensor) -> None:
+def assert_streams(rnn: URNN, x: torch.Tensor, h: torch.Tensor | None) -> None:
     """That the operator runs, and has the bits of the general way."""
     with torch.no_grad():
         found = streaming.call(rnn, x, h)
@@ -48,6 +48,45 @@ def test_it_has_the_bits_of_the_general_way(n, dtype, preset):
         rnn = layer(m, n, preset=preset, dtype=dtype, batch_first=batch_first)
         x = torch.randn(*((batch, steps) if batch_first else (steps, batch)), m, dtype=dtype)
         assert_streams(rnn, x, state(batch, n, complex_dtype))
+
+
+@pytest.mark.parametrize("m", [17, 200])
+def test_wide_inputs(m):
+    for batch in (1, 3, 33):
+        assert_streams(layer(m), torch.randn(2, batch, m), state(batch))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_from_the_learned_first_state(dtype):
+    for batch in (1, 3, 33):
+        assert_streams(layer(dtype=dtype), torch.randn(2, batch, 5, dtype=dtype), None)
+
+
+def test_without_a_batch():
+    for rnn, h in itertools.product((layer(), layer(batch_first=True)), (None, state(1)[0])):
+        assert_streams(rnn, torch.randn(4, 5), h)
+
+
+@pytest.mark.parametrize("layers", [2, 3])
+def test_several_layers(layers):
+    rnn = layer(num_layers=layers, dropout=0.5).eval()
+    x = torch.randn(2, 3, 5)
+    for h in (None, torch.randn(layers, 3, 64, dtype=torch.complex64)):
+        assert_streams(rnn, x, h)
+    with torch.no_grad():
+        assert streaming.call(rnn.train(), x, None) is None
+
+
+@pytest.mark.usefixtures("as_a_user")
+def test_torch_compile_and_export_give_the_same():
+    rnn, x, h = layer(), torch.randn(1, 2, 5), state(2)
+    with torch.no_grad():
+        expected = rnn(x, h)
+        for built in (
+            torch.compile(rnn, fullgraph=True, backend="eager"),
+            torch.export.export(rnn, (x, h)).module(),
+        ):
+            assert all(torch.equal(a, b) for a, b in zip(built(x, h), expected, strict=True))
 
 
 def test_views_of_any_strides():
@@ -152,6 +191,8 @@ def test_hooks_modes_and_wrong_arguments_take_the_general_way():
     with torch.no_grad():
         assert streaming.call(rnn, torch.randn(1, 1, 4), h) is None
         assert streaming.call(rnn, x, state(2)) is None
+        assert streaming.call(rnn, x, torch.randn(1, 1, 128)) is None
+        assert streaming.call(rnn, x, torch.randn(128)) is None
         assert streaming.call(layer(backend="reference"), x, h) is None
         handle = rnn.layers[0].register_forward_hook(lambda *_: None)
         assert streaming.call(rnn, x, h) is None

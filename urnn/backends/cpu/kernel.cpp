@@ -217,7 +217,7 @@ void finish(const Prepared<T>& t, Index m, Index slices, const double* partial, 
 }
 }  // namespace
 
-#include "step.h"
+#include "stream.h"
 
 extern "C" {
 using T = URNN_REAL;
@@ -264,9 +264,7 @@ void urnn_finish(const void* tables, Index m, Index slices, const double* partia
   finish<T>(*tables_in(tables), m, slices, partial, v, theta_gradient, v_gradient, bias_gradient, product);
 }
 
-static void stream_operator(Stacked* stack, std::uint64_t, std::uint64_t) {
-  stream<T>(stack, 16, [](Index n) { return n <= 1 << 14; }, forward_workspace<T>, forward<T>);
-}
+static void stream_operator(Stacked* stack, std::uint64_t, std::uint64_t) { stream<T>(stack); }
 static void step_operator(Stacked* stack, std::uint64_t, std::uint64_t) { step<T>(stack); }
 static void step_gradients_operator(Stacked* stack, std::uint64_t, std::uint64_t) { step_gradients<T>(stack); }
 // Makes the kernel torch's operators of these names on the CPU: a stream, a step, and the gradients of a step.

@@ -107,25 +107,6 @@ T* data_of(const Owner& tensor) {
   return static_cast<T*>(data);
 }
 
-// A state (1, B, n) complex or (1, B, 2n) real as rows [Re; Im].
-template <typename T>
-void load_state(const View<3>& h, bool is_real, Index n, T* pairs) {
-  for (Index i = 0; i < h.size[1]; ++i, pairs += 2 * n) {
-    if (is_real) {
-      const T* state = static_cast<const T*>(h.data) + i * h.stride[1];
-      for (Index k = 0; k < 2 * n; ++k) pairs[k] = state[k * h.stride[2]];
-    } else {
-      const Complex<T>* state = static_cast<const Complex<T>*>(h.data) + i * h.stride[1];
-      for (Index k = 0; k < n; ++k) pairs[k] = state[k * h.stride[2]].re, pairs[n + k] = state[k * h.stride[2]].im;
-    }
-  }
-}
-
-inline bool has_dtype(Handle tensor, std::int64_t expected) {
-  std::int32_t dtype;
-  return !torch.dtype(tensor, &dtype) && dtype == expected;
-}
-
 // Conjugates v (2, 2n).
 template <typename T>
 void turn(T* v, Index n) {
@@ -137,68 +118,5 @@ std::vector<T> conjugated(const T* v, Index n) {
   std::vector<T> turned(v, v + 4 * n);
   turn(turned.data(), n);
   return turned;
-}
-
-// x (T, B, m), h (1, B, n) complex or (1, B, 2n) real, theta, v, permutation, V, b, epsilon, whether v is to be
-// conjugated -> states (T, B, 2n), and the last state as h is.
-template <typename T, class Forward>
-void stream(Stacked* stack, Index inputs_at_most, bool (*runs)(Index), Index (*workspace)(Index),
-            Forward forward) {
-  constexpr Index SIZE = sizeof(T);
-  Owner given[7];
-  take(given, stack);
-  double epsilon;
-  std::memcpy(&epsilon, &stack[7], sizeof epsilon);
-  const bool conjugate = stack[8] & 0xff;
-  const bool is_real = has_dtype(given[1].handle, codes.real);
-  const View<3> x(given[0].handle, codes.real, SIZE);
-  const View<3> h(given[1].handle, is_real ? codes.real : codes.complex, is_real ? SIZE : 2 * SIZE);
-  const View<2> theta(given[2].handle, codes.real, SIZE), v(given[3].handle, codes.real, SIZE);
-  const View<1> permutation(given[4].handle, codes.index, sizeof(Index)), b(given[6].handle, codes.real, SIZE);
-  const View<2> V(given[5].handle, codes.real, SIZE);
-  const Index steps = x.size[0], batch = x.size[1], m = x.size[2], n = b.size[0], width = 2 * n;
-  require(m <= inputs_at_most && runs(n) && h.size[0] == 1 && h.size[1] == batch &&
-          h.size[2] == (is_real ? width : n) && theta.size[0] == 3 && theta.size[1] == n && v.size[0] == 2 &&
-          v.size[1] == width && permutation.size[0] == n && V.size[0] == width && V.size[1] == m &&
-          theta.contiguous && v.contiguous && permutation.contiguous && V.contiguous && b.contiguous);
-
-  const T* vectors = static_cast<const T*>(v.data);
-  std::vector<T> turned;
-  if (conjugate) {
-    turned = conjugated(vectors, n);
-    vectors = turned.data();
-  }
-  const auto tables = remembered_tables<T>(n, static_cast<const T*>(theta.data), vectors,
-                                           static_cast<const Index*>(permutation.data),
-                                           static_cast<const T*>(b.data), static_cast<T>(epsilon));
-  require(tables != nullptr);
-
-  const std::int64_t sizes[] = {steps, batch, width};
-  Owner states(empty(sizes, 3, codes.real)), last(empty(h.size, 3, is_real ? codes.real : codes.complex));
-  const Index threads = batch > 1 ? std::min<Index>(torch.threads(), batch) : 1;
-  const Index planes = threads * workspace(n), rows = batch * width, inputs = x.contiguous ? 0 : steps * batch * m;
-  const Index bytes = planes + (rows + inputs) * SIZE;
-  alignas(64) char small[16384];
-  const Owner large(bytes > static_cast<Index>(sizeof small) ? empty(&bytes, 1, codes.bytes) : nullptr);
-  char* work = large.handle ? data_of<char>(large) : small;
-  T *pairs = reinterpret_cast<T*>(work + planes), *copied = pairs + rows;
-  load_state(h, is_real, n, pairs);
-  const T* input = static_cast<const T*>(x.data);
-  if (!x.contiguous) {
-    for (Index t = 0, at = 0; t < steps; ++t)
-      for (Index i = 0; i < batch; ++i)
-        for (Index c = 0; c < m; ++c) copied[at++] = input[t * x.stride[0] + i * x.stride[1] + c * x.stride[2]];
-    input = copied;
-  }
-  T* out = data_of<T>(states);
-  forward(*tables, steps, batch, m, threads, pairs, width, input, static_cast<const T*>(V.data), out,
-          reinterpret_cast<T*>(work));
-  const T* end = out + (steps - 1) * rows;
-  Complex<T>* final_state = data_of<Complex<T>>(last);
-  if (is_real) std::copy_n(end, rows, data_of<T>(last));
-  else
-    for (Index i = 0; i < batch; ++i)
-      for (Index k = 0; k < n; ++k) final_state[i * n + k] = {end[i * width + k], end[i * width + n + k]};
-  stack[0] = reinterpret_cast<Stacked>(states.give()), stack[1] = reinterpret_cast<Stacked>(last.give());
 }
 }  // namespace

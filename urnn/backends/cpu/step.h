@@ -4,11 +4,13 @@
 
 namespace {
 
+constexpr Index WIDEST_INPUT = 16;  // features that the passes multiply by V themselves
+
 // x (B, m) or (m), h (B, 2n), or (2n) for all samples, theta, v, permutation, V, b, epsilon, whether v is
 // conjugated.
 template <typename T>
 struct StepArguments {
-  static constexpr Index SIZE = sizeof(T), WIDEST = 16;
+  static constexpr Index SIZE = sizeof(T);
   const View<2> x, h, theta, v;
   const View<1> permutation;
   const View<2> V;
@@ -38,7 +40,7 @@ struct StepArguments {
     if (h.stride[1] != 1) copied_h = dense(h);
   }
   const T* vectors() const { return conjugate ? turned.data() : static_cast<const T*>(v.data); }
-  Index inside() const { return m <= WIDEST ? m : 0; }  // inputs that the passes multiply by V themselves
+  Index inside() const { return m <= WIDEST_INPUT ? m : 0; }  // inputs that the passes multiply by V themselves
   const T* inputs() const { return x.contiguous ? static_cast<const T*>(x.data) : copied_x.data(); }
   const T* states() const { return h.stride[1] == 1 ? static_cast<const T*>(h.data) : copied_h.data(); }
   Index state_stride() const { return h.stride[1] == 1 || h.size[0] == 1 ? h.stride[0] : width; }
