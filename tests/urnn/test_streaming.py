@@ -153,6 +153,15 @@ def test_every_write_to_a_parameter_is_seen(write):
         assert not torch.equal(rnn(x, h)[0], before)
 
 
+def test_a_write_to_the_first_state_is_seen():
+    rnn, x = layer(), torch.randn(1, 1, 5)
+    with torch.no_grad():
+        before = rnn(x)[0]
+        rnn.layers[0].h_0.data.fill_(0.1)
+        assert not torch.equal(rnn(x)[0], before)
+    assert_streams(rnn, x, None)
+
+
 def test_a_copy_is_a_layer_of_its_own():
     rnn, x, h = layer(), torch.randn(1, 1, 5), state(1)
     with torch.no_grad():
@@ -216,6 +225,36 @@ def test_the_operator_says_that_its_arguments_do_not_fit():
         OPERATORS[torch.float32].stream(
             torch.randn(1, 1, 5), state(2), W.theta, W.v, W.permutation, own.V, own.b, 0.0, False
         )
+
+
+@pytest.mark.parametrize("name", ["W.theta", "W.v", "W.permutation", "V", "b"])
+def test_a_parameter_that_is_not_in_memory_is_an_error(name):
+    rnn = layer()
+    rnn.layers[0].state_dict(keep_vars=True)[name].untyped_storage().resize_(8)
+    with torch.no_grad(), pytest.raises(RuntimeError, match="to be in memory, got one whose storage has 8 bytes"):
+        rnn(torch.ones(1, 1, 5))
+
+
+class Doubled(nn.Module):
+    def forward(self, theta: torch.Tensor) -> torch.Tensor:
+        return 2 * theta
+
+
+def test_parametrized_and_replaced_parameters_count():
+    rnn, other, x = layer(), layer(), torch.randn(1, 1, 5)
+    with torch.no_grad():
+        swapped = torch.func.functional_call(rnn, other.state_dict(), (x,))
+        assert all(torch.equal(a, b) for a, b in zip(swapped, general(other, x, None), strict=True))
+        nn.utils.parametrize.register_parametrization(rnn.layers[0].W, "theta", Doubled())
+        assert streaming.call(rnn, x, None) is None
+        assert torch.equal(rnn(x)[0], general(rnn, x, None)[0])
+
+
+def test_a_mapped_call_takes_the_general_way():
+    rnn, x = layer(), torch.randn(4, 1, 1, 5)
+    with torch.no_grad():
+        mapped = torch.vmap(lambda part: rnn(part)[0])(x)
+    torch.testing.assert_close(mapped, torch.stack([rnn(part)[0].detach() for part in x]))
 
 
 # The cell.
