@@ -14,8 +14,8 @@ struct Slice {
   int lanes;
 };
 
-// The batch as blocks of lanes: full ones, and one of half as many lanes if that holds the rest, or of one lane for
-// a single sample; widths between are no faster. Where there are units enough, half a block or less is as fast
+// The batch as blocks of lanes: full ones, and one of half as many lanes if that holds the rest, or of one lane
+// for a single sample; widths between are no faster. Where there are units enough, half a block or less is as fast
 // sample by sample, and more threads can share it. The cut does not depend on the number of threads, so neither do
 // the results.
 template <typename T>
