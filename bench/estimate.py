@@ -84,7 +84,7 @@ def cell_seconds(cell: Cell, profile: Profile) -> float:
     return overhead + 3 * call + max(2 * call, profile.seconds) + max(profile.rounds * call, profile.seconds)
 
 
-def time_limit(cell: Cell, profile: Profile) -> float:
+def limit_seconds(cell: Cell, profile: Profile) -> float:
     """Seconds after which a pass takes a cell for hung: many times the estimate, and time for a kernel's build."""
     return LEAST_LIMIT + PATIENCE * cell_seconds(cell, profile)
 

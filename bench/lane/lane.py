@@ -12,7 +12,7 @@ from types import TracebackType
 
 from analysis.vocabulary import KILLED, MEASURED, duration
 from bench.errors import SweepError
-from bench.estimate import time_limit
+from bench.estimate import limit_seconds
 from bench.grid import Cell
 from bench.lane.events import Event, GaveNothing, Header, Measured, Started
 from bench.lane.process import MeasuringProcess, death, measuring_process
@@ -117,7 +117,7 @@ class Lane:
 
     def _report_on(self, job: Job) -> Measured | GaveNothing:
         """What the process says of the job, or what became of the process."""
-        limit = time_limit(job.cell, self.side.settings.profile)
+        limit = limit_seconds(job.cell, self.side.settings.profile)
         self._process.limit(limit)
         try:
             event = next(self._events, None)

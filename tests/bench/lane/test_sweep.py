@@ -17,7 +17,7 @@ import pytest
 
 from analysis.vocabulary import duration
 from bench.errors import ResultsError, SweepError
-from bench.estimate import time_limit
+from bench.estimate import limit_seconds
 from bench.grid import PROFILES
 from bench.lane import lane
 from bench.lane.lane import Job, Side
@@ -111,11 +111,11 @@ def test_a_cell_that_hangs_is_stopped_and_the_rest_is_measured_by_another_proces
     assert [len(cells) for cells in machine.started] == [3, 1]
     assert machine.running == 0
     (outcome,) = file_in(tmp_path).content["run"]["outcomes"]
-    limit = time_limit(hung.cell, PLAYED.profile)
+    limit = limit_seconds(hung.cell, PLAYED.profile)
     assert outcome["message"] == (
         f"nothing came of it within {duration(limit)}, many times as long as expected; it was stopped"
     )
-    assert machine.limits[:3] == [time_limit(first.cell, PLAYED.profile), None, limit]
+    assert machine.limits[:3] == [limit_seconds(first.cell, PLAYED.profile), None, limit]
 
 
 def test_a_process_that_says_nothing_is_not_waited_for_longer_than_the_limit(tmp_path):

@@ -64,8 +64,8 @@ pytestmark = pytest.mark.usefixtures("few_held_out")
             "backend of lstm must be one of torch; got 'cpu'",
         ),
         (
-            "copying --length=9 --hidden=5 --backend=cpu",
-            "backend 'cpu' cannot run hidden_size=5 on cpu; use backend='auto' or 'reference'",
+            "copying --length=9 --hidden=20000 --backend=cpu",
+            "backend 'cpu' cannot run hidden_size=20000 on cpu; use backend='auto' or 'reference'",
         ),
     ],
 )
