@@ -6,7 +6,6 @@
 #pragma once
 
 #include <array>
-#include <functional>
 
 #include "vectors.h"
 
