@@ -159,9 +159,11 @@ struct Block {
   template <int M>
   void turn(const Chunk& c, const T* weights, const V* lanes, const T* rows) const {
     const Index radix = t.radices[0];
-    if (M == 0 || t.large_bias || (radix != 8 && radix != 4)) turn_apart<M>(c, weights, lanes, rows);
-    else if (radix == 8) turn_together<std::max(M, 1), 8>(c, weights, lanes);
-    else turn_together<std::max(M, 1), 4>(c, weights, lanes);
+    if constexpr (M > 0 && L == widest<T>()) {  // compiled for full blocks alone, which time counts in
+      if (!t.large_bias && radix == 8) return turn_together<M, 8>(c, weights, lanes);
+      if (!t.large_bias && radix == 4) return turn_together<M, 4>(c, weights, lanes);
+    }
+    turn_apart<M>(c, weights, lanes, rows);
   }
   // Units stay in registers all the way.
   template <int M, int R>

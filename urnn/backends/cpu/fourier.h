@@ -27,9 +27,9 @@ struct Stages {
   std::vector<LongOdd<T>> long_odd;               // per stage whose radix has no butterfly
   std::vector<Index> frequency;                   // that is at position p
   // Of a convolution, which follows on a first stage of radix 1: the stages of its length, exp(-i pi k^2 / n), and
-  // by their positions what the chirped input is multiplied by, over the length.
+  // by their positions what the chirped input is multiplied by, over the length; then the conjugates, for F^H.
   std::vector<Stages> convolution;
-  std::vector<Complex<T>> chirp, filter;
+  std::vector<Complex<T>> chirp[2], filter[2];
 
   explicit Stages(Index size, std::size_t fewest = 2) : n(size), frequency(size, 0) {
     const Index longer = convolution_length(n);
@@ -138,14 +138,14 @@ inline Index part_of(const Stages<T>& t) {
   return t.n > WHOLE ? t.n / t.radices[0] : t.n;
 }
 
-template <int direction, typename T, typename V>
-void convolve(const Stages<T>& t, Complex<V>* x);
+template <typename T, typename V>
+void convolve(const Stages<T>& t, bool adjoint, Complex<V>* x);
 
 // What follows on the first stage of F, natural order to positions (unscaled); `store` takes the results.
 template <typename T, typename V, class Store>
 URNN_INLINE inline void transform_rest(const Stages<T>& t, Complex<V>* x, Store store) {
   if (!t.convolution.empty()) {
-    convolve<-1, T, V>(t, x);
+    convolve<T, V>(t, false, x);
     for (Index k = 0; k < t.n; ++k) store(k, x[at(k)]);
     return;
   }
@@ -165,7 +165,7 @@ template <typename T, typename V, class Load>
 URNN_INLINE inline void adjoint_begin(const Stages<T>& t, Complex<V>* x, Load load) {
   if (!t.convolution.empty()) {
     for (Index k = 0; k < t.n; ++k) x[at(k)] = load(k);
-    return convolve<1, T, V>(t, x);
+    return convolve<T, V>(t, true, x);
   }
   const std::size_t last = t.radices.size() - 1;
   const Index part = part_of(t);
@@ -184,7 +184,7 @@ void transform(const Stages<T>& t, Complex<T>* x) {
   std::vector<Index> lengths = {t.n};
   for (const int radix : t.radices) lengths.push_back(lengths.back() / radix);
   const Index last = static_cast<Index>(t.radices.size()) - 1;
-  if (!t.convolution.empty()) convolve<direction, T, T>(t, x);
+  if (!t.convolution.empty()) convolve<T, T>(t, direction > 0, x);
   else if (direction < 0)
     for (Index i = 0; i <= last; ++i) stage_in_place<direction, T, T>(t, i, lengths[i], 0, t.n, x);
   else

@@ -14,30 +14,30 @@ struct Slice {
   int lanes;
 };
 
-// The batch as blocks of lanes: full ones, then the narrowest that holds the rest; where there are units enough,
-// half a block or less is as fast sample by sample, and more threads can share it. The cut does not depend on
-// the number of threads, so neither do the results.
+// The batch as blocks of lanes: full ones, and one of half as many lanes if that holds the rest, or of one lane
+// for a single sample; widths between are no faster. Where there are units enough, half a block or less is as fast
+// sample by sample, and more threads can share it. The cut does not depend on the number of threads, so neither do
+// the results.
 template <typename T>
 std::vector<Slice> slices_of(Index n, Index batch) {
-  const Index few = SingleTables<T>::apply(n) ? widest<T>() / 2 : 1;
+  constexpr int full = widest<T>(), half = full / 2;
+  const Index alone = SingleTables<T>::apply(n) ? half : 1;
   std::vector<Slice> slices;
   for (Index first = 0; first < batch;) {
     const Index rest = batch - first;
-    int lanes = widest<T>();
-    while (lanes > 4 && rest <= lanes / 2) lanes /= 2;
-    if (rest <= few) lanes = 1;
+    const int lanes = rest <= alone ? 1 : rest <= half ? half : full;
     slices.push_back({first, std::min<Index>(rest, lanes), lanes});
     first += lanes;
   }
   return slices;
 }
 
-// Calls f<L>(slice) for a width known only at run time.
-template <typename T, int L, class F>
+// Calls f<L>() for the width of a block, which is known only at run time.
+template <typename T, class F>
 void with_lanes(int lanes, F f) {
-  if (lanes == L) f(std::integral_constant<int, L>{});
-  else if constexpr (L > 4 || (L > 1 && widest<T>() <= 4)) with_lanes<T, L == 4 ? 1 : L / 2>(lanes, f);
-  else if constexpr (L > 1) with_lanes<T, 1>(lanes, f);
+  if (lanes == widest<T>()) f(std::integral_constant<int, widest<T>()>{});
+  else if (lanes == 1) f(std::integral_constant<int, 1>{});
+  else f(std::integral_constant<int, widest<T>() / 2>{});
 }
 
 // Bytes for one thread, whatever the slice; `inside` inputs whose part of V's gradient is summed up.
@@ -104,7 +104,7 @@ void forward(const Prepared<T>& t, Index steps, Index batch, Index m, Index thre
           .forward(h_0, h_0_stride, x, m, weights ? weights->alone.data() : nullptr, states, steps);
       return;
     }
-    with_lanes<T, widest<T>()>(s.lanes, [&](auto lanes) {
+    with_lanes<T>(s.lanes, [&](auto lanes) {
       using B = Block<T, lanes.value>;
       B(t, batch, s.first, s.samples, reinterpret_cast<typename B::C*>(own))
           .forward(h_0, h_0_stride, x, m, weights ? weights->blocks.data() : nullptr, states, steps);
@@ -133,7 +133,7 @@ void backward(const Prepared<T>& t, const Sequence<T>& past, Index batch, Index 
       single.run(gradient, begin, end, carry, z_gradient, inside ? product : nullptr);
       single.add_sums(out);
     } else {
-      with_lanes<T, widest<T>()>(s.lanes, [&](auto lanes) {
+      with_lanes<T>(s.lanes, [&](auto lanes) {
         constexpr int L = lanes.value;
         using B = Backward<T, L>;
         using S = Sums<T, L>;

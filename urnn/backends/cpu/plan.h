@@ -6,7 +6,6 @@
 #pragma once
 
 #include <array>
-#include <functional>
 
 #include "vectors.h"
 
@@ -52,7 +51,7 @@ inline Index convolution_length(Index n) {
 // Rows that a transform of n units works on.
 inline Index span_of(Index n) { return std::max(n, convolution_length(n)); }
 
-// Arithmetic and memory of one stage per unit, in cycles as measured on a half-width AVX-512 machine.
+// Arithmetic and memory of one stage in place per unit, in cycles as measured on a half-width AVX-512 machine.
 inline double cost_of(int radix) {
   switch (radix) {
     case 2:
@@ -64,30 +63,63 @@ inline double cost_of(int radix) {
     case 5:
       return 12;
     case 6:
-      return 11.5;
+      return 13.5;
     case 7:
-      return 14;
+      return 16;
     case 8:
       return 12;
     default:
-      return 15;
+      return 19;
   }
 }
 
-// The cheapest product of radices for a length of small primes.
-inline double cheapest(Index n, std::size_t from, std::vector<int>& best) {
-  best.clear();
-  if (n == 1) return 0;
-  double least = 1e300;
-  for (std::size_t i = from; i < RADICES.size(); ++i) {
-    if (n % RADICES[i]) continue;
-    std::vector<int> rest;
-    const double cost = cost_of(RADICES[i]) + cheapest(n / RADICES[i], i, rest);
-    if (cost >= least) continue;
-    least = cost, best = std::move(rest);
-    best.insert(best.begin(), RADICES[i]);
+// Units of whole tiles that a first stage of this radix makes of n: fewer are better. A short transform's chunk is
+// all of it.
+inline Index padded_units(Index n, int radix) {
+  const Index stride = n / radix, run = n <= TILE_WIDTH * RADICES[0] ? n : stride;
+  return n / run * ((run + TILE_WIDTH - 1) / TILE_WIDTH * TILE_WIDTH);
+}
+
+// The same for a transform of n units in these stages; its first and last stage do more than others.
+inline double cost_of(Index n, const std::vector<int>& radices) {
+  constexpr double APART = 4, NOT_FUSED = 8, TILES = 30;
+  const int first = radices.front();
+  double cost = 0;
+  for (const int radix : radices) cost += cost_of(radix);
+  if (first != 8 && first != 4) cost += APART;
+  if (!is_fused(radices.back())) cost += NOT_FUSED;
+  return cost + TILES * (static_cast<double>(padded_units(n, first)) / static_cast<double>(n) - 1);
+}
+
+// Calls f with every product of radices that makes n, in descending order.
+template <class F>
+void for_each_product(Index n, std::vector<int>& radices, F&& f) {
+  if (n == 1) return f();
+  for (const int radix : RADICES) {
+    if (n % radix || (!radices.empty() && radix > radices.back())) continue;
+    radices.push_back(radix);
+    for_each_product(n / radix, radices, f);
+    radices.pop_back();
   }
-  return least;
+}
+
+// The cheapest stages for n units, of which `small` is the part of small primes.
+inline std::vector<int> cheapest(Index n, Index small) {
+  std::vector<int> product, best;
+  double least = 0;
+  for_each_product(small, product, [&] {
+    for (std::size_t first = 0; first < product.size(); ++first) {
+      std::vector<int> order = product;
+      std::rotate(order.begin(), order.begin() + first, order.begin() + first + 1);
+      for (std::size_t last = 1; last < std::max<std::size_t>(order.size(), 2); ++last) {
+        std::vector<int> stages = order;
+        if (last < stages.size()) std::rotate(stages.begin() + last, stages.begin() + last + 1, stages.end());
+        const double cost = cost_of(n, stages);
+        if (best.empty() || cost < least) least = cost, best = stages;
+      }
+    }
+  });
+  return best;
 }
 
 inline std::vector<int> radices_of_power(Index n, bool two_stages) {  // of two
@@ -102,12 +134,6 @@ inline std::vector<int> radices_of_power(Index n, bool two_stages) {  // of two
   return radices;
 }
 
-// Units of whole tiles that a first stage of this radix makes of n: fewer are better.
-inline Index padded_units(Index n, int radix) {
-  const Index stride = n / radix;
-  return (stride + TILE_WIDTH - 1) / TILE_WIDTH * TILE_WIDTH * radix;
-}
-
 // The stages of a length that needs no convolution, first stage first, in no fewer than asked for. The first is at
 // most 10, as a chunk's stage has to be.
 inline std::vector<int> radices_of(Index n, std::size_t fewest) {
@@ -116,15 +142,7 @@ inline std::vector<int> radices_of(Index n, std::size_t fewest) {
   for (const int p : primes) small /= p;
   std::vector<int> radices;
   if ((small & (small - 1)) == 0) radices = radices_of_power(small, fewest > 1 && primes.empty());
-  else {
-    cheapest(small, 0, radices);
-    std::stable_sort(radices.begin(), radices.end(),
-                     [n](int a, int b) { return padded_units(n, a) < padded_units(n, b); });
-    if (radices.size() > 1) {  // the last stage is one of FUSED if there is one
-      std::sort(radices.begin() + 1, radices.end(), std::greater<>());
-      std::stable_partition(radices.begin() + 1, radices.end(), [](int r) { return !is_fused(r); });
-    }
-  }
+  else radices = cheapest(n, small);
   radices.insert(radices.end(), primes.begin(), primes.end());
   while (radices.size() < fewest || radices[0] > RADICES[0]) radices.insert(radices.begin(), 1);
   return radices;
