@@ -37,7 +37,7 @@ help: ## show this
 report: $(READY) ## is the uRNN faster here? a first answer after a minute, the whole report after five
 	@echo "Step 1 of 3: a first answer, from the uRNN and nn.LSTM at four sizes (a minute)."
 	@$(RUN) -m bench run --profile quick $(FIRST) $(if $(FRESH),--fresh)
-	@$(RUN) -m analysis report --output reports/latest # git ignores it: figures of a changed checkout count for less
+	@$(RUN) -m analysis report --output reports/latest
 	@echo
 	@echo "That is the first answer; the page above can be opened now, and the whole report follows."
 	@echo "Step 2 of 3: every model, more sizes, each cell twice (three minutes). Ctrl-C is safe at any time: what is"
