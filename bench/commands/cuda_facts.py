@@ -3,7 +3,6 @@
 import argparse
 import json
 from dataclasses import asdict
-from pathlib import Path
 
 import torch
 
@@ -35,5 +34,5 @@ def run(options: argparse.Namespace) -> int:
         f"product in float32 {limits.product_flops / 1e12:.1f} TFLOP/s"
     )
     if options.output:
-        write_atomically(Path(options.output), json.dumps(facts, indent=1, default=str))
+        write_atomically(options.output, json.dumps(facts, indent=1, default=str))
     return 0

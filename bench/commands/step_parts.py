@@ -1,7 +1,6 @@
 """Where the time of a call goes on a CUDA device."""
 
 import argparse
-from pathlib import Path
 
 from bench import slices, step_parts
 from bench.grid import get_profile
@@ -25,5 +24,5 @@ def run(options: argparse.Namespace) -> int:
             print(line, flush=True)
             text += line + "\n"
         if options.output:
-            write_atomically(Path(options.output), text)
+            write_atomically(options.output, text)
     return 0
