@@ -69,7 +69,7 @@ def build(cell: Cell) -> Workload:
     x, target = x.to(cell.device, dtype), target.to(cell.device)
 
     row = subjects.get(cell.model)
-    options: dict[str, str | int] = {} if row.backends == ("torch",) else {"backend": cell.implementation}
+    options: dict[str, str | int] = {} if len(row.backends) == 1 else {"backend": cell.implementation}
     if cell.num_layers > 1:
         options["num_layers"] = cell.num_layers
     rnn = row.build(task.input_size, cell.hidden_size, device=cell.device, dtype=dtype, **options)
@@ -123,7 +123,7 @@ def _train(rnn: nn.Module, row: Model, cell: Cell, x: Tensor, target: Tensor, ta
 
     def run() -> Tensor:
         output, state = rnn(x)
-        loss = task.loss(read_out(task.read(output, row.last_output(state))), target)
+        loss = task.loss(read_out(task.read(output, row.last_output(output, state))), target)
         loss.backward()
         optimiser.step()
         # At the end, so that a step holds no gradients before it starts and its peak counts its own.

@@ -7,15 +7,16 @@ from torch.nn.utils.rnn import pack_sequence, pad_packed_sequence
 
 from urnn import models
 from urnn.backends import BACKENDS
-from urnn.models import MODELS, Model
+from urnn.models import MODELS, ZOO, Model
 from urnn.tasks import Copying
 
-FAMILIES = {"unitary", "orthogonal", "gated", "plain"}
+FAMILIES = {"unitary", "orthogonal", "gated", "plain", "linear", "oscillator"}
 NORM_PRESERVING = {"unitary", "orthogonal"}
 DTYPES = [torch.float32, torch.float64]
 M, N, T, B = Copying.input_size, 16, 12, 4
 
-ENTRIES = [(model, backend) for model in MODELS.values() for backend in model.backends]
+ALL = MODELS | ZOO
+ENTRIES = [(model, backend) for model in ALL.values() for backend in model.backends]
 PROMISING = [entry for entry in ENTRIES if entry[0].family in NORM_PRESERVING]
 
 
@@ -62,10 +63,10 @@ def test_the_registry_has_the_model_and_its_baselines():
         "ortho_cayley",
         "ortho_householder",
     }
-    assert len({model.label for model in MODELS.values()}) == len(MODELS)
+    assert len({model.label for model in ALL.values()}) == len(ALL) == len(MODELS) + len(ZOO)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", ALL)
 def test_a_row_is_whole(name):
     model = models.get(name)
     assert model.name == name
@@ -73,7 +74,7 @@ def test_a_row_is_whole(name):
     assert model.family in FAMILIES
     assert (model.recurrent_matrix is not None) == (model.family in NORM_PRESERVING)
     assert model.state_per_unit >= model.output_per_unit >= 1
-    assert model.backends == ("torch",) or set(model.backends) <= set(BACKENDS)
+    assert model.backends in [("torch",), ("eager",)] or set(model.backends) <= set(BACKENDS)
     assert model.backends
 
 
@@ -132,7 +133,29 @@ def test_every_parameter_is_read(model, run_by, device):
 @over(ENTRIES)
 def test_the_last_output_can_be_had_from_the_state(model, run_by, device):
     output, state = build(model, run_by, device)(copying_batch(device))
-    assert torch.equal(model.last_output(state), output[-1])
+    assert torch.equal(model.last_output(output, state), output[-1])
+
+
+@pytest.mark.parametrize(
+    ("model", "initialisation"),
+    [(model, name) for model in ALL.values() for name in model.initialisations],
+    ids=lambda value: value if isinstance(value, str) else value.name,
+)
+def test_other_first_values_are_another_start_of_the_same_model(model, initialisation):
+    rnn = build(model, model.backends[0], dtype=torch.float64)
+    x = copying_batch(dtype=torch.float64)
+    before = rnn(x)[0]
+    torch.manual_seed(0)
+    model.initialisations[initialisation](rnn, T)
+    after = rnn(x)[0]
+    assert after.isfinite().all()
+    assert not torch.equal(after, before)
+    torch.manual_seed(0)
+    model.initialisations[initialisation](rnn, T)
+    assert torch.equal(rnn(x)[0], after)  # every draw is torch's generator's
+    if model.recurrent_matrix:
+        Q = model.recurrent_matrix(rnn)
+        assert_same(Q.mH @ Q, torch.eye(N, dtype=Q.dtype), torch.float64)
 
 
 @over(ENTRIES)

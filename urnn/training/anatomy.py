@@ -54,9 +54,9 @@ def _run_by_steps(network: Network, x: Float[Tensor, "T B m"]) -> tuple[list[Ten
     """Each h_t, as the tensor that both the next step and the output start from, and the outputs."""
     state, states, outputs = None, [], []
     for x_t in x.split(1):
-        state = network.rnn(x_t, state)[1]
+        output, state = network.rnn(x_t, state)
         states.append(state[0] if isinstance(state, tuple) else state)
-        outputs.append(network.row.last_output(state))
+        outputs.append(network.row.last_output(output, state))
     return states, torch.stack(outputs)
 
 

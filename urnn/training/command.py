@@ -97,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("task", metavar="TASK", help=f"one of {', '.join(problems.PROBLEMS)}")
     add("--length", type=int, metavar="T", help="the paper's T, for copying and adding")
-    add("--model", default="urnn", help=f"one of {', '.join(models.MODELS)}; default: %(default)s")
+    add("--model", default="urnn", help=f"one of {', '.join(models.MODELS | models.ZOO)}; default: %(default)s")
     add(
         "--backend",
         metavar="NAME",

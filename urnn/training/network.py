@@ -43,7 +43,7 @@ class Network(nn.Module):
         super().__init__()
         if backend is not None and backend not in ("auto", *row.backends):
             raise ValueError(f"backend of {row.name} must be one of {', '.join(row.backends)}; got {backend!r}")
-        options = {} if backend is None or row.backends == ("torch",) else {"backend": backend}
+        options = {} if backend is None or len(row.backends) == 1 else {"backend": backend}
         self.row, self.task = row, task
         self.rnn = row.build(task.input_size, hidden_size, device=device, **options)
         self.read_out = nn.Linear(row.output_per_unit * hidden_size, task.output_size, device=device)
@@ -53,7 +53,7 @@ class Network(nn.Module):
     def forward(self, x: Float[Tensor, "T B m"]) -> Float[Tensor, "... B k"]:
         """What the task's loss takes: (T, B, k) where every step is read, else (B, k)."""
         output, state = self.rnn(x)
-        return self.read_out(self.task.read(output, self.row.last_output(state)))
+        return self.read_out(self.task.read(output, self.row.last_output(output, state)))
 
     @property
     def parameter_count(self) -> int:
@@ -62,6 +62,6 @@ class Network(nn.Module):
 
     @property
     def backend_in_use(self) -> str:
-        """The backend that the next call will run on; "torch" where torch's kernels are the only one."""
+        """The backend that the next call will run on; where there is one way alone, its name."""
         prepare = getattr(self.rnn, "prepare", None)
-        return prepare() if prepare else "torch"
+        return prepare() if prepare else self.row.backends[0]

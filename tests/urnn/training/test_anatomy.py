@@ -17,7 +17,7 @@ def bound(steps: int, units: int) -> float:
 def output_and_cost(made, batch):
     x, target = batch
     output, state = made.network.rnn(x)
-    logits = made.network.read_out(made.problem.task.read(output, made.network.row.last_output(state)))
+    logits = made.network.read_out(made.problem.task.read(output, made.network.row.last_output(output, state)))
     return output, x.shape[1] * made.problem.task.loss(logits, target)
 
 
@@ -50,8 +50,8 @@ def test_the_gradient_is_how_a_sequences_cost_changes_with_its_state(model, task
         h = h.detach().requires_grad_()
         moved = (h, *(part.detach() for part in rest)) if rest else h
         after = made.rnn(x[t + 1 :], moved)
-        whole = torch.cat([output[:t], made.row.last_output(moved)[None], after[0]])
-        logits = made.read_out(made.task.read(whole, made.row.last_output(after[1])))
+        whole = torch.cat([output[:t], made.row.last_output(output, moved)[None], after[0]])
+        logits = made.read_out(made.task.read(whole, made.row.last_output(*after)))
         (gradient,) = torch.autograd.grad(made.task.loss(logits, target), h)
         assert found["gradient_norm"][t - 1] == pytest.approx(float(gradient.norm()), rel=1e-9)
 

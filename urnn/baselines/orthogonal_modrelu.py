@@ -1,0 +1,160 @@
+"""Orthogonal RNNs as their authors run them: modReLU, and a first matrix of rotations.
+
+expRNN (Lezcano-Casado, Martínez-Rubio 2019, arXiv 1901.08428) takes Q as a matrix exponential, scoRNN (Helfrich,
+Willmott, Ye 2018, arXiv 1707.09520) as a Cayley transform; both put modReLU behind it. A step is one product and
+modReLU, and the backward pass needs only the states. Known weakness: the steps are queued from Python, one call of
+the product's library and four of torch's a step, so that small states wait for calls.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn.utils.parametrizations import orthogonal
+
+from urnn.baselines.interface import SequenceModule, States
+from urnn.baselines.orthogonal import ORTHOGONAL_MAPS
+from urnn.shapes import Float
+
+
+class OrthogonalModReLURNN(SequenceModule):
+    """h_t = modReLU(Q h_{t-1} + V x_t; b) with Q real and orthogonal through every optimiser step.
+
+    Args:
+        input_size, hidden_size: m and n; Q is n x n and real.
+        orthogonal_map: how an n x n parameter becomes Q; see `torch.nn.utils.parametrizations.orthogonal`.
+        batch_first, device, dtype: as in nn.RNN.
+
+    Inputs and outputs: as of `SequenceModule`; output and state are h, real (T, B, n) and (1, B, n). The first
+    state is zero.
+
+    Raises:
+        ValueError: an orthogonal_map that torch does not have.
+
+    Example:
+        >>> import torch
+        >>> from urnn.baselines import OrthogonalModReLURNN
+        >>> rnn = OrthogonalModReLURNN(input_size=3, hidden_size=4)
+        >>> output, h_n = rnn(torch.randn(5, 2, 3))
+        >>> output.shape, h_n.shape
+        (torch.Size([5, 2, 4]), torch.Size([1, 2, 4]))
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        orthogonal_map: str = "matrix_exp",
+        batch_first: bool = False,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(input_size, batch_first)
+        if orthogonal_map not in ORTHOGONAL_MAPS:
+            raise ValueError(f"orthogonal_map must be one of {ORTHOGONAL_MAPS}, got {orthogonal_map!r}")
+        self.hidden_size, self.orthogonal_map = hidden_size, orthogonal_map
+        self.input = nn.Linear(input_size, hidden_size, bias=False, device=device, dtype=dtype)
+        nn.init.kaiming_normal_(self.input.weight)  # expRNN's
+        self.b = nn.Parameter(torch.zeros(hidden_size, device=device, dtype=dtype))
+        self.recurrent = nn.Linear(hidden_size, hidden_size, bias=False, device=device, dtype=dtype)
+        nn.init.orthogonal_(self.recurrent.weight)
+        orthogonal(self.recurrent, orthogonal_map=orthogonal_map)
+        start_from_rotations(self, henaff_angles)
+
+    @property
+    def Q(self) -> Float[Tensor, "n n"]:  # noqa: N802 - a matrix
+        """The orthogonal recurrent matrix."""
+        return self.recurrent.weight
+
+    def extra_repr(self) -> str:
+        return f"{self.input_size}, {self.hidden_size}, orthogonal_map={self.orthogonal_map!r}"
+
+    def first_state(self, x: Float[Tensor, "T B m"]) -> States:
+        return (x.new_zeros(x.shape[1], self.hidden_size),)
+
+    def run(self, x: Float[Tensor, "T B m"], first: States) -> tuple[Float[Tensor, "T B n"], States]:
+        states = _ModReLUSequence.apply(self.input(x), first[0], self.Q, self.b)
+        return states, (states,)
+
+
+class _ModReLUSequence(torch.autograd.Function):
+    """All states of h_t = modReLU(Q h_{t-1} + z_t; b), real; its gradients from the states alone."""
+
+    @staticmethod
+    def forward(ctx: Any, z: Tensor, h_0: Tensor, Q: Tensor, b: Tensor) -> Tensor:  # noqa: N803 - a matrix
+        states, turned, modulus = torch.empty_like(z), Q.mT.contiguous(), torch.empty_like(h_0)
+        h = h_0
+        for z_t, state in zip(z, states, strict=True):
+            torch.addmm(z_t, h, turned, out=state)
+            torch.abs(state, out=modulus)
+            torch.clamp_min_(modulus.add_(b), 0)
+            torch.copysign(modulus, state, out=state)
+            h = state
+        ctx.save_for_backward(states, h_0, Q)
+        return states
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
+        states, h_0, Q = ctx.saved_tensors  # noqa: N806
+        z_gradient = torch.empty_like(states)
+        carry = torch.zeros_like(h_0)
+        for of_output, of_z, state in zip(
+            gradient.flip(0), reversed(z_gradient.unbind()), reversed(states.unbind()), strict=True
+        ):
+            torch.add(of_output, carry, out=of_z).masked_fill_(state == 0, 0)
+            torch.mm(of_z, Q, out=carry)
+        before = torch.cat([h_0.unsqueeze(0), states[:-1]])
+        Q_gradient = z_gradient.flatten(0, 1).mT @ before.flatten(0, 1)  # noqa: N806
+        b_gradient = (z_gradient * states.sign()).sum((0, 1))
+        return z_gradient, carry, Q_gradient, b_gradient
+
+
+Angles = Callable[[int], Tensor]
+
+
+def henaff_angles(count: int) -> Float[Tensor, " count"]:
+    """Uniform in (-pi, pi) (Henaff, Szlam, LeCun 2016, arXiv 1602.06662).
+
+    Example:
+        >>> from urnn.baselines.orthogonal_modrelu import henaff_angles
+        >>> bool((henaff_angles(100).abs() <= 3.15).all())
+        True
+    """
+    return torch.empty(count).uniform_(-math.pi, math.pi)
+
+
+def cayley_angles(count: int) -> Float[Tensor, " count"]:
+    """Those of scoRNN's first matrix: uniform in (0, pi / 2), with a sign drawn for each.
+
+    The paper draws u from U(0, pi / 2) and fills skew-symmetric blocks with s = sqrt((1 - cos u) / (1 + cos u)); their
+    Cayley transform turns by 2 atan(s) = u.
+
+    Example:
+        >>> from urnn.baselines.orthogonal_modrelu import cayley_angles
+        >>> bool((cayley_angles(100).abs() <= 1.58).all())
+        True
+    """
+    return torch.empty(count).uniform_(0, math.pi / 2) * (2 * torch.randint(2, (count,)) - 1)
+
+
+@torch.no_grad()
+def start_from_rotations(rnn: Any, angles: Angles) -> None:
+    """Sets an orthogonal RNN's Q to 2 x 2 rotations along the diagonal, by angles drawn from torch's generator.
+
+    Example:
+        >>> from urnn.baselines import OrthogonalRNN
+        >>> from urnn.baselines.orthogonal_modrelu import henaff_angles, start_from_rotations
+        >>> rnn = OrthogonalRNN(3, 4)
+        >>> start_from_rotations(rnn, henaff_angles)
+        >>> bool((rnn.Q[:2, 2:].abs() < 1e-6).all())
+        True
+    """
+    n, weight = rnn.Q.shape[0], rnn.Q
+    drawn = angles(n // 2).to(weight)
+    blocks = torch.stack([drawn.cos(), -drawn.sin(), drawn.sin(), drawn.cos()], dim=-1).view(-1, 2, 2)
+    parts = [*blocks, *([torch.ones(1, 1).to(weight)] if n % 2 else [])]
+    rnn.recurrent.weight = torch.block_diag(*parts)
