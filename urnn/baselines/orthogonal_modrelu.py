@@ -130,8 +130,8 @@ def henaff_angles(count: int) -> Float[Tensor, " count"]:
 def cayley_angles(count: int) -> Float[Tensor, " count"]:
     """Those of scoRNN's first matrix: uniform in (0, pi / 2), with a sign drawn for each.
 
-    The paper draws u from U(0, pi / 2) and fills skew-symmetric blocks with s = sqrt((1 - cos u) / (1 + cos u)); their
-    Cayley transform turns by 2 atan(s) = u.
+    The paper draws u from U(0, pi / 2) and fills skew-symmetric blocks with s = sqrt((1 - cos u) / (1 + cos u)),
+    whose Cayley transform turns by 2 atan(s) = u.
 
     Example:
         >>> from urnn.baselines.orthogonal_modrelu import cayley_angles
