@@ -4,8 +4,6 @@
 
 namespace {
 
-constexpr Index WIDEST_INPUT = 16;  // features that the passes multiply by V themselves
-
 // x (B, m) or (m), h (B, 2n), or (2n) for all samples, theta, v, permutation, V, b, epsilon, whether v is
 // conjugated.
 template <typename T>

@@ -7,6 +7,8 @@
 
 namespace {
 
+constexpr Index WIDEST_INPUT = 16;  // features that the passes multiply by V themselves
+
 template <typename T>
 struct Tables : Stages<T> {
   using C = Complex<T>;
