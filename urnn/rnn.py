@@ -170,7 +170,7 @@ class URNN(nn.Module):
         return backends.expected(self.backend, self.hidden_size, self._device.type).name
 
     def prepare(self) -> str:
-        """Compiles what the next call needs, which can take ten seconds, and returns the backend's name."""
+        """Compiles what the next call needs, which can take twenty seconds, and returns the backend's name."""
         return backends.choose(self.backend, self.hidden_size, self._device.type).name
 
     def flatten_parameters(self) -> None:

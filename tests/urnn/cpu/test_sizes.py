@@ -5,7 +5,7 @@ import torch
 
 from tests.urnn.parity import NAMES, arguments, assert_equals_reference, call, run
 from urnn import URNN, backends
-from urnn.backends import BACKENDS, fused
+from urnn.backends import BACKENDS, cpu, fused
 from urnn.backends.cpu import build as cpu_build
 
 pytestmark = pytest.mark.skipif(cpu_build.compiler() is None, reason="no C++ compiler on this machine")
@@ -129,6 +129,10 @@ def test_states_that_bypass_the_caches_are_the_same(n, generator):
     second, _ = call(fused.run_sequence, **given | {"x": given["x"][half:], "h_0": state})
     assert first.nbytes < 8 << 20
     assert torch.equal(whole, torch.cat([first, second]))
+
+
+def test_python_and_the_kernel_end_at_the_same_size():
+    assert [cpu_build.functions(dtype)["largest"]() for dtype in DTYPES] == [cpu.LARGEST] * 2
 
 
 def test_a_size_past_the_last_runs_on_the_reference_with_one_warning():

@@ -129,7 +129,7 @@ struct Block {
   }
 
   // The rest of A = F D1 h, and W h in H up to the last stage and D3.
-  URNN_INLINE void middle() const {
+  __attribute__((noinline)) void middle() const {
     const Dots s = dots();
     const C twice1 = scaled(s.s1, T(2)), twice2 = scaled(s.s2, T(2));
     adjoint_begin<T, V>(t, H, [&](Index p) URNN_INLINE {

@@ -226,6 +226,7 @@ static const Prepared<T>* tables_in(const void* handle) {
   return static_cast<const std::shared_ptr<const Prepared<T>>*>(handle)->get();
 }
 
+Index urnn_largest() { return LARGEST; }
 void urnn_share_threads(StartTeam start) { start_team = start; }
 // Null where the permutation is none.
 void* urnn_tables(Index n, const T* theta, const T* v, const Index* permutation, const T* bias, double epsilon) {

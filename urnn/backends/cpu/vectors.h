@@ -17,6 +17,12 @@
 #endif
 
 #define URNN_INLINE __attribute__((always_inline))
+// For what takes long to compile: once, and not again for each constant argument.
+#ifdef __clang__
+#define URNN_ONCE __attribute__((noinline))
+#else
+#define URNN_ONCE __attribute__((noinline, noclone))
+#endif
 
 namespace {
 
