@@ -8,7 +8,7 @@ private names, since their public ones cost several times as much.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ from torch.autograd import Function
 from torch.nn.modules import module as torch_module
 
 from urnn import backends
-from urnn.backends import transforms
+from urnn.backends import traced, transforms
 from urnn.backends.cpu.operator import OPERATORS, Operators
 
 
@@ -72,11 +72,11 @@ def call(rnn: Any, x: object, h: object) -> tuple[Tensor, Tensor] | None:
         >>> found is None or torch.equal(found[1], rnn(x, h)[1])
         True
     """
-    if torch.is_grad_enabled() or type(x) is not Tensor or not 2 <= x.dim() <= 3:
+    if torch.is_grad_enabled() or not _is_tensor(x) or not 2 <= x.dim() <= 3:
         return None
     if rnn.bidirectional or rnn.recompute or rnn.output_steps != "all" or (rnn.training and rnn.dropout > 0):
         return None
-    if h is not None and (type(h) is not Tensor or h.dim() != x.dim()):
+    if h is not None and (not _is_tensor(h) or h.dim() != x.dim()):
         return None
     if x.dim() == 2:
         found = _through(rnn, x.unsqueeze(1), None if h is None else h.unsqueeze(1))
@@ -121,22 +121,34 @@ def step(cell: Any, x: object, h: object) -> Tensor | None:
         >>> found is None or torch.equal(found, cell(x, h))
         True
     """
-    if type(x) is not Tensor or not 1 <= x.dim() <= 2:
+    if not _is_tensor(x) or not 1 <= x.dim() <= 2:
         return None
     layer = cell._modules["layer"]
     operators = _operators(cell, layer, x)
     if operators is None:
         return None
     state: Any = layer._parameters.get("h_0") if h is None else h
-    if type(state) not in (Tensor, nn.Parameter) or state.dim() != (1 if h is None else x.dim()):
+    if not (_is_tensor(state) or type(state) is nn.Parameter) or state.dim() != (1 if h is None else x.dim()):
         return None
     return _result(_Step.apply if torch.is_grad_enabled() else operators.step, layer, x, state)
 
 
+def _is_tensor(value: object) -> TypeGuard[Tensor]:
+    """Whether it is a tensor and no subclass, but for those that torch.export traces with."""
+    return type(value) is Tensor or (torch.compiler.is_exporting() and isinstance(value, Tensor))
+
+
 def _operators(module: Any, layer: Any, x: Tensor) -> Operators | None:
     """The operators for x; None where there are none, or the plain case is not this one."""
-    operators = OPERATORS.get(x.dtype)
-    if operators is None or not x.is_cpu or _watched() or _has_hooks(layer):
+    if torch.compiler.is_compiling():
+        if torch.is_grad_enabled() or _transformed():
+            return None
+        operators = traced.operators(x.dtype)
+    else:
+        operators = OPERATORS.get(x.dtype)
+        if _watched():
+            return None
+    if operators is None or not x.is_cpu or _has_hooks(layer):
         return None
     return operators if backends.choose(module.backend, module.hidden_size, "cpu").name == "cpu" else None
 
@@ -144,30 +156,38 @@ def _operators(module: Any, layer: Any, x: Tensor) -> Operators | None:
 def _result(operator: Callable[..., Any], layer: Any, x: Tensor, h: Tensor) -> Any:
     W, own = layer._modules["W"], layer._parameters  # noqa: N806 - the paper's letter
     try:
-        return operator(
-            x,
-            h,
+        parameters = (
             W._parameters["theta"],
             W._parameters["v"],
             W._buffers["permutation"],
             own["V"],
             own["b"],
-            layer.preset.epsilon,
-            W.conjugate_reflections,
         )
+        if torch.compiler.is_compiling() and not traced.fit(x, h, *parameters):
+            return None
+        found = operator(x, h, *parameters, layer.preset.epsilon, W.conjugate_reflections)
     except (KeyError, RuntimeError):  # a parametrised layer; arguments that the operator does not take
         return None
+    # Exported without gradients, a graph can still be called with them, which the operator knows nothing of.
+    return _detached(found) if torch.compiler.is_exporting() else found
+
+
+def _detached(found: Any) -> Any:
+    return found.detach() if isinstance(found, Tensor) else tuple(part.detach() for part in found)
 
 
 def _watched() -> bool:
     """Whether something wants to see each operation: a compiler, a transform, a mode, forward-mode derivatives."""
     return (
         torch.compiler.is_compiling()
-        or transforms.forward_mode()
-        or transforms.active()
+        or _transformed()
         or torch._C._len_torch_dispatch_stack() > 0
         or torch._C._len_torch_function_stack() > 0
     )
+
+
+def _transformed() -> bool:
+    return transforms.forward_mode() or transforms.active()
 
 
 def _has_hooks(layer: nn.Module) -> bool:
