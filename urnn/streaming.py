@@ -8,7 +8,7 @@ private names, since their public ones cost several times as much.
 """
 
 from collections.abc import Callable
-from typing import Any, TypeGuard
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -57,7 +57,7 @@ def _observed_gradients(
     return of_x, of_h if h.dim() == 2 else of_h.sum(0), of_theta, of_v * signs, of_V, of_b
 
 
-def call(rnn: Any, x: object, h: object) -> tuple[Tensor, Tensor] | None:
+def call(rnn: Any, x: Any, h: Any) -> tuple[Tensor, Tensor] | None:
     """What `rnn(x, h)` returns, for a `URNN`, or None if the general way has to be taken.
 
     Example:
@@ -72,11 +72,11 @@ def call(rnn: Any, x: object, h: object) -> tuple[Tensor, Tensor] | None:
         >>> found is None or torch.equal(found[1], rnn(x, h)[1])
         True
     """
-    if torch.is_grad_enabled() or not _is_tensor(x) or not 2 <= x.dim() <= 3:
+    if torch.is_grad_enabled() or not (type(x) is Tensor or _exported(x)) or not 2 <= x.dim() <= 3:
         return None
     if rnn.bidirectional or rnn.recompute or rnn.output_steps != "all" or (rnn.training and rnn.dropout > 0):
         return None
-    if h is not None and (not _is_tensor(h) or h.dim() != x.dim()):
+    if h is not None and (not (type(h) is Tensor or _exported(h)) or h.dim() != x.dim()):
         return None
     if x.dim() == 2:
         found = _through(rnn, x.unsqueeze(1), None if h is None else h.unsqueeze(1))
@@ -110,7 +110,7 @@ def _stream(rnn: Any, layer: Any, x: Tensor, h: Tensor | None) -> tuple[Tensor, 
     return None if operators is None or first is None else _result(operators.stream, layer, x, first)
 
 
-def step(cell: Any, x: object, h: object) -> Tensor | None:
+def step(cell: Any, x: Any, h: Any) -> Tensor | None:
     """What `cell(x, h)` returns, for a `URNNCell` and a real state or none, or None as `call` does.
 
     Example:
@@ -121,33 +121,28 @@ def step(cell: Any, x: object, h: object) -> Tensor | None:
         >>> found is None or torch.equal(found, cell(x, h))
         True
     """
-    if not _is_tensor(x) or not 1 <= x.dim() <= 2:
+    if not (type(x) is Tensor or _exported(x)) or not 1 <= x.dim() <= 2:
         return None
     layer = cell._modules["layer"]
     operators = _operators(cell, layer, x)
     if operators is None:
         return None
     state: Any = layer._parameters.get("h_0") if h is None else h
-    if not (_is_tensor(state) or type(state) is nn.Parameter) or state.dim() != (1 if h is None else x.dim()):
+    if not (type(state) in (Tensor, nn.Parameter) or _exported(state)) or state.dim() != (
+        1 if h is None else x.dim()
+    ):
         return None
     return _result(_Step.apply if torch.is_grad_enabled() else operators.step, layer, x, state)
 
 
-def _is_tensor(value: object) -> TypeGuard[Tensor]:
-    """Whether it is a tensor and no subclass, but for those that torch.export traces with."""
-    return type(value) is Tensor or (torch.compiler.is_exporting() and isinstance(value, Tensor))
+def _exported(value: object) -> bool:
+    """Whether it is a tensor that torch.export traces with."""
+    return torch.compiler.is_exporting() and isinstance(value, Tensor)
 
 
 def _operators(module: Any, layer: Any, x: Tensor) -> Operators | None:
     """The operators for x; None where there are none, or the plain case is not this one."""
-    if torch.compiler.is_compiling():
-        if torch.is_grad_enabled() or _transformed():
-            return None
-        operators = traced.operators(x.dtype)
-    else:
-        operators = OPERATORS.get(x.dtype)
-        if _watched():
-            return None
+    operators = traced.operators(x.dtype) if _watched() else OPERATORS.get(x.dtype)
     if operators is None or not x.is_cpu or _has_hooks(layer):
         return None
     return operators if backends.choose(module.backend, module.hidden_size, "cpu").name == "cpu" else None
@@ -156,38 +151,30 @@ def _operators(module: Any, layer: Any, x: Tensor) -> Operators | None:
 def _result(operator: Callable[..., Any], layer: Any, x: Tensor, h: Tensor) -> Any:
     W, own = layer._modules["W"], layer._parameters  # noqa: N806 - the paper's letter
     try:
-        parameters = (
+        return operator(
+            x,
+            h,
             W._parameters["theta"],
             W._parameters["v"],
             W._buffers["permutation"],
             own["V"],
             own["b"],
+            layer.preset.epsilon,
+            W.conjugate_reflections,
         )
-        if torch.compiler.is_compiling() and not traced.fit(x, h, *parameters):
-            return None
-        found = operator(x, h, *parameters, layer.preset.epsilon, W.conjugate_reflections)
     except (KeyError, RuntimeError):  # a parametrised layer; arguments that the operator does not take
         return None
-    # Exported without gradients, a graph can still be called with them, which the operator knows nothing of.
-    return _detached(found) if torch.compiler.is_exporting() else found
-
-
-def _detached(found: Any) -> Any:
-    return found.detach() if isinstance(found, Tensor) else tuple(part.detach() for part in found)
 
 
 def _watched() -> bool:
     """Whether something wants to see each operation: a compiler, a transform, a mode, forward-mode derivatives."""
     return (
         torch.compiler.is_compiling()
-        or _transformed()
+        or transforms.forward_mode()
+        or transforms.active()
         or torch._C._len_torch_dispatch_stack() > 0
         or torch._C._len_torch_function_stack() > 0
     )
-
-
-def _transformed() -> bool:
-    return transforms.forward_mode() or transforms.active()
 
 
 def _has_hooks(layer: nn.Module) -> bool:

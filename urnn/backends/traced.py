@@ -5,13 +5,15 @@ kernel yet, or moved to another device; there the operator is `fused.run_sequenc
 weakness: a layer exported without gradients has none where it is called with gradients.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from urnn import checks
-from urnn.backends import cpu, fused
+from urnn.backends import cpu, fused, transforms
 from urnn.backends.contract import Parameters
 from urnn.backends.cpu.operator import COMPLEX, OPERATORS, Operators
 from urnn.unitary import to_complex, to_pair
@@ -20,12 +22,29 @@ COMPLEX_OF = {getattr(torch, real): getattr(torch, name) for real, name in COMPL
 
 
 def operators(dtype: torch.dtype) -> Operators | None:
-    """The operators of a dtype, with their kernel loaded; None where there are none."""
-    return OPERATORS.get(dtype) if cpu.has(dtype) else None
+    """The operators of a dtype in a graph without gradients, with their kernel loaded; None where there are none.
+
+    They return None for what they will not take when the graph runs.
+    """
+    if not torch.compiler.is_compiling() or torch.is_grad_enabled():
+        return None
+    if transforms.forward_mode() or transforms.active() or not cpu.has(dtype) or dtype not in OPERATORS:
+        return None
+    return Operators(*(partial(_in_graph, operator) for operator in OPERATORS[dtype]))
 
 
-def fit(x: Tensor, h: Tensor, *parameters: Tensor) -> bool:
-    """Whether the operators will take these when the graph runs: dense tensors of sizes that belong together."""
+def _in_graph(operator: Callable[..., Any], x: Tensor, h: Tensor, *rest: Any) -> Any:
+    if not _fit(x, h, *rest[:-2]):
+        return None
+    found = operator(x, h, *rest)
+    if not torch.compiler.is_exporting():
+        return found
+    # Exported, the graph can still be called with gradients, which the operator knows nothing of.
+    return found.detach() if isinstance(found, Tensor) else tuple(part.detach() for part in found)
+
+
+def _fit(x: Tensor, h: Tensor, *parameters: Tensor) -> bool:
+    """Whether these are dense tensors of sizes that belong together."""
     *_, V, b = parameters  # noqa: N806 - the paper's letter
     n = b.shape[0]
     if h.dim() == 1:
