@@ -33,7 +33,17 @@ LISTED = {
     "Commit": "commit",
 }
 SPOKEN = ("urnn", "lstm")  # all other models are in the tables
-SOLVABLE = {"copying": "copying memory", "adding": "adding"}
+SOLVABLE = {
+    "copying": "copying memory",
+    "adding": "adding",
+    "parity": "parity",
+    "modular_addition": "sums modulo 5",
+    "words_s3": "words of S3",
+    "words_a5": "words of A5",
+    "selective_copying": "selective copying",
+    "denoising": "denoising",
+    "associative_recall": "associative recall",
+}
 PROSE = prose(__file__)
 DRAW = {
     "learning_curves_over_iterations": partial(curves.draw, axis="iteration", quantity="loss"),
@@ -51,7 +61,7 @@ def write_report(
 ) -> Report:
     """Write the whole report into the folder `output`, or leave what was there as it was.
 
-    The folder then holds index.html, report.md, runs.csv, evaluations.csv, anatomy.csv and figures/.
+    The folder then holds index.html, report.md, figures/ and a file for each of the tables.
     `measurements` is the benchmark's tidy frame, from which step times and memory come. Raises AnalysisError where
     the folder cannot be written or holds something that is no report.
     """
