@@ -14,7 +14,7 @@ from analysis.experiments import costs, curves, tables
 from analysis.experiments.claims import AGREE, DIFFER, NOT_RUN, accuracy, claims
 from analysis.experiments.goals import NOT_RECORDED
 from analysis.experiments.logs import Logs
-from analysis.experiments.schema import TABLES, TASK_LABELS
+from analysis.experiments.schema import LENGTH_SYMBOLS, TABLES, TASK_LABELS
 from analysis.experiments.study import Study
 from analysis.figures.style import series_in_order
 from analysis.pages import Answer, Block, Bullets, Facts, Figure, Page, Prose, Section, folded, prose
@@ -147,7 +147,8 @@ def _misses(found: Sequence[Any]) -> str:
 
 def _lengths(found: Sequence[Any]) -> str:
     *others, last = [str(group.length) for group in found]
-    return f"T = {', '.join(others)} and {last}" if others else f"T = {last}"
+    symbol = LENGTH_SYMBOLS.get(found[0].task, "T")
+    return f"{symbol} = {', '.join(others)} and {last}" if others else f"{symbol} = {last}"
 
 
 def _seeds(study: Study) -> str:

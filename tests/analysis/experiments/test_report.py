@@ -54,6 +54,20 @@ def test_a_length_that_not_every_seed_solves_is_said(add, study):
     )
 
 
+def test_headlines_of_state_tracking_and_associative_recall(add, study):
+    bound = {"scored": "score", "name": "accuracy", "unit": "1", "threshold": 0.99, "better": "higher"}
+    goal = {"bounds": [bound], "ends_training": True}
+    add([1.0, 0.01], [0.5, 1.0], "solved", task="parity", length=40, model="lstm", goal=goal)
+    for pairs in (2, 4):
+        add([2.3, 2.2], [0.1, 0.5], "finished", task="associative_recall", length=pairs, goal=goal)
+    assert page_of(study()).headlines[:2] == [
+        "nn.LSTM-40 solves parity at T = 40 with its one seed, in 100 iterations, 5.00 s (accuracy of at least "
+        "99 %).",
+        "uRNN-128 does not solve associative recall (accuracy of at least 99 %): at pairs = 2 and 4, 0 of 1 seed "
+        "solved it and 0 of 1 seed ended below the baseline, within 100 iterations.",
+    ]
+
+
 def test_without_an_ended_run_the_headline_says_so(add, study):
     add([0.3], [0.1], None)
     assert first_and_last(study()) == (

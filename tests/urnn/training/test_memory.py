@@ -60,7 +60,7 @@ def test_another_error_in_an_iteration_is_a_crash(tmp_path, monkeypatch, capsys)
 
 
 @pytest.mark.parametrize("model", ["urnn", "lstm", "gru", "rnn_tanh", "ortho_cayley"])
-@pytest.mark.parametrize("task", ["copying", "adding"])
+@pytest.mark.parametrize("task", ["copying", "adding", "selective_copying", "characters"])
 def test_no_run_that_fits_is_refused(task, model):
     """What is said to be needed is less than what torch's allocator counts in an iteration."""
     made = trainer(task=task, model=model, length=200, hidden_size=64, batch=60)

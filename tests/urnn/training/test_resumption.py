@@ -46,7 +46,7 @@ EVERY_TASK = [("urnn", task) for task in PROBLEMS if task != "copying" and "mnis
 
 @pytest.mark.parametrize(("model", "task"), EVERY_MODEL + EVERY_TASK)
 def test_an_interrupted_run_ends_like_an_undisturbed_one(model, task, tmp_path):
-    settings = {"model": model, "task": task, "length": 10 if task in LENGTHS else None, "hidden_size": 4}
+    settings = {"model": model, "task": task, "length": 8 if task in LENGTHS else None, "hidden_size": 4}
     settings |= {"max_iterations": 5, "evaluate_every": 2}
     assert run(tmp_path / "undisturbed", **settings).outcome == "finished"
     end = run(tmp_path / "stopped", StopAfter(3), **settings)
