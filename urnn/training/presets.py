@@ -1,9 +1,10 @@
 """What a run is when the user names only a task and a model: the paper's sizes and settings.
 
 Models that the paper does not have take the size of their kind; on copying all have 6,000 to 9,000 parameters.
-Gradients are clipped as in the paper: every entry to [-1, 1], for gated and plain models and for no other. Dense
-orthogonal models train their recurrent matrix at a tenth of the learning rate, as their authors advise; the uRNN
-trains what it applies at every step more slowly too once T is beyond the paper's.
+Gradients are clipped as in the paper: every entry to [-1, 1], for gated and plain models and for no other; on tasks
+that the paper does not have, for all. Dense orthogonal models train their recurrent matrix at a tenth of the learning
+rate, as their authors advise; the uRNN trains what it applies at every step more slowly too once T is beyond the
+paper's.
 """
 
 from collections.abc import Mapping
@@ -69,8 +70,8 @@ class Plan:
     clip: float | None = None  # of every model; None for those of `CLIPS` alone
 
 
-# Beyond the paper: Adam as torch has it, at a rate at which an LSTM learns these tasks. Without a bound on its
-# gradients the uRNN diverges on parity and on characters.
+# Beyond the paper: Adam as torch has it, at a rate at which an LSTM learns these tasks, and one bound on gradients
+# for every model.
 BEYOND: Mapping[str, Any] = {"optimiser": "adam", "learning_rate": 3e-3, "decay": 0.999, "clip": 1.0}
 PLANS = {
     "copying": Plan("copying", batch=20, max_iterations=1000),

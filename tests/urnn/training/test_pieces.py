@@ -181,6 +181,14 @@ class TestPresets:
     def test_gated_and_plain_models_are_clipped(self, model, clip):
         assert preset("copying", model).clip == clip
 
+    @pytest.mark.parametrize("task", ["parity", "words_a5", "denoising", "associative_recall", "characters"])
+    def test_tasks_beyond_the_papers_are_trained_alike_with_every_model(self, task):
+        chosen = {
+            (row.hidden_size, row.learning_rate, row.decay, row.clip)
+            for row in (preset(task, name) for name in MODELS)
+        }
+        assert chosen == {(128, 3e-3, 0.999, 1.0)}
+
     def test_copying_is_trained_as_in_the_paper(self):
         chosen = preset("copying", "urnn")
         assert (chosen.optimiser, chosen.learning_rate, chosen.decay) == ("rmsprop", 1e-3, 0.9)
