@@ -1,10 +1,10 @@
 """What a run is when the user names only a task and a model: the paper's sizes and settings.
 
 Models that the paper does not have take the size of their kind; on copying all have 6,000 to 9,000 parameters.
-Gradients are clipped as in the paper: every entry to [-1, 1], for gated and plain models and for no other; on tasks
-that the paper does not have, for all. Dense orthogonal models train their recurrent matrix at a tenth of the learning
-rate, as their authors advise; the uRNN trains what it applies at every step more slowly too once T is beyond the
-paper's.
+Gradients are clipped as in the paper: every entry to [-1, 1], for gated and plain models and for no other; on
+tasks that the paper does not have, for all. Dense orthogonal models train their recurrent matrix at a tenth of the
+learning rate, as their authors advise; the uRNN trains what it applies at every step more slowly too once T is
+beyond the paper's.
 """
 
 from collections.abc import Mapping
