@@ -96,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m urnn.training", description=__doc__, epilog=codes)
     add = parser.add_argument
     add("task", metavar="TASK", help=f"one of {', '.join(problems.PROBLEMS)}")
-    add("--length", type=int, metavar="T", help="the paper's T, for copying and adding")
+    add("--length", type=int, metavar="T", help=_what_lengths_are())
     add("--model", default="urnn", help=f"one of {', '.join(models.MODELS | models.ZOO)}; default: %(default)s")
     add(
         "--backend",
@@ -122,6 +122,14 @@ def _parser() -> argparse.ArgumentParser:
     add(owner.OPTION, action="store_true", help="end when standard input does: for programs that start this one")
     _add_preset_options(parser.add_argument_group("settings", "default: the preset of the task and the model"))
     return parser
+
+
+def _what_lengths_are() -> str:
+    """ "the paper's T, for copying, adding; ..." """
+    names: dict[str, list[str]] = {}
+    for name, rule in problems.LENGTHS.items():
+        names.setdefault(rule.meaning, []).append(name)
+    return "; ".join(f"{meaning}, for {', '.join(of)}" for meaning, of in names.items())
 
 
 def _add_preset_options(group: argparse._ArgumentGroup) -> None:

@@ -10,6 +10,8 @@ import torch
 
 from tests.urnn.training.tiny import TINY, complaint, run
 from urnn.models import MODELS
+from urnn.tasks.recall import KEYS
+from urnn.tasks.text import manual
 from urnn.training import checkpoint
 from urnn.training.__main__ import main
 from urnn.training.errors import TrainingError
@@ -31,6 +33,22 @@ pytestmark = pytest.mark.usefixtures("few_held_out")
         ("copying --length=0", "--length of copying must be from 1 to 1000000000, got 0"),
         ("adding --length=-3", "--length of adding must be from 2 to 1000000000, got -3"),
         ("adding --length=1", "--length of adding must be from 2 to 1000000000, got 1"),
+        ("parity --length=30", "parity trains on lengths from 4 to 40, got --length 30; leave it out"),
+        ("selective_copying", "selective_copying needs --length T, the wait, as in copying; say --length 100"),
+        ("denoising --length=0", "--length of denoising must be from 1 to 1000000000, got 0"),
+        (
+            "associative_recall",
+            "associative_recall needs --length T, the pairs of a sequence; say --length 4",
+        ),
+        (
+            f"associative_recall --length={KEYS + 1}",
+            f"--length of associative_recall must be from 1 to {KEYS}, got {KEYS + 1}",
+        ),
+        (
+            "characters --length=1000000",
+            f"length must be from 1 to {len(manual().test) - 1} characters, as many as a part of the text has, "
+            "got 1000000",
+        ),
         ("digits --length=30", "digits has 64 time steps, one a pixel, got --length 30; leave it out"),
         (
             "digits --batch=1258",
