@@ -57,7 +57,8 @@ HEADER: Columns = {
     "seed": whole(-LARGEST_SEED, LARGEST_SEED),
     "optimiser": TEXT,
     "learning_rate": ANY_NUMBER,
-    **dict.fromkeys(("slow_rate", "decay", "momentum", "clip"), MAYBE_NUMBER),
+    **dict.fromkeys(("slow_rate", "decay", "momentum", "clip", "clip_norm"), MAYBE_NUMBER),
+    "initial": Maybe(TEXT),
     **dict.fromkeys(("max_iterations", "evaluate_every"), AT_LEAST_ONE),
     "baseline": real(1e-12),  # losses are divided by it
     "baseline_score": MAYBE_NUMBER,
@@ -105,7 +106,7 @@ TABLES: Mapping[str, Columns] = {
     "lengths": {"run": TEXT, **LENGTH},
 }
 # What the first tables did not have.
-ADDED_COLUMNS = ("family", "goal", "solved", "shortest_steps", "data")
+ADDED_COLUMNS = ("family", "goal", "solved", "shortest_steps", "data", "clip_norm", "initial")
 ADDED_TABLES = ("lengths",)
 
 

@@ -42,6 +42,8 @@ SETTING = {
     "decay": "decay {:g}",
     "momentum": "momentum {:g}",
     "clip": "clip {:g}",
+    "clip_norm": "norm clipped to {:g}",
+    "initial": "{} initialisation",
     "max_iterations": "{} iterations",
     "goal": "goal: {}",
     "data": "{}",

@@ -78,8 +78,7 @@ def _settings(options: argparse.Namespace) -> Settings:
     problems.require_length(options.task, options.length)
     chosen = asdict(preset(options.task, options.model, options.length))
     chosen |= {name: value for name, value in vars(options).items() if name in chosen and value is not None}
-    if chosen["clip"] == 0:
-        chosen["clip"] = None
+    chosen |= {name: None for name in ("clip", "clip_norm") if chosen[name] == 0}
     given = ("task", "length", "model", "backend", "seed", "evaluate_every", "device", "threads", *GOAL)
     return Settings(**chosen, **{name: getattr(options, name) for name in given})
 
@@ -143,3 +142,5 @@ def _add_preset_options(group: argparse._ArgumentGroup) -> None:
     add("--decay", type=float, help="of RMSprop's and Adam's mean of squared gradients")
     add("--momentum", type=float, help="of Adam and SGD")
     add("--clip", type=float, metavar="BOUND", help="on every entry of the gradient; 0 for none")
+    add("--clip-norm", type=float, metavar="BOUND", help="on the norm of the whole gradient; 0 for none")
+    add("--initial", metavar="NAME", help="first values that are published for the model: chrono, henaff, ...")

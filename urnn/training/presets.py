@@ -1,6 +1,7 @@
 """What a run is when the user names only a task and a model: the paper's sizes and settings.
 
-Models that the paper does not have take the size of their kind; on copying all have 6,000 to 9,000 parameters.
+Models that the paper does not have take the size of their kind; on copying gated, plain, orthogonal ones and the
+uRNN have 6,000 to 9,000 parameters.
 Gradients are clipped as in the paper: every entry to [-1, 1], for gated and plain models and for no other; on
 tasks that the paper does not have, for all. Dense orthogonal models train their recurrent matrix at a tenth of the
 learning rate, as their authors advise; the uRNN trains what it applies at every step more slowly too once T is
@@ -16,10 +17,11 @@ from urnn.training import problems
 
 HIDDEN_SIZES = {  # by the model's family
     "copying": {"unitary": 128, "orthogonal": 80, "gated": 40, "plain": 80},
-    "adding": {"unitary": 512, "orthogonal": 128, "gated": 128, "plain": 128},
-    "images": {"unitary": 512, "orthogonal": 128, "gated": 128, "plain": 128},
-    "equal": {"unitary": 128, "orthogonal": 128, "gated": 128, "plain": 128},
+    "adding": {"unitary": 512},
+    "images": {"unitary": 512},
+    "equal": {},
 }
+USUAL_SIZE = 128  # of families that are not named
 CLIPS = {"gated": 1.0, "plain": 1.0}
 SLOW_RATE = 0.1
 PAPER_RATE = 1e-3
@@ -49,6 +51,8 @@ class Preset:
     learning_rate: float = PAPER_RATE
     decay: float = 0.9
     momentum: float = 0.9
+    clip_norm: float | None = None
+    initial: str | None = None
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,7 @@ def preset(task: str, model: str, length: int | None = None) -> Preset:
     """
     problems.require_known(task)
     family, plan = models.get(model).family, PLANS[task]
-    size = HIDDEN_SIZES[plan.sizes][family]
+    size = HIDDEN_SIZES[plan.sizes].get(family, USUAL_SIZE)
     slow_rate = _unitary_share(task, length) if family == "unitary" else SLOW_RATE
     return Preset(
         size,

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests.urnn.training.tiny import TINY, complaint, run
-from urnn.models import MODELS
+from urnn.models import MODELS, ZOO
 from urnn.tasks.recall import KEYS
 from urnn.tasks.text import manual
 from urnn.training import checkpoint
@@ -56,7 +56,15 @@ pytestmark = pytest.mark.usefixtures("few_held_out")
         ),
         (
             "copying --length=9 --model=gpt",
-            f"unknown model 'gpt'; the registry (urnn/models.py) has: {', '.join(MODELS)}",
+            f"unknown model 'gpt'; the registry (urnn/models.py) has: {', '.join(MODELS | ZOO)}",
+        ),
+        (
+            "copying --length=9 --model=lstm --initial=henaff",
+            "--initial of lstm must be one of forget_bias_one, chrono, got 'henaff'",
+        ),
+        (
+            "copying --length=9 --model=urnn --initial=chrono",
+            "--initial of urnn must be left out, got 'chrono'",
         ),
         ("copying --length=9 --hidden=0", "--hidden must be a whole number from 1 to 1000000000, got 0"),
         ("copying --length=9 --batch=0", "--batch must be a whole number from 1 to 1000000000, got 0"),
@@ -104,6 +112,7 @@ RANGES = {
     "--learning-rate": ("a number from 1e-30 to 1e+30", ["nan", "inf", "-inf", "-1.0", "0.0", "1e+31", "1e-31"]),
     "--slow-rate": ("a number from 1e-09 to 1000000.0", ["nan", "inf", "-1.0", "0.0", "1e+31"]),
     "--clip": ("a number from 1e-30 to 1e+30, or 0 for none", ["nan", "inf", "-1.0", "1e+300"]),
+    "--clip-norm": ("a number from 1e-30 to 1e+30, or 0 for none", ["nan", "inf", "-1.0", "1e+300"]),
     "--decay": ("a number of at least 0 and less than 1", ["nan", "inf", "-0.1", "1.0"]),
     "--momentum": ("a number of at least 0 and less than 1", ["nan", "inf", "-0.1", "1.0"]),
 }

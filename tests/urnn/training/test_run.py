@@ -32,6 +32,8 @@ FACTS |= {
     "decay",
     "momentum",
     "clip",
+    "clip_norm",
+    "initial",
     "max_iterations",
 }
 FACTS |= {"evaluate_every", "baseline", "baseline_score", "loss_name", "score_name", "threads", "device"}
@@ -235,6 +237,21 @@ class TestIteration:
         made.iterate()
         gradients = [parameter.grad for parameter in made.network.parameters()]
         assert max(float(gradient.abs().max()) for gradient in gradients) == pytest.approx(1e-4, rel=1e-6)
+
+    def test_the_norm_of_all_gradients_is_clipped_too(self):
+        made, free = trainer(clip_norm=1e-4), trainer()
+        for run_of in (made, free):
+            run_of.iterate()
+        gradients = [[parameter.grad for parameter in one.network.parameters()] for one in (made, free)]
+        norms = [float(torch.cat([gradient.flatten() for gradient in many]).norm()) for many in gradients]
+        assert norms[0] == pytest.approx(1e-4, rel=0.01)  # torch divides by the norm plus 1e-6
+        for clipped, whole in zip(*gradients, strict=True):
+            torch.testing.assert_close(clipped / norms[0], whole / norms[1], rtol=1e-4, atol=1e-6)
+
+    def test_first_values_can_be_others_that_are_published(self):
+        biases = [trainer(model="lstm", initial=name).network.rnn.bias_ih_l0 for name in (None, "forget_bias_one")]
+        assert not torch.equal(*biases)
+        assert biases[1][16:32].tolist() == [1.0] * 16
 
     def test_evaluating_leaves_training_alone(self):
         undisturbed, looked_at = trainer(), trainer()
