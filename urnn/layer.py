@@ -152,13 +152,27 @@ class URNNLayer(nn.Module):
 
 
 def as_computed(x: Tensor, dtype: torch.dtype) -> Tensor:
-    """An input in the dtype that a layer of this dtype computes in."""
+    """An input in the dtype that a layer of this dtype computes in.
+
+    Example:
+        >>> import torch
+        >>> from urnn.layer import as_computed
+        >>> as_computed(torch.ones(2, dtype=torch.float16), torch.float16).dtype
+        torch.float32
+    """
     return checks.in_float32(x) if dtype in checks.HALVES else x.to(dtype)
 
 
 def without_autocast(device_type: str) -> AbstractContextManager[object]:
     """Switches autocast off if it is on. Entering the context needlessly costs a stream a tenth of its step, and
     on the meta device it is an error.
+
+    Example:
+        >>> import torch
+        >>> from urnn.layer import without_autocast
+        >>> with torch.autocast("cpu"), without_autocast("cpu"):
+        ...     torch.is_autocast_enabled("cpu")
+        False
     """
     wanted = device_type != "meta" and torch.is_autocast_enabled(device_type)
     return torch.autocast(device_type, enabled=False) if wanted else nullcontext()

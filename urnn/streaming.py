@@ -1,4 +1,4 @@
-"""The shortest way through a layer without gradients, as a model is served, and through one step of a cell.
+"""The shortest way through a layer without gradients, as a model is served, and through one step of a loop.
 
 At small sizes a call costs more than its arithmetic. `call` and `step` therefore ask no more than whether this is
 the plain case, and hand everything to one operator that is C from end to end, state and output in the caller's
@@ -18,6 +18,7 @@ from torch.nn.modules import module as torch_module
 from urnn import backends
 from urnn.backends import traced, transforms
 from urnn.backends.cpu.operator import OPERATORS, Operators
+from urnn.unitary import to_complex, to_pair
 
 
 class _Step(Function):
@@ -32,11 +33,46 @@ class _Step(Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        tensors, with_x = ctx.saved_tensors, ctx.needs_input_grad[0]
-        observed = torch.is_grad_enabled() or _watched()
-        gradients = _observed_gradients if observed else OPERATORS[tensors[0].dtype].step_gradients
-        x, h, theta, v, V, b = gradients(gradient, *tensors, ctx.epsilon, ctx.conjugate, with_x)  # noqa: N806
-        return x if with_x else None, h, theta, v, None, V, b, None, None
+        following, *given = ctx.saved_tensors
+        return _gradients(ctx, gradient, following, *given)
+
+
+class _OneOfAStream(Function):
+    """One step of a layer, as `_Step`: x (1, B, m), h complex (1, B, n), or real (2n) for all samples."""
+
+    @staticmethod
+    def forward(ctx: Any, *given: Any) -> tuple[Tensor, Tensor]:
+        states, last = OPERATORS[given[0].dtype].stream(*given)
+        ctx.save_for_backward(states, *given[:-2])
+        ctx.epsilon, ctx.conjugate = given[-2:]
+        ctx.set_materialize_grads(False)
+        return states, last
+
+    @staticmethod
+    def backward(ctx: Any, of_states: Tensor | None, of_last: Tensor | None) -> tuple[Tensor | None, ...]:
+        states, x, h, *parameters = ctx.saved_tensors
+        gradient = None if of_states is None else of_states[0]
+        if of_last is not None:
+            pairs = to_pair(of_last[0])
+            gradient = pairs if gradient is None else gradient + pairs
+        if gradient is None:
+            return (None,) * 9
+        first = h if h.dim() == 1 else to_pair(h[0])
+        of_x, of_h, *rest = _gradients(ctx, gradient, states[0], x[0], first, *parameters)
+        if of_h is not None and h.dim() > 1:
+            of_h = to_complex(of_h).unsqueeze(0)
+        return None if of_x is None else of_x.unsqueeze(0), of_h, *rest
+
+
+def _gradients(ctx: Any, gradient: Tensor, following: Tensor, *given: Tensor) -> tuple[Tensor | None, ...]:
+    """Those of a step's arguments, real pairs all of them, by the operator that whoever watches can see."""
+    with_x = ctx.needs_input_grad[0]
+    observed = torch.is_grad_enabled() or _watched()
+    operator = _observed_gradients if observed else OPERATORS[following.dtype].step_gradients
+    x, h, theta, v, V, b = operator(  # noqa: N806 - the paper's letter
+        gradient, following, *given, ctx.epsilon, ctx.conjugate, with_x
+    )
+    return x if with_x else None, h, theta, v, None, V, b, None, None
 
 
 def _observed_gradients(
@@ -65,14 +101,14 @@ def call(rnn: Any, x: Any, h: Any) -> tuple[Tensor, Tensor] | None:
         >>> from urnn import URNN, streaming
         >>> rnn, x, h = URNN(10, 128), torch.randn(1, 3, 10), torch.zeros(1, 3, 128, dtype=torch.complex64)
         >>> _ = rnn.prepare()
-        >>> streaming.call(rnn, x, h) is None  # gradients are wanted
+        >>> streaming.call(rnn, x.repeat(2, 1, 1), h) is None  # more than a step, and gradients are wanted
         True
         >>> with torch.no_grad():
         ...     found = streaming.call(rnn, x, h)
         >>> found is None or torch.equal(found[1], rnn(x, h)[1])
         True
     """
-    if torch.is_grad_enabled() or not (type(x) is Tensor or _exported(x)) or not 2 <= x.dim() <= 3:
+    if not (type(x) is Tensor or _exported(x)) or not 2 <= x.dim() <= 3:
         return None
     if rnn.bidirectional or rnn.recompute or rnn.output_steps != "all" or (rnn.training and rnn.dropout > 0):
         return None
@@ -89,6 +125,8 @@ def call(rnn: Any, x: Any, h: Any) -> tuple[Tensor, Tensor] | None:
 
 def _through(rnn: Any, x: Tensor, h: Tensor | None) -> tuple[Tensor, Tensor] | None:
     """`call` for an input (T, B, m) and a state (layers, B, n), or none, from layer to layer."""
+    if torch.is_grad_enabled() and len(x) != 1:
+        return None
     layers = rnn._modules["layers"]._modules
     if len(layers) == 1:
         return _stream(rnn, layers["0"], x, h)
@@ -107,7 +145,9 @@ def _through(rnn: Any, x: Tensor, h: Tensor | None) -> tuple[Tensor, Tensor] | N
 def _stream(rnn: Any, layer: Any, x: Tensor, h: Tensor | None) -> tuple[Tensor, Tensor] | None:
     operators = _operators(rnn, layer, x)
     first = layer._parameters.get("h_0") if h is None else h
-    return None if operators is None or first is None else _result(operators.stream, layer, x, first)
+    if operators is None or first is None:
+        return None
+    return _result(_OneOfAStream.apply if torch.is_grad_enabled() else operators.stream, layer, x, first)
 
 
 def step(cell: Any, x: Any, h: Any) -> Tensor | None:

@@ -41,8 +41,9 @@ inline Codes codes{};
 
 inline void require(bool fits) {
   if (!fits)
-    throw std::runtime_error("URNN: the operator of a stream cannot take these arguments; call URNN without "
-                             "torch.compile or torch.export, which says what is wrong");
+    throw std::runtime_error(
+        "URNN: the operator of a stream cannot take these arguments; call URNN without "
+        "torch.compile or torch.export, which says what is wrong");
 }
 
 struct Owner {  // of a tensor
