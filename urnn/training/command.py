@@ -16,7 +16,7 @@ from urnn.training.display import Display, as_line
 from urnn.training.ending import DIVERGED, DONE, FAILED
 from urnn.training.errors import TrainingError
 from urnn.training.optimisers import OPTIMISERS
-from urnn.training.presets import preset
+from urnn.training.presets import preset, untuned
 from urnn.training.run import End, Run
 from urnn.training.settings import Settings
 from urnn.training.trainer import Trainer
@@ -76,7 +76,7 @@ def _refusals_reported() -> Iterator[None]:
 def _settings(options: argparse.Namespace) -> Settings:
     """The preset of the task and the model, and over it what the command says."""
     problems.require_length(options.task, options.length)
-    chosen = asdict(preset(options.task, options.model, options.length))
+    chosen = asdict((untuned if options.untuned else preset)(options.task, options.model, options.length))
     chosen |= {name: value for name, value in vars(options).items() if name in chosen and value is not None}
     chosen |= {name: None for name in ("clip", "clip_norm") if chosen[name] == 0}
     given = ("task", "length", "model", "backend", "seed", "evaluate_every", "device", "threads", *ENDS)
@@ -113,6 +113,11 @@ def _parser() -> argparse.ArgumentParser:
         default=Path("mnist"),
         metavar="FOLDER",
         help="MNIST's IDX files, or torchvision's; default: mnist",
+    )
+    add(
+        "--untuned",
+        action="store_true",
+        help="the paper's settings, whatever tuning chose for this task and model",
     )
     add("--fresh", action="store_true", help="start over instead of going on")
     add("--evaluate-every", type=int, default=50, metavar="N", help="iterations; default: %(default)s")

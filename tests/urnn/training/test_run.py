@@ -82,7 +82,7 @@ class TestLog:
         end = {"kind", "iteration", "seconds", "outcome", "message", "test_loss", "test_score"}
         end |= {"longer_tests", "solved_iteration", "solved_seconds"}
         assert set(lines[-1]) == end
-        assert (lines[-1]["outcome"], lines[-1]["seconds"]) == ("finished", lines[-2]["seconds"])
+        assert (lines[-1]["outcome"], lines[-1]["seconds"]) == ("not finished", lines[-2]["seconds"])
         assert lines[-1]["longer_tests"] == []
         assert lines[-1]["message"].startswith(
             "not finished and still improving after 9 iterations; on test data: cross-entropy "
