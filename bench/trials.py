@@ -7,9 +7,9 @@ goal by the iterations it took, others by their best score, or best loss where t
 diverged is never chosen.
 """
 
+import itertools
 import math
 import random
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,13 +22,14 @@ from urnn.training.presets import untuned
 
 SPACE_VERSION = 1
 SEED = 1_000_000  # of every trial; final runs have seeds below `experiments.MOST_SEEDS`
-MOST_TRIALS = 32  # the smallest space has 36 points
+MOST_TRIALS = 32  # of 36 that all models share
 MOST_ITERATIONS = 10**7  # seconds decide
 LEARNING_RATES = (3e-4, 1e-3, 3e-3, 1e-2)
 SLOW_RATES = (1.0, 0.25, 0.1)
 OPTIMISERS = (("rmsprop", 0.9, 0.9), ("adam", 0.999, 0.9), ("adam", 0.9, 0.9))  # name, decay, momentum
 CLIPPING = ((None, None), (1.0, None), (None, 1.0))  # of every entry, of the norm
 
+Rates = tuple[float, tuple[str, float, float], tuple[float | None, float | None]]
 Settings = tuple[tuple[str, Any], ...]  # names and values, in the order of `tuned.NAMES`
 
 
@@ -85,31 +86,26 @@ def _has_slow_parameters(model: str) -> bool:
     return bool(list(row.slow_parameters(row.build(2, 4))))
 
 
-def _points(place: str, model: str) -> Iterator[Settings]:
-    """The preset, then the task's draws as this model has them, each point once."""
-    task, length = tuned.parsed(place)
-    plain = untuned(task, model, length)
-    yield tuple((name, getattr(plain, name)) for name in tuned.NAMES)
+def _draws(place: str) -> list[tuple[Rates, float, float]]:
+    """Rates, optimiser and clipping in random order, each once, with two numbers from 0 to 1: the same for all."""
     numbers = random.Random(f"space {SPACE_VERSION} of {place}")
-    slow = SLOW_RATES if _has_slow_parameters(model) else (1.0,)
-    options = (LEARNING_RATES, slow, OPTIMISERS, (None, *models.get(model).initialisations), CLIPPING)
-    while True:
-        rate, slow_rate, (optimiser, decay, momentum), initial, (clip, norm) = (
-            values[int(numbers.random() * len(values))] for values in options
-        )
-        yield tuple(
-            zip(tuned.NAMES, (optimiser, rate, slow_rate, decay, momentum, clip, norm, initial), strict=True)
-        )
+    shared = list(itertools.product(LEARNING_RATES, OPTIMISERS, CLIPPING))
+    numbers.shuffle(shared)
+    return [(one, numbers.random(), numbers.random()) for one in shared]
 
 
 def settings_of(place: str, model: str, count: int) -> list[Settings]:
-    """So many different ones; the first is the preset."""
-    found: dict[Settings, None] = {}
-    for point in _points(place, model):
-        found[point] = None
-        if len(found) == count:
-            break
-    return list(found)
+    """So many different ones, up to `MOST_TRIALS`: the preset, then the task's draws as this model has them."""
+    task, length = tuned.parsed(place)
+    plain = untuned(task, model, length)
+    found: dict[Settings, None] = {tuple((name, getattr(plain, name)) for name in tuned.NAMES): None}
+    slow_rates = SLOW_RATES if _has_slow_parameters(model) else (1.0,)
+    initials = (None, *models.get(model).initialisations)
+    for (rate, (optimiser, decay, momentum), (clip, norm)), slow, initial in _draws(place):
+        slow_rate, first = slow_rates[int(slow * len(slow_rates))], initials[int(initial * len(initials))]
+        values = (optimiser, rate, slow_rate, decay, momentum, clip, norm, first)
+        found[tuple(zip(tuned.NAMES, values, strict=True))] = None  # one that is the preset's adds none
+    return list(found)[:count]
 
 
 def rungs(count: int, budget: float) -> list[tuple[int, float]]:
@@ -128,7 +124,7 @@ def rungs(count: int, budget: float) -> list[tuple[int, float]]:
 
 
 def outcome_of(trial: Trial, runs: Path) -> dict[str, Any]:
-    """What a trial's log says so far; `rank` is smaller for a better one, None if it was never evaluated or diverged."""
+    """What a trial's log says so far; `rank` is smaller for a better one, None where it has none."""
     log = trial.log(runs)
     lines = log.lines() if log else []
     seen = [line for line in lines if line["kind"] == "evaluation"]

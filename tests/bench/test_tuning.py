@@ -1,4 +1,4 @@
-"""Tuning: the same space and schedule for all, ranking on validation, going on, bad input; no trainer is started."""
+"""Tuning: the same space and schedule for all, ranking, going on, bad input; no trainer is started."""
 
 import json
 
@@ -67,10 +67,10 @@ def test_every_model_gets_the_presets_point_and_then_the_same_draws():
         assert found[0] == {key: getattr(plain, key) for key in tuned.NAMES}
         assert len({tuple(one.values()) for one in found}) == 16
     shared = ("learning_rate", "optimiser", "decay", "clip", "clip_norm")
-    assert all(
-        [one[key] for key in shared] == [other[key] for key in shared]
-        for one, other in zip(points["urnn"][1:], points["exprnn"][1:], strict=True)
-    )
+    drawn = {name: {tuple(one[key] for key in shared) for one in found[1:]} for name, found in points.items()}
+    assert len(drawn["urnn"]) == 15
+    for name in ("lstm", "exprnn"):  # a draw that is a model's preset is no trial of its own, so the next one is
+        assert len(drawn["urnn"] & drawn[name]) >= 14
     assert {one["slow_rate"] for one in points["lstm"][1:]} == {1.0}
     assert all(len(settings_of("parity", name, 4)) == 4 for name in names)
 

@@ -70,6 +70,8 @@ def read(task: str, length: int | None, model: str, folder: Path = FOLDER) -> di
         return None
     except (OSError, ValueError) as error:
         raise ValueError(f"cannot read {path} ({error}); python -m bench tune --write makes it anew") from error
+    settings: Any
+    trials: Any
     settings, trials = content.get("settings"), content.get("trials")
     whole = isinstance(settings, dict) and isinstance(trials, dict) and set(settings) <= set(NAMES)
     if content.get("format") != FORMAT or not whole:
