@@ -10,6 +10,7 @@ in the same folder counts as this one.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from urnn import models
 from urnn.training import folder
@@ -37,6 +38,19 @@ FULL_MODELS = ("urnn", "lstm", "rnn_tanh", "irnn", "ortho_cayley", "ortho_matrix
 MOST_SEEDS = 1000
 
 
+class Job(Protocol):
+    """What is trained in a process of its own."""
+
+    @property
+    def slug(self) -> str: ...
+
+    def arguments(self) -> list[str]: ...
+
+    def runs_in(self, runs: Path) -> Path: ...
+
+    def end(self, runs: Path) -> Line | None: ...
+
+
 @dataclass(frozen=True)
 class Experiment:
     """One run: a task, its T (None for images), a model of the registry, a seed."""
@@ -60,6 +74,10 @@ class Experiment:
         length = [f"--length={self.length}"] if self.length else []
         anatomy = ["--anatomy"] if self.seed == 0 and self.task in ("copying", "adding") else []
         return [self.task, *length, f"--model={self.model}", f"--seed={self.seed}", *anatomy]
+
+    def runs_in(self, runs: Path) -> Path:
+        """The folder that its trainer is given."""
+        return runs
 
     def log(self, runs: Path) -> Log | None:
         """Its log below `runs`; None where it was never started or cannot be read."""

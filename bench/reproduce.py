@@ -22,7 +22,7 @@ from pathlib import Path
 from analysis.command_line import stopped_like_ctrl_c
 from bench.environment import measured_environment
 from bench.errors import SweepError
-from bench.experiments import Experiment
+from bench.experiments import Experiment, Job
 from bench.paths import ROOT
 from bench.processes.locks import BusyError, sole_holder
 from urnn import models
@@ -44,17 +44,18 @@ class Conditions:
     jobs: int
     seconds: float
     extra: tuple[str, ...] = ()
+    command: str = "reproduce"
 
 
 @dataclass
 class Result:
     """What became of the plan, each part in the order it happened; `failed` says why, `stopped` means Ctrl-C."""
 
-    before: list[Experiment] = field(default_factory=list)
-    ended: list[tuple[Experiment, Line]] = field(default_factory=list)
-    interrupted: list[Experiment] = field(default_factory=list)
-    failed: list[tuple[Experiment, str]] = field(default_factory=list)
-    not_run: list[Experiment] = field(default_factory=list)
+    before: list[Job] = field(default_factory=list)
+    ended: list[tuple[Job, Line]] = field(default_factory=list)
+    interrupted: list[Job] = field(default_factory=list)
+    failed: list[tuple[Job, str]] = field(default_factory=list)
+    not_run: list[Job] = field(default_factory=list)
     stopped: bool = False
 
 
@@ -62,12 +63,12 @@ class Result:
 class _Going:
     """A run in its process, with the file that its output goes to."""
 
-    experiment: Experiment
+    experiment: Job
     process: subprocess.Popen[bytes]
     output: Path
 
 
-def train_all(experiments: Sequence[Experiment], conditions: Conditions, say: Callable[[str], None]) -> Result:
+def train_all(experiments: Sequence[Job], conditions: Conditions, say: Callable[[str], None]) -> Result:
     """Makes the runs that have not ended yet, in their order; `say` gets a line as each starts and ends.
 
     Ctrl-C, SIGTERM and SIGHUP stop all runs as the end of the time does, and the result says what there is.
@@ -75,16 +76,14 @@ def train_all(experiments: Sequence[Experiment], conditions: Conditions, say: Ca
     Raises:
         SweepError: another process trains in the folder, or it cannot be written to.
     """
-    with _sole_trainer(conditions.runs), stopped_like_ctrl_c():
+    with _sole_trainer(conditions), stopped_like_ctrl_c():
         return _Schedule(experiments, conditions, say).run()
 
 
 class _Schedule:
     """The runs that wait, those that are going, and what became of the others."""
 
-    def __init__(
-        self, experiments: Sequence[Experiment], conditions: Conditions, say: Callable[[str], None]
-    ) -> None:
+    def __init__(self, experiments: Sequence[Job], conditions: Conditions, say: Callable[[str], None]) -> None:
         self.conditions, self.say = conditions, say
         self.result = Result(before=[one for one in experiments if one.end(conditions.runs)])
         self.waiting = [one for one in experiments if one not in self.result.before]
@@ -148,14 +147,19 @@ class _Schedule:
         self.going.clear()
 
 
-def _start(experiment: Experiment, conditions: Conditions) -> _Going:
+def _start(experiment: Job, conditions: Conditions) -> _Going:
     """The run's process, in a session of its own, so that Ctrl-C reaches only this one.
 
     Raises:
         SweepError: it cannot be started, or the file for its output cannot be made.
     """
     output = conditions.runs / "output" / f"{experiment.slug}.txt"
-    command = [*TRAINER, *experiment.arguments(), "--threads=1", f"--runs={conditions.runs.resolve()}"]
+    command = [
+        *TRAINER,
+        *experiment.arguments(),
+        "--threads=1",
+        f"--runs={experiment.runs_in(conditions.runs).resolve()}",
+    ]
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.unlink(missing_ok=True)  # a FIFO in its place would wait for a reader
@@ -201,16 +205,17 @@ def _close(one: _Going) -> None:
 
 
 @contextlib.contextmanager
-def _sole_trainer(runs: Path) -> Iterator[None]:
+def _sole_trainer(conditions: Conditions) -> Iterator[None]:
     """Holds the folder; two would start the same runs. A process that dies lets go of it."""
+    runs = conditions.runs
     with contextlib.ExitStack() as held:
         try:
             runs.mkdir(parents=True, exist_ok=True)
             held.enter_context(sole_holder(runs / "lock"))
         except BusyError as busy:
             raise SweepError(
-                f"another `python -m bench reproduce` is at work in {runs} ({busy}); wait until it has ended, end "
-                "it, or name another folder with --runs"
+                f"another `python -m bench {conditions.command}` is at work in {runs} ({busy}); wait until it has "
+                "ended, end it, or name another folder with --runs"
             ) from None
         except OSError as error:
             raise SweepError(
@@ -227,7 +232,8 @@ def summary(result: Result, planned: int) -> list[str]:
         names = "; ".join(str(one) for one in result.interrupted)
         lines.append(f"{len(result.interrupted)} interrupted, to go on with the same command: {names}.")
     if result.not_run:
-        counts = Counter(f"{models.get(one.model).label}, seed {one.seed}" for one in result.not_run)
+        waiting = [one for one in result.not_run if isinstance(one, Experiment)]
+        counts = Counter(f"{models.get(one.model).label}, seed {one.seed}" for one in waiting)
         names = "; ".join(f"{name} ({count})" for name, count in counts.items())
         lines.append(f"{len(result.not_run)} not run, because the time was up: {names}.")
     return lines + [f"failed: {one}: {why}" for one, why in result.failed]

@@ -8,8 +8,14 @@ from collections.abc import Mapping
 
 from analysis.documents import COUNT, FLAG, TEXT, Maybe, Value, one_of, real, whole
 
-SOLVED, FINISHED, DIVERGED, INTERRUPTED = "solved", "finished", "diverged", "interrupted"
-OUTCOMES = (SOLVED, FINISHED, DIVERGED, INTERRUPTED)
+SOLVED, FINISHED, NOT_FINISHED, DIVERGED, INTERRUPTED = (
+    "solved",
+    "finished",
+    "not finished",
+    "diverged",
+    "interrupted",
+)
+OUTCOMES = (SOLVED, FINISHED, NOT_FINISHED, DIVERGED, INTERRUPTED)
 
 # A run without a last word: it is still going on, or it was killed.
 UNFINISHED = "unfinished"
@@ -60,6 +66,7 @@ HEADER: Columns = {
     **dict.fromkeys(("slow_rate", "decay", "momentum", "clip", "clip_norm"), MAYBE_NUMBER),
     "initial": Maybe(TEXT),
     **dict.fromkeys(("max_iterations", "evaluate_every"), AT_LEAST_ONE),
+    "max_seconds": MAYBE_NUMBER,
     "baseline": real(1e-12),  # losses are divided by it
     "baseline_score": MAYBE_NUMBER,
     "data": Maybe(TEXT),
@@ -106,7 +113,7 @@ TABLES: Mapping[str, Columns] = {
     "lengths": {"run": TEXT, **LENGTH},
 }
 # What the first tables did not have.
-ADDED_COLUMNS = ("family", "goal", "solved", "shortest_steps", "data", "clip_norm", "initial")
+ADDED_COLUMNS = ("family", "goal", "solved", "shortest_steps", "data", "clip_norm", "initial", "max_seconds")
 ADDED_TABLES = ("lengths",)
 
 

@@ -25,6 +25,7 @@ PROGRAM = Program(
         "calibrate",
         "history",
         "reproduce",
+        "tune",
     ),
     (ValueError, RuntimeError, OSError, ResultsError, SweepError, AnalysisError),
     "interrupted; what was measured is kept, and the same command goes on",

@@ -27,7 +27,7 @@ from tests.package.conftest import ROOT, tracked_files
 from urnn.backends.cpu import build
 
 pytestmark = pytest.mark.slow
-SOURCES = {".py", ".cpp", ".cu", ".h", ".typed"}
+SOURCES = {".py", ".cpp", ".cu", ".h", ".toml", ".typed"}
 # As pip does it: it asks for the metadata first, and hands them to the build.
 BUILD_EDITABLE = """
 import sys

@@ -16,13 +16,13 @@ from urnn.training.display import Display, as_line
 from urnn.training.ending import DIVERGED, DONE, FAILED
 from urnn.training.errors import TrainingError
 from urnn.training.optimisers import OPTIMISERS
-from urnn.training.presets import preset
+from urnn.training.presets import preset, untuned
 from urnn.training.run import End, Run
 from urnn.training.settings import Settings
 from urnn.training.trainer import Trainer
 
-GOAL = ("goal_score", "goal_loss")
-EXIT_CODES = {"solved": DONE, "finished": DONE, "diverged": DIVERGED, "interrupted": FAILED}
+ENDS = ("max_seconds", "goal_score", "goal_loss")
+EXIT_CODES = {"solved": DONE, "finished": DONE, "not finished": DONE, "diverged": DIVERGED, "interrupted": FAILED}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -76,10 +76,10 @@ def _refusals_reported() -> Iterator[None]:
 def _settings(options: argparse.Namespace) -> Settings:
     """The preset of the task and the model, and over it what the command says."""
     problems.require_length(options.task, options.length)
-    chosen = asdict(preset(options.task, options.model, options.length))
+    chosen = asdict((untuned if options.untuned else preset)(options.task, options.model, options.length))
     chosen |= {name: value for name, value in vars(options).items() if name in chosen and value is not None}
     chosen |= {name: None for name in ("clip", "clip_norm") if chosen[name] == 0}
-    given = ("task", "length", "model", "backend", "seed", "evaluate_every", "device", "threads", *GOAL)
+    given = ("task", "length", "model", "backend", "seed", "evaluate_every", "device", "threads", *ENDS)
     return Settings(**chosen, **{name: getattr(options, name) for name in given})
 
 
@@ -114,8 +114,14 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FOLDER",
         help="MNIST's IDX files, or torchvision's; default: mnist",
     )
+    add(
+        "--untuned",
+        action="store_true",
+        help="the paper's settings, whatever tuning chose for this task and model",
+    )
     add("--fresh", action="store_true", help="start over instead of going on")
     add("--evaluate-every", type=int, default=50, metavar="N", help="iterations; default: %(default)s")
+    add("--max-seconds", type=float, metavar="S", help="of training alone: another end; default: none")
     add("--goal-score", type=float, metavar="SCORE", help="what counts as solved, 0 to 1; default: the task's")
     add("--goal-loss", type=float, metavar="LOSS", help="the same for the loss, in its unit")
     add(owner.OPTION, action="store_true", help="end when standard input does: for programs that start this one")

@@ -41,7 +41,7 @@ class Display:
     """Shows one run; used as a context."""
 
     def __init__(self, problem: Problem, settings: Settings, console: rich.console.Console | None = None) -> None:
-        self.problem, self.last = problem, settings.max_iterations
+        self.problem, self.last, self.most_seconds = problem, settings.max_iterations, settings.max_seconds
         self.console = console or Console(file=sys.stdout, highlight=False, emoji=False)
         columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn())
         self.bar = Progress(
@@ -76,7 +76,10 @@ class Display:
             self.say(f"iteration {done.iteration} of {self.last}: {status}")
 
     def _status(self, done: Done, rate: float) -> str:
-        left = f"{rate:.1f} iterations/s, at most {as_duration((self.last - done.iteration) / rate)} left"
+        seconds = (self.last - done.iteration) / rate
+        if self.most_seconds is not None:
+            seconds = max(0.0, min(seconds, self.most_seconds - done.seconds))
+        left = f"{rate:.1f} iterations/s, at most {as_duration(seconds)} left"
         if not done.evaluated:
             return left
         return f"{as_result(self.problem, done.loss, done.score)}, {left}"

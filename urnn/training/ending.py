@@ -1,6 +1,6 @@
 """How the command ends, whatever happens. Exit code 1 is not among the ways: in this project it means "regressed".
 
-0  the run ended: solved, or trained to its last iteration
+0  the run ended: solved, or trained to its limit
 2  it did not: a wrong argument, an interruption, a full disk, a reader that went away, a crash
 3  it diverged: its loss is no longer finite
 """

@@ -47,7 +47,12 @@ def of_run(trainer: Trainer) -> dict[str, object]:
 
 def changeable(trainer: Trainer) -> dict[str, object]:
     """Those of the facts that another command may change when it goes on with the run."""
-    return {"max_iterations": trainer.settings.max_iterations, "goal": trainer.goal.as_dict()}
+    settings = trainer.settings
+    return {
+        "max_iterations": settings.max_iterations,
+        "max_seconds": settings.max_seconds,
+        "goal": trainer.goal.as_dict(),
+    }
 
 
 def _processor() -> str:

@@ -17,7 +17,9 @@ from urnn.training.errors import TrainingError
 Line = dict[str, Any]  # one line's object
 FORMAT = 1
 NAME = "log.jsonl"
-ENDED = ("solved", "finished", "diverged")  # outcomes of a run that came to an end of its own
+# Outcomes of a run that came to an end of its own. "not finished" is one that a limit stopped while it was still
+# improving; logs from before there was that word say "finished" of it.
+ENDED = ("solved", "finished", "not finished", "diverged")
 
 
 class Log:
@@ -75,9 +77,13 @@ class Log:
         end = self.end()
         return end if end and end["outcome"] in ENDED else None
 
+    def evaluations(self) -> list[Line]:
+        """Those that are there, in their order."""
+        return [line for line in self.lines() if line["kind"] == "evaluation"]
+
     def first_solved(self) -> Line | None:
         """The first evaluation that met the run's goal, or None."""
-        return next((line for line in self.lines() if line["kind"] == "evaluation" and line.get("solved")), None)
+        return next((line for line in self.evaluations() if line.get("solved")), None)
 
     def cut_after(
         self, iteration: int, facts: Mapping[str, object], solved: Callable[[Mapping[str, object]], bool]

@@ -1,4 +1,6 @@
-"""What a run is when the user names only a task and a model: the paper's sizes and settings.
+"""What a run is when the user names only a task and a model: the paper's sizes, and tuned settings or the paper's.
+
+Where `tuned_settings` has a file for the task, T and model, its settings count, and else those below.
 
 Models that the paper does not have take the size of their kind; on copying gated, plain, orthogonal ones and the
 uRNN have 6,000 to 9,000 parameters.
@@ -9,11 +11,11 @@ beyond the paper's.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from urnn import models
-from urnn.training import problems
+from urnn.training import problems, tuned
 
 HIDDEN_SIZES = {  # by the model's family
     "copying": {"unitary": 128, "orthogonal": 80, "gated": 40, "plain": 80},
@@ -79,12 +81,7 @@ class Plan:
 BEYOND: Mapping[str, Any] = {"optimiser": "adam", "learning_rate": 3e-3, "decay": 0.999, "clip": 1.0}
 PLANS = {
     "copying": Plan("copying", batch=20, max_iterations=1000),
-    # RMSprop leaves the uRNN between 0.02 and 0.18 after 3,000 to 6,000 iterations at T = 100: learning rates of
-    # 3e-4 to 3e-3, decays of 0.9 and 0.99, batches of 20 and 50, biases of 0 to +-0.1, either preset of the layer,
-    # or a cosine schedule (0.017). Without a bias the network is linear and has to leave that plateau first. Adam
-    # with its usual second beta, 0.999, does at T = 100 and not at T = 200; with RMSprop's 0.9 it does at both.
-    # Momenta above 0.9 are faster at T = 100 and unstable at T = 200 (0.95) or at both (0.98).
-    "adding": Plan("adding", batch=20, max_iterations=12_000, optimiser="adam"),
+    "adding": Plan("adding", batch=20, max_iterations=12_000),
     "digits": Plan("images", batch=20, max_iterations=2000),
     "permuted_digits": Plan("images", batch=20, max_iterations=2000),
     "mnist": Plan("images", batch=20, max_iterations=20_000),
@@ -101,15 +98,28 @@ PLANS = {
 
 
 def preset(task: str, model: str, length: int | None = None) -> Preset:
-    """The preset of a task and a model, of any family that the registry has, at the paper's T.
+    """The preset of a task and a model, of any family that the registry has, at the paper's T: tuned where it is.
 
     Raises:
-        ValueError: no such task or model.
+        ValueError: no such task or model, or a damaged file of tuned settings.
 
     Example:
         >>> from urnn.training.presets import preset
         >>> preset("copying", "urnn", length=100).hidden_size, preset("copying", "lstm", length=100).hidden_size
         (128, 40)
+    """
+    found = tuned.read(task, length, model)
+    plain = untuned(task, model, length)
+    return replace(plain, **found["settings"]) if found else plain
+
+
+def untuned(task: str, model: str, length: int | None = None) -> Preset:
+    """The same whatever tuning chose.
+
+    Example:
+        >>> from urnn.training.presets import untuned
+        >>> untuned("adding", "gru", length=200).optimiser
+        'rmsprop'
     """
     problems.require_known(task)
     family, plan = models.get(model).family, PLANS[task]

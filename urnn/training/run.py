@@ -12,6 +12,7 @@ from typing import Any
 from urnn.training import anatomy, checkpoint, facts, files
 from urnn.training.display import Display, as_result
 from urnn.training.errors import DivergedError, TrainingError
+from urnn.training.improvement import still_improving
 from urnn.training.interruption import Stop
 from urnn.training.log import Log
 from urnn.training.settings import MAY_CHANGE
@@ -20,7 +21,11 @@ from urnn.training.trainer import Trainer
 
 @dataclass(frozen=True)
 class End:
-    """How a run ended: outcome is "solved", "finished", "diverged" or "interrupted"."""
+    """How a run ended: outcome is "solved", "finished", "not finished", "diverged" or "interrupted".
+
+    "finished" is a run that came to its limit on a plateau or after it had met its goal, "not finished" one that
+    had not and was still improving; see `improvement`.
+    """
 
     outcome: str
     message: str
@@ -109,9 +114,16 @@ class Run:
             return None
         goal = self.trainer.goal.as_dict()
         other_goal = first.get("goal", goal) != goal  # a log from before logs had goals has the task's own
-        raised = self.trainer.progress.iteration < self.trainer.settings.max_iterations
-        goes_on = {"solved": other_goal, "finished": raised or other_goal, "diverged": False}
+        stopped = ("finished", "not finished")
+        goes_on = {"solved": other_goal, "diverged": False} | dict.fromkeys(
+            stopped, other_goal or not self._at_limit()
+        )
         return None if goes_on[end["outcome"]] else End(end["outcome"], end["message"])
+
+    def _at_limit(self) -> bool:
+        progress, settings = self.trainer.progress, self.trainer.settings
+        out_of_time = settings.max_seconds is not None and progress.seconds >= settings.max_seconds
+        return out_of_time or progress.iteration >= settings.max_iterations
 
     def _go_on(self) -> None:
         iteration = self.trainer.progress.iteration
@@ -132,7 +144,7 @@ class Run:
             self.display.iterated(trainer.progress)
             if iteration in anatomy.MOMENTS:
                 self._dissect()
-            if iteration % settings.evaluate_every == 0 or iteration == settings.max_iterations:
+            if iteration % settings.evaluate_every == 0 or self._at_limit():
                 self._evaluate()
                 self._save()
         return self._ended(outcome)
@@ -141,7 +153,11 @@ class Run:
         progress, goal = self.trainer.progress, self.trainer.goal
         if goal.ends_training and progress.evaluated and goal.met(progress.evaluation()):
             return "solved"
-        return "finished" if progress.iteration >= self.trainer.settings.max_iterations else None
+        if not self._at_limit():
+            return None
+        unsolved = self.log.first_solved() is None
+        improving = unsolved and still_improving(self.log.evaluations(), progress.iteration)
+        return "not finished" if improving else "finished"
 
     def _append(self, kind: str, **values: object) -> None:
         self.require_own()
@@ -186,7 +202,8 @@ class Run:
         return self._log_end(
             outcome,
             lambda folder: (
-                f"{outcome} after {trainer.progress.iteration} iterations; on test data: {result}{beyond}"
+                f"{outcome}{' and still improving' * (outcome == 'not finished')} after "
+                f"{trainer.progress.iteration} iterations; on test data: {result}{beyond}"
             ),
             test_loss=found.loss,
             test_score=found.score,

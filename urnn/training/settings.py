@@ -9,10 +9,10 @@ from urnn import models
 from urnn.training import problems
 from urnn.training.optimisers import require_known
 
-# What a command may change when it goes on with a run; anything else makes it another run. The limit and the goal
+# What a command may change when it goes on with a run; anything else makes it another run. Limits and the goal
 # decide where a run ends and have no part in what an iteration does: one whose limit was raised has the parameters
 # of one that had the limit from the start. Its log has one evaluation more, at the old limit.
-MAY_CHANGE = ("max_iterations", "goal_score", "goal_loss")
+MAY_CHANGE = ("max_iterations", "max_seconds", "goal_score", "goal_loss")
 
 MOST = 10**9  # of anything that is counted: beyond it there is no such run
 MOST_THREADS = max(64, os.cpu_count() or 1)  # OpenMP ends the process where it cannot start so many
@@ -31,10 +31,11 @@ NUMBERS = {
     "slow_rate": ("--slow-rate", 1e-9, 1e6),
     "clip": ("--clip", 1e-30, 1e30),
     "clip_norm": ("--clip-norm", 1e-30, 1e30),
+    "max_seconds": ("--max-seconds", 1e-3, 1e9),
     "goal_score": ("--goal-score", 0, 1),
     "goal_loss": ("--goal-loss", 1e-30, 1e30),
 }
-OPTIONAL = ("clip", "clip_norm", "goal_score", "goal_loss")  # those that may be None
+OPTIONAL = ("clip", "clip_norm", "max_seconds", "goal_score", "goal_loss")  # those that may be None
 SHARES = {"decay": "--decay", "momentum": "--momentum"}
 
 
@@ -59,6 +60,7 @@ class Settings:
         clip_norm: bound on the Euclidean norm of the whole gradient, or None; after `clip` where both are given.
         initial: a key of the model's `initialisations`, or None for the model's own first values.
         max_iterations: the run's end if it is not solved before.
+        max_seconds: the same in seconds of training alone, evaluation left out; None for no such limit.
         evaluate_every: iterations between two evaluations; each one leaves a checkpoint.
         device: "cpu" or "cuda".
         threads: threads torch may use.
@@ -99,6 +101,7 @@ class Settings:
     threads: int
     clip_norm: float | None = None
     initial: str | None = None
+    max_seconds: float | None = None
     goal_score: float | None = None
     goal_loss: float | None = None
 

@@ -106,7 +106,8 @@ FIRST, OK = header(), evaluation(50, 0.1, 0.1)
         ([FIRST, {"kind": "note"}], 'line 2: expected kind to be one of evaluation, end, anatomy, got "note".'),
         (
             [FIRST, end("won", OK)],
-            'line 2: expected outcome to be one of solved, finished, diverged, interrupted, got "won".',
+            "line 2: expected outcome to be one of solved, finished, not finished, diverged, interrupted, "
+            'got "won".',
         ),
         (
             [FIRST, OK, end("solved", OK, longer_tests=5)],

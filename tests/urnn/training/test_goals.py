@@ -87,12 +87,12 @@ class TestAnotherGoal:
 
     def test_a_solved_run_goes_on_to_a_goal_that_is_harder(self, tmp_path):
         assert run(tmp_path / "harder", **EASY).outcome == "solved"
-        assert run(tmp_path / "harder", **OUT_OF_REACH).outcome == "finished"
+        assert run(tmp_path / "harder", **OUT_OF_REACH).outcome == "not finished"
         run(tmp_path / "whole", **OUT_OF_REACH)
         assert logged(tmp_path / "harder") == logged(tmp_path / "whole")
 
     def test_a_finished_run_is_solved_by_a_goal_that_its_last_evaluation_meets(self, tmp_path):
-        assert run(tmp_path, **OUT_OF_REACH).outcome == "finished"
+        assert run(tmp_path, **OUT_OF_REACH).outcome == "not finished"
         assert run(tmp_path, **EASY).outcome == "solved"
         lines = Log(tmp_path).lines()
         assert [line["solved"] for line in lines[1:-1]] == [True, True, True]

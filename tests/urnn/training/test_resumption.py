@@ -258,3 +258,18 @@ def test_a_run_that_has_ended_is_not_trained_again(tmp_path):
     modified = (tmp_path / checkpoint.NAME).stat().st_mtime_ns
     assert run(tmp_path) == first
     assert (tmp_path / checkpoint.NAME).stat().st_mtime_ns == modified
+
+
+class TestSeconds:
+    """A limit of training's own seconds; it may change when a run goes on."""
+
+    def test_a_run_ends_at_it_with_an_evaluation_and_goes_on_where_it_is_raised(self, tmp_path):
+        assert run(tmp_path, max_seconds=1e-3).outcome == "not finished"
+        lines = Log(tmp_path).lines()
+        assert [line["iteration"] for line in lines[1:]] == [1, 1]
+        assert run(tmp_path, max_seconds=1e-3).message == lines[-1]["message"].replace(
+            tmp_path.name, str(tmp_path)
+        )
+        assert run(tmp_path, max_seconds=1e9).outcome == "not finished"
+        lines = Log(tmp_path).lines()
+        assert ([line["iteration"] for line in lines[1:]], lines[0]["max_seconds"]) == ([1, 4, 8, 9, 9], 1e9)

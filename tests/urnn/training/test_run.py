@@ -35,6 +35,7 @@ FACTS |= {
     "clip_norm",
     "initial",
     "max_iterations",
+    "max_seconds",
 }
 FACTS |= {"evaluate_every", "baseline", "baseline_score", "loss_name", "score_name", "threads", "device"}
 FACTS |= {
@@ -81,9 +82,11 @@ class TestLog:
         end = {"kind", "iteration", "seconds", "outcome", "message", "test_loss", "test_score"}
         end |= {"longer_tests", "solved_iteration", "solved_seconds"}
         assert set(lines[-1]) == end
-        assert (lines[-1]["outcome"], lines[-1]["seconds"]) == ("finished", lines[-2]["seconds"])
+        assert (lines[-1]["outcome"], lines[-1]["seconds"]) == ("not finished", lines[-2]["seconds"])
         assert lines[-1]["longer_tests"] == []
-        assert lines[-1]["message"].startswith("finished after 9 iterations; on test data: cross-entropy ")
+        assert lines[-1]["message"].startswith(
+            "not finished and still improving after 9 iterations; on test data: cross-entropy "
+        )
 
     def test_state_tracking_is_tested_at_each_length(self, tmp_path, few_held_out):
         message = run(tmp_path, task="parity", length=None, max_iterations=1).message
