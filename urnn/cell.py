@@ -8,9 +8,8 @@ autograd adds up; `URNN` over a whole sequence is many times as fast.
 import torch
 from torch import Tensor, nn
 
-from urnn import arguments, backends, streaming
-from urnn.backends.contract import Parameters
-from urnn.layer import PRESETS, URNNLayer
+from urnn import arguments, backends, checks, streaming
+from urnn.layer import PRESETS, URNNLayer, as_computed, without_autocast
 from urnn.shapes import Float
 from urnn.unitary import to_pair
 
@@ -21,12 +20,15 @@ class URNNCell(nn.Module):
     Args:
         input_size: m, features of the input.
         hidden_size: n, complex units of the state, which are 2n real numbers.
-        preset, backend, device, dtype: as in `URNN`. They are passed by name.
+        preset, backend, device, dtype: as in `URNN`. They are passed by name. With float16 and bfloat16 the cell
+            computes in float32; input and gradients have the layer's dtype, the state is float32 and loses
+            nothing from step to step, and `state.to(dtype)` is what a layer of that dtype reads.
 
     Inputs: input, hx
         input: real (B, m), or (m,) without a batch.
         hx: the state, real (B, 2n) as a step returns it, or complex (B, n) as the h_n[k] of a `URNN` is; without
-            a batch (2n,) or (n,). None is the learned first state.
+            a batch (2n,) or (n,). In the input's precision, or float32 if that is half. None is the learned first
+            state.
 
     Output:
         The next state [Re h ; Im h], real (B, 2n) or (2n,).
@@ -90,15 +92,13 @@ class URNNCell(nn.Module):
             raise RuntimeError(
                 f"input.size(-1) must be equal to input_size. Expected {self.input_size}, got {input.shape[-1]}"
             )
+        checks.require_input_dtype("URNNCell", input, self.layer.V.dtype)
         x = input if input.dim() == 2 else input.unsqueeze(0)
-        state = self._next(x, self._state(hx, input))
+        state = self._next(x, None if hx is None else self._state(hx, input))
         return state if input.dim() == 2 else state.squeeze(0)
 
-    def _state(self, hx: Tensor | None, input: Tensor) -> Float[Tensor, "B {2*self.hidden_size}"]:
+    def _state(self, hx: Tensor, input: Tensor) -> Float[Tensor, "batch {2*self.hidden_size}"]:
         """hx as pairs with a batch; raises unless the cell can go on from it."""
-        batch = input.shape[0] if input.dim() == 2 else 1
-        if hx is None:
-            return self.layer.h_0.expand(batch, -1)
         pairs = to_pair(hx) if hx.is_complex() and hx.dim() > 0 else hx
         expected = (*input.shape[:-1], 2 * self.hidden_size)
         if tuple(pairs.shape) != expected:
@@ -106,11 +106,15 @@ class URNNCell(nn.Module):
             raise RuntimeError(
                 f"URNNCell: Expected hx of size {expected}, or complex {as_complex}, got {tuple(hx.shape)}"
             )
-        return pairs.view(batch, -1) if input.dim() == 1 else pairs
+        dtype = checks.computed_in(self.layer.V.dtype)
+        if pairs.dtype != dtype:
+            raise ValueError(
+                f"URNNCell: Expected hx to be {dtype}, or complex of that precision, got {hx.dtype}; convert it"
+            )
+        return pairs.unsqueeze(0) if input.dim() == 1 else pairs
 
-    def _next(self, x: Float[Tensor, "B m"], h: Float[Tensor, "B re_im"]) -> Float[Tensor, "B re_im"]:
-        layer = self.layer
-        v = layer.W.reflection_vectors()
-        parameters = Parameters(layer.W.theta, v, layer.W.permutation, layer.V, layer.b, layer.preset.epsilon)
+    def _next(self, x: Float[Tensor, "B m"], h: Float[Tensor, "B re_im"] | None) -> Float[Tensor, "B re_im"]:
         backend = backends.choose(self.backend, self.hidden_size, x.device.type)
-        return backend.run_sequence(x.unsqueeze(0), h, parameters)[1]
+        with without_autocast(x.device.type):
+            x = as_computed(x, self.layer.V.dtype)
+            return self.layer(x.unsqueeze(0), h, backend)[1]

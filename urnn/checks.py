@@ -107,6 +107,16 @@ def in_float32(tensor: Tensor) -> Tensor:
     return tensor.float()
 
 
+def require_input_dtype(module: str, x: Tensor, expected: torch.dtype) -> None:
+    """Raises ValueError unless a layer of dtype `expected` reads x: in that dtype, or any float under autocast."""
+    if x.dtype == expected and expected in DTYPES:
+        return
+    require_float("parameters", computed_in(expected))
+    autocast = x.device.type != "meta" and torch.is_autocast_enabled(x.device.type)
+    if not (autocast and x.is_floating_point()):
+        raise ValueError(f"{module}: Expected input to be {expected}, got {x.dtype}; convert one of the two")
+
+
 def require_float(name: str, dtype: torch.dtype) -> None:
     """Raises ValueError unless the recurrence can be computed in this dtype."""
     if dtype not in (FLOAT, DOUBLE):

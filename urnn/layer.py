@@ -5,6 +5,7 @@ It does none of the arithmetic: a backend gets the tensors and returns the state
 
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import cast
 
@@ -148,6 +149,19 @@ class URNNLayer(nn.Module):
         if lengths is not None:
             last = states[lengths - 1, torch.arange(batch, device=x.device)]
         return (_reverse_time(states, lengths) if reverse else states), last
+
+
+def as_computed(x: Tensor, dtype: torch.dtype) -> Tensor:
+    """An input in the dtype that a layer of this dtype computes in."""
+    return checks.in_float32(x) if dtype in checks.HALVES else x.to(dtype)
+
+
+def without_autocast(device_type: str) -> AbstractContextManager[object]:
+    """Switches autocast off if it is on. Entering the context needlessly costs a stream a tenth of its step, and
+    on the meta device it is an error.
+    """
+    wanted = device_type != "meta" and torch.is_autocast_enabled(device_type)
+    return torch.autocast(device_type, enabled=False) if wanted else nullcontext()
 
 
 def layers_of(modules: nn.ModuleList) -> list[URNNLayer]:

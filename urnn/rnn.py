@@ -7,7 +7,6 @@ states nor its gradients.
 """
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any, cast
 
 import torch
@@ -15,17 +14,9 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from urnn import arguments, backends, checks, segments, streaming
-from urnn.layer import PRESETS, URNNLayer, layers_of
+from urnn.layer import PRESETS, URNNLayer, as_computed, layers_of, without_autocast
 from urnn.shapes import Complex, Float
 from urnn.unitary import load_all_or_nothing, to_complex, to_pair
-
-
-def _without_autocast(device_type: str) -> AbstractContextManager[object]:
-    """Switches autocast off if it is on. Entering the context needlessly costs a stream a tenth of its step, and
-    on the meta device it is an error.
-    """
-    wanted = device_type != "meta" and torch.is_autocast_enabled(device_type)
-    return torch.autocast(device_type, enabled=False) if wanted else nullcontext()
 
 
 class URNN(nn.Module):
@@ -170,7 +161,7 @@ class URNN(nn.Module):
         return backends.expected(self.backend, self.hidden_size, self._device.type).name
 
     def prepare(self) -> str:
-        """Compiles what the next call needs, which can take ten seconds, and returns the backend's name."""
+        """Compiles what the next call needs, which can take twenty seconds, and returns the backend's name."""
         return backends.choose(self.backend, self.hidden_size, self._device.type).name
 
     def flatten_parameters(self) -> None:
@@ -260,8 +251,8 @@ class URNN(nn.Module):
         first_states = [None] * len(layers) if h_0 is None else to_pair(h_0)
         last_states = []
         dtype = layers[0].V.dtype
-        with _without_autocast(x.device.type):
-            x = checks.in_float32(x) if dtype in checks.HALVES else x.to(dtype)
+        with without_autocast(x.device.type):
+            x = as_computed(x, dtype)
             for depth in range(self.num_layers):
                 if depth > 0:
                     x = nn.functional.dropout(x, self.dropout, self.training)
@@ -292,12 +283,7 @@ class URNN(nn.Module):
             raise RuntimeError(
                 f"input.size(-1) must be equal to input_size. Expected {self.input_size}, got {x.shape[-1]}"
             )
-        if x.dtype == expected and expected in checks.DTYPES:
-            return
-        checks.require_float("parameters", checks.computed_in(expected))
-        autocast = x.device.type != "meta" and torch.is_autocast_enabled(x.device.type)
-        if not (autocast and x.is_floating_point()):
-            raise ValueError(f"URNN: Expected input to be {expected}, got {x.dtype}; convert one of the two")
+        checks.require_input_dtype("URNN", x, expected)
 
     def _check_state(
         self, h_0: Tensor | None, batch: int, batched: bool, real: torch.dtype

@@ -16,7 +16,7 @@ from torch.autograd import Function
 from torch.nn.modules import module as torch_module
 
 from urnn import backends
-from urnn.backends import transforms
+from urnn.backends import traced, transforms
 from urnn.backends.cpu.operator import OPERATORS, Operators
 
 
@@ -57,7 +57,7 @@ def _observed_gradients(
     return of_x, of_h if h.dim() == 2 else of_h.sum(0), of_theta, of_v * signs, of_V, of_b
 
 
-def call(rnn: Any, x: object, h: object) -> tuple[Tensor, Tensor] | None:
+def call(rnn: Any, x: Any, h: Any) -> tuple[Tensor, Tensor] | None:
     """What `rnn(x, h)` returns, for a `URNN`, or None if the general way has to be taken.
 
     Example:
@@ -72,11 +72,11 @@ def call(rnn: Any, x: object, h: object) -> tuple[Tensor, Tensor] | None:
         >>> found is None or torch.equal(found[1], rnn(x, h)[1])
         True
     """
-    if torch.is_grad_enabled() or type(x) is not Tensor or not 2 <= x.dim() <= 3:
+    if torch.is_grad_enabled() or not (type(x) is Tensor or _exported(x)) or not 2 <= x.dim() <= 3:
         return None
     if rnn.bidirectional or rnn.recompute or rnn.output_steps != "all" or (rnn.training and rnn.dropout > 0):
         return None
-    if h is not None and (type(h) is not Tensor or h.dim() != x.dim()):
+    if h is not None and (not (type(h) is Tensor or _exported(h)) or h.dim() != x.dim()):
         return None
     if x.dim() == 2:
         found = _through(rnn, x.unsqueeze(1), None if h is None else h.unsqueeze(1))
@@ -110,7 +110,7 @@ def _stream(rnn: Any, layer: Any, x: Tensor, h: Tensor | None) -> tuple[Tensor, 
     return None if operators is None or first is None else _result(operators.stream, layer, x, first)
 
 
-def step(cell: Any, x: object, h: object) -> Tensor | None:
+def step(cell: Any, x: Any, h: Any) -> Tensor | None:
     """What `cell(x, h)` returns, for a `URNNCell` and a real state or none, or None as `call` does.
 
     Example:
@@ -121,22 +121,29 @@ def step(cell: Any, x: object, h: object) -> Tensor | None:
         >>> found is None or torch.equal(found, cell(x, h))
         True
     """
-    if type(x) is not Tensor or not 1 <= x.dim() <= 2:
+    if not (type(x) is Tensor or _exported(x)) or not 1 <= x.dim() <= 2:
         return None
     layer = cell._modules["layer"]
     operators = _operators(cell, layer, x)
     if operators is None:
         return None
     state: Any = layer._parameters.get("h_0") if h is None else h
-    if type(state) not in (Tensor, nn.Parameter) or state.dim() != (1 if h is None else x.dim()):
+    if not (type(state) in (Tensor, nn.Parameter) or _exported(state)) or state.dim() != (
+        1 if h is None else x.dim()
+    ):
         return None
     return _result(_Step.apply if torch.is_grad_enabled() else operators.step, layer, x, state)
 
 
+def _exported(value: object) -> bool:
+    """Whether it is a tensor that torch.export traces with."""
+    return torch.compiler.is_exporting() and isinstance(value, Tensor)
+
+
 def _operators(module: Any, layer: Any, x: Tensor) -> Operators | None:
     """The operators for x; None where there are none, or the plain case is not this one."""
-    operators = OPERATORS.get(x.dtype)
-    if operators is None or not x.is_cpu or _watched() or _has_hooks(layer):
+    operators = traced.operators(x.dtype) if _watched() else OPERATORS.get(x.dtype)
+    if operators is None or not x.is_cpu or _has_hooks(layer):
         return None
     return operators if backends.choose(module.backend, module.hidden_size, "cpu").name == "cpu" else None
 

@@ -1,4 +1,4 @@
-"""Folders of training runs, or the tables of an earlier report -> frames of runs, evaluations and looks inside.
+"""Folders of training runs, or the tables of an earlier report -> frames of what they found, one a table.
 
 A damaged log is reported and left out, because one bad run must not hide a hundred good ones. A run that was
 resumed may have evaluated an iteration twice, and the later line counts. Tables are kept where the logs, which are
@@ -21,10 +21,12 @@ from analysis.documents import ANYTHING, COUNT, ListOf, Maybe, Record, check, on
 from analysis.errors import AnalysisError, printable
 from analysis.experiments import goals
 from analysis.experiments.schema import (
-    ADDED,
+    ADDED_COLUMNS,
+    ADDED_TABLES,
     END,
     EVALUATION,
     HEADER,
+    LENGTH,
     PROFILE,
     TABLES,
     TEST,
@@ -44,11 +46,12 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Logs:
-    """The three tidy frames, and what was wrong with the logs that are not in them, one sentence each."""
+    """The tidy frames, and what was wrong with the logs that are not in them, one sentence each."""
 
     runs: pd.DataFrame
     evaluations: pd.DataFrame
     anatomy: pd.DataFrame
+    lengths: pd.DataFrame
     problems: tuple[str, ...] = ()
 
 
@@ -82,8 +85,8 @@ def read(folder: Path | str) -> Logs:
     return Logs(**frames, problems=tuple(problems))
 
 
-def _read_log(path: Path) -> tuple[list[Row], list[Row], list[Row]]:
-    """One log -> its rows of the three tables, without the name of the run."""
+def _read_log(path: Path) -> tuple[list[Row], ...]:
+    """One log -> its rows of each of `TABLES`, without the name of the run."""
     header: Row | None = None
     goal: Sequence[goals.Bound] = ()
     end: Row = {}
@@ -102,7 +105,7 @@ def _read_log(path: Path) -> tuple[list[Row], list[Row], list[Row]]:
             evaluations[values["iteration"]] = values
             end = {}
         elif kind == "end":
-            end = _checked(entry, END, place)
+            end = _checked(entry, END, place) | {"longer_tests": _longer_tests(entry, place)}
         else:
             at = _checked(entry, {"iteration": COUNT}, place)
             looks[at["iteration"]] = [at | row for row in _profile(entry, place)]
@@ -110,7 +113,21 @@ def _read_log(path: Path) -> tuple[list[Row], list[Row], list[Row]]:
         raise AnalysisError(f"{path}: expected a training log, but it holds no whole line.")
     in_order = [evaluations[iteration] for iteration in sorted(evaluations)]
     run = {**header, "goal": goals.words(goal), **_ending(end, in_order)}
-    return [run], in_order, [row for iteration in sorted(looks) for row in looks[iteration]]
+    inside = [row for iteration in sorted(looks) for row in looks[iteration]]
+    return [run], in_order, inside, _lengths(run, end)
+
+
+def _longer_tests(entry: Row, place: str) -> list[Row]:
+    """The scores at lengths beyond the training's; logs from before there were any have none."""
+    found = entry.get("longer_tests", [])
+    check({"longer_tests": found}, Record({"longer_tests": ListOf(ANYTHING)}), place)
+    return [_checked(row, LENGTH, place) for row in found]
+
+
+def _lengths(run: Row, end: Row) -> list[Row]:
+    """A row a length that the run was tested at, where those are several."""
+    longer = end.get("longer_tests", [])
+    return [{name: run[name] for name in LENGTH}, *longer] if longer else []
 
 
 def _ending(end: Mapping[str, Any], evaluations: Sequence[Row]) -> Row:
@@ -176,7 +193,11 @@ def _profile(entry: Row, place: str) -> list[Row]:
 
 def _tables(folder: Path) -> dict[str, pd.DataFrame]:
     """The frames by their names, from an earlier report's tables. Raises AnalysisError, which names the file."""
-    found = {name: _table(folder / f"{name}.csv", columns) for name, columns in TABLES.items()}
+    missing = {name for name in ADDED_TABLES if not os.path.lexists(folder / f"{name}.csv")}
+    found = {
+        name: tidy_frame([], dtypes(columns)) if name in missing else _table(folder / f"{name}.csv", columns)
+        for name, columns in TABLES.items()
+    }
     runs = found["runs"]
     if runs.empty:
         raise AnalysisError(f"{folder / 'runs.csv'}: expected at least one run, got none.")
@@ -202,7 +223,7 @@ def _table(path: Path, columns: Columns) -> pd.DataFrame:
             table = pd.read_csv(io.BytesIO(read_bytes(path)), **options)
     except (EmptyDataError, ParserError, ValueError, TypeError, ArithmeticError) as error:
         raise AnalysisError(f"{path}: expected a table as a report writes it ({error}).") from error
-    missing = [name for name in types if name not in table and name not in ADDED]
+    missing = [name for name in types if name not in table and name not in ADDED_COLUMNS]
     if missing:
         raise AnalysisError(f"{path}: expected a column {missing[0]!r}, got {', '.join(map(str, table.columns))}.")
     table = table.reindex(columns=list(types)).astype(types)

@@ -14,7 +14,7 @@ from analysis.experiments import costs, curves, tables
 from analysis.experiments.claims import AGREE, DIFFER, NOT_RUN, accuracy, claims
 from analysis.experiments.goals import NOT_RECORDED
 from analysis.experiments.logs import Logs
-from analysis.experiments.schema import TABLES, TASK_LABELS
+from analysis.experiments.schema import LENGTH_SYMBOLS, TABLES, TASK_LABELS
 from analysis.experiments.study import Study
 from analysis.figures.style import series_in_order
 from analysis.pages import Answer, Block, Bullets, Facts, Figure, Page, Prose, Section, folded, prose
@@ -33,7 +33,17 @@ LISTED = {
     "Commit": "commit",
 }
 SPOKEN = ("urnn", "lstm")  # all other models are in the tables
-SOLVABLE = {"copying": "copying memory", "adding": "adding"}
+SOLVABLE = {
+    "copying": "copying memory",
+    "adding": "adding",
+    "parity": "parity",
+    "modular_addition": "sums modulo 5",
+    "words_s3": "words of S3",
+    "words_a5": "words of A5",
+    "selective_copying": "selective copying",
+    "denoising": "denoising",
+    "associative_recall": "associative recall",
+}
 PROSE = prose(__file__)
 DRAW = {
     "learning_curves_over_iterations": partial(curves.draw, axis="iteration", quantity="loss"),
@@ -51,7 +61,7 @@ def write_report(
 ) -> Report:
     """Write the whole report into the folder `output`, or leave what was there as it was.
 
-    The folder then holds index.html, report.md, runs.csv, evaluations.csv, anatomy.csv and figures/.
+    The folder then holds index.html, report.md, figures/ and a file for each of the tables.
     `measurements` is the benchmark's tidy frame, from which step times and memory come. Raises AnalysisError where
     the folder cannot be written or holds something that is no report.
     """
@@ -137,7 +147,8 @@ def _misses(found: Sequence[Any]) -> str:
 
 def _lengths(found: Sequence[Any]) -> str:
     *others, last = [str(group.length) for group in found]
-    return f"T = {', '.join(others)} and {last}" if others else f"T = {last}"
+    symbol = LENGTH_SYMBOLS.get(found[0].task, "T")
+    return f"{symbol} = {', '.join(others)} and {last}" if others else f"{symbol} = {last}"
 
 
 def _seeds(study: Study) -> str:

@@ -1,7 +1,7 @@
-"""The columns of runs.csv, evaluations.csv and anatomy.csv, and the fields of the logs that they are made of.
+"""The columns of the tables of training runs, and the fields of the logs that they are made of.
 
 A column is its name and the shape of its values; docs/files.md says what each is. A run is known by its folder
-(`run`) in all three tables. `urnn.training` writes the logs; a test that reads a real one keeps the two together.
+(`run`) in all of them. `urnn.training` writes the logs; a test that reads a real one keeps the two together.
 """
 
 from collections.abc import Mapping
@@ -23,6 +23,19 @@ TASK_LABELS: Mapping[str, str] = {
     "permuted_digits": "Digits, pixels permuted",
     "mnist": "MNIST, pixel by pixel",
     "permuted_mnist": "MNIST, pixels permuted",
+    "parity": "Parity",
+    "modular_addition": "Sums modulo 5",
+    "words_s3": "Words of S3",
+    "words_a5": "Words of A5",
+    "selective_copying": "Selective copying",
+    "denoising": "Denoising",
+    "associative_recall": "Associative recall",
+    "characters": "Characters of a text",
+}
+# Tasks that a run's user gives a length: what is written before it.
+LENGTH_SYMBOLS: Mapping[str, str] = {
+    **dict.fromkeys(("copying", "adding", "selective_copying", "denoising", "characters"), "T"),
+    "associative_recall": "pairs",
 }
 
 Columns = Mapping[str, Value | Maybe]
@@ -34,6 +47,7 @@ AT_LEAST_ONE, NOT_NEGATIVE = whole(1), real(0.0)
 HEADER: Columns = {
     "task": TEXT,
     **dict.fromkeys(("length", "steps"), AT_LEAST_ONE),
+    "shortest_steps": Maybe(AT_LEAST_ONE),
     **dict.fromkeys(("model", "label"), TEXT),
     "family": Maybe(TEXT),
     "backend": TEXT,
@@ -43,10 +57,12 @@ HEADER: Columns = {
     "seed": whole(-LARGEST_SEED, LARGEST_SEED),
     "optimiser": TEXT,
     "learning_rate": ANY_NUMBER,
-    **dict.fromkeys(("slow_rate", "decay", "momentum", "clip"), MAYBE_NUMBER),
+    **dict.fromkeys(("slow_rate", "decay", "momentum", "clip", "clip_norm"), MAYBE_NUMBER),
+    "initial": Maybe(TEXT),
     **dict.fromkeys(("max_iterations", "evaluate_every"), AT_LEAST_ONE),
     "baseline": real(1e-12),  # losses are divided by it
     "baseline_score": MAYBE_NUMBER,
+    "data": Maybe(TEXT),
     **dict.fromkeys(("loss_name", "score_name"), TEXT),
     "threads": AT_LEAST_ONE,
     **dict.fromkeys(("device", "dtype", "torch", "python", "machine"), TEXT),
@@ -81,13 +97,17 @@ END: Columns = {  # the last line
     "message": Maybe(TEXT),
 }
 NORMS = ("state_norm", "state_change", "gradient_norm")
+LENGTH: Columns = {"steps": AT_LEAST_ONE, **dict.fromkeys(("loss", "score"), MAYBE_NUMBER)}
 PROFILE: Columns = {"t": COUNT, **dict.fromkeys(NORMS, Maybe(NOT_NEGATIVE))}
 TABLES: Mapping[str, Columns] = {
     "runs": RUNS,
     "evaluations": {"run": TEXT, **EVALUATION},
     "anatomy": {"run": TEXT, "iteration": COUNT, **PROFILE},
+    "lengths": {"run": TEXT, **LENGTH},
 }
-ADDED = ("family", "goal", "solved")  # columns that the first tables did not have
+# What the first tables did not have.
+ADDED_COLUMNS = ("family", "goal", "solved", "shortest_steps", "data", "clip_norm", "initial")
+ADDED_TABLES = ("lengths",)
 
 
 def dtypes(columns: Columns) -> dict[str, str]:

@@ -17,7 +17,7 @@ from scipy import stats
 
 from analysis.appearance import order
 from analysis.experiments.logs import Logs
-from analysis.experiments.schema import DIVERGED, FINISHED, SOLVED, TASK_LABELS
+from analysis.experiments.schema import DIVERGED, FINISHED, LENGTH_SYMBOLS, SOLVED, TASK_LABELS
 from analysis.results.registry import Registry
 from analysis.statistics import Estimate
 from analysis.vocabulary import CONFIDENCE, MEASURED, PEAK_ALLOCATED, STEP_TIME
@@ -42,14 +42,19 @@ SETTING = {
     "decay": "decay {:g}",
     "momentum": "momentum {:g}",
     "clip": "clip {:g}",
+    "clip_norm": "norm clipped to {:g}",
+    "initial": "{} initialisation",
     "max_iterations": "{} iterations",
     "goal": "goal: {}",
+    "data": "{}",
     "device": "{}",
     "dtype": "{}",
     "threads": "{} threads",
     "machine": "{}",
     "cpu": "{}",
 }
+# Tasks whose steps the benchmark measures on pixels.
+IMAGES = ("digits", "permuted_digits", "mnist", "permuted_mnist")
 # What a training step and the benchmark's measurement of the same step share, beside the steps and the task.
 MATCHED = ["model", "hidden_size", "batch", "device", "dtype", "threads", "cpu"]
 
@@ -140,7 +145,8 @@ class Study:
         """
         measured = self._measured()
         speed = self.runs[self.runs["member"]].groupby("group")["iterations_per_second"].median()
-        followed = 1 / (speed * self.groups["steps"])
+        steps = (self.groups["shortest_steps"].fillna(self.groups["steps"]) + self.groups["steps"]) / 2
+        followed = 1 / (speed * steps)
         known = measured[STEP_TIME].notna()
         return self.groups.assign(
             step_time=measured[STEP_TIME].where(known, followed).astype(float),
@@ -152,7 +158,7 @@ class Study:
         """Each group's step_time and peak_allocated: medians over the newest commit that measured its step."""
         found, groups = pd.DataFrame(columns=["group", "metric", "value"]), self.groups
         if self.measurements is not None:
-            tasks = {task: task if task in ("copying", "adding") else "pixels" for task in TASK_LABELS}
+            tasks = {task: "pixels" if task in IMAGES else task for task in TASK_LABELS}
             wanted = groups[["group", *MATCHED]].assign(
                 backend=groups["implementation"], length=groups["steps"], task=groups["task"].map(tasks)
             )
@@ -186,12 +192,13 @@ def _named(runs: pd.DataFrame) -> pd.DataFrame:
     for row in runs.to_dict("records"):
         words = [_word(name, row[name]) for name in SETTING if counts.loc[row["model"], name] > 1]
         label, task, n = row["label"], TASK_LABELS.get(row["task"], row["task"]), row["hidden_size"]
+        symbol = LENGTH_SYMBOLS.get(row["task"])
         names.append(
             {
                 "backend": re.sub(r"[^A-Za-z0-9.]+", "_", " ".join(words)) if words else "any",
                 "series": f"{label} ({', '.join(words)})" if words else label,
                 "size": f"{label}, n = {n}" if label.endswith(")") else f"{label}-{n}",
-                "place": f"{task}, T = {row['length']}" if row["task"] in ("copying", "adding") else task,
+                "place": f"{task}, {symbol} = {row['length']}" if symbol else task,
             }
         )
     return runs.join(pd.DataFrame(names, index=runs.index))

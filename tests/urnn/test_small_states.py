@@ -104,6 +104,21 @@ def test_gradients_are_the_references(device, n, batch, m, epsilon, request):
     assert checked > 0.8 * 2 * 7 * len(exponents) * len(biases)
 
 
+@pytest.mark.parametrize(
+    ("device", "n", "batch"), cases(every=[(16, 2), (64, 1), (64, 20)], on_a_host=[(16, 2)]), indirect=["device"]
+)
+def test_gradients_of_a_state_as_long_as_its_negative_bias(device, n, batch):
+    """|z| = -2 b, so that |h|^2 - b^2 is zero or all rounding."""
+    given = arguments(n, batch, 1.0, 1.0, PAPER)
+    given["V"][n + n // 2 :, 0] = 0  # half of the units with a real z, whose square is exact more often
+    given["V"][: n // 4, 0] = 1
+    given["b"] = -torch.complex(*given["V"][:, 0].chunk(2)).abs().float().double() / 2
+    exact = gradients(reference.run_sequence, given, torch.float64)
+    for dtype, bound in ((torch.float32, 1e-4), (torch.float64, 1e-9)):
+        for name, found in gradients(fused.run_sequence, given, dtype, device).items():
+            assert error(found, exact[name]) < bound, name
+
+
 HUGE = [(torch.float32, 1e25), (torch.float64, 1e200)]
 
 

@@ -311,7 +311,21 @@ def test_the_cells_state_dict_is_a_layers():
         ),
         (([1.0],), TypeError, "URNNCell: input must be a Tensor, got list"),
         ((torch.zeros(2, 5), 3), TypeError, "URNNCell: hx must be a Tensor, got int"),
-        ((torch.zeros(2, 5).double(),), ValueError, "Expected h_0 to be torch.float64 like the input"),
+        (
+            (torch.zeros(2, 5).double(),),
+            ValueError,
+            "URNNCell: Expected input to be torch.float32, got torch.float64; convert one of the two",
+        ),
+        (
+            (torch.zeros(2, 5), torch.zeros(2, 128).double()),
+            ValueError,
+            "URNNCell: Expected hx to be torch.float32, or complex of that precision, got torch.float64",
+        ),
+        (
+            (torch.zeros(2, 5), torch.zeros(2, 64, dtype=torch.complex128)),
+            ValueError,
+            "URNNCell: Expected hx to be torch.float32, or complex of that precision, got torch.complex128",
+        ),
     ],
 )
 def test_what_the_cell_refuses(arguments, error, message):

@@ -5,8 +5,12 @@ benchmark's, at any length; `urnn.training.problems` has those to train on.
 """
 
 from urnn.tasks.adding import Adding
+from urnn.tasks.characters import Characters
 from urnn.tasks.copying import Copying
 from urnn.tasks.pixels import Pixels
+from urnn.tasks.recall import AssociativeRecall
+from urnn.tasks.scattered import Denoising, SelectiveCopying
+from urnn.tasks.words import Words
 
 TASKS: dict[str, type[Copying] | type[Adding] | type[Pixels]] = {
     "copying": Copying,
@@ -14,4 +18,14 @@ TASKS: dict[str, type[Copying] | type[Adding] | type[Pixels]] = {
     "pixels": Pixels,
 }
 
-__all__ = ["TASKS", "Adding", "Copying", "Pixels"]
+__all__ = [
+    "TASKS",
+    "Adding",
+    "AssociativeRecall",
+    "Characters",
+    "Copying",
+    "Denoising",
+    "Pixels",
+    "SelectiveCopying",
+    "Words",
+]

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from urnn.shapes import Float, Int
+from urnn.tasks.answers import cross_entropy, share_right
 
 SYMBOLS = 8
 RECALL = 10
@@ -70,7 +71,7 @@ class Copying:
 
     def loss(self, logits: Float[Tensor, "T B k"], target: Int[Tensor, "T B"]) -> Float[Tensor, ""]:
         """Cross-entropy in nats, the mean over every step."""
-        return torch.nn.functional.cross_entropy(logits.flatten(0, 1), target.flatten())
+        return cross_entropy(logits, target)
 
     def score(self, logits: Float[Tensor, "T B k"], target: Int[Tensor, "T B"]) -> float:
         """Share of the recall steps whose symbol is right: chance is 1/8, and printing blanks scores 0."""
@@ -79,7 +80,7 @@ class Copying:
 
     def score_all(self, logits: Float[Tensor, "T B k"], target: Int[Tensor, "T B"]) -> float:
         """Share of all steps that are right. Flatters: a model that prints blanks alone scores 1 - recall/T."""
-        return float((logits.argmax(-1) == target).double().mean())
+        return share_right(logits, target)
 
     @staticmethod
     def read(

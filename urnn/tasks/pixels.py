@@ -11,6 +11,7 @@ from torch import Tensor
 
 from urnn.shapes import Float, Int
 from urnn.tasks import digits
+from urnn.tasks.answers import cross_entropy, share_right
 from urnn.tasks.digits import PIXELS
 
 CLASSES = 10
@@ -63,11 +64,11 @@ class Pixels:
 
     def loss(self, logits: Float[Tensor, "B k"], target: Int[Tensor, " B"]) -> Float[Tensor, ""]:
         """Cross-entropy in nats, the mean over the batch."""
-        return torch.nn.functional.cross_entropy(logits, target)
+        return cross_entropy(logits, target)
 
     def score(self, logits: Float[Tensor, "B k"], target: Int[Tensor, " B"]) -> float:
         """Share of the sequences whose digit is right."""
-        return float((logits.argmax(-1) == target).double().mean())
+        return share_right(logits, target)
 
     @staticmethod
     def read(

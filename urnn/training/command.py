@@ -78,8 +78,7 @@ def _settings(options: argparse.Namespace) -> Settings:
     problems.require_length(options.task, options.length)
     chosen = asdict(preset(options.task, options.model, options.length))
     chosen |= {name: value for name, value in vars(options).items() if name in chosen and value is not None}
-    if chosen["clip"] == 0:
-        chosen["clip"] = None
+    chosen |= {name: None for name in ("clip", "clip_norm") if chosen[name] == 0}
     given = ("task", "length", "model", "backend", "seed", "evaluate_every", "device", "threads", *GOAL)
     return Settings(**chosen, **{name: getattr(options, name) for name in given})
 
@@ -96,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m urnn.training", description=__doc__, epilog=codes)
     add = parser.add_argument
     add("task", metavar="TASK", help=f"one of {', '.join(problems.PROBLEMS)}")
-    add("--length", type=int, metavar="T", help="the paper's T, for copying and adding")
+    add("--length", type=int, metavar="T", help=_what_lengths_are())
     add("--model", default="urnn", help=f"one of {', '.join(models.MODELS | models.ZOO)}; default: %(default)s")
     add(
         "--backend",
@@ -124,6 +123,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _what_lengths_are() -> str:
+    """ "the paper's T, for copying, adding; ..." """
+    names: dict[str, list[str]] = {}
+    for name, rule in problems.LENGTHS.items():
+        names.setdefault(rule.meaning, []).append(name)
+    return "; ".join(f"{meaning}, for {', '.join(of)}" for meaning, of in names.items())
+
+
 def _add_preset_options(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add("--hidden", type=int, dest="hidden_size", metavar="N", help="hidden units")
@@ -135,3 +142,5 @@ def _add_preset_options(group: argparse._ArgumentGroup) -> None:
     add("--decay", type=float, help="of RMSprop's and Adam's mean of squared gradients")
     add("--momentum", type=float, help="of Adam and SGD")
     add("--clip", type=float, metavar="BOUND", help="on every entry of the gradient; 0 for none")
+    add("--clip-norm", type=float, metavar="BOUND", help="on the norm of the whole gradient; 0 for none")
+    add("--initial", metavar="NAME", help="first values that are published for the model: chrono, henaff, ...")

@@ -43,9 +43,9 @@ def least(settings: Settings, problem: Problem) -> int:
     features = row.output_per_unit * settings.hidden_size
     parameters = row.parameters(task.input_size, settings.hidden_size) + task.output_size * (features + 1)
     copies = 2 + STATES[settings.optimiser]  # the values, their gradients, and the optimiser's
-    trained = settings.batch * (task.input_size + KEPT.get(row.family, 1) * features)
-    scored = HELD_OUT_BATCH * (task.input_size + features)
-    return int(FLOAT * (copies * parameters + task.length * max(trained, scored)))
+    trained = task.length * settings.batch * (task.input_size + KEPT.get(row.family, 1) * features)
+    scored = problem.most_steps * HELD_OUT_BATCH * (task.input_size + features)
+    return int(FLOAT * (copies * parameters + max(trained, scored)))
 
 
 def available(device: str) -> int | None:

@@ -3,8 +3,8 @@
 `PROBLEMS` is the list that the command line reads; to add a problem is to add a row.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -12,26 +12,59 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from urnn.tasks import Adding, Copying, Pixels
+from urnn.tasks import Adding, AssociativeRecall, Characters, Copying, Denoising, Pixels, SelectiveCopying, Words
 from urnn.tasks.copying import RECALL
+from urnn.tasks.groups import A5, S3, Z2, Z5, Group
 from urnn.tasks.images import Images, Split, digits_split, mnist_split
+from urnn.tasks.recall import KEYS
 from urnn.training.goals import Goal, least_score, most_loss
 from urnn.training.seeds import HELD_OUT_SEED, generator
-from urnn.training.streams import Batch, Epochs, Fresh, Stream
+from urnn.training.streams import Batch, Epochs, Fresh, MixedLengths, Stream
+from urnn.training.streams import Task as Sampled
 
 VALIDATION_SEQUENCES, TEST_SEQUENCES = 200, 1000  # of tasks that draw their sequences
 HELD_OUT_BATCH = 50  # at a time, so that scoring needs hardly more memory than training
 
+# State tracking: trained on short words, scored on the longest of those, and once more on far longer ones.
+SHORTEST_WORD, LONGEST_WORD, LONGER_WORDS = 4, 40, (64, 128, 256)
+
 SOLVED_RECALL = 0.99
+SOLVED_WORDS = 0.99
 SOLVED_SHARE = 0.1  # of the baseline's loss
 SOLVED_ERROR = 0.01
 SOLVED_ACCURACY = {"digits": 0.95, "permuted_digits": 0.93, "mnist": 0.95, "permuted_mnist": 0.91}
-SHORTEST, LONGEST = {"copying": 1, "adding": 2}, 10**9  # T of the tasks that have one
+SOLVED_BITS = 2.2  # per character: an interpolated model of five characters (Witten, Bell 1991) gets 2.19
+
+
+@dataclass(frozen=True)
+class LengthRule:
+    """What a problem's --length may be, and what it counts, for people.
+
+    Example:
+        >>> from urnn.training.problems import LENGTHS
+        >>> LENGTHS["adding"].least
+        2
+    """
+
+    least: int = 1
+    most: int = 10**9
+    meaning: str = "the paper's T"
+    example: int = 100
+
+
+LENGTHS = {  # of the problems that need one; the others have theirs
+    "copying": LengthRule(),
+    "adding": LengthRule(least=2),
+    "denoising": LengthRule(),
+    "selective_copying": LengthRule(meaning="the wait, as in copying"),
+    "associative_recall": LengthRule(most=KEYS, meaning="the pairs of a sequence", example=4),
+    "characters": LengthRule(meaning="the characters of a sequence"),
+}
 
 
 @runtime_checkable
 class Task(Protocol):
-    """A task's definition; `score_all`, over all steps, is None where there is one answer a sequence.
+    """A task's definition; `score_all`, over all steps, is None where `score` leaves out none that has an answer.
 
     Example:
         >>> from urnn.tasks import Copying
@@ -55,8 +88,19 @@ class Task(Protocol):
 
     def score(self, logits: Tensor, target: Tensor) -> float: ...
 
-    @staticmethod
-    def read(output: Tensor, last: Tensor) -> Tensor: ...
+    def read(self, output: Tensor, last: Tensor) -> Tensor: ...
+
+
+@runtime_checkable
+class Generated(Task, Sampled, Protocol):
+    """A task that draws its sequences.
+
+    Example:
+        >>> from urnn.tasks import Adding
+        >>> from urnn.training.problems import Generated
+        >>> isinstance(Adding(length=10), Generated)
+        True
+    """
 
 
 @dataclass(frozen=True)
@@ -64,12 +108,17 @@ class Problem:
     """A task that a run can train on.
 
     Attributes:
-        length: the paper's T; for copying the wait alone, so that sequences have T + 20 steps.
+        length: the paper's T; for copying and its like the wait alone, so that sequences have T + 20 steps; for
+            associative recall the pairs; for state tracking the longest word that is trained on.
         task: the definition; `task.length` counts all time steps.
         stream: (batch, generator) -> training batches.
         validation, test: -> held-out batches, the same at every call and in every run.
         goal: what counts as solved, on validation data. It ends the training of tasks that draw their
-            sequences; on a fixed set of images training goes on to the last iteration.
+            sequences; on a fixed set of images or a text training goes on to the last iteration.
+        shortest: time steps of the shortest training sequences where they differ in length; `task.length` are
+            those of the longest, and of the sequences that are validated and tested on.
+        longer: time steps beyond `task.length` -> more test batches, of sequences of so many.
+        data: which data these are, where the machine decides it; a run on other data is another run.
 
     Example:
         >>> import torch
@@ -88,6 +137,19 @@ class Problem:
     validation: Callable[[], Iterator[Batch]]
     test: Callable[[], Iterator[Batch]]
     goal: Goal
+    shortest: int | None = None
+    longer: Mapping[int, Callable[[], Iterator[Batch]]] = field(default_factory=dict)
+    data: str | None = None
+
+    @property
+    def shortest_steps(self) -> int:
+        """Time steps of the shortest training sequences."""
+        return self.shortest or self.task.length
+
+    @property
+    def most_steps(self) -> int:
+        """Time steps of the longest sequences that the model is run on."""
+        return max(self.task.length, *self.longer, 0)
 
     def goal_with(self, score: float | None, loss: float | None) -> Goal:
         """The goal, with another least score (0 to 1) or most loss (in the loss's unit) where one is given."""
@@ -97,9 +159,15 @@ class Problem:
         )
 
 
-def _copying(name: str, length: int | None, mnist: Path) -> Problem:
+def _around(kind: Callable[[int], Generated]) -> Callable[[int], Generated]:
+    """A wait of T steps -> the task with the steps around it that show and recall the symbols."""
+    return lambda length: kind(length + 2 * RECALL)
+
+
+def _recalled(name: str, length: int | None, mnist: Path, *, make: Callable[[int], Generated]) -> Problem:
+    """Solved where hardly a symbol is missing, and what is printed between them is right too."""
     length = _length_of(name, length)
-    task = Copying(length + 2 * RECALL)
+    task = make(length)
     score = least_score(task.score_name, SOLVED_RECALL)
     loss = most_loss(task.loss_name, SOLVED_SHARE * task.baseline, SOLVED_SHARE)
     return _generated(name, length, task, Goal((score, loss), ends_training=True))
@@ -108,10 +176,27 @@ def _copying(name: str, length: int | None, mnist: Path) -> Problem:
 def _adding(name: str, length: int | None, mnist: Path) -> Problem:
     length = _length_of(name, length)
     task = Adding(length)
-    return _generated(name, length, task, Goal((most_loss(task.loss_name, SOLVED_ERROR),), ends_training=True))
+    goal = Goal((most_loss(task.loss_name, SOLVED_ERROR),), ends_training=True)
+    return _generated(name, length, task, goal)
 
 
-def _generated(name: str, length: int, task: Copying | Adding, goal: Goal) -> Problem:
+def _words(name: str, length: int | None, mnist: Path, *, group: Group) -> Problem:
+    if length not in (None, LONGEST_WORD):
+        raise ValueError(
+            f"{name} trains on lengths from {SHORTEST_WORD} to {LONGEST_WORD}, got --length {length}; leave it out"
+        )
+    task = Words(group, LONGEST_WORD)
+    goal = Goal((least_score(task.score_name, SOLVED_WORDS),), ends_training=True)
+    longer = {steps: partial(_sampled, Words(group, steps), TEST_SEQUENCES, "test data") for steps in LONGER_WORDS}
+    return replace(
+        _generated(name, LONGEST_WORD, task, goal),
+        stream=partial(MixedLengths, partial(Words, group), SHORTEST_WORD, LONGEST_WORD),
+        shortest=SHORTEST_WORD,
+        longer=longer,
+    )
+
+
+def _generated(name: str, length: int, task: Generated, goal: Goal) -> Problem:
     return Problem(
         name,
         length,
@@ -123,10 +208,25 @@ def _generated(name: str, length: int, task: Copying | Adding, goal: Goal) -> Pr
     )
 
 
-def _sampled(task: Copying | Adding, count: int, purpose: str) -> Iterator[Batch]:
+def _sampled(task: Sampled, count: int, purpose: str) -> Iterator[Batch]:
     numbers = generator(HELD_OUT_SEED, purpose)
     for _ in range(count // HELD_OUT_BATCH):
         yield task.sample(HELD_OUT_BATCH, numbers)
+
+
+def _characters(name: str, length: int | None, mnist: Path) -> Problem:
+    length = _length_of(name, length)
+    task = Characters(length)
+    return Problem(
+        name,
+        length,
+        task,
+        stream=partial(Fresh, task),
+        validation=partial(task.in_order, task.text.validation, HELD_OUT_BATCH),
+        test=partial(task.in_order, task.text.test, HELD_OUT_BATCH),
+        goal=Goal((most_loss(task.loss_name, SOLVED_BITS),), ends_training=False),
+        data=f"Python's manual, SHA-256 {task.text.checksum}",
+    )
 
 
 def _images(
@@ -159,12 +259,20 @@ def _digits(mnist: Path) -> Split:
 
 
 PROBLEMS: dict[str, Callable[[str, int | None, Path], Problem]] = {
-    "copying": _copying,
+    "copying": partial(_recalled, make=_around(Copying)),
     "adding": _adding,
     "digits": partial(_images, split=_digits, permuted=False),
     "permuted_digits": partial(_images, split=_digits, permuted=True),
     "mnist": partial(_images, split=mnist_split, permuted=False),
     "permuted_mnist": partial(_images, split=mnist_split, permuted=True),
+    "parity": partial(_words, group=Z2),
+    "modular_addition": partial(_words, group=Z5),
+    "words_s3": partial(_words, group=S3),
+    "words_a5": partial(_words, group=A5),
+    "selective_copying": partial(_recalled, make=_around(SelectiveCopying)),
+    "denoising": partial(_recalled, make=_around(Denoising)),
+    "associative_recall": partial(_recalled, make=AssociativeRecall),
+    "characters": _characters,
 }
 
 
@@ -191,15 +299,16 @@ def require_length(name: str, length: int | None) -> None:
         ValueError: --length of adding must be from 2 to 1000000000, got 1
     """
     require_known(name)
-    if name in SHORTEST:
+    if name in LENGTHS:
         _length_of(name, length)
 
 
 def _length_of(name: str, length: int | None) -> int:
+    rule = LENGTHS[name]
     if length is None:
-        raise ValueError(f"{name} needs --length T, the paper's T; say --length 100")
-    if not SHORTEST[name] <= length <= LONGEST:
-        raise ValueError(f"--length of {name} must be from {SHORTEST[name]} to {LONGEST}, got {length}")
+        raise ValueError(f"{name} needs --length T, {rule.meaning}; say --length {rule.example}")
+    if not rule.least <= length <= rule.most:
+        raise ValueError(f"--length of {name} must be from {rule.least} to {rule.most}, got {length}")
     return length
 
 
@@ -208,7 +317,7 @@ def build(name: str, length: int | None, mnist: Path) -> Problem:
 
     Args:
         name: a key of `PROBLEMS`.
-        length: T; None for images, whose pixels decide it.
+        length: T; None for the problems that have one of their own.
         mnist: the folder of MNIST's files, read by those tasks alone.
 
     Raises:

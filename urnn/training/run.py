@@ -4,7 +4,7 @@ An evaluation is written to the log first and to the checkpoint second. A proces
 line too many, which is dropped when the run is resumed; the other way round a line would be missing for good.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,8 @@ class Run:
         settings = {**trainer.settings.as_dict(), "length": trainer.problem.length}
         settings["backend"] = trainer.network.backend_in_use
         self.identity = {name: value for name, value in settings.items() if name not in MAY_CHANGE}
+        if trainer.problem.data:
+            self.identity["data"] = trainer.problem.data
 
     def forget(self) -> None:
         """Removes the folder's log and checkpoint, so that the run starts over."""
@@ -176,14 +178,19 @@ class Run:
         checkpoint.save(self.folder, self.identity, self.trainer.state_dict())
 
     def _ended(self, outcome: str) -> End:
-        found = self.trainer.scores(self.trainer.problem.test())
-        iteration = self.trainer.progress.iteration
-        result = as_result(self.trainer.problem, found.loss, found.score)
+        trainer, problem = self.trainer, self.trainer.problem
+        found = trainer.scores(problem.test())
+        longer = {steps: trainer.scores(batches()) for steps, batches in problem.longer.items()}
+        result = as_result(problem, found.loss, found.score)
+        beyond = "".join(f", {one.score:.1%} at {steps} time steps" for steps, one in longer.items())
         return self._log_end(
             outcome,
-            lambda folder: f"{outcome} after {iteration} iterations; on test data: {result}",
+            lambda folder: (
+                f"{outcome} after {trainer.progress.iteration} iterations; on test data: {result}{beyond}"
+            ),
             test_loss=found.loss,
             test_score=found.score,
+            longer_tests=[{"steps": steps, "loss": one.loss, "score": one.score} for steps, one in longer.items()],
         )
 
     def _interrupted(self) -> End:
@@ -211,12 +218,14 @@ class Run:
         message: Callable[[Path], str],
         test_loss: float | None = None,
         test_score: float | None = None,
+        longer_tests: Sequence[Mapping[str, int | float]] = (),
     ) -> End:
         """Logs the end.
 
         Args:
             message: the folder as it is to be named -> how the run ended. The user reads its whole path; the log,
                 which may be read on another machine, has its name alone.
+            longer_tests: steps, loss and score on test sequences of each length beyond those trained on.
         """
         self.require_own()
         progress, solved = self.trainer.progress, self.log.first_solved() or {}
@@ -228,6 +237,7 @@ class Run:
             message=message(Path(self.folder.name)),
             test_loss=test_loss,
             test_score=test_score,
+            longer_tests=list(longer_tests),
             solved_iteration=solved.get("iteration"),
             solved_seconds=solved.get("seconds"),
         )

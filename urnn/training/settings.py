@@ -30,10 +30,11 @@ NUMBERS = {
     "learning_rate": ("--learning-rate", 1e-30, 1e30),
     "slow_rate": ("--slow-rate", 1e-9, 1e6),
     "clip": ("--clip", 1e-30, 1e30),
+    "clip_norm": ("--clip-norm", 1e-30, 1e30),
     "goal_score": ("--goal-score", 0, 1),
     "goal_loss": ("--goal-loss", 1e-30, 1e30),
 }
-OPTIONAL = ("clip", "goal_score", "goal_loss")  # those that may be None
+OPTIONAL = ("clip", "clip_norm", "goal_score", "goal_loss")  # those that may be None
 SHARES = {"decay": "--decay", "momentum": "--momentum"}
 
 
@@ -55,6 +56,8 @@ class Settings:
         decay: of RMSprop's and Adam's running mean of squared gradients; SGD has none.
         momentum: of Adam and SGD; RMSprop has none.
         clip: bound on every entry of the gradient, or None.
+        clip_norm: bound on the Euclidean norm of the whole gradient, or None; after `clip` where both are given.
+        initial: a key of the model's `initialisations`, or None for the model's own first values.
         max_iterations: the run's end if it is not solved before.
         evaluate_every: iterations between two evaluations; each one leaves a checkpoint.
         device: "cpu" or "cuda".
@@ -94,19 +97,24 @@ class Settings:
     evaluate_every: int
     device: str
     threads: int
+    clip_norm: float | None = None
+    initial: str | None = None
     goal_score: float | None = None
     goal_loss: float | None = None
 
     def __post_init__(self) -> None:
         problems.require_known(self.task)
-        models.get(self.model)
+        model = models.get(self.model)
+        if self.initial is not None and self.initial not in model.initialisations:
+            known = "one of " + ", ".join(model.initialisations) if model.initialisations else "left out"
+            raise ValueError(f"--initial of {self.model} must be {known}, got {self.initial!r}")
         require_known(self.optimiser)
         for name, (option, least, most) in WHOLE_NUMBERS.items():
             value = getattr(self, name)
             _require(option, value, least <= value <= most, f"a whole number from {least} to {most}")
         for name, (option, low, high) in NUMBERS.items():
             value = getattr(self, name)
-            off = ", or 0 for none" if name == "clip" else ""
+            off = ", or 0 for none" if name in ("clip", "clip_norm") else ""
             holds = name in OPTIONAL if value is None else low <= value <= high
             _require(option, value, holds, f"a number from {low} to {high}{off}")
         for name, option in SHARES.items():

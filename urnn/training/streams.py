@@ -3,6 +3,7 @@
 A stream's `state_dict` is small, whole, and loads with torch's weights-only reader.
 """
 
+from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -72,6 +73,33 @@ class Fresh:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.generator.set_state(state["generator"])
+
+
+class MixedLengths(Fresh):
+    """The same with a length for each batch, drawn uniformly.
+
+    Args:
+        task: length -> the task whose sequences have it.
+        shortest, longest: the lengths that are drawn, both included.
+
+    Example:
+        >>> import torch
+        >>> from urnn.tasks import Adding
+        >>> from urnn.training.streams import MixedLengths
+        >>> stream = MixedLengths(Adding, 2, 4, batch=3, generator=torch.Generator().manual_seed(0))
+        >>> sorted({len(stream.draw()[0]) for _ in range(50)})
+        [2, 3, 4]
+    """
+
+    def __init__(
+        self, task: Callable[[int], Task], shortest: int, longest: int, batch: int, generator: torch.Generator
+    ) -> None:
+        super().__init__(task(longest), batch, generator)
+        self.task_of, self.shortest, self.longest = task, shortest, longest
+
+    def draw(self) -> Batch:
+        length = int(torch.randint(self.shortest, self.longest + 1, (1,), generator=self.generator))
+        return self.task_of(length).sample(self.batch, self.generator)
 
 
 class Epochs:

@@ -112,6 +112,8 @@ class Trainer:
         self.settings, self.problem, self._clock = settings, problem, clock
         self.goal = problem.goal_with(settings.goal_score, settings.goal_loss)
         self.network = Network(row, settings.hidden_size, problem.task, settings.backend, settings.device)
+        if settings.initial is not None:
+            row.initialisations[settings.initial](self.network.rnn, problem.length)
         self.optimiser = optimisers.build(
             settings.optimiser,
             self.network,
@@ -140,6 +142,8 @@ class Trainer:
         loss.backward()
         if self.settings.clip is not None:
             nn.utils.clip_grad_value_(self.network.parameters(), self.settings.clip)
+        if self.settings.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip_norm)
         self.optimiser.step()
         seconds = self._clock() - begin
         progress.iteration += 1

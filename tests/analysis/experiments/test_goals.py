@@ -14,6 +14,7 @@ from analysis.errors import AnalysisError
 from analysis.experiments.goals import BEFORE, before, met
 from analysis.experiments.logs import read
 from analysis.experiments.report import page_of
+from analysis.experiments.schema import TABLES
 from analysis.experiments.study import Study
 from analysis.pages import Facts
 from tests.analysis.experiments.conftest import end, evaluation, header, write_lines
@@ -171,16 +172,33 @@ class TestOfTables:
     @pytest.fixture
     def tables(self, small_report, tmp_path) -> Path:
         """A report's tables, in a folder of their own."""
-        for name in ("runs", "evaluations", "anatomy"):
+        for name in TABLES:
             shutil.copy(small_report.page.parent / f"{name}.csv", tmp_path)
         return tmp_path
 
     def test_a_report_can_be_made_of_an_earlier_ones(self, tables, small_study):
         again = read(tables)
-        for name in ("runs", "evaluations", "anatomy"):
+        for name in TABLES:
             assert_frame_equal(getattr(again, name), getattr(small_study.logs, name), rtol=1e-7)
         assert page_of(Study(again)).headlines == page_of(small_study).headlines
         assert goals_of(Study(again)) == goals_of(small_study)
+
+    def test_test_lengths_are_read_again(self, runs, tmp_path):
+        last = evaluation(50, 0.01, 0.99)
+        longer = [{"steps": 64, "loss": 0.02, "score": 0.98}]
+        write_lines(runs, "a", [header(task="parity", length=40), last, end("solved", last, longer_tests=longer)])
+        logs = read(runs)
+        for name in TABLES:
+            getattr(logs, name).to_csv(tmp_path / f"{name}.csv", index=False)
+        assert_frame_equal(read(tmp_path).lengths, logs.lengths, rtol=1e-7)
+
+    def test_tables_from_before_test_lengths_have_none(self, tables, small_study):
+        (tables / "lengths.csv").unlink()
+        table = pd.read_csv(tables / "runs.csv")
+        table.drop(columns=["shortest_steps", "data"]).to_csv(tables / "runs.csv", index=False)
+        again = read(tables)
+        assert again.lengths.empty
+        assert_frame_equal(again.runs, small_study.logs.runs, rtol=1e-7)
 
     def test_tables_from_before_goals_are_judged_by_those_of_their_time(self, tables, small_study):
         for name, column in (("runs", "goal"), ("runs", "family"), ("evaluations", "solved")):

@@ -67,6 +67,21 @@ def test_looks_inside_are_a_row_a_time_step(runs):
     assert set(frame["run"]) == {"copying-T100/urnn-n128-seed0"}
 
 
+def test_each_test_length_is_a_row_beside_the_trained_one(runs):
+    last = evaluation(50, 0.01, 0.99)
+    longer = [{"steps": 64, "loss": 0.02, "score": 0.98}, {"steps": 256, "loss": float("inf"), "score": 0.5}]
+    first = header(task="parity", length=40, shortest_steps=4)
+    write_lines(runs, "a", [first, last, end("solved", last, longer_tests=longer)])
+    write_lines(runs, "b", [header(), last, end("solved", last)])
+    write_lines(runs, "c", [header(), last, end("solved", last, longer_tests=[])])
+    frame = read(runs).lengths
+    assert list(frame["run"]) == ["a", "a", "a"]
+    assert list(frame["steps"]) == [40, 64, 256]
+    assert list(frame["score"]) == [0.99, 0.98, 0.5]
+    assert list(frame["loss"].isna()) == [False, False, True]
+    assert list(read(runs).runs["shortest_steps"].fillna(0)) == [4, 0, 0]
+
+
 FIRST, OK = header(), evaluation(50, 0.1, 0.1)
 
 
@@ -92,6 +107,14 @@ FIRST, OK = header(), evaluation(50, 0.1, 0.1)
         (
             [FIRST, end("won", OK)],
             'line 2: expected outcome to be one of solved, finished, diverged, interrupted, got "won".',
+        ),
+        (
+            [FIRST, OK, end("solved", OK, longer_tests=5)],
+            "line 3: expected longer_tests to be a list, got 5.",
+        ),
+        (
+            [FIRST, OK, end("solved", OK, longer_tests=[{"steps": 0}])],
+            f"line 3: expected steps to be a whole number from 1 to {MOST_WHOLE:,}, got 0.",
         ),
         ([FIRST, [1]], "line 2: expected it to be an object, got a list."),
         (

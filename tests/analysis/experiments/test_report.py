@@ -54,6 +54,20 @@ def test_a_length_that_not_every_seed_solves_is_said(add, study):
     )
 
 
+def test_headlines_of_state_tracking_and_associative_recall(add, study):
+    bound = {"scored": "score", "name": "accuracy", "unit": "1", "threshold": 0.99, "better": "higher"}
+    goal = {"bounds": [bound], "ends_training": True}
+    add([1.0, 0.01], [0.5, 1.0], "solved", task="parity", length=40, model="lstm", goal=goal)
+    for pairs in (2, 4):
+        add([2.3, 2.2], [0.1, 0.5], "finished", task="associative_recall", length=pairs, goal=goal)
+    assert page_of(study()).headlines[:2] == [
+        "nn.LSTM-40 solves parity at T = 40 with its one seed, in 100 iterations, 5.00 s (accuracy of at least "
+        "99 %).",
+        "uRNN-128 does not solve associative recall (accuracy of at least 99 %): at pairs = 2 and 4, 0 of 1 seed "
+        "solved it and 0 ended below the baseline, within 100 iterations.",
+    ]
+
+
 def test_without_an_ended_run_the_headline_says_so(add, study):
     add([0.3], [0.1], None)
     assert first_and_last(study()) == (
@@ -143,12 +157,12 @@ def test_tables_say_what_is_solved_within_how_many_iterations_and_what_did_not_e
 def test_the_folder_holds_the_page_the_markdown_the_figures_and_the_tidy_logs(small_report, small_study):
     folder = small_report.page.parent
     names = sorted(path.name for path in folder.iterdir())
-    tables = ["anatomy.csv", "evaluations.csv", "runs.csv"]
+    tables = ["anatomy.csv", "evaluations.csv", "lengths.csv", "runs.csv"]
     assert names == sorted([*tables, "figures", "index.html", "manifest.json", "report.md"])
     assert {path.name for path in (folder / "figures").iterdir()} == {
         f"{figure.name}.{kind}" for figure in FIGURES for kind in ("png", "svg")
     }
-    for part in ("runs", "evaluations", "anatomy"):
+    for part in ("runs", "evaluations", "anatomy", "lengths"):
         assert len(pd.read_csv(folder / f"{part}.csv")) == len(getattr(small_study.logs, part))
 
 

@@ -104,6 +104,30 @@ def test_tasks_and_lengths_are_in_the_papers_order(add, study):
     ]
 
 
+def test_places_of_the_later_tasks_name_what_their_length_counts(add, study):
+    for task, length in (("associative_recall", 4), ("parity", 40), ("characters", 100), ("denoising", 100)):
+        add([0.1], [0.5], task=task, length=length)
+    assert [rows["place"].iloc[0] for rows in by_place(study().groups)] == [
+        "Parity",
+        "Denoising, T = 100",
+        "Associative recall, pairs = 4",
+        "Characters of a text, T = 100",
+    ]
+
+
+def test_runs_on_two_texts_are_two_groups(add, study):
+    for seed, data in enumerate(("one", "one", "other")):
+        add([0.1], [0.5], task="characters", seed=seed, data=data)
+    found = study().groups
+    assert list(found["series"]) == ["uRNN (one)", "uRNN (other)"]
+    assert list(found["seeds"]) == [2, 1]
+
+
+def test_a_step_of_sequences_of_many_lengths_costs_what_it_does_on_their_mean(add, study):
+    add([0.1], [0.5], task="parity", length=40, shortest_steps=4, speed=25)
+    assert list(study().costs["step_time"]) == pytest.approx([1 / 25 / 22], rel=10 * EPS)
+
+
 def test_of_two_runs_with_one_seed_the_later_counts_and_the_other_is_named(add, runs, study):
     add([0.1], [0.5]).parent.rename(runs / "old")
     add([0.1], [0.9], started_at="2026-02-01T00:00:00+00:00")

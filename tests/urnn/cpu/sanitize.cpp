@@ -85,6 +85,9 @@ int main() {
     for (Index batch : {1, 3, 16, 21})
       for (Index m : {1, 16, 20})
         for (double epsilon : {0., 1e-5}) sum += run(n, batch, 3, m, batch % 2, true, true, epsilon);
+  for (Index n : {324, 37, 127}) sum += run(n, 21, 2, 3, true, true);  // other sizes
+  sum +=
+      run(324, 37, 96, 3, true, false);  // more states than caches are thought to hold, in rows of no whole lines
   for (Index rows : {1, 5, 7, 100})
     for (Index columns : {1, 17, 64, 300})
       for (Index depth : {1, 20, 300}) sum += multiply(rows, columns, depth);

@@ -10,7 +10,7 @@ import torch
 
 from bench.meters.memory import peak_allocated_bytes
 from tests.urnn.training.tiny import TINY, complaint, raises, trainer
-from urnn.training import command, memory
+from urnn.training import command, memory, problems
 from urnn.training.__main__ import main
 from urnn.training.trainer import Trainer
 
@@ -60,7 +60,7 @@ def test_another_error_in_an_iteration_is_a_crash(tmp_path, monkeypatch, capsys)
 
 
 @pytest.mark.parametrize("model", ["urnn", "lstm", "gru", "rnn_tanh", "ortho_cayley"])
-@pytest.mark.parametrize("task", ["copying", "adding"])
+@pytest.mark.parametrize("task", ["copying", "adding", "selective_copying", "characters"])
 def test_no_run_that_fits_is_refused(task, model):
     """What is said to be needed is less than what torch's allocator counts in an iteration."""
     made = trainer(task=task, model=model, length=200, hidden_size=64, batch=60)
@@ -68,6 +68,15 @@ def test_no_run_that_fits_is_refused(task, model):
     state = sum(parameter.numel() for parameter in made.network.parameters()) * memory.FLOAT * 2
     peak = peak_allocated_bytes(made.iterate, "cpu")
     assert 0.1 * peak < memory.least(made.settings, made.problem) <= peak + state
+
+
+def test_longer_test_sequences_count():
+    """Words of 256 letters, tested 50 at a time, are more than a batch of one word of 40 to train on."""
+    made = trainer(task="parity", length=None, hidden_size=64, batch=1)
+    assert made.problem.most_steps == 256
+    values = sum(parameter.numel() for parameter in made.network.parameters())
+    scored = 256 * problems.HELD_OUT_BATCH * (2 + 2 * 64)
+    assert memory.least(made.settings, made.problem) == memory.FLOAT * (3 * values + scored)
 
 
 def test_a_containers_limit_counts_and_no_limit_does_not(tmp_path, monkeypatch):

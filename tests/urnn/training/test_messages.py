@@ -9,7 +9,9 @@ import pytest
 import torch
 
 from tests.urnn.training.tiny import TINY, complaint, run
-from urnn.models import MODELS
+from urnn.models import MODELS, ZOO
+from urnn.tasks.recall import KEYS
+from urnn.tasks.text import manual
 from urnn.training import checkpoint
 from urnn.training.__main__ import main
 from urnn.training.errors import TrainingError
@@ -31,6 +33,22 @@ pytestmark = pytest.mark.usefixtures("few_held_out")
         ("copying --length=0", "--length of copying must be from 1 to 1000000000, got 0"),
         ("adding --length=-3", "--length of adding must be from 2 to 1000000000, got -3"),
         ("adding --length=1", "--length of adding must be from 2 to 1000000000, got 1"),
+        ("parity --length=30", "parity trains on lengths from 4 to 40, got --length 30; leave it out"),
+        ("selective_copying", "selective_copying needs --length T, the wait, as in copying; say --length 100"),
+        ("denoising --length=0", "--length of denoising must be from 1 to 1000000000, got 0"),
+        (
+            "associative_recall",
+            "associative_recall needs --length T, the pairs of a sequence; say --length 4",
+        ),
+        (
+            f"associative_recall --length={KEYS + 1}",
+            f"--length of associative_recall must be from 1 to {KEYS}, got {KEYS + 1}",
+        ),
+        (
+            "characters --length=1000000",
+            f"length must be from 1 to {len(manual().test) - 1} characters, as many as a part of the text has, "
+            "got 1000000",
+        ),
         ("digits --length=30", "digits has 64 time steps, one a pixel, got --length 30; leave it out"),
         (
             "digits --batch=1258",
@@ -38,7 +56,15 @@ pytestmark = pytest.mark.usefixtures("few_held_out")
         ),
         (
             "copying --length=9 --model=gpt",
-            f"unknown model 'gpt'; the registry (urnn/models.py) has: {', '.join(MODELS)}",
+            f"unknown model 'gpt'; the registry (urnn/models.py) has: {', '.join(MODELS | ZOO)}",
+        ),
+        (
+            "copying --length=9 --model=lstm --initial=henaff",
+            "--initial of lstm must be one of forget_bias_one, chrono, got 'henaff'",
+        ),
+        (
+            "copying --length=9 --model=urnn --initial=chrono",
+            "--initial of urnn must be left out, got 'chrono'",
         ),
         ("copying --length=9 --hidden=0", "--hidden must be a whole number from 1 to 1000000000, got 0"),
         ("copying --length=9 --batch=0", "--batch must be a whole number from 1 to 1000000000, got 0"),
@@ -86,6 +112,7 @@ RANGES = {
     "--learning-rate": ("a number from 1e-30 to 1e+30", ["nan", "inf", "-inf", "-1.0", "0.0", "1e+31", "1e-31"]),
     "--slow-rate": ("a number from 1e-09 to 1000000.0", ["nan", "inf", "-1.0", "0.0", "1e+31"]),
     "--clip": ("a number from 1e-30 to 1e+30, or 0 for none", ["nan", "inf", "-1.0", "1e+300"]),
+    "--clip-norm": ("a number from 1e-30 to 1e+30, or 0 for none", ["nan", "inf", "-1.0", "1e+300"]),
     "--decay": ("a number of at least 0 and less than 1", ["nan", "inf", "-0.1", "1.0"]),
     "--momentum": ("a number of at least 0 and less than 1", ["nan", "inf", "-0.1", "1.0"]),
 }

@@ -16,7 +16,7 @@ from urnn.training.folder import run_folder
 from urnn.training.optimisers import OPTIMISERS
 from urnn.training.presets import PLANS, preset
 from urnn.training.problems import PROBLEMS
-from urnn.training.streams import Epochs, Fresh
+from urnn.training.streams import Epochs, Fresh, MixedLengths
 
 
 def numbered(count: int) -> Images:
@@ -37,11 +37,22 @@ class TestStreams:
         assert all(len(set(epoch)) == 4 for epoch in epochs)
         assert {image for epoch in epochs for image in epoch} == set(range(5))
 
-    @pytest.mark.parametrize("kind", ["fresh", "epochs"])
+    def test_each_batch_has_a_length_of_its_own_all_equally_often(self, generator):
+        stream = MixedLengths(Copying, 30, 34, 2, generator)
+        batches = [stream.draw() for _ in range(1000)]
+        assert all(len(x) == len(target) for x, target in batches)
+        counts = torch.bincount(torch.tensor([len(x) - 30 for x, _ in batches]))
+        # binomial: 1,000 draws of chance 1/5, five standard deviations
+        assert len(counts) == 5
+        assert (counts - 200).abs().max() <= 5 * math.sqrt(1000 / 5 * 4 / 5)
+
+    @pytest.mark.parametrize("kind", ["fresh", "mixed", "epochs"])
     @pytest.mark.parametrize("drawn", [0, 1, 4])
     def test_a_kept_place_is_taken_up(self, kind, drawn):
         def stream(seed: int) -> Fresh | Epochs:
             numbers = torch.Generator().manual_seed(seed)
+            if kind == "mixed":
+                return MixedLengths(Copying, 21, 40, 2, numbers)
             return Fresh(Copying(30), 2, numbers) if kind == "fresh" else Epochs(numbered(7), 2, numbers)
 
         first, second = stream(0), stream(1)
@@ -76,9 +87,50 @@ class TestProblems:
             assert x.shape[2] == problem.task.input_size
             assert target.shape[-1] == x.shape[1]
 
-    def test_copying_waits_for_t_steps_and_says_so(self):
-        problem = problems.build("copying", 10, NOWHERE)
+    @pytest.mark.parametrize("name", ["copying", "selective_copying", "denoising"])
+    def test_copying_and_its_like_wait_for_t_steps_and_say_so(self, name):
+        problem = problems.build(name, 10, NOWHERE)
         assert (problem.length, problem.task.length) == (10, 30)
+        assert (problem.shortest_steps, problem.most_steps, problem.longer) == (30, 30, {})
+
+    @pytest.mark.parametrize("name", ["selective_copying", "denoising", "associative_recall"])
+    def test_tasks_that_draw_their_sequences_hold_some_out(self, name, generator):
+        problem = problems.build(name, 4, NOWHERE)
+        validation, test = list(problem.validation()), list(problem.test())
+        assert (len(validation), len(test)) == (4, 20)
+        for x, target in (problem.stream(50, generator).draw(), *validation, *test):
+            assert x.shape == (problem.task.length, 50, problem.task.input_size)
+            assert target.shape[-1] == 50
+        assert problem.length == 4
+        assert [bound.scored for bound in problem.goal.bounds] == ["score", "loss"]
+
+    @pytest.mark.parametrize(
+        ("name", "order"), [("parity", 2), ("modular_addition", 5), ("words_s3", 6), ("words_a5", 60)]
+    )
+    def test_words_are_trained_on_short_and_tested_on_long_too(self, name, order, generator):
+        problem = problems.build(name, None, NOWHERE)
+        assert problem.task.output_size == order
+        stream = problem.stream(3, generator)
+        drawn = [len(stream.draw()[0]) for _ in range(500)]
+        assert set(drawn) == set(range(4, 41))  # one of 37 is missing with a chance of 37 (36/37)^500, 4e-5
+        assert {len(x) for x, _ in (*problem.validation(), *problem.test())} == {40}
+        assert (problem.length, problem.shortest_steps, problem.most_steps) == (40, 4, 256)
+        longer = {steps: list(batches()) for steps, batches in problem.longer.items()}
+        assert list(longer) == [64, 128, 256]
+        for steps, batches in longer.items():
+            assert {len(x) for x, _ in batches} == {steps}
+            assert sum(x.shape[1] for x, _ in batches) == 1000
+
+    def test_characters_are_held_out_in_order_and_the_text_is_named(self, generator):
+        problem = problems.build("characters", 50, NOWHERE)
+        text = problem.task.text
+        x, target = next(problem.test())
+        assert torch.equal(x.argmax(-1)[:, 0], text.test[:50])
+        assert torch.equal(target[:, 0], text.test[1:51])
+        assert torch.equal(next(problem.validation())[1][:, 1], text.validation[51:101])
+        assert problem.stream(3, generator).draw()[0].shape == (50, 3, 97)
+        assert problem.data == f"Python's manual, SHA-256 {text.checksum}"
+        assert problem.goal.ends_training is False
 
     def test_mnist_is_read_from_the_users_folder(self, tmp_path, generator):
         write_mnist(tmp_path)
@@ -128,6 +180,14 @@ class TestPresets:
     )
     def test_gated_and_plain_models_are_clipped(self, model, clip):
         assert preset("copying", model).clip == clip
+
+    @pytest.mark.parametrize("task", ["parity", "words_a5", "denoising", "associative_recall", "characters"])
+    def test_tasks_beyond_the_papers_are_trained_alike_with_every_model(self, task):
+        chosen = {
+            (row.hidden_size, row.learning_rate, row.decay, row.clip)
+            for row in (preset(task, name) for name in MODELS)
+        }
+        assert chosen == {(128, 3e-3, 0.999, 1.0)}
 
     def test_copying_is_trained_as_in_the_paper(self):
         chosen = preset("copying", "urnn")

@@ -16,6 +16,7 @@ from urnn.training.__main__ import main
 from urnn.training.errors import TrainingError
 from urnn.training.interruption import SIGNALS, Stop
 from urnn.training.log import Log
+from urnn.training.problems import LENGTHS, PROBLEMS
 from urnn.training.run import Run
 from urnn.training.trainer import Trainer
 
@@ -40,12 +41,12 @@ def assert_same_run(left: Path, right: Path) -> None:
 
 
 EVERY_MODEL = [(model, "copying") for model in MODELS]
-EVERY_TASK = [("urnn", task) for task in ("adding", "digits", "permuted_digits")]
+EVERY_TASK = [("urnn", task) for task in PROBLEMS if task != "copying" and "mnist" not in task]
 
 
 @pytest.mark.parametrize(("model", "task"), EVERY_MODEL + EVERY_TASK)
 def test_an_interrupted_run_ends_like_an_undisturbed_one(model, task, tmp_path):
-    settings = {"model": model, "task": task, "length": None if "digits" in task else 10, "hidden_size": 4}
+    settings = {"model": model, "task": task, "length": 8 if task in LENGTHS else None, "hidden_size": 4}
     settings |= {"max_iterations": 5, "evaluate_every": 2}
     assert run(tmp_path / "undisturbed", **settings).outcome == "finished"
     end = run(tmp_path / "stopped", StopAfter(3), **settings)

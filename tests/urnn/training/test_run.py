@@ -11,10 +11,12 @@ from rich.console import Console
 
 from tests.urnn.training.tiny import COPYING, logged, run, same_bits, stored, trainer
 from urnn.models import MODELS
+from urnn.tasks import characters
+from urnn.tasks.text import manual
 from urnn.training import display
 from urnn.training.__main__ import main
 from urnn.training.display import Display
-from urnn.training.errors import DivergedError
+from urnn.training.errors import DivergedError, TrainingError
 from urnn.training.interruption import Stop
 from urnn.training.log import Log
 from urnn.training.run import End, Run
@@ -30,10 +32,24 @@ FACTS |= {
     "decay",
     "momentum",
     "clip",
+    "clip_norm",
+    "initial",
     "max_iterations",
 }
 FACTS |= {"evaluate_every", "baseline", "baseline_score", "loss_name", "score_name", "threads", "device"}
-FACTS |= {"family", "goal", "dtype", "torch", "python", "machine", "cpu", "commit", "started_at"}
+FACTS |= {
+    "shortest_steps",
+    "data",
+    "family",
+    "goal",
+    "dtype",
+    "torch",
+    "python",
+    "machine",
+    "cpu",
+    "commit",
+    "started_at",
+}
 
 
 def clock_of(step: float):
@@ -63,10 +79,39 @@ class TestLog:
         names = {"kind", "iteration", "seconds", "train_loss", "loss", "score", "score_all", "solved"}
         assert set(lines[1]) == names | {"iterations_per_second"}
         end = {"kind", "iteration", "seconds", "outcome", "message", "test_loss", "test_score"}
-        end |= {"solved_iteration", "solved_seconds"}
+        end |= {"longer_tests", "solved_iteration", "solved_seconds"}
         assert set(lines[-1]) == end
         assert (lines[-1]["outcome"], lines[-1]["seconds"]) == ("finished", lines[-2]["seconds"])
+        assert lines[-1]["longer_tests"] == []
         assert lines[-1]["message"].startswith("finished after 9 iterations; on test data: cross-entropy ")
+
+    def test_state_tracking_is_tested_at_each_length(self, tmp_path, few_held_out):
+        message = run(tmp_path, task="parity", length=None, max_iterations=1).message
+        first, _, end = Log(tmp_path).lines()
+        assert (first["length"], first["steps"], first["shortest_steps"]) == (40, 40, 4)
+        made = trainer(task="parity", length=None, max_iterations=1)
+        made.iterate()
+        expected = [(steps, made.scores(batches())) for steps, batches in made.problem.longer.items()]
+        assert [line["steps"] for line in end["longer_tests"]] == [64, 128, 256]
+        assert end["longer_tests"] == [
+            {"steps": steps, "loss": found.loss, "score": found.score} for steps, found in expected
+        ]
+        told = ", ".join(f"{found.score:.1%} at {steps} time steps" for steps, found in expected)
+        assert message == end["message"]
+        assert message.endswith(f"accuracy over all steps {end['test_score']:.1%}, {told}")
+
+    def test_the_text_that_was_read_is_named_and_another_one_is_another_run(self, tmp_path, monkeypatch):
+        settings = {"task": "characters", "length": 20, "hidden_size": 4, "max_iterations": 1}
+        run(tmp_path, **settings)
+        text = manual()
+        assert Log(tmp_path).lines()[0]["data"] == f"Python's manual, SHA-256 {text.checksum}"
+        monkeypatch.setattr(characters, "manual", lambda: replace(text, checksum="other"))
+        with pytest.raises(TrainingError) as caught:
+            run(tmp_path, **settings)
+        assert str(caught.value).startswith(
+            f"{tmp_path / 'checkpoint.pt'} is of another run: data Python's manual, SHA-256 {text.checksum} "
+            "instead of Python's manual, SHA-256 other; start over"
+        )
 
     def test_seconds_are_those_of_iterations_alone(self, tmp_path):
         made = trainer()
@@ -121,12 +166,21 @@ class TestOutcome:
             ("digits", 0.0, 0.949, False),
             ("permuted_digits", 9.0, 0.93, True),
             ("digits", 0.0, math.nan, False),
+            ("parity", 9.0, 0.99, True),
+            ("words_a5", 0.0, 0.989, False),
+            ("selective_copying", 0.207, 0.99, True),
+            ("selective_copying", 0.208, 0.99, False),  # a tenth of ln 8 is 0.2079
+            ("denoising", 0.073, 0.99, True),
+            ("denoising", 0.073, 0.989, False),
+            ("characters", 2.2, 0.0, True),
+            ("characters", 2.21, 1.0, False),
         ],
     )
     def test_when_a_task_is_solved(self, task, loss, score, solved):
-        made = trainer(task=task, length=None if "digits" in task else 10)
+        own = any(word in task for word in ("digits", "parity", "words"))
+        made = trainer(task=task, length=None if own else 10)
         assert made.goal.met({"loss": loss, "score": score}) is solved
-        assert made.goal.ends_training is ("digits" not in task)
+        assert made.goal.ends_training is ("digits" not in task and task != "characters")
 
     def test_images_are_trained_on_to_the_last_iteration_when_they_are_solved(self, tmp_path):
         end = run(tmp_path, task="digits", length=None, goal_score=0.0, max_iterations=3, evaluate_every=1)
@@ -183,6 +237,21 @@ class TestIteration:
         made.iterate()
         gradients = [parameter.grad for parameter in made.network.parameters()]
         assert max(float(gradient.abs().max()) for gradient in gradients) == pytest.approx(1e-4, rel=1e-6)
+
+    def test_the_norm_of_all_gradients_is_clipped_too(self):
+        made, free = trainer(clip_norm=1e-4), trainer()
+        for run_of in (made, free):
+            run_of.iterate()
+        gradients = [[parameter.grad for parameter in one.network.parameters()] for one in (made, free)]
+        norms = [float(torch.cat([gradient.flatten() for gradient in many]).norm()) for many in gradients]
+        assert norms[0] == pytest.approx(1e-4, rel=0.01)  # torch divides by the norm plus 1e-6
+        for clipped, whole in zip(*gradients, strict=True):
+            torch.testing.assert_close(clipped / norms[0], whole / norms[1], rtol=1e-4, atol=1e-6)
+
+    def test_first_values_can_be_others_that_are_published(self):
+        biases = [trainer(model="lstm", initial=name).network.rnn.bias_ih_l0 for name in (None, "forget_bias_one")]
+        assert not torch.equal(*biases)
+        assert biases[1][16:32].tolist() == [1.0] * 16
 
     def test_evaluating_leaves_training_alone(self):
         undisturbed, looked_at = trainer(), trainer()

@@ -35,7 +35,7 @@ from urnn.backends.cpu import build
 from urnn.backends.kernel_cache import BuildError, warn_once
 from urnn.backends.tracing import constant
 
-SMALLEST, LARGEST = 1, 1 << 14
+SMALLEST, LARGEST = 1, 1 << 14  # plan.h has the largest as well: there is no library yet when it is asked for
 
 
 def fits(n: int, device_type: str) -> bool:

@@ -129,7 +129,7 @@ struct Block {
   }
 
   // The rest of A = F D1 h, and W h in H up to the last stage and D3.
-  URNN_INLINE void middle() const {
+  __attribute__((noinline)) void middle() const {
     const Dots s = dots();
     const C twice1 = scaled(s.s1, T(2)), twice2 = scaled(s.s2, T(2));
     adjoint_begin<T, V>(t, H, [&](Index p) URNN_INLINE {
@@ -137,16 +137,25 @@ struct Block {
     });
   }
 
+  // What the input adds in a step: V as `InputWeights` lays it out, and the m features in lanes.
+  struct Input {
+    Index m;
+    const T* weights;
+    V lanes[WIDEST_INPUT];
+  };
+
   // z becomes h = modReLU(z + V x; b) for `some` units that are `apart`, from unit k on.
-  template <int M, int some>
-  URNN_INLINE void activate(C* z, Index k, Index apart, const T* weights, const V* lanes) const {
-    const T* w = weights + 2 * M * k;
-    repeat<M>([&](auto m) URNN_INLINE {
-      for (int i = 0; i < some; ++i) {
-        z[i].re += w[2 * M * i * apart + m] * lanes[m];
-        z[i].im += w[2 * M * i * apart + M + m] * lanes[m];
-      }
-    });
+  template <int some>
+  URNN_INLINE void activate(C* z, Index k, Index apart, const Input& x) const {
+    const Index unit = 2 * x.m, step = unit * apart;
+    const T* w = x.weights + unit * k;
+    for (Index c = 0; c < x.m; ++c, w += 2) {
+      const V value = x.lanes[c];
+      repeat<some>([&](auto i) URNN_INLINE {
+        z[i].re += w[i * step] * value;
+        z[i].im += w[i * step + 1] * value;
+      });
+    }
     V scale[some];
     for (int i = 0; i < some; ++i) scale[i] = z[i].re * z[i].re + z[i].im * z[i].im;
     modrelu_scales<T, L, some>(
@@ -156,71 +165,64 @@ struct Block {
 
   // From the last stage of one step to the first of the next, for a chunk: H holds all but the last stage of W h,
   // the next h is left in U, and A receives the first stage of F D1 h.
-  template <int M>
-  void turn(const Chunk& c, const T* weights, const V* lanes, const T* rows) const {
-    const Index radix = t.radices[0];
-    if constexpr (M > 0 && L == widest<T>()) {  // compiled for full blocks alone, which time counts in
-      if (!t.large_bias && radix == 8) return turn_together<M, 8>(c, weights, lanes);
-      if (!t.large_bias && radix == 4) return turn_together<M, 4>(c, weights, lanes);
-    }
-    turn_apart<M>(c, weights, lanes, rows);
+  void turn(const Chunk& c, const Input& x, const T* rows) const {
+    with_radix_of<8, 4, 5, 6, 3>(x.m && !t.large_bias ? t.radices[0] : 0, [&](auto radix) URNN_INLINE {
+      // Compiled for full blocks alone, which time counts in.
+      if constexpr (radix.value > 0 && L == widest<T>()) turn_together<radix.value>(c, x);
+      else turn_apart(c, x, rows);
+    });
   }
   // Units stay in registers all the way.
-  template <int M, int R>
-  __attribute__((noinline)) void turn_together(const Chunk& c, const T* weights, const V* lanes) const {
+  template <int R>
+  __attribute__((noinline)) void turn_together(const Chunk& c, const Input& x) const {
     const Index apart = c.stride;
     const Complex<T>* w = t.twiddles[0].data() + c.first * (R - 1);
     for (Index j = 0; j < c.legs; ++j, w += R - 1) {
       const Index k = c.first + j;
-      asm("" : "+r"(lanes));  // else they are kept in registers, which the units need
       C v[R];
       for (int q = 0; q < R; ++q) v[q] = H[at(k + q * apart)];
       for (int q = 1; q < R; ++q) v[q] = times_conj(w[q - 1], v[q]);
       fourier<R, 1, T>(v);
       for (int q = 0; q < R; ++q) v[q] = times(t.d3[k + q * apart], v[q]);
-      activate<M, R>(v, k, apart, weights, lanes);
+      activate<R>(v, k, apart, x);
       for (int q = 0; q < R; ++q) U[q * c.legs + j] = v[q];
       for (int q = 0; q < R; ++q) v[q] = times(t.d1[k + q * apart], v[q]);
-      asm("" : "+r"(w));  // the same for the twiddles
+      asm("" : "+r"(w));  // else the twiddles are kept in registers, which the units need
       fourier<R, -1, T>(v);
       for (int q = 1; q < R; ++q) v[q] = times(w[q - 1], v[q]);
       for (int q = 0; q < R; ++q) A[at(k + q * apart)] = v[q];
     }
   }
-  // The same in passes over the chunk; for M = 0, `rows` hold V x.
-  template <int M>
-  void turn_apart(const Chunk& c, const T* weights, const V* lanes, const T* rows) const {
+  // The same in passes over the chunk; without input, `rows` hold V x.
+  __attribute__((noinline)) void turn_apart(const Chunk& c, const Input& x, const T* rows) const {
     last_stage<T, V>(t, c, t.d3.data(), H, U);
     c.for_each_run(TILE_WIDTH, [&](Index k, Index u, Index count) {
-      if (M == 0) add_tile(k, u, count, rows);
-      activate_tile<M>(k, u, count, weights, lanes);
+      if (!x.m) add_tile(k, u, count, rows);
+      activate_tile(k, u, count, x);
     });
     first_stage<T, V>(t, c, t.d1.data(), U, A);
   }
-  template <int M>
-  __attribute__((noinline)) void activate_tile(Index tile, Index place, Index count, const T* weights,
-                                               const V* lanes) const {
+  __attribute__((noinline)) void activate_tile(Index tile, Index place, Index count, const Input& x) const {
     Index e = 0;
-    for (; e + GROUP <= count && !t.large_bias; e += GROUP)
-      activate_some<M, GROUP>(tile + e, place + e, weights, lanes);
+    for (; e + GROUP <= count && !t.large_bias; e += GROUP) activate_some<GROUP>(tile + e, place + e, x);
     for (; e < count; ++e) {
-      if (__builtin_expect(t.large_bias, 0)) activate_large(U[place + e], tile + e, M, weights, lanes);
-      else activate_some<M, 1>(tile + e, place + e, weights, lanes);
+      if (__builtin_expect(t.large_bias, 0)) activate_large(U[place + e], tile + e, x);
+      else activate_some<1>(tile + e, place + e, x);
     }
   }
-  template <int M, int some>
-  URNN_INLINE void activate_some(Index k, Index place, const T* weights, const V* lanes) const {
+  template <int some>
+  URNN_INLINE void activate_some(Index k, Index place, const Input& x) const {
     C z[some];
     for (int i = 0; i < some; ++i) z[i] = U[place + i];
-    activate<M, some>(z, k, 1, weights, lanes);
+    activate<some>(z, k, 1, x);
     for (int i = 0; i < some; ++i) U[place + i] = z[i];
   }
   // `activate` for a unit whose b may be `is_large`.
-  __attribute__((noinline, cold)) void activate_large(C& z, Index k, Index M, const T* weights,
-                                                      const V* lanes) const {
-    for (Index m = 0; m < M; ++m) {
-      z.re += weights[2 * M * k + m] * lanes[m];
-      z.im += weights[2 * M * k + M + m] * lanes[m];
+  __attribute__((noinline, cold)) void activate_large(C& z, Index k, const Input& x) const {
+    const T* w = x.weights + 2 * x.m * k;
+    for (Index c = 0; c < x.m; ++c, w += 2) {
+      z.re += w[0] * x.lanes[c];
+      z.im += w[1] * x.lanes[c];
     }
     const V b = every<T, L>(t.bias[k]);
     V scale = z.re * z.re + z.im * z.im;
@@ -230,47 +232,43 @@ struct Block {
   }
 
   // z = W h + V x, h = modReLU(z; b) for every step; states receives each h as rows [Re; Im] of a sample.
-  // x has at most 16 features and `weights` holds V as `input_weights` lays it out; where x is null, states holds
-  // V x on entry.
+  // x has at most WIDEST_INPUT features and `weights` holds V as `InputWeights` lays it out; where x is null,
+  // states holds V x on entry.
   void forward(const T* h_0, Index h_0_stride, const T* x, Index m, const T* weights, T* states,
                Index steps) const {
-    // States that no cache can hold till they are read need not push out what is worked on.
+    // States that no cache can hold till they are read need not push out what is worked on. Where tiles are no
+    // whole lines of the cache, the rows of a step are put together first, in the plane that only the backward
+    // pass needs.
     constexpr Index LARGE = 8 << 20, LINE = 64 / sizeof(T);
-    const bool past_caches = steps * batch * 2 * n * static_cast<Index>(sizeof(T)) > LARGE && n % LINE == 0 &&
-                             n / t.radices[0] % LINE == 0 && reinterpret_cast<std::uintptr_t>(states) % 64 == 0;
+    const bool past_caches =
+        L == widest<T>() && STREAMS && steps * batch * 2 * n * static_cast<Index>(sizeof(T)) > LARGE;
+    const bool in_lines =
+        n % LINE == 0 && n / t.radices[0] % LINE == 0 && reinterpret_cast<std::uintptr_t>(states) % 64 == 0;
+    T* const together = past_caches && !in_lines ? reinterpret_cast<T*>(G) : nullptr;
+    Input input{x ? m : 0, weights, {}};
     load_first(h_0, h_0_stride);
     enter();
     for (Index i = 0; i < steps; ++i) {
       middle();
       T* rows = states + i * batch * 2 * n;
-      with_input<0, 2, 10, 16>(x ? x + (i * batch + first) * m : nullptr, x ? m : 0, [&](auto M, const V* lanes) {
-        for_each_chunk(t, [&](const Chunk& c) {
-          turn<M>(c, weights, lanes, rows);
-          c.for_each_run(TILE_WIDTH, [&](Index k, Index u, Index count) {
-            if (past_caches) store_tile<true>(k, u, count, rows);
-            else store_tile(k, u, count, rows);
-          });
+      if (x) load_input(x + (i * batch + first) * m, input);
+      for_each_chunk(t, [&](const Chunk& c) {
+        turn(c, input, rows);
+        c.for_each_run(TILE_WIDTH, [&](Index k, Index u, Index count) {
+          if (together) store_tile(u, count, together + k, 2 * n, n);
+          else if (past_caches) store_tile<true>(k, u, count, rows);
+          else store_tile(k, u, count, rows);
         });
       });
+      if (together) copy_past_caches(together, samples * 2 * n, rows + first * 2 * n);
     }
   }
 
-  // Calls f with the input of a step in a constant number of registers.
-  template <int M, int... wider, class F>
-  URNN_INLINE void with_input(const T* rows, Index m, F f) const {
-    if (m <= M) {
-      V lanes[std::max(M, 1)] = {};
-      load_input(rows, m, lanes);
-      f(std::integral_constant<int, M>{}, lanes);
-    } else if constexpr (sizeof...(wider) > 0) {
-      with_input<wider...>(rows, m, f);
-    }
-  }
-  void load_input(const T* rows, Index m, V* lanes) const {
-    for (Index c = 0; c < m; ++c) {
+  void load_input(const T* rows, Input& x) const {
+    for (Index c = 0; c < x.m; ++c) {
       T values[L] = {};
-      for (Index l = 0; l < samples; ++l) values[l] = rows[l * m + c];
-      std::memcpy(&lanes[c], values, sizeof(V));
+      for (Index l = 0; l < samples; ++l) values[l] = rows[l * x.m + c];
+      std::memcpy(&x.lanes[c], values, sizeof(V));
     }
   }
 };

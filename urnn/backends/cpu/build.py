@@ -2,7 +2,7 @@
 
 Compiled at first use for this machine's widest instruction set, or the next narrower one that the compiler knows.
 The cache of kernels has one library per dtype, keyed by source, flags and compiler. Known weakness: the first use
-takes some ten seconds; `Library.build_seconds` is how long.
+takes some twenty seconds; `Library.build_seconds` is how long.
 """
 
 import ctypes
@@ -28,7 +28,7 @@ from urnn.backends.kernel_cache import BuildError
 
 SOURCE = Path(__file__).with_name("kernel.cpp")
 COMPILERS = ("g++", "c++", "clang++")  # tried in this order unless CXX names one
-TIME_LIMIT = 300  # seconds for one call of the compiler, which takes about ten
+TIME_LIMIT = 300  # seconds for one call of the compiler, which takes about twenty
 DTYPES = {torch.float32: "float32", torch.float64: "float64"}
 FLAGS = ("-std=c++20", "-O3", "-fno-math-errno", "-fPIC")
 # Widest first. Other processors than x86-64 have the last alone, their compiler's default, which on ARM has NEON.
@@ -142,6 +142,7 @@ def functions(dtype: torch.dtype) -> dict[str, Callable[..., Any]]:
 
 POINTER, INDEX, REAL = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
 SIGNATURES = {
+    "largest": (INDEX,),
     "share_threads": (None, POINTER),
     "register": (INDEX, POINTER, POINTER, POINTER),
     "tables": (POINTER, INDEX, POINTER, POINTER, POINTER, POINTER, REAL),

@@ -21,13 +21,23 @@ struct Chunk {
   }
 };
 
+// Calls f(i, k) for each unit of a chunk: its place there, and its number.
+template <class F>
+URNN_INLINE inline void for_each_unit(const Chunk& c, F f) {
+  for (Index i = 0, k = c.first; i < c.size; k += c.stride)
+    for (Index j = 0; j < c.legs; ++j) f(i++, k + j);
+}
+
 // The first stage of F D for one chunk. The diagonal is cheapest here: butterflies are additions, on other ports.
 template <typename T, typename V>
 __attribute__((noinline)) void first_stage(const Stages<T>& t, const Chunk& c, const Complex<T>* diagonal,
                                            const Complex<V>* units, Complex<V>* x) {
-  with_radix(t.radices[0], [&](auto radix) URNN_INLINE {
+  with_radix_of<8, 4, 5, 3>(t.radices[0], [&](auto radix) URNN_INLINE {
     constexpr int R = radix.value;
-    if constexpr (R > 0) {
+    if constexpr (R == 0) {
+      for_each_unit(c, [&](Index i, Index k) URNN_INLINE { x[at(k)] = times(diagonal[k], units[i]); });
+      stage_in_place<-1, T, V>(t, 0, t.n, 0, t.n, x, c.first, c.legs);
+    } else {
       const Complex<T>*w = t.twiddles[0].data() + c.first * (R - 1), *d = diagonal + c.first;
       for (Index j = 0; j < c.legs; ++j, w += R - 1) {
         Complex<V> v[R];
@@ -40,13 +50,16 @@ __attribute__((noinline)) void first_stage(const Stages<T>& t, const Chunk& c, c
   });
 }
 
-// The last stage of D F^H for one chunk.
+// The last stage of D F^H for one chunk; x may change.
 template <typename T, typename V>
 __attribute__((noinline)) void last_stage(const Stages<T>& t, const Chunk& c, const Complex<T>* diagonal,
-                                          const Complex<V>* x, Complex<V>* units) {
-  with_radix(t.radices[0], [&](auto radix) URNN_INLINE {
+                                          Complex<V>* x, Complex<V>* units) {
+  with_radix_of<8, 4, 5, 3>(t.radices[0], [&](auto radix) URNN_INLINE {
     constexpr int R = radix.value;
-    if constexpr (R > 0) {
+    if constexpr (R == 0) {
+      stage_in_place<1, T, V>(t, 0, t.n, 0, t.n, x, c.first, c.legs);
+      for_each_unit(c, [&](Index i, Index k) URNN_INLINE { units[i] = times(diagonal[k], x[at(k)]); });
+    } else {
       const Complex<T>*w = t.twiddles[0].data() + c.first * (R - 1), *d = diagonal + c.first;
       for (Index j = 0; j < c.legs; ++j, w += R - 1) {
         Complex<V> v[R];

@@ -66,11 +66,11 @@ URNN_INLINE inline void with_radix(int radix, F f) {
 // One stage with a butterfly over rows begin..end: forward (direction < 0, twiddles last) or adjoint (twiddles
 // first). The stage whose butterflies are adjacent rows has no twiddles, they are all 1.
 template <int R, int direction, bool twiddled, typename T, class Load, class Store>
-URNN_INLINE inline void stage_of(const Complex<T>* w, Index length, Index begin, Index end, Load load,
-                                 Store store) {
-  const Index m = length / R;
+URNN_INLINE inline void stage_of(const Complex<T>* w, Index length, Index begin, Index end, Load load, Store store,
+                                 Index first = 0, Index count = -1) {
+  const Index m = length / R, last = count < 0 ? m : first + count;
   for (Index s = begin; s < end; s += length)
-    for (Index j = 0; j < m; ++j) {
+    for (Index j = first; j < last; ++j) {
       decltype(load(s)) x[R];
       for (int q = 0; q < R; ++q) x[q] = load(s + j + q * m);
       if constexpr (twiddled && direction > 0)
@@ -84,14 +84,14 @@ URNN_INLINE inline void stage_of(const Complex<T>* w, Index length, Index begin,
 
 // The same for a radix without a butterfly, in place.
 template <int direction, typename T, typename V>
-void long_odd_stage(const Stages<T>& t, std::size_t number, Index length, Index begin, Index end,
-                    Complex<V>* rows) {
+void long_odd_stage(const Stages<T>& t, std::size_t number, Index length, Index begin, Index end, Complex<V>* rows,
+                    Index first, Index count) {
   const Complex<T>* w = t.twiddles[number].data();
   const int R = t.radices[number];
-  const Index m = length / R;
+  const Index m = length / R, last = count < 0 ? m : first + count;
   Complex<V> x[LARGEST_PRIME], work[LARGEST_PRIME];
   for (Index s = begin; s < end; s += length)
-    for (Index j = 0; j < m; ++j) {
+    for (Index j = first; j < last; ++j) {
       for (int q = 0; q < R; ++q) x[q] = rows[at(s + j + q * m)];
       if constexpr (direction > 0)
         for (int q = 1; q < R; ++q) x[q] = times_conj(w[j * (R - 1) + q - 1], x[q]);
@@ -102,16 +102,18 @@ void long_odd_stage(const Stages<T>& t, std::size_t number, Index length, Index 
     }
 }
 
-// A stage in place; compiled once for all transforms.
+// A stage in place, or `count` of the butterflies of each length from number `first` on; compiled once for all
+// transforms.
 template <int direction, typename T, typename V>
-__attribute__((noinline)) void stage_in_place(const Stages<T>& t, std::size_t number, Index length, Index begin,
-                                              Index end, Complex<V>* x) {
+URNN_ONCE void stage_in_place(const Stages<T>& t, std::size_t number, Index length, Index begin, Index end,
+                              Complex<V>* x, Index first = 0, Index count = -1) {
   with_radix(t.radices[number], [&](auto radix) URNN_INLINE {
-    if constexpr (radix.value == 0) long_odd_stage<direction, T, V>(t, number, length, begin, end, x);
+    if constexpr (radix.value == 0)
+      long_odd_stage<direction, T, V>(t, number, length, begin, end, x, first, count);
     else
       stage_of<radix.value, direction, true, T>(
           t.twiddles[number].data(), length, begin, end, [x](Index k) URNN_INLINE { return x[at(k)]; },
-          [x](Index k, Complex<V> v) URNN_INLINE { x[at(k)] = v; });
+          [x](Index k, Complex<V> v) URNN_INLINE { x[at(k)] = v; }, first, count);
   });
 }
 

@@ -140,11 +140,10 @@ void backward(const Prepared<T>& t, const Sequence<T>& past, Index batch, Index 
         auto* planes = reinterpret_cast<typename B::C*>(own);
         auto* sums = reinterpret_cast<typename S::V*>(planes + B::planes(n));
         std::memset(static_cast<void*>(sums), 0, S::size(n) * sizeof(typename S::V));
-        B(t, batch, s.first, s.samples, past, planes, S(sums, n))
+        const S totals(sums, n);
+        B(t, batch, s.first, s.samples, past, planes, totals)
             .run(gradient, begin, end, carry, z_gradient, inside ? product : nullptr);
-        const T* values = reinterpret_cast<const T*>(sums);
-        for (Index row = 0; row < 8 * n; ++row)
-          for (int l = 0; l < L; ++l) out[row] += values[row * L + l];
+        totals.add_to(out, t);
       });
     }
     for (Index k = 0; k < 2 * n * inside; ++k) out[8 * n + k] += product[k];
@@ -226,6 +225,7 @@ static const Prepared<T>* tables_in(const void* handle) {
   return static_cast<const std::shared_ptr<const Prepared<T>>*>(handle)->get();
 }
 
+Index urnn_largest() { return LARGEST; }
 void urnn_share_threads(StartTeam start) { start_team = start; }
 // Null where the permutation is none.
 void* urnn_tables(Index n, const T* theta, const T* v, const Index* permutation, const T* bias, double epsilon) {

@@ -28,7 +28,7 @@ struct LongOdd {
 
   // X_q = sum_p x_p exp(sign 2 pi i p q / R), in place; `work` holds R - 1 more.
   template <typename V>
-  __attribute__((noinline)) void run(int sign, Complex<V>* x, Complex<V>* work) const {
+  URNN_ONCE void run(int sign, Complex<V>* x, Complex<V>* work) const {
     Complex<V> total = x[0];
     for (int j = 1; j <= H; ++j) {
       work[2 * j - 2] = x[j] + x[R - j], work[2 * j - 1] = x[j] - x[R - j];

@@ -137,8 +137,10 @@ URNN_INLINE inline unsigned through_modrelu(Complex<V> h, V b, V below, T epsilo
   V tangential = e.re * g.im - e.im * g.re;
   V scale;
   bias = radial;
-  if (epsilon == 0) {  // |h| = |z| + b; the difference of squares, fused, is rounded less than that of the moduli
-    scale = norm * (norm + b) / (h.re * h.re + (h.im * h.im - b * b));
+  if (epsilon == 0) {  // |z| = |h| - b; the difference of squares, fused, is rounded less than that of the moduli
+    const V raised = b > zero ? b : zero, sum = norm + raised;
+    const V difference = h.re * h.re + (h.im * h.im - raised * raised);
+    scale = norm * sum / (difference + (raised - b) * sum);  // nothing cancels where b < 0
   } else {
     // |h| = (|z| + b) |z| / (|z| + epsilon), a quadratic equation whose roots are taken without a difference.
     const V shifted = norm - b, product = norm * epsilon;

@@ -40,7 +40,9 @@ inline Torch torch{};
 inline Codes codes{};
 
 inline void require(bool fits) {
-  if (!fits) throw std::runtime_error("URNN: the operator of a stream cannot take these arguments; call URNN");
+  if (!fits)
+    throw std::runtime_error("URNN: the operator of a stream cannot take these arguments; call URNN without "
+                             "torch.compile or torch.export, which says what is wrong");
 }
 
 struct Owner {  // of a tensor

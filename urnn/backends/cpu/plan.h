@@ -11,6 +11,7 @@
 
 namespace {
 
+constexpr Index LARGEST = 1 << 14;                   // units; cpu/__init__.py has the same number
 constexpr int LARGEST_PRIME = 100;                   // beyond, the convolution is faster
 constexpr std::array<int, 4> PRIMES = {2, 3, 5, 7};  // of the radices written out
 constexpr std::array<int, 8> RADICES = {10, 8, 7, 6, 5, 4, 3, 2};
@@ -82,11 +83,11 @@ inline Index padded_units(Index n, int radix) {
 
 // The same for a transform of n units in these stages; its first and last stage do more than others.
 inline double cost_of(Index n, const std::vector<int>& radices) {
-  constexpr double APART = 4, NOT_FUSED = 8, TILES = 30;
+  constexpr double APART = 6, NOT_FUSED = 8, TILES = 30;
   const int first = radices.front();
   double cost = 0;
   for (const int radix : radices) cost += cost_of(radix);
-  if (first != 8 && first != 4) cost += APART;
+  if (!is_fused(first)) cost += APART;
   if (!is_fused(radices.back())) cost += NOT_FUSED;
   return cost + TILES * (static_cast<double>(padded_units(n, first)) / static_cast<double>(n) - 1);
 }

@@ -15,15 +15,14 @@ namespace {
 template <typename T>
 struct InputWeights {
   std::vector<T> V;       // as it was given
-  std::vector<T> blocks;  // [unit][Re, Im][input], padded with zeros to the width that blocks are compiled for
+  std::vector<T> blocks;  // [unit][input][Re, Im]
   std::vector<T> alone;   // for one sample alone: (m, 2n)
 
-  InputWeights(Index n, Index m, const T* given) : V(given, given + 2 * n * m), alone(2 * n * m) {
-    const Index width = m <= 2 ? 2 : m <= 10 ? 10 : 16;
-    blocks.resize(2 * n * width, 0);
+  InputWeights(Index n, Index m, const T* given)
+      : V(given, given + 2 * n * m), blocks(2 * n * m), alone(2 * n * m) {
     for (Index k = 0; k < n; ++k)
-      for (Index part = 0; part < 2; ++part)
-        std::copy_n(given + (part * n + k) * m, m, &blocks[(2 * k + part) * width]);
+      for (Index c = 0; c < m; ++c)
+        for (Index part = 0; part < 2; ++part) blocks[2 * (k * m + c) + part] = given[(part * n + k) * m + c];
     for (Index k = 0; k < 2 * n; ++k)
       for (Index c = 0; c < m; ++c) alone[c * 2 * n + k] = given[k * m + c];
   }

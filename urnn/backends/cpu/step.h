@@ -4,8 +4,6 @@
 
 namespace {
 
-constexpr Index WIDEST_INPUT = 16;  // features that the passes multiply by V themselves
-
 // x (B, m) or (m), h (B, 2n), or (2n) for all samples, theta, v, permutation, V, b, epsilon, whether v is
 // conjugated.
 template <typename T>
@@ -27,7 +25,7 @@ struct StepArguments {
         permutation(given[4].handle, codes.index, sizeof(Index)), V(given[5].handle, codes.real, SIZE),
         b(given[6].handle, codes.real, SIZE), conjugate(numbers[1] & 0xff) {
     std::memcpy(&epsilon, &numbers[0], sizeof epsilon);
-    require(n <= 1 << 14 && (h.size[0] == batch || h.dimensions == 1) && h.size[1] == width &&
+    require(n <= LARGEST && (h.size[0] == batch || h.dimensions == 1) && h.size[1] == width &&
             theta.size[0] == 3 && theta.size[1] == n && v.size[0] == 2 && v.size[1] == width &&
             permutation.size[0] == n && V.size[0] == width && V.size[1] == m && theta.contiguous && v.contiguous &&
             permutation.contiguous && V.contiguous && b.contiguous);

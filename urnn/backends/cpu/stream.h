@@ -41,7 +41,7 @@ void stream(Stacked* stack) {
   const View<1> permutation(given[4].handle, codes.index, sizeof(Index)), b(given[6].handle, codes.real, SIZE);
   const View<2> V(given[5].handle, codes.real, SIZE);
   const Index steps = x.size[0], batch = x.size[1], m = x.size[2], n = b.size[0], width = 2 * n;
-  require(n <= 1 << 14 && h.size[0] == 1 && (shared || h.size[1] == batch) && h.size[2] == (shared ? width : n) &&
+  require(n <= LARGEST && h.size[0] == 1 && (shared || h.size[1] == batch) && h.size[2] == (shared ? width : n) &&
           theta.size[0] == 3 && theta.size[1] == n && v.size[0] == 2 && v.size[1] == width &&
           permutation.size[0] == n && V.size[0] == width && V.size[1] == m && theta.contiguous && v.contiguous &&
           permutation.contiguous && V.contiguous && b.contiguous);

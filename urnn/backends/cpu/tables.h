@@ -7,11 +7,13 @@
 
 namespace {
 
+constexpr Index WIDEST_INPUT = 16;  // features that the passes multiply by V themselves
+
 template <typename T>
 struct Tables : Stages<T> {
   using C = Complex<T>;
-  // Over units: D1, D3, conj(D3), u1 and conj(D1) u1, whose product with h is the first reflection's.
-  std::vector<C> d1, d3, d3_conj, u1, w1;
+  // Over units: D1, D3, their conjugates, and conj(D1) u1, whose product with h is the first reflection's.
+  std::vector<C> d1, d1_conj, d3, d3_conj, w1;
   std::vector<T> bias, unsure;  // unsure: see `unsure_below`
   // Over positions p of Pi F h, which are at row source_row[p] of F h: D2, u2, and D2 F u1, with which
   // the first reflection is applied after the transform.
@@ -19,7 +21,7 @@ struct Tables : Stages<T> {
   std::vector<Index> source_row;
   // The same over positions q of F h, which go to position target[q] at row target_row[q]; w1_source gives u1^H D1
   // h and w2 u2^H D2 Pi a.
-  std::vector<C> d2_source, u2_source, f1_source, w1_source, w2;
+  std::vector<C> d2_source, f1_source, w1_source, w2;
   std::vector<Index> target, target_row;
   C cross;  // u2^H D2 Pi F u1
   T epsilon;
@@ -46,8 +48,8 @@ std::vector<Complex<double>> unit_vector(Index n, const T* pair) {
 // Worked out in double: once a sequence, and every step would repeat an error.
 template <typename T>
 Tables<T>::Tables(Index n, const T* theta, const T* v, const Index* permutation, const T* b, T modrelu_epsilon)
-    : Stages<T>(n), d1(n), d3(n), d3_conj(n), u1(n), w1(n), bias(b, b + n), unsure(n), d2(n), u2(n), f1(n),
-      source_row(n), d2_source(n), u2_source(n), f1_source(n), w1_source(n), w2(n), target(n), target_row(n),
+    : Stages<T>(n), d1(n), d1_conj(n), d3(n), d3_conj(n), w1(n), bias(b, b + n), unsure(n), d2(n), u2(n), f1(n),
+      source_row(n), d2_source(n), f1_source(n), w1_source(n), w2(n), target(n), target_row(n),
       epsilon(modrelu_epsilon) {
   using D = Complex<double>;
   const Stages<double> exact(n);
@@ -71,7 +73,7 @@ Tables<T>::Tables(Index n, const T* theta, const T* v, const Index* permutation,
   };
   for (Index k = 0; k < n; ++k) {
     d1[k] = cast(phase(0, k)), d3[k] = cast(phase(2, k)), d3_conj[k] = {d3[k].re, -d3[k].im};
-    u1[k] = cast(u1_exact[k]);
+    d1_conj[k] = {d1[k].re, -d1[k].im};
     w1[k] = cast(times_conj(phase(0, k), u1_exact[k]));
     unsure[k] = unsure_below(b[k], epsilon);
     large_bias = large_bias || is_large(b[k]);
@@ -84,7 +86,7 @@ Tables<T>::Tables(Index n, const T* theta, const T* v, const Index* permutation,
     const D w = times_conj(scaled, u2_exact[p]);
     sum = sum + times_conj(w, f);
     target[q] = p, target_row[q] = at(p), source_row[p] = at(q);
-    d2[p] = d2_source[q] = cast(scaled), u2[p] = u2_source[q] = cast(u2_exact[p]);
+    d2[p] = d2_source[q] = cast(scaled), u2[p] = cast(u2_exact[p]);
     f1[p] = cast(times(scaled, f)), f1_source[q] = cast(f), w2[q] = cast(w);
     w1_source[q] = cast({f.re / n, f.im / n});
   }

@@ -17,6 +17,12 @@
 #endif
 
 #define URNN_INLINE __attribute__((always_inline))
+// For what takes long to compile: once, and not again for each constant argument.
+#ifdef __clang__
+#define URNN_ONCE __attribute__((noinline))
+#else
+#define URNN_ONCE __attribute__((noinline, noclone))
+#endif
 
 namespace {
 
@@ -235,6 +241,28 @@ URNN_INLINE inline void store_units(Vector<T, L>* rows, T* base, Index stride, I
 #endif
     std::memcpy(row, &rows[l], sizeof rows[l]);
   });
+}
+
+// Whether stores can bypass the caches.
+#ifdef __AVX512F__
+constexpr bool STREAMS = true;
+#else
+constexpr bool STREAMS = false;
+#endif
+
+// Copies `count` numbers past the caches, but for those at both ends that are no whole line.
+template <typename T>
+void copy_past_caches(const T* from, Index count, T* to) {
+#ifdef __AVX512F__
+  constexpr Index LINE = 64 / sizeof(T);
+  const Index past_line = static_cast<Index>(reinterpret_cast<std::uintptr_t>(to) % 64 / sizeof(T));
+  const Index head = std::min(count, (LINE - past_line) % LINE), end = head + (count - head) / LINE * LINE;
+  std::copy(from, from + head, to);
+  for (Index k = head; k < end; k += LINE)
+    _mm512_stream_si512(reinterpret_cast<__m512i*>(to + k), _mm512_loadu_si512(from + k));
+  from += end, to += end, count -= end;
+#endif
+  std::copy(from, from + count, to);
 }
 
 // The first `count` elements of a row that is shorter than a register, and zeros.

@@ -65,8 +65,10 @@ __device__ __forceinline__ void through_modrelu(Complex<Real> h, Real b, Real ep
     scale = norm / modulus;
     added = radial * modulus * share;
     radial *= (modulus * modulus + (2 * modulus + b) * epsilon) * share * share;
-  } else {  // |h| = |z| + b; the difference of squares is rounded less than that of the moduli
-    scale = norm * (norm + b) * inverse(fma(h.re, h.re, fma(h.im, h.im, -b * b)));
+  } else {  // |z| = |h| - b; the difference of squares is rounded less than that of the moduli
+    const Real raised = b > 0 ? b : 0, sum = norm + raised;
+    const Real difference = fma(h.re, h.re, fma(h.im, h.im, -raised * raised));
+    scale = norm * sum * inverse(fma(raised - b, sum, difference));  // nothing cancels where b < 0
   }
   const Real turn = tangential * scale;
   bias += dead ? 0 : added;
