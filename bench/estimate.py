@@ -20,7 +20,8 @@ from urnn.tasks import TASKS
 
 SECONDS_PER_OPERATION = 4e-6  # dispatch of one small eager operation
 SECONDS_PER_FLOP = 1 / 150e9
-EAGER_OPERATIONS = 25  # of a uRNN time step
+EAGER_OPERATIONS = 25  # of a uRNN time step; other models' loops have about as many
+EAGER = "eager"  # the backend that is a loop in Python
 STEPWISE = ("urnn", "urnn_ladder", "ceiling")  # fused, or else many operations in each time step
 TRAIN_FACTOR = 3.5  # forward, backward and optimiser against forward
 OVERHEAD = 0.08  # building, profiling, storing
@@ -44,12 +45,24 @@ def call_seconds(cell: Cell) -> float:
     elif cell.model in STEPWISE:
         operations, flops = EAGER_OPERATIONS, cell.batch * n * (80 * math.log2(n + 1) + 800)
     else:
-        operations, flops = 3, 2 * cell.batch * int(describe(cell)["parameters"])
+        operations = EAGER_OPERATIONS if cell.implementation == EAGER else 3
+        flops = 2 * cell.batch * _multiplied(cell)
     forward = cell.num_layers * cell.length * (operations * SECONDS_PER_OPERATION + flops * SECONDS_PER_FLOP)
     if cell.phase != "train":
         return forward
-    orthogonal_map = 60 * n**3 * SECONDS_PER_FLOP if cell.model.startswith("ortho_") else 0.0
+    orthogonal_map = 60 * n**3 * SECONDS_PER_FLOP if _has_dense_map(cell) else 0.0
     return TRAIN_FACTOR * forward + orthogonal_map
+
+
+def _has_dense_map(cell: Cell) -> bool:
+    """Whether a norm-preserving n x n matrix is made anew at every training step."""
+    return cell.model not in STEPWISE and subjects.get(cell.model).recurrent_matrix is not None
+
+
+def _multiplied(cell: Cell) -> int:
+    """Real numbers of the matrices that a time step multiplies by; a complex one counts four times."""
+    complex_ones = 4 * cell.hidden_size**2 if _has_dense_map(cell) else 0
+    return max(int(describe(cell)["parameters"]), complex_ones)
 
 
 def _is_fused(cell: Cell) -> bool:
@@ -69,11 +82,12 @@ def _call_seconds_on_cuda(cell: Cell) -> float:
         step = FUSED_STEP_SECONDS if _is_fused(cell) else EAGER_OPERATIONS * launch
         flops = cell.batch * n * (20 * math.log2(n + 1) + 80)
     else:
-        step, flops = launch, 2 * cell.batch * int(describe(cell)["parameters"])
+        step = EAGER_OPERATIONS * launch if cell.implementation == EAGER else launch
+        flops = 2 * cell.batch * _multiplied(cell)
     forward = cell.num_layers * cell.length * (step + flops * CUDA_SECONDS_PER_FLOP)
     if cell.phase != "train":
         return forward
-    orthogonal_map = 60 * n**3 * CUDA_SECONDS_PER_FLOP if cell.model.startswith("ortho_") else 0.0
+    orthogonal_map = 60 * n**3 * CUDA_SECONDS_PER_FLOP if _has_dense_map(cell) else 0.0
     return TRAIN_FACTOR * forward + orthogonal_map
 
 

@@ -17,7 +17,7 @@ from bench import subjects
 from bench.ceilings import CEILINGS
 from bench.precision import DTYPES, ON_CUDA_ALONE
 from urnn.backends import BACKENDS
-from urnn.models import LADDERS, MODELS
+from urnn.models import LADDERS, MODELS, ZOO
 from urnn.tasks import TASKS
 
 
@@ -67,6 +67,24 @@ class Cell(vocabulary.Cell):
 def all_variants() -> tuple[str, ...]:
     """Every model with every backend, in the registry's order: "urnn:reference", "lstm:torch", ..."""
     return subjects.variants(MODELS)
+
+
+def with_zoo() -> tuple[str, ...]:
+    """`all_variants` and the rivals that only long profiles have time for."""
+    return (*all_variants(), *subjects.variants(ZOO))
+
+
+def first_ways() -> tuple[str, ...]:
+    """Those of `all_variants` that a short profile measures over sequences.
+
+    A baseline's further ways are left out there: nn.LSTM without oneDNN takes one and a half to twelve times as
+    long over a sequence, and is ahead in streams.
+    """
+    return tuple(
+        f"{row.name}:{backend}"
+        for row in MODELS.values()
+        for backend in (row.backends if row.name == "urnn" else row.backends[:1])
+    )
 
 
 @dataclass(frozen=True)
@@ -146,6 +164,7 @@ def _allocator_controls(hidden_size: int, length: int, batch: int) -> tuple[Cell
 HIDDEN_SIZES = (64, 128, 256, 512, 1024, 2048)
 LENGTHS = (100, 256, 784, 1024, 2048)
 BATCHES = (1, 8, 32, 64, 128, 256)
+ZOO_SIZES = (64, 128, 512)
 GPU_ENDS = (128, 512, 2048)  # of the hidden sizes, and the middle
 GPU_BATCHES = (132, 264, 528, 1056, 2112)  # multiples of an H100's multiprocessors
 SEQUENCE_PHASES = ("forward", "train")
@@ -192,7 +211,12 @@ def _gpu() -> Profile:
             # The loss over pixels reads the last state, that of copying every one.
             sweep("gpu_pixels", (*fused, "lstm:torch"), (512,), phases=("train",), tasks=("pixels",)),
             sweep(
-                "gpu_stream", (*fused, "lstm:torch"), (128, 512), phases=("stream",), lengths=(1,), batches=(1,)
+                "gpu_stream",
+                (*fused, "lstm:torch", "lstm:native"),
+                (128, 512),
+                phases=("stream",),
+                lengths=(1,),
+                batches=(1,),
             ),
             # Two transforms a step are bound by their launches unless a graph holds them.
             sweep(
@@ -224,10 +248,17 @@ PROFILES: dict[str, Profile] = {
             "quick",
             "the answer for this machine in five minutes",
             sweeps=(
-                Sweep("over_hidden_size", SEQUENCE_PHASES, (64, 128, 256, 512, 1024), (100,), (32,)),
-                Sweep("over_length", SEQUENCE_PHASES, (128, 256), (25, 50, 100), (32,)),
+                Sweep(
+                    "over_hidden_size",
+                    SEQUENCE_PHASES,
+                    (64, 128, 256, 512, 1024),
+                    (100,),
+                    (32,),
+                    variants=first_ways(),
+                ),
+                Sweep("over_length", SEQUENCE_PHASES, (128, 256), (25, 50, 100), (32,), variants=first_ways()),
                 Sweep("stream", ("stream",), (64, 128, 256, 512, 1024)),
-                Sweep("over_pixels", ("train",), (128,), (64,), (32,), tasks=("pixels",)),
+                Sweep("over_pixels", ("train",), (128,), (64,), (32,), tasks=("pixels",), variants=first_ways()),
                 Sweep(
                     "ceilings", ("forward",), (64, 128, 256, 512, 1024), (100,), (32,), variants=CEILING_VARIANTS
                 ),
@@ -259,7 +290,7 @@ PROFILES: dict[str, Profile] = {
             "ci",
             "few cells, for a verdict on a pull request",
             sweeps=(
-                Sweep("over_hidden_size", SEQUENCE_PHASES, (128, 512), (100,), (32,)),
+                Sweep("over_hidden_size", SEQUENCE_PHASES, (128, 512), (100,), (32,), variants=first_ways()),
                 Sweep("stream", ("stream",), (128,)),
             ),
             passes=2,
@@ -270,10 +301,10 @@ PROFILES: dict[str, Profile] = {
             "full",
             "every axis to its end, around the anchor n = 512, T = 100, B = 64",
             sweeps=(
-                Sweep("over_hidden_size", SEQUENCE_PHASES, HIDDEN_SIZES, (100,), (64,)),
-                Sweep("over_length", SEQUENCE_PHASES, (128, 512), LENGTHS, (64,)),
-                Sweep("over_batch", SEQUENCE_PHASES, (512,), (100,), BATCHES),
-                Sweep("stream", ("stream",), HIDDEN_SIZES),
+                Sweep("over_hidden_size", SEQUENCE_PHASES, HIDDEN_SIZES, (100,), (64,), variants=with_zoo()),
+                Sweep("over_length", SEQUENCE_PHASES, (128, 512), LENGTHS, (64,), variants=with_zoo()),
+                Sweep("over_batch", SEQUENCE_PHASES, (512,), (100,), BATCHES, variants=with_zoo()),
+                Sweep("stream", ("stream",), HIDDEN_SIZES, variants=with_zoo()),
                 Sweep("over_pixels", ("train",), (128, 512), (64, 784), (64,), tasks=("pixels",)),
                 Sweep("ceilings", ("forward",), HIDDEN_SIZES, (100,), (64,), variants=CEILING_VARIANTS),
             ),
@@ -281,6 +312,18 @@ PROFILES: dict[str, Profile] = {
             rounds=5,
             seconds=0.5,
             allocator_controls=_allocator_controls(512, 100, 64),
+        ),
+        Profile(
+            "zoo",
+            "the wider field of rivals beside those of every report, in some minutes on two cores",
+            sweeps=(
+                Sweep("over_hidden_size", SEQUENCE_PHASES, ZOO_SIZES, (100,), (32,), variants=with_zoo()),
+                Sweep("stream", ("stream",), ZOO_SIZES, variants=with_zoo()),
+            ),
+            passes=2,
+            rounds=3,
+            seconds=0.05,
+            tracks_parameters=False,
         ),
         Profile(
             "ladder",

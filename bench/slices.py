@@ -33,7 +33,12 @@ class Axis:
     known: tuple[str, ...] = ()
 
 
-MODELS = Axis("--models", "variant", f"of {', '.join(subjects.SUBJECTS)}, or with a backend: urnn:reference")
+MODELS = Axis(
+    "--models",
+    "variant",
+    f"of {', '.join(subjects.SUBJECTS)}, or with a backend: urnn:reference; "
+    f"{', '.join(f'{word} is {len(names)} of them' for word, names in subjects.WORDS.items())}",
+)
 NAMES = (
     Axis("--phase", "phase", f"of {', '.join(PHASES)}", tuple(PHASES)),
     Axis("--device", "device", f"of {', '.join(DEVICES)}; default: those that are here", DEVICES),
@@ -90,7 +95,7 @@ def chosen_cells(options: argparse.Namespace, profile: Profile) -> list[Cell]:
             "or run this on a machine with a GPU and a CUDA build of torch"
         )
     allowed = {axis.attribute: getattr(options, axis.attribute) for axis in (*NAMES, *SIZES)}
-    cells = select(_of_models(list(known), options.variant), **allowed | {"device": devices})
+    cells = select(_of_models(list(known), options.variant, profile), **allowed | {"device": devices})
     if not cells:
         raise ValueError(f"no cell of profile {profile.name!r} fits these options; see `python -m bench list`")
     for cell in cells:
@@ -108,10 +113,26 @@ def _require_known(options: argparse.Namespace) -> None:
         require_device(device)
 
 
-def _of_models(cells: list[Cell], names: Sequence[str] | None) -> list[Cell]:
-    for name in names or ():
+def _of_models(cells: list[Cell], names: Sequence[str] | None, profile: Profile) -> list[Cell]:
+    if names is None:
+        return cells
+    for name in names:
         model, _, backend = name.partition(":")
+        if name in subjects.WORDS:
+            continue
         known = subjects.get(model).backends
         if backend and backend.removesuffix(GRAPH) not in known:
             raise ValueError(f"backend of {model} must be one of {', '.join(known)}; got {backend!r}")
-    return [cell for cell in cells if names is None or cell.model in names or cell.variant in names]
+    meant = [one for name in names for one in subjects.WORDS.get(name, (name,))]
+    found = [cell for cell in cells if cell.model in meant or cell.variant in meant]
+    if not found:
+        elsewhere = [other.name for other in PROFILES.values() if _has(other, meant)]
+        raise ValueError(
+            f"profile {profile.name!r} has no cell of {', '.join(names)}"
+            + (f"; use --profile {' or '.join(elsewhere)}" if elsewhere else "")
+        )
+    return found
+
+
+def _has(profile: Profile, names: Sequence[str]) -> bool:
+    return any(cell.model in names or cell.variant in names for cell in profile.cells())

@@ -25,6 +25,7 @@ from urnn.baselines import (
 )
 from urnn.baselines.cells import CellLoop, torchrecurrent
 from urnn.baselines.initialisation import Initialisation, chrono, forget_bias_one, orthogonal_recurrence
+from urnn.baselines.native import NativeLSTM, by_backend
 from urnn.baselines.orthogonal_modrelu import cayley_angles, henaff_angles, start_from_rotations
 from urnn.baselines.slstm import SLSTMCell
 from urnn.ladder import lstm as lstm_ladder
@@ -57,8 +58,8 @@ class Model:
             them so, or an error in them grows with every step that applies them.
         initialisations: name -> what overwrites a new module's first values with others that are published for
             this model; its own are nameless.
-        backends: the ways it can be run; ("torch",) where torch's kernels are the only one, ("eager",) where a
-            loop over time in Python is.
+        backends: the ways it can be run, where they differ in speed. "torch" is the way that torch chooses,
+            "native" the same without oneDNN and cuDNN, "eager" a loop over time in Python.
         runs_on: (backend, device) -> whether that backend is made for that kind of device.
         backend_labels: backend -> what tables and plots call it, where that is not its name.
 
@@ -142,11 +143,13 @@ MODELS: dict[str, Model] = {
             "lstm",
             "nn.LSTM",
             "gated",
-            nn.LSTM,
+            by_backend({"torch": nn.LSTM, "native": NativeLSTM}),
             state_per_unit=2,
             parameters=_gated(4),
             last_output=lambda output, state: state[0][-1],
             initialisations={"forget_bias_one": forget_bias_one, "chrono": chrono},
+            backends=("torch", "native"),
+            backend_labels={"torch": "as torch runs it", "native": "without oneDNN and cuDNN"},
         ),
         Model(
             "gru",
@@ -174,10 +177,15 @@ MODELS: dict[str, Model] = {
 }
 
 
+_EAGER = {"eager": "eager loop"}
+
+
 def _modrelu(name: str, label: str, orthogonal_map: str) -> Model:
     return replace(
         _orthogonal(name, label, orthogonal_map),
         build=partial(OrthogonalModReLURNN, orthogonal_map=orthogonal_map),
+        backends=("eager",),
+        backend_labels=_EAGER,
     )
 
 
@@ -215,6 +223,7 @@ def _unitary(name: str, label: str, build: Callable[..., nn.Module], parameters:
         recurrent_matrix=lambda rnn: rnn.W,
         slow_parameters=lambda rnn: [p for name, p in rnn.named_parameters() if name != "V"],
         backends=("eager",),
+        backend_labels=_EAGER,
     )
 
 
@@ -228,6 +237,7 @@ def _looped(name: str, label: str, family: str, parameters: Count, parts: int = 
         parameters=parameters,
         last_output=_first_part if parts > 1 else lambda output, state: state[-1],
         backends=("eager",),
+        backend_labels=_EAGER,
     )
 
 
@@ -271,6 +281,7 @@ ZOO: dict[str, Model] = {
             parameters=lambda m, n: 4 * n * (m + n + 1),
             last_output=_first_part,
             backends=("eager",),
+            backend_labels=_EAGER,
         ),
         # V 2nm, b n, and a skew-Hermitian matrix of n^2 real numbers
         _unitary("full_urnn", "Full-capacity uRNN", FullCapacityURNN, lambda m, n: n * (2 * m + 1) + n * n),

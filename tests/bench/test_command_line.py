@@ -36,10 +36,19 @@ class TestBadInput:
             ("--profile quik", f"profile must be one of {', '.join(PROFILES)}; got 'quik'"),
             (
                 "--models lstn",
-                f"unknown model 'lstn'; the registry (urnn/models.py) has: {', '.join(models.MODELS)}",
+                "unknown model 'lstn'; the registry (urnn/models.py) has: "
+                f"{', '.join(models.MODELS | models.ZOO)}",
             ),
-            ("--models lstm,", f"unknown model ''; the registry (urnn/models.py) has: {', '.join(models.MODELS)}"),
-            ("--models lstm:triton", "backend of lstm must be one of torch; got 'triton'"),
+            (
+                "--models lstm,",
+                f"unknown model ''; the registry (urnn/models.py) has: {', '.join(models.MODELS | models.ZOO)}",
+            ),
+            ("--models lstm:triton", "backend of lstm must be one of torch, native; got 'triton'"),
+            ("--models zoo", "profile 'quick' has no cell of zoo; use --profile full or zoo"),
+            (
+                "--models lru,mingru:torch",
+                "profile 'quick' has no cell of lru, mingru:torch; use --profile full or zoo",
+            ),
             ("--phase trian", f"phase must be one of {', '.join(PHASES)}; got 'trian'"),
             ("--phase train,", f"phase must be one of {', '.join(PHASES)}; got ''"),
             ("--device tpu", f"device must be one of {', '.join(DEVICES)}; got 'tpu'"),
@@ -180,7 +189,17 @@ def test_the_help_names_everything_that_can_be_asked_for(capsys):
     with pytest.raises(SystemExit):
         main(["run", "--help"])
     text = capsys.readouterr().out
-    for name in (*PROFILES, *models.MODELS, *PHASES, *DEVICES, *DTYPES, *TASKS, *ALLOCATORS):
+    for name in (
+        *PROFILES,
+        *models.MODELS,
+        *models.ZOO,
+        "zoo is 14",
+        *PHASES,
+        *DEVICES,
+        *DTYPES,
+        *TASKS,
+        *ALLOCATORS,
+    ):
         assert name in text
 
 
@@ -195,7 +214,7 @@ class TestList:
     def test_every_line_has_a_time_and_a_name(self, capsys):
         main(["list", "--models", "lstm"])
         *lines, _ = capsys.readouterr().out.splitlines()
-        assert all(re.fullmatch(r" *[\d.]+ (s|min|h)  lstm:torch-\S+", line) for line in lines)
+        assert all(re.fullmatch(r" *[\d.]+ (s|min|h)  lstm:(torch|native)-\S+", line) for line in lines)
 
     def test_it_shows_any_slice(self, capsys):
         sizes = ("--hidden", "128,256", "--length", "100")

@@ -75,7 +75,7 @@ def test_a_group_holds_all_that_differ_only_in_the_model():
     ("changes", "message"),
     [
         ({"variant": "lstn:torch"}, r"unknown model 'lstn'; the registry \(urnn/models.py\) has: urnn, lstm, "),
-        ({"variant": "lstm:triton"}, r"backend of lstm must be one of torch; got 'triton'"),
+        ({"variant": "lstm:triton"}, r"backend of lstm must be one of torch, native; got 'triton'"),
         ({"variant": "urnn:torch"}, r"backend of urnn must be one of .*reference.*; got 'torch'"),
         ({"phase": "trian"}, f"phase must be one of {', '.join(PHASES)}; got 'trian'"),
         ({"device": "tpu"}, f"device must be one of {', '.join(DEVICES)}; got 'tpu'"),

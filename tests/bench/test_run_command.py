@@ -108,7 +108,7 @@ def test_the_registry_stands_in_it(done):
         "label": "nn.LSTM",
         "family": "gated",
         "state_per_unit": 2,
-        "backends": {"torch": "torch"},
+        "backends": {"torch": "as torch runs it", "native": "without oneDNN and cuDNN"},
     }
     assert registry["urnn"]["backends"]["reference"] == "eager reference"
     assert list(registry["urnn_ladder"]["backends"]) == list(SUBJECTS["urnn_ladder"].backends)

@@ -87,7 +87,7 @@ pytestmark = pytest.mark.usefixtures("few_held_out")
         ),
         (
             "copying --length=9 --model=lstm --backend=cpu",
-            "backend of lstm must be one of torch; got 'cpu'",
+            "backend of lstm must be one of torch, native; got 'cpu'",
         ),
         (
             "copying --length=9 --hidden=20000 --backend=cpu",
