@@ -35,8 +35,7 @@ def test_every_registered_model_with_every_backend_is_in_every_measuring_profile
     measured = {(cell.model, cell.backend) for cell in cells if (cell.phase, cell.device) == (phase, device)}
     rows = models.MODELS if profile in SHORT else models.MODELS | models.ZOO
     expected = registered(device, rows)
-    if profile in SHORT and phase != "stream":  # where it is never the faster way of the two
-        expected.remove(("lstm", "native"))
+    expected.remove(("lstm", "native"))
     assert {pair for pair in measured if pair[0] not in CEILINGS} == expected
 
 
