@@ -347,7 +347,7 @@ def test_a_damaged_log_is_no_end_and_hides_no_other_run(kind, run, tmp_path):
         ("batch", -2, "batch must be a whole number of at least 1, got -2"),
         ("device", [], "device must be one of cpu, cuda; got []"),
         ("dtype", "float12", "dtype must be one of"),
-        ("backend", "abacus", "backend of lstm must be one of torch; got 'abacus'"),
+        ("backend", "abacus", "backend of lstm must be one of torch, native; got 'abacus'"),
         ("model", "gru", "it is of 'digits' and 'gru'"),
         ("task", ..., "no 'task' in it"),
     ],
