@@ -22,6 +22,9 @@ from urnn.training.trainer import Trainer
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("few_held_out")]
 
+# How a run ends that meets its limit: a short one may still be improving there.
+AT_A_LIMIT = ("finished", "not finished")
+
 
 class StopAfter(Stop):
     """Asks for an end before the iteration after so many."""
@@ -48,11 +51,11 @@ EVERY_TASK = [("urnn", task) for task in PROBLEMS if task != "copying" and "mnis
 def test_an_interrupted_run_ends_like_an_undisturbed_one(model, task, tmp_path):
     settings = {"model": model, "task": task, "length": 8 if task in LENGTHS else None, "hidden_size": 4}
     settings |= {"max_iterations": 5, "evaluate_every": 2}
-    assert run(tmp_path / "undisturbed", **settings).outcome == "finished"
+    assert run(tmp_path / "undisturbed", **settings).outcome in AT_A_LIMIT
     end = run(tmp_path / "stopped", StopAfter(3), **settings)
     assert end.outcome == "interrupted"
     assert logged(tmp_path / "stopped")[-1]["kind"] == "end"
-    assert run(tmp_path / "stopped", **settings).outcome == "finished"
+    assert run(tmp_path / "stopped", **settings).outcome in AT_A_LIMIT
     assert_same_run(tmp_path / "stopped", tmp_path / "undisturbed")
 
 
@@ -212,18 +215,18 @@ class TestAnotherLimit:
 
     def test_raised_the_run_goes_on_to_the_parameters_of_one_that_had_it_from_the_start(self, tmp_path):
         run(tmp_path / "raised", max_iterations=6)
-        assert run(tmp_path / "raised", max_iterations=9).outcome == "finished"
+        assert run(tmp_path / "raised", max_iterations=9).outcome in AT_A_LIMIT
         run(tmp_path / "whole", max_iterations=9)
         raised, whole = (stored(tmp_path / name)["state"] for name in ("raised", "whole"))
         assert all(same_bits(raised[name], whole[name]) for name in ("network", "optimiser", "stream"))
         lines = logged(tmp_path / "raised")
         assert lines[0] == logged(tmp_path / "whole")[0], "the limit in the log's first line is the new one"
         assert [line["iteration"] for line in lines[1:]] == [4, 6, 8, 9, 9]
-        assert run(tmp_path / "raised", max_iterations=9).outcome == "finished", "it has ended again"
+        assert run(tmp_path / "raised", max_iterations=9).outcome in AT_A_LIMIT, "it has ended again"
 
     def test_lowered_to_what_is_still_to_come_the_run_ends_there(self, tmp_path):
         run(tmp_path, StopAfter(3))
-        assert run(tmp_path, max_iterations=5).message.startswith("finished after 5 iterations")
+        assert run(tmp_path, max_iterations=5).message.partition("; ")[0].endswith("after 5 iterations")
 
     @pytest.mark.parametrize("stop", [None, StopAfter(5)])
     def test_lowered_below_what_is_done_it_is_refused_and_nothing_is_lost(self, stop, tmp_path):
@@ -249,7 +252,7 @@ def test_killed_between_its_last_checkpoint_and_its_end_a_run_is_scored(tmp_path
     run(tmp_path / "killed")
     path = tmp_path / "killed" / "log.jsonl"
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
-    assert run(tmp_path / "killed").outcome == "finished"
+    assert run(tmp_path / "killed").outcome in AT_A_LIMIT
     assert_same_run(tmp_path / "killed", tmp_path / "undisturbed")
 
 
