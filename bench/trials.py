@@ -62,7 +62,8 @@ class Trial:
             if value is not None or name in none
         ]
         ends = [f"--max-seconds={self.seconds}", f"--max-iterations={MOST_ITERATIONS}"]
-        return [self.task, *length, "--untuned", f"--model={self.model}", f"--seed={SEED}", *given, *ends]
+        model = (f"--model={self.model}", f"--seed={SEED}")
+        return [self.task, *length, "--untuned", "--no-test", *model, *given, *ends]
 
     def runs_in(self, runs: Path) -> Path:
         """Each trial has a folder of its own."""

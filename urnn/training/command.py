@@ -57,7 +57,14 @@ def _train(options: argparse.Namespace) -> End:
             stop = held.enter_context(interruption.listening())
             trainer = Trainer(settings, problem)
             display = Display(problem, settings)
-            run = Run(trainer, where, display, with_anatomy=options.anatomy, require_own=require_own)
+            run = Run(
+                trainer,
+                where,
+                display,
+                with_anatomy=options.anatomy,
+                with_test=not options.no_test,
+                require_own=require_own,
+            )
         if options.fresh:
             run.forget()
         with display:
@@ -119,6 +126,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="the paper's settings, whatever tuning chose for this task and model",
     )
+    add("--no-test", action="store_true", help="leave the test data alone: for trials of settings")
     add("--fresh", action="store_true", help="start over instead of going on")
     add("--evaluate-every", type=int, default=50, metavar="N", help="iterations; default: %(default)s")
     add("--max-seconds", type=float, metavar="S", help="of training alone: another end; default: none")

@@ -36,6 +36,7 @@ class Run:
 
     Args:
         with_anatomy: log `anatomy.dissect` at its moments; no part of what decides the bits.
+        with_test: score the test data at the end; a trial of settings must not, and its seconds are better spent.
         require_own: raises TrainingError where the folder is another process's; asked before each writing.
     """
 
@@ -46,10 +47,11 @@ class Run:
         display: Display,
         *,
         with_anatomy: bool = False,
+        with_test: bool = True,
         require_own: Callable[[], None] = lambda: None,
     ) -> None:
         self.trainer, self.folder, self.display, self.with_anatomy = trainer, folder, display, with_anatomy
-        self.require_own = require_own
+        self.with_test, self.require_own = with_test, require_own
         self.log = Log(folder)
         settings = {**trainer.settings.as_dict(), "length": trainer.problem.length}
         settings["backend"] = trainer.network.backend_in_use
@@ -195,16 +197,17 @@ class Run:
 
     def _ended(self, outcome: str) -> End:
         trainer, problem = self.trainer, self.trainer.problem
+        ended = f"{outcome}{' and still improving' * (outcome == 'not finished')} after "
+        ended += f"{trainer.progress.iteration} iterations"
+        if not self.with_test:
+            return self._log_end(outcome, lambda folder: f"{ended}; not scored on test data")
         found = trainer.scores(problem.test())
         longer = {steps: trainer.scores(batches()) for steps, batches in problem.longer.items()}
         result = as_result(problem, found.loss, found.score)
         beyond = "".join(f", {one.score:.1%} at {steps} time steps" for steps, one in longer.items())
         return self._log_end(
             outcome,
-            lambda folder: (
-                f"{outcome}{' and still improving' * (outcome == 'not finished')} after "
-                f"{trainer.progress.iteration} iterations; on test data: {result}{beyond}"
-            ),
+            lambda folder: f"{ended}; on test data: {result}{beyond}",
             test_loss=found.loss,
             test_score=found.score,
             longer_tests=[{"steps": steps, "loss": one.loss, "score": one.score} for steps, one in longer.items()],
