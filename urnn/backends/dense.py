@@ -40,6 +40,8 @@ def run_sequence(
         ValueError: a dtype that is not float32 or float64, or not the same for all.
         RuntimeError: sizes that do not belong together, or a tensor that is not dense, on a CPU and in memory.
     """
+    if not all(tensor.layout is torch.strided for tensor in (x, h_0, W, V, b)):
+        _require(x, h_0, W, V, b)  # where the dispatcher would answer with a page
     if x.shape[1] == 0 or transforms.active() or transforms.forward_mode():
         return by_operators(x, h_0, W, V, b)
     return torch.ops.urnn.dense_sequence(x, h_0, W, V, b)

@@ -9,15 +9,19 @@ call of the product's library and five of torch's a step, so that small states w
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.utils.parametrizations import orthogonal
+from torch.nn.utils.rnn import PackedSequence
 
+from urnn import streaming
 from urnn.backends import dense, transforms
-from urnn.baselines.interface import SequenceModule, States
+from urnn.backends.cpu.operator import OPERATORS
+from urnn.baselines.folded import Folded
+from urnn.baselines.interface import SequenceModule, State, States
 from urnn.baselines.orthogonal import ORTHOGONAL_MAPS
 from urnn.shapes import Float
 
@@ -72,12 +76,16 @@ class OrthogonalModReLURNN(SequenceModule):
         self.recurrent = nn.Linear(hidden_size, hidden_size, bias=False, device=device, dtype=dtype)
         nn.init.orthogonal_(self.recurrent.weight)
         orthogonal(self.recurrent, orthogonal_map=orthogonal_map)
+        self._folded = Folded()
         start_from_rotations(self, henaff_angles)
 
     @property
     def Q(self) -> Float[Tensor, "n n"]:  # noqa: N802 - a matrix
-        """The orthogonal recurrent matrix."""
-        return self.recurrent.weight
+        """The orthogonal recurrent matrix; without gradients it is made once for the parameters as they are."""
+        if (plain := self.recurrent._parameters.get("weight")) is not None:  # whoever serves it has folded it
+            return plain
+        made_of = cast(nn.Module, self.recurrent.parametrizations)
+        return self._folded([*made_of.parameters(), *made_of.buffers()], lambda: self.recurrent.weight)
 
     def extra_repr(self) -> str:
         sizes = f"{self.input_size}, {self.hidden_size}"
@@ -100,6 +108,28 @@ class OrthogonalModReLURNN(SequenceModule):
 
     def first_state(self, x: Float[Tensor, "T B m"]) -> States:
         return (x.new_zeros(x.shape[1], self.hidden_size),)
+
+    def forward(
+        self, input: Tensor | PackedSequence, state: State | None = None
+    ) -> tuple[Tensor | PackedSequence, State]:
+        streamed = self._streamed(input, state)
+        return super().forward(input, state) if streamed is None else streamed
+
+    def _streamed(self, x: Any, h: Any) -> tuple[Tensor, Tensor] | None:
+        """What `forward` returns, by an operator that is C from end to end; None unless this is the plain case."""
+        if torch.is_grad_enabled() or type(x) is not Tensor or type(h) is not Tensor or streaming.watched():
+            return None
+        operators = OPERATORS.get(x.dtype)
+        if operators is None or self.backend == "eager" or not x.is_cpu or x.dim() != 3:
+            return None
+        turned = self.batch_first
+        try:
+            states, last = operators.dense_stream(
+                x.transpose(0, 1) if turned else x, h, self.Q, self.input.weight, self.b
+            )
+        except RuntimeError:  # arguments that the operator does not take
+            return None
+        return states.transpose(0, 1) if turned else states, last
 
     def run(self, x: Float[Tensor, "T B m"], first: States) -> tuple[Float[Tensor, "T B n"], States]:
         states, _ = self._sequence(x, first[0])

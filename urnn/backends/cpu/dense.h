@@ -44,19 +44,19 @@ struct Dense {
   // Calls f(samples as a constant).
   template <class F>
   static void with_rows(Index samples, F f) {
-    [&]<int... i>(std::integer_sequence<int, i...>) {
-      ((samples == i + 1 && (f(std::integral_constant<int, i + 1>{}), true)) || ...);
-    }(std::make_integer_sequence<int, ROWS>{});
+    repeat<ROWS>([&](auto i) {
+      if (samples == i + 1) f(std::integral_constant<int, i + 1>{});
+    });
   }
-  // Calls f(tile, first sample, samples as a constant, panel) for all tiles of a group of threads' share, panel by
-  // panel: a panel is read from memory once.
+  // Calls f(tile, first sample, samples, panel) for a group's share of the tiles, panel by panel: each is read
+  // from memory once.
   template <class F>
   static void for_each_tile(Index n, Index batch, Index group, Index groups, F f) {
     const Index all = tiles(batch);
     for (Index panel = 0; panel < panels(n); ++panel)
       for (Index tile = all * group / groups; tile < all * (group + 1) / groups; ++tile) {
         const Index first = first_of(tile, batch);
-        with_rows(first_of(tile + 1, batch) - first, [&](auto rows) { f(tile, first, rows, panel); });
+        f(tile, first, first_of(tile + 1, batch) - first, panel);
       }
   }
 
@@ -115,8 +115,8 @@ struct Dense {
         const Factor factors[] = {{x + t * batch * m, m, weights, m},
                                   {t ? states + (t - 1) * batch * n : h_0, n, W, n}};
         T* next = states + t * batch * n;
-        for_each_tile(n, batch, group, groups, [&](Index, Index first, auto rows, Index panel) {
-          step<rows.value>(factors, first, panel, n, bias, next);
+        for_each_tile(n, batch, group, groups, [&](Index, Index first, Index samples, Index panel) {
+          with_rows(samples, [&](auto rows) { step<rows.value>(factors, first, panel, n, bias, next); });
         });
       }
     });
@@ -162,13 +162,13 @@ struct Dense {
   // becomes that of step begin - 1. of_z (end - begin, batch, n) receives dL/dz; `of_bias` (tiles, n) is added to.
   static void sweep_back(Index threads, Index begin, Index end, Index batch, Index n, const T* W, const T* states,
                          const T* gradient, T* carry, T* of_z, T* of_bias) {
-    const Index groups = std::min(threads, tiles(batch)), rows = batch * n;
+    const Index groups = std::min(threads, tiles(batch)), size = batch * n;
     auto back = [&](Index t) {
-      return Back{states + t * rows, gradient ? gradient + t * rows : nullptr, of_z + (t - begin) * rows, of_bias};
+      return Back{states + t * size, gradient ? gradient + t * size : nullptr, of_z + (t - begin) * size, of_bias};
     };
     for_each_slice(groups, threads, [&](Index group, Index) {
       const Back last = back(end - 1);
-      for_each_tile(n, batch, group, groups, [&](Index tile, Index first, auto samples, Index panel) {
+      for_each_tile(n, batch, group, groups, [&](Index tile, Index first, Index samples, Index panel) {
         for_each_register(n, panel, [&](auto, Index unit, auto load, auto store) {
           for (Index i = first; i < first + samples; ++i) {
             const V from = load(carry + i * n + unit);
@@ -178,9 +178,10 @@ struct Dense {
       });
       for (Index t = end - 1; t >= begin; --t) {
         const Back before = t > begin ? back(t - 1) : Back{};
-        const Factor factor{of_z + (t - begin) * rows, n, W, n};
-        for_each_tile(n, batch, group, groups, [&](Index tile, Index first, auto samples, Index panel) {
-          step_back<samples.value>(factor, before, carry, tile, first, panel, n);
+        const Factor factor{of_z + (t - begin) * size, n, W, n};
+        for_each_tile(n, batch, group, groups, [&](Index tile, Index first, Index samples, Index panel) {
+          with_rows(samples,
+                    [&](auto rows) { step_back<rows.value>(factor, before, carry, tile, first, panel, n); });
         });
       }
     });

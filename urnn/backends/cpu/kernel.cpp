@@ -171,6 +171,7 @@ void finish(const Prepared<T>& t, Index m, Index slices, const double* partial, 
 }
 }  // namespace
 
+#include "dense_stream.h"
 #include "stream.h"
 
 extern "C" {
@@ -239,15 +240,16 @@ void urnn_dense_backward(Index threads, Index steps, Index batch, Index n, Index
 static void stream_operator(Stacked* stack, std::uint64_t, std::uint64_t) { stream<T>(stack); }
 static void step_operator(Stacked* stack, std::uint64_t, std::uint64_t) { step<T>(stack); }
 static void step_gradients_operator(Stacked* stack, std::uint64_t, std::uint64_t) { step_gradients<T>(stack); }
-// Makes the kernel torch's operators of these names on the CPU: a stream, a step, and the gradients of a step.
-// 0: it is.
+static void dense_stream_operator(Stacked* stack, std::uint64_t, std::uint64_t) { dense_stream<T>(stack); }
+// Makes the kernel torch's operators of these names on the CPU: a stream, a step, the gradients of a step, and a
+// stream with a dense matrix. 0: it is.
 Index urnn_register(const char* const* names, const Torch* functions, const Codes* numbers) {
   torch = *functions, codes = *numbers;
   Handle library = nullptr;
   Status failed = torch.library("urnn", "CPU", __FILE__, __LINE__, &library);
-  void (*const operators[])(Stacked*, std::uint64_t, std::uint64_t) = {stream_operator, step_operator,
-                                                                       step_gradients_operator};
-  for (int i = 0; i < 3 && !failed; ++i) failed = torch.implement(library, names[i], operators[i]);
+  void (*const operators[])(Stacked*, std::uint64_t, std::uint64_t) = {
+      stream_operator, step_operator, step_gradients_operator, dense_stream_operator};
+  for (int i = 0; i < 4 && !failed; ++i) failed = torch.implement(library, names[i], operators[i]);
   return failed;
 }
 }

@@ -154,7 +154,8 @@ Index multiply_workspace(Index threads, const Product<T>& product) {
 template <typename T>
 void multiply(Index threads, const Product<T>& product, T* work) {
   for_each_slice(product.blocks(), threads, [&](Index number, Index thread) {
-    product.run(number, work + thread * (Product<T>::workspace() / static_cast<Index>(sizeof(T))));
+    const Index own = thread * (Product<T>::workspace() / static_cast<Index>(sizeof(T)));
+    product.run(number, product.is_thin() ? nullptr : work + own);
   });
 }
 }  // namespace
