@@ -76,7 +76,7 @@ class OrthogonalModReLURNN(SequenceModule):
         self.recurrent = nn.Linear(hidden_size, hidden_size, bias=False, device=device, dtype=dtype)
         nn.init.orthogonal_(self.recurrent.weight)
         orthogonal(self.recurrent, orthogonal_map=orthogonal_map)
-        self._folded = Folded()
+        self._folded = Folded[Tensor]()
         start_from_rotations(self, henaff_angles)
 
     @property
