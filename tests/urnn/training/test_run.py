@@ -36,6 +36,7 @@ FACTS |= {
     "initial",
     "max_iterations",
     "max_seconds",
+    "protocol",
 }
 FACTS |= {"evaluate_every", "baseline", "baseline_score", "loss_name", "score_name", "threads", "device"}
 FACTS |= {
@@ -48,6 +49,7 @@ FACTS |= {
     "python",
     "machine",
     "cpu",
+    "clock",
     "commit",
     "started_at",
 }
