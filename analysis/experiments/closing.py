@@ -16,7 +16,7 @@ from analysis.experiments.headlines import against, joined, places
 from analysis.experiments.lengths import over_lengths
 from analysis.experiments.matrix import seconds
 from analysis.experiments.schema import DIVERGED
-from analysis.experiments.standing import ALONE, BEHIND, BEST, COMPARED, LEADING, LEVEL, marks
+from analysis.experiments.standing import ALONE, BEHIND, BEST, LEADING, LEVEL, marks
 from analysis.experiments.study import Study
 from analysis.experiments.verdicts import NOT_FINISHED, NOT_SOLVED, PARTLY, PLACE
 
@@ -25,14 +25,22 @@ KINDS = {
     "unitary": "a uRNN",
     "orthogonal": "an orthogonal RNN",
     "gated": "an LSTM or GRU",
-    "linear": "a scan, as LRU and minGRU",
+    "linear": "a scan",
 }
+NAMED = {"urnn", "lstm", "gru"}  # by the words above
 OTHERS = "any other"
 FAMILIES = {"urnn": "unitary", "lstm": "gated", "gru": "gated"} | dict.fromkeys(
     ("ortho_matrix_exp", "ortho_cayley", "ortho_householder"), "orthogonal"
 )
 FEW_SEEDS = 3
-BEYOND = "score_beyond"
+NOWHERE = "Best by no measure on what was run here."
+BEHIND_WORDS = {
+    BEHIND: "Behind",
+    PARTLY: "Solved with some seeds only",
+    NOT_FINISHED: "Not finished",
+    NOT_SOLVED: "Not solved",
+    DIVERGED: "Diverged",
+}
 
 
 def closing(study: Study, standing: pd.DataFrame) -> list[tuple[str, str]]:
@@ -54,7 +62,7 @@ def _kind(group: Any) -> str:
 
 def _term(kind: str, mine: pd.DataFrame) -> str:
     labels = joined(list(dict.fromkeys(mine["label"])))
-    return f"When to take {kind}" + f" ({labels})" * (kind != KINDS["unitary"] or mine["model"].nunique() > 1)
+    return f"When to take {kind}" + f" ({labels})" * (not set(mine["model"]) <= NAMED)
 
 
 def _leads(standing: pd.DataFrame, beyond: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -110,21 +118,20 @@ def _sentences(kind: str, mine: pd.DataFrame, standing: pd.DataFrame, leads: dic
     found = []
     for name, rows in leads.items():
         if len(best := rows[rows["kind"] == kind]):
-            text = (lambda one: f"{one.label} {one.told}") if several else (lambda one: one.told)
-            found.append(f"{name}: {places(best, text)}.")
-    if not found:
-        found = ["Best by no measure on what was run here."]
-    # Where another of the kind leads, a weaker one says nothing about the kind.
-    led = set(mine.loc[mine["mark"].isin(LEADING), "place"])
-    rest = mine[~mine["place"].isin(led)]
-    for mark, words in ((BEHIND, "Behind"), (NOT_SOLVED, "Not solved"), (NOT_FINISHED, "Not finished")):
-        rows = rest[rest["mark"] == mark]
-        if mark != BEHIND:  # of several models the one that came further
-            rows = rows[~rows["place"].isin(rest.loc[rest["mark"].isin([BEHIND, PARTLY, *COMPARED]), "place"])]
-        rows = rows.drop_duplicates("place")
-        if len(rows):
+            told = best["label"] + " " + best["told"] if several else best["told"]
+            told = told.groupby([best[name] for name in PLACE]).transform(", ".join)
+            best = best.assign(told=told).drop_duplicates(PLACE)
+            found.append(f"{name}: {places(best, lambda one: one.told)}.")
+    led = mine.loc[mine["mark"].isin([*LEADING, ALONE]), "place"]
+    rest = mine[~mine["place"].isin(led) & mine["mark"].isin(BEHIND_WORDS)]
+    nearest = rest.assign(rank=rest["mark"].map(list(BEHIND_WORDS).index)).sort_values(
+        ["rank", "times"], kind="stable"
+    )
+    nearest = nearest.drop_duplicates("place").sort_index()  # of several of a kind the one that came furthest
+    for mark, words in BEHIND_WORDS.items():
+        if len(rows := nearest[nearest["mark"] == mark]):
             found.append(f"{words}: {against(standing, rows)}.")
-    return found
+    return found if any(rows["kind"].eq(kind).any() for rows in leads.values()) else [NOWHERE, *found]
 
 
 def _open(standing: pd.DataFrame) -> list[str]:
@@ -138,13 +145,13 @@ def _open(standing: pd.DataFrame) -> list[str]:
     alone = standing[standing["mark"] == ALONE]
     for name, rows in alone.groupby("label", sort=False):
         found.append(f"{name} alone was run on {places(rows, lambda one: '')}.")
-    few = standing[standing["ended"] & (standing["seeds"] < FEW_SEEDS) & (standing["mark"] != DIVERGED)]
-    if len(few):
-        found.append(f"Fewer than three seeds are behind {len(few)} of {len(standing)} cells of the matrix.")
+    few = standing["ended"] & (standing["seeds"] < FEW_SEEDS)
+    if few.any():
+        found.append(f"Fewer than three seeds are behind {sum(few)} of {len(standing)} cells of the matrix.")
     cut = standing["mark"] == NOT_FINISHED
     if cut.any():
         found.append(f"{sum(cut)} of {len(standing)} cells are not finished, and may turn with more time.")
     missing = [kind for kind in KINDS.values() if kind not in set(standing["kind"])]
     if missing:
-        found.append(f"No run is of {joined(missing)}.")
+        found.append(f"Not run here: {joined(missing)}.")
     return found or ["Nothing of the matrix is open: every cell is decided, by three seeds or more."]

@@ -7,6 +7,7 @@ parameters as the uRNN stand beside it once more.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,10 @@ import pandas as pd
 from analysis import units
 from analysis.appearance import order
 from analysis.experiments.matrix import TONES, result, seconds
-from analysis.experiments.reached import ended_for_good, reached
-from analysis.experiments.standing import BEST, COMPARED, marks
+from analysis.experiments.reached import ended_for_good, last_seconds, reached
+from analysis.experiments.standing import ALONE, BEST, marks
 from analysis.experiments.study import Study
-from analysis.experiments.verdicts import PLACE, brief
+from analysis.experiments.verdicts import NOT_ENDED, PLACE, brief
 from analysis.pages import Cell, Column, Table, between
 from analysis.statistics import Estimate
 from analysis.units import NOT_MEASURED
@@ -32,22 +33,40 @@ def at_equal_seconds(study: Study, standing: pd.DataFrame) -> Table:
     models = order(standing["model"])
     labels = standing.drop_duplicates("model").set_index("model")["label"]
     evaluations = study.with_runs(study.logs.evaluations)
-    rows = []
-    for _, here in standing[standing["ended"]].groupby(PLACE, sort=False):
-        mine = {group: rows for group, rows in evaluations.groupby("group") if group in set(here["group"])}
-        for moment, when in _moments(study, here).items():
-            found = [_at(mine.get(group), moment) for group in here["group"]]
-            named = marks(found, lower_is_better=False)
-            cells = {model: _cell(one, mark) for model, one, mark in zip(here["model"], found, named, strict=True)}
+    tracks = {group: track for group, track in evaluations.groupby("group") if group in set(standing["group"])}
+    rows: list[list[Cell]] = []
+    for _, here in standing.groupby(PLACE, sort=False):
+        for moment, when in _moments(study, here[here["ended"]]).items():
             place = Cell(here["place"].iloc[0], len(rows), here["score_name"].iloc[0])
-            absent = Cell(NOT_MEASURED, np.inf, tone="none")
+            cells = _by(moment, here, tracks)
+            absent = _nothing(NOT_MEASURED)
             rows.append([place, Cell(seconds(moment), moment, when), *(cells.get(one, absent) for one in models)])
     columns = [Column("Task"), Column("After"), *(Column(labels[model]) for model in models)]
     return Table("Score at equal seconds", columns, rows, style="matrix")
 
 
+def _by(moment: float, here: pd.DataFrame, tracks: Mapping[int, pd.DataFrame]) -> dict[str, Cell]:
+    """What each model of a place had reached by a moment."""
+    nothing = tracks[next(iter(tracks))].iloc[:0]
+    mine = {group.model: tracks.get(group.group, nothing) for group in here.itertuples() if group.ended}
+    found = {model: _at(track, moment) for model, track in mine.items()}
+    named = dict(zip(found, marks(list(found.values()), lower_is_better=False), strict=True))
+    cells = {model: _cell(one, named[model]) for model, one in found.items() if one}
+    over = {model: "stopped before" if last_seconds(mine[model]) < moment else "no score yet" for model in mine}
+    return dict.fromkeys(here["model"], _nothing(NOT_ENDED)) | {one: _nothing(over[one]) for one in over} | cells
+
+
+def _nothing(why: str) -> Cell:
+    return Cell(why, np.inf, tone="none")
+
+
 def _moments(study: Study, here: pd.DataFrame) -> dict[float, str]:
-    """Seconds -> what they are: when the best had solved the task, and how long all were trained."""
+    """Seconds -> what they are: when the best had solved the task, and how long all were trained.
+
+    None where no run has ended.
+    """
+    if here.empty:
+        return {}
     found = {
         one.seconds.value: f"{one.label} had solved it"
         for one in here.itertuples()
@@ -62,18 +81,14 @@ def _moments(study: Study, here: pd.DataFrame) -> dict[float, str]:
     return dict(sorted(found.items()))
 
 
-def _at(evaluations: pd.DataFrame | None, moment: float) -> Estimate | None:
-    if evaluations is None:
-        return None
-    value, low, high = reached(evaluations, [moment]).iloc[0]
+def _at(track: pd.DataFrame, moment: float) -> Estimate | None:
+    value, low, high = reached(track, [moment]).iloc[0]
     return None if np.isnan(value) else Estimate(value, *np.clip([low, high], 0, 1))
 
 
-def _cell(one: Estimate | None, mark: str) -> Cell:
-    if one is None:
-        return Cell("no score yet", np.inf, tone="none")
-    said = f"{units.share(one.value)}, {mark}" if mark in COMPARED else units.share(one.value)
-    return Cell(said, -one.value, between(one.low, one.high, units.share), TONES.get(mark, ""))
+def _cell(one: Estimate, mark: str) -> Cell:
+    said = units.share(one.value) + f", {mark}" * (mark != ALONE)
+    return Cell(said, -one.value, between(one.low, one.high, units.share), TONES[mark])
 
 
 def at_equal_parameters(standing: pd.DataFrame) -> Table:

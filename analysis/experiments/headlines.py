@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from analysis import units
+from analysis.appearance import order
 from analysis.experiments.claims import AGREE, DIFFER, NOT_DECIDED, NOT_RUN, VERDICTS
 from analysis.experiments.matrix import seconds
 from analysis.experiments.schema import DIVERGED, LENGTH_SYMBOLS, TASK_LABELS
@@ -49,15 +50,15 @@ def headlines(study: Study, standing: pd.DataFrame, claims: pd.DataFrame) -> lis
 
 def _ahead(standing: pd.DataFrame) -> list[str]:
     """A sentence a model that is best somewhere, the uRNN first."""
-    sentences = []
-    for _, rows in standing[standing["mark"] == BEST].groupby("model", sort=False):
-        name, parts = rows["label"].iloc[0], []
+    said, best = [], standing[standing["mark"] == BEST]
+    for model in order(best["model"]):
+        rows, parts = best[best["model"] == model], []
         if len(fast := rows[rows["by_seconds"]]):
-            parts.append(f"is the fastest to solve {places(fast, lambda one: seconds(one.seconds.value), most=2)}")
+            told = places(fast, lambda one: seconds(one.seconds.value), most=2)
+            parts.append(f"is the fastest to solve {told}")
         if len(scored := rows[~rows["by_seconds"]]):
             parts.append(f"has the best score on {places(scored, lambda one: units.share(one.score.value))}")
-        sentences.append((name, " and ".join(parts), rows["model"].iloc[0] != OURS))
-    said = [f"{name} {parts}." for name, parts, _ in sorted(sentences, key=lambda one: one[2])]
+        said.append(f"{'The ' * (model == OURS)}{rows['label'].iloc[0]} {' and '.join(parts)}.")
     level = standing[(standing["mark"] == LEVEL) & (standing["model"] == OURS)]
     return [*said, *([f"The uRNN is level with the best on {against(standing, level)}."] if len(level) else [])]
 
@@ -76,16 +77,16 @@ def _unsolved(standing: pd.DataFrame) -> list[str]:
 
 
 def _solved(standing: pd.DataFrame) -> list[str]:
-    """How many of the tasks with an end each model solved with every seed."""
+    """How many of the tasks with a goal each model solved with every seed."""
     rows = standing[standing["by_seconds"] & standing["ended"]]
-    counts = [
-        (sum(mine["met"] == mine["seeds"]), len(mine), mine["label"].iloc[0])
-        for _, mine in rows.groupby("model", sort=False)
-    ]
-    if len(counts) < 2:
+    counts: dict[tuple[int, int], list[str]] = {}
+    for _, mine in rows.groupby("model", sort=False):
+        counts.setdefault((sum(mine["met"] == mine["seeds"]), len(mine)), []).append(mine["label"].iloc[0])
+    if rows["model"].nunique() < 2:
         return []
-    told = ", ".join(f"{name} {number} of {of}" for number, of, name in sorted(counts, key=lambda one: -one[0]))
-    return [f"Solved with every seed, of the tasks with a goal to reach that it was run on: {told}."]
+    ranked = sorted(counts.items(), key=lambda one: -one[0][0] / one[0][1])
+    told = "; ".join(f"{joined(names)} {number or 'none'} of {of}" for (number, of), names in ranked)
+    return [f"Tasks solved with every seed, of those run that end with their goal: {told}."]
 
 
 def against(standing: pd.DataFrame, rows: pd.DataFrame) -> str:
@@ -140,11 +141,13 @@ def joined(parts: Sequence[str]) -> str:
 
 def _paper(claims: pd.DataFrame) -> str:
     number = {verdict: int((claims["verdict"] == verdict).sum()) for verdict in VERDICTS}
+    tested = len(claims) - number[NOT_RUN]
+    if not tested:
+        return f"None of {len(claims)} statements of the paper was tested: no run is of its tasks with its preset."
     undecided = f"{number[NOT_DECIDED]} not decided, because runs were stopped too early; "
     return (
-        f"Of {len(claims)} statements of the paper, {len(claims) - number[NOT_RUN]} were tested as it trained: "
-        f"{number[AGREE]} agree, {number[DIFFER]} differ; {undecided * bool(number[NOT_DECIDED])}"
-        f"{number[NOT_RUN]} were not run."
+        f"Of {len(claims)} statements of the paper, {tested} were tested with its preset: {number[AGREE]} agree, "
+        f"{number[DIFFER]} differ; {undecided * bool(number[NOT_DECIDED])}{number[NOT_RUN]} were not run."
     )
 
 

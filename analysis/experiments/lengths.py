@@ -17,6 +17,7 @@ from analysis.figures import style
 from analysis.statistics import Estimate
 
 HEIGHT = 2.9
+ROOM = 2.2  # left of the shortest test length, for the words
 
 
 def over_lengths(study: Study) -> pd.DataFrame:
@@ -38,7 +39,8 @@ def draw(study: Study, columns: int = 3) -> Figure:
     """A panel a task that was tested at several lengths."""
     rows = over_lengths(study).dropna(subset=["score"])
     panel = partial(_panel, numbers=style.backend_numbers(rows))
-    return style.small_multiples([partial(panel, rows=here) for here in by_place(rows)], rows, columns, HEIGHT)
+    panels = [partial(panel, rows=here) for here in by_place(rows)]
+    return style.small_multiples(panels, rows, columns, HEIGHT if panels else HEIGHT / 2)
 
 
 def _panel(ax: Axes, rows: pd.DataFrame, numbers: Numbers) -> None:
@@ -57,10 +59,11 @@ def _panel(ax: Axes, rows: pd.DataFrame, numbers: Numbers) -> None:
     baseline_at(ax, rows["baseline_score"].iloc[0])
     style.size_axis(ax, rows["tested"], "time steps of a test sequence")
     trained = rows["steps"].iloc[0]
-    left, _ = ax.get_xlim()
+    left = min(rows["tested"].min(), trained) / ROOM
+    ax.set_xlim(left=left)
     ax.axvspan(left, trained, color=style.GRID, alpha=0.5, zorder=0, linewidth=0)
     shortest = rows["shortest_steps"].iloc[0]
-    span = f"trained on {trained}" if pd.isna(shortest) else f"trained on {shortest} to {trained}"
+    span = f"trained\non {trained}" if pd.isna(shortest) else f"trained on\n{shortest} to {trained}"
     words = {"textcoords": "offset points", "ha": "left", "va": "bottom", "fontsize": 8, "color": style.MUTED}
     ax.annotate(span, (left, 0), (3, 3), xycoords=ax.get_xaxis_transform(), **words)
     ax.set_ylabel(style.literal(rows["score_name"].iloc[0]))

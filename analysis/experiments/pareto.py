@@ -72,7 +72,8 @@ def draw_memory(study: Study, columns: int = 3) -> Figure:
     groups = study.groups.assign(memory=study.memory)
     groups = groups[groups["ended"] & (groups["memory"] > 0)].dropna(subset=["score"])
     panel = partial(_over_memory, numbers=style.backend_numbers(groups))
-    return style.small_multiples([partial(panel, rows=rows) for rows in by_place(groups)], groups, columns, HEIGHT)
+    panels = [partial(panel, rows=rows) for rows in by_place(groups)]
+    return style.small_multiples(panels, groups, columns, HEIGHT if panels else HEIGHT / 2)
 
 
 def _over_memory(ax: Axes, rows: pd.DataFrame, numbers: Numbers) -> None:

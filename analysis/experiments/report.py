@@ -129,22 +129,15 @@ def _compared(study: Study) -> str:
     """Which runs the matrix compares."""
     fair = study.fair.runs
     tuned = sum(rows["tuned"].all() for _, rows in fair.groupby(PLACE, sort=False))
-    places = fair.drop_duplicates(PLACE).shape[0]
+    tasks = fair.drop_duplicates(PLACE).shape[0]
     words = {
-        0: "No place has runs with tuned settings, so all runs are compared",
-        places: "Tuned settings everywhere",
+        0: "No task has runs with tuned settings: all runs are compared.",
+        tasks: "All runs compared are tuned.",
     }
-    said = words.get(tuned, f"Tuned settings at {tuned} of {places} places, all runs at the others")
-    unlike = study.runs[~study.runs["fair"] & (study.runs["tuned"] | ~_has_tuned(study))]
-    aside = f" {counted(len(unlike), 'run')} with another goal, machine or clock than most are left out." * (
-        len(unlike) > 0
-    )
-    return f"{said}; times are {seconds_of(fair['clock'])} of training.{aside}"
-
-
-def _has_tuned(study: Study) -> pd.Series:
-    place = [study.runs[name] for name in PLACE]
-    return study.runs["tuned"].groupby(place).transform("any")
+    said = words.get(tuned, f"Of {tasks} tasks {tuned} have tuned runs, which alone are compared there.")
+    aside = int(study.runs["aside"].sum())
+    left = f" {counted(aside, 'run')} with another goal, machine or clock than most of a task are left out."
+    return f"{said} Seconds are {seconds_of(fair['clock'])} of training.{left * bool(aside)}"
 
 
 def _listed(column: pd.Series) -> str:

@@ -76,22 +76,23 @@ MATCHED = ["model", "hidden_size", "batch", "device", "dtype", "threads", "cpu"]
 
 @dataclass(frozen=True)
 class Study:
-    """Logs, and the benchmark's tidy frame where there is one; `part` is which runs it is of, if not all."""
+    """Logs, and the benchmark's tidy frame where there is one; of a part of the runs also which, and of what."""
 
     logs: Logs
     measurements: pd.DataFrame | None = None
     part: str | None = None
+    whole: Study | None = None
 
-    @property
+    @cached_property
     def fair(self) -> Study:
         """The comparison's runs: where a place has tuned ones, those alone, and of several conditions those under
         which most models were trained."""
-        return replace(self, part=FAIR)
+        return self if self.part == FAIR else replace(self, part=FAIR, whole=self)
 
-    @property
+    @cached_property
     def from_the_paper(self) -> Study:
         """The runs with the paper's settings."""
-        return replace(self, part=FROM_THE_PAPER)
+        return self if self.part == FROM_THE_PAPER else replace(self, part=FROM_THE_PAPER, whole=self)
 
     @cached_property
     def runs(self) -> pd.DataFrame:
@@ -105,8 +106,11 @@ class Study:
         Those are group, a number; place, size and series, for people; implementation, which is the log's
         backend, while backend tells groups of one model apart, as drawing has it; ended; met, whether it met the
         goal; below, whether it ended below the baseline; member, whether it is in the statistics; fair and
-        from_the_paper, whether it is in those studies; and those of `judged`.
+        from_the_paper, whether it is in those studies; aside, whether its conditions alone keep it out of the
+        fair one; and those of `judged`.
         """
+        if self.whole:
+            return self.whole.all_runs
         tasks = [*TASK_LABELS, *sorted(set(self.logs.runs["task"]) - set(TASK_LABELS))]
         ranks = {"task": tasks, "model": order(self.logs.runs["model"])}
         runs = self.logs.runs
@@ -125,8 +129,8 @@ class Study:
         below = (runs["loss"] < BASELINE_MARGIN * runs["baseline"]).fillna(False)
         runs = runs.assign(group=group, ended=ended, met=met, below=below, member=member)
         runs = runs.assign(improving=self._improving(runs))
-        paper = {FAIR: _fair(runs), FROM_THE_PAPER: runs["protocol"] == PRESET}
-        return runs.assign(**judged(runs), **paper)
+        paper = {FROM_THE_PAPER: (runs["protocol"] == PRESET).astype(bool)}
+        return runs.assign(**judged(runs), **_fair(runs), **paper)
 
     def _improving(self, runs: pd.DataFrame) -> list[bool]:
         evaluations = dict(iter(self.logs.evaluations.groupby("run")))
@@ -142,6 +146,8 @@ class Study:
         baseline, the iterations of the longest, and Estimates, or None where a member has no value. The goal is
         empty where the runs do not say it. word, rest and share are the verdict.
         """
+        if self.whole:  # a group is in a part as a whole
+            return self.whole.groups[self.whole.groups["group"].isin(self.runs["group"])]
         shared = self.runs.drop_duplicates("group").set_index("group", drop=False).rename_axis(None)
         members = self.runs[self.runs["member"]].groupby("group")
         logarithmic = ("loss", "solved_iteration", "solved_seconds", "iterations_per_second")
@@ -206,15 +212,15 @@ class Study:
         return found.groupby("group")["value"].median().reindex(groups.index).astype(float)
 
 
-def _fair(runs: pd.DataFrame) -> pd.Series:
-    """Which runs are compared with each other."""
+def _fair(runs: pd.DataFrame) -> dict[str, pd.Series]:
+    """Which runs are compared with each other, and which are not for their conditions alone."""
     place = [runs[name] for name in PLACE]
     kept = runs["tuned"] | ~runs["tuned"].groupby(place).transform("any")
     alike = runs.groupby([*PLACE, *CONDITIONS], dropna=False, sort=False).ngroup()
     models = runs["model"].where(kept).groupby(alike).transform("nunique")
     most = models.groupby(place).transform("max")
     first = alike.where(kept & (models == most)).groupby(place).transform("min")
-    return kept & (alike == first)
+    return {FAIR: kept & (alike == first), "aside": kept & (alike != first)}
 
 
 def by_place(rows: pd.DataFrame) -> list[pd.DataFrame]:
