@@ -20,7 +20,7 @@ from analysis.vocabulary import (
     FIRST_CALL_TIME,
     MEASURED,
     METRICS,
-    NOT_APPLICABLE,
+    NOT_TRIED,
     PEAK_ALLOCATED,
     PHASES,
     STEP_TIME,
@@ -143,7 +143,7 @@ def unstable(measured: Measured) -> Table:
 
 def without_value(measured: Measured) -> Table:
     """Cells that ran out of memory, failed or were killed, with the message."""
-    cells = measured.cells[~measured.cells["outcome"].isin([MEASURED, NOT_APPLICABLE])].drop_duplicates(CELL)
+    cells = measured.cells[~measured.cells["outcome"].isin([MEASURED, *NOT_TRIED])].drop_duplicates(CELL)
     columns = {Column("Outcome"): lambda row: row.outcome, Column("Message"): lambda row: row.message}
     return cell_table("Cells without a value", cells, columns)
 
