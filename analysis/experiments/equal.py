@@ -64,9 +64,9 @@ def _nothing(why: str) -> Cell:
 def _moments(study: Study, here: pd.DataFrame) -> dict[float, str]:
     """Seconds -> what they are: when the best had solved the task, and how long all were trained.
 
-    None where no run has ended.
+    None where fewer than two models have ended.
     """
-    if here.empty:
+    if len(here) < 2:
         return {}
     found = {
         one.seconds.value: f"{one.label} had solved it"

@@ -58,7 +58,7 @@ def _ahead(standing: pd.DataFrame) -> list[str]:
             parts.append(f"is the fastest to solve {told}")
         if len(scored := rows[~rows["by_seconds"]]):
             parts.append(f"has the best score on {places(scored, lambda one: units.share(one.score.value))}")
-        said.append(f"{'The ' * (model == OURS)}{rows['label'].iloc[0]} {' and '.join(parts)}.")
+        said.append(f"{'The ' * (model == OURS)}{rows['label'].iloc[0]} {', and '.join(parts)}.")
     level = standing[(standing["mark"] == LEVEL) & (standing["model"] == OURS)]
     return [*said, *([f"The uRNN is level with the best on {against(standing, level)}."] if len(level) else [])]
 
