@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analysis.vocabulary import MEASURED, NOT_APPLICABLE, STEP_TIME
+from analysis.vocabulary import MEASURED, NOT_TRIED, STEP_TIME
 
 ANCHOR = {"hidden_size": 512, "batch": 64, "length": 100, "num_layers": 1}
 OTHER = {"hidden_size": "length", "length": "hidden_size"}
@@ -46,7 +46,8 @@ class AnchorPoint:
 
 def anchor_point(cells: pd.DataFrame, phase: str) -> AnchorPoint | None:
     """Summary rows -> the point to look at, or None where the phase was not measured."""
-    here = cells[(cells["phase"] == phase) & (cells["metric"] == STEP_TIME) & (cells["outcome"] != NOT_APPLICABLE)]
+    tried = (cells["metric"] == STEP_TIME) & ~cells["outcome"].isin(NOT_TRIED)
+    here = cells[(cells["phase"] == phase) & tried]
     if not (here["outcome"] == MEASURED).any():
         return None
     task = str(here["task"].value_counts().sort_index().idxmax())

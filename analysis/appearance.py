@@ -54,6 +54,9 @@ def css_name(look: Look) -> str:
     return f"series-{look.light[1:]}"
 
 
+BEST = ""  # the backend of a series whose every cell is that of the model's fastest way there
+
+
 class Series(NamedTuple):
     """A (model, backend) pair with its name for people."""
 

@@ -28,7 +28,9 @@ OUT_OF_MEMORY = "out of memory"
 FAILED = "failed"
 KILLED = "killed"
 NOT_APPLICABLE = "not applicable"
-OUTCOMES = (MEASURED, OUT_OF_MEMORY, FAILED, KILLED, NOT_APPLICABLE)
+NOT_PLANNED = "not planned"  # left out of a profile on purpose
+OUTCOMES = (MEASURED, OUT_OF_MEMORY, FAILED, KILLED, NOT_APPLICABLE, NOT_PLANNED)
+NOT_TRIED = (NOT_APPLICABLE, NOT_PLANNED)
 
 SENTINEL = "lstm:torch"  # no commit changes it, so what its times do is the machine's doing
 CONFIDENCE = 0.95  # of every interval

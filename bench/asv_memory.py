@@ -3,7 +3,7 @@
 import math
 
 from bench.asv_suite import SweepBenchmark, class_per_sweep
-from bench.grid import HIDDEN_SIZES
+from bench.profiles import HIDDEN_SIZES
 from urnn import models
 from urnn.tasks import Copying
 

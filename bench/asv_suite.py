@@ -9,8 +9,9 @@ import re
 from types import FunctionType
 
 from bench import subjects
-from bench.grid import Cell, Profile, Sweep, get_profile
+from bench.grid import Cell, Profile, Sweep
 from bench.prepare import Prepared, prepare
+from bench.profiles import get_profile
 from bench.workloads import require_device
 
 PROFILE: Profile = get_profile(os.environ.get("URNN_BENCH_PROFILE", "full"))
@@ -64,6 +65,9 @@ def class_per_sweep(base: type[SweepBenchmark], where: str, file: str) -> dict[s
         if sweep.dtypes != ("float32",):
             axes["dtype"] = sweep.dtypes
         own = {"params": [list(axis) for axis in axes.values()], "param_names": tuple(axes)}
+        attributes = ["variant" if axis == "model" else axis for axis in axes]
+        # What a sweep leaves out asv shows as n/a too. In `setup` it would be a new version of every benchmark.
+        own["skip_params"] = [tuple(getattr(cell, name) for name in attributes) for cell in sweep.not_planned()]
         name = class_name(sweep.name)
         methods = {
             key: _named(value, f"{file}.{name}.{key}") for key, value in vars(base).items() if METHOD.match(key)

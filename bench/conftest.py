@@ -15,10 +15,11 @@ from analysis.vocabulary import MODELS_KEY
 from bench import conditions, subjects
 from bench.device_clock import CLOCK
 from bench.environment import allocator_in_use, machine_facts
-from bench.grid import PROFILES, Cell, Profile, get_profile
+from bench.grid import Cell, Profile
 from bench.lane.events import Event, GaveNothing, Header, Measured, Started, encode
 from bench.options import MOST_THREADS, MOST_TIMES, whole_number
 from bench.prepare import breaks_the_device, describe_failure, is_of_surroundings
+from bench.profiles import PROFILES, get_profile
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,14 @@ import datetime
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pytest_benchmark
 from pytest_benchmark.utils import get_machine_id
 
 from analysis.documents import COUNT, TEXT, ListOf, Record
-from analysis.vocabulary import MODELS_KEY, RUN_FORMAT
+from analysis.vocabulary import MODELS_KEY, NOT_PLANNED, RUN_FORMAT
 from bench import subjects
 from bench.errors import ResultsError
 from bench.processes.locks import BusyError, sole_holder
@@ -170,6 +170,21 @@ class RunFile:
         self.content["run"]["outcomes"].append(entry | ({"again": True} if again else {}))
         self._save()
 
+    def add_not_planned(self, cells: Iterable[tuple[str, Mapping[str, object], str]]) -> None:
+        """Stores (cell id, what `add_outcome` calls described, why) of cells that a profile leaves out.
+
+        Those that the file has are left as they are; a cell can be measured later all the same.
+        """
+        known = {key[0] for key in self.measured()} | {entry["cell"] for entry in self.content["run"]["outcomes"]}
+        new = [
+            {"cell": cell_id, **described, "outcome": NOT_PLANNED, "message": why}
+            for cell_id, described, why in cells
+            if cell_id not in known
+        ]
+        if new:
+            self.content["run"]["outcomes"] += new
+            self._save()
+
     def _drop_outcome(self, cell_id: str, sweep_pass: object) -> None:
         """Drops what an earlier run said about a cell that has been measured again."""
         outcomes = self.content["run"]["outcomes"]
@@ -193,7 +208,7 @@ class RunFile:
 
 def _is_settled(outcome: Mapping[str, object]) -> bool:
     """Whether a cell would give no figure again."""
-    return not outcome.get("again")
+    return not outcome.get("again") and outcome["outcome"] != NOT_PLANNED
 
 
 def _look(path: Path) -> tuple[int, int, int] | None:

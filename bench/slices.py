@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from analysis.vocabulary import DEVICES, GRAPH, PHASES
 from bench import subjects
 from bench.estimate import require_memory
-from bench.grid import DTYPES, PROFILES, Cell, Profile, select
+from bench.grid import DTYPES, Cell, Profile, select
 from bench.options import MOST_SIZE, names, whole_numbers
+from bench.profiles import PROFILES
 from bench.workloads import is_here, require_device
 from urnn.tasks import TASKS
 
@@ -104,6 +105,20 @@ def chosen_cells(options: argparse.Namespace, profile: Profile) -> list[Cell]:
     return cells
 
 
+def left_out(options: argparse.Namespace, profile: Profile, chosen: Sequence[Cell]) -> dict[Cell, str]:
+    """The cells of the slice that the profile leaves out and that were not asked for by their sizes, with why."""
+    models, devices = _meant(options.variant or ()), {cell.device for cell in chosen}
+    axes = [axis.attribute for axis in (*NAMES, *SIZES) if getattr(options, axis.attribute)]
+    return {
+        cell: why
+        for cell, why in profile.not_planned().items()
+        if cell.device in devices
+        and (not models or {cell.model, cell.variant} & set(models))
+        and all(getattr(cell, axis) in getattr(options, axis) for axis in axes)
+        and cell not in chosen
+    }
+
+
 def _require_known(options: argparse.Namespace) -> None:
     for axis in NAMES:
         for value in getattr(options, axis.attribute) or ():
@@ -123,7 +138,7 @@ def _of_models(cells: list[Cell], names: Sequence[str] | None, profile: Profile)
         known = subjects.get(model).backends
         if backend and backend.removesuffix(GRAPH) not in known:
             raise ValueError(f"backend of {model} must be one of {', '.join(known)}; got {backend!r}")
-    meant = [one for name in names for one in subjects.WORDS.get(name, (name,))]
+    meant = _meant(names)
     found = [cell for cell in cells if cell.model in meant or cell.variant in meant]
     if not found:
         elsewhere = [other.name for other in PROFILES.values() if _has(other, meant)]
@@ -132,6 +147,11 @@ def _of_models(cells: list[Cell], names: Sequence[str] | None, profile: Profile)
             + (f"; use --profile {' or '.join(elsewhere)}" if elsewhere else "")
         )
     return found
+
+
+def _meant(names: Sequence[str]) -> list[str]:
+    """Models and variants, in place of the words that mean several."""
+    return [one for name in names for one in subjects.WORDS.get(name, (name,))]
 
 
 def _has(profile: Profile, names: Sequence[str]) -> bool:

@@ -13,11 +13,12 @@ from pathlib import Path
 from analysis.vocabulary import STEP_COSTS
 from bench import identity
 from bench.experiments import Experiment
-from bench.grid import PROFILES, Cell
+from bench.grid import Cell
 from bench.lane.lane import Side
 from bench.lane.settings import Settings
 from bench.lane.sweep import plan, run
 from bench.paths import ROOT
+from bench.profiles import PROFILES
 from bench.progress import show
 from bench.run_file import RunFile
 from urnn.tasks import TASKS

@@ -1,5 +1,6 @@
 """How many times as fast the uRNN trains as each baseline, over (n, T), with the crossover drawn in.
 
+A baseline that was run in several ways is taken in the fastest in each cell.
 The line parts the cells before the crossover from those beyond it; the size between them is in the tables.
 """
 
@@ -19,7 +20,7 @@ from matplotlib.patheffects import withStroke
 from analysis import units
 from analysis.anchor_point import anchor_point
 from analysis.figures import style
-from analysis.statistics import Estimate, crossover, fastest, ratio
+from analysis.statistics import Estimate, at_best, crossover, fastest, ratio
 from analysis.vocabulary import MEASURED, STEP_TIME
 
 PHASE = "train"
@@ -34,7 +35,8 @@ def draw(cells: pd.DataFrame, columns: int = 4) -> Figure:
         measured = (cells["metric"] == STEP_TIME) & (cells["outcome"] == MEASURED)
         here = cells[at.holds(cells) & measured] if at else cells.iloc[:0]
         ours = here[(here["model"] == "urnn") & (here["backend"] == fastest(cells, "urnn"))]
-        baselines = [(one.label, theirs) for one, theirs in style.by_series(here) if one.model != "urnn"]
+        best = at_best(here)
+        baselines = [(one.label, best[best["model"] == one.model]) for one in style.rivals_in_order(here)]
         if ours.empty or not baselines:
             return style.small_multiples([], cells, columns)
         in_a_row, height = (2, 2.0) if narrow else (columns, 2.3)

@@ -23,7 +23,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from analysis import units
-from analysis.appearance import Series, look, order
+from analysis.appearance import BEST, Series, look, order
 from analysis.errors import shortened
 from analysis.vocabulary import MEASURED, OUT_OF_MEMORY, PEAK_ALLOCATED
 
@@ -151,16 +151,34 @@ def title(ax: Axes, main: str, detail: str = "") -> None:
 
 
 def series_in_order(cells: pd.DataFrame) -> list[Series]:
-    """Each series, in the order of the legend."""
+    """Each series, in the order of the legend: ways as the registry has them, but the uRNN's reference last."""
     known = cells[["model", "backend", "series"]].drop_duplicates().astype(str)
     models = order(known["model"])
-    return sorted(map(Series._make, known.to_numpy()), key=lambda one: (models.index(one.model), one.backend))
+    places = {} if "place" not in cells else cells.groupby(["model", "backend"])["place"].min().dropna().to_dict()
+
+    def rank(one: Series) -> tuple[object, ...]:
+        place = places.get((one.model, one.backend), np.inf)
+        return models.index(one.model), one.backend == "reference", place, one.backend
+
+    return sorted(map(Series._make, known.to_numpy()), key=rank)
 
 
 def by_series(cells: pd.DataFrame) -> Iterator[tuple[Series, pd.DataFrame]]:
     """Each series with its rows, in the order of the legend."""
     for one in series_in_order(cells):
         yield one, cells[(cells["model"] == one.model) & (cells["backend"] == one.backend)]
+
+
+def rivals_in_order(cells: pd.DataFrame) -> list[Series]:
+    """Each model but the uRNN at its best, in the order of the legend; its way is named where it has but one."""
+    labels, ways = dict(zip(cells["model"], cells["label"], strict=True)), {}
+    for one in series_in_order(cells):
+        ways.setdefault(one.model, []).append(one)
+    return [
+        Series(model, BEST, labels[model] if len(mine) > 1 else mine[0].label)
+        for model, mine in ways.items()
+        if model != "urnn"
+    ]
 
 
 def line_style(model: str, backend_number: int) -> dict[str, object]:

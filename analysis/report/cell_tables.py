@@ -20,7 +20,7 @@ from analysis.vocabulary import (
     FIRST_CALL_TIME,
     MEASURED,
     METRICS,
-    NOT_APPLICABLE,
+    NOT_TRIED,
     PEAK_ALLOCATED,
     PHASES,
     STEP_TIME,
@@ -52,27 +52,34 @@ def cell_table(title: str, rows: pd.DataFrame, columns: dict[Column, Any]) -> Ta
 
 
 def verdicts(measured: Measured) -> list[Details]:
-    """A table of every baseline and question for each way of matching models; the first is open."""
+    """A table of every rival and question for each way of matching models; the first is open.
+
+    A rival with several ways has a row for its fastest, which may be another one in each cell, and one for each.
+    """
     columns = [Column("Against"), *(Column(question.title) for question in QUESTIONS)]
+    baselines = [
+        (one, f"{one.label}, fastest way" if one is rival and measured.ways_of(rival) else one.label)
+        for rival in measured.rivals
+        for one in (rival, *measured.ways_of(rival))
+    ]
     tables = []
     for match, name in MATCHES.items():
-        answers = [
-            [verdict(measured, one, question, match) for question in QUESTIONS] for one in measured.baselines
-        ]
-        rows = [
-            [one.label, *(answer and answer.cell() for answer in row)]
-            for one, row in zip(measured.baselines, answers, strict=True)
-        ]
+        rows = []
+        for one, label in baselines:
+            answers = [verdict(measured, one, question, match) for question in QUESTIONS]
+            rows.append([label, *(answer and answer.cell() for answer in answers)])
         table = Table(f"When the uRNN is ahead, at {name}", columns, rows, style="verdicts")
         tables.append(Details(f"At {name}", [table], is_open=not tables))
     return tables
 
 
 def measurements(measured: Measured) -> Table:
-    """One row a cell: time, interval, spread, peak memory, repetitions and what is wrong with it."""
+    """One row a cell: whether it stands for its model, time, interval, spread, peak memory, repetitions, flaws."""
     times, memory = (measured.cells[measured.cells["metric"] == metric] for metric in (STEP_TIME, PEAK_ALLOCATED))
     rows = times.merge(memory[[*CELL, "value"]].rename(columns={"value": "peak"}), on=CELL, how="left")
+    compared = set(measured.compared[CELL].itertuples(index=False, name=None))
     columns = {
+        Column("Compared"): lambda row: "yes" if tuple(getattr(row, axis) for axis in CELL) in compared else "",
         Column("Time per step", units.seconds): time_cell,
         Column("95 % interval", str): lambda row: _if_known(
             row, between(row.low, row.high, units.seconds), row.low
@@ -136,7 +143,7 @@ def unstable(measured: Measured) -> Table:
 
 def without_value(measured: Measured) -> Table:
     """Cells that ran out of memory, failed or were killed, with the message."""
-    cells = measured.cells[~measured.cells["outcome"].isin([MEASURED, NOT_APPLICABLE])].drop_duplicates(CELL)
+    cells = measured.cells[~measured.cells["outcome"].isin([MEASURED, *NOT_TRIED])].drop_duplicates(CELL)
     columns = {Column("Outcome"): lambda row: row.outcome, Column("Message"): lambda row: row.message}
     return cell_table("Cells without a value", cells, columns)
 

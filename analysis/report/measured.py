@@ -8,11 +8,11 @@ from functools import cached_property
 import pandas as pd
 
 from analysis.anchor_point import AnchorPoint, anchor_point
-from analysis.appearance import Series
+from analysis.appearance import BEST, Series
 from analysis.comparability import Choice, Setting
-from analysis.figures.style import series_in_order
+from analysis.figures.style import rivals_in_order, series_in_order
 from analysis.schema import of_family, ordinary
-from analysis.statistics import fastest, summarise
+from analysis.statistics import at_best, fastest, summarise
 from analysis.vocabulary import CEILING, LADDER, PHASES
 
 URNN = "urnn"
@@ -48,9 +48,28 @@ class Measured:
         return next((s for s in self.series if (s.model, s.backend) == (URNN, backend)), None)
 
     @cached_property
-    def baselines(self) -> list[Series]:
-        """Every series of another model."""
-        return [series for series in self.series if series.model != URNN]
+    def rivals(self) -> list[Series]:
+        """Every other model at its best, which means in each cell by the fastest of its ways."""
+        return rivals_in_order(self.cells)
+
+    def ways_of(self, rival: Series) -> list[Series]:
+        """The ways in which a rival was run, where there are several."""
+        found = [one for one in self.series if one.model == rival.model]
+        return found if len(found) > 1 else []
+
+    @cached_property
+    def best(self) -> pd.DataFrame:
+        """The cells of the fastest way of each model."""
+        return at_best(self.cells)
+
+    @cached_property
+    def compared(self) -> pd.DataFrame:
+        """The cells that are held against each other: those of the way that speaks for the uRNN, and of `best`."""
+        rivals, mine = self.best[self.best["model"] != URNN], self.cells["model"] == URNN
+        ours = (
+            self.cells[mine & (self.cells["backend"] == self.ours.backend)] if self.ours else self.cells.iloc[:0]
+        )
+        return pd.concat([ours, rivals])
 
     @cached_property
     def points(self) -> dict[str, AnchorPoint | None]:
@@ -60,5 +79,7 @@ class Measured:
     def over(self, x: str, series: Series, phase: str, metric: str) -> pd.DataFrame:
         """The series' cells at the phase's point, over hidden_size or length; empty where not measured."""
         at = self.points[phase]
-        here = at.over(x, self.cells, metric) if at else self.cells.iloc[:0]
-        return here[(here["model"] == series.model) & (here["backend"] == series.backend)]
+        cells = self.best if series.backend == BEST else self.cells
+        here = at.over(x, cells, metric) if at else cells.iloc[:0]
+        mine = here["model"] == series.model
+        return here[mine if series.backend == BEST else mine & (here["backend"] == series.backend)]

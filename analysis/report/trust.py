@@ -19,7 +19,7 @@ from analysis.report.measured import Measured
 from analysis.schema import ordinary
 from analysis.statistics import ratio, summarise
 from analysis.statistics.summary import CELL
-from analysis.vocabulary import MEASURED, METRICS, PEAK_ALLOCATED, STEP_TIME, counted, plural
+from analysis.vocabulary import MEASURED, METRICS, NOT_PLANNED, PEAK_ALLOCATED, STEP_TIME, counted, plural
 
 KEY = [*CELL, "metric"]
 COMPARED = {STEP_TIME: units.seconds, PEAK_ALLOCATED: units.binary_bytes}
@@ -38,7 +38,8 @@ def sections(frame: pd.DataFrame, measured: Measured, level: int) -> list[Sectio
         _repetitions(measured.cells),
         _allocator_sentence(_summary(allocator, STEP_TIME)),
         _agreement_sentence(f"{source} over {setting.source}", agreement),
-        f"{missing} cells of the measured grid: not measured." if missing else "Every cell of the grid was tried.",
+        f"{missing} cells of the measured grid: not measured." if missing else "Every planned cell was tried.",
+        *_not_planned(measured.cells),
         *(f"{table.title}: {len(table.rows) or 'none'}." for table in (unstable, without_value)),
     ]
     found = [Section("What to know before trusting a figure", [Bullets(said)], level)]
@@ -56,12 +57,21 @@ def sections(frame: pd.DataFrame, measured: Measured, level: int) -> list[Sectio
 
 
 def _not_measured(cells: pd.DataFrame) -> int:
-    """How many cells of the grid spanned by the measured ones have neither a step time nor an outcome."""
+    """How many cells of the grid spanned by the measured ones have neither a step time nor an outcome.
+
+    A grid is that of one phase and task: a way that was planned for streams alone is not missed over sequences.
+    """
     missing = 0
     for _, part in cells[cells["metric"] == STEP_TIME].groupby(["phase", "task"]):
         sizes = part[["hidden_size", "length", "batch", "num_layers"]].drop_duplicates()
         missing += len(sizes) * len(part[["model", "backend"]].drop_duplicates()) - len(part)
     return missing
+
+
+def _not_planned(cells: pd.DataFrame) -> list[str]:
+    """How many cells were left out on purpose, a sentence for each reason."""
+    here = cells[(cells["outcome"] == NOT_PLANNED) & (cells["metric"] == STEP_TIME)]
+    return [f"Not planned: {counted(len(part), 'cell')}. {why}" for why, part in here.groupby("message")]
 
 
 def _repetitions(cells: pd.DataFrame) -> str:

@@ -1,20 +1,25 @@
 """The answers in words: from which size on, and by how much, the uRNN is faster or smaller than each baseline.
 
-They are made from the crossover, and say the opposite as readily.
+They are made from the crossover, and say the opposite as readily. A rival that was run in several ways is taken in
+the fastest in each cell, and memory is that way's.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from typing import NamedTuple
 
+import pandas as pd
+
 from analysis import units
-from analysis.appearance import Series
+from analysis.appearance import BEST, Series
 from analysis.pages import Cell
 from analysis.report.measured import Measured
 from analysis.statistics import Crossover, Estimate, Lead, crossover
-from analysis.vocabulary import PEAK_ALLOCATED, STEP_TIME
+from analysis.vocabulary import MEASURED, PEAK_ALLOCATED, STEP_TIME
 
 
 class Question(NamedTuple):
@@ -45,13 +50,14 @@ SIZES = {"hidden_size": "n = {}", "state_size": "state {}", "parameters": "{} pa
 
 @dataclass(frozen=True)
 class Verdict:
-    """One answer: the crossover, and what words it needs."""
+    """One answer: the crossover, and what words it needs; `ways` names the baseline's where it has several."""
 
     question: Question
     subject: str
     baseline: str
     fixed: str
     found: Crossover
+    ways: str = ""
 
     def sentence(self) -> str:
         """The whole answer in one sentence or two, at equal hidden size."""
@@ -59,13 +65,14 @@ class Verdict:
         if span is None:
             return f"{self.subject} against {self.baseline}, {question.title.lower()}: {units.NOT_MEASURED}."
         first, last, of = round(span.first), round(span.last), ""
-        yes = f"{question.does} {question.what} {self.baseline}"
+        baseline = self.baseline + (f" ({self.ways})" if self.ways else "")
+        yes = f"{question.does} {question.what} {baseline}"
         if lead is Lead.FROM_SMALLEST:
             sizes = "the only size measured, n =" if first == last else f"every size measured, n = {first} to"
             answer = f"{yes} at {sizes} {last}"
         elif lead is Lead.NOT_UP_TO_LARGEST:
             no, of = (
-                f"does not {question.does.removesuffix('s')} {question.what} {self.baseline}",
+                f"does not {question.does.removesuffix('s')} {question.what} {baseline}",
                 " of the crossover:",
             )
             answer = f"{no} at n = {last}, the largest size measured"
@@ -100,7 +107,7 @@ class Verdict:
         return Cell(
             short.format(SIZES[found.match].format(size)),
             span.at,
-            "\n".join([f"95 %: {bounds}"] * bool(bounds) + notes),
+            "\n".join([f"95 %: {bounds}"] * bool(bounds) + notes + [self.ways] * bool(self.ways)),
             tone,
         )
 
@@ -108,7 +115,7 @@ class Verdict:
 def verdict(
     measured: Measured, baseline: Series, question: Question, match: str = "hidden_size"
 ) -> Verdict | None:
-    """The answer for one baseline, or None where the uRNN itself was not measured at all."""
+    """The answer for a rival or one of its ways; None where the uRNN itself was not measured at all."""
     if measured.ours is None:
         return None
     ours, theirs = (
@@ -117,27 +124,43 @@ def verdict(
     )
     at = measured.points[question.phase]
     found = crossover(ours, theirs, match)
-    return Verdict(question, measured.ours.label, baseline.label, at.fixed() if at else "", found)
+    ways = _ways(theirs) if baseline.backend == BEST and measured.ways_of(baseline) else ""
+    return Verdict(question, measured.ours.label, baseline.label, at.fixed() if at else "", found, ways)
+
+
+def _ways(cells: pd.DataFrame) -> str:
+    """Cells of a model's fastest ways over hidden sizes -> which they are: 'compiled, its fastest way'."""
+    known = cells[cells["outcome"] == MEASURED].sort_values("hidden_size")
+    if known.empty:
+        return ""
+    runs = [
+        (way, [row.hidden_size for row in rows])
+        for way, rows in groupby(known.itertuples(), key=attrgetter("backend_label"))
+    ]
+    if len(runs) == 1:
+        return runs[0][0] + (", its fastest way" if (known["ways"] > 1).any() else "")
+    said = [f"{way} at n = {sizes[0]}{f' to {sizes[-1]}' if len(sizes) > 1 else ''}" for way, sizes in runs]
+    return f"in its fastest way: {', '.join(said)}"
 
 
 def headlines(measured: Measured) -> list[str]:
     """The sentences at the top: nn.LSTM question by question, then how many baselines are beaten."""
     if measured.ours is None:
         return ["The uRNN was not measured."]
-    baselines = sorted(measured.baselines, key=lambda series: series.model != HEADLINE_BASELINE)
-    if not baselines:
+    rivals = sorted(measured.rivals, key=lambda rival: rival.model != HEADLINE_BASELINE)
+    if not rivals:
         return [f"{measured.ours.label}: no baseline was measured to compare with."]
-    answers = [verdict(measured, baselines[0], question).sentence() for question in HEADLINE_QUESTIONS]
+    answers = [verdict(measured, rivals[0], question).sentence() for question in HEADLINE_QUESTIONS]
     return answers + _tally(measured)
 
 
 def _tally(measured: Measured) -> list[str]:
     """Over all baselines, how many are beaten at the largest size that each shares with the uRNN."""
-    if len(measured.baselines) < 2:
+    if len(measured.rivals) < 2:
         return []
     parts = []
     for question in (QUESTIONS[0], QUESTIONS[3]):
-        gains = [verdict(measured, baseline, question).found.gain_last for baseline in measured.baselines]
+        gains = [verdict(measured, rival, question).found.gain_last for rival in measured.rivals]
         known = [gain.low > 1 for gain in gains if gain]
         if known:
             parts.append(f"{question.does} {question.what} {sum(known)} of {len(known)} baselines")

@@ -2,13 +2,15 @@
 
 from analysis.statistics.bootstrap import Estimate, estimate, ratio
 from analysis.statistics.curves import Crossover, Exponent, Lead, crossover, exponent
-from analysis.statistics.summary import fastest, summarise
+from analysis.statistics.summary import summarise
+from analysis.statistics.ways import at_best, fastest
 
 __all__ = [
     "Crossover",
     "Estimate",
     "Exponent",
     "Lead",
+    "at_best",
     "crossover",
     "estimate",
     "exponent",

@@ -15,7 +15,6 @@ from analysis.schema import series_label
 from analysis.statistics.bootstrap import Process, Quartiles, bounds, quartiles, replicates
 from analysis.units import per_cent
 from analysis.vocabulary import (
-    GRAPH,
     LOWER_QUARTILE,
     MEASURED,
     MEDIAN,
@@ -120,24 +119,3 @@ def _why_unstable(metric: str, medians: Sequence[float], within: float, rounds: 
         f"only {counted(rounds, 'round')}" if rounds < MIN_ROUNDS else "",
     )
     return "; ".join(filter(None, reasons))
-
-
-def fastest(table: pd.DataFrame, model: str) -> str | None:
-    """The backend of a model with the least summed log step time over the cells that all its backends
-    measured.
-
-    None where the model was not measured. A backend with no cell in common with the others cannot be ranked;
-    then the one with the most cells is taken. One captured in a CUDA graph is taken only where there is no other:
-    a model that is called is held against models that are called.
-    """
-    times = table[(table["model"] == model) & (table["metric"] == STEP_TIME) & (table["outcome"] == MEASURED)]
-    called = times[~times["backend"].str.endswith(GRAPH)]
-    times = times if called.empty else called
-    if times.empty:
-        return None
-    cell = [axis for axis in CELL if axis not in ("model", "backend")]
-    by_backend = times.pivot_table(index=cell, columns="backend", values="value", aggfunc="first", dropna=False)
-    common = by_backend.dropna()
-    if common.empty:
-        return str(by_backend.count().idxmax())
-    return str(np.log(common).sum().idxmin())

@@ -4,8 +4,8 @@ import argparse
 
 from bench import slices
 from bench.calibration import recording
-from bench.grid import get_profile
 from bench.options import MOST_MINUTES, MOST_TIMES, add_wait, path, positive, whole_number, word
+from bench.profiles import get_profile
 from bench.progress import show
 
 PURPOSE = "record a commit against itself and against slowed copies of itself, to measure the gate"

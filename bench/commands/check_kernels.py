@@ -5,9 +5,9 @@ import argparse
 from analysis.command_line import FAILED
 from bench import slices
 from bench.checked import run_checks
-from bench.grid import get_profile
 from bench.lane.settings import Settings
 from bench.options import add_process_options
+from bench.profiles import get_profile
 
 PURPOSE = "hold the fused kernels of a profile's cells against the reference in float64; times nothing"
 

@@ -3,8 +3,8 @@
 import argparse
 
 from bench import cuda_plans
-from bench.grid import HIDDEN_SIZES
 from bench.options import MOST_SIZE, whole_number, whole_numbers
+from bench.profiles import HIDDEN_SIZES
 
 PURPOSE = "time the CUDA kernel with each number of units that a thread can hold; stores nothing"
 

@@ -5,8 +5,8 @@ import argparse
 from bench import slices
 from bench.commits.environments import KINDS
 from bench.gate.command import RESULTS, Request, gate
-from bench.grid import get_profile
 from bench.options import MOST_MINUTES, add_process_options, add_wait, path, positive, word
+from bench.profiles import get_profile
 
 PURPOSE = "did head get slower than base? exit code 0: no, 1: yes, 2: not measured"
 

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from collections.abc import Mapping
 
 from analysis.command_line import FAILED
 from analysis.vocabulary import MODELS_FILE
@@ -9,12 +10,14 @@ from bench import asv_harness, identity, slices, subjects
 from bench.checked import run_checks, without_wrong
 from bench.errors import SweepError
 from bench.estimate import cell_seconds
-from bench.grid import Cell, Profile, get_profile
+from bench.grid import Cell, Profile
 from bench.lane import sweep
 from bench.lane.lane import Side
 from bench.lane.settings import Settings
 from bench.options import MOST_TIMES, add_process_options, path, whole_number
 from bench.paths import ROOT
+from bench.prepare import describe
+from bench.profiles import get_profile
 from bench.progress import SweepProgress
 from bench.run_file import RunFile, sole_writer, write_atomically
 
@@ -45,7 +48,9 @@ def run(options: argparse.Namespace) -> int:
     with sole_writer(options.results):
         for device in dict.fromkeys(cell.device for cell in cells):  # a file each: their code differs
             here = [cell for cell in cells if cell.device == device]
-            right &= _measure(here, options, profile, options.allocator, passes)
+            right &= _measure(
+                here, options, profile, options.allocator, passes, slices.left_out(options, profile, here)
+            )
         controls = [cell for cell in profile.allocator_controls if cell in cells]
         if options.allocator == "kept" and controls:
             _measure(controls, options, profile, "default", passes=1)
@@ -66,9 +71,14 @@ def _run_asv(options: argparse.Namespace, profile: Profile) -> int:
 
 
 def _measure(
-    cells: list[Cell], options: argparse.Namespace, profile: Profile, allocator: str, passes: int
+    cells: list[Cell],
+    options: argparse.Namespace,
+    profile: Profile,
+    allocator: str,
+    passes: int,
+    left_out: Mapping[Cell, str] | None = None,
 ) -> bool:
-    """Measures the cells under one allocator setting, into that setting's own file.
+    """Measures the cells under one allocator setting, into that setting's own file, which names those left out.
 
     A profile that asks for it has its kernels checked first; false if one of them is wrong and was not timed.
     """
@@ -80,6 +90,8 @@ def _measure(
     if profile.checks_kernels:
         checks = run_checks(cells, settings, print)
         jobs = without_wrong(jobs, checks, side)
+    first = settings.conditions_in(1)
+    run_file.add_not_planned((cell.id, describe(cell) | first, why) for cell, why in (left_out or {}).items())
     measured = run_file.measured()
     pending = [job for job in jobs if (job.cell.id, job.pass_number) not in measured]
     if len(pending) < len(jobs):

@@ -3,8 +3,8 @@
 import argparse
 
 from bench import slices, step_parts
-from bench.grid import get_profile
 from bench.options import path
+from bench.profiles import get_profile
 from bench.run_file import write_atomically
 
 PURPOSE = "show each kernel's share of a call on a CUDA device, and its energy"

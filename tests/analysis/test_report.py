@@ -115,6 +115,27 @@ def test_cells_without_a_value_unstable_cells_and_missing_cells(written_of, curv
     assert "2 cells of the measured grid: not measured." in sentences(section(page, TRUST))
 
 
+def test_cells_that_were_not_planned_are_said_to_be_and_are_neither_missing_nor_failed(written_of, curve, row):
+    rows = curve("urnn", {64: 1.0, 128: 1.0}) + curve("lem", {64: 1.0})
+    rows.append(row("lem", None, hidden_size=128, outcome="not planned", message="Loops have no cells at n > 64."))
+    page = written_of(rows)
+    said = sentences(section(page, TRUST))
+    assert "Every planned cell was tried." in said
+    assert "Not planned: 1 cell. Loops have no cells at n > 64." in said
+    assert "Cells without a value: none." in said
+    assert [one[7] for one in texts(table(page, "Every measured cell")) if one[7] == "not planned"] == [
+        "not planned"
+    ]
+
+
+def test_a_way_that_was_planned_for_streams_alone_is_not_missed_over_sequences(written_of, curve):
+    stream = {"phase": "stream", "length": 1, "batch": 1}
+    rows = curve("urnn", {64: 1.0, 128: 1.0}) + curve("lstm", {64: 1.0, 128: 1.0})
+    rows += curve("urnn", {64: 1.0}, **stream) + curve("lstm", {64: 1.0}, **stream)
+    rows += curve("lstm", {64: 1.0}, backend="native", **stream)
+    assert "Every planned cell was tried." in sentences(section(written_of(rows), TRUST))
+
+
 def test_of_many_unstable_cells_the_markdown_has_the_ten_worst(written_of, curve):
     page = written_of(curve("urnn", {n: [1.0, 2.0 + n / 1000, 3.0 + n / 500] for n in range(1, 31)}))
     assert section(page, "Unstable cells: 30")

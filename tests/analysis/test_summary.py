@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from analysis.schema import tidy_frame
-from analysis.statistics import fastest, summarise
+from analysis.statistics import summarise
 
 
 def only(rows):
@@ -88,23 +88,6 @@ def test_quartiles_of_a_file_without_samples(row):
     assert (cell["value"], cell["rounds"]) == (1.0, 9)
     assert cell["spread"] == pytest.approx(0.04)
     assert cell["low"] < 1.0 < cell["high"]
-
-
-def test_fastest_backend_is_judged_on_common_cells(curve):
-    slow = curve("urnn", {64: 2.0, 128: 2.0})
-    fast = curve("urnn", {128: 1.0, 256: 50.0}, backend="cpu")
-    table = summarise(tidy_frame(slow + fast))
-    assert fastest(table, "urnn") == "cpu"
-    assert fastest(table, "lstm") is None
-    apart = summarise(tidy_frame(slow + curve("urnn", {256: 50.0}, backend="cpu")))
-    assert fastest(apart, "urnn") == "reference"
-
-
-def test_a_backend_in_a_graph_speaks_only_where_there_is_no_other(curve):
-    captured = curve("urnn", {64: 1.0, 128: 1.0}, backend="cuda+graph")
-    assert fastest(summarise(tidy_frame(captured)), "urnn") == "cuda+graph"
-    called = curve("urnn", {64: 2.0, 128: 2.0}, backend="cuda")
-    assert fastest(summarise(tidy_frame(captured + called)), "urnn") == "cuda"
 
 
 def test_an_empty_part_has_the_same_columns(row):

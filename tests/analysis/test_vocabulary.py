@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from analysis.vocabulary import METRICS, SENTINEL, TRAINING_FORMAT, TRAINING_LOG, Cell, counted, duration
-from bench.grid import PROFILES
+from bench.profiles import PROFILES
 from urnn.training import log
 
 ROOT = Path(__file__).parents[2]

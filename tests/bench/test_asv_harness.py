@@ -16,8 +16,8 @@ from bench.asv_harness import benchmark_patterns
 from bench.commands import main
 from bench.environment import KEPT_HEAP
 from bench.errors import ResultsError, SweepError
-from bench.grid import PROFILES, get_profile
 from bench.paths import ROOT
+from bench.profiles import PROFILES, get_profile
 
 CHECK = get_profile("check")
 # Three runs of asv: two sweeps and the parameters.

@@ -6,14 +6,15 @@ import re
 
 import pytest
 
-from analysis.vocabulary import DEVICES, PHASES
+from analysis.vocabulary import DEVICES, NOT_PLANNED, PHASES
 from bench.commands import PROGRAM, main
 from bench.commands import run as run_command
 from bench.environment import ALLOCATORS
 from bench.experiments import MOST_SEEDS
-from bench.grid import DTYPES, PROFILES, Cell, get_profile
+from bench.grid import DTYPES, Cell
 from bench.lane.events import GaveNothing
 from bench.paths import ROOT
+from bench.profiles import PROFILES, get_profile
 from bench.reproduce import MOST_JOBS
 from tests.bench.cells import VARIANTS
 from urnn import models
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("without_gpu")
 def listed(capsys, *arguments: str) -> tuple[list[Cell], str]:
     assert main(["list", *arguments]) == 0
     *lines, total = capsys.readouterr().out.splitlines()
-    return [Cell.from_id(line.split()[-1]) for line in lines], total
+    return [Cell.from_id(line.split()[-1]) for line in lines if not line.startswith("not planned: ")], total
 
 
 class TestBadInput:
@@ -216,6 +217,18 @@ class TestList:
         *lines, _ = capsys.readouterr().out.splitlines()
         assert all(re.fullmatch(r" *[\d.]+ (s|min|h)  lstm:(torch|native)-\S+", line) for line in lines)
 
+    def test_it_counts_what_is_not_planned_in_the_slice(self, capsys):
+        options = ("--profile", "full", "--models", "lem,lru", "--phase", "train", "--hidden", "512")
+        main(["list", *options, "--length", "256,784"])
+        *lines, _ = capsys.readouterr().out.splitlines()
+        assert [line for line in lines if line.startswith("not planned")] == []  # each size was asked for
+        main(["list", *options])  # as sizes replace each other, that of n = 128 and T = 784 is in
+        *lines, _ = capsys.readouterr().out.splitlines()
+        assert [line.rpartition(":")[0] for line in lines if line.startswith("not planned")] == [
+            "not planned: 2 cells. Slow models of the wider field have no cells at n > 128 and T > 256",
+            "not planned: 2 cells. Slow models of the wider field have no cells at B > 64",
+        ]
+
     def test_it_shows_any_slice(self, capsys):
         sizes = ("--hidden", "128,256", "--length", "100")
         cells, _ = listed(capsys, "--models", "urnn,lstm", "--phase", "train", "--task", "copying", *sizes)
@@ -288,6 +301,19 @@ class TestRun:
         main(["run", "--models", "gru,lstm", "--hidden", "64", f"--results={tmp_path}"])
         assert {job.cell.model for job in sweeps[1][0]} == {"lstm"}
         assert sweeps[0][2] == sweeps[1][2]
+
+    def test_cells_that_a_profile_leaves_out_are_in_the_file_and_measured_when_asked_for(self, sweeps, tmp_path):
+        command = ["run", "--profile=full", "--models=lem", "--phase=train", f"--results={tmp_path}", "--passes=1"]
+        assert main(command) == 0
+        jobs, _, path = sweeps[0]
+        outcomes = {one["cell"]: one["outcome"] for one in json.loads(path.read_text())["run"]["outcomes"]}
+        left_out = {cell.id for cell in get_profile("full").not_planned() if cell.device == "cpu"}
+        left_out = {name for name in left_out if name.startswith("lem:eager-train")}
+        assert {name for name, outcome in outcomes.items() if outcome == NOT_PLANNED} == left_out != set()
+        assert not {job.cell.id for job in jobs} & left_out
+        assert main([*command, "--hidden=512", "--length=2048", "--batch=64"]) == 0
+        (asked,) = sweeps[1][0]
+        assert asked.cell.id in left_out
 
     def test_other_conditions_make_another_file(self, sweeps, tmp_path):
         command = ["run", "--models", "gru", "--hidden", "64", f"--results={tmp_path}"]

@@ -7,7 +7,8 @@ import pytest
 from analysis.vocabulary import DEVICES, PHASES
 from bench import subjects
 from bench.estimate import call_seconds, cell_seconds
-from bench.grid import PROFILES, all_variants, get_profile
+from bench.grid import all_variants
+from bench.profiles import PROFILES, get_profile
 from tests.bench.cells import cell
 from urnn.models import LADDERS
 

@@ -5,8 +5,8 @@ import pytest
 from bench import asv_harness
 from bench.commands import main
 from bench.estimate import cell_seconds
-from bench.grid import HIDDEN_SIZES, get_profile
 from bench.kernel_check import Check
+from bench.profiles import HIDDEN_SIZES, get_profile
 
 GPU = get_profile("gpu")
 

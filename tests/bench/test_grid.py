@@ -6,7 +6,8 @@ import pytest
 
 from analysis.vocabulary import DEVICES, PHASES
 from bench import subjects
-from bench.grid import DTYPES, PROFILES, Cell, all_variants, select
+from bench.grid import DTYPES, Cell, all_variants, select
+from bench.profiles import PROFILES
 from tests.bench.cells import TINY, cell
 from urnn.tasks import TASKS
 

@@ -10,11 +10,11 @@ import torch
 
 from bench import checked, kernel_check
 from bench.checked import run_checks, without_wrong
-from bench.grid import get_profile
 from bench.kernel_check import BROKEN, ODD_BATCH, SEED, STEPS, Check, check, main, sizes
 from bench.lane.lane import Side
 from bench.lane.settings import Settings
 from bench.lane.sweep import plan
+from bench.profiles import get_profile
 from bench.run_file import RunFile
 from tests.bench.cells import cell
 from urnn.backends import BACKENDS, reference

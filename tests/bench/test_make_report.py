@@ -8,8 +8,8 @@ import pytest
 
 from bench.commands import run
 from bench.estimate import cell_seconds
-from bench.grid import get_profile
 from bench.paths import ROOT
+from bench.profiles import get_profile
 from bench.slices import chosen_cells
 
 MAKEFILE = (ROOT / "Makefile").read_text().replace("\\\n", " ")

@@ -12,13 +12,13 @@ from bench.asv_memory import _Memory
 from bench.conftest import Measuring, _with_its_clock
 from bench.device_clock import CLOCK, DeviceClock
 from bench.environment import machine_facts
-from bench.grid import get_profile
 from bench.meters import memory
 from bench.meters.device_time import DeviceTime
 from bench.meters.gpu_state import GpuState
 from bench.meters.warm_up import WarmUp
 from bench.precision import TENSORS, epsilon_of_rmsprop, set_tf32
 from bench.prepare import Prepared, describe_failure
+from bench.profiles import get_profile
 from bench.workloads import Workload, build
 from tests.bench.cells import cell
 from urnn.backends.kernel_cache import BuildError

@@ -15,10 +15,10 @@ from bench import asv_step_time
 from bench import prepare as prepare_module
 from bench.asv_suite import PROFILE
 from bench.conftest import Measuring, Reporter
-from bench.grid import PROFILES, get_profile
 from bench.lane.reports import decode
 from bench.meters.warm_up import rounds_within
 from bench.prepare import breaks_the_device, describe, describe_failure, is_of_surroundings, prepare
+from bench.profiles import PROFILES, get_profile
 from bench.test_step_time import test_step_time as time_under_pytest
 from bench.workloads import build
 from tests.bench.cells import cell

@@ -15,7 +15,8 @@ import pytest
 import pytest_benchmark.cli
 
 from bench.commands import main
-from bench.grid import PROFILES, Cell
+from bench.grid import Cell
+from bench.profiles import PROFILES
 from bench.subjects import SUBJECTS
 from tests.bench.lane.played import Machine
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from pytest_benchmark.utils import get_machine_id
 
-from analysis.vocabulary import RUN_FORMAT
+from analysis.vocabulary import NOT_PLANNED, RUN_FORMAT
 from bench.errors import ResultsError
 from bench.run_file import LOCK, RunFile, sole_writer, write_atomically
 from tests.forks import forked
@@ -135,6 +135,19 @@ class TestRunFile:
         last = run_file(tmp_path)
         assert last.measured() == {("b", 1)}
         assert last.stored() == 1
+
+    def test_what_is_not_planned_is_stored_once_and_can_be_measured_all_the_same(self, tmp_path):
+        file = run_file(tmp_path)
+        file.add_benchmark(entry("a"))
+        for _ in range(2):
+            file.add_not_planned([(name, {"pass": 1}, "Too long.") for name in "ab"])
+        again = run_file(tmp_path)
+        assert again.content["run"]["outcomes"] == [
+            {"cell": "b", "pass": 1, "outcome": NOT_PLANNED, "message": "Too long."}
+        ]
+        assert again.measured() == {("a", 1)}
+        again.add_benchmark(entry("b"))
+        assert run_file(tmp_path).content["run"]["outcomes"] == []
 
     def test_the_newest_of_ten_thousand_is_found_by_its_number(self, tmp_path):
         run_file(tmp_path).add_benchmark(entry("a"))

@@ -9,8 +9,8 @@ import pytest
 
 from bench import conftest as grid
 from bench import subjects
-from bench.grid import get_profile
 from bench.paths import ROOT
+from bench.profiles import get_profile
 from tests.bench.cells import cell
 
 pytestmark = pytest.mark.slow

@@ -14,8 +14,8 @@ from bench.calibration.injection import WORKLOADS, slow_down
 from bench.calibration.recording import SLOWDOWNS, Dependencies, Request, record
 from bench.commands import main
 from bench.errors import ResultsError, SweepError
-from bench.grid import PROFILES
 from bench.prepare import describe
+from bench.profiles import PROFILES
 from bench.workloads import Workload
 from tests.bench.cells import cell
 from tests.bench.repositories import BASE

@@ -8,9 +8,9 @@ import pytest
 from bench.commits import checkouts
 from bench.commits.checkouts import check_out, known_cells, resolve
 from bench.errors import SweepError
-from bench.grid import PROFILES
 from bench.lane.settings import Settings
 from bench.paths import ROOT
+from bench.profiles import PROFILES
 from tests.bench.cells import TINY, cell
 from tests.bench.repositories import git
 

@@ -17,10 +17,10 @@ from bench.commits import checkouts
 from bench.errors import SweepError
 from bench.gate import judge
 from bench.gate.command import Dependencies, Request, gate
-from bench.grid import get_profile
 from bench.lane.turns import take_turns
 from bench.paths import ROOT
 from bench.prepare import describe
+from bench.profiles import get_profile
 from tests.bench.cells import cell
 from tests.bench.repositories import BASE, HEAD
 

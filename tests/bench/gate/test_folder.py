@@ -10,7 +10,7 @@ import pytest
 from bench.commands import gate
 from bench.errors import ResultsError
 from bench.gate.folder import CONFIRMATION, SCREENING, commands
-from bench.grid import get_profile
+from bench.profiles import get_profile
 from bench.slices import chosen_cells
 from tests.bench.gate.conftest import open_folder
 from tests.bench.repositories import BASE

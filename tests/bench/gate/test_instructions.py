@@ -7,9 +7,10 @@ import pytest
 
 from bench.gate import instructions
 from bench.gate.instructions import CELLS, chosen, count_sides
-from bench.grid import PROFILES, select
+from bench.grid import select
 from bench.lane.settings import Settings
 from bench.meters.instructions import Calls, count
+from bench.profiles import PROFILES
 from tests.bench.cells import cell
 
 SLICE = [CELLS[0], CELLS[1]]

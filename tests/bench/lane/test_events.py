@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 
 from bench.errors import SweepError
-from bench.grid import PROFILES
 from bench.lane.events import GaveNothing, Header, Measured, Started, encode
 from bench.lane.lane import Lane, Side
 from bench.lane.reports import decode
 from bench.lane.settings import Settings
+from bench.profiles import PROFILES
 from bench.run_file import RunFile
 from tests.bench.cells import TINY
 from tests.bench.lane.played import Process

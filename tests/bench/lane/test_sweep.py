@@ -18,13 +18,13 @@ import pytest
 from analysis.vocabulary import duration
 from bench.errors import ResultsError, SweepError
 from bench.estimate import limit_seconds
-from bench.grid import PROFILES
 from bench.lane import lane
 from bench.lane.lane import Job, Side
 from bench.lane.process import MeasuringProcess
 from bench.lane.settings import Settings
 from bench.lane.sweep import plan, run
 from bench.processes.guard import descendants
+from bench.profiles import PROFILES
 from bench.run_file import RunFile
 from tests.bench.cells import cell
 from tests.bench.lane.played import SUITE, Machine

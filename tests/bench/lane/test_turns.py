@@ -3,10 +3,10 @@
 import pytest
 
 from bench.errors import ResultsError, SweepError
-from bench.grid import PROFILES
 from bench.lane.lane import Side
 from bench.lane.settings import Settings
 from bench.lane.turns import take_turns
+from bench.profiles import PROFILES
 from bench.run_file import RunFile
 from tests.bench.cells import cell
 from tests.bench.lane.played import SUITE
