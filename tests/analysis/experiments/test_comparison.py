@@ -249,9 +249,8 @@ class TestSentences:
         found = dict(closing(study(), standing(study())))
         assert found["When to take an orthogonal RNN (expRNN and scoRNN)"] == (
             "Fewest iterations: copying memory at T = 100 (expRNN 100 and scoRNN 100, level with uRNN 100). "
-            "Fewest iterations: copying memory at T = 100 (expRNN 100 and scoRNN 100, level with uRNN "
-            "100). "
-            "Behind: copying memory at T = 100 (3.00 s; uRNN 1.00 s)."
+            "Fewest parameters of those that solved it: copying memory at T = 100 (expRNN 6,153 and scoRNN "
+            "6,153). Behind: copying memory at T = 100 (3.00 s; uRNN 1.00 s)."
         )
         assert "expRNN alone was run on copying memory at T = 200." in found["Not known"]
 
