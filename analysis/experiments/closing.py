@@ -16,7 +16,7 @@ from analysis.experiments.headlines import against, joined, places
 from analysis.experiments.lengths import over_lengths
 from analysis.experiments.matrix import seconds
 from analysis.experiments.schema import DIVERGED
-from analysis.experiments.standing import ALONE, BEHIND, BEST, LEADING, LEVEL, marks
+from analysis.experiments.standing import ALONE, BEHIND, BEST, LEADING, marks
 from analysis.experiments.study import Study
 from analysis.experiments.verdicts import NOT_FINISHED, NOT_SOLVED, PARTLY, PLACE
 
@@ -68,49 +68,49 @@ def _term(kind: str, mine: pd.DataFrame) -> str:
 def _leads(standing: pd.DataFrame, beyond: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """What is best -> the rows that are best or level by it, with columns lead, the mark, and told, the value."""
     solved = standing[standing["by_seconds"] & standing["mark"].isin([*LEADING, BEHIND])]
-    scored = standing[~standing["by_seconds"]].assign(lead=lambda rows: rows["mark"])
+    scored = standing[~standing["by_seconds"]]
     least = solved["parameters"] == solved.groupby(PLACE)["parameters"].transform("min")
-    found = {
-        "Fewest seconds": (solved.assign(lead=solved["mark"]), lambda one: seconds(one.seconds.value)),
-        "Fewest iterations": (
-            _by_iterations(solved),
-            lambda one: units.significant(one.solving.value),
-        ),
-        "Fewest parameters of those that solved it": (
-            solved[least & (solved.groupby(PLACE)["model"].transform("size") > 1)].assign(lead=BEST),
-            lambda one: f"{one.parameters:,}",
-        ),
-        "Best score": (scored, lambda one: units.share(one.score.value)),
-        "Best score beyond the trained lengths": (
-            beyond,
-            lambda one: f"{units.share(one.score.value)} at {one.tested}",
-        ),
-    }
+    smallest = solved[least & (solved.groupby(PLACE)["model"].transform("size") > 1)]
     return {
-        name: rows.assign(told=[_told(one, text) if one.lead in LEADING else "" for one in rows.itertuples()])[
-            rows["lead"].isin(LEADING)
-        ]
-        for name, (rows, text) in found.items()
+        "Fewest seconds": _told(solved.assign(lead=solved["mark"]), lambda one: seconds(one.seconds.value)),
+        "Fewest iterations": _told(_by_iterations(solved), lambda one: units.significant(one.solving.value)),
+        "Fewest parameters of those that solved it": _told(
+            smallest.assign(lead=BEST), lambda one: f"{one.parameters:,}"
+        ),
+        "Best score": _told(scored.assign(lead=scored["mark"]), lambda one: units.share(one.score.value)),
+        "Best score beyond the trained lengths": _told(
+            beyond, lambda one: f"{units.share(one.score.value)} at {one.tested}"
+        ),
     }
 
 
-def _told(one: Any, text: Callable[[Any], str]) -> str:
-    return text(one) + ", level" * (one.lead == LEVEL)
+def _told(rows: pd.DataFrame, text: Callable[[Any], str]) -> pd.DataFrame:
+    """The rows that lead, with their values in words, and in `first` those of the best one of their place."""
+    rows = rows[rows["lead"].isin(LEADING)]
+    best = {_place(one): f"{one.label} {text(one)}" for one in rows.itertuples() if one.lead == BEST}
+    told = [(text(one), best.get(_place(one), "")) for one in rows.itertuples()]
+    return rows.assign(**pd.DataFrame(told, rows.index, columns=["told", "first"], dtype=object))
+
+
+def _place(group: Any) -> tuple[Any, ...]:
+    return tuple(getattr(group, name) for name in PLACE)
 
 
 def _by_iterations(solved: pd.DataFrame) -> pd.DataFrame:
+    """The same rows with their marks by iterations; whoever alone solved a task, among several, is best."""
     parts = [rows.assign(lead=marks(list(rows["solving"]), True)) for _, rows in solved.groupby(PLACE, sort=False)]
-    return pd.concat(parts) if parts else solved.assign(lead="")
+    return pd.concat(parts).replace({"lead": {ALONE: BEST}}) if parts else solved.assign(lead="")
 
 
 def _beyond(study: Study, standing: pd.DataFrame) -> pd.DataFrame:
-    """The groups that stand for their models, at the longest length that they were tested at."""
+    """The groups that stand for their models and solved the task, at the longest length that was tested."""
     rows = over_lengths(study)
     rows = rows[rows["group"].isin(standing["group"])].dropna(subset=["score"])
     rows = rows[rows["tested"] == rows.groupby(PLACE)["tested"].transform("max")].astype({"tested": int})
     rows = rows[rows["tested"] > rows["steps"]].merge(standing[["group", "kind"]], on="group")
     parts = [part.assign(lead=marks(list(part["score"]), False)) for _, part in rows.groupby(PLACE, sort=False)]
-    return pd.concat(parts) if parts else rows.assign(lead="")
+    found = pd.concat(parts) if parts else rows.assign(lead="")
+    return found[found["met"] == found["seeds"]]
 
 
 def _sentences(kind: str, mine: pd.DataFrame, standing: pd.DataFrame, leads: dict[str, pd.DataFrame]) -> list[str]:
@@ -118,10 +118,8 @@ def _sentences(kind: str, mine: pd.DataFrame, standing: pd.DataFrame, leads: dic
     found = []
     for name, rows in leads.items():
         if len(best := rows[rows["kind"] == kind]):
-            told = best["label"] + " " + best["told"] if several else best["told"]
-            told = told.groupby([best[name] for name in PLACE]).transform(", ".join)
-            best = best.assign(told=told).drop_duplicates(PLACE)
-            found.append(f"{name}: {places(best, lambda one: one.told)}.")
+            here = [_at_a_place(of_place, several) for _, of_place in best.groupby(PLACE, sort=False)]
+            found.append(f"{name}: {places(pd.concat(here), lambda one: one.told)}.")
     led = mine.loc[mine["mark"].isin([*LEADING, ALONE]), "place"]
     rest = mine[~mine["place"].isin(led) & mine["mark"].isin(BEHIND_WORDS)]
     nearest = rest.assign(rank=rest["mark"].map(list(BEHIND_WORDS).index)).sort_values(
@@ -132,6 +130,13 @@ def _sentences(kind: str, mine: pd.DataFrame, standing: pd.DataFrame, leads: dic
         if len(rows := nearest[nearest["mark"] == mark]):
             found.append(f"{words}: {against(standing, rows)}.")
     return found if any(rows["kind"].eq(kind).any() for rows in leads.values()) else [NOWHERE, *found]
+
+
+def _at_a_place(rows: pd.DataFrame, several: bool) -> pd.DataFrame:
+    """The models of a kind that lead at a place as one row: '2.70 s', or with whom they are level."""
+    told = joined(list(rows["label"] + " " + rows["told"] if several else rows["told"]))
+    level = BEST not in set(rows["lead"]) and rows["first"].iloc[0]
+    return rows.iloc[:1].assign(told=f"{told}, level with {level}" if level else told)
 
 
 def _open(standing: pd.DataFrame) -> list[str]:

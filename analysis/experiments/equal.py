@@ -37,11 +37,12 @@ def at_equal_seconds(study: Study, standing: pd.DataFrame) -> Table:
     rows: list[list[Cell]] = []
     for _, here in standing.groupby(PLACE, sort=False):
         for moment, when in _moments(study, here[here["ended"]]).items():
-            place = Cell(here["place"].iloc[0], len(rows), here["score_name"].iloc[0])
+            said = f"{here['score_name'].iloc[0]} after {seconds(moment)}: {when}"
+            place = Cell(here["place"].iloc[0], len(rows), said)
             cells = _by(moment, here, tracks)
             absent = _nothing(NOT_MEASURED)
-            rows.append([place, Cell(seconds(moment), moment, when), *(cells.get(one, absent) for one in models)])
-    columns = [Column("Task"), Column("After"), *(Column(labels[model]) for model in models)]
+            rows.append([place, *(cells.get(one, absent) for one in models)])
+    columns = [Column("Task"), *(Column(labels[model]) for model in models)]
     return Table("Score at equal seconds", columns, rows, style="matrix")
 
 
@@ -63,9 +64,9 @@ def _nothing(why: str) -> Cell:
 def _moments(study: Study, here: pd.DataFrame) -> dict[float, str]:
     """Seconds -> what they are: when the best had solved the task, and how long all were trained.
 
-    None where no run has ended.
+    None where fewer than two models have ended.
     """
-    if here.empty:
+    if len(here) < 2:
         return {}
     found = {
         one.seconds.value: f"{one.label} had solved it"
@@ -75,7 +76,7 @@ def _moments(study: Study, here: pd.DataFrame) -> dict[float, str]:
     runs = study.runs[study.runs["member"] & study.runs["group"].isin(here["group"])]
     stopped = runs[~ended_for_good(runs)]
     if len(stopped):
-        found.setdefault(float(stopped["seconds"].min()), "all were trained so long")
+        found.setdefault(float(stopped["seconds"].min()), "the limit of all")
     else:
         found.setdefault(float(runs["seconds"].max()), "all had ended")
     return dict(sorted(found.items()))
@@ -106,9 +107,9 @@ def at_equal_parameters(standing: pd.DataFrame) -> Table:
 
 def _row(group: Any) -> list[Any]:
     text, key = result(group)
-    note = "; ".join(
-        filter(None, [f"{group.met} of {counted(group.seeds, 'seed')}", brief(group.rest, group.share)])
-    )
+    number = counted(group.seeds, "seed")
+    known = [f"{group.met} of {number}", brief(group.rest, group.share)] if group.by_seconds else [number]
+    note = "; ".join(filter(None, known)) if group.ended else ""
     return [
         Cell(group.place, group.Index),
         Cell(group.size),

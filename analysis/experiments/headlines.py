@@ -19,10 +19,10 @@ from analysis.vocabulary import counted
 
 OURS = "urnn"
 UNSOLVED = {
-    PARTLY: "solves with some of its seeds only",
-    NOT_SOLVED: "does not solve",
-    NOT_FINISHED: "was stopped before it could be called unsolved on",
-    DIVERGED: "diverges on",
+    PARTLY: "solves with some of its seeds only {}",
+    NOT_SOLVED: "does not solve {}",
+    NOT_FINISHED: "was stopped too early to say that it cannot learn {}",
+    DIVERGED: "diverges on {}",
 }
 IN_A_SENTENCE = {
     "copying": "copying memory",
@@ -58,7 +58,7 @@ def _ahead(standing: pd.DataFrame) -> list[str]:
             parts.append(f"is the fastest to solve {told}")
         if len(scored := rows[~rows["by_seconds"]]):
             parts.append(f"has the best score on {places(scored, lambda one: units.share(one.score.value))}")
-        said.append(f"{'The ' * (model == OURS)}{rows['label'].iloc[0]} {' and '.join(parts)}.")
+        said.append(f"{'The ' * (model == OURS)}{rows['label'].iloc[0]} {', and '.join(parts)}.")
     level = standing[(standing["mark"] == LEVEL) & (standing["model"] == OURS)]
     return [*said, *([f"The uRNN is level with the best on {against(standing, level)}."] if len(level) else [])]
 
@@ -72,7 +72,7 @@ def _unsolved(standing: pd.DataFrame) -> list[str]:
     ours, sentences = standing[standing["model"] == OURS], []
     for mark, words in UNSOLVED.items():
         if len(rows := ours[ours["mark"] == mark]):
-            sentences.append(f"The uRNN {words} {against(standing, rows)}.")
+            sentences.append(f"The uRNN {words.format(against(standing, rows))}.")
     return sentences
 
 

@@ -85,7 +85,7 @@ def page_of(study: Study, title: str = DEFAULT_TITLE) -> Page:
     ours, theirs = FIGURES[: len(FAIR)], FIGURES[len(FAIR) :]
     sections = [
         Section("", [Answer(headlines(study, stand, said), _facts(study))]),
-        Section("Tasks and models", [Prose(explain["matrix"]), Prose(_compared(study)), matrix(stand)]),
+        Section("Tasks and models", [Bullets([*explain["matrix"], _compared(study)]), matrix(stand)]),
         Section("At equal seconds", [Prose(explain["seconds"]), at_equal_seconds(fair, stand)]),
         Section("At about equal parameters", [Prose(explain["parameters"]), at_equal_parameters(stand)]),
         Section("Figures of the comparison", [row.of(fair) for row in ours]),

@@ -93,4 +93,5 @@ def reason(word: str, share: float) -> str:
 
 def brief(word: str, share: float) -> str:
     """The same where the rule stands beside it."""
-    return reason(word, share).replace("of ten times the fastest's seconds", "of the ten times")
+    said = reason(word, share).replace("of ten times the fastest's seconds", "of the ten times")
+    return said.replace("the fastest's seconds", "the fastest")

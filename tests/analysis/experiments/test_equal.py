@@ -56,34 +56,33 @@ class TestAtEqualSeconds:
         add([BASE] * 4, [0.1] * 4, "not finished", model="gru", speed=10)
         add([BASE] * 6, [0.1] * 6, None, model="irnn", speed=10)
         found = at_equal_seconds(study(), standing(study()))
-        assert texts(found) == [
-            ["Copying memory, T = 100", "2.00 s", "100.0 %, best", "20.0 %, behind", "no score yet", "not ended"],
-            [
-                "Copying memory, T = 100",
-                "6.00 s",
-                "100.0 %, best",
-                "60.0 %, behind",
-                "10.0 %, behind",
-                "not ended",
-            ],
+        assert [row[1:] for row in texts(found)] == [
+            ["100.0 %, best", "20.0 %, behind", "no score yet", "not ended"],
+            ["100.0 %, best", "60.0 %, behind", "10.0 %, behind", "not ended"],
         ]
-        assert [row[1].note for row in found.cells] == ["uRNN had solved it", "all were trained so long"]
+        assert [row[0].note for row in found.cells] == [
+            "recall accuracy after 2.00 s: uRNN had solved it",
+            "recall accuracy after 6.00 s: the limit of all",
+        ]
 
     def test_where_all_solved_it_the_last_moment_is_when_they_had_ended(self, add, study):
         add([BASE, BASE / 20], [0.5, 1.0], "solved", speed=50)
         add([BASE, BASE / 20], [0.5, 1.0], "solved", model="lstm", speed=10)
         found = at_equal_seconds(study(), standing(study()))
-        assert [row[1].note for row in found.cells] == ["uRNN had solved it", "all had ended"]
+        assert [row[0].note for row in found.cells] == [
+            "recall accuracy after 2.00 s: uRNN had solved it",
+            "recall accuracy after 10.0 s: all had ended",
+        ]
         assert [row[1:] for row in texts(found)] == [
-            ["2.00 s", "100.0 %", "no score yet"],
-            ["10.0 s", "100.0 %, best", "100.0 %, level"],
+            ["100.0 %", "no score yet"],
+            ["100.0 %, best", "100.0 %, level"],
         ]
 
     def test_a_task_without_an_end_has_one_moment(self, add, study):
         for model, score in (("urnn", 0.9), ("lstm", 0.8)):
             add([1.0] * 3, [score] * 3, model=model, task="digits", length=64, speed=50)
         assert texts(at_equal_seconds(study(), standing(study()))) == [
-            ["Digits, pixel by pixel", "3.00 s", "90.0 %, best", "80.0 %, behind"]
+            ["Digits, pixel by pixel", "90.0 %, best", "80.0 %, behind"]
         ]
 
 

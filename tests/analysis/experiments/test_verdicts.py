@@ -92,7 +92,7 @@ def test_seconds_that_were_taken_otherwise_are_no_measure(other):
 
 def test_where_the_rule_stands_beside_it_less_is_said():
     assert brief("not finished", 0.5) == "after 50 % of the ten times"
-    assert brief("not solved", 1.2) == "after 12 times the fastest's seconds"
+    assert brief("not solved", 1.2) == "after 12 times the fastest"
 
 
 CURVES = [
