@@ -31,6 +31,7 @@ def test_an_instruction_set_that_the_processor_lacks_is_refused(monkeypatch):
 COMPARE = """
 import torch
 from urnn import URNN
+from urnn.backends import dense
 from urnn.backends.cpu import build as cpu_build
 cpu_build.FLAGS = tuple(flag.replace("-O3", "-O0") for flag in cpu_build.FLAGS)
 torch.manual_seed(0)
@@ -46,6 +47,16 @@ rnn.backend = "reference"
 for value, exact in zip(fused, run(rnn.double(), x.double())):
     error = (value - exact).abs().max() / exact.abs().max()
     assert error <= 8 * n * steps * torch.finfo(torch.float32).eps, error
+sizes = (steps, 17, 3), (17, 37), (37, 37), (37, 3), (37,)
+given = [torch.randn(size) / 37**0.5 for size in sizes]
+def run_dense(run_sequence, given):
+    given = [tensor.detach().requires_grad_() for tensor in given]
+    states, last = run_sequence(*given)
+    return states, *torch.autograd.grad(states.square().sum() + last.sum(), given)
+exact = run_dense(dense.by_operators, [tensor.double() for tensor in given])
+for value, expected in zip(run_dense(dense.run_sequence, given), exact):
+    error = (value - expected).abs().max() / expected.abs().max()
+    assert error <= 8 * 40 * steps * torch.finfo(torch.float32).eps, error
 print(cpu_build.library("float32").target)
 """
 
