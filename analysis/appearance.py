@@ -50,7 +50,7 @@ WIDER_LOOKS: dict[str, Look] = {
     "slstm": Look("#0773ac", "#7abaff", "s", (1.2, 1.2)),
     "lem": Look("#17848f", "#6d8fad", "D", (1.2, 1.2)),
     "cornn": Look("#5a0072", "#e6b6c3", "h", (4, 1.5, 1, 1.5)),
-    "unicornn": Look("#a8359c", "#d5818c", "*", (4, 1.5, 1, 1.5)),
+    "unicornn": Look("#ee31e6", "#d5818c", "*", (4, 1.5, 1, 1.5)),
     "indrnn": Look("#6f4f04", "#ffff12", "d", (1.2, 1.2)),
 }
 
