@@ -52,7 +52,7 @@ report: $(READY) ## is the uRNN faster here? a first answer after a minute, the 
 	@$(RUN) -m analysis report --output $(REPORT)
 	@echo "Open that page in a browser. make report FRESH=1 measures everything again."
 
-reproduce: $(READY) ## train the paper's experiments and write reports/experiments (30 minutes)
+reproduce: $(READY) ## compare models, train the paper's experiments, write reports/experiments (30 minutes)
 	$(RUN) -m bench reproduce --minutes $(MINUTES) --runs $(RUNS) $(if $(FULL),--full)
 	$(RUN) -m analysis experiments $(RUNS) --output $(EXPERIMENTS)
 

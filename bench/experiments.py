@@ -1,13 +1,18 @@
-"""The training runs that reproduce the paper, in the order in which they matter, and how far each one is.
+"""The training runs behind reports/experiments, in the order in which they matter, and how far each one is.
 
-One seed of everything comes first, then the uRNN's other seeds, whose spread matters most, then those of its
-rivals; short tasks come before long ones. So whenever time runs out, what has been run is as useful as it can be.
-Sizes and settings are the trainer's presets.
+There are two sets, in folders of their own. The comparison has each task's rivals with tuned settings, and ends a
+run by seconds, the same for every model. The reproduction has the paper's tasks and models with the trainer's
+presets, and ends a run by iterations, as the paper does.
 
-Known weakness: a run is identified by task, length, model and seed. One of another size that was started by hand
-in the same folder counts as this one.
+One seed of everything comes first, short tasks before long ones, then the uRNN's other seeds of the reproduction,
+whose spread matters most, then those of its rivals. So whenever time runs out, what has been run is as useful as
+it can be.
+
+Known weakness: a run is identified by its set, task, length, model and seed. One of another size that was started
+by hand in the same folder counts as this one.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +20,39 @@ from typing import Protocol
 from urnn import models
 from urnn.training import folder
 from urnn.training.log import Line, Log
+
+COMPARISON, REPRODUCTION = SETS = ("comparison", "reproduction")
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A task of the comparison, and how it is run.
+
+    Attributes:
+        seconds: of training after which a run ends: meant to be ten times what the fastest model needs to solve
+            the task. Where it is less, the report says so and draws no conclusion from it.
+    """
+
+    task: str
+    length: int | None
+    seconds: float
+    models: tuple[str, ...] = ("urnn", "exprnn", "lstm", "gru", "lru", "mingru_blocks")
+
+
+SHORT = (
+    Compared("copying", 100, 60.0),
+    Compared("words_s3", None, 60.0),
+    Compared("parity", None, 60.0),
+    Compared("modular_addition", None, 60.0),
+    Compared("permuted_digits", None, 60.0),
+)
+LONG = (
+    Compared("copying", 200, 60.0),
+    Compared("selective_copying", 100, 180.0),
+    Compared("copying", 1000, 120.0),
+    Compared("adding", 200, 300.0),
+)
+LONGEST = (Compared("copying", 10_000, 900.0, ("urnn", "exprnn", "lru")),)
 
 REDUCED_TASKS = (
     *(("copying", length) for length in (100, 200, 300, 500)),
@@ -36,6 +74,7 @@ REDUCED_MODELS = ("urnn", "lstm", "irnn", "ortho_cayley")
 FULL_MODELS = ("urnn", "lstm", "rnn_tanh", "irnn", "ortho_cayley", "ortho_matrix_exp")
 
 MOST_SEEDS = 1000
+MOST_ITERATIONS = 10**8  # of the comparison, where seconds decide
 
 
 class Job(Protocol):
@@ -53,49 +92,84 @@ class Job(Protocol):
 
 @dataclass(frozen=True)
 class Experiment:
-    """One run: a task, its T (None for images), a model of the registry, a seed."""
+    """One run: a task, its T (None for those of one length), a model of the registry, a seed.
+
+    Attributes:
+        seconds: of a run of the comparison; None for one of the reproduction.
+    """
 
     task: str
     length: int | None
     model: str
     seed: int
+    seconds: float | None = None
 
     def __str__(self) -> str:
         length = f" T = {self.length}" if self.length else ""
-        return f"{self.task}{length}, {models.get(self.model).label}, seed {self.seed}"
+        return f"{self.set_name}: {self.task}{length}, {models.get(self.model).label}, seed {self.seed}"
+
+    @property
+    def set_name(self) -> str:
+        """Which of `SETS` it is of."""
+        return REPRODUCTION if self.seconds is None else COMPARISON
 
     @property
     def slug(self) -> str:
         """A file name of its own."""
-        return f"{self.task}-T{self.length or ''}-{self.model}-seed{self.seed}"
+        return f"{self.set_name}-{self.task}-T{self.length or ''}-{self.model}-seed{self.seed}"
 
     def arguments(self) -> list[str]:
-        """The trainer's arguments; runs with the first seed log what the paper's Figure 4 shows."""
+        """The trainer's arguments; the reproduction's first seed logs what the paper's Figure 4 shows."""
         length = [f"--length={self.length}"] if self.length else []
+        common = [self.task, *length, f"--model={self.model}", f"--seed={self.seed}"]
+        if self.seconds is not None:
+            return [*common, f"--max-seconds={self.seconds:g}", f"--max-iterations={MOST_ITERATIONS}"]
         anatomy = ["--anatomy"] if self.seed == 0 and self.task in ("copying", "adding") else []
-        return [self.task, *length, f"--model={self.model}", f"--seed={self.seed}", *anatomy]
+        return [*common, "--untuned", *anatomy]
 
     def runs_in(self, runs: Path) -> Path:
-        """The folder that its trainer is given."""
-        return runs
+        """The folder of its set, which its trainer is given."""
+        return runs / self.set_name
 
     def log(self, runs: Path) -> Log | None:
         """Its log below `runs`; None where it was never started or cannot be read."""
-        return folder.newest_log(runs, self.task, self.length, self.model, self.seed)
+        return folder.newest_log(self.runs_in(runs), self.task, self.length, self.model, self.seed)
 
     def end(self, runs: Path) -> Line | None:
-        """Its log's last line if it was solved, finished or diverged; None where it can still go on."""
+        """Its log's last line if it was solved, diverged or came to its limit; None where it can still go on."""
         log = self.log(runs)
-        return log.own_end() if log else None
+        end = log.own_end() if log else None
+        raised = end and self.seconds is not None and end["seconds"] < self.seconds
+        return None if end and raised and end["outcome"] not in ("solved", "diverged") else end
 
 
-def plan(full: bool, seeds: int, mnist: bool) -> list[Experiment]:
-    """Every run of the reduced or the full set, most important first; with MNIST where `mnist`."""
+def plan(full: bool, seeds: int, mnist: bool, sets: Sequence[str] = SETS) -> list[Experiment]:
+    """Every run of the sets, reduced or full, most important first; with MNIST where `mnist`."""
     first, *rivals = FULL_MODELS if full else REDUCED_MODELS
     others = range(1, seeds)
-    turns = [(model, 0) for model in (first, *rivals)]
-    turns += [(first, seed) for seed in others]
-    turns += [(model, seed) for seed in others for model in rivals]
+    runs = [
+        *_compared(SHORT, [0]),
+        *_reproduced(full, mnist, [(model, 0) for model in (first, *rivals)]),
+        *_compared(LONG, [0]),
+        *_compared(SHORT, others),
+        *_reproduced(full, mnist, [(first, seed) for seed in others]),
+        *_compared(LONG, others),
+        *_reproduced(full, mnist, [(model, seed) for seed in others for model in rivals]),
+        *(_compared(LONGEST, range(seeds)) if full else []),
+    ]
+    return [run for run in runs if run.set_name in sets]
+
+
+def _compared(tasks: Sequence[Compared], seeds: Sequence[int]) -> list[Experiment]:
+    return [
+        Experiment(one.task, one.length, model, seed, one.seconds)
+        for seed in seeds
+        for one in tasks
+        for model in one.models
+    ]
+
+
+def _reproduced(full: bool, mnist: bool, turns: Sequence[tuple[str, int]]) -> list[Experiment]:
     return [
         Experiment(task, length, model, seed)
         for model, seed in turns

@@ -1,4 +1,4 @@
-"""Trains the paper's experiments: training processes side by side until all is done or the time is up.
+"""Trains what the experiments' report needs: training processes side by side until all is done or the time is up.
 
 Each run is a process of the trainer's own command, so that a run that fails or diverges costs the others nothing,
 and one that is stopped goes on with the same command. When the time is up no run is started, and those that are
@@ -233,7 +233,7 @@ def summary(result: Result, planned: int) -> list[str]:
         lines.append(f"{len(result.interrupted)} interrupted, to go on with the same command: {names}.")
     if result.not_run:
         waiting = [one for one in result.not_run if isinstance(one, Experiment)]
-        counts = Counter(f"{models.get(one.model).label}, seed {one.seed}" for one in waiting)
+        counts = Counter(f"{one.set_name}: {models.get(one.model).label}, seed {one.seed}" for one in waiting)
         names = "; ".join(f"{name} ({count})" for name, count in counts.items())
         lines.append(f"{len(result.not_run)} not run, because the time was up: {names}.")
     return lines + [f"failed: {one}: {why}" for one, why in result.failed]

@@ -159,15 +159,15 @@ def _require_size(name: str, tensor: Tensor, expected: tuple[int | torch.SymInt,
 
 
 def require_gradients(
-    states_gradient: Tensor | None, last_gradient: Tensor | None, states: Tensor, x: Tensor, b: Tensor
+    states_gradient: Tensor | None, last_gradient: Tensor | None, states: Tensor, x: Tensor, width: int
 ) -> None:
-    """Raises RuntimeError unless these fit an x (T, B, m) and b (n,) that `require` has passed.
+    """Raises RuntimeError unless these fit an x (T, B, m) that has been checked, and a state of so many numbers.
 
-    The states and their gradient must be of size (T, B, 2n), the last state's gradient of size (B, 2n), all of x's
-    dtype and device.
+    The states and their gradient must be of size (T, B, width), the last state's gradient of size (B, width), all
+    of x's dtype and device.
     """
     steps, batch, _ = x.shape
-    last = (batch, 2 * b.shape[0])
+    last = (batch, width)
     for name, tensor, expected in (
         ("states", states, (steps, *last)),
         ("the states' gradient", states_gradient, (steps, *last)),

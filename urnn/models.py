@@ -22,6 +22,7 @@ from urnn.baselines import (
     OrthogonalModReLURNN,
     OrthogonalRNN,
     ResidualBlocks,
+    orthogonal_modrelu,
 )
 from urnn.baselines.cells import CellLoop, torchrecurrent
 from urnn.baselines.initialisation import Initialisation, chrono, forget_bias_one, orthogonal_recurrence
@@ -184,8 +185,9 @@ def _modrelu(name: str, label: str, orthogonal_map: str) -> Model:
     return replace(
         _orthogonal(name, label, orthogonal_map),
         build=partial(OrthogonalModReLURNN, orthogonal_map=orthogonal_map),
-        backends=("eager",),
-        backend_labels=_EAGER,
+        backends=orthogonal_modrelu.BACKENDS,
+        runs_on=lambda backend, device: backend == "eager" or device == "cpu",
+        backend_labels={"cpu": "kernel", **_EAGER},
     )
 
 

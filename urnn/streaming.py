@@ -67,7 +67,7 @@ class _OneOfAStream(Function):
 def _gradients(ctx: Any, gradient: Tensor, following: Tensor, *given: Tensor) -> tuple[Tensor | None, ...]:
     """Those of a step's arguments, real pairs all of them, by the operator that whoever watches can see."""
     with_x = ctx.needs_input_grad[0]
-    observed = torch.is_grad_enabled() or _watched()
+    observed = torch.is_grad_enabled() or watched()
     operator = _observed_gradients if observed else OPERATORS[following.dtype].step_gradients
     x, h, theta, v, V, b = operator(  # noqa: N806 - the paper's letter
         gradient, following, *given, ctx.epsilon, ctx.conjugate, with_x
@@ -182,7 +182,7 @@ def _exported(value: object) -> bool:
 
 def _operators(module: Any, layer: Any, x: Tensor) -> Operators | None:
     """The operators for x; None where there are none, or the plain case is not this one."""
-    operators = traced.operators(x.dtype) if _watched() else OPERATORS.get(x.dtype)
+    operators = traced.operators(x.dtype) if watched() else OPERATORS.get(x.dtype)
     if operators is None or not x.is_cpu or _has_hooks(layer):
         return None
     return operators if backends.choose(module.backend, module.hidden_size, "cpu").name == "cpu" else None
@@ -206,8 +206,17 @@ def _result(operator: Callable[..., Any], layer: Any, x: Tensor, h: Tensor) -> A
         return None
 
 
-def _watched() -> bool:
-    """Whether something wants to see each operation: a compiler, a transform, a mode, forward-mode derivatives."""
+def watched() -> bool:
+    """Whether something wants to see each operation: a compiler, a transform, a mode, forward-mode derivatives.
+
+    Example:
+        >>> import torch
+        >>> from urnn.streaming import watched
+        >>> seen = []
+        >>> _ = torch.func.vmap(lambda x: seen.append(watched()) or x)(torch.ones(2))
+        >>> watched(), seen
+        (False, [True])
+    """
     return (
         torch.compiler.is_compiling()
         or transforms.forward_mode()

@@ -2,7 +2,8 @@
 
 `claims.csv` has each statement in our words, its place in the paper, its test in words, because the paper's
 'solves' has no number, and which of `CHECKS` that is: of a model on a task, at a length where one is given,
-against `than`, a number or another model. What did not happen within our iterations may happen later.
+against `than`, a number or another model. What did not happen until a run was stopped may happen later: such a
+statement is not decided, by the rule of `verdicts`.
 """
 
 from __future__ import annotations
@@ -18,24 +19,27 @@ import pandas as pd
 from analysis import units
 from analysis.experiments.schema import NORMS
 from analysis.experiments.study import Study
+from analysis.experiments.verdicts import reason
 from analysis.vocabulary import counted
 
-AGREE, DIFFER, NOT_RUN = "agree", "differ", "not run"
+AGREE, DIFFER, NOT_DECIDED, NOT_RUN = "agree", "differ", "not decided", "not run"
+VERDICTS = (AGREE, DIFFER, NOT_DECIDED, NOT_RUN)
 SOLVED, BELOW = "solved", "below the baseline"
 NAMES = {"urnn": "uRNN", "lstm": "LSTM"}
+STILL = ", stopped while it was improving"
 LEAST_SAID = 1e-12
 RECALL = 10  # the last steps of copying
 
 Claim = Any  # a row of `claims.csv`
-Found = tuple[bool, str] | None  # whether it agrees, and what was measured; None where it was not run
+Found = tuple[str, str] | None  # the verdict, and what was measured; None where it was not run
 
 
 def claims(study: Study) -> pd.DataFrame:
     """Every statement that the suite can test, in the order of the paper's experiments, with columns verdict and
-    measured."""
+    measured; `study` is that of the runs that decide, with the paper's settings."""
     said = pd.read_csv(Path(__file__).with_suffix(".csv"), dtype=str, keep_default_na=False)
     found: list[Found] = [CHECKS[claim.check](study, claim) for claim in said.itertuples()]
-    verdicts = [NOT_RUN if one is None else AGREE if one[0] else DIFFER for one in found]
+    verdicts = [NOT_RUN if one is None else one[0] for one in found]
     return said.assign(verdict=verdicts, measured=["" if one is None else one[1] for one in found])
 
 
@@ -55,24 +59,41 @@ def _group(study: Study, claim: Claim, model: str) -> Any:
     return next(found.itertuples(), None)
 
 
+def _verdict(agrees: bool, decided: bool = True) -> str:
+    return (AGREE if agrees else DIFFER) if decided else NOT_DECIDED
+
+
+def _members(study: Study, group: Any) -> pd.DataFrame:
+    return study.runs[(study.runs["group"] == group.group) & study.runs["member"]]
+
+
 def _seeds(study: Study, claim: Claim, what: str, every: bool) -> Found:
-    """Whether every seed, or none, solved the task or ended below the baseline."""
+    """Whether every seed, or none, solved the task or ended below the baseline.
+
+    One seed that did decides on 'none' and, if it was given its time, one that did not on 'every'.
+    """
     if (group := _group(study, claim, claim.model)) is None:
         return None
-    number = group.met if what == SOLVED else group.below
-    agrees = number == (group.seeds if every else 0)
+    members = _members(study, group)
+    did = members["met" if what == SOLVED else "below"]
+    agrees = bool(did.all() if every else not did.any())
     when = f"within {group.iterations:,} iterations"
     if what == SOLVED and every and agrees:
-        members = study.runs[(study.runs["group"] == group.group) & study.runs["member"]]
         when = f"after {members['solved_iteration'].max():,} iterations at most"
-    return agrees, f"{group.size}: {what} in {number} of {counted(group.seeds, 'seed')}, {when}"
+    did_not = members.loc[~did, "decided"]
+    decided = agrees or bool(did_not.any()) if every else not agrees or bool(did_not.all())
+    why = "" if decided else f"; {reason(group.rest, group.share)}"
+    measured = f"{group.size}: {what} in {int(did.sum())} of {counted(group.seeds, 'seed')}, {when}{why}"
+    return _verdict(agrees, decided), measured
 
 
 def _reaches(study: Study, claim: Claim) -> Found:
     group = _group(study, claim, claim.model)
     if group is None or group.score is None:
         return None
-    return max(group.score.value, group.score.high) >= float(claim.than), f"{group.size}: {accuracy(group)}"
+    agrees = max(group.score.value, group.score.high) >= float(claim.than)
+    improving = not agrees and _stopped(study, group)
+    return _verdict(agrees, not improving), f"{group.size}: {accuracy(group)}{STILL * improving}"
 
 
 def _ahead(study: Study, claim: Claim) -> Found:
@@ -80,7 +101,16 @@ def _ahead(study: Study, claim: Claim) -> Found:
     if any(group is None or group.score is None for group in groups):
         return None
     better, worse = groups
-    return better.score.value > worse.score.value, "; ".join(f"{one.size}: {accuracy(one)}" for one in groups)
+    agrees = better.score.value > worse.score.value
+    improving = {group.group: _stopped(study, group) for group in groups}
+    decided = not improving[(worse if agrees else better).group]
+    measured = "; ".join(f"{one.size}: {accuracy(one)}{STILL * improving[one.group]}" for one in groups)
+    return _verdict(agrees, decided), measured
+
+
+def _stopped(study: Study, group: Any) -> bool:
+    """Whether one of its runs was stopped while it was getting better."""
+    return bool(_members(study, group)["improving"].any())
 
 
 def profile(looks: pd.DataFrame, least: float) -> pd.DataFrame:
@@ -130,14 +160,14 @@ def _larger(study: Study, claim: Claim, measure: Callable[[pd.DataFrame], float]
     if None in found.values():
         return None
     measured = ", ".join(f"{NAMES[model]} {_faint(value)}" for model, value in found.items())
-    return found[claim.model] > found[claim.than], f"{words}: {measured}"
+    return _verdict(found[claim.model] > found[claim.than]), f"{words}: {measured}"
 
 
 def _saturated(study: Study, claim: Claim) -> Found:
     moved = inside(study, claim.task, claim.model, wandering)
     if moved is None:
         return None
-    return moved < float(claim.than), f"{NAMES[claim.model]}: {_faint(moved)} of its norm a step"
+    return _verdict(moved < float(claim.than)), f"{NAMES[claim.model]}: {_faint(moved)} of its norm a step"
 
 
 def _faint(value: float) -> str:

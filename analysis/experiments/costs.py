@@ -1,4 +1,4 @@
-"""What learning costs: time until a task is solved, and score against the time and memory of a step.
+"""What learning costs: iterations and seconds until a task is solved.
 
 Every seed is drawn, since a mean over those that solved a task would flatter a model that mostly does not.
 """
@@ -11,17 +11,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.experiments.curves import Numbers, baseline_at, share_axis
-from analysis.experiments.study import Study, by_place, fullest
+from analysis.experiments.schema import seconds_of
+from analysis.experiments.study import Study, by_place
 from analysis.figures import style
-from analysis.vocabulary import PEAK_ALLOCATED, STEP_TIME
+from analysis.vocabulary import STEP_TIME
 
-ROW_HEIGHT, HEIGHT = 0.2, 2.9
-SOLVED = {  # title, when it was solved, and what was spent in any case
-    "Iterations": ("solved_iteration", "iterations"),
-    "Wall-clock seconds of training": ("solved_seconds", "seconds"),
-}
-COSTS = {STEP_TIME: "training time per time step", PEAK_ALLOCATED: "peak memory of a training step"}
+ROW_HEIGHT = 0.2
+SOLVED = {"iterations": "solved_iteration", "seconds": "solved_seconds"}  # what was spent -> when it was solved
 
 
 def draw_time_to_solve(study: Study, columns: int = 2) -> Figure:
@@ -29,18 +25,20 @@ def draw_time_to_solve(study: Study, columns: int = 2) -> Figure:
     groups = study.groups[study.groups["ended"]]
     other_place = groups["place"] != groups["place"].shift()
     groups = groups.assign(y=(1 + 0.6 * other_place).cumsum() - 1.6)  # more room between places
-    panels = [partial(_time_to_solve, groups=groups, runs=study.runs, title=title) for title in SOLVED]
+    panels = [partial(_time_to_solve, groups=groups, runs=study.runs, spent=spent) for spent in SOLVED]
     height = ROW_HEIGHT * (len(groups) + 0.6 * len(by_place(study.groups))) + 0.7
     return style.small_multiples(panels, groups, columns, max(height, 2.5))
 
 
-def _time_to_solve(ax: Axes, groups: pd.DataFrame, runs: pd.DataFrame, title: str) -> None:
-    style.title(ax, title)
+def _time_to_solve(ax: Axes, groups: pd.DataFrame, runs: pd.DataFrame, spent: str) -> None:
+    runs, solved = runs[runs["member"] & runs["group"].isin(groups["group"])], SOLVED[spent]
+    style.title(
+        ax, "Iterations" if spent == "iterations" else f"{seconds_of(runs['clock'])} of training".capitalize()
+    )
     if groups.empty:
         style.say_not_measured(ax, "no run has ended")
         return
-    solved, spent = SOLVED[title]
-    runs = runs[runs["member"] & runs["group"].isin(groups["group"])].astype({solved: float, spent: float})
+    runs = runs.astype({solved: float, spent: float})
     numbers = style.backend_numbers(groups)
     for group in groups.itertuples():
         mine, mean = runs[runs["group"] == group.group], getattr(group, solved)
@@ -67,42 +65,3 @@ def _time_to_solve(ax: Axes, groups: pd.DataFrame, runs: pd.DataFrame, title: st
         return
     ax.set_xlim(min(values, default=1.0) / 1.3, max(values, default=1.0) * 1.3)
     style.log_axis(ax, "{:,.0f}".format, which="x")
-
-
-def draw_score(study: Study, columns: int = 2) -> Figure:
-    """A row a task with a panel for time and one for memory; one word where no memory was measured at all."""
-    groups = fullest(study.costs[study.costs["ended"]])
-    measured = [metric for metric in COSTS if metric == STEP_TIME or groups[metric].notna().any()]
-    panel = partial(_score, numbers=style.backend_numbers(groups))
-    panels = [partial(panel, rows=rows, metric=metric) for rows in by_place(groups) for metric in measured]
-    if PEAK_ALLOCATED not in measured:
-        panels.append(_no_memory)
-    return style.small_multiples(panels, groups, columns, HEIGHT)
-
-
-def _no_memory(ax: Axes) -> None:
-    style.title(ax, "Peak memory of a training step")
-    style.say_not_measured(ax)
-
-
-def _score(ax: Axes, rows: pd.DataFrame, metric: str, numbers: Numbers) -> None:
-    style.title(ax, rows["place"].iloc[0])
-    known = rows.dropna(subset=[metric, "score"])
-    if known.empty:
-        style.say_not_measured(ax)
-        return
-    for group in known.itertuples():
-        cost, score = getattr(group, metric), group.score
-        look = style.line_style(group.model, numbers[group.model, group.backend])
-        look |= {"linestyle": "none", "markersize": 11 if group.model == "urnn" else 8}
-        if metric == STEP_TIME and not group.benchmarked:
-            look |= {"markerfacecolor": style.PAPER, "markeredgecolor": look["color"], "markeredgewidth": 1.8}
-        ax.plot([cost], [score.value], gid=style.series_id(group.model, group.backend), **look)
-        if group.seeds > 1:
-            bar = {"color": look["color"], "linewidth": 1.4, "gid": style.series_id(group.model, group.backend)}
-            ax.vlines(cost, score.low, score.high, **bar)
-    style.value_axis(ax, metric, known[metric], which="x")
-    ax.set(xlabel=COSTS[metric], ylabel=style.literal(rows["score_name"].iloc[0]))
-    if all(0 <= score.value <= 1 for score in known["score"]):
-        share_axis(ax, 1.05)
-    baseline_at(ax, rows["baseline_score"].iloc[0], zorder=2)

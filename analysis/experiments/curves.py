@@ -16,7 +16,7 @@ from matplotlib.ticker import LogFormatterSciNotation, NullFormatter, PercentFor
 from numpy.typing import NDArray
 
 from analysis.experiments.claims import LEAST_SAID, profile
-from analysis.experiments.schema import DIVERGED
+from analysis.experiments.schema import DIVERGED, seconds_of
 from analysis.experiments.study import LEAST_POSITIVE, Floats, Study, by_place, curve
 from analysis.figures import style
 from analysis.vocabulary import STEP_TIME
@@ -69,7 +69,7 @@ def _learning(ax: Axes, rows: pd.DataFrame, axis: str, quantity: str, numbers: N
         ax.set(xlabel="iterations", xlim=(0, max(rows[axis].max(), 1) * 1.02))
     else:
         style.value_axis(ax, STEP_TIME, rows[axis], which="x")
-        ax.set_xlabel("wall-clock seconds of training")
+        ax.set_xlabel(f"{seconds_of(rows['clock'])} of training")
 
 
 def _series(ax: Axes, rows: pd.DataFrame, axis: str, quantity: str, look: dict[str, object]) -> None:

@@ -40,6 +40,7 @@ BEFORE: Mapping[str, Mapping[str, float]] = {
     "mnist": {"score": 0.95},
     "permuted_mnist": {"score": 0.91},
 }
+ENDED_BEFORE = ("copying", "adding")  # the tasks that a run ended with, as soon as it had met their goal
 
 
 def of(header: Mapping[str, Any], place: str) -> Sequence[Bound]:
@@ -48,6 +49,18 @@ def of(header: Mapping[str, Any], place: str) -> Sequence[Bound]:
         return before(header)
     check(header["goal"], _GOAL, place, ("goal",))
     return header["goal"]["bounds"]
+
+
+def ends_training(header: Mapping[str, Any]) -> bool | None:
+    """Whether a run ends as soon as it meets its goal, by the first line of its log; None without a goal."""
+    if "goal" not in header:
+        return ended_before(header["task"])
+    return bool(header["goal"].get("ends_training", False))
+
+
+def ended_before(task: str) -> bool | None:
+    """The same of a task whose runs carry no goal."""
+    return task in ENDED_BEFORE if task in BEFORE else None
 
 
 def before(run: Mapping[str, Any]) -> Sequence[Bound]:

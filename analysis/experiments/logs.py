@@ -23,6 +23,7 @@ from analysis.experiments import goals
 from analysis.experiments.schema import (
     ADDED_COLUMNS,
     ADDED_TABLES,
+    BEFORE,
     END,
     EVALUATION,
     HEADER,
@@ -89,6 +90,7 @@ def _read_log(path: Path) -> tuple[list[Row], ...]:
     """One log -> its rows of each of `TABLES`, without the name of the run."""
     header: Row | None = None
     goal: Sequence[goals.Bound] = ()
+    goal_ends: bool | None = None
     end: Row = {}
     evaluations: dict[int, Row] = {}
     looks: dict[int, list[Row]] = {}
@@ -97,7 +99,7 @@ def _read_log(path: Path) -> tuple[list[Row], ...]:
         if header is None:
             _checked(entry, {"format": one_of(TRAINING_FORMAT)}, place)
             header = _checked(entry, HEADER, place)
-            goal = goals.of(entry, place)
+            goal, goal_ends = goals.of(entry, place), goals.ends_training(entry)
         elif kind == "evaluation":
             values = _checked(entry, EVALUATION, place)
             if values["solved"] is None and goal:  # a log from before evaluations said so
@@ -112,7 +114,8 @@ def _read_log(path: Path) -> tuple[list[Row], ...]:
     if header is None:
         raise AnalysisError(f"{path}: expected a training log, but it holds no whole line.")
     in_order = [evaluations[iteration] for iteration in sorted(evaluations)]
-    run = {**header, "goal": goals.words(goal), **_ending(end, in_order)}
+    run = {**header, "goal": goals.words(goal), "goal_ends": goal_ends, **_ending(end, in_order)}
+    run |= {name: run[name] or then for name, then in BEFORE.items()}
     inside = [row for iteration in sorted(looks) for row in looks[iteration]]
     return [run], in_order, inside, _lengths(run, end)
 
@@ -212,6 +215,10 @@ def _tables(folder: Path) -> dict[str, pd.DataFrame]:
     if runs["goal"].isna().all():  # tables from before goals; `solved_iteration` says when each was met
         then = [goals.words(goals.before(run)) for run in runs.to_dict("records")]
         runs["goal"] = pd.array(then, dtype="string")
+    if runs["goal_ends"].isna().all():
+        runs["goal_ends"] = pd.array([goals.ended_before(task) for task in runs["task"]], dtype="boolean")
+    for name, then in BEFORE.items():
+        runs[name] = runs[name].fillna(then)
     return found
 
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from analysis import units
-from analysis.experiments import costs, curves, tables
-from analysis.experiments.claims import AGREE, DIFFER, NOT_RUN, accuracy, claims
+from analysis.experiments import costs, curves, lengths, pareto, tables
+from analysis.experiments.claims import claims
+from analysis.experiments.closing import closing
+from analysis.experiments.equal import at_equal_parameters, at_equal_seconds
 from analysis.experiments.goals import NOT_RECORDED
+from analysis.experiments.headlines import headlines
 from analysis.experiments.logs import Logs
-from analysis.experiments.schema import LENGTH_SYMBOLS, TABLES, TASK_LABELS
+from analysis.experiments.matrix import matrix
+from analysis.experiments.schema import PROTOCOLS, TABLES, TASK_LABELS, seconds_of
+from analysis.experiments.standing import standing
 from analysis.experiments.study import Study
+from analysis.experiments.verdicts import PLACE
 from analysis.figures.style import series_in_order
 from analysis.pages import Answer, Block, Bullets, Facts, Figure, Page, Prose, Section, folded, prose
 from analysis.pages.writing import Report, write_page
@@ -32,28 +37,28 @@ LISTED = {
     "Python": "python",
     "Commit": "commit",
 }
-SPOKEN = ("urnn", "lstm")  # all other models are in the tables
-SOLVABLE = {
-    "copying": "copying memory",
-    "adding": "adding",
-    "parity": "parity",
-    "modular_addition": "sums modulo 5",
-    "words_s3": "words of S3",
-    "words_a5": "words of A5",
-    "selective_copying": "selective copying",
-    "denoising": "denoising",
-    "associative_recall": "associative recall",
-}
 PROSE = prose(__file__)
-DRAW = {
-    "learning_curves_over_iterations": partial(curves.draw, axis="iteration", quantity="loss"),
-    "learning_curves_over_seconds": partial(curves.draw, axis="seconds", quantity="loss"),
-    "score_over_seconds": partial(curves.draw, axis="seconds", quantity="score"),
+
+Drawings = Mapping[str, Callable[..., Any]]
+
+FAIR: Drawings = {
+    "score_over_seconds": pareto.draw_seconds,
+    "score_over_memory": pareto.draw_memory,
+    "score_over_test_length": lengths.draw,
     "time_to_solve": costs.draw_time_to_solve,
-    "score_against_cost": costs.draw_score,
+    "learning_curves_over_seconds": partial(curves.draw, axis="seconds", quantity="loss"),
+}
+OF_THE_PAPER: Drawings = {
+    "learning_curves_over_iterations": partial(curves.draw, axis="iteration", quantity="loss"),
     "anatomy": curves.draw_inside,
 }
-FIGURES = [Figure(name, *PROSE["figures"][name], draw) for name, draw in DRAW.items()]
+
+
+def _figures(drawings: Drawings) -> list[Figure]:
+    return [Figure(name, *PROSE["figures"][name], draw) for name, draw in drawings.items()]
+
+
+FIGURES = [*_figures(FAIR), *_figures(OF_THE_PAPER)]
 
 
 def write_report(
@@ -73,13 +78,20 @@ def write_report(
 
 def page_of(study: Study, title: str = DEFAULT_TITLE) -> Page:
     """Everything the report says."""
-    said, explain = claims(study), PROSE["explain"]
+    fair, paper, explain = study.fair, study.from_the_paper, PROSE["explain"]
+    stand, said = standing(fair), claims(paper)
     left_out = [*study.logs.problems, *study.repeated]
     every = folded(tables.runs(study), "copying seed", page_only=True)
+    ours, theirs = FIGURES[: len(FAIR)], FIGURES[len(FAIR) :]
     sections = [
-        Section("", [Answer(headlines(study, said), _facts(study))]),
+        Section("", [Answer(headlines(study, stand, said), _facts(study))]),
+        Section("Tasks and models", [Bullets([*explain["matrix"], _compared(study)]), matrix(stand)]),
+        Section("At equal seconds", [Prose(explain["seconds"]), at_equal_seconds(fair, stand)]),
+        Section("At about equal parameters", [Prose(explain["parameters"]), at_equal_parameters(stand)]),
+        Section("Figures of the comparison", [row.of(fair) for row in ours]),
+        Section("When to take which", [Prose(explain["closing"]), Facts(closing(fair, stand))]),
         Section("The paper's statements", [Prose(explain["paper"]), tables.statements(said)]),
-        Section("Figures", [row.of(study) for row in FIGURES]),
+        Section("Figures of the paper's settings", [row.of(paper) for row in theirs]),
         Section("Results across seeds", [Prose(explain["results"]), tables.results(study)]),
         Section("What to know before trusting a figure", [*_cautions(study), every]),
         Section("How each figure was made", [Facts([*_goals(study), *PROSE["method"].items()])]),
@@ -88,95 +100,44 @@ def page_of(study: Study, title: str = DEFAULT_TITLE) -> Page:
     return Page("Experiments", title, sections, series_in_order(study.groups))
 
 
-def headlines(study: Study, claims: pd.DataFrame) -> list[str]:
-    """What each speaking model does on each task that was run, then how the paper's statements fared."""
-    sentences = []
-    groups = list(study.speaking.sort_values("length", kind="stable").itertuples())
-    for task in TASK_LABELS:
-        found = [[one for one in groups if (one.task, one.model) == (task, model)] for model in SPOKEN]
-        if task in SOLVABLE:
-            sentences += [_solving(study, SOLVABLE[task], of_model) for of_model in found if of_model]
-        elif any(found):
-            words = "; ".join(f"{group.size} {accuracy(group)}" for of_model in found for group in of_model)
-            sentences.append(f"{TASK_LABELS[task]}: {words}.")
-    if not sentences:
-        sentences = ["No run of the uRNN or the LSTM has ended yet."]
-    agree, differ, not_run = (int((claims["verdict"] == verdict).sum()) for verdict in (AGREE, DIFFER, NOT_RUN))
-    fared = (
-        f"Of {len(claims)} statements of the paper, {agree + differ} were tested here: "
-        f"{agree} agree, {differ} differ; {not_run} were not run."
-    )
-    return [*sentences, fared, _seeds(study)]
-
-
-def _solving(study: Study, task: str, found: Sequence[Any]) -> str:
-    """'uRNN-128 solves copying memory at T = 100 and 200 with every seed (...); not at T = 500.'"""
-    name = found[0].size
-    goal = " or ".join(dict.fromkeys(group.goal or NOT_RECORDED for group in found))
-    solved = [group for group in found if group.met == group.seeds]
-    misses = _misses([group for group in found if group.met < group.seeds])
-    if not solved:
-        return f"{name} does not solve {task} ({goal}): {misses}."
-    seeds = [group.seeds for group in solved]
-    every = "its one seed" if max(seeds) == 1 else f"each of {_span(seeds, str)} seeds"
-    runs = study.runs[study.runs["member"] & study.runs["group"].isin([group.group for group in solved])]
-    iterations = _span(runs["solved_iteration"], "{:,.0f}".format)
-    numbers = f"{iterations} iterations, {_span(runs['solved_seconds'], units.significant)} s"
-    return (
-        f"{name} solves {task} at {_lengths(solved)} with {every}, in {numbers} ({goal})"
-        f"{'; ' * bool(misses)}{misses}."
-    )
-
-
-def _span(values: Sequence[float] | pd.Series, text: Callable[[Any], str]) -> str:
-    low, high = text(min(values)), text(max(values))
-    return low if low == high else f"{low} to {high}"
-
-
-def _misses(found: Sequence[Any]) -> str:
-    """What became of the lengths that not every seed solved, alike ones together."""
-    alike: dict[str, list[Any]] = {}
-    for group in found:
-        solved = f"{group.met} of {counted(group.seeds, 'seed')} solved it"
-        alike.setdefault(f"{solved} and {group.below} ended below the baseline", []).append(group)
-    return "; ".join(
-        f"at {_lengths(groups)}, {words}, within {max(group.iterations for group in groups):,} iterations"
-        for words, groups in alike.items()
-    )
-
-
-def _lengths(found: Sequence[Any]) -> str:
-    *others, last = [str(group.length) for group in found]
-    symbol = LENGTH_SYMBOLS.get(found[0].task, "T")
-    return f"{symbol} = {', '.join(others)} and {last}" if others else f"{symbol} = {last}"
-
-
-def _seeds(study: Study) -> str:
-    """How many seeds there are behind what is said."""
-    ended = study.groups["ended"]
-    counts, runs, unfinished = study.groups.loc[ended, "seeds"], len(study.logs.runs), sum(~ended)
-    if counts.empty:
-        return f"{counted(runs, 'run')}, none of which has ended."
-    seeds = counted(counts.max(), "seed") if counts.nunique() == 1 else f"{_span(counts, str)} seeds"
-    also = f"; of {unfinished} more, no run has ended" if unfinished else ""
-    return f"{runs} runs: {seeds} for each of {len(counts)} settings{also}."
-
-
 def _facts(study: Study) -> list[tuple[str, str]]:
     """Where, when and with what the runs were trained; what is not recorded is left out."""
     runs = study.logs.runs
     started = [time[:16].replace("T", " ") for time in sorted(runs["started_at"].dropna())]
-    costs = "no benchmark results: times from iterations a second, memory not measured"
-    if study.measurements is not None:
-        costs = "from the benchmark where it measured the same step"
+    memory = "no benchmark results" if study.measurements is None else "from the benchmark, of the same step"
     found = [
         *((name, _listed(runs[column])) for name, column in LISTED.items()),
         ("Runs", f"{len(runs)}, seeds {_listed(runs['seed'].sort_values())}"),
+        ("Settings", ", ".join(_counts(runs["protocol"].map(PROTOCOLS)))),
         ("Training time", f"{duration(float(runs['seconds'].sum()))} in all"),
+        ("Seconds are", " and ".join(_counts(runs["clock"].map(lambda clock: seconds_of([clock]))))),
         ("Started", " to ".join(dict.fromkeys([*started[:1], *started[-1:]]))),
-        ("Step times and memory", costs),
+        ("Peak memory", memory),
     ]
     return [(name, value) for name, value in found if value]
+
+
+def _counts(column: pd.Series) -> list[str]:
+    """'processor seconds', or, where there are several, 'processor seconds (12 runs)' and so on."""
+    counts = column.value_counts(sort=False)
+    return [
+        str(name) if len(counts) == 1 else f"{name} ({counted(number, 'run')})" for name, number in counts.items()
+    ]
+
+
+def _compared(study: Study) -> str:
+    """Which runs the matrix compares."""
+    fair = study.fair.runs
+    tuned = sum(rows["tuned"].all() for _, rows in fair.groupby(PLACE, sort=False))
+    tasks = fair.drop_duplicates(PLACE).shape[0]
+    words = {
+        0: "No task has runs with tuned settings: all runs are compared.",
+        tasks: "All runs compared are tuned.",
+    }
+    said = words.get(tuned, f"Of {tasks} tasks {tuned} have tuned runs, which alone are compared there.")
+    aside = int(study.runs["aside"].sum())
+    left = f" {counted(aside, 'run')} with another goal, machine or clock than most of a task are left out."
+    return f"{said} Seconds are {seconds_of(fair['clock'])} of training.{left * bool(aside)}"
 
 
 def _listed(column: pd.Series) -> str:
@@ -184,10 +145,11 @@ def _listed(column: pd.Series) -> str:
 
 
 def _cautions(study: Study) -> list[Block]:
+    clocks = [PROSE["clocks"][clock] for clock in study.runs["clock"].unique()]
     troubled = tables.troubled(study)
     number = counted(len(troubled.rows), "run")
     ends = f"{number} did not come to a regular end." if troubled.rows else "Every run came to a regular end."
-    return [Bullets([*PROSE["explain"]["cautions"], ends]), *([troubled] if troubled.rows else [])]
+    return [Bullets([*clocks, *PROSE["explain"]["cautions"], ends]), *([troubled] if troubled.rows else [])]
 
 
 def _goals(study: Study) -> list[tuple[str, str]]:

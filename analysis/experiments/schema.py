@@ -4,7 +4,7 @@ A column is its name and the shape of its values; docs/files.md says what each i
 (`run`) in all of them. `urnn.training` writes the logs; a test that reads a real one keeps the two together.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from analysis.documents import COUNT, FLAG, TEXT, Maybe, Value, one_of, real, whole
 
@@ -21,6 +21,13 @@ OUTCOMES = (SOLVED, FINISHED, NOT_FINISHED, DIVERGED, INTERRUPTED)
 UNFINISHED = "unfinished"
 
 TEST, VALIDATION = "test", "validation"
+
+# Who chose a run's settings, and which clock its seconds are of; `BEFORE` is what older logs mean. A preset is the
+# paper's, and the trainer's own where the paper has none.
+TUNED, PRESET, GIVEN = "tuned", "preset", "given"
+PROTOCOLS: Mapping[str, str] = {TUNED: "tuned", PRESET: "the paper's preset", GIVEN: "set by hand"}
+CLOCKS: Mapping[str, str] = {"processor": "processor", "wall": "wall-clock"}
+BEFORE: Mapping[str, str] = {"protocol": PRESET, "clock": "wall"}
 
 TASK_LABELS: Mapping[str, str] = {
     "copying": "Copying memory",
@@ -67,6 +74,8 @@ HEADER: Columns = {
     "initial": Maybe(TEXT),
     **dict.fromkeys(("max_iterations", "evaluate_every"), AT_LEAST_ONE),
     "max_seconds": MAYBE_NUMBER,
+    "protocol": Maybe(one_of(*PROTOCOLS)),
+    "clock": Maybe(one_of(*CLOCKS)),
     "baseline": real(1e-12),  # losses are divided by it
     "baseline_score": MAYBE_NUMBER,
     "data": Maybe(TEXT),
@@ -80,6 +89,7 @@ RUNS: Columns = {
     "run": TEXT,
     **HEADER,
     "goal": Maybe(TEXT),
+    "goal_ends": Maybe(FLAG),
     "outcome": one_of(*OUTCOMES, UNFINISHED),
     "message": Maybe(TEXT),
     "iterations": COUNT,
@@ -113,8 +123,17 @@ TABLES: Mapping[str, Columns] = {
     "lengths": {"run": TEXT, **LENGTH},
 }
 # What the first tables did not have.
-ADDED_COLUMNS = ("family", "goal", "solved", "shortest_steps", "data", "clip_norm", "initial", "max_seconds")
+ADDED_COLUMNS = (
+    *("family", "goal", "solved", "shortest_steps", "data", "clip_norm", "initial", "max_seconds"),
+    *("protocol", "clock", "goal_ends"),
+)
 ADDED_TABLES = ("lengths",)
+
+
+def seconds_of(clocks: Iterable[str]) -> str:
+    """What seconds by these clocks are called: 'processor seconds'; just 'seconds' where both were used."""
+    known = set(clocks)
+    return f"{CLOCKS[known.pop()]} seconds" if len(known) == 1 else "seconds"
 
 
 def dtypes(columns: Columns) -> dict[str, str]:

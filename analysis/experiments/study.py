@@ -7,7 +7,7 @@ set of runs can be completed after a commit; the report lists every commit it wa
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -17,10 +17,22 @@ from scipy import stats
 
 from analysis.appearance import order
 from analysis.experiments.logs import Logs
-from analysis.experiments.schema import DIVERGED, FINISHED, LENGTH_SYMBOLS, SOLVED, TASK_LABELS
+from analysis.experiments.schema import (
+    DIVERGED,
+    FINISHED,
+    LENGTH_SYMBOLS,
+    NOT_FINISHED,
+    PRESET,
+    PROTOCOLS,
+    SOLVED,
+    TASK_LABELS,
+    TUNED,
+    seconds_of,
+)
+from analysis.experiments.verdicts import CONDITIONS, PLACE, judged, still_improving, verdicts
 from analysis.results.registry import Registry
 from analysis.statistics import Estimate
-from analysis.vocabulary import CONFIDENCE, MEASURED, PEAK_ALLOCATED, STEP_TIME
+from analysis.vocabulary import CONFIDENCE, MEASURED, PEAK_ALLOCATED
 
 Floats = NDArray[np.float64]
 
@@ -29,8 +41,8 @@ BASELINE_MARGIN = 0.9
 # A cross-entropy in float32 is known to its eps at best; anything below is drawn and averaged as that.
 LEAST_POSITIVE = float(np.finfo(np.float32).eps)
 
-PLACE = ["task", "length", "steps"]
-SERIES = [*PLACE, "model", "backend"]
+FAIR, FROM_THE_PAPER = "fair", "from_the_paper"
+SERIES = [*PLACE, "model", "tuned", "backend"]
 # What runs of a group share, and how it is said where it tells two groups apart.
 SETTING = {
     "hidden_size": "n = {}",
@@ -45,11 +57,14 @@ SETTING = {
     "clip_norm": "norm clipped to {:g}",
     "initial": "{} initialisation",
     "max_iterations": "{} iterations",
+    "limit": "{:g} s at most",
+    "protocol": "{}",
     "goal": "goal: {}",
     "data": "{}",
     "device": "{}",
     "dtype": "{}",
     "threads": "{} threads",
+    "clock": "{}",
     "machine": "{}",
     "cpu": "{}",
 }
@@ -61,31 +76,67 @@ MATCHED = ["model", "hidden_size", "batch", "device", "dtype", "threads", "cpu"]
 
 @dataclass(frozen=True)
 class Study:
-    """Logs, and the benchmark's tidy frame where there is one."""
+    """Logs, and the benchmark's tidy frame where there is one; of a part of the runs also which, and of what."""
 
     logs: Logs
     measurements: pd.DataFrame | None = None
+    part: str | None = None
+    whole: Study | None = None
+
+    @cached_property
+    def fair(self) -> Study:
+        """The comparison's runs: where a place has tuned ones, those alone, and of several conditions those under
+        which most models were trained."""
+        return self if self.part == FAIR else replace(self, part=FAIR, whole=self)
+
+    @cached_property
+    def from_the_paper(self) -> Study:
+        """The runs with the paper's settings."""
+        return self if self.part == FROM_THE_PAPER else replace(self, part=FROM_THE_PAPER, whole=self)
 
     @cached_property
     def runs(self) -> pd.DataFrame:
+        """The rows of `all_runs` that this study is of."""
+        return self.all_runs[self.all_runs[self.part]] if self.part else self.all_runs
+
+    @cached_property
+    def all_runs(self) -> pd.DataFrame:
         """Every run that no later one repeats, in the order of groups and seeds, with columns beside its log's.
 
         Those are group, a number; place, size and series, for people; implementation, which is the log's
         backend, while backend tells groups of one model apart, as drawing has it; ended; met, whether it met the
-        goal; below, whether it ended below the baseline; and member, whether it is in the statistics.
+        goal; below, whether it ended below the baseline; member, whether it is in the statistics; fair and
+        from_the_paper, whether it is in those studies; aside, whether its conditions alone keep it out of the
+        fair one; and those of `judged`.
         """
+        if self.whole:
+            return self.whole.all_runs
         tasks = [*TASK_LABELS, *sorted(set(self.logs.runs["task"]) - set(TASK_LABELS))]
         ranks = {"task": tasks, "model": order(self.logs.runs["model"])}
-        runs = _named(self.logs.runs).drop_duplicates([*SERIES, "seed"], keep="last")
+        runs = self.logs.runs
+        ends = runs["goal_ends"].fillna(False).astype(bool)
+        # Where the goal is the end, a run with a longer limit is a repetition of one that needed less.
+        runs = runs.assign(tuned=(runs["protocol"] == TUNED).astype(bool), limit=runs["max_seconds"].mask(ends))
+        runs = _named(runs).drop_duplicates([*SERIES, "seed"], keep="last")
         runs = runs.sort_values(
             [*SERIES, "seed"],
             key=lambda column: column.map(ranks[column.name].index) if column.name in ranks else column,
         )
         met, group = runs["solved_iteration"].notna(), runs.groupby(SERIES, sort=False).ngroup()
-        ended = runs["outcome"].isin([SOLVED, FINISHED, DIVERGED]) | met  # whatever stopped it afterwards
+        # Whatever stopped it after it had met its goal.
+        ended = runs["outcome"].isin([SOLVED, FINISHED, NOT_FINISHED, DIVERGED]) | met
         member = ended | ~ended.groupby(group).transform("any")  # those that ended, or all where none did yet
         below = (runs["loss"] < BASELINE_MARGIN * runs["baseline"]).fillna(False)
-        return runs.assign(group=group, ended=ended, met=met, below=below, member=member)
+        runs = runs.assign(group=group, ended=ended, met=met, below=below, member=member)
+        runs = runs.assign(improving=self._improving(runs))
+        paper = {FROM_THE_PAPER: (runs["protocol"] == PRESET).astype(bool)}
+        return runs.assign(**judged(runs), **_fair(runs), **paper)
+
+    def _improving(self, runs: pd.DataFrame) -> list[bool]:
+        evaluations = dict(iter(self.logs.evaluations.groupby("run")))
+        nothing = self.logs.evaluations.iloc[:0]
+        pairs = zip(runs["run"], runs["iterations"], strict=True)
+        return [still_improving(evaluations.get(run, nothing), iterations) for run, iterations in pairs]
 
     @cached_property
     def groups(self) -> pd.DataFrame:
@@ -93,9 +144,11 @@ class Study:
 
         Those are of the members: whether they ended, how many they are (`seeds`), met the goal and ended below the
         baseline, the iterations of the longest, and Estimates, or None where a member has no value. The goal is
-        empty where the runs do not say it.
+        empty where the runs do not say it. word, rest and share are the verdict.
         """
-        shared = self.runs.drop_duplicates("group").reset_index(drop=True)
+        if self.whole:  # a group is in a part as a whole
+            return self.whole.groups[self.whole.groups["group"].isin(self.runs["group"])]
+        shared = self.runs.drop_duplicates("group").set_index("group", drop=False).rename_axis(None)
         members = self.runs[self.runs["member"]].groupby("group")
         logarithmic = ("loss", "solved_iteration", "solved_seconds", "iterations_per_second")
         return shared.assign(
@@ -105,8 +158,9 @@ class Study:
             met=members["met"].sum(),
             below=members["below"].sum(),
             iterations=members["iterations"].max(),
-            score=members["score"].apply(_share),
-            **{name: members[name].apply(_estimate, logarithmic=True) for name in logarithmic},
+            score=members["score"].apply(share),
+            **{name: members[name].apply(estimate, logarithmic=True) for name in logarithmic},
+            **verdicts(self.runs),
         )
 
     @cached_property
@@ -122,7 +176,7 @@ class Study:
     @cached_property
     def repeated(self) -> list[str]:
         """One sentence for each run that another one, started later, repeats with its setting and seed."""
-        again = self.logs.runs.drop(self.runs.index).sort_values(["started_at", "run"])
+        again = self.logs.runs.drop(self.all_runs.index).sort_values(["started_at", "run"])
         because = "left out, because a later run has the same setting and seed"
         return [f"{row.run}: {because} {row.seed}." for row in again.itertuples()]
 
@@ -136,27 +190,13 @@ class Study:
         return fullest(self.with_runs(self.logs.anatomy))
 
     @cached_property
-    def costs(self) -> pd.DataFrame:
-        """The groups with columns step_time, peak_allocated and whether the time was benchmarked.
+    def memory(self) -> pd.Series:
+        """Each group's peak memory of a training step in bytes, where the benchmark measured that step.
 
-        Seconds per time step of a training step are what the benchmark measured, else what follows from the
-        runs' iterations a second, which include drawing the data and, where runs share a machine, each other. The
-        benchmark's inputs are those of copying or of pixels; for adding one wide instead of two.
+        The median over the newest commit that did. The benchmark's inputs are those of copying or of pixels; for
+        adding one wide instead of two.
         """
-        measured = self._measured()
-        speed = self.runs[self.runs["member"]].groupby("group")["iterations_per_second"].median()
-        steps = (self.groups["shortest_steps"].fillna(self.groups["steps"]) + self.groups["steps"]) / 2
-        followed = 1 / (speed * steps)
-        known = measured[STEP_TIME].notna()
-        return self.groups.assign(
-            step_time=measured[STEP_TIME].where(known, followed).astype(float),
-            benchmarked=known,
-            peak_allocated=measured[PEAK_ALLOCATED].astype(float),
-        )
-
-    def _measured(self) -> pd.DataFrame:
-        """Each group's step_time and peak_allocated: medians over the newest commit that measured its step."""
-        found, groups = pd.DataFrame(columns=["group", "metric", "value"]), self.groups
+        found, groups = pd.DataFrame(columns=["group", "value"]), self.groups
         if self.measurements is not None:
             tasks = {task: "pixels" if task in IMAGES else task for task in TASK_LABELS}
             wanted = groups[["group", *MATCHED]].assign(
@@ -166,11 +206,21 @@ class Study:
             rows = self.measurements[self.measurements["statistic"].isin(["sample", "median"])]
             rows = rows.assign(measured_at=rows["measured_at"].fillna("")).dropna(subset=MATCHED)
             rows = rows[(rows["phase"] == "train") & (rows["num_layers"] == 1) & (rows["outcome"] == MEASURED)]
-            found = wanted.merge(rows, on=list(wanted.columns.drop("group")))
-            newest = found.groupby(["group", "metric"])["measured_at"].transform("max")
+            found = wanted.merge(rows[rows["metric"] == PEAK_ALLOCATED], on=list(wanted.columns.drop("group")))
+            newest = found.groupby("group")["measured_at"].transform("max")
             found = found[found["measured_at"] == newest]
-        medians = found.pivot_table(index="group", columns="metric", values="value", aggfunc="median")
-        return medians.reindex(index=groups.index, columns=[STEP_TIME, PEAK_ALLOCATED])
+        return found.groupby("group")["value"].median().reindex(groups.index).astype(float)
+
+
+def _fair(runs: pd.DataFrame) -> dict[str, pd.Series]:
+    """Which runs are compared with each other, and which are not for their conditions alone."""
+    place = [runs[name] for name in PLACE]
+    kept = runs["tuned"] | ~runs["tuned"].groupby(place).transform("any")
+    alike = runs.groupby([*PLACE, *CONDITIONS], dropna=False, sort=False).ngroup()
+    models = runs["model"].where(kept).groupby(alike).transform("nunique")
+    most = models.groupby(place).transform("max")
+    first = alike.where(kept & (models == most)).groupby(place).transform("min")
+    return {FAIR: kept & (alike == first), "aside": kept & (alike != first)}
 
 
 def by_place(rows: pd.DataFrame) -> list[pd.DataFrame]:
@@ -187,7 +237,7 @@ def fullest(rows: pd.DataFrame) -> pd.DataFrame:
 def _named(runs: pd.DataFrame) -> pd.DataFrame:
     """Runs, the latest last, with names made of the settings in which a model's runs differ at some place."""
     runs = runs.rename(columns={"backend": "implementation"}).sort_values(["started_at", "run"])
-    counts = runs.groupby(["model", *PLACE])[list(SETTING)].nunique(dropna=False).groupby("model").max()
+    counts = runs.groupby(["model", "tuned", *PLACE])[list(SETTING)].nunique(dropna=False).groupby("model").max()
     names = []
     for row in runs.to_dict("records"):
         words = [_word(name, row[name]) for name in SETTING if counts.loc[row["model"], name] > 1]
@@ -207,9 +257,12 @@ def _named(runs: pd.DataFrame) -> pd.DataFrame:
 def _word(name: str, value: object) -> str:
     if pd.isna(value):
         return f"no {name}"
-    return SETTING[name].format(
-        Registry().way("urnn", value)["backend_label"] if name == "implementation" else value
-    )
+    known = {
+        "implementation": lambda: Registry().way("urnn", value)["backend_label"],
+        "protocol": lambda: PROTOCOLS[str(value)],
+        "clock": lambda: seconds_of([str(value)]),
+    }
+    return SETTING[name].format(known[name]() if name in known else value)
 
 
 def _logarithms(values: ArrayLike) -> Floats:
@@ -227,14 +280,14 @@ def across(values: ArrayLike, logarithmic: bool = False) -> pd.DataFrame:
     return np.exp(found) if logarithmic else found
 
 
-def _estimate(column: pd.Series, logarithmic: bool = False) -> Estimate | None:
+def estimate(column: pd.Series, logarithmic: bool = False) -> Estimate | None:
     """Mean and interval of a column of one group's; None where a member has no value."""
     return None if column.isna().any() else Estimate(*across(column.astype("float64"), logarithmic).iloc[0])
 
 
-def _share(column: pd.Series) -> Estimate | None:
+def share(column: pd.Series) -> Estimate | None:
     """The same of shares, whose bounds cannot leave 0 to 1."""
-    found = _estimate(column)
+    found = estimate(column)
     return found and Estimate(found.value, max(found.low, 0.0), min(found.high, 1.0))
 
 

@@ -9,13 +9,14 @@ from typing import Any
 import pandas as pd
 
 from analysis import units
-from analysis.experiments.claims import AGREE, DIFFER, NOT_RUN
+from analysis.experiments.claims import AGREE, DIFFER, NOT_DECIDED, NOT_RUN
 from analysis.experiments.goals import NOT_RECORDED
-from analysis.experiments.schema import FINISHED, SOLVED
+from analysis.experiments.schema import FINISHED, NOT_FINISHED, PROTOCOLS, SOLVED
 from analysis.experiments.study import Study
+from analysis.experiments.verdicts import NOT_ENDED, NOT_SOLVED, reason
 from analysis.pages import Cell, Column, Table
 
-TONES = {AGREE: "ahead", DIFFER: "crosses", NOT_RUN: "none"}
+TONES = {AGREE: "ahead", DIFFER: "behind", NOT_DECIDED: "crosses", NOT_RUN: "none"}
 NOTHING = Cell("", math.inf)
 OPTIMISER_LABELS = {"rmsprop": "RMSprop", "adam": "Adam", "sgd": "SGD"}
 
@@ -77,18 +78,23 @@ def _model(group: Any) -> Cell:
     slow = "" if pd.isna(group.slow_rate) or group.slow_rate == 1 else f", {group.slow_rate:g} of it"
     share = f"{slow} for the recurrent step" if slow else ""
     rate = f"{OPTIMISER_LABELS.get(group.optimiser, group.optimiser)} {group.learning_rate:g}{share}"
-    return Cell(name, group.size.lower(), f"B = {group.batch}, {group.implementation}; {rate}")
+    settings = f"{PROTOCOLS[group.protocol]}: B = {group.batch}, {group.implementation}; {rate}"
+    return Cell(name, group.size.lower(), settings)
 
 
 def _solved(group: Any) -> Cell:
-    """How many seeds met the goal; 'not solved' is said, and within how many iterations."""
-    if not group.goal or not group.ended:
-        return Cell("not known" if group.goal else NOT_RECORDED, math.inf, tone="none")
+    """How many seeds met the goal; where none did, the verdict and what the runs had."""
+    if not group.goal:
+        return Cell(NOT_RECORDED, math.inf, tone="none")
+    if not group.ended:
+        return Cell(NOT_ENDED, math.inf, tone="none")
     counted = f"{group.met} of {group.seeds}"
     if group.met == group.seeds:
         return Cell(counted, 0, tone="ahead")
     within = f"within {group.iterations:,} iterations"
-    return Cell(counted if group.met else "not solved", group.seeds - group.met, within, "crosses")
+    note = "\n".join(filter(None, [within, reason(group.rest, group.share)]))
+    tone = "behind" if group.word == NOT_SOLVED else "crosses"
+    return Cell(counted if group.met else group.word, group.seeds - group.met, note, tone)
 
 
 def runs(study: Study) -> Table:
@@ -118,6 +124,8 @@ def _loss(run: Any) -> Any:
 
 def troubled(study: Study) -> Table:
     """Runs that did not come to an end of their own, with what they say of it."""
-    found = study.logs.runs[~study.logs.runs["outcome"].isin([SOLVED, FINISHED])].fillna({"message": ""})
+    found = study.logs.runs[~study.logs.runs["outcome"].isin([SOLVED, FINISHED, NOT_FINISHED])].fillna(
+        {"message": ""}
+    )
     rows = found[["run", "outcome", "iterations", "message"]].rename(columns=str.capitalize).to_dict("records")
     return _table("Runs without a regular end", rows)

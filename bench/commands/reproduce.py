@@ -1,4 +1,4 @@
-"""The paper's experiments; the training itself is `urnn.training`'s, a process a run."""
+"""The comparison of models and the paper's experiments; a run is a process of `urnn.training`."""
 
 import argparse
 from pathlib import Path
@@ -7,20 +7,24 @@ from analysis.command_line import FAILED
 from analysis.vocabulary import STEP_COSTS
 from bench import step_costs
 from bench.errors import ResultsError, SweepError
-from bench.experiments import MOST_SEEDS, plan
+from bench.experiments import MOST_SEEDS, SETS, plan
 from bench.options import MOST_MINUTES, path, positive, whole_number
 from bench.progress import show
 from bench.reproduce import MOST_JOBS, Conditions, summary, train_all
 from bench.run_file import sole_writer
 from bench.workloads import is_here
 
-PURPOSE = "train the paper's experiments until the time is up; the same command goes on"
+PURPOSE = (
+    "train the comparison of models and the paper's experiments until the time is up; the same command goes on"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which experiments, how long, and where they are kept."""
     add = parser.add_argument
     add("--full", action="store_true", help="the paper's whole set, on a GPU where there is one")
+    which = f"leave out the other of {' and '.join(SETS)}"
+    add("--only", choices=SETS, help=which)
     minutes = "start nothing after so many; default: %(default)s"
     add("--minutes", type=positive(MOST_MINUTES), default=30.0, help=minutes)
     add("--seeds", type=whole_number(MOST_SEEDS), default=3, help="seeds of each setting; default: %(default)s")
@@ -34,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Trains, then measures what a step of each run costs; 2 where no run ended or Ctrl-C stopped them."""
     with_mnist = options.full and options.mnist.is_dir()
-    experiments = plan(options.full, options.seeds, with_mnist)
+    experiments = plan(options.full, options.seeds, with_mnist, (options.only,) if options.only else SETS)
     device = "cuda" if options.full and is_here("cuda") else "cpu"
     extra = (f"--device={device}", *((f"--mnist={options.mnist.resolve()}",) if with_mnist else ()))
     conditions = Conditions(options.runs, options.jobs, 60 * options.minutes, extra)

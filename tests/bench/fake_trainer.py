@@ -1,8 +1,8 @@
 """Stands in for `python -m urnn.training`: reads the same arguments and writes such a log, without any training.
 
 What a run does is decided by its model and seed: the IRNN fails with a word, the orthogonal one never ends by
-itself and keeps an interrupted log at SIGTERM, seed 1 dies of a signal, the tanh network diverges; all others are
-solved at once.
+itself and keeps an interrupted log at SIGTERM, seed 1 dies of a signal, the tanh network diverges, the GRU comes
+to its limit; all others are solved at once.
 """
 
 import argparse
@@ -25,8 +25,10 @@ for name, kind in (
     ("device", str),
 ):
     parser.add_argument(f"--{name}", type=kind)
-parser.add_argument("--anatomy", action="store_true")
-parser.add_argument("--end-with-stdin", action="store_true")
+for flag in ("anatomy", "end-with-stdin", "untuned"):
+    parser.add_argument(f"--{flag}", action="store_true")
+for limit in ("max-seconds", "max-iterations"):
+    parser.add_argument(f"--{limit}", type=float)
 options = parser.parse_args()
 
 if options.end_with_stdin:  # the real thing, without the seconds that it takes to import torch
@@ -72,4 +74,4 @@ if options.model == "ortho_cayley":
     started.write_text(str(os.getpid()))
     started.rename(options.runs / f"going-{options.length}")
     time.sleep(600)
-end("diverged" if options.model == "rnn_tanh" else "solved")
+end("finished" if options.model == "gru" else "diverged" if options.model == "rnn_tanh" else "solved")

@@ -16,7 +16,7 @@ import pytest
 from bench import reproduce
 from bench.commands import main
 from bench.errors import SweepError
-from bench.experiments import Experiment, plan
+from bench.experiments import COMPARISON, LONG, REPRODUCTION, SHORT, Experiment, plan
 from bench.grid import Cell
 from bench.reproduce import Conditions, Result, summary, train_all
 from bench.step_costs import cells
@@ -53,7 +53,7 @@ def time_is_up_when(monkeypatch, tmp_path):
 
     def set_clock(going: int) -> None:
         def monotonic() -> float:
-            return 0.0 if len(list(tmp_path.glob("going-*"))) < going else 61.0
+            return 0.0 if len(list((tmp_path / REPRODUCTION).glob("going-*"))) < going else 61.0
 
         monkeypatch.setattr(reproduce, "time", SimpleNamespace(monotonic=monotonic, sleep=time.sleep))
 
@@ -65,7 +65,7 @@ def header(runs: Path, experiment: Experiment) -> dict:
 
 
 def test_the_plan_has_one_seed_of_everything_then_the_urnns_others_then_its_rivals():
-    reduced = plan(full=False, seeds=3, mnist=False)
+    reduced = plan(full=False, seeds=3, mnist=False, sets=[REPRODUCTION])
     assert len(reduced) == len(set(reduced)) == 3 * (4 * 8 + 3)
     turns = list(dict.fromkeys((one.model, one.seed) for one in reduced))
     names = ["urnn", "lstm", "irnn", "ortho_cayley"]
@@ -82,8 +82,40 @@ def test_the_plan_has_one_seed_of_everything_then_the_urnns_others_then_its_riva
     assert list(dict.fromkeys(one.model for one in reduced)) == ["urnn", "lstm", "irnn", "ortho_cayley"]
 
 
+def test_the_short_comparison_comes_first_and_then_the_papers_first_seeds():
+    runs = plan(full=False, seeds=2, mnist=False)
+    assert len(runs) == len(set(runs)) == 2 * (6 * 9 + 4 * 8 + 3)
+    parts = list(dict.fromkeys((one.set_name, one.seed) for one in runs))
+    assert parts == [(COMPARISON, 0), (REPRODUCTION, 0), (COMPARISON, 1), (REPRODUCTION, 1)]
+    short = {(one.task, one.length) for one in SHORT}
+    assert {(one.task, one.length) for one in runs[: 6 * len(SHORT)]} == short
+    first_long = runs.index(Experiment("copying", 200, "urnn", 0, LONG[0].seconds))
+    assert all(one.seed == 0 for one in runs[:first_long])
+    assert {one.set_name for one in plan(False, 2, False, [COMPARISON])} == {COMPARISON}
+
+
+def test_every_model_of_the_comparison_is_given_the_same_seconds_on_a_task():
+    limits = {}
+    for one in plan(full=True, seeds=3, mnist=False, sets=[COMPARISON]):
+        limits.setdefault((one.task, one.length), set()).add(one.seconds)
+    assert ("copying", 10_000) in limits
+    assert all(len(seconds) == 1 for seconds in limits.values())
+
+
+def test_a_run_of_the_comparison_goes_on_where_its_limit_was_raised(run, tmp_path):
+    """The GRU comes to its limit after 2 seconds, the LSTM solves the task."""
+    wanted = ["--max-seconds=1.5", "--max-iterations=100000000", "--threads=1"]
+    gru, lstm = (Experiment("parity", None, model, 0, 1.5) for model in ("gru", "lstm"))
+    run(gru, lstm)
+    assert header(tmp_path, gru)["arguments"][:6] == ["parity", "--model=gru", "--seed=0", *wanted]
+    raised = [Experiment("parity", None, model, 0, 30.0) for model in ("gru", "lstm")]
+    assert (gru.end(tmp_path)["outcome"], raised[0].end(tmp_path)) == ("finished", None)
+    assert raised[1].end(tmp_path)["outcome"] == "solved"
+    assert URNN.log(tmp_path) is None
+
+
 def test_the_full_plan_has_the_papers_lengths_and_mnist_where_its_files_are():
-    places = {(one.task, one.length) for one in plan(full=True, seeds=1, mnist=False)}
+    places = {(one.task, one.length) for one in plan(full=True, seeds=1, mnist=False, sets=[REPRODUCTION])}
     assert places >= {("copying", 1000), ("adding", 400), ("adding", 750)}
     assert not any("mnist" in task for task, _ in places)
     with_mnist = {one.task for one in plan(full=True, seeds=1, mnist=True)}
@@ -92,11 +124,19 @@ def test_the_full_plan_has_the_papers_lengths_and_mnist_where_its_files_are():
 
 def test_a_run_is_told_its_task_and_one_thread_and_only_the_first_seed_is_looked_into(run, tmp_path):
     run(URNN, LSTM)
-    wanted = ["--threads=1", f"--runs={tmp_path.resolve()}", "--end-with-stdin"]
+    wanted = ["--threads=1", f"--runs={tmp_path.resolve() / REPRODUCTION}", "--end-with-stdin"]
     first = header(tmp_path, URNN)
-    assert first["arguments"] == ["copying", "--length=100", "--model=urnn", "--seed=0", "--anatomy", *wanted]
+    assert first["arguments"] == [
+        "copying",
+        "--length=100",
+        "--model=urnn",
+        "--seed=0",
+        "--untuned",
+        "--anatomy",
+        *wanted,
+    ]
     assert first["threads"] == "1"
-    assert header(tmp_path, LSTM)["arguments"] == ["digits", "--model=lstm", "--seed=0", *wanted]
+    assert header(tmp_path, LSTM)["arguments"] == ["digits", "--model=lstm", "--seed=0", "--untuned", *wanted]
     assert "--anatomy" not in KILLED.arguments()
 
 
@@ -105,29 +145,29 @@ def test_a_failure_is_recorded_with_its_last_words_and_the_rest_is_run(run):
     assert result.failed == [(FAILS, "no such luck"), (KILLED, "exit code -9, without a word")]
     assert [(one, end["outcome"]) for one, end in result.ended] == [(URNN, "solved")]
     assert told == [
-        "copying T = 100, IRNN, seed 0: started; 2 more to come",
-        "copying T = 100, IRNN, seed 0: failed: no such luck",
-        "copying T = 100, uRNN, seed 1: started; 1 more to come",
-        "copying T = 100, uRNN, seed 1: failed: exit code -9, without a word",
-        "copying T = 100, uRNN, seed 0: started; 0 more to come",
-        "copying T = 100, uRNN, seed 0: solved after 100 iterations, 2 s",
+        "reproduction: copying T = 100, IRNN, seed 0: started; 2 more to come",
+        "reproduction: copying T = 100, IRNN, seed 0: failed: no such luck",
+        "reproduction: copying T = 100, uRNN, seed 1: started; 1 more to come",
+        "reproduction: copying T = 100, uRNN, seed 1: failed: exit code -9, without a word",
+        "reproduction: copying T = 100, uRNN, seed 0: started; 0 more to come",
+        "reproduction: copying T = 100, uRNN, seed 0: solved after 100 iterations, 2 s",
     ]
 
 
 def test_what_has_ended_is_not_run_again_a_divergence_included_and_what_has_not_is(run, tmp_path):
     diverges = Experiment("copying", 100, "rnn_tanh", 0)
     run(URNN, KILLED, diverges)
-    before = (tmp_path / "copying-T100" / "urnn-n8-seed0" / "log.jsonl").read_bytes()
+    before = (tmp_path / REPRODUCTION / "copying-T100" / "urnn-n8-seed0" / "log.jsonl").read_bytes()
     result, told = run(URNN, KILLED, diverges)
     assert result.before == [URNN, diverges]
     assert [one for one, _ in result.failed] == [KILLED]
-    assert told[0] == "copying T = 100, uRNN, seed 1: started; 0 more to come"
-    assert (tmp_path / "copying-T100" / "urnn-n8-seed0" / "log.jsonl").read_bytes() == before
+    assert told[0] == "reproduction: copying T = 100, uRNN, seed 1: started; 0 more to come"
+    assert (tmp_path / REPRODUCTION / "copying-T100" / "urnn-n8-seed0" / "log.jsonl").read_bytes() == before
 
 
 def test_a_torn_last_line_is_no_end(run, tmp_path):
     run(URNN)
-    log = tmp_path / "copying-T100" / "urnn-n8-seed0" / "log.jsonl"
+    log = tmp_path / REPRODUCTION / "copying-T100" / "urnn-n8-seed0" / "log.jsonl"
     log.write_text(log.read_text()[:-5])
     assert URNN.end(tmp_path) is None
 
@@ -146,7 +186,10 @@ def test_when_the_time_is_up_nothing_is_started_and_what_is_going_keeps_its_log(
     time_is_up_when(going=1)
     result, told = run(ENDLESS, URNN)
     assert (result.interrupted, result.not_run, result.stopped) == ([ENDLESS], [URNN], False)
-    assert told[-1] == "copying T = 100, Orthogonal RNN (Cayley), seed 0: interrupted; the same command goes on"
+    assert (
+        told[-1]
+        == "reproduction: copying T = 100, Orthogonal RNN (Cayley), seed 0: interrupted; the same command goes on"
+    )
     assert ENDLESS.log(tmp_path).lines()[-1]["outcome"] == "interrupted"
     assert ENDLESS.end(tmp_path) is None
 
@@ -188,9 +231,10 @@ def test_the_summary_says_what_was_run_and_what_was_not():
     )
     assert summary(result, 5) == [
         "2 of 5 runs have ended, 1 of them now.",
-        "1 interrupted, to go on with the same command: copying T = 100, Orthogonal RNN (Cayley), seed 0.",
-        "3 not run, because the time was up: uRNN, seed 1 (2); nn.LSTM, seed 0 (1).",
-        "failed: copying T = 100, IRNN, seed 0: why",
+        "1 interrupted, to go on with the same command: "
+        "reproduction: copying T = 100, Orthogonal RNN (Cayley), seed 0.",
+        "3 not run, because the time was up: reproduction: uRNN, seed 1 (2); reproduction: nn.LSTM, seed 0 (1).",
+        "failed: reproduction: copying T = 100, IRNN, seed 0: why",
     ]
 
 
@@ -218,7 +262,7 @@ def command(monkeypatch, tmp_path, capsys):
             if error:
                 raise error
 
-        monkeypatch.setattr("bench.commands.reproduce.plan", lambda full, seeds, mnist: list(experiments))
+        monkeypatch.setattr("bench.commands.reproduce.plan", lambda full, seeds, mnist, sets: list(experiments))
         monkeypatch.setattr("bench.step_costs.measure", measure)
         code = main(["reproduce", f"--runs={tmp_path}", "--minutes=1", "--jobs=1"])
         return code, capsys.readouterr().out, measured
@@ -230,7 +274,7 @@ def test_the_command_trains_sums_up_and_measures_steps(command, tmp_path):
     code, out, measured = command(URNN, FAILS)
     assert (code, measured) == (0, [tmp_path])
     assert "1 of 2 runs have ended, 1 of them now.\n" in out
-    assert out.endswith("failed: copying T = 100, IRNN, seed 0: no such luck\n")
+    assert out.endswith("failed: reproduction: copying T = 100, IRNN, seed 0: no such luck\n")
 
 
 def test_the_report_does_without_step_times(command):
@@ -259,7 +303,7 @@ def started_command(tmp_path, monkeypatch):
             return main(["reproduce", f"--runs={tmp_path}"])
 
     with forked(work) as command:
-        while not (tmp_path / "going-100").exists() and command.poll() is None:
+        while not (tmp_path / REPRODUCTION / "going-100").exists() and command.poll() is None:
             time.sleep(0.01)
         yield command
 
@@ -271,13 +315,13 @@ def test_ctrl_c_stops_the_runs_says_what_there_is_and_leaves_no_process(started_
     assert interrupted in (tmp_path / "out").read_text()
     error = (tmp_path / "error").read_text()
     assert error == "error: interrupted; what was measured is kept, and the same command goes on\n"
-    log = tmp_path / "copying-T100" / "ortho_cayley-n8-seed0" / "log.jsonl"
+    log = tmp_path / REPRODUCTION / "copying-T100" / "ortho_cayley-n8-seed0" / "log.jsonl"
     assert json.loads(log.read_text().splitlines()[-1])["outcome"] == "interrupted"
 
 
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="nothing else tells of the end of another's process")
 def test_the_trainers_of_a_killed_command_end(started_command, tmp_path):
-    trainer = os.pidfd_open(int((tmp_path / "going-100").read_text()))
+    trainer = os.pidfd_open(int((tmp_path / REPRODUCTION / "going-100").read_text()))
     started_command.kill()
     ended, _, _ = select.select([trainer], [], [], 60)
     os.close(trainer)
@@ -288,7 +332,7 @@ def test_the_trainers_of_a_killed_command_end(started_command, tmp_path):
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_signal_lets_every_trainer_keep_its_checkpoint(name, run, tmp_path, monkeypatch):
     def monotonic() -> float:
-        if (tmp_path / "going-100").exists():
+        if (tmp_path / REPRODUCTION / "going-100").exists():
             os.kill(os.getpid(), getattr(signal, name))
         return 0.0
 
@@ -326,7 +370,7 @@ DAMAGE = {
 
 @pytest.mark.parametrize("kind", [*DAMAGE, "folder", "FIFO", "loop"])
 def test_a_damaged_log_is_no_end_and_hides_no_other_run(kind, run, tmp_path):
-    path = tmp_path / "copying-T100" / "urnn-n8-seed0" / "log.jsonl"
+    path = tmp_path / REPRODUCTION / "copying-T100" / "urnn-n8-seed0" / "log.jsonl"
     path.parent.mkdir(parents=True)
     if kind in DAMAGE:
         path.write_bytes(DAMAGE[kind])
@@ -356,7 +400,7 @@ def test_a_log_that_does_not_say_what_was_trained_is_left_out_of_the_steps_by_na
     field, value, why, run, tmp_path
 ):
     run(LSTM, URNN)
-    path = tmp_path / "digits-T64" / "lstm-n8-seed0" / "log.jsonl"
+    path = tmp_path / REPRODUCTION / "digits-T64" / "lstm-n8-seed0" / "log.jsonl"
     first = {**header(tmp_path, LSTM), field: value}
     if value is ...:
         del first[field]
@@ -364,7 +408,8 @@ def test_a_log_that_does_not_say_what_was_trained_is_left_out_of_the_steps_by_na
     told: list[str] = []
     assert [cell.model for cell in cells([LSTM, URNN], tmp_path, told.append)] == ["urnn"]
     assert told[0].startswith(
-        f"digits, nn.LSTM, seed 0: its step is not measured, because its log's first line is damaged: {why}"
+        "reproduction: digits, nn.LSTM, seed 0: its step is not measured, "
+        f"because its log's first line is damaged: {why}"
     )
 
 
@@ -379,7 +424,9 @@ def test_what_stands_in_the_place_of_a_trainers_output_is_replaced_or_named(kind
         path.mkdir()
         with pytest.raises(SweepError) as caught:
             run(URNN)
-        assert str(caught.value).startswith(f"cannot start copying T = 100, uRNN, seed 0, its output in {path} (")
+        assert str(caught.value).startswith(
+            f"cannot start reproduction: copying T = 100, uRNN, seed 0, its output in {path} ("
+        )
 
 
 @pytest.mark.parametrize("kind", ["folder", "FIFO", "link"])

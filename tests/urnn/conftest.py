@@ -39,3 +39,11 @@ def as_a_user() -> Iterator[None]:
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", before)
+
+
+@pytest.fixture
+def threads() -> Iterator[None]:
+    """The number of threads is as it was, after the test."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)

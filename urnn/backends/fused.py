@@ -102,7 +102,7 @@ def _sequence_backward(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     transforms.refuse_forward_mode()
     checks.require_kernel(x, h_0, theta, v, permutation, V, b)
-    checks.require_gradients(states_gradient, last_gradient, states, x, b)
+    checks.require_gradients(states_gradient, last_gradient, states, x, 2 * b.shape[0])
     checks.require_memory(states_gradient, last_gradient, states)
     states = states.contiguous()
     given = Inputs.of(x, h_0, theta, v, permutation, V, b, epsilon=epsilon)
@@ -138,7 +138,7 @@ def _(
     with_x: bool,
 ) -> tuple[Tensor, ...]:
     checks.require(x, h_0, theta, v, permutation, V, b)
-    checks.require_gradients(states_gradient, last_gradient, states, x, b)
+    checks.require_gradients(states_gradient, last_gradient, states, x, 2 * b.shape[0])
     x_gradient = torch.empty_like(x) if with_x else x.new_empty(0)
     return x_gradient, x.new_empty(h_0.shape), *(p.new_empty(p.shape) for p in (theta, v, V, b))
 

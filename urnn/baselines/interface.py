@@ -1,5 +1,7 @@
 """nn.RNN's interface around a function of whole sequences, for baselines that bring their own loop over time."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
@@ -8,10 +10,14 @@ from urnn.shapes import Float
 
 State = Tensor | tuple[Tensor, ...]
 States = tuple[Tensor, ...]  # each (T, B, s): every part of the state after every step
+Run = Callable[[Tensor, States], tuple[Tensor, States]]
 
 
 class SequenceModule(nn.Module):
     """A recurrent layer that says what it does with a sequence in `run`, and how it starts in `first_state`.
+
+    One that can gives its last state apart from all states, in `run_to_end`: a loss that reads the last state
+    alone then needs no gradient as large as the output.
 
     Args:
         input_size: m, features of the input.
@@ -51,6 +57,11 @@ class SequenceModule(nn.Module):
         """The output, and every part of the state after every step."""
         raise NotImplementedError
 
+    def run_to_end(self, x: Float[Tensor, "T B m"], first: States) -> tuple[Float[Tensor, "T B k"], States]:
+        """The output, and every part of the state after the last step, each (B, s)."""
+        output, states = self.run(x, first)
+        return output, tuple(part[-1] for part in states)
+
     def forward(
         self, input: Tensor | PackedSequence, state: State | None = None
     ) -> tuple[Tensor | PackedSequence, State]:
@@ -60,8 +71,8 @@ class SequenceModule(nn.Module):
         x = input if batched else input.unsqueeze(1)
         if self.batch_first and batched:
             x = x.transpose(0, 1)
-        output, states = self._checked_run(x, _parts(state, batched))
-        last = _joined([part[-1:] if batched else part[-1] for part in states])
+        output, ends = self._checked(self.run_to_end, x, _parts(state, batched))
+        last = _joined([part.unsqueeze(0) if batched else part for part in ends])
         if not batched:
             return output.squeeze(1), last
         return (output.transpose(0, 1) if self.batch_first else output), last
@@ -73,7 +84,7 @@ class SequenceModule(nn.Module):
         first = _parts(state, True)
         if first is not None and order is not None:
             first = tuple(part.index_select(1, order) for part in first)
-        output, states = self._checked_run(x, first)
+        output, states = self._checked(self.run, x, first)
         ends = lengths.to(x.device) - 1, torch.arange(x.shape[1], device=x.device)
         last = [part[ends].unsqueeze(0) for part in states]
         if back is not None:
@@ -81,7 +92,7 @@ class SequenceModule(nn.Module):
         data = pack_padded_sequence(output, lengths).data
         return PackedSequence(data, packed.batch_sizes, order, back), _joined(last)
 
-    def _checked_run(self, x: Tensor, first: States | None) -> tuple[Tensor, States]:
+    def _checked(self, run: Run, x: Tensor, first: States | None) -> tuple[Tensor, States]:
         if x.dim() != 3 or x.shape[-1] != self.input_size or len(x) == 0:
             raise RuntimeError(
                 f"{type(self).__name__}: expected an input (T, B, {self.input_size}) with T of at least 1, "
@@ -89,11 +100,11 @@ class SequenceModule(nn.Module):
             )
         start = self.first_state(x)
         if first is None:
-            return self.run(x, start)
+            return run(x, start)
         expected, got = [(1, *part.shape) for part in start], [tuple(part.shape) for part in first]
         if expected != got:
             raise RuntimeError(f"{type(self).__name__}: expected a state of shape {expected}, got {got}")
-        return self.run(x, tuple(part[0] for part in first))
+        return run(x, tuple(part[0] for part in first))
 
 
 def _parts(state: State | None, batched: bool) -> States | None:

@@ -1,23 +1,30 @@
 """Orthogonal RNNs as their authors run them: modReLU, and a first matrix of rotations.
 
 expRNN (Lezcano-Casado, Martínez-Rubio 2019, arXiv 1901.08428) takes Q as a matrix exponential, scoRNN (Helfrich,
-Willmott, Ye 2018, arXiv 1707.09520) as a Cayley transform; both put modReLU behind it. A step is one product and
-modReLU, and the backward pass needs only the states. Known weakness: the steps are queued from Python, one call of
-the product's library and four of torch's a step, so that small states wait for calls.
+Willmott, Ye 2018, arXiv 1707.09520) as a Cayley transform; both put modReLU behind it. On a CPU a kernel of the
+suite's own runs the sequence (`urnn.backends.dense`), elsewhere an eager loop. A step is one product and modReLU,
+and the backward pass needs only the states. Known weakness: the eager loop's steps are queued from Python, one
+call of the product's library and five of torch's a step, so that small states wait for calls.
 """
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
-from torch.nn.utils.parametrizations import orthogonal
+from torch.nn.utils.rnn import PackedSequence
 
-from urnn.baselines.interface import SequenceModule, States
-from urnn.baselines.orthogonal import ORTHOGONAL_MAPS
+from urnn import streaming
+from urnn.backends import dense, transforms
+from urnn.backends.cpu.operator import OPERATORS
+from urnn.baselines.folded import Folded
+from urnn.baselines.interface import SequenceModule, State, States
+from urnn.baselines.orthogonal_maps import parametrize_orthogonally
 from urnn.shapes import Float
+
+BACKENDS = ("cpu", "eager")
 
 
 class OrthogonalModReLURNN(SequenceModule):
@@ -27,12 +34,15 @@ class OrthogonalModReLURNN(SequenceModule):
         input_size, hidden_size: m and n; Q is n x n and real.
         orthogonal_map: how an n x n parameter becomes Q; see `torch.nn.utils.parametrizations.orthogonal`.
         batch_first, device, dtype: as in nn.RNN.
+        backend: "cpu" is the kernel, which has float32 and float64, "eager" the loop; "auto" is the kernel where
+            there is one. `prepare` says which one runs.
 
     Inputs and outputs: as of `SequenceModule`; output and state are h, real (T, B, n) and (1, B, n). The first
     state is zero.
 
     Raises:
-        ValueError: an orthogonal_map that torch does not have.
+        ValueError: an orthogonal_map that torch does not have, or a backend that there is not; in a call, a dtype
+            that is not the layer's, or a device that the backend is not for.
 
     Example:
         >>> import torch
@@ -51,37 +61,97 @@ class OrthogonalModReLURNN(SequenceModule):
         batch_first: bool = False,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
+        backend: str = "auto",
     ) -> None:
         super().__init__(input_size, batch_first)
-        if orthogonal_map not in ORTHOGONAL_MAPS:
-            raise ValueError(f"orthogonal_map must be one of {ORTHOGONAL_MAPS}, got {orthogonal_map!r}")
-        self.hidden_size, self.orthogonal_map = hidden_size, orthogonal_map
+        if backend not in ("auto", *BACKENDS):
+            raise ValueError(f"backend must be one of {['auto', *BACKENDS]}, got {backend!r}")
+        self.hidden_size, self.orthogonal_map, self.backend = hidden_size, orthogonal_map, backend
         self.input = nn.Linear(input_size, hidden_size, bias=False, device=device, dtype=dtype)
         nn.init.kaiming_normal_(self.input.weight)  # expRNN's
         self.b = nn.Parameter(torch.zeros(hidden_size, device=device, dtype=dtype))
         self.recurrent = nn.Linear(hidden_size, hidden_size, bias=False, device=device, dtype=dtype)
-        nn.init.orthogonal_(self.recurrent.weight)
-        orthogonal(self.recurrent, orthogonal_map=orthogonal_map)
+        parametrize_orthogonally(self.recurrent, orthogonal_map)
+        self._folded = Folded[Tensor]()
         start_from_rotations(self, henaff_angles)
 
     @property
     def Q(self) -> Float[Tensor, "n n"]:  # noqa: N802 - a matrix
-        """The orthogonal recurrent matrix."""
-        return self.recurrent.weight
+        """The orthogonal recurrent matrix; without gradients it is made once for the parameters as they are."""
+        if (plain := self.recurrent._parameters.get("weight")) is not None:  # whoever serves it has folded it
+            return plain
+        made_of = cast(nn.Module, self.recurrent.parametrizations)
+        return self._folded([*made_of.parameters(), *made_of.buffers()], lambda: self.recurrent.weight)
 
     def extra_repr(self) -> str:
-        return f"{self.input_size}, {self.hidden_size}, orthogonal_map={self.orthogonal_map!r}"
+        sizes = f"{self.input_size}, {self.hidden_size}"
+        return f"{sizes}, orthogonal_map={self.orthogonal_map!r}, backend={self.backend!r}"
+
+    def prepare(self) -> str:
+        """The backend that runs where the parameters are, with its kernel built."""
+        return self._backend(self.b)
+
+    def _backend(self, like: Tensor) -> str:
+        if self.backend == "eager":
+            return "eager"
+        if dense.applies(like.device.type, like.dtype):
+            return "cpu"
+        if self.backend == "cpu" and not like.is_meta:
+            raise ValueError(
+                f"backend 'cpu' cannot run {like.dtype} on {like.device.type} here; use backend='auto' or 'eager'"
+            )
+        return "eager"
 
     def first_state(self, x: Float[Tensor, "T B m"]) -> States:
         return (x.new_zeros(x.shape[1], self.hidden_size),)
 
+    def forward(
+        self, input: Tensor | PackedSequence, state: State | None = None
+    ) -> tuple[Tensor | PackedSequence, State]:
+        streamed = self._streamed(input, state)
+        return super().forward(input, state) if streamed is None else streamed
+
+    def _streamed(self, x: Any, h: Any) -> tuple[Tensor, Tensor] | None:
+        """What `forward` returns, by an operator that is C from end to end; None unless this is the plain case."""
+        if torch.is_grad_enabled() or type(x) is not Tensor or type(h) is not Tensor or streaming.watched():
+            return None
+        operators = OPERATORS.get(x.dtype)
+        if operators is None or self.backend == "eager" or not x.is_cpu or x.dim() != 3:
+            return None
+        turned = self.batch_first
+        try:
+            states, last = operators.dense_stream(
+                x.transpose(0, 1) if turned else x, h, self.Q, self.input.weight, self.b
+            )
+        except RuntimeError:  # arguments that the operator does not take
+            return None
+        return states.transpose(0, 1) if turned else states, last
+
     def run(self, x: Float[Tensor, "T B m"], first: States) -> tuple[Float[Tensor, "T B n"], States]:
-        states = _ModReLUSequence.apply(self.input(x), first[0], self.Q, self.b)
+        states, _ = self._sequence(x, first[0])
         return states, (states,)
+
+    def run_to_end(self, x: Float[Tensor, "T B m"], first: States) -> tuple[Float[Tensor, "T B n"], States]:
+        states, last = self._sequence(x, first[0])
+        return states, (last,)
+
+    def _sequence(
+        self, x: Float[Tensor, "T B m"], h_0: Float[Tensor, "B n"]
+    ) -> tuple[Float[Tensor, "T B n"], Float[Tensor, "B n"]]:
+        V, b = self.input.weight, self.b  # noqa: N806 - a matrix
+        if self._backend(x) == "cpu":
+            return dense.run_sequence(x, h_0, self.Q, V, b)
+        if transforms.active() or transforms.forward_mode():
+            return dense.by_operators(x, h_0, self.Q, V, b)
+        states = _ModReLUSequence.apply(self.input(x), h_0, self.Q, b)
+        return states, states[-1]
 
 
 class _ModReLUSequence(torch.autograd.Function):
-    """All states of h_t = modReLU(Q h_{t-1} + z_t; b), real; its gradients from the states alone."""
+    """All states of h_t = modReLU(Q h_{t-1} + z_t; b), real; its gradients from the states alone.
+
+    As in `urnn.activations.modrelu`, what enters modReLU as 0 leaves it as 0, and passes no gradient.
+    """
 
     @staticmethod
     def forward(ctx: Any, z: Tensor, h_0: Tensor, Q: Tensor, b: Tensor) -> Tensor:  # noqa: N803 - a matrix
@@ -91,7 +161,7 @@ class _ModReLUSequence(torch.autograd.Function):
             torch.addmm(z_t, h, turned, out=state)
             torch.abs(state, out=modulus)
             torch.clamp_min_(modulus.add_(b), 0)
-            torch.copysign(modulus, state, out=state)
+            torch.mul(modulus, state.sign_(), out=state)
             h = state
         ctx.save_for_backward(states, h_0, Q)
         return states

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from urnn.shapes import Float, Int
-from urnn.tasks.answers import cross_entropy, share_right
+from urnn.tasks.answers import Classes
 from urnn.tasks.text import SYMBOLS, Text, manual
 
 
-class Characters:
+class Characters(Classes):
     """Pieces of `length` characters of a text, Python's manual unless another is given.
 
     Attributes:
@@ -41,7 +41,6 @@ class Characters:
     input_size = output_size = SYMBOLS
     loss_name = "cross-entropy (bits per character)"
     score_name = "accuracy over all characters"
-    score_all = None
 
     def __init__(self, length: int, text: Text | None = None) -> None:
         self.length, self.text = length, text or manual()
@@ -66,18 +65,7 @@ class Characters:
 
     def loss(self, logits: Float[Tensor, "T B k"], target: Int[Tensor, "T B"]) -> Float[Tensor, ""]:
         """Cross-entropy in bits, the mean over every character."""
-        return cross_entropy(logits, target) / math.log(2)
-
-    def score(self, logits: Float[Tensor, "T B k"], target: Int[Tensor, "T B"]) -> float:
-        """Share of the characters that were thought likeliest."""
-        return share_right(logits, target)
-
-    @staticmethod
-    def read(
-        output: Float[Tensor, "T B features"], last: Float[Tensor, "B features"]
-    ) -> Float[Tensor, "T B features"]:
-        """What the read-out looks at, of a model's output and its last step: every step."""
-        return output
+        return super().loss(logits, target) / math.log(2)
 
 
 def _pieces(

@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 
 from urnn.shapes import Float, Int
-from urnn.tasks.answers import cross_entropy, share_right
+from urnn.tasks.answers import Classes
 
 SYMBOLS = 8
 RECALL = 10
 BLANK, MARKER = SYMBOLS, SYMBOLS + 1
 
 
-class Copying:
+class Copying(Classes):
     """Sequences of `length` time steps, of which 10 show symbols, 10 recall them, and the rest wait.
 
     The paper's T counts the wait, so its sequences have T + 20 steps. Sequences shorter than 21 steps carry
@@ -47,7 +47,6 @@ class Copying:
 
     input_size = SYMBOLS + 2
     output_size = SYMBOLS + 1
-    loss_name = "cross-entropy (nats)"
     score_name = "recall accuracy"
     baseline_score = 1 / SYMBOLS
 
@@ -69,10 +68,6 @@ class Copying:
         target[self.length - self.recall :] = shown
         return torch.nn.functional.one_hot(symbols, self.input_size).float(), target
 
-    def loss(self, logits: Float[Tensor, "T B k"], target: Int[Tensor, "T B"]) -> Float[Tensor, ""]:
-        """Cross-entropy in nats, the mean over every step."""
-        return cross_entropy(logits, target)
-
     def score(self, logits: Float[Tensor, "T B k"], target: Int[Tensor, "T B"]) -> float:
         """Share of the recall steps whose symbol is right: chance is 1/8, and printing blanks scores 0."""
         first = self.length - self.recall
@@ -80,11 +75,4 @@ class Copying:
 
     def score_all(self, logits: Float[Tensor, "T B k"], target: Int[Tensor, "T B"]) -> float:
         """Share of all steps that are right. Flatters: a model that prints blanks alone scores 1 - recall/T."""
-        return share_right(logits, target)
-
-    @staticmethod
-    def read(
-        output: Float[Tensor, "T B features"], last: Float[Tensor, "B features"]
-    ) -> Float[Tensor, "T B features"]:
-        """What the read-out looks at, of a model's output and its last step: every step."""
-        return output
+        return super().score(logits, target)

@@ -72,6 +72,32 @@ def of_permutations(name: str, permutations: Iterable[Permutation]) -> Group:
     return Group(name, torch.tensor(products))
 
 
+def abelian_part(group: Group) -> Int[Tensor, " k"]:
+    """For each element the number of its coset of the commutators: what is left where the order of factors is not.
+
+    Example:
+        >>> from urnn.tasks.groups import A5, S3, abelian_part
+        >>> abelian_part(S3).tolist()  # even or odd
+        [0, 1, 1, 0, 0, 1]
+        >>> int(abelian_part(A5).max())
+        0
+    """
+    table, everyone = group.table, torch.arange(group.order)
+    inverse = (table == 0).int().argmax(1)
+    both = table[everyone[:, None], everyone]  # a b
+    reached = torch.zeros(group.order, dtype=torch.bool)
+    reached[table[both, table[inverse[:, None], inverse]].flatten()] = True  # a b a^-1 b^-1
+    while True:
+        members = reached.nonzero().flatten()
+        wider = reached.clone()
+        wider[table[members[:, None], members].flatten()] = True
+        if torch.equal(wider, reached):
+            break
+        reached = wider
+    first = table[:, members].min(1).values  # of each coset, its least element
+    return first.unique(return_inverse=True)[1]
+
+
 def _is_even(permutation: Permutation) -> bool:
     """Whether pairs that stand in the wrong order are of an even number."""
     return sum(left > right for left, right in itertools.combinations(permutation, 2)) % 2 == 0

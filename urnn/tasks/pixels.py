@@ -11,13 +11,13 @@ from torch import Tensor
 
 from urnn.shapes import Float, Int
 from urnn.tasks import digits
-from urnn.tasks.answers import cross_entropy, share_right
+from urnn.tasks.answers import Classes
 from urnn.tasks.digits import PIXELS
 
 CLASSES = 10
 
 
-class Pixels:
+class Pixels(Classes):
     """Sequences of `length` grey values in [0, 1] and the digit that the last image shows.
 
     64 steps are one image. Longer sequences are images one after another, the last one whole; shorter ones
@@ -42,11 +42,9 @@ class Pixels:
 
     input_size = 1
     output_size = CLASSES
-    loss_name = "cross-entropy (nats)"
     score_name = "accuracy"
     baseline = math.log(CLASSES)
     baseline_score = 1 / CLASSES
-    score_all = None
 
     def __init__(self, length: int) -> None:
         if length < 1:
@@ -61,14 +59,6 @@ class Pixels:
         chosen = torch.randint(len(images), (batch, per_sequence), generator=generator)
         sequences = images[chosen].flatten(1)[:, -self.length :]
         return sequences.T.unsqueeze(-1).contiguous(), labels[chosen[:, -1]]
-
-    def loss(self, logits: Float[Tensor, "B k"], target: Int[Tensor, " B"]) -> Float[Tensor, ""]:
-        """Cross-entropy in nats, the mean over the batch."""
-        return cross_entropy(logits, target)
-
-    def score(self, logits: Float[Tensor, "B k"], target: Int[Tensor, " B"]) -> float:
-        """Share of the sequences whose digit is right."""
-        return share_right(logits, target)
 
     @staticmethod
     def read(

@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 
 from urnn.shapes import Float, Int
-from urnn.tasks.answers import cross_entropy, share_right
+from urnn.tasks.answers import Classes
 
 KEYS = VALUES = 8
 
 
-class AssociativeRecall:
+class AssociativeRecall(Classes):
     """Sequences of `pairs` different keys, each followed by its value, then the same keys in another order.
 
     At a key of the second part the answer is the value that followed it in the first. Values differ too, so that a
@@ -47,11 +47,9 @@ class AssociativeRecall:
 
     input_size = KEYS + VALUES
     output_size = VALUES
-    loss_name = "cross-entropy (nats)"
     score_name = "recall accuracy"
     baseline = math.log(VALUES)
     baseline_score = 1 / VALUES
-    score_all = None
 
     def __init__(self, pairs: int) -> None:
         if not 1 <= pairs <= KEYS:
@@ -66,19 +64,12 @@ class AssociativeRecall:
         symbols = torch.cat([shown, keys.gather(0, order)])
         return torch.nn.functional.one_hot(symbols, self.input_size).float(), values.gather(0, order)
 
-    def loss(self, logits: Float[Tensor, "D B k"], target: Int[Tensor, "D B"]) -> Float[Tensor, ""]:
-        """Cross-entropy in nats, the mean over the queries."""
-        return cross_entropy(logits, target)
-
-    def score(self, logits: Float[Tensor, "D B k"], target: Int[Tensor, "D B"]) -> float:
-        """Share of the queries whose value is right."""
-        return share_right(logits, target)
-
+    @staticmethod
     def read(
-        self, output: Float[Tensor, "T B features"], last: Float[Tensor, "B features"]
+        output: Float[Tensor, "T B features"], last: Float[Tensor, "B features"]
     ) -> Float[Tensor, "D B features"]:
         """What the read-out looks at, of a model's output and its last step: the queries."""
-        return output[-self.pairs :]
+        return output[2 * len(output) // 3 :]  # of 3 steps a pair
 
 
 def _different(count: int, drawn: int, batch: int, generator: torch.Generator) -> Int[Tensor, "{drawn} {batch}"]:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from urnn.shapes import Float, Int
-from urnn.tasks.answers import cross_entropy, share_right
+from urnn.tasks.answers import Classes
 from urnn.tasks.copying import RECALL, SYMBOLS
 
 SHORTEST = 2 * RECALL + 1
@@ -43,7 +43,7 @@ def _require(length: int) -> None:
         )
 
 
-class SelectiveCopying:
+class SelectiveCopying(Classes):
     """Sequences of `length` time steps: 10 of 8 symbols among noise, then 10 markers that ask for them in order.
 
     T is `length` less 20, as in copying: T + 10 steps in which the symbols stand, and 10 that recall them.
@@ -70,11 +70,9 @@ class SelectiveCopying:
 
     input_size = SYMBOLS + 2
     output_size = SYMBOLS
-    loss_name = "cross-entropy (nats)"
     score_name = "recall accuracy"
     baseline = math.log(SYMBOLS)
     baseline_score = 1 / SYMBOLS
-    score_all = None
 
     def __init__(self, length: int) -> None:
         _require(length)
@@ -88,14 +86,6 @@ class SelectiveCopying:
         symbols = torch.cat([symbols, torch.full((RECALL, batch), marker)])
         return torch.nn.functional.one_hot(symbols, self.input_size).float(), target
 
-    def loss(self, logits: Float[Tensor, "10 B k"], target: Int[Tensor, "10 B"]) -> Float[Tensor, ""]:
-        """Cross-entropy in nats, the mean over the markers."""
-        return cross_entropy(logits, target)
-
-    def score(self, logits: Float[Tensor, "10 B k"], target: Int[Tensor, "10 B"]) -> float:
-        """Share of the markers whose symbol is right."""
-        return share_right(logits, target)
-
     @staticmethod
     def read(
         output: Float[Tensor, "T B features"], last: Float[Tensor, "B features"]
@@ -104,7 +94,7 @@ class SelectiveCopying:
         return output[-RECALL:]
 
 
-class Denoising:
+class Denoising(Classes):
     """Sequences of `length` time steps: 10 of 9 symbols among noise, a marker, and noise while they are recalled.
 
     T is `length` less 20, as in copying: T + 9 steps in which the symbols stand, the marker, and 10 that recall.
@@ -132,7 +122,6 @@ class Denoising:
 
     input_size = DATA + 2
     output_size = DATA + 1
-    loss_name = "cross-entropy (nats)"
     score_name = "recall accuracy"
     baseline_score = 1 / DATA
 
@@ -152,21 +141,10 @@ class Denoising:
         target[-RECALL:] = shown
         return torch.nn.functional.one_hot(symbols, self.input_size).float(), target
 
-    def loss(self, logits: Float[Tensor, "T B k"], target: Int[Tensor, "T B"]) -> Float[Tensor, ""]:
-        """Cross-entropy in nats, the mean over every step."""
-        return cross_entropy(logits, target)
-
     def score(self, logits: Float[Tensor, "T B k"], target: Int[Tensor, "T B"]) -> float:
         """Share of the recall steps whose symbol is right: chance is 1/9, and printing noise scores 0."""
-        return share_right(logits[-RECALL:], target[-RECALL:])
+        return super().score(logits[-RECALL:], target[-RECALL:])
 
     def score_all(self, logits: Float[Tensor, "T B k"], target: Int[Tensor, "T B"]) -> float:
         """Share of all steps that are right. Flatters, as that of copying does."""
-        return share_right(logits, target)
-
-    @staticmethod
-    def read(
-        output: Float[Tensor, "T B features"], last: Float[Tensor, "B features"]
-    ) -> Float[Tensor, "T B features"]:
-        """What the read-out looks at, of a model's output and its last step: every step."""
-        return output
+        return super().score(logits, target)

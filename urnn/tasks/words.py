@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from urnn.shapes import Float, Int
-from urnn.tasks.answers import cross_entropy, share_right
+from urnn.tasks.answers import Classes
 from urnn.tasks.groups import Group
 
 
-class Words:
+class Words(Classes):
     """Sequences of `length` elements of a group, each drawn uniformly; the answer at step t is x_1 x_2 ... x_t.
 
     Attributes:
@@ -41,9 +41,7 @@ class Words:
         True
     """
 
-    loss_name = "cross-entropy (nats)"
     score_name = "accuracy over all steps"
-    score_all = None
 
     def __init__(self, group: Group, length: int) -> None:
         if length < 1:
@@ -63,18 +61,3 @@ class Words:
         for element in elements[1:]:
             products.append(self.group.table[products[-1], element])
         return torch.stack(products)
-
-    def loss(self, logits: Float[Tensor, "T B k"], target: Int[Tensor, "T B"]) -> Float[Tensor, ""]:
-        """Cross-entropy in nats, the mean over every step."""
-        return cross_entropy(logits, target)
-
-    def score(self, logits: Float[Tensor, "T B k"], target: Int[Tensor, "T B"]) -> float:
-        """Share of all steps whose product is right."""
-        return share_right(logits, target)
-
-    @staticmethod
-    def read(
-        output: Float[Tensor, "T B features"], last: Float[Tensor, "B features"]
-    ) -> Float[Tensor, "T B features"]:
-        """What the read-out looks at, of a model's output and its last step: every step."""
-        return output

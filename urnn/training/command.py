@@ -11,14 +11,14 @@ from typing import NoReturn
 import torch
 
 from urnn import models
-from urnn.training import folder, interruption, memory, owner, problems
+from urnn.training import folder, interruption, memory, owner, problems, tuned
 from urnn.training.display import Display, as_line
 from urnn.training.ending import DIVERGED, DONE, FAILED
 from urnn.training.errors import TrainingError
 from urnn.training.optimisers import OPTIMISERS
 from urnn.training.presets import preset, untuned
 from urnn.training.run import End, Run
-from urnn.training.settings import Settings
+from urnn.training.settings import GIVEN, PRESET, TUNED, Settings
 from urnn.training.trainer import Trainer
 
 ENDS = ("max_seconds", "goal_score", "goal_loss")
@@ -83,11 +83,16 @@ def _refusals_reported() -> Iterator[None]:
 def _settings(options: argparse.Namespace) -> Settings:
     """The preset of the task and the model, and over it what the command says."""
     problems.require_length(options.task, options.length)
-    chosen = asdict((untuned if options.untuned else preset)(options.task, options.model, options.length))
+    plain = untuned(options.task, options.model, options.length)
+    is_tuned = tuned.nearest(options.task, options.length, options.model) is not None
+    base = preset(options.task, options.model, options.length) if is_tuned and not options.untuned else plain
+    chosen = asdict(base)
     chosen |= {name: value for name, value in vars(options).items() if name in chosen and value is not None}
     chosen |= {name: None for name in ("clip", "clip_norm") if chosen[name] == 0}
+    as_chosen = chosen | {"max_iterations": base.max_iterations} == asdict(base)  # a limit is no setting
+    protocol = GIVEN if not as_chosen else PRESET if base is plain else TUNED
     given = ("task", "length", "model", "backend", "seed", "evaluate_every", "device", "threads", *ENDS)
-    return Settings(**chosen, **{name: getattr(options, name) for name in given})
+    return Settings(**chosen, **{name: getattr(options, name) for name in given}, protocol=protocol)
 
 
 class _Parser(argparse.ArgumentParser):

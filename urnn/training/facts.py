@@ -4,13 +4,14 @@ import datetime
 import os
 import platform
 import subprocess
+import time
 from pathlib import Path
 
 import torch
 
 from urnn import models
 from urnn.training.settings import MAY_CHANGE
-from urnn.training.trainer import Trainer
+from urnn.training.trainer import Trainer, clock_of
 
 
 def of_run(trainer: Trainer) -> dict[str, object]:
@@ -33,6 +34,7 @@ def of_run(trainer: Trainer) -> dict[str, object]:
         "baseline": task.baseline,
         "baseline_score": task.baseline_score,
         "data": problem.data,
+        "clock": "processor" if clock_of(settings) is time.process_time else "wall",
         "loss_name": task.loss_name,
         "score_name": task.score_name,
         "dtype": str(next(network.parameters()).dtype).removeprefix("torch."),
@@ -51,6 +53,7 @@ def changeable(trainer: Trainer) -> dict[str, object]:
     return {
         "max_iterations": settings.max_iterations,
         "max_seconds": settings.max_seconds,
+        "protocol": settings.protocol,
         "goal": trainer.goal.as_dict(),
     }
 

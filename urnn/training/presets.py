@@ -1,6 +1,7 @@
 """What a run is when the user names only a task and a model: the paper's sizes, and tuned settings or the paper's.
 
-Where `tuned_settings` has a file for the task, T and model, its settings count, and else those below.
+Where `tuned_settings` has a file for the task and the model, its settings count, and else those below. One for a
+shorter T counts too, with the slow rate times the ratio of the two T: a recurrent matrix is applied T times.
 
 Models that the paper does not have take the size of their kind; on copying gated, plain, orthogonal ones and the
 uRNN have 6,000 to 9,000 parameters.
@@ -108,9 +109,12 @@ def preset(task: str, model: str, length: int | None = None) -> Preset:
         >>> preset("copying", "urnn", length=100).hidden_size, preset("copying", "lstm", length=100).hidden_size
         (128, 40)
     """
-    found = tuned.read(task, length, model)
-    plain = untuned(task, model, length)
-    return replace(plain, **found["settings"]) if found else plain
+    plain, found = untuned(task, model, length), tuned.nearest(task, length, model)
+    if found is None:
+        return plain
+    at, settings = found
+    share = at / length if at and length else 1.0
+    return replace(plain, **{**settings, "slow_rate": share * settings["slow_rate"]})
 
 
 def untuned(task: str, model: str, length: int | None = None) -> Preset:

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from urnn.tasks import Words
 from urnn.training import anatomy, checkpoint, facts, files
 from urnn.training.display import Display, as_result
 from urnn.training.errors import DivergedError, TrainingError
 from urnn.training.improvement import still_improving
 from urnn.training.interruption import Stop
 from urnn.training.log import Log
+from urnn.training.probe import probe
 from urnn.training.settings import MAY_CHANGE
 from urnn.training.trainer import Trainer
 
@@ -203,6 +205,11 @@ class Run:
             return self._log_end(outcome, lambda folder: f"{ended}; not scored on test data")
         found = trainer.scores(problem.test())
         longer = {steps: trainer.scores(batches()) for steps, batches in problem.longer.items()}
+        probes = (
+            probe(trainer.network.rnn, problem.task, trainer.settings.device)
+            if isinstance(problem.task, Words)
+            else []
+        )
         result = as_result(problem, found.loss, found.score)
         beyond = "".join(f", {one.score:.1%} at {steps} time steps" for steps, one in longer.items())
         return self._log_end(
@@ -211,6 +218,7 @@ class Run:
             test_loss=found.loss,
             test_score=found.score,
             longer_tests=[{"steps": steps, "loss": one.loss, "score": one.score} for steps, one in longer.items()],
+            probes=probes,
         )
 
     def _interrupted(self) -> End:
@@ -239,6 +247,7 @@ class Run:
         test_loss: float | None = None,
         test_score: float | None = None,
         longer_tests: Sequence[Mapping[str, int | float]] = (),
+        probes: Sequence[Mapping[str, str | int | float | None]] = (),
     ) -> End:
         """Logs the end.
 
@@ -246,6 +255,7 @@ class Run:
             message: the folder as it is to be named -> how the run ended. The user reads its whole path; the log,
                 which may be read on another machine, has its name alone.
             longer_tests: steps, loss and score on test sequences of each length beyond those trained on.
+            probes: what `probe` found in the states.
         """
         self.require_own()
         progress, solved = self.trainer.progress, self.log.first_solved() or {}
@@ -258,6 +268,7 @@ class Run:
             test_loss=test_loss,
             test_score=test_score,
             longer_tests=list(longer_tests),
+            probes=list(probes),
             solved_iteration=solved.get("iteration"),
             solved_seconds=solved.get("seconds"),
         )

@@ -7,7 +7,7 @@ its own, the same in every run, so that all runs are scored on the same sequence
 import numpy as np
 import torch
 
-PURPOSES = ("model", "training data", "validation data", "test data")
+PURPOSES = ("model", "training data", "validation data", "test data", "probes")
 HELD_OUT_SEED = 20151120  # the day the paper appeared
 
 

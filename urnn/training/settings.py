@@ -12,7 +12,9 @@ from urnn.training.optimisers import require_known
 # What a command may change when it goes on with a run; anything else makes it another run. Limits and the goal
 # decide where a run ends and have no part in what an iteration does: one whose limit was raised has the parameters
 # of one that had the limit from the start. Its log has one evaluation more, at the old limit.
-MAY_CHANGE = ("max_iterations", "max_seconds", "goal_score", "goal_loss")
+# Who chose the settings decides no bit at all.
+MAY_CHANGE = ("max_iterations", "max_seconds", "goal_score", "goal_loss", "protocol")
+TUNED, PRESET, GIVEN = PROTOCOLS = ("tuned", "preset", "given")
 
 MOST = 10**9  # of anything that is counted: beyond it there is no such run
 MOST_THREADS = max(64, os.cpu_count() or 1)  # OpenMP ends the process where it cannot start so many
@@ -66,6 +68,8 @@ class Settings:
         threads: threads torch may use.
         goal_score: the least validation score that counts as solved, 0 to 1; None for the task's own goal.
         goal_loss: the most validation loss that does, in the loss's unit; None for the task's own goal.
+        protocol: who chose the settings: "tuned" (`urnn.training.tuned`), "preset" (the paper's, or those of
+            `presets` where it has none) or "given" (this run's user).
 
     Raises:
         ValueError: a value out of its range.
@@ -104,6 +108,7 @@ class Settings:
     max_seconds: float | None = None
     goal_score: float | None = None
     goal_loss: float | None = None
+    protocol: str = GIVEN
 
     def __post_init__(self) -> None:
         problems.require_known(self.task)

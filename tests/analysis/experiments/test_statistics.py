@@ -123,11 +123,6 @@ def test_runs_on_two_texts_are_two_groups(add, study):
     assert list(found["seeds"]) == [2, 1]
 
 
-def test_a_step_of_sequences_of_many_lengths_costs_what_it_does_on_their_mean(add, study):
-    add([0.1], [0.5], task="parity", length=40, shortest_steps=4, speed=25)
-    assert list(study().costs["step_time"]) == pytest.approx([1 / 25 / 22], rel=10 * EPS)
-
-
 def test_of_two_runs_with_one_seed_the_later_counts_and_the_other_is_named(add, runs, study):
     add([0.1], [0.5]).parent.rename(runs / "old")
     add([0.1], [0.9], started_at="2026-02-01T00:00:00+00:00")
@@ -143,25 +138,17 @@ def test_below_the_baseline_needs_a_margin(share, below, add, study):
     assert list(study().groups["below"]) == [below]
 
 
-def test_a_step_costs_what_the_benchmark_measured_or_what_the_run_took(add, study, row):
-    add([0.1], [0.5], speed=25)
+def test_a_step_takes_the_memory_that_the_benchmark_measured(add, study, row):
+    add([0.1], [0.5])
     step = {"backend": "cpu", "hidden_size": 128, "length": 120, "batch": 20}
-    rows = [row(value=value, **step) for value in (1e-4, 2e-4, 3e-4)]
+    step |= {"metric": "peak_allocated", "unit": "B"}
+    rows = [row(value=value, **step) for value in (1024.0, 4096.0, 8192.0)]
     rows += [row(value=9.0, **(step | {"length": 119})), row(value=9.0, **(step | {"phase": "forward"}))]
-    rows.append(row(value=4096.0, metric="peak_allocated", unit="B", **step))
+    rows.append(row(value=1e-4, **(step | {"metric": "step_time", "unit": "s"})))
     logs = study().logs
-
-    def cost(measurements):
-        (group,) = Study(logs, measurements).costs.itertuples()
-        return group
-
-    found = cost(tidy_frame(rows))
-    assert (found.step_time, found.benchmarked, found.peak_allocated) == (2e-4, True, 4096.0)
+    assert list(Study(logs, tidy_frame(rows)).memory) == [4096.0]
     for nothing in (None, tidy_frame([row(value=9.0, **(step | {"batch": 21}))])):
-        found = cost(nothing)
-        assert found.step_time == pytest.approx(1 / (25 * 120), rel=10 * EPS)
-        assert not found.benchmarked
-        assert np.isnan(found.peak_allocated)
+        assert Study(logs, nothing).memory.isna().all()
 
 
 def test_numbers_for_what_figure_4_shows(add, study):

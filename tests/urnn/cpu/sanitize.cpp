@@ -70,6 +70,23 @@ static double multiply(Index rows, Index columns, Index depth) {
   return out[0];
 }
 
+// A sequence with a dense matrix, forwards and backwards, `held` steps at a time.
+static double dense(Index n, Index batch, Index steps, Index m, Index held, bool with_gradient, bool with_x) {
+  const Index threads = 2;
+  const auto x = random(steps * batch * m), h_0 = random(batch * n), W = random(n * n), V = random(n * m),
+             bias = random(n), gradient = random(steps * batch * n);
+  auto states = random(steps * batch * n), carry = random(batch * n), of_x = random(steps * batch * m),
+       of_W = random(n * n), of_V = random(n * m), of_bias = random(n);
+  auto work = random(urnn_dense_workspace(n, m)),
+       work_back = random(urnn_dense_workspace_back(threads, batch, n, held));
+  urnn_dense_forward(threads, steps, batch, n, m, x.data(), h_0.data(), W.data(), V.data(), bias.data(),
+                     states.data(), work.data());
+  urnn_dense_backward(threads, steps, batch, n, m, held, x.data(), h_0.data(), W.data(), V.data(), states.data(),
+                      with_gradient ? gradient.data() : nullptr, carry.data(), with_x ? of_x.data() : nullptr,
+                      of_W.data(), of_V.data(), of_bias.data(), work_back.data());
+  return states[0] + carry[0] + of_x[0] + of_W[0] + of_V[0] + of_bias[0];
+}
+
 int main() {
   urnn_share_threads(start_threads);
   double sum = 0;
@@ -91,6 +108,10 @@ int main() {
   for (Index rows : {1, 5, 7, 100})
     for (Index columns : {1, 17, 64, 300})
       for (Index depth : {1, 20, 300}) sum += multiply(rows, columns, depth);
+  for (Index n : {1, 15, 16, 33, 100})
+    for (Index batch : {1, 5, 12, 13, 30})
+      for (Index m : {1, 10, 17})
+        for (Index held : {1, 2, 3}) sum += dense(n, batch, 3, m, held, batch % 2, m > 1);
   std::printf("%s\n", std::isfinite(sum) ? "finite" : "not finite");
   return 0;
 }

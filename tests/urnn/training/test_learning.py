@@ -6,7 +6,7 @@ import pytest
 
 from tests.urnn.training.tiny import trainer
 from urnn.models import MODELS
-from urnn.training.presets import preset
+from urnn.training.presets import untuned
 
 pytestmark = pytest.mark.slow
 
@@ -27,7 +27,7 @@ def loss_after(
         optimiser="adam",
         learning_rate=learning_rate,
         slow_rate=1.0,
-        clip=preset(task, model).clip,
+        clip=untuned(task, model).clip,
     )
     least = math.inf
     while made.progress.iteration < iterations and least >= below:

@@ -14,7 +14,7 @@ from urnn.tasks.images import MNIST_VALIDATION, Images
 from urnn.training import problems, seeds
 from urnn.training.folder import run_folder
 from urnn.training.optimisers import OPTIMISERS
-from urnn.training.presets import PLANS, preset
+from urnn.training.presets import PLANS, untuned
 from urnn.training.problems import PROBLEMS
 from urnn.training.streams import Epochs, Fresh, MixedLengths
 
@@ -146,13 +146,13 @@ class TestPresets:
     @pytest.mark.parametrize("model", MODELS)
     @pytest.mark.parametrize("task", PROBLEMS)
     def test_every_task_and_model_has_one(self, task, model):
-        assert preset(task, model).hidden_size > 0
-        assert preset(task, model).optimiser in OPTIMISERS
+        assert untuned(task, model).hidden_size > 0
+        assert untuned(task, model).optimiser in OPTIMISERS
 
     def test_all_models_see_a_task_in_the_same_batches_for_as_long(self):
         for task in PLANS:
             chosen = {
-                (row.batch, row.max_iterations, row.optimiser) for row in (preset(task, name) for name in MODELS)
+                (row.batch, row.max_iterations, row.optimiser) for row in (untuned(task, name) for name in MODELS)
             }
             assert len(chosen) == 1
 
@@ -171,7 +171,7 @@ class TestPresets:
             task=task,
             length=None if task == "digits" else 100,
             model=model,
-            hidden_size=preset(task, model).hidden_size,
+            hidden_size=untuned(task, model).hidden_size,
         )
         assert made.network.parameter_count == parameters
 
@@ -179,26 +179,26 @@ class TestPresets:
         ("model", "clip"), [("urnn", None), ("ortho_cayley", None), ("lstm", 1.0), ("gru", 1.0), ("irnn", 1.0)]
     )
     def test_gated_and_plain_models_are_clipped(self, model, clip):
-        assert preset("copying", model).clip == clip
+        assert untuned("copying", model).clip == clip
 
     @pytest.mark.parametrize("task", ["parity", "words_a5", "denoising", "associative_recall", "characters"])
     def test_tasks_beyond_the_papers_are_trained_alike_with_every_model(self, task):
         chosen = {
             (row.hidden_size, row.learning_rate, row.decay, row.clip)
-            for row in (preset(task, name) for name in MODELS)
+            for row in (untuned(task, name) for name in MODELS)
         }
         assert chosen == {(128, 3e-3, 0.999, 1.0)}
 
     def test_copying_is_trained_as_in_the_paper(self):
-        chosen = preset("copying", "urnn")
+        chosen = untuned("copying", "urnn")
         assert (chosen.optimiser, chosen.learning_rate, chosen.decay) == ("rmsprop", 1e-3, 0.9)
-        assert preset("copying", "urnn", 500) == chosen
+        assert untuned("copying", "urnn", 500) == chosen
 
     def test_beyond_the_papers_lengths_on_copying_the_unitary_step_learns_more_slowly(self):
-        assert [preset("copying", "urnn", length).slow_rate for length in (500, 1000, 5000)] == [1.0, 0.25, 0.05]
-        assert preset("copying", "urnn", 5000).learning_rate == 1e-3
-        assert preset("adding", "urnn", 1000).slow_rate == 1.0
-        assert preset("copying", "ortho_cayley", 5000).slow_rate == 0.1
+        assert [untuned("copying", "urnn", length).slow_rate for length in (500, 1000, 5000)] == [1.0, 0.25, 0.05]
+        assert untuned("copying", "urnn", 5000).learning_rate == 1e-3
+        assert untuned("adding", "urnn", 1000).slow_rate == 1.0
+        assert untuned("copying", "ortho_cayley", 5000).slow_rate == 0.1
 
 
 class TestOptimisers:

@@ -19,6 +19,7 @@ from urnn.training.display import Display
 from urnn.training.errors import DivergedError, TrainingError
 from urnn.training.interruption import Stop
 from urnn.training.log import Log
+from urnn.training.probe import probe
 from urnn.training.run import End, Run
 from urnn.training.trainer import Progress, Trainer
 
@@ -36,6 +37,7 @@ FACTS |= {
     "initial",
     "max_iterations",
     "max_seconds",
+    "protocol",
 }
 FACTS |= {"evaluate_every", "baseline", "baseline_score", "loss_name", "score_name", "threads", "device"}
 FACTS |= {
@@ -48,6 +50,7 @@ FACTS |= {
     "python",
     "machine",
     "cpu",
+    "clock",
     "commit",
     "started_at",
 }
@@ -80,10 +83,10 @@ class TestLog:
         names = {"kind", "iteration", "seconds", "train_loss", "loss", "score", "score_all", "solved"}
         assert set(lines[1]) == names | {"iterations_per_second"}
         end = {"kind", "iteration", "seconds", "outcome", "message", "test_loss", "test_score"}
-        end |= {"longer_tests", "solved_iteration", "solved_seconds"}
+        end |= {"longer_tests", "probes", "solved_iteration", "solved_seconds"}
         assert set(lines[-1]) == end
         assert (lines[-1]["outcome"], lines[-1]["seconds"]) == ("not finished", lines[-2]["seconds"])
-        assert lines[-1]["longer_tests"] == []
+        assert lines[-1]["longer_tests"] == lines[-1]["probes"] == []
         assert lines[-1]["message"].startswith(
             "not finished and still improving after 9 iterations; on test data: cross-entropy "
         )
@@ -99,6 +102,7 @@ class TestLog:
         assert end["longer_tests"] == [
             {"steps": steps, "loss": found.loss, "score": found.score} for steps, found in expected
         ]
+        assert end["probes"] == probe(made.network.rnn, made.problem.task)
         told = ", ".join(f"{found.score:.1%} at {steps} time steps" for steps, found in expected)
         assert message == end["message"]
         assert message.endswith(f"accuracy over all steps {end['test_score']:.1%}, {told}")

@@ -155,6 +155,10 @@ SIGNATURES = {
     "multiply_workspace": (INDEX, *[INDEX] * 3),
     "multiply": (None, *[INDEX] * 4, POINTER, *[INDEX] * 2, POINTER, *[INDEX] * 2, POINTER, *[INDEX] * 3, POINTER),
     "finish": (None, POINTER, *[INDEX] * 2, *[POINTER] * 6),
+    "dense_workspace": (INDEX, *[INDEX] * 2),
+    "dense_forward": (None, *[INDEX] * 5, *[POINTER] * 7),
+    "dense_workspace_back": (INDEX, *[INDEX] * 4),
+    "dense_backward": (None, *[INDEX] * 6, *[POINTER] * 12),
 }
 
 

@@ -1,11 +1,10 @@
 // The C interface of the kernel: the batch cut into slices, the slices given to threads. URNN_REAL is float or
 // double; the compiler's flags choose the instruction set.
 #include "block_backward.h"
-#include "matrix_product.h"
+#include "dense.h"
 #include "one_sample_backward.h"
 #include "operator.h"
-
-#include <atomic>
+#include "team.h"
 
 namespace {
 
@@ -57,30 +56,6 @@ Index forward_workspace(Index n) {  // the same for a pass forward alone
   using S = Single<T>;
   return std::max(B::planes(n) * static_cast<Index>(sizeof(typename B::C)),
                   S::planes(n) * static_cast<Index>(sizeof(typename S::C)));
-}
-
-// Runs a function on a team of threads: GOMP_parallel, which the OpenMP libraries of GCC, LLVM and Intel all have.
-// By its address, so that any compiler will do, and the threads are those of the library that torch has loaded.
-// Null: one thread.
-using StartTeam = void (*)(void (*)(void*), void* argument, unsigned threads, unsigned flags);
-StartTeam start_team = nullptr;
-
-template <class F>
-__attribute__((noinline)) void call(void* f) {
-  (*static_cast<F*>(f))();
-}
-
-// Calls f(slice, thread) for each slice, on threads that take the next one when they are done with theirs.
-template <class F>
-void for_each_slice(Index count, Index threads, F f) {
-  std::atomic<Index> next_slice{0}, next_thread{0};
-  auto work = [&] {
-    const Index thread = next_thread++;
-    for (Index i; (i = next_slice++) < count;) f(i, thread);
-  };
-  threads = std::min(threads, count);
-  if (threads > 1 && start_team) start_team(call<decltype(work)>, &work, static_cast<unsigned>(threads), 0);
-  else call<decltype(work)>(&work);
 }
 
 // The tables for samples alone; null if there are none, or too few units.
@@ -150,26 +125,6 @@ void backward(const Prepared<T>& t, const Sequence<T>& past, Index batch, Index 
   });
 }
 
-// out = a b, or out += a b, with vectors along the columns, of which there should be many.
-template <typename T>
-Product<T> product_of(Matrix<const T> a, Matrix<const T> b, Matrix<T> out, bool adds = false) {
-  auto turned = [](auto of) {
-    return decltype(of){of.data, of.columns, of.rows, of.column_stride, of.row_stride};
-  };
-  if (out.columns >= std::min<Index>(64, out.rows)) return {a, b, out, adds};
-  return {turned(b), turned(a), turned(out), adds};
-}
-template <typename T>
-Index multiply_workspace(Index threads, const Product<T>& product) {
-  return std::min(threads, product.blocks()) * Product<T>::workspace();
-}
-template <typename T>
-void multiply(Index threads, const Product<T>& product, T* work) {
-  for_each_slice(product.blocks(), threads, [&](Index number, Index thread) {
-    product.run(number, work + thread * (Product<T>::workspace() / static_cast<Index>(sizeof(T))));
-  });
-}
-
 // From the slices' sums to the gradients of theta (3, n), v (2, 2n), b (n) and, for m > 0, V transposed (m, 2n);
 // theta3 lacks the part of V x.
 template <typename T>
@@ -216,6 +171,7 @@ void finish(const Prepared<T>& t, Index m, Index slices, const double* partial, 
 }
 }  // namespace
 
+#include "dense_stream.h"
 #include "stream.h"
 
 extern "C" {
@@ -264,18 +220,36 @@ void urnn_finish(const void* tables, Index m, Index slices, const double* partia
   finish<T>(*tables_in(tables), m, slices, partial, v, theta_gradient, v_gradient, bias_gradient, product);
 }
 
+Index urnn_dense_workspace(Index n, Index m) {
+  return DenseSequence<T>{1, 1, 1, n, m, {}, {}, {}, {}}.workspace();
+}
+void urnn_dense_forward(Index threads, Index steps, Index batch, Index n, Index m, const T* x, const T* h_0,
+                        const T* W, const T* V, const T* bias, T* states, T* work) {
+  DenseSequence<T>{threads, steps, batch, n, m, x, h_0, W, V}.forward(bias, states, work);
+}
+Index urnn_dense_workspace_back(Index threads, Index batch, Index n, Index held) {
+  return DenseSequence<T>{threads, 1, batch, n, 1, {}, {}, {}, {}}.workspace_back(held);
+}
+void urnn_dense_backward(Index threads, Index steps, Index batch, Index n, Index m, Index held, const T* x,
+                         const T* h_0, const T* W, const T* V, const T* states, const T* gradient, T* carry,
+                         T* of_x, T* of_W, T* of_V, T* of_bias, T* work) {
+  DenseSequence<T>{threads, steps, batch, n, m, x, h_0, W, V}.backward(held, states, gradient, carry, of_x, of_W,
+                                                                       of_V, of_bias, work);
+}
+
 static void stream_operator(Stacked* stack, std::uint64_t, std::uint64_t) { stream<T>(stack); }
 static void step_operator(Stacked* stack, std::uint64_t, std::uint64_t) { step<T>(stack); }
 static void step_gradients_operator(Stacked* stack, std::uint64_t, std::uint64_t) { step_gradients<T>(stack); }
-// Makes the kernel torch's operators of these names on the CPU: a stream, a step, and the gradients of a step.
-// 0: it is.
+static void dense_stream_operator(Stacked* stack, std::uint64_t, std::uint64_t) { dense_stream<T>(stack); }
+// Makes the kernel torch's operators of these names on the CPU: a stream, a step, the gradients of a step, and a
+// stream with a dense matrix. 0: it is.
 Index urnn_register(const char* const* names, const Torch* functions, const Codes* numbers) {
   torch = *functions, codes = *numbers;
   Handle library = nullptr;
   Status failed = torch.library("urnn", "CPU", __FILE__, __LINE__, &library);
-  void (*const operators[])(Stacked*, std::uint64_t, std::uint64_t) = {stream_operator, step_operator,
-                                                                       step_gradients_operator};
-  for (int i = 0; i < 3 && !failed; ++i) failed = torch.implement(library, names[i], operators[i]);
+  void (*const operators[])(Stacked*, std::uint64_t, std::uint64_t) = {
+      stream_operator, step_operator, step_gradients_operator, dense_stream_operator};
+  for (int i = 0; i < 4 && !failed; ++i) failed = torch.implement(library, names[i], operators[i]);
   return failed;
 }
 }

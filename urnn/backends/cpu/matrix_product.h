@@ -3,6 +3,7 @@
 #pragma once
 
 #include "lanes.h"
+#include "team.h"
 
 namespace {
 
@@ -136,4 +137,25 @@ struct Product {
     }
   }
 };
+
+// out = a b, or out += a b, with vectors along the columns, of which there should be many.
+template <typename T>
+Product<T> product_of(Matrix<const T> a, Matrix<const T> b, Matrix<T> out, bool adds = false) {
+  auto turned = [](auto of) {
+    return decltype(of){of.data, of.columns, of.rows, of.column_stride, of.row_stride};
+  };
+  if (out.columns >= std::min<Index>(64, out.rows)) return {a, b, out, adds};
+  return {turned(b), turned(a), turned(out), adds};
+}
+template <typename T>
+Index multiply_workspace(Index threads, const Product<T>& product) {
+  return std::min(threads, product.blocks()) * Product<T>::workspace();
+}
+template <typename T>
+void multiply(Index threads, const Product<T>& product, T* work) {
+  for_each_slice(product.blocks(), threads, [&](Index number, Index thread) {
+    const Index own = thread * (Product<T>::workspace() / static_cast<Index>(sizeof(T)));
+    product.run(number, product.is_thin() ? nullptr : work + own);
+  });
+}
 }  // namespace

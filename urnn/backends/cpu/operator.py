@@ -35,6 +35,7 @@ SCHEMAS = {
     "step": f"({ARGUMENTS}) -> Tensor",
     "step_gradients": f"(Tensor gradient, Tensor next, {ARGUMENTS}, bool with_x) "
     "-> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)",
+    "dense_stream": "(Tensor x, Tensor h, Tensor W, Tensor V, Tensor b) -> (Tensor, Tensor)",
 }
 COMPLEX = {"float32": "complex64", "float64": "complex128"}
 
@@ -45,11 +46,12 @@ for _dtype in COMPLEX:
 
 
 class Operators(NamedTuple):
-    """One dtype's: many steps, one step, and the gradients of one step."""
+    """One dtype's: many steps, one step, the gradients of one step, and many steps with a dense real matrix."""
 
     stream: Callable[..., tuple[torch.Tensor, torch.Tensor]]
     step: Callable[..., torch.Tensor]
     step_gradients: Callable[..., tuple[torch.Tensor, ...]]
+    dense_stream: Callable[..., tuple[torch.Tensor, torch.Tensor]]
 
 
 # By the dtype of a layer's parameters; a kernel is registered when it is loaded.

@@ -63,10 +63,11 @@ Handle empty_like(const View<D>& of) {
   return empty(sizes, of.dimensions, codes.real);
 }
 
-// out = a b.
+// out = a b, or out += a b.
 template <typename T>
-void product(Matrix<const T> a, Matrix<const T> b, Matrix<T> out) {
-  const Product<T> of = product_of<T>(a, b, out);
+void product(Matrix<const T> a, Matrix<const T> b, Matrix<T> out, bool adds = false) {
+  const Product<T> of = product_of<T>(a, b, out, adds);
+  if (of.is_thin()) return multiply<T>(torch.threads(), of, nullptr);
   const Index threads = torch.threads(), bytes = multiply_workspace(threads, of);
   const Owner work(empty(&bytes, 1, codes.bytes));
   multiply(threads, of, data_of<T>(work));
