@@ -60,6 +60,7 @@ FALLBACK_LOOKS: tuple[Look, ...] = (
     Look("#2f6f7a", "#8fd0da", "<", (6, 2, 1, 2)),
 )
 
+EVERY_LOOK: tuple[Look, ...] = (*LOOKS.values(), *WIDER_LOOKS.values(), *FALLBACK_LOOKS)
 
 _given: dict[str, Look] = {}  # to models outside the list, in the order in which they were first drawn
 
