@@ -207,7 +207,16 @@ def _result(operator: Callable[..., Any], layer: Any, x: Tensor, h: Tensor) -> A
 
 
 def watched() -> bool:
-    """Whether something wants to see each operation: a compiler, a transform, a mode, forward-mode derivatives."""
+    """Whether something wants to see each operation: a compiler, a transform, a mode, forward-mode derivatives.
+
+    Example:
+        >>> import torch
+        >>> from urnn.streaming import watched
+        >>> seen = []
+        >>> _ = torch.func.vmap(lambda x: seen.append(watched()) or x)(torch.ones(2))
+        >>> watched(), seen
+        (False, [True])
+    """
     return (
         torch.compiler.is_compiling()
         or transforms.forward_mode()

@@ -6,7 +6,9 @@ The line parts the cells before the crossover from those beyond it; the size bet
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from operator import attrgetter
+from textwrap import wrap
 
 import numpy as np
 import pandas as pd
@@ -24,6 +26,7 @@ from analysis.statistics import Estimate, at_best, crossover, fastest, ratio
 from analysis.vocabulary import MEASURED, STEP_TIME
 
 PHASE = "train"
+FEW = 8  # baselines; more of them at one length stand in one panel
 SCALE = Normalize(-4.0, 4.0)  # log2 of the factors that colours tell apart
 COLOURS = LinearSegmentedColormap.from_list("speed-up", ["#1c5fa8", "#f3f3f1", "#dd5500"])
 
@@ -39,13 +42,41 @@ def draw(cells: pd.DataFrame, columns: int = 4) -> Figure:
         baselines = [(one.label, best[best["model"] == one.model]) for one in style.rivals_in_order(here)]
         if ours.empty or not baselines:
             return style.small_multiples([], cells, columns)
+        if len(baselines) > FEW and here["length"].nunique() == 1:
+            return _one_length(ours, baselines, style.width(columns), int(here["length"].iloc[0]))
         in_a_row, height = (2, 2.0) if narrow else (columns, 2.3)
         figure, axes = style.panels(len(baselines), in_a_row, style.width(columns), height=height)
         for number, (ax, (label, theirs)) in enumerate(zip(axes, baselines, strict=True)):
-            ax.set_title(style.literal(f"vs {label}"), fontsize=8.5 if narrow else 10)
+            lines = wrap(style.literal(f"vs {label}"), 24 if narrow else 30)
+            ax.set_title("\n".join(lines), fontsize=8.5 if narrow else 10)
             _heat_map(ax, ours, theirs, narrow)
             ax.set(xlabel="hidden units n", ylabel="" if number % in_a_row else "time steps T")
         _colour_bar(figure, axes)
+    return figure
+
+
+def _one_length(
+    ours: pd.DataFrame, baselines: Sequence[tuple[str, pd.DataFrame]], width: float, length: int
+) -> Figure:
+    """A row a baseline over the hidden sizes, where panels with one row each would say little on much space."""
+    figure, (ax,) = style.panels(1, 1, width, height=0.34 * len(baselines) + 0.9)
+    sizes = sorted(set(ours["hidden_size"]))
+    mine = ours.set_index("hidden_size")
+    gains = pd.DataFrame(index=[label for label, _ in baselines], columns=sizes, dtype=object)
+    for label, rows in baselines:
+        theirs = rows.set_index("hidden_size")
+        for size in mine.index.intersection(theirs.index):
+            gains.at[label, size] = ratio(theirs.loc[size], mine.loc[size])
+    _squares(ax, gains, 7 if width < style.WIDE else 8.3)
+    ax.set_yticks(np.arange(len(gains)) + 0.5, [style.literal(f"vs {label}") for label in gains.index])
+    for row, (_, rows) in enumerate(baselines):
+        at = crossover(ours, rows)
+        if at.span and at.span.at < np.inf:
+            place = np.searchsorted(sizes, at.span.at)
+            ax.vlines(place, row + 0.04, row + 0.96, clip_on=False, zorder=5, **_line())
+    ax.set(xlabel="hidden units n", ylabel="")
+    style.title(ax, "", f"T = {length}")
+    _colour_bar(figure, [ax])
     return figure
 
 
@@ -57,22 +88,27 @@ def _heat_map(ax: Axes, ours: pd.DataFrame, theirs: pd.DataFrame, narrow: bool) 
         style.say_not_measured(ax)
         return
     grid = pd.Series(gains).unstack().reindex(index=lengths, columns=sizes)
+    _squares(ax, grid, (7 if narrow else 8.3) * min(1.0, 6 / len(sizes)))
+    ax.tick_params(axis="x", labelsize=7.5 if narrow else 9)
+    _draw_crossover(ax, ours, theirs, lengths, sizes)
+
+
+def _squares(ax: Axes, gains: pd.DataFrame, fontsize: float) -> None:
+    """A coloured square with its factor for each gain; empty where there is none."""
     sns.heatmap(
-        np.log2(grid.map(attrgetter("value"), na_action="ignore").astype(float)),
+        np.log2(gains.map(attrgetter("value"), na_action="ignore").astype(float)),
         ax=ax,
         cmap=COLOURS,
         norm=SCALE,
-        annot=grid.map(_text).to_numpy(),
+        annot=gains.map(_text).to_numpy(),
         fmt="",
-        annot_kws={"fontsize": (7 if narrow else 8.3) * min(1.0, 6 / len(sizes))},
+        annot_kws={"fontsize": fontsize},
         cbar=False,
         linewidths=1,
         linecolor=style.PAPER,
     )
     ax.grid(False)
     ax.tick_params(length=0, rotation=0)
-    ax.tick_params(axis="x", labelsize=7.5 if narrow else 9)
-    _draw_crossover(ax, ours, theirs, lengths, sizes)
 
 
 def _text(gain: Estimate | float) -> str:
@@ -91,13 +127,13 @@ def _draw_crossover(
         found = crossover(ours[ours["length"] == length], theirs[theirs["length"] == length])
         if found.span and found.span.at < np.inf:
             places[row] = np.searchsorted(sizes, found.span.at)
-    # In a casing of the page's colour it stands out from any cell, on a dark page as well.
-    look = {
-        "color": style.INK,
-        "linewidth": 3,
-        "path_effects": [withStroke(linewidth=6.5, foreground=style.PAPER)],
-    }
-    ax.stairs(places, orientation="horizontal", baseline=None, clip_on=False, zorder=5, **look)
+    ax.stairs(places, orientation="horizontal", baseline=None, clip_on=False, zorder=5, **_line())
+
+
+def _line() -> dict[str, object]:
+    """The crossover's look; in a casing of the page's colour it stands out from any cell, on a dark page too."""
+    casing = [withStroke(linewidth=6.5, foreground=style.PAPER)]
+    return {"color": style.INK, "linewidth": 3, "path_effects": casing}
 
 
 def _colour_bar(figure: Figure, axes: list[Axes]) -> None:

@@ -32,6 +32,7 @@ INK, MUTED, GRID, PAPER = "#1d2126", "#5a626b", "#dcdfe4", "#fefefe"
 
 WIDE, NARROW = 11.0, 4.3
 PANEL_HEIGHT = 3.5
+LEGEND_ROW = 0.21
 SERIES_ID = "series"
 
 
@@ -297,6 +298,9 @@ def legend(figure: Figure, cells: pd.DataFrame) -> None:
         look = {"ncols": 2, "handlelength": 2.2, "columnspacing": 0.8, "fontsize": 8.5}
     # A legend leaves out labels that begin with an underscore, so they are written in afterwards.
     labels = ["label"] * len(handles)
+    rows = -(-len(series) // look["ncols"])
+    # A long legend would squeeze the panels.
+    figure.set_figheight(figure.get_figheight() + LEGEND_ROW * max(0, rows - 3))
     made = figure.legend(handles, labels, loc="outside upper left", labelspacing=0.45, **look)
     for text, one in zip(made.get_texts(), series, strict=True):
         text.set_text(literal(one.label))

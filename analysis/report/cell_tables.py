@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from analysis import units
+from analysis.appearance import WIDER_LOOKS
 from analysis.pages import Cell, Column, Details, Table, between
 from analysis.report.measured import Measured
 from analysis.report.verdicts import QUESTIONS, verdict
@@ -51,25 +52,26 @@ def cell_table(title: str, rows: pd.DataFrame, columns: dict[Column, Any]) -> Ta
     return Table(title, list(columns), values, [f"{row.model}:{row.backend}" for row in every])
 
 
-def verdicts(measured: Measured) -> list[Details]:
-    """A table of every rival and question for each way of matching models; the first is open.
+def verdicts(measured: Measured, wider: bool = False) -> list[Details]:
+    """A table of rivals and questions for each way of matching models, the first open; `wider`: the wider field's.
 
     A rival with several ways has a row for its fastest, which may be another one in each cell, and one for each.
     """
+    rivals = [rival for rival in measured.rivals if (rival.model in WIDER_LOOKS) == wider]
     columns = [Column("Against"), *(Column(question.title) for question in QUESTIONS)]
     baselines = [
         (one, f"{one.label}, fastest way" if one is rival and measured.ways_of(rival) else one.label)
-        for rival in measured.rivals
+        for rival in rivals
         for one in (rival, *measured.ways_of(rival))
     ]
-    tables = []
+    tables, of = [], " of the wider field" if wider else ""
     for match, name in MATCHES.items():
         rows = []
         for one, label in baselines:
             answers = [verdict(measured, one, question, match) for question in QUESTIONS]
             rows.append([label, *(answer and answer.cell() for answer in answers)])
-        table = Table(f"When the uRNN is ahead, at {name}", columns, rows, style="verdicts")
-        tables.append(Details(f"At {name}", [table], is_open=not tables))
+        table = Table(f"When the uRNN is ahead{of}, at {name}", columns, rows, style="verdicts")
+        tables.append(Details(f"At {name}{of}", [table], is_open=not tables))
     return tables
 
 

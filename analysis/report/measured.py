@@ -8,7 +8,7 @@ from functools import cached_property
 import pandas as pd
 
 from analysis.anchor_point import AnchorPoint, anchor_point
-from analysis.appearance import BEST, Series
+from analysis.appearance import BEST, WIDER_LOOKS, Series
 from analysis.comparability import Choice, Setting
 from analysis.figures.style import rivals_in_order, series_in_order
 from analysis.schema import of_family, ordinary
@@ -16,6 +16,7 @@ from analysis.statistics import at_best, fastest, summarise
 from analysis.vocabulary import CEILING, LADDER, PHASES
 
 URNN = "urnn"
+HEADLINE_RIVAL = "lstm"
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,19 @@ class Measured:
     def rivals(self) -> list[Series]:
         """Every other model at its best, which means in each cell by the fastest of its ways."""
         return rivals_in_order(self.cells)
+
+    @cached_property
+    def usual(self) -> pd.DataFrame:
+        """The cells without the wider field, which has figures of its own."""
+        return self.cells[~self.cells["model"].isin(WIDER_LOOKS)]
+
+    @cached_property
+    def wider(self) -> pd.DataFrame:
+        """The cells of the wider field, beside those of the uRNN's fastest way and nn.LSTM; empty without it."""
+        models, here = self.cells["model"], self.cells["model"].isin(WIDER_LOOKS)
+        if self.ours is not None and here.any():
+            here |= (models == URNN) & (self.cells["backend"] == self.ours.backend) | (models == HEADLINE_RIVAL)
+        return self.cells[here]
 
     def ways_of(self, rival: Series) -> list[Series]:
         """The ways in which a rival was run, where there are several."""

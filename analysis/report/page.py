@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from analysis import units
+from analysis.appearance import WIDER_LOOKS
 from analysis.comparability import choose
-from analysis.pages import Answer, Bullets, Facts, Page, Prose, Section
+from analysis.pages import Answer, Block, Bullets, Details, Facts, Page, Prose, Section, Table
 from analysis.pages.html import slug
 from analysis.pages.writing import Report, write_page
 from analysis.report import cell_tables, chapters, trust
@@ -18,6 +20,7 @@ from analysis.report.measured import Measured
 from analysis.report.verdicts import headlines
 from analysis.results import Results
 
+MOST_ROWS = 12
 DEFAULT_TITLE = "The uRNN against LSTMs and dense orthogonal RNNs"
 
 
@@ -76,7 +79,7 @@ def _sections(
     else:
         anywhere = any(other.setting.device == "cuda" for other in every)
         cuda = [] if anywhere or number > 0 else [chapters.on_cuda(None, (), level)]
-    explain = PROSE["explain"]
+    explain, scaling = PROSE["explain"], cell_tables.scaling(measured)
     return [
         Section("" if alone else setting.describe(), [answer]),
         Section(
@@ -84,13 +87,41 @@ def _sections(
             [Prose(explain["from_which_size"]), *cell_tables.verdicts(measured)],
             level,
         ),
-        Section("Figures", [row.of(measured.cells, folder) for row in FIGURES], level),
+        Section("Figures", [row.of(measured.usual, folder) for row in FIGURES], level),
+        *_wider_field(measured, folder, level),
         chapters.nearness(measured, folder, level),
         chapters.ladders(measured, folder, level),
         *cuda,
-        Section("How cost grows: exponents", [Prose(explain["exponents"]), cell_tables.scaling(measured)], level),
+        Section("How cost grows: exponents", [Prose(explain["exponents"]), *_in_parts(scaling)], level),
         *trust.sections(frame, measured, level),
     ]
+
+
+def _wider_field(measured: Measured, folder: str, level: int) -> list[Section]:
+    """The rivals of long profiles in tables and figures of their own, or none of it where none was measured."""
+    cells = measured.wider
+    if cells.empty:
+        return []
+    varied = cells[cells["phase"].isin(["train", "forward"])]["length"].nunique() > 1
+    figures = [
+        replace(row.of(cells, f"{folder}/wider"), title=f"{row.title}: the wider field")
+        for row in FIGURES
+        if varied or not row.name.endswith("_over_length")
+    ]
+    loops = dict.fromkeys(cells["label"][cells["model"].isin(WIDER_LOOKS) & (cells["backend"] == "eager")])
+    said = PROSE["explain"]["wider"]
+    if loops:
+        said += f" Loops over time in Python, which a kernel would shorten: {', '.join(loops)}."
+    tables = cell_tables.verdicts(measured, wider=True)
+    return [Section("The wider field of rivals", [Prose(said), *tables, *figures], level)]
+
+
+def _in_parts(table: Table) -> list[Block]:
+    """A table of few rows as it is; of many the first, and the others folded away."""
+    if len(table.rows) <= MOST_ROWS:
+        return [table]
+    rest = table.part(MOST_ROWS)
+    return [table.part(0, MOST_ROWS), Details(f"{len(rest.rows)} more: {table.title}", [rest])]
 
 
 def facts(measured: Measured) -> list[tuple[str, str]]:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import groupby
-from operator import attrgetter
 from typing import NamedTuple
 
 import pandas as pd
@@ -17,7 +15,7 @@ import pandas as pd
 from analysis import units
 from analysis.appearance import BEST, Series
 from analysis.pages import Cell
-from analysis.report.measured import Measured
+from analysis.report.measured import HEADLINE_RIVAL, Measured
 from analysis.statistics import Crossover, Estimate, Lead, crossover
 from analysis.vocabulary import MEASURED, PEAK_ALLOCATED, STEP_TIME
 
@@ -39,7 +37,7 @@ QUESTIONS = (
     Question("Training memory", "train", PEAK_ALLOCATED, "needs", "less memory to train than"),
     Question("Inference memory", "forward", PEAK_ALLOCATED, "needs", "less memory for inference than"),
 )
-HEADLINE_BASELINE, HEADLINE_QUESTIONS = "lstm", QUESTIONS[:4]
+HEADLINE_QUESTIONS = QUESTIONS[:4]
 SHORT = {
     Lead.FROM_SMALLEST: ("at every size", "ahead"),
     Lead.FROM_A_SIZE: ("from {} on", "crosses"),
@@ -133,21 +131,25 @@ def _ways(cells: pd.DataFrame) -> str:
     known = cells[cells["outcome"] == MEASURED].sort_values("hidden_size")
     if known.empty:
         return ""
-    runs = [
-        (way, [row.hidden_size for row in rows])
-        for way, rows in groupby(known.itertuples(), key=attrgetter("backend_label"))
-    ]
-    if len(runs) == 1:
-        return runs[0][0] + (", its fastest way" if (known["ways"] > 1).any() else "")
-    said = [f"{way} at n = {sizes[0]}{f' to {sizes[-1]}' if len(sizes) > 1 else ''}" for way, sizes in runs]
-    return f"in its fastest way: {', '.join(said)}"
+    ways = {way: list(rows["hidden_size"]) for way, rows in known.groupby("backend_label", sort=False)}
+    usual = max(ways, key=lambda way: len(ways[way]))
+    if len(ways) == 1:
+        return usual + (", its fastest way" if (known["ways"] > 1).any() else "")
+    others = [f"at n = {_listed(sizes)} {way}" for way, sizes in ways.items() if way != usual]
+    return f"in its fastest way: {usual}, {', '.join(others)}"
+
+
+def _listed(sizes: list[int]) -> str:
+    """Sizes in words: '64', '64 and 128', '64, 128 and 256'."""
+    *first, last = map(str, sizes)
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def headlines(measured: Measured) -> list[str]:
     """The sentences at the top: nn.LSTM question by question, then how many baselines are beaten."""
     if measured.ours is None:
         return ["The uRNN was not measured."]
-    rivals = sorted(measured.rivals, key=lambda rival: rival.model != HEADLINE_BASELINE)
+    rivals = sorted(measured.rivals, key=lambda rival: rival.model != HEADLINE_RIVAL)
     if not rivals:
         return [f"{measured.ours.label}: no baseline was measured to compare with."]
     answers = [verdict(measured, rivals[0], question).sentence() for question in HEADLINE_QUESTIONS]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from analysis import appearance
-from analysis.appearance import FALLBACK_LOOKS, LOOKS, look, order
+from analysis.appearance import FALLBACK_LOOKS, LOOKS, WIDER_LOOKS, look, order
 
 # Machado, Oliveira and Fernandes 2009, A Physiologically-based Model for Simulation of Color Vision Deficiency,
 # table 1, severity 1.0; the matrices act on linear RGB.
@@ -56,13 +56,33 @@ def test_models_keep_apart_and_the_urnn_most_of_all(vision, page):
         assert np.linalg.norm(seen[one] - seen[other]) > 20, (one, other)
 
 
+@pytest.mark.parametrize("vision", ["normal", *DEFICIENCIES])
+@pytest.mark.parametrize("page", ["light", "dark"])
+def test_the_wider_field_keeps_apart_from_what_it_stands_beside(vision, page):
+    matrix = np.array(DEFICIENCIES.get(vision, np.eye(3)))
+    drawn = WIDER_LOOKS | {name: LOOKS[name] for name in ("urnn", "lstm")}
+    seen = {name: lab(matrix @ linear(getattr(value, page))) for name, value in drawn.items()}
+    for one, other in combinations(seen, 2):
+        least = 24 if "urnn" in (one, other) else 12
+        assert np.linalg.norm(seen[one] - seen[other]) > least, (one, other)
+
+
+def test_no_two_looks_share_a_colour_which_the_page_exchanges_by_its_value():
+    colours = [value.light for value in [*LOOKS.values(), *WIDER_LOOKS.values(), *FALLBACK_LOOKS]]
+    assert len(set(colours)) == len(colours)
+
+
+def test_the_wider_field_comes_last_in_an_order_of_its_own():
+    assert order(["lru", "alpha", "exprnn", "gru", "urnn"]) == ["urnn", "gru", "alpha", "exprnn", "lru"]
+
+
 def test_every_look_differs_without_any_colour():
-    looks = [(value.marker, value.dashes) for value in [*LOOKS.values(), *FALLBACK_LOOKS]]
+    looks = [(value.marker, value.dashes) for value in [*LOOKS.values(), *WIDER_LOOKS.values(), *FALLBACK_LOOKS]]
     assert len(set(looks)) == len(looks)
 
 
 def test_lines_stand_out_from_their_page():
-    for value in [*LOOKS.values(), *FALLBACK_LOOKS]:
+    for value in [*LOOKS.values(), *WIDER_LOOKS.values(), *FALLBACK_LOOKS]:
         assert contrast(value.light, "#fefefe") > 3, value
         assert contrast(value.dark, "#1b1f25") > 4.5, value
 

@@ -6,7 +6,7 @@ from torch.nn.utils import parametrize
 from torch.nn.utils.rnn import pack_sequence
 
 from urnn.baselines import IRNN, OrthogonalRNN
-from urnn.baselines.orthogonal import ORTHOGONAL_MAPS
+from urnn.baselines.orthogonal_maps import ORTHOGONAL_MAPS
 
 EPS = torch.finfo(torch.float64).eps
 

@@ -162,7 +162,7 @@ def test_a_batch_of_no_samples(generator):
 X, H, W, V, B = torch.zeros(3, 2, 4), torch.zeros(2, 5), torch.zeros(5, 5), torch.zeros(5, 4), torch.zeros(5)
 BAD = {
     "no steps": ((X[:0], H, W, V, B), RuntimeError, r"expected an input of size \(T, B, m\) .* got \(0, 2, 4\)"),
-    "two dimensions": ((X[0], H, W, V, B), RuntimeError, r"expected an input of size .* got \(2, 4\) and \(5, 5\)"),
+    "two dimensions": ((X[0], H, W, V, B), RuntimeError, r"an input of size .* got \(2, 4\) and \(5, 5\)"),
     "h_0": ((X, H[:1], W, V, B), RuntimeError, r"expected h_0 of size \(2, 5\), got \(1, 5\)"),
     "W": ((X, H, W[:, :4], V, B), RuntimeError, r"expected W of size \(5, 5\), got \(5, 4\)"),
     "V": ((X, H, W, V[:, :3], B), RuntimeError, r"expected V of size \(5, 4\), got \(5, 3\)"),

@@ -1,16 +1,18 @@
-"""A matrix made from parameters, for who serves a model one step at a time: made once, not at every call."""
+"""What is made from parameters, for who serves a model one step at a time: made once, not at every call."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor
 
 from urnn.streaming import watched
 
+Made = TypeVar("Made", Tensor, tuple[Tensor, ...])
 
-class Folded:
-    """Keeps the last matrix that was made without gradients, until a parameter has another value.
+
+class Folded(Generic[Made]):
+    """Keeps the last matrices that were made without gradients, until a parameter has another value.
 
     Parameters are compared with copies, since nothing else tells that they have not been written to: writes
     through `.data` or numpy count no version. With gradients, and where torch traces or transforms, nothing is
@@ -32,9 +34,9 @@ class Folded:
     """
 
     def __init__(self) -> None:
-        self._kept: tuple[list[Tensor], Tensor] | None = None
+        self._kept: tuple[list[Tensor], Made] | None = None
 
-    def __call__(self, parameters: Sequence[Tensor], make: Callable[[], Tensor]) -> Tensor:
+    def __call__(self, parameters: Sequence[Tensor], make: Callable[[], Made]) -> Made:
         """The value of `make`, which depends on the parameters alone."""
         if torch.is_grad_enabled() or watched():
             return make()

@@ -27,6 +27,8 @@ def linear_recurrence(a: Tensor, u: Tensor, first: Tensor) -> Tensor:
         >>> linear_recurrence(a, u, first=torch.tensor([[2.0]])).flatten()
         tensor([2.0000, 1.0000, 4.5000])
     """
+    if not torch.is_grad_enabled():  # a stream would pay as much for the derivative's function as for the step
+        return _run(a, u, first)
     states: Tensor = _LinearRecurrence.apply(a, u, first)
     return states
 

@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from urnn.baselines.folded import Folded
 from urnn.baselines.interface import SequenceModule, States
 from urnn.baselines.linear_recurrence import linear_recurrence
 from urnn.shapes import Complex, Float
@@ -53,6 +54,7 @@ class LRU(SequenceModule):
         )
         self.B = nn.Parameter(torch.empty(2 * hidden_size, input_size, device=device, dtype=dtype))
         nn.init.normal_(self.B, std=1 / math.sqrt(2 * input_size))
+        self._folded = Folded[tuple[Tensor, ...]]()
         self.start_on_ring(*radius)
 
     @torch.no_grad()
@@ -76,7 +78,11 @@ class LRU(SequenceModule):
     def first_state(self, x: Float[Tensor, "T B m"]) -> States:
         return (x.new_zeros(x.shape[1], 2 * self.hidden_size),)
 
+    def _recurrence(self) -> tuple[Tensor, ...]:
+        """lambda, and B with gamma in it."""
+        return self.eigenvalues, self.B * self.gamma.exp().repeat(2).unsqueeze(-1)
+
     def run(self, x: Float[Tensor, "T B m"], first: States) -> tuple[Float[Tensor, "T B re_im"], States]:
-        B = self.B * self.gamma.exp().repeat(2).unsqueeze(-1)  # noqa: N806 - the paper's letter
-        states = to_pair(linear_recurrence(self.eigenvalues, to_complex(x @ B.mT), to_complex(first[0])))
+        eigenvalues, B = self._folded(list(self.parameters()), self._recurrence)  # noqa: N806 - the paper's letter
+        states = to_pair(linear_recurrence(eigenvalues, to_complex(x @ B.mT), to_complex(first[0])))
         return states, (states,)

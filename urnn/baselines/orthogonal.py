@@ -1,4 +1,4 @@
-"""The dense orthogonal RNN: torch's own orthogonal parametrization around torch's own fused RNN kernel.
+"""The dense orthogonal RNN: an orthogonal parametrization around torch's own fused RNN kernel.
 
 Why not simply parametrize nn.RNN's weight: nn.RNN hands its kernel a list of tensors made when the module was
 built, so a parametrized weight would be trained but never read. Known weakness: the orthogonal map, O(n^3),
@@ -8,13 +8,11 @@ runs once a call; for one-step calls in inference fold it first, with
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import orthogonal
 from torch.nn.utils.rnn import PackedSequence
 
 from urnn.baselines.cudnn_layout import in_one_piece
+from urnn.baselines.orthogonal_maps import parametrize_orthogonally
 from urnn.shapes import Float
-
-ORTHOGONAL_MAPS = ("matrix_exp", "cayley", "householder")
 
 
 class OrthogonalRNN(nn.Module):
@@ -53,15 +51,11 @@ class OrthogonalRNN(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        if orthogonal_map not in ORTHOGONAL_MAPS:
-            raise ValueError(f"orthogonal_map must be one of {ORTHOGONAL_MAPS}, got {orthogonal_map!r}")
         self.orthogonal_map = orthogonal_map
         self.batch_first = batch_first
         self.input = nn.Linear(input_size, hidden_size, device=device, dtype=dtype)
         self.recurrent = nn.Linear(hidden_size, hidden_size, bias=False, device=device, dtype=dtype)
-        # nn.Linear's first weight is not orthogonal, and a map's trivialization starts from what it is given.
-        nn.init.orthogonal_(self.recurrent.weight)
-        orthogonal(self.recurrent, orthogonal_map=orthogonal_map)
+        parametrize_orthogonally(self.recurrent, orthogonal_map)
 
     def extra_repr(self) -> str:
         return f"orthogonal_map={self.orthogonal_map!r}, batch_first={self.batch_first}"

@@ -14,7 +14,6 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
-from torch.nn.utils.parametrizations import orthogonal
 from torch.nn.utils.rnn import PackedSequence
 
 from urnn import streaming
@@ -22,7 +21,7 @@ from urnn.backends import dense, transforms
 from urnn.backends.cpu.operator import OPERATORS
 from urnn.baselines.folded import Folded
 from urnn.baselines.interface import SequenceModule, State, States
-from urnn.baselines.orthogonal import ORTHOGONAL_MAPS
+from urnn.baselines.orthogonal_maps import parametrize_orthogonally
 from urnn.shapes import Float
 
 BACKENDS = ("cpu", "eager")
@@ -65,8 +64,6 @@ class OrthogonalModReLURNN(SequenceModule):
         backend: str = "auto",
     ) -> None:
         super().__init__(input_size, batch_first)
-        if orthogonal_map not in ORTHOGONAL_MAPS:
-            raise ValueError(f"orthogonal_map must be one of {ORTHOGONAL_MAPS}, got {orthogonal_map!r}")
         if backend not in ("auto", *BACKENDS):
             raise ValueError(f"backend must be one of {['auto', *BACKENDS]}, got {backend!r}")
         self.hidden_size, self.orthogonal_map, self.backend = hidden_size, orthogonal_map, backend
@@ -74,9 +71,8 @@ class OrthogonalModReLURNN(SequenceModule):
         nn.init.kaiming_normal_(self.input.weight)  # expRNN's
         self.b = nn.Parameter(torch.zeros(hidden_size, device=device, dtype=dtype))
         self.recurrent = nn.Linear(hidden_size, hidden_size, bias=False, device=device, dtype=dtype)
-        nn.init.orthogonal_(self.recurrent.weight)
-        orthogonal(self.recurrent, orthogonal_map=orthogonal_map)
-        self._folded = Folded()
+        parametrize_orthogonally(self.recurrent, orthogonal_map)
+        self._folded = Folded[Tensor]()
         start_from_rotations(self, henaff_angles)
 
     @property

@@ -1,8 +1,9 @@
 """The uRNN's own kin: other ways to a unitary matrix, with its modReLU.
 
 The full-capacity uRNN (Wisdom et al. 2016, arXiv 1611.00035) trains any unitary matrix, n^2 parameters; EUNN (Jing
-et al. 2017, arXiv 1612.05231) takes a product of few layers of rotations, as many as its capacity says. Known
-weakness: the steps are an eager loop; their seconds are not a kernel's.
+et al. 2017, arXiv 1612.05231) takes a product of few layers of rotations, as many as its capacity says. Without
+gradients W is made once for the parameters as they are. Known weakness: the steps are an eager loop; their seconds
+are not a kernel's.
 """
 
 import math
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from urnn.activations import modrelu
+from urnn.baselines.folded import Folded
 from urnn.baselines.interface import SequenceModule, States
 from urnn.shapes import Complex, Float
 from urnn.unitary import phases, to_complex, to_pair
@@ -35,6 +37,7 @@ class _UnitaryRNN(SequenceModule):
         self.V = nn.Parameter(torch.empty(2 * hidden_size, input_size, device=device, dtype=dtype))
         self.b = nn.Parameter(torch.zeros(hidden_size, device=device, dtype=dtype))
         nn.init.xavier_uniform_(self.V)
+        self._folded = Folded[Tensor]()
 
     def extra_repr(self) -> str:
         return f"{self.input_size}, {self.hidden_size}"
@@ -44,11 +47,15 @@ class _UnitaryRNN(SequenceModule):
         """The unitary recurrent matrix."""
         raise NotImplementedError
 
+    def made_of(self) -> list[Tensor]:
+        """The tensors that W depends on."""
+        raise NotImplementedError
+
     def first_state(self, x: Float[Tensor, "T B m"]) -> States:
         return (x.new_zeros(x.shape[1], self.hidden_size, dtype=x.dtype.to_complex()),)
 
     def run(self, x: Float[Tensor, "T B m"], first: States) -> tuple[Float[Tensor, "T B re_im"], States]:
-        h, seen, turned = first[0], [], self.W.mT
+        h, seen, turned = first[0], [], self._folded(self.made_of(), lambda: self.W).mT
         for driven in to_complex(x @ self.V.mT):
             h = modrelu(torch.addmm(driven, h, turned), self.b)
             seen.append(h)
@@ -96,7 +103,10 @@ class FullCapacityURNN(_UnitaryRNN):
         upper, lower = self.skew.triu(1), self.skew.tril(-1)
         S = torch.complex(upper - upper.mT, lower + lower.mT + self.skew.diag().diag())  # noqa: N806
         eye = torch.eye(self.hidden_size, dtype=S.dtype, device=S.device)
-        return torch.linalg.solve(eye + S, eye - S) @ self.start
+        return torch.linalg.solve(eye + S, eye - S) @ self.start.to(S.dtype)  # which .float() leaves alone
+
+    def made_of(self) -> list[Tensor]:
+        return [self.skew, self.start]
 
 
 class EUNN(_UnitaryRNN):
@@ -151,6 +161,9 @@ class EUNN(_UnitaryRNN):
         for layer, (angle, phi) in enumerate(self.rotations):
             columns = _rotated(columns, angle, phi, layer % 2)
         return phases(self.phase).unsqueeze(-1) * columns
+
+    def made_of(self) -> list[Tensor]:
+        return [*self.rotations, self.phase]
 
 
 def _rotated(h: Complex[Tensor, "n k"], angle: Tensor, phi: Tensor, first: int) -> Complex[Tensor, "n k"]:
