@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runs", type=Path, metavar="RUNS", help="folder of training runs, or of an earlier report")
     add_report_options(parser, "reports/experiments", DEFAULT_TITLE)
     usual = "those beside the runs and those of `report`"
-    measurements = f"benchmark results for step times and memory; default: {usual}"
+    measurements = f"benchmark results for the memory of a step; default: {usual}"
     parser.add_argument("--measurements", nargs="*", type=Path, default=[], metavar="PATH", help=measurements)
 
 
@@ -42,5 +42,5 @@ def _measurements(paths: Sequence[Path], runs: Path) -> pd.DataFrame | None:
     except AnalysisError as error:
         if paths:
             raise
-        warn([f"step times and memory are left out: {error}"])
+        warn([f"the memory of steps is left out: {error}"])
         return None

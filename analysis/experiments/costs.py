@@ -11,10 +11,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.experiments.schema import seconds_of
+from analysis.experiments.curves import seconds_axis
 from analysis.experiments.study import Study, by_place
 from analysis.figures import style
-from analysis.vocabulary import STEP_TIME
 
 ROW_HEIGHT = 0.2
 SOLVED = {"iterations": "solved_iteration", "seconds": "solved_seconds"}  # what was spent -> when it was solved
@@ -32,9 +31,7 @@ def draw_time_to_solve(study: Study, columns: int = 2) -> Figure:
 
 def _time_to_solve(ax: Axes, groups: pd.DataFrame, runs: pd.DataFrame, spent: str) -> None:
     runs, solved = runs[runs["member"] & runs["group"].isin(groups["group"])], SOLVED[spent]
-    style.title(
-        ax, "Iterations" if spent == "iterations" else f"{seconds_of(runs['clock'])} of training".capitalize()
-    )
+    style.title(ax, spent.capitalize())
     if groups.empty:
         style.say_not_measured(ax, "no run has ended")
         return
@@ -61,7 +58,8 @@ def _time_to_solve(ax: Axes, groups: pd.DataFrame, runs: pd.DataFrame, spent: st
     values = runs[[solved, spent]].to_numpy()
     values = values[values > 0]
     if spent == "seconds":
-        style.value_axis(ax, STEP_TIME, values, which="x")
+        seconds_axis(ax, values, runs["clock"])
         return
+    ax.set_xlabel(spent)
     ax.set_xlim(min(values, default=1.0) / 1.3, max(values, default=1.0) * 1.3)
     style.log_axis(ax, "{:,.0f}".format, which="x")

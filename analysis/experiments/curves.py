@@ -6,14 +6,15 @@ it solved its task keeps its last value in the mean, which would rise when the b
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatterSciNotation, NullFormatter, PercentFormatter
-from numpy.typing import NDArray
+from matplotlib.ticker import FuncFormatter, LogFormatterSciNotation, NullFormatter, PercentFormatter
+from numpy.typing import ArrayLike, NDArray
 
 from analysis.experiments.claims import LEAST_SAID, profile
 from analysis.experiments.schema import DIVERGED, seconds_of
@@ -68,8 +69,7 @@ def _learning(ax: Axes, rows: pd.DataFrame, axis: str, quantity: str, numbers: N
     if axis == "iteration":
         ax.set(xlabel="iterations", xlim=(0, max(rows[axis].max(), 1) * 1.02))
     else:
-        style.value_axis(ax, STEP_TIME, rows[axis], which="x")
-        ax.set_xlabel(f"{seconds_of(rows['clock'])} of training")
+        seconds_axis(ax, rows[axis], rows["clock"])
 
 
 def _series(ax: Axes, rows: pd.DataFrame, axis: str, quantity: str, look: dict[str, object]) -> None:
@@ -160,6 +160,13 @@ def apart(x: Floats, logarithmic: bool = False) -> NDArray[np.intp]:
     at = np.log(x) if logarithmic and x[0] > 0 else x
     parts = np.floor(BINS * (at - at[0]) / (at[-1] - at[0]))
     return np.unique([*np.unique(parts, return_index=True)[1], len(x) - 1])
+
+
+def seconds_axis(ax: Axes, values: ArrayLike, clocks: Iterable[str]) -> None:
+    """A logarithmic x axis of seconds of training by these clocks; the unit is in its label, for room."""
+    style.value_axis(ax, STEP_TIME, values, which="x")
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.set_xlabel(f"{seconds_of(clocks)} of training")
 
 
 def baseline_at(ax: Axes, level: float, zorder: float = 2.5) -> None:

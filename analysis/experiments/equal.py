@@ -102,7 +102,7 @@ def at_equal_parameters(standing: pd.DataFrame) -> Table:
         near = [group for group in here.itertuples() if 1 / ABOUT <= group.parameters / ours.parameters <= ABOUT]
         rows += [_row(group) for group in near if len(near) > 1]
     columns = [Column("Task"), Column("Model"), Column("Parameters", "{:,}".format), Column("Result")]
-    return Table("At about equal parameters", columns, rows)
+    return Table("At about equal parameters", columns, rows, style="matrix")
 
 
 def _row(group: Any) -> list[Any]:

@@ -15,12 +15,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from analysis.experiments.curves import Numbers, baseline_at, share_axis
+from analysis.experiments.curves import Numbers, baseline_at, seconds_axis, share_axis
 from analysis.experiments.reached import last_seconds, reached
-from analysis.experiments.schema import seconds_of
 from analysis.experiments.study import Floats, Study, by_place
 from analysis.figures import style
-from analysis.vocabulary import PEAK_ALLOCATED, STEP_TIME
+from analysis.vocabulary import PEAK_ALLOCATED
 
 HEIGHT = 2.7
 POINTS = 120
@@ -58,8 +57,7 @@ def _over_seconds(ax: Axes, rows: pd.DataFrame, numbers: Numbers) -> None:
                 ax.fill_between(found.index, low, high, gid=style.series_id(*one[:2]), **band)
     ax.plot(pd.concat(means, axis=1).max(axis=1).cummax(), drawstyle="steps-post", **FRONT)
     _score_axis(ax, rows)
-    style.value_axis(ax, STEP_TIME, [first, last], which="x")
-    ax.set_xlabel(f"{seconds_of(rows['clock'])} of training")
+    seconds_axis(ax, [first, last], rows["clock"])
 
 
 def _end(group: pd.DataFrame) -> float:

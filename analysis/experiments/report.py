@@ -67,7 +67,7 @@ def write_report(
     """Write the whole report into the folder `output`, or leave what was there as it was.
 
     The folder then holds index.html, report.md, figures/ and a file for each of the tables.
-    `measurements` is the benchmark's tidy frame, from which step times and memory come. Raises AnalysisError where
+    `measurements` is the benchmark's tidy frame, from which the memory of a step comes. Raises AnalysisError where
     the folder cannot be written or holds something that is no report.
     """
     files = {

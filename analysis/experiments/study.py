@@ -68,8 +68,8 @@ SETTING = {
     "machine": "{}",
     "cpu": "{}",
 }
-# Tasks whose steps the benchmark measures on pixels.
-IMAGES = ("digits", "permuted_digits", "mnist", "permuted_mnist")
+# Tasks whose steps the benchmark measures as they are; those of all others on pixels.
+MEASURED_TASKS = ("copying", "adding")
 # What a training step and the benchmark's measurement of the same step share, beside the steps and the task.
 MATCHED = ["model", "hidden_size", "batch", "device", "dtype", "threads", "cpu"]
 
@@ -193,14 +193,14 @@ class Study:
     def memory(self) -> pd.Series:
         """Each group's peak memory of a training step in bytes, where the benchmark measured that step.
 
-        The median over the newest commit that did. The benchmark's inputs are those of copying or of pixels; for
-        adding one wide instead of two.
+        The median over the newest commit that did. Its sequences have the task's length and are of copying, of
+        adding with an input one wide instead of two, or of pixels, with a read-out of the last step alone.
         """
         found, groups = pd.DataFrame(columns=["group", "value"]), self.groups
         if self.measurements is not None:
-            tasks = {task: "pixels" if task in IMAGES else task for task in TASK_LABELS}
+            task = groups["task"].where(groups["task"].isin(MEASURED_TASKS), "pixels")
             wanted = groups[["group", *MATCHED]].assign(
-                backend=groups["implementation"], length=groups["steps"], task=groups["task"].map(tasks)
+                backend=groups["implementation"], length=groups["steps"], task=task
             )
             # A harness that keeps no samples leaves three rows, of which the median alone is one to average.
             rows = self.measurements[self.measurements["statistic"].isin(["sample", "median"])]

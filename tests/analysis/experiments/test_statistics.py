@@ -151,6 +151,14 @@ def test_a_step_takes_the_memory_that_the_benchmark_measured(add, study, row):
         assert Study(logs, nothing).memory.isna().all()
 
 
+@pytest.mark.parametrize("task", ["parity", "permuted_digits", "selective_copying"])
+def test_the_memory_of_other_tasks_is_that_of_pixels_of_their_length(task, add, study, row):
+    add([0.1], [0.5], task=task, length=40)
+    step = {"backend": "cpu", "hidden_size": 128, "length": 40, "batch": 20, "task": "pixels"}
+    measured = tidy_frame([row(value=4096.0, metric="peak_allocated", unit="B", **step)])
+    assert list(Study(study().logs, measured).memory) == [4096.0]
+
+
 def test_numbers_for_what_figure_4_shows(add, study):
     add([0.1], [0.5], task="adding", length=200, looks=[anatomy(100, 200, 2.0, 0.5)])
     add([0.1], [0.5], length=180, looks=[anatomy(100, 200, 7.0, 0.5)])
