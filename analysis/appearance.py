@@ -50,7 +50,7 @@ WIDER_LOOKS: dict[str, Look] = {
     "slstm": Look("#0773ac", "#7abaff", "s", (1.2, 1.2)),
     "lem": Look("#17848f", "#6d8fad", "D", (1.2, 1.2)),
     "cornn": Look("#5a0072", "#e6b6c3", "h", (4, 1.5, 1, 1.5)),
-    "unicornn": Look("#a8359c", "#d5818c", "*", (4, 1.5, 1, 1.5)),
+    "unicornn": Look("#ee31e6", "#d5818c", "*", (4, 1.5, 1, 1.5)),
     "indrnn": Look("#6f4f04", "#ffff12", "d", (1.2, 1.2)),
 }
 
@@ -60,6 +60,7 @@ FALLBACK_LOOKS: tuple[Look, ...] = (
     Look("#2f6f7a", "#8fd0da", "<", (6, 2, 1, 2)),
 )
 
+EVERY_LOOK: tuple[Look, ...] = (*LOOKS.values(), *WIDER_LOOKS.values(), *FALLBACK_LOOKS)
 
 _given: dict[str, Look] = {}  # to models outside the list, in the order in which they were first drawn
 

@@ -67,8 +67,10 @@ def _one_length(
         theirs = rows.set_index("hidden_size")
         for size in mine.index.intersection(theirs.index):
             gains.at[label, size] = ratio(theirs.loc[size], mine.loc[size])
-    _squares(ax, gains, 7 if width < style.WIDE else 8.3)
-    ax.set_yticks(np.arange(len(gains)) + 0.5, [style.literal(f"vs {label}") for label in gains.index])
+    narrow = width < style.WIDE
+    _squares(ax, gains, 7 if narrow else 8.3)
+    names = ["\n".join(wrap(style.literal(f"vs {label}"), 22 if narrow else 60)) for label in gains.index]
+    ax.set_yticks(np.arange(len(gains)) + 0.5, names, fontsize=7 if narrow else None)
     for row, (_, rows) in enumerate(baselines):
         at = crossover(ours, rows)
         if at.span and at.span.at < np.inf:
@@ -76,7 +78,7 @@ def _one_length(
             ax.vlines(place, row + 0.04, row + 0.96, clip_on=False, zorder=5, **_line())
     ax.set(xlabel="hidden units n", ylabel="")
     style.title(ax, "", f"T = {length}")
-    _colour_bar(figure, [ax])
+    _colour_bar(figure, [ax], shrink=0.75 if narrow else 0.5)
     return figure
 
 
@@ -136,8 +138,10 @@ def _line() -> dict[str, object]:
     return {"color": style.INK, "linewidth": 3, "path_effects": casing}
 
 
-def _colour_bar(figure: Figure, axes: list[Axes]) -> None:
-    bar = figure.colorbar(ScalarMappable(SCALE, COLOURS), ax=axes, location="top", shrink=0.5, aspect=40, pad=0.02)
+def _colour_bar(figure: Figure, axes: list[Axes], shrink: float = 0.5) -> None:
+    bar = figure.colorbar(
+        ScalarMappable(SCALE, COLOURS), ax=axes, location="top", shrink=shrink, aspect=40, pad=0.02
+    )
     bar.outline.set_visible(False)
     texts = ["÷16", "÷4", "1", f"{units.TIMES}4", f"{units.TIMES}16"]
     bar.ax.set_xticks([-4, -2, 0, 2, 4], texts)

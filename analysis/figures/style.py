@@ -33,6 +33,7 @@ INK, MUTED, GRID, PAPER = "#1d2126", "#5a626b", "#dcdfe4", "#fefefe"
 WIDE, NARROW = 11.0, 4.3
 PANEL_HEIGHT = 3.5
 LEGEND_ROW = 0.21
+NARROW_LEGEND = 48  # characters that two columns hold side by side
 SERIES_ID = "series"
 
 
@@ -295,7 +296,14 @@ def legend(figure: Figure, cells: pd.DataFrame) -> None:
     ]
     look = {"ncols": 4, "handlelength": 2.8, "columnspacing": 1.6}
     if figure.get_figwidth() < WIDE:
-        look = {"ncols": 2, "handlelength": 2.2, "columnspacing": 0.8, "fontsize": 8.5}
+        half = -(-len(series) // 2)
+        wide = sum(max((len(one.label) for one in part), default=0) for part in (series[:half], series[half:]))
+        look = {
+            "ncols": 2 if wide <= NARROW_LEGEND else 1,
+            "handlelength": 2.2,
+            "columnspacing": 0.8,
+            "fontsize": 8.5,
+        }
     # A legend leaves out labels that begin with an underscore, so they are written in afterwards.
     labels = ["label"] * len(handles)
     rows = -(-len(series) // look["ncols"])

@@ -14,13 +14,13 @@ from zlib import crc32
 
 from matplotlib.figure import Figure as Drawn
 
-from analysis.appearance import FALLBACK_LOOKS, LOOKS, css_name
+from analysis.appearance import EVERY_LOOK, css_name
 from analysis.figures import style
 from analysis.pages import Figure
 
 DPI = 160
 ROLES = {style.INK: "ink", style.MUTED: "muted", style.GRID: "grid", style.PAPER: "card"}
-VARIABLES = ROLES | {look.light: css_name(look) for look in (*LOOKS.values(), *FALLBACK_LOOKS)}
+VARIABLES = ROLES | {look.light: css_name(look) for look in EVERY_LOOK}
 
 # matplotlib's SVG: a head with a style sheet, which within a page would be the whole page's; then tags in which
 # only the ends of a tag are bare < and >.

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from analysis.appearance import FALLBACK_LOOKS, LOOKS, css_name, look
+from analysis.appearance import EVERY_LOOK, css_name, look
 from analysis.figures.style import GRID, INK, MUTED, PAPER
 from analysis.pages import Code, Page, Text
 
@@ -39,7 +39,7 @@ def html(page: Page, drawings: Mapping[str, Mapping[str, str]]) -> str:
     return environment.get_template("page.html.j2").render(
         page=page,
         drawings=drawings,
-        colours=COLOURS | {css_name(one): (one.light, one.dark) for one in (*LOOKS.values(), *FALLBACK_LOOKS)},
+        colours=COLOURS | {css_name(one): (one.light, one.dark) for one in EVERY_LOOK},
         variable=lambda model: css_name(look(model)),
     )
 

@@ -63,6 +63,7 @@ def verdicts(measured: Measured, wider: bool = False) -> list[Details]:
         (one, f"{one.label}, fastest way" if one is rival and measured.ways_of(rival) else one.label)
         for rival in rivals
         for one in (rival, *measured.ways_of(rival))
+        if measured.has_choice(rival) or one is not rival
     ]
     tables, of = [], " of the wider field" if wider else ""
     for match, name in MATCHES.items():

@@ -71,6 +71,12 @@ class Measured:
         found = [one for one in self.series if one.model == rival.model]
         return found if len(found) > 1 else []
 
+    def has_choice(self, rival: Series) -> bool:
+        """False where a rival has several ways and no cell had a choice, as with one way in a graph and not."""
+        return not self.ways_of(rival) or bool(
+            (self.best.loc[self.best["model"] == rival.model, "ways"] > 1).any()
+        )
+
     @cached_property
     def best(self) -> pd.DataFrame:
         """The cells of the fastest way of each model."""

@@ -108,7 +108,9 @@ def _wider_field(measured: Measured, folder: str, level: int) -> list[Section]:
         for row in FIGURES
         if varied or not row.name.endswith("_over_length")
     ]
-    loops = dict.fromkeys(cells["label"][cells["model"].isin(WIDER_LOOKS) & (cells["backend"] == "eager")])
+    best = measured.best[measured.best["model"].isin(WIDER_LOOKS)]
+    kernels = set(best["model"][best["backend"] != "eager"])
+    loops = dict.fromkeys(best["label"][~best["model"].isin(kernels)])
     said = PROSE["explain"]["wider"]
     if loops:
         said += f" Loops over time in Python, which a kernel would shorten: {', '.join(loops)}."

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from analysis import appearance
-from analysis.appearance import FALLBACK_LOOKS, LOOKS, WIDER_LOOKS, look, order
+from analysis.appearance import EVERY_LOOK, FALLBACK_LOOKS, LOOKS, WIDER_LOOKS, Series, css_name, look, order
+from analysis.pages import Page
+from analysis.pages.html import html
 
 # Machado, Oliveira and Fernandes 2009, A Physiologically-based Model for Simulation of Color Vision Deficiency,
 # table 1, severity 1.0; the matrices act on linear RGB.
@@ -68,8 +70,14 @@ def test_the_wider_field_keeps_apart_from_what_it_stands_beside(vision, page):
 
 
 def test_no_two_looks_share_a_colour_which_the_page_exchanges_by_its_value():
-    colours = [value.light for value in [*LOOKS.values(), *WIDER_LOOKS.values(), *FALLBACK_LOOKS]]
+    colours = [value.light for value in EVERY_LOOK]
     assert len(set(colours)) == len(colours)
+
+
+def test_a_page_has_a_light_and_a_dark_value_of_every_look():
+    text = html(Page("Report", "Title", [], [Series(name, "b", name) for name in WIDER_LOOKS]), {})
+    for value in EVERY_LOOK:
+        assert f"--{css_name(value)}: light-dark({value.light}, {value.dark});" in text
 
 
 def test_the_wider_field_comes_last_in_an_order_of_its_own():
@@ -77,12 +85,12 @@ def test_the_wider_field_comes_last_in_an_order_of_its_own():
 
 
 def test_every_look_differs_without_any_colour():
-    looks = [(value.marker, value.dashes) for value in [*LOOKS.values(), *WIDER_LOOKS.values(), *FALLBACK_LOOKS]]
+    looks = [(value.marker, value.dashes) for value in EVERY_LOOK]
     assert len(set(looks)) == len(looks)
 
 
 def test_lines_stand_out_from_their_page():
-    for value in [*LOOKS.values(), *WIDER_LOOKS.values(), *FALLBACK_LOOKS]:
+    for value in EVERY_LOOK:
         assert contrast(value.light, "#fefefe") > 3, value
         assert contrast(value.dark, "#1b1f25") > 4.5, value
 

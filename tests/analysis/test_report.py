@@ -93,6 +93,39 @@ def test_without_the_urnn_or_without_baselines_or_anything_the_headline_says_so(
     assert written_of([]).headlines == ["Nothing was measured."]
 
 
+def test_the_wider_field_has_a_section_of_its_own_beside_the_urnn_and_the_lstm(written_of, curve):
+    rows = curve("urnn", {64: 1.0, 128: 1.0}) + curve("urnn", {64: 9.0, 128: 9.0}, backend="cpu")
+    rows += curve("lstm", {64: 2.0, 128: 2.0}) + curve("gru", {64: 2.0, 128: 2.0})
+    usual = written_of(rows)
+    rows += curve("lru", {64: 2.0, 128: 2.0}) + curve("lem", {64: 0.5, 128: 0.5}, backend="eager", label="LEM")
+    page = written_of(rows)
+    wider = section(page, "The wider field of rivals")
+    assert "Loops over time in Python, which a kernel would shorten: LEM." in wider.blocks[0].text
+    title = "When the uRNN is ahead{}, at equal hidden size"
+    assert [row[0].text for row in table(page, title.format(" of the wider field")).cells] == ["lru", "LEM"]
+    assert [row[0].text for row in table(page, title.format("")).cells] == ["nn.LSTM", "nn.GRU"]
+    assert "trains faster than 3 of 4 baselines" in page.headlines[-1]
+    figures = {one.name: one for one in page.figures}
+    drawn = figures["figures/wider/step_time_over_hidden_size"].data
+    assert set(drawn["model"] + ":" + drawn["backend"]) == {
+        "urnn:reference",
+        "lstm:torch",
+        "lru:torch",
+        "lem:eager",
+    }
+    assert set(figures["figures/step_time_over_hidden_size"].data["model"]) == {"urnn", "lstm", "gru"}
+    assert "figures/wider/step_time_over_length" not in figures
+    assert len({one.title for one in page.figures}) == len(page.figures)
+    assert "The wider field of rivals" not in [one.title for one in usual.sections]
+
+
+def test_of_a_long_table_of_exponents_the_last_rows_are_folded_away(written_of, curve):
+    rows = [row for number in range(14) for row in curve(f"model_{number:02}", {64: 1.0, 128: 1.0, 256: 1.0})]
+    page = written_of(rows + curve("urnn", {64: 1.0, 128: 1.0, 256: 1.0}))
+    (_, shown, rest) = section(page, "How cost grows: exponents").blocks
+    assert (len(shown.rows), rest.title, len(rest.blocks[0].rows)) == (12, "3 more: How cost grows: exponents", 3)
+
+
 def test_allocator_and_agreement_are_measured_or_said_not_to_be(written_of, curve):
     rows = curve("urnn", {64: 1.0, 128: 1.0})
     said = sentences(section(written_of(rows), TRUST))

@@ -196,12 +196,15 @@ struct DenseSequence {
   Index threads, steps, batch, n, m;
   const T *x, *h_0, *W, *V;
 
+  // Threads for so many multiplications: few are done before a team has met.
+  Index team(Index multiplications) const { return multiplications < 1 << 19 ? 1 : threads; }
+
   Index workspace() const { return D::packed_size(n, n + m); }
   void forward(const T* bias, T* states, T* work) const {
     T *const packed = work, *const weights = work + D::packed_size(n, n);
-    D::pack({W, n, n, n, 1}, threads, packed);
-    D::pack({V, n, m, m, 1}, threads, weights);
-    D::forward(threads, steps, batch, n, m, packed, weights, bias, h_0, x, states);
+    D::pack({W, n, n, n, 1}, team(n * n), packed);
+    D::pack({V, n, m, m, 1}, team(n * m), weights);
+    D::forward(team(steps * batch * n * (n + m)), steps, batch, n, m, packed, weights, bias, h_0, x, states);
   }
 
   // Of the backward pass; `held`: steps whose dL/dz is in memory at a time.
@@ -214,17 +217,17 @@ struct DenseSequence {
     T *const packed = work, *const of_z = packed + D::packed_size(n, n), *const of_tiles = of_z + held * batch * n,
              *const product = of_tiles + D::tiles(batch) * n;
     std::vector<double> bias(n, 0);
-    D::pack({W, n, n, 1, n}, threads, packed);
+    D::pack({W, n, n, 1, n}, team(n * n), packed);
     for (Index end = steps; end > 0; end -= std::min(held, end)) {
       const Index begin = std::max<Index>(0, end - held), rows = (end - begin) * batch;
       std::fill_n(of_tiles, D::tiles(batch) * n, T(0));
-      D::sweep_back(threads, begin, end, batch, n, packed, states, gradient, carry, of_z, of_tiles);
+      D::sweep_back(team(rows * n * n), begin, end, batch, n, packed, states, gradient, carry, of_z, of_tiles);
       for (Index tile = 0; tile < D::tiles(batch); ++tile)
         for (Index k = 0; k < n; ++k) bias[k] += of_tiles[tile * n + k];
       // out = or += z^T of `count` samples, from the first on, times their rows (count, columns).
       auto add = [&](T* out, Index first, Index count, const T* with, Index columns, bool adds) {
         if (count > 0)
-          multiply(threads,
+          multiply(team(count * n * columns),
                    product_of<T>({of_z + first * n, n, count, 1, n}, {with, count, columns, columns, 1},
                                  {out, n, columns, columns, 1}, adds),
                    product);
@@ -237,7 +240,7 @@ struct DenseSequence {
         add(of_W, batch, rows - batch, states, n, true);
       }
       if (of_x)
-        multiply(threads,
+        multiply(team(rows * n * m),
                  product_of<T>({of_z, rows, n, n, 1}, {V, n, m, m, 1}, {of_x + begin * batch * m, rows, m, m, 1}),
                  product);
     }

@@ -30,7 +30,9 @@ struct Product {
     return (BLOCK_ROWS + BLOCK_COLUMNS) * DEPTH * static_cast<Index>(sizeof(T));
   }
   static Index parts(Index size, Index part) { return (size + part - 1) / part; }
-  Index blocks() const { return parts(out.rows, BLOCK_ROWS) * parts(out.columns, BLOCK_COLUMNS); }
+  // Blocks of about the same rows, so that threads have about the same to do.
+  Index block_rows() const { return parts(parts(out.rows, parts(out.rows, BLOCK_ROWS)), ROWS) * ROWS; }
+  Index blocks() const { return out.rows ? parts(out.rows, block_rows()) * parts(out.columns, BLOCK_COLUMNS) : 0; }
 
   // Rows i... and `depth` columns from k on, in runs of `width` rows: [run][column][row]. What lies outside is
   // zero.
@@ -122,8 +124,8 @@ struct Product {
   // Block `number` of the result, with a thread's own workspace.
   void run(Index number, T* work) const {
     const Index across = parts(out.columns, BLOCK_COLUMNS);
-    const Index i = number / across * BLOCK_ROWS, j = number % across * BLOCK_COLUMNS;
-    const Index rows = std::min(BLOCK_ROWS, out.rows - i), columns = std::min(BLOCK_COLUMNS, out.columns - j);
+    const Index i = number / across * block_rows(), j = number % across * BLOCK_COLUMNS;
+    const Index rows = std::min(block_rows(), out.rows - i), columns = std::min(BLOCK_COLUMNS, out.columns - j);
     if (is_thin()) return run_thin(i, j, rows, columns);
     T *const packed_a = work, *const packed_b = work + BLOCK_ROWS * DEPTH;
     const Matrix<const T> b_rows{b.data, b.columns, b.rows, b.column_stride, b.row_stride};
