@@ -86,7 +86,8 @@ def _over_memory(ax: Axes, rows: pd.DataFrame, numbers: Numbers) -> None:
                 group.memory, group.score.low, group.score.high, color=look["color"], linewidth=1.4, gid=gid()
             )
     costs, scores = rows["memory"].to_numpy(), np.array([score.value for score in rows["score"]])
-    style.value_axis(ax, PEAK_ALLOCATED, costs, which="x")
+    middle = np.sqrt(costs.min() * costs.max())  # at least a factor of four, or labels would touch
+    style.value_axis(ax, PEAK_ALLOCATED, [*costs, middle / 2, middle * 2], which="x")
     on_it = front(costs, scores)
     right = ax.get_xlim()[1]
     ax.plot([*costs[on_it], right], [*scores[on_it], scores.max()], drawstyle="steps-post", **FRONT)

@@ -25,7 +25,7 @@ TEST, VALIDATION = "test", "validation"
 # Who chose a run's settings, and which clock its seconds are of; `BEFORE` is what older logs mean. A preset is the
 # paper's, and the trainer's own where the paper has none.
 TUNED, PRESET, GIVEN = "tuned", "preset", "given"
-PROTOCOLS: Mapping[str, str] = {TUNED: "tuned", PRESET: "the paper's preset", GIVEN: "set by hand"}
+PROTOCOLS: Mapping[str, str] = {TUNED: "tuned", PRESET: "preset", GIVEN: "set by hand"}
 CLOCKS: Mapping[str, str] = {"processor": "processor", "wall": "wall-clock"}
 BEFORE: Mapping[str, str] = {"protocol": PRESET, "clock": "wall"}
 
@@ -45,6 +45,8 @@ TASK_LABELS: Mapping[str, str] = {
     "associative_recall": "Associative recall",
     "characters": "Characters of a text",
 }
+# Those of the paper, and the small digits in place of its MNIST.
+PAPER_TASKS = ("copying", "adding", "digits", "permuted_digits", "mnist", "permuted_mnist")
 # Tasks that a run's user gives a length: what is written before it.
 LENGTH_SYMBOLS: Mapping[str, str] = {
     **dict.fromkeys(("copying", "adding", "selective_copying", "denoising", "characters"), "T"),

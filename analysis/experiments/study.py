@@ -22,6 +22,7 @@ from analysis.experiments.schema import (
     FINISHED,
     LENGTH_SYMBOLS,
     NOT_FINISHED,
+    PAPER_TASKS,
     PRESET,
     PROTOCOLS,
     SOLVED,
@@ -91,7 +92,7 @@ class Study:
 
     @cached_property
     def from_the_paper(self) -> Study:
-        """The runs with the paper's settings."""
+        """The runs of the paper's tasks with its settings."""
         return self if self.part == FROM_THE_PAPER else replace(self, part=FROM_THE_PAPER, whole=self)
 
     @cached_property
@@ -129,7 +130,7 @@ class Study:
         below = (runs["loss"] < BASELINE_MARGIN * runs["baseline"]).fillna(False)
         runs = runs.assign(group=group, ended=ended, met=met, below=below, member=member)
         runs = runs.assign(improving=self._improving(runs))
-        paper = {FROM_THE_PAPER: (runs["protocol"] == PRESET).astype(bool)}
+        paper = {FROM_THE_PAPER: (runs["protocol"] == PRESET).astype(bool) & runs["task"].isin(PAPER_TASKS)}
         return runs.assign(**judged(runs), **_fair(runs), **paper)
 
     def _improving(self, runs: pd.DataFrame) -> list[bool]:

@@ -134,11 +134,12 @@ class TestWhichRuns:
                 at = {"model": model, "protocol": protocol}
                 write_run(runs / protocol, [BASE / 20] * 2, [1.0] * 2, "solved", **at)
         write_run(runs, [BASE / 20] * 2, [1.0] * 2, "solved", length=200, protocol="preset")
+        write_run(runs, [BASE / 20] * 2, [1.0] * 2, task="parity", length=40, protocol="preset")
         found = study()
-        assert set(found.fair.runs["run"].str.split("/").str[0]) == {"tuned", "copying-T200"}
+        assert set(found.fair.runs["run"].str.split("/").str[0]) == {"tuned", "copying-T200", "parity-T40"}
         assert set(found.from_the_paper.runs["run"].str.split("/").str[0]) == {"preset", "copying-T200"}
         assert page_of(found).sections[1].blocks[0].items[-1] == (
-            "Of 2 tasks 1 have tuned runs, which alone are compared there. "
+            "Of 3 tasks 1 have tuned runs, which alone are compared there. "
             "Seconds are wall-clock seconds of training."
         )
 
