@@ -21,7 +21,7 @@ OURS = "urnn"
 UNSOLVED = {
     PARTLY: "solves with some of its seeds only {}",
     NOT_SOLVED: "does not solve {}",
-    NOT_FINISHED: "was stopped too early to say that it cannot learn {}",
+    NOT_FINISHED: "had not solved {} when it was stopped, which is no verdict",
     DIVERGED: "diverges on {}",
 }
 IN_A_SENTENCE = {

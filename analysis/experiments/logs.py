@@ -28,6 +28,7 @@ from analysis.experiments.schema import (
     EVALUATION,
     HEADER,
     LENGTH,
+    PROBE,
     PROFILE,
     TABLES,
     TEST,
@@ -40,6 +41,7 @@ from analysis.schema import tidy_frame
 from analysis.vocabulary import TRAINING_FORMAT, TRAINING_LOG, counted
 
 FIX = "run `python -m bench reproduce` or `python -m urnn.training` first"
+LISTS: Mapping[str, Columns] = {"longer_tests": LENGTH, "probes": PROBE}  # of a log's last line
 RUN_LINE, LINES = one_of("run"), one_of("evaluation", "end", "anatomy")
 
 Row = dict[str, Any]
@@ -53,6 +55,7 @@ class Logs:
     evaluations: pd.DataFrame
     anatomy: pd.DataFrame
     lengths: pd.DataFrame
+    probes: pd.DataFrame
     problems: tuple[str, ...] = ()
 
 
@@ -107,7 +110,8 @@ def _read_log(path: Path) -> tuple[list[Row], ...]:
             evaluations[values["iteration"]] = values
             end = {}
         elif kind == "end":
-            end = _checked(entry, END, place) | {"longer_tests": _longer_tests(entry, place)}
+            end = _checked(entry, END, place)
+            end |= {name: _listed(entry, name, columns, place) for name, columns in LISTS.items()}
         else:
             at = _checked(entry, {"iteration": COUNT}, place)
             looks[at["iteration"]] = [at | row for row in _profile(entry, place)]
@@ -117,14 +121,14 @@ def _read_log(path: Path) -> tuple[list[Row], ...]:
     run = {**header, "goal": goals.words(goal), "goal_ends": goal_ends, **_ending(end, in_order)}
     run |= {name: run[name] or then for name, then in BEFORE.items()}
     inside = [row for iteration in sorted(looks) for row in looks[iteration]]
-    return [run], in_order, inside, _lengths(run, end)
+    return [run], in_order, inside, _lengths(run, end), end.get("probes", [])
 
 
-def _longer_tests(entry: Row, place: str) -> list[Row]:
-    """The scores at lengths beyond the training's; logs from before there were any have none."""
-    found = entry.get("longer_tests", [])
-    check({"longer_tests": found}, Record({"longer_tests": ListOf(ANYTHING)}), place)
-    return [_checked(row, LENGTH, place) for row in found]
+def _listed(entry: Row, name: str, columns: Columns, place: str) -> list[Row]:
+    """The rows of a list in a log's last line; logs from before there were any have none."""
+    found = entry.get(name, [])
+    check({name: found}, Record({name: ListOf(ANYTHING)}), place)
+    return [_checked(row, columns, place) for row in found]
 
 
 def _lengths(run: Row, end: Row) -> list[Row]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.experiments import costs, curves, lengths, pareto, tables
+from analysis.experiments import costs, curves, lengths, pareto, probes, tables
 from analysis.experiments.claims import claims
 from analysis.experiments.closing import closing
 from analysis.experiments.equal import at_equal_parameters, at_equal_seconds
@@ -79,7 +79,7 @@ def write_report(
 def page_of(study: Study, title: str = DEFAULT_TITLE) -> Page:
     """Everything the report says."""
     fair, paper, explain = study.fair, study.from_the_paper, PROSE["explain"]
-    stand, said = standing(fair), claims(paper)
+    stand, said, held = standing(fair), claims(paper), probes.held(fair)
     left_out = [*study.logs.problems, *study.repeated]
     every = folded(tables.runs(study), "copying seed", page_only=True)
     ours, theirs = FIGURES[: len(FAIR)], FIGURES[len(FAIR) :]
@@ -89,6 +89,7 @@ def page_of(study: Study, title: str = DEFAULT_TITLE) -> Page:
         Section("At equal seconds", [Prose(explain["seconds"]), at_equal_seconds(fair, stand)]),
         Section("At about equal parameters", [Prose(explain["parameters"]), at_equal_parameters(stand)]),
         Section("Figures of the comparison", [row.of(fair) for row in ours]),
+        *([Section("What the states hold of a word", [Prose(explain["probes"]), held])] if held.rows else []),
         Section("When to take which", [Prose(explain["closing"]), Facts(closing(fair, stand))]),
         Section("The paper's statements", [Prose(explain["paper"]), tables.statements(said)]),
         Section("Figures of the paper's settings", [row.of(paper) for row in theirs]),

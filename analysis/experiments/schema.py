@@ -117,19 +117,26 @@ END: Columns = {  # the last line
 }
 NORMS = ("state_norm", "state_change", "gradient_norm")
 LENGTH: Columns = {"steps": AT_LEAST_ONE, **dict.fromkeys(("loss", "score"), MAYBE_NUMBER)}
+PRODUCT, ABELIAN_PART = "product", "abelian part"
+PROBE: Columns = {
+    "quantity": one_of(PRODUCT, ABELIAN_PART),
+    "window": Maybe(AT_LEAST_ONE),  # of all elements where there is none
+    **dict.fromkeys(("score", "guessing"), real(0.0, 1.0)),
+}
 PROFILE: Columns = {"t": COUNT, **dict.fromkeys(NORMS, Maybe(NOT_NEGATIVE))}
 TABLES: Mapping[str, Columns] = {
     "runs": RUNS,
     "evaluations": {"run": TEXT, **EVALUATION},
     "anatomy": {"run": TEXT, "iteration": COUNT, **PROFILE},
     "lengths": {"run": TEXT, **LENGTH},
+    "probes": {"run": TEXT, **PROBE},
 }
 # What the first tables did not have.
 ADDED_COLUMNS = (
     *("family", "goal", "solved", "shortest_steps", "data", "clip_norm", "initial", "max_seconds"),
     *("protocol", "clock", "goal_ends"),
 )
-ADDED_TABLES = ("lengths",)
+ADDED_TABLES = ("lengths", "probes")
 
 
 def seconds_of(clocks: Iterable[str]) -> str:

@@ -197,7 +197,7 @@ class TestSentences:
             "best score on the digits in order (97.0 %).",
             "nn.LSTM is the fastest to solve parity (2.10 s).",
             "The uRNN is behind on parity (9.10 s; nn.LSTM 2.10 s).",
-            "The uRNN was stopped too early to say that it cannot learn words of S3 (no model solved it).",
+            "The uRNN had not solved words of S3 (no model solved it) when it was stopped, which is no verdict.",
             "Tasks solved with every seed, of those run that end with their goal: uRNN 3 of 4; nn.LSTM 2 of 4.",
             "Of 27 statements of the paper, 5 were tested with its preset: 4 agree, 1 differ; 22 were not run.",
             "24 runs: 1 to 3 seeds for each of 10 settings.",

@@ -187,21 +187,26 @@ class TestOfTables:
         assert page_of(Study(again)).headlines == page_of(small_study).headlines
         assert goals_of(Study(again)) == goals_of(small_study)
 
-    def test_test_lengths_are_read_again(self, runs, tmp_path):
+    def test_test_lengths_and_probes_are_read_again(self, runs, tmp_path):
         last = evaluation(50, 0.01, 0.99)
         longer = [{"steps": 64, "loss": 0.02, "score": 0.98}]
-        write_lines(runs, "a", [header(task="parity", length=40), last, end("solved", last, longer_tests=longer)])
+        probes = [{"quantity": "product", "window": at, "score": 0.75, "guessing": 0.5} for at in (1, None)]
+        ended = end("solved", last, longer_tests=longer, probes=probes)
+        write_lines(runs, "a", [header(task="parity", length=40), last, ended])
         logs = read(runs)
         for name in TABLES:
             getattr(logs, name).to_csv(tmp_path / f"{name}.csv", index=False)
         assert_frame_equal(read(tmp_path).lengths, logs.lengths, rtol=1e-7)
+        assert_frame_equal(read(tmp_path).probes, logs.probes, rtol=1e-7)
 
     def test_tables_from_before_test_lengths_have_none(self, tables, small_study):
-        (tables / "lengths.csv").unlink()
+        for name in ("lengths", "probes"):
+            (tables / f"{name}.csv").unlink()
         runs = pd.read_csv(tables / "runs.csv")
         runs.drop(columns=["shortest_steps", "data"]).to_csv(tables / "runs.csv", index=False)
         again = read(tables)
         assert again.lengths.empty
+        assert again.probes.empty
         assert_frame_equal(again.runs, small_study.logs.runs, rtol=1e-7)
 
     def test_tables_from_before_goals_are_judged_by_those_of_their_time(self, tables, small_study):

@@ -82,6 +82,19 @@ def test_each_test_length_is_a_row_beside_the_trained_one(runs):
     assert list(read(runs).runs["shortest_steps"].fillna(0)) == [4, 0, 0]
 
 
+def test_each_probe_is_a_row(runs):
+    last = evaluation(50, 0.01, 0.99)
+    whole = {"quantity": "product", "window": None, "score": 0.4, "guessing": 0.2}
+    pair = {"quantity": "abelian part", "window": 2, "score": 0.9, "guessing": 0.5}
+    write_lines(runs, "a", [header(task="words_s3"), last, end("solved", last, probes=[whole, pair])])
+    write_lines(runs, "b", [header(), last, end("solved", last)])
+    frame = read(runs).probes
+    assert list(frame["run"]) == ["a", "a"]
+    assert list(frame["quantity"]) == ["product", "abelian part"]
+    assert list(frame["window"].isna()) == [True, False]
+    assert list(frame["score"]) == [0.4, 0.9]
+
+
 FIRST, OK = header(), evaluation(50, 0.1, 0.1)
 
 
@@ -116,6 +129,14 @@ FIRST, OK = header(), evaluation(50, 0.1, 0.1)
         (
             [FIRST, OK, end("solved", OK, longer_tests=[{"steps": 0}])],
             f"line 3: expected steps to be a whole number from 1 to {MOST_WHOLE:,}, got 0.",
+        ),
+        (
+            [FIRST, OK, end("solved", OK, probes=[{"quantity": "sum", "score": 1.0, "guessing": 0.5}])],
+            'line 3: expected quantity to be one of product, abelian part, got "sum".',
+        ),
+        (
+            [FIRST, OK, end("solved", OK, probes=[{"quantity": "product", "score": 2.0, "guessing": 0.5}])],
+            "line 3: expected score to be a number from 0 to 1, got 2.0.",
         ),
         ([FIRST, [1]], "line 2: expected it to be an object, got a list."),
         (
