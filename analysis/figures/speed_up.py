@@ -26,7 +26,7 @@ from analysis.statistics import Estimate, at_best, crossover, fastest, ratio
 from analysis.vocabulary import MEASURED, STEP_TIME
 
 PHASE = "train"
-FEW = 8  # baselines; more of them at one length stand in one panel
+FEW = 8  # baselines; more of them stand in one panel, at the one length at which several were measured
 SCALE = Normalize(-4.0, 4.0)  # log2 of the factors that colours tell apart
 COLOURS = LinearSegmentedColormap.from_list("speed-up", ["#1c5fa8", "#f3f3f1", "#dd5500"])
 
@@ -42,8 +42,14 @@ def draw(cells: pd.DataFrame, columns: int = 4) -> Figure:
         baselines = [(one.label, best[best["model"] == one.model]) for one in style.rivals_in_order(here)]
         if ours.empty or not baselines:
             return style.small_multiples([], cells, columns)
-        if len(baselines) > FEW and here["length"].nunique() == 1:
-            return _one_length(ours, baselines, style.width(columns), int(here["length"].iloc[0]))
+        if len(baselines) > FEW:
+            lengths = [
+                one for one in set(ours["length"]) if sum(one in set(rows["length"]) for _, rows in baselines) > 1
+            ]
+            if len(lengths) == 1:
+                ours = ours[ours["length"].isin(lengths)]
+                baselines = [(label, rows[rows["length"].isin(lengths)]) for label, rows in baselines]
+                return _one_length(ours, baselines, style.width(columns), int(lengths[0]))
         in_a_row, height = (2, 2.0) if narrow else (columns, 2.3)
         figure, axes = style.panels(len(baselines), in_a_row, style.width(columns), height=height)
         for number, (ax, (label, theirs)) in enumerate(zip(axes, baselines, strict=True)):

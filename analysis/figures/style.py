@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
 from itertools import count, groupby
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -19,6 +20,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
@@ -33,7 +35,6 @@ INK, MUTED, GRID, PAPER = "#1d2126", "#5a626b", "#dcdfe4", "#fefefe"
 WIDE, NARROW = 11.0, 4.3
 PANEL_HEIGHT = 3.5
 LEGEND_ROW = 0.21
-NARROW_LEGEND = 48  # characters that two columns hold side by side
 SERIES_ID = "series"
 
 
@@ -294,21 +295,23 @@ def legend(figure: Figure, cells: pd.DataFrame) -> None:
         Line2D([], [], gid=series_id(model, backend), **line_style(model, numbers[model, backend]))
         for model, backend, _ in series
     ]
-    look = {"ncols": 4, "handlelength": 2.8, "columnspacing": 1.6}
+    look: dict[str, Any] = {"ncols": 4, "handlelength": 2.8, "columnspacing": 1.6}
     if figure.get_figwidth() < WIDE:
-        half = -(-len(series) // 2)
-        wide = sum(max((len(one.label) for one in part), default=0) for part in (series[:half], series[half:]))
-        look = {
-            "ncols": 2 if wide <= NARROW_LEGEND else 1,
-            "handlelength": 2.2,
-            "columnspacing": 0.8,
-            "fontsize": 8.5,
-        }
-    # A legend leaves out labels that begin with an underscore, so they are written in afterwards.
-    labels = ["label"] * len(handles)
+        look = {"ncols": 2, "handlelength": 2.2, "columnspacing": 0.8, "fontsize": 8.5}
+    labels = [one.label for one in series]
+    made = _legend(figure, handles, labels, look)
+    while made.get_window_extent().width > figure.bbox.width and look["ncols"] > 1:
+        made.remove()
+        look["ncols"] -= 1
+        made = _legend(figure, handles, labels, look)
     rows = -(-len(series) // look["ncols"])
     # A long legend would squeeze the panels.
     figure.set_figheight(figure.get_figheight() + LEGEND_ROW * max(0, rows - 3))
-    made = figure.legend(handles, labels, loc="outside upper left", labelspacing=0.45, **look)
-    for text, one in zip(made.get_texts(), series, strict=True):
-        text.set_text(literal(one.label))
+
+
+def _legend(figure: Figure, handles: list[Line2D], labels: list[str], look: dict[str, Any]) -> Legend:
+    """Labels are written in afterwards, because a legend leaves out those that begin with an underscore."""
+    made = figure.legend(handles, ["label"] * len(handles), loc="outside upper left", labelspacing=0.45, **look)
+    for text, label in zip(made.get_texts(), labels, strict=True):
+        text.set_text(literal(label))
+    return made

@@ -102,7 +102,8 @@ def _wider_field(measured: Measured, folder: str, level: int) -> list[Section]:
     cells = measured.wider
     if cells.empty:
         return []
-    varied = cells[cells["phase"].isin(["train", "forward"])]["length"].nunique() > 1
+    over_sequences = cells["phase"].isin(["train", "forward"]) & cells["model"].isin(WIDER_LOOKS)
+    varied = cells[over_sequences]["length"].nunique() > 1
     figures = [
         replace(row.of(cells, f"{folder}/wider"), title=f"{row.title}: the wider field")
         for row in FIGURES

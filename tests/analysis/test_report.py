@@ -96,6 +96,7 @@ def test_without_the_urnn_or_without_baselines_or_anything_the_headline_says_so(
 def test_the_wider_field_has_a_section_of_its_own_beside_the_urnn_and_the_lstm(written_of, curve):
     rows = curve("urnn", {64: 1.0, 128: 1.0}) + curve("urnn", {64: 9.0, 128: 9.0}, backend="cpu")
     rows += curve("lstm", {64: 2.0, 128: 2.0}) + curve("gru", {64: 2.0, 128: 2.0})
+    rows += curve("urnn", {64: 1.0}, length=50) + curve("lstm", {64: 2.0}, length=50)
     usual = written_of(rows)
     rows += curve("lru", {64: 2.0, 128: 2.0}) + curve("lem", {64: 0.5, 128: 0.5}, backend="eager", label="LEM")
     page = written_of(rows)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from analysis.figures import speed_up
+from analysis.figures import speed_up, style
+from analysis.report.figures import FIGURES
 from analysis.report.page import page_of
 from analysis.results import Results
 from analysis.schema import tidy_frame
@@ -179,3 +180,28 @@ def test_many_baselines_at_one_length_stand_in_one_panel_with_a_row_each(curve):
     assert [label.get_text() for label in panel.get_yticklabels()] == [f"vs model_{n}" for n in range(9)]
     assert [text.get_text() for text in panel.texts if "3.0" in text.get_text()] == [f"{chr(215)}3.0"] * 9
     assert [text.get_text() for text in panel.texts].count("÷2.0") == 8
+
+
+def test_a_length_that_one_of_many_baselines_has_alone_makes_no_panels_of_one_row_each(curve):
+    """The length that all share has its rows; the table of cells has the other."""
+    rows = curve("urnn", {64: 1.0, 128: 1.0}) + curve("urnn", {64: 1.0}, length=50)
+    rows += curve("lstm", {64: 5.0}, length=50)
+    for number in range(9):
+        rows += curve(f"model_{number}" if number else "lstm", {64: 2.0, 128: 3.0})
+    figure = speed_up.draw(summarise(tidy_frame(rows)))
+    assert len(figure.axes) == 2, "one panel and the colour bar"
+    assert [text.get_text() for text in figure.axes[0].texts].count(f"{chr(215)}2.0") == 9
+
+
+@pytest.mark.parametrize("columns", [1, 3])
+@pytest.mark.parametrize("long", [1, 40, 90])
+def test_a_legend_fits_its_figure_however_long_the_names_are(columns, long, curve):
+    rows = curve("urnn", {64: 1.0, 128: 1.0})
+    for number in range(9):
+        rows += curve(f"model_{number}", {64: 2.0, 128: 3.0}, label=f"{number}" * (long if number < 5 else 5))
+    with style.applied():
+        figure = FIGURES[0].draw(summarise(tidy_frame(rows)), columns)
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    assert legend.get_window_extent().width <= figure.bbox.width or legend._ncols == 1
+    assert len(legend.get_texts()) == 10
