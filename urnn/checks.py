@@ -159,7 +159,11 @@ def _require_size(name: str, tensor: Tensor, expected: tuple[int | torch.SymInt,
 
 
 def require_gradients(
-    states_gradient: Tensor | None, last_gradient: Tensor | None, states: Tensor, x: Tensor, width: int
+    states_gradient: Tensor | None,
+    last_gradient: Tensor | None,
+    states: Tensor,
+    x: Tensor,
+    width: int | torch.SymInt,  # a symbol where torch.compile takes sizes for unknown
 ) -> None:
     """Raises RuntimeError unless these fit an x (T, B, m) that has been checked, and a state of so many numbers.
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from operator import attrgetter
-from textwrap import wrap
 
 import numpy as np
 import pandas as pd
@@ -53,8 +52,7 @@ def draw(cells: pd.DataFrame, columns: int = 4) -> Figure:
         in_a_row, height = (2, 2.0) if narrow else (columns, 2.3)
         figure, axes = style.panels(len(baselines), in_a_row, style.width(columns), height=height)
         for number, (ax, (label, theirs)) in enumerate(zip(axes, baselines, strict=True)):
-            lines = wrap(style.literal(f"vs {label}"), 24 if narrow else 30)
-            ax.set_title("\n".join(lines), fontsize=8.5 if narrow else 10)
+            ax.set_title(style.wrapped(f"vs {label}", 24 if narrow else 30), fontsize=8.5 if narrow else 10)
             _heat_map(ax, ours, theirs, narrow)
             ax.set(xlabel="hidden units n", ylabel="" if number % in_a_row else "time steps T")
         _colour_bar(figure, axes)
@@ -68,14 +66,14 @@ def _one_length(
     figure, (ax,) = style.panels(1, 1, width, height=0.34 * len(baselines) + 0.9)
     sizes = sorted(set(ours["hidden_size"]))
     mine = ours.set_index("hidden_size")
-    gains = pd.DataFrame(index=[label for label, _ in baselines], columns=sizes, dtype=object)
-    for label, rows in baselines:
+    gains = pd.DataFrame(index=range(len(baselines)), columns=sizes, dtype=object)
+    for row, (_, rows) in enumerate(baselines):
         theirs = rows.set_index("hidden_size")
         for size in mine.index.intersection(theirs.index):
-            gains.at[label, size] = ratio(theirs.loc[size], mine.loc[size])
+            gains.at[row, size] = ratio(theirs.loc[size], mine.loc[size])
     narrow = width < style.WIDE
     _squares(ax, gains, 7 if narrow else 8.3)
-    names = ["\n".join(wrap(style.literal(f"vs {label}"), 22 if narrow else 60)) for label in gains.index]
+    names = [style.wrapped(f"vs {label}", 22 if narrow else 60) for label, _ in baselines]
     ax.set_yticks(np.arange(len(gains)) + 0.5, names, fontsize=7 if narrow else None)
     for row, (_, rows) in enumerate(baselines):
         at = crossover(ours, rows)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
 from itertools import count, groupby
+from textwrap import wrap
 from typing import Any
 
 import matplotlib as mpl
@@ -103,7 +104,16 @@ def applied() -> Iterator[None]:
 
 def literal(text: str) -> str:
     """A text from outside as matplotlib must be given it to show it: on one line, and no formula."""
-    return shortened(" ".join(text.split()), LONGEST_TEXT).replace("$", r"\$")
+    return _one_line(text).replace("$", r"\$")
+
+
+def wrapped(text: str, width: int) -> str:
+    """The same on lines of so many characters; an escape is put in after the breaks, or one could break it."""
+    return "\n".join(line.replace("$", r"\$") for line in wrap(_one_line(text), width))
+
+
+def _one_line(text: str) -> str:
+    return shortened(" ".join(text.split()), LONGEST_TEXT)
 
 
 def panels(number: int, columns: int, width: float, height: float = PANEL_HEIGHT) -> tuple[Figure, list[Axes]]:
