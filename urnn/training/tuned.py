@@ -79,9 +79,7 @@ def read(task: str, length: int | None, model: str, folder: Path = FOLDER) -> di
     return {"settings": {name: settings.get(name) for name in NAMES}, "trials": trials}
 
 
-def nearest(
-    task: str, length: int | None, model: str, folder: Path | None = None
-) -> tuple[int | None, dict[str, Any]] | None:
+def nearest(task: str, length: int | None, model: str) -> tuple[int | None, dict[str, Any]] | None:
     """The T that was tuned and its settings: of this T, else of the longest below it; None where there is none.
 
     Raises:
@@ -92,14 +90,13 @@ def nearest(
         >>> tuned.nearest("adding", 2, "urnn") is None
         True
     """
-    folder = folder or FOLDER
     if task not in problems.LENGTHS:
-        found = read(task, None, model, folder)
+        found = read(task, None, model, FOLDER)
         return (None, found["settings"]) if found else None
-    names = (path.parent.name.rpartition("-") for path in folder.glob(f"{task}-*/{model}.toml"))
+    names = (path.parent.name.rpartition("-") for path in FOLDER.glob(f"{task}-*/{model}.toml"))
     lengths = [int(digits) for name, _, digits in names if name == task and digits.isdigit()]
     at = max((one for one in lengths if length is not None and one <= length), default=None)
-    found = read(task, at, model, folder) if at is not None else None
+    found = read(task, at, model, FOLDER) if at is not None else None
     return (at, found["settings"]) if found else None
 
 
