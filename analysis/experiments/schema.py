@@ -34,6 +34,8 @@ TASK_LABELS: Mapping[str, str] = {
     "adding": "Adding",
     "digits": "Digits, pixel by pixel",
     "permuted_digits": "Digits, pixels permuted",
+    "digits_rows": "Digits, row by row",
+    "noisy_digits_rows": "Digits, rows with noise",
     "mnist": "MNIST, pixel by pixel",
     "permuted_mnist": "MNIST, pixels permuted",
     "parity": "Parity",

@@ -11,6 +11,7 @@ from sklearn.datasets import load_digits
 
 from urnn.tasks import mnist
 from urnn.tasks.images import MNIST_VALIDATION, Images, digits_split, mnist_split
+from urnn.tasks.pixels import WholeImages
 
 PART_NAMES = ("train", "validation", "test")
 
@@ -37,6 +38,47 @@ class TestDigits:
         assert x.shape == (64, 2, 1)
         assert torch.equal(16 * x[:, 0, 0], images.pixels[5].float())
         assert torch.equal(labels, images.labels[torch.tensor([5, 2])])
+
+
+class TestRows:
+    def test_a_step_is_a_row_of_the_image(self):
+        images = digits_split(by_rows=True).test
+        x, labels = images.sequences(torch.tensor([5, 2]))
+        assert x.shape == (8, 2, 8)
+        assert torch.equal(16 * x[:, 1], images.pixels[2].float().view(8, 8))
+        assert torch.equal(labels, images.labels[torch.tensor([5, 2])])
+
+    def test_noise_stands_beside_each_row_and_the_image_stays(self):
+        plain, noisy = digits_split(by_rows=True), digits_split(by_rows=True, noise=3)
+        chosen = torch.tensor([5, 2])
+        for name in PART_NAMES:
+            x, _ = getattr(plain, name).sequences(chosen)
+            widened, _ = getattr(noisy, name).sequences(chosen)
+            assert widened.shape == (8, 2, 11)
+            assert torch.equal(widened[..., :8], x)
+
+    def test_noise_is_uniform_the_same_at_every_call_and_knows_no_label(self):
+        images = digits_split(by_rows=True, noise=8).train
+        again = digits_split(by_rows=True, noise=8).train
+        assert torch.equal(images.pixels, again.pixels)
+        x, labels = images.sequences(torch.arange(len(images)))
+        noise = x[..., 8:].double()
+        counts = torch.bincount((16 * noise).long().flatten(), minlength=17).double()
+        expected = noise.numel() / 17
+        assert ((counts - expected) ** 2 / expected).sum() < 39.25  # chi squared of 16 degrees, p = .001
+        means = torch.stack([noise[:, labels == digit].mean() for digit in range(10)])
+        spread = (24 / 16**2) ** 0.5 / (8 * 8 * torch.bincount(labels).double()).sqrt()  # variance (17^2 - 1)/12
+        assert ((means - 0.5).abs() < 4 * spread).all()
+
+    @pytest.mark.parametrize("width", [0, 3, 128])
+    def test_rows_that_are_not_whole_are_refused(self, width):
+        with pytest.raises(ValueError, match=f"width must divide the 64 pixels of an image, got {width}"):
+            digits_split().train.by_rows(width)
+
+
+def test_an_image_has_a_value_a_step():
+    with pytest.raises(ValueError, match="^input_size must be at least 1 grey value a step, got 0$"):
+        WholeImages(length=8, input_size=0)
 
 
 def test_one_permutation_for_all_sets():

@@ -7,7 +7,8 @@ from torch import Tensor
 
 from urnn.shapes import Int, UInt8
 
-PIXELS = 64
+SIDE = 8
+PIXELS = SIDE * SIDE
 LARGEST = 16  # grey values are whole numbers from 0 to this
 
 

@@ -17,17 +17,50 @@ from urnn.tasks.digits import PIXELS
 CLASSES = 10
 
 
-class Pixels(Classes):
+class WholeImages(Classes):
+    """The digit that an image shows, after its last step.
+
+    Attributes:
+        input_size: grey values a step: 1 where an image is read pixel by pixel.
+        output_size: 10 digits.
+        baseline: the loss of guessing, ln 10.
+        baseline_score: the accuracy of guessing, 1/10.
+
+    Raises:
+        ValueError: a length or an input_size below 1.
+
+    Example:
+        >>> from urnn.tasks.pixels import WholeImages
+        >>> WholeImages(length=8, input_size=8).baseline_score  # rows of 8 pixels
+        0.1
+    """
+
+    input_size = 1
+    output_size = CLASSES
+    score_name = "accuracy"
+    baseline = math.log(CLASSES)
+    baseline_score = 1 / CLASSES
+
+    def __init__(self, length: int, input_size: int = 1) -> None:
+        if length < 1:
+            raise ValueError(f"length must be at least 1 time step, got {length}")
+        if input_size < 1:
+            raise ValueError(f"input_size must be at least 1 grey value a step, got {input_size}")
+        self.length, self.input_size = length, input_size
+
+    @staticmethod
+    def read(
+        output: Float[Tensor, "T B features"], last: Float[Tensor, "B features"]
+    ) -> Float[Tensor, "B features"]:
+        """What the read-out looks at, of a model's output and its last step: the last step."""
+        return last
+
+
+class Pixels(WholeImages):
     """Sequences of `length` grey values in [0, 1] and the digit that the last image shows.
 
     64 steps are one image. Longer sequences are images one after another, the last one whole; shorter ones
     are the last rows of an image.
-
-    Attributes:
-        input_size: 1 grey value a step.
-        output_size: 10 digits.
-        baseline: the loss of guessing, ln 10.
-        baseline_score: the accuracy of guessing, 1/10.
 
     Raises:
         ValueError: a length below 1.
@@ -40,16 +73,8 @@ class Pixels(Classes):
         (torch.Size([64, 20, 1]), torch.Size([20]))
     """
 
-    input_size = 1
-    output_size = CLASSES
-    score_name = "accuracy"
-    baseline = math.log(CLASSES)
-    baseline_score = 1 / CLASSES
-
     def __init__(self, length: int) -> None:
-        if length < 1:
-            raise ValueError(f"length must be at least 1 time step, got {length}")
-        self.length = length
+        super().__init__(length)
 
     def sample(self, batch: int, generator: torch.Generator) -> tuple[Float[Tensor, "T B m"], Int[Tensor, " B"]]:
         """Pixel sequences and the label of each sequence's last image, drawn with replacement."""
@@ -59,10 +84,3 @@ class Pixels(Classes):
         chosen = torch.randint(len(images), (batch, per_sequence), generator=generator)
         sequences = images[chosen].flatten(1)[:, -self.length :]
         return sequences.T.unsqueeze(-1).contiguous(), labels[chosen[:, -1]]
-
-    @staticmethod
-    def read(
-        output: Float[Tensor, "T B features"], last: Float[Tensor, "B features"]
-    ) -> Float[Tensor, "B features"]:
-        """What the read-out looks at, of a model's output and its last step: the last step."""
-        return last

@@ -91,6 +91,7 @@ PLANS = {
         ("parity", "modular_addition", "words_s3", "words_a5", "associative_recall"),
         Plan("equal", batch=64, max_iterations=5000, **BEYOND),
     ),
+    **dict.fromkeys(("digits_rows", "noisy_digits_rows"), Plan("equal", batch=20, max_iterations=2000, **BEYOND)),
     **dict.fromkeys(
         ("selective_copying", "denoising", "characters"),
         Plan("equal", batch=20, max_iterations=5000, **BEYOND),

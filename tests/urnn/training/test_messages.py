@@ -49,6 +49,7 @@ pytestmark = pytest.mark.usefixtures("few_held_out")
             f"length must be from 1 to {len(manual().test) - 1} characters, as many as a part of the text has, "
             "got 1000000",
         ),
+        ("digits_rows --length=30", "digits_rows has 8 time steps, one a row, got --length 30; leave it out"),
         ("digits --length=30", "digits has 64 time steps, one a pixel, got --length 30; leave it out"),
         (
             "digits --batch=1258",

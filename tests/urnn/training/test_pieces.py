@@ -76,7 +76,9 @@ class TestSeeds:
 
 
 class TestProblems:
-    @pytest.mark.parametrize("name", ["copying", "adding", "digits", "permuted_digits"])
+    @pytest.mark.parametrize(
+        "name", ["copying", "adding", "digits", "permuted_digits", "digits_rows", "noisy_digits_rows"]
+    )
     def test_batches_fit_the_task(self, name, generator):
         problem = problems.build(name, 10 if name in ("copying", "adding") else None, NOWHERE)
         held_out = list(problem.validation()), list(problem.test())
