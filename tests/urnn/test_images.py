@@ -77,7 +77,7 @@ class TestRows:
 
 
 def test_an_image_has_a_value_a_step():
-    with pytest.raises(ValueError, match="^input_size must be at least 1 grey value a step, got 0$"):
+    with pytest.raises(ValueError, match=r"^input_size must be at least 1 grey value a step, got 0$"):
         WholeImages(length=8, input_size=0)
 
 
