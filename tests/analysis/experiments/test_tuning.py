@@ -24,7 +24,6 @@ FOUND = {
     "best_score": 0.3,
     "median_loss": 0.17,
 }
-FOUND["median_loss"] = 0.17
 ADAM = {"optimiser": "adam", "learning_rate": 0.003, "slow_rate": 1.0, "decay": 0.999, "momentum": 0.9}
 RMSPROP = {"optimiser": "rmsprop", "learning_rate": 0.003, "slow_rate": 0.25, "decay": 0.9, "clip": 0.5}
 LSTM = {"model": "lstm", "label": "nn.LSTM", "solved": 2, "solved_iteration": 2200, **ADAM}
