@@ -209,7 +209,17 @@ def _blocks_of(name: str, label: str, layer: Model, blocks: int = 2) -> Model:
             n * (m + 1) + blocks * (2 * n + layer.parameters(n, n) + 2 * n * (wide * n + 1)) + 2 * n
         ),
         last_output=lambda output, state: output[-1],
+        slow_parameters=lambda rnn: [parameter for one in rnn.layers for parameter in layer.slow_parameters(one)],
+        initialisations={name: _in_every_block(start) for name, start in layer.initialisations.items()},
     )
+
+
+def _in_every_block(start: Initialisation) -> Initialisation:
+    def start_all(rnn: Any, length: int) -> None:
+        for layer in rnn.layers:
+            start(layer, length)
+
+    return start_all
 
 
 def _unitary(name: str, label: str, build: Callable[..., nn.Module], parameters: Count) -> Model:
