@@ -1,8 +1,8 @@
 """What every way of choosing units shares: an nn.LSTM under gates, called like it, and made small at the end.
 
 How gates come about is left to the subclasses. A unit's one gate is shared by its four LSTM gates, by whoever
-reads it (its own layer, the next one, the read-out) and by all time steps. Known weaknesses: a gated net runs a step
-at a time in torch, slower than nn.LSTM's kernels on long sequences, and a packed batch is run padded; what
+reads it (its own layer, the next one, the read-out) and by all time steps. Known weaknesses: a gated net runs a
+step at a time in torch, slower than nn.LSTM's kernels on long sequences, and a packed batch is run padded; what
 `compact` returns has neither.
 """
 
@@ -163,13 +163,11 @@ def _require_lstm(lstm: object) -> None:
         )
 
 
-def surviving_weights(
-    probabilities: Sequence[Float[Tensor, " gates"]], outputs: int, biases: int
-) -> Float[Tensor, ""]:
+def surviving_weights(probabilities: Sequence[Tensor], outputs: int, biases: int) -> Float[Tensor, ""]:
     """The expected number of weights and biases that are left where gates close independently.
 
     Args:
-        probabilities: of an open gate: of the inputs, and of each layer's units.
+        probabilities: (gates,) each, of an open gate: of the inputs, and of each layer's units.
         outputs: features of the read-out, which has a column for each unit of the last layer and a bias.
         biases: of each LSTM gate of a unit, 2 in nn.LSTM.
 
