@@ -150,6 +150,7 @@ class TestCompaction:
         assert [len(units) for units in small.units] == [9 - count for count in closed[1:]]
         assert small.inputs.tolist() == made.kept_inputs()
         assert [units.tolist() for units in small.units] == made.kept_units()
+        assert made.weights_left(outputs=3) == small.parameter_count
         assert isinstance(small.rnn, nn.LSTM if len(set(closed[1:])) == 1 else StackedLSTM)
 
     @dtypes
