@@ -16,6 +16,8 @@ from urnn.pruning.selection import Selection
 from urnn.pruning.steps import weights_of
 from urnn.shapes import Float
 
+LASSO_INPUT_MULTIPLIER, LASSO_UNIT_MULTIPLIER = 0.01, 0.1
+
 
 class MagnitudePruning(Selection):
     """Keeps the inputs and units whose groups of weights are largest; see `Selection` for its interface.
@@ -117,7 +119,13 @@ class GroupLasso(MagnitudePruning):
         Linear(in_features=32, out_features=10, bias=True)
     """
 
-    def __init__(self, lstm: nn.LSTM, *, input_multiplier: float = 0.1, unit_multiplier: float = 1.0) -> None:
+    def __init__(
+        self,
+        lstm: nn.LSTM,
+        *,
+        input_multiplier: float = LASSO_INPUT_MULTIPLIER,
+        unit_multiplier: float = LASSO_UNIT_MULTIPLIER,
+    ) -> None:
         super().__init__(lstm)
         self._take_multipliers(input_multiplier, unit_multiplier)
 
