@@ -157,6 +157,11 @@ class Settings:
             raise RuntimeError("device 'cuda' was asked for and torch sees no CUDA device here; use --device cpu")
 
         selecting.require(self.select_neurons, self.model, self.backend, self.selection)
+        if self.cut_at is not None and self.cut_at >= self.max_iterations:
+            raise ValueError(
+                f"--cut-at must be less than --max-iterations {self.max_iterations}, so that what is left is "
+                f"trained, got {self.cut_at}"
+            )
 
     @property
     def selection(self) -> dict[str, float | int | None]:
