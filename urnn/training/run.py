@@ -4,11 +4,13 @@ An evaluation is written to the log first and to the checkpoint second. A proces
 line too many, which is dropped when the run is resumed; the other way round a line would be missing for good.
 """
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from urnn.pruning import NotUnitaryWarning
 from urnn.tasks import Words
 from urnn.training import anatomy, checkpoint, facts, files
 from urnn.training.display import Display, as_result
@@ -232,15 +234,23 @@ class Run:
         if trainer.network.selection is None:
             return {}, ""
         try:
-            small = trainer.network.compacted()
+            with warnings.catch_warnings():  # the sentence below says it
+                warnings.simplefilter("ignore", NotUnitaryWarning)
+                small = trainer.network.compacted()
         except ValueError as nothing_left:
             return {"compacted": None}, f"; {nothing_left}"
         found = trainer.scores(trainer.problem.test(), small)
         what = {**trainer.selected(), "parameters": small.parameter_count}
         about = {**what, "test_loss": found.loss, "test_score": found.score}
+        values = what.get("singular_values")
+        unitary = (
+            f"; its matrix is not unitary: singular values {values['least']:.3f} to {values['largest']:.3f}"
+            if values
+            else ""
+        )
         return {"compacted": about}, (
             f"; cut to {len(what['kept_inputs'])} inputs and {sum(what['kept_units'])} units, "
-            f"{what['parameters']:,} parameters: {trainer.problem.task.score_name} {found.score:.1%}"
+            f"{what['parameters']:,} parameters: {trainer.problem.task.score_name} {found.score:.1%}{unitary}"
         )
 
     def _interrupted(self) -> End:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from urnn.pruning import GroupLasso, MagnitudePruning, NeuronSelection
+from urnn.pruning import GroupLasso, MagnitudePruning, NeuronSelection, UnitarySelection
 from urnn.pruning.baselines import LASSO_INPUT_MULTIPLIER, LASSO_UNIT_MULTIPLIER
 from urnn.pruning.neurons import INPUT_MULTIPLIER, UNIT_MULTIPLIER
 from urnn.pruning.selection import Selection
@@ -44,7 +44,7 @@ _RAMP: dict[str, Value] = {"ramp": 600}
 _SIZE: dict[str, Value] = {"keep_inputs": None, "keep_units": None, "cut_at": 1000}
 WAYS = {
     GATES: Way(
-        {"lstm": NeuronSelection},
+        {"lstm": NeuronSelection, "urnn": UnitarySelection},
         {"input_multiplier": INPUT_MULTIPLIER, "unit_multiplier": UNIT_MULTIPLIER, "gate_rate": 2e-2, **_RAMP},
     ),
     "magnitude": Way({"lstm": MagnitudePruning}, _SIZE),
@@ -76,7 +76,7 @@ def require(way: str | None, model: str, backend: str | None, given: Mapping[str
         >>> from urnn.training.selecting import require
         >>> require("gates", "gru", None, {})
         Traceback (most recent call last):
-        ValueError: --select-neurons gates selects units of lstm, got --model gru
+        ValueError: --select-neurons gates selects units of lstm, urnn, got --model gru
     """
     if way is None:
         for name, option in OPTIONS.items():
@@ -136,6 +136,9 @@ def require_cut(selection: Selection, given: Mapping[str, Value]) -> None:
 def described(selection: Selection, outputs: int) -> dict[str, Any]:
     """What an evaluation's line says of it: inputs and units kept, and weights left, now and as gates expect.
 
+    Of a uRNN it has the singular values of the matrix that is left too: the least, the mean and the largest, or
+    None where nothing is left.
+
     Example:
         >>> from torch import nn
         >>> from urnn.pruning import MagnitudePruning
@@ -143,9 +146,15 @@ def described(selection: Selection, outputs: int) -> dict[str, Any]:
         >>> described(MagnitudePruning(nn.LSTM(3, 5)), outputs=2)["parameters"]
         212
     """
-    return {
+    found = {
         "kept_inputs": selection.kept_inputs(),
         "kept_units": [len(units) for units in selection.kept_units()],
         "parameters": selection.weights_left(outputs),
         "expected_weights": selection.expected_weights(outputs),
     }
+    if isinstance(selection, UnitarySelection):
+        values = selection.singular_values()
+        parts = (values.min(), values.mean(), values.max()) if len(values) else ()
+        names = ("least", "mean", "largest")
+        found["singular_values"] = dict(zip(names, map(float, parts), strict=True)) if parts else None
+    return found

@@ -43,9 +43,16 @@ class TestLog:
         assert small["kept_inputs"] == line["kept_inputs"]
         assert small["test_score"] == pytest.approx(last["test_score"])
         assert small["test_loss"] == pytest.approx(last["test_loss"], rel=1e-5)
+        values = small.get("singular_values")
+        assert (values is not None) == (model == "urnn")
+        unitary = ""
+        if values:
+            assert 0 <= values["least"] <= values["mean"] <= values["largest"] < 1
+            unitary = "; its matrix is not unitary: singular values "
+            unitary += f"{values['least']:.3f} to {values['largest']:.3f}"
         assert end.message.endswith(
             f"; cut to {len(small['kept_inputs'])} inputs and {small['kept_units'][0]} units, "
-            f"{small['parameters']:,} parameters: accuracy {small['test_score']:.1%}"
+            f"{small['parameters']:,} parameters: accuracy {small['test_score']:.1%}{unitary}"
         )
 
     @pytest.mark.parametrize("way", ["magnitude", "group_lasso"])
