@@ -139,7 +139,7 @@ class TestIdentity:
         assert main([*command, f"--runs={tmp_path}"]) == 0
         capsys.readouterr()
         told = complaint([*command, "--unit-multiplier=7"], tmp_path, capsys, quiet=False)
-        assert "is of another run: unit_multiplier 3.0 instead of 7.0; start over with --fresh" in told
+        assert "is of another run: unit_multiplier 5.0 instead of 7.0; start over with --fresh" in told
 
     @pytest.mark.slow
     def test_a_dense_run_and_one_of_each_way_have_folders_of_their_own(self, tmp_path):
