@@ -189,7 +189,9 @@ class TestDefects:
         rnn, _ = net
         x = torch.rand(STEPS, 10, INPUTS)
         metric, inputs = coverage.NeuronCoverage(rnn).fit(x), Inputs.of(x, noise=0.5)
-        campaign = Campaign(metric, nn.Linear(UNITS, CLASSES), x, inputs=inputs, oracle=Oracle(1.0), seed=0)
+        campaign = Campaign(
+            metric, nn.Linear(UNITS, CLASSES, bias=False), x, inputs=inputs, oracle=Oracle(1.0), seed=0
+        )
         campaign.sow(300)
         assert all(len(defect.label) == STEPS for defect in campaign.defects)
         assert all(defect.label != defect.original_label for defect in campaign.defects)
