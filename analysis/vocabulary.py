@@ -158,6 +158,7 @@ GATES, CALIBRATIONS, HISTORY = Path(".gate"), Path(".gate", "calibration"), Path
 MODELS_KEY = "models"  # of a results file: each model's label, family, state per unit and backends' labels
 MODELS_FILE = "models.json"  # the same beside asv's files, which have no room for it
 TRAINING_LOG = "log.jsonl"  # of a training run, which `urnn` writes
+TUNING = "tuning.csv"  # beside training runs: what their settings were chosen from
 STEP_COSTS = "step_costs"  # folder beside training runs, with the times of their steps
 
 GATE_PLAN = "gate.json"
