@@ -5,7 +5,7 @@ measures imports this module, so it needs the standard library alone.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Self
@@ -178,6 +178,12 @@ def counted(number: int, noun: str) -> str:
 def plural(noun: str, number: int = 2) -> str:
     """The noun for so many: cell, cells; process, processes."""
     return noun if number == 1 else f"{noun}{'es' if noun.endswith('s') else 's'}"
+
+
+def joined(parts: Sequence[str]) -> str:
+    """'a', 'a and b', 'a, b and c'."""
+    *others, last = parts
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def duration(seconds: float) -> str:

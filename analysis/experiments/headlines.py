@@ -9,13 +9,13 @@ import pandas as pd
 
 from analysis import units
 from analysis.appearance import order
-from analysis.experiments.claims import AGREE, DIFFER, NOT_DECIDED, NOT_RUN, VERDICTS
 from analysis.experiments.matrix import seconds
 from analysis.experiments.schema import DIVERGED, LENGTH_SYMBOLS, TASK_LABELS
 from analysis.experiments.standing import BEHIND, BEST, LEVEL
 from analysis.experiments.study import Study
 from analysis.experiments.verdicts import NOT_FINISHED, NOT_SOLVED, PARTLY, PLACE
-from analysis.vocabulary import counted
+from analysis.pages.statements import AGREE, DIFFER, NOT_DECIDED, NOT_RUN, VERDICTS
+from analysis.vocabulary import counted, joined
 
 OURS = "urnn"
 UNSOLVED = {
@@ -131,12 +131,6 @@ def _task(task: str, groups: Sequence[Any], told: Callable[[Any], str], most: in
         return f"{name} at {symbol} = {lengths} ({told(groups[0])} to {told(groups[-1])})"
     lengths = joined([f"{one.length}{word}" for one, word in zip(groups, words, strict=True)])
     return f"{name} at {symbol} = {lengths}"
-
-
-def joined(parts: Sequence[str]) -> str:
-    """'a', 'a and b', 'a, b and c'."""
-    *others, last = parts
-    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _paper(claims: pd.DataFrame) -> str:
