@@ -150,6 +150,7 @@ RUN_FORMAT = 1  # key "run" of a results file
 GATE_FORMAT = 1  # a gate's plan
 VERDICTS_FORMAT = 2  # what a gate or a comparison says to machines; before 2 a row's "passes" were "rounds"
 RECORDING_FORMAT = 1  # a calibration's plan, and what is kept of it beside its report
+STUDY_FORMAT = 1  # a job of a study of a related system: its result, and the plan that it is in
 TRAINING_FORMAT = 1  # first line of a training run's log, which `urnn` writes
 
 # Where results lie in a checkout, and what the files in them are called.
@@ -158,6 +159,8 @@ GATES, CALIBRATIONS, HISTORY = Path(".gate"), Path(".gate", "calibration"), Path
 MODELS_KEY = "models"  # of a results file: each model's label, family, state per unit and backends' labels
 MODELS_FILE = "models.json"  # the same beside asv's files, which have no room for it
 TRAINING_LOG = "log.jsonl"  # of a training run, which `urnn` writes
+RELATED = Path("runs", "related")  # what studies of related systems measured, a file a job
+STUDY_PLAN = "plan.json"  # beside them: every job, whether it was run or not
 STEP_COSTS = "step_costs"  # folder beside training runs, with the times of their steps
 
 GATE_PLAN = "gate.json"

@@ -14,6 +14,7 @@ SUFFIXES = (".py", ".cpp", ".cu", ".h")
 NEVER = (
     "urnn/training",
     *("bench/asv_", "bench/commands", "bench/history", "bench/experiments", "bench/reproduce", "bench/step_costs"),
+    "bench/studies",
 )
 OF_LADDERS = ("urnn/ladder",)
 OF_DEVICES = {
