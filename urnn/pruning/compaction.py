@@ -1,0 +1,203 @@
+"""Gates made real: the rows and columns of closed gates are cut, and open gates are folded into the weights."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+from urnn.pruning.stacked import StackedLSTM
+from urnn.pruning.steps import Weights, weights_of
+from urnn.shapes import Float, Int
+
+
+class Compacted(nn.Module):
+    """What is left of a gated LSTM: a smaller one, the inputs that it reads, and the read-out cut with it.
+
+    It takes the whole input, picks what is kept, and returns what `rnn` does. `rnn` alone wants the kept inputs.
+
+    Attributes:
+        rnn: nn.LSTM, or `StackedLSTM` where layers are left with different numbers of units.
+        read_out: nn.Linear of the last layer's kept units, or None where none was given.
+        inputs: (k,), the inputs that are kept, in rising order.
+        units: for each layer (k,), the units that are kept.
+        scales, scale: (k,), what the gated net multiplies each layer's and the last layer's kept units with; in
+            the weights and in `read_out` already. The h of `rnn` is that of the gated net divided by it.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from urnn.pruning import NeuronSelection
+        >>> selection, read_out = NeuronSelection(nn.LSTM(3, 5)).eval(), nn.Linear(5, 2)
+        >>> with torch.no_grad():
+        ...     _ = selection.units[0].log_a[:2].fill_(-9)
+        >>> small = selection.compact(read_out)
+        >>> small.rnn, small.read_out
+        (LSTM(3, 3), Linear(in_features=3, out_features=2, bias=True))
+        >>> x = torch.randn(7, 4, 3)
+        >>> torch.allclose(small.read_out(small(x)[0]), read_out(selection(x)[0]), atol=1e-5)
+        True
+    """
+
+    inputs: Tensor
+
+    def __init__(
+        self,
+        rnn: nn.Module,
+        read_out: nn.Linear | None,
+        inputs: Int[Tensor, " k"],
+        units: Sequence[Tensor],
+        scales: Sequence[Tensor],
+    ) -> None:
+        super().__init__()
+        self.rnn, self.read_out = rnn, read_out
+        self.register_buffer("inputs", inputs)
+        for layer, (kept, scale) in enumerate(zip(units, scales, strict=True)):
+            self.register_buffer(f"units_{layer}", kept)
+            self.register_buffer(f"scale_{layer}", scale)
+        self._layers = len(units)
+
+    @property
+    def units(self) -> tuple[Tensor, ...]:
+        return tuple(getattr(self, f"units_{layer}") for layer in range(self._layers))
+
+    @property
+    def scales(self) -> tuple[Tensor, ...]:
+        return tuple(getattr(self, f"scale_{layer}") for layer in range(self._layers))
+
+    @property
+    def scale(self) -> Tensor:
+        return self.scales[-1]
+
+    @property
+    def parameter_count(self) -> int:
+        """Real numbers that are trained, read-out included."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    def select(self, input: Tensor | PackedSequence) -> Tensor | PackedSequence:
+        """The inputs that are kept."""
+        if isinstance(input, PackedSequence):
+            return input._replace(data=input.data.index_select(-1, self.inputs))
+        return input.index_select(-1, self.inputs)
+
+    def cut_state(self, hx: tuple[Tensor, Tensor]) -> tuple[Any, Any]:
+        """A state of the gated net, (layers, B, n) each, as `rnn` takes it."""
+        kept = list(zip(self.units, self.scales, strict=True))
+        h = tuple(part[..., units] / scale for part, (units, scale) in zip(hx[0], kept, strict=True))
+        c = tuple(part[..., units] for part, (units, _) in zip(hx[1], kept, strict=True))
+        return (h, c) if isinstance(self.rnn, StackedLSTM) else (torch.stack(h), torch.stack(c))
+
+    def forward(self, input: Tensor | PackedSequence, hx: Any = None) -> Any:
+        return self.rnn(self.select(input), hx)
+
+
+def compact_lstm(
+    lstm: nn.LSTM, gates: Sequence[Tensor], read_out: nn.Linear | None, closed: Callable[[int], str]
+) -> Compacted:
+    """The smaller net that computes what `lstm` does under these gates.
+
+    Args:
+        gates: of the inputs, and of each layer's units.
+        read_out: of the last layer's units; None where the caller cuts what follows, with `Compacted.scale`.
+        closed: number of a gate that has nothing open, 0 for the inputs -> what the error says.
+
+    Raises:
+        ValueError: nothing is left of the inputs or of a layer.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from urnn.pruning.compaction import compact_lstm
+        >>> gates = [torch.tensor([1.0, 0.0]), torch.tensor([0.0, 0.5, 1.0])]
+        >>> compact_lstm(nn.LSTM(2, 3), gates, None, lambda number: "nothing is left").rnn
+        LSTM(1, 2)
+    """
+    gates = [gate.detach() for gate in gates]
+    kept = [(gate > 0).nonzero().flatten() for gate in gates]
+    for number, some in enumerate(kept):
+        if not len(some):
+            raise ValueError(closed(number))
+    require_read_out(read_out, lstm.hidden_size)
+    small = _empty(lstm, [len(some) for some in kept])
+    with torch.no_grad():
+        for layer in range(lstm.num_layers):
+            cut = _cut(weights_of(lstm, layer), gates[layer : layer + 2], kept[layer : layer + 2])
+            new = small.weights_of(layer) if isinstance(small, StackedLSTM) else weights_of(small, layer)
+            for to, value in zip(_flat(new), _flat(cut), strict=True):
+                to.copy_(value)
+        scales = [gate[some] for gate, some in zip(gates[1:], kept[1:], strict=True)]
+        cut_out = None if read_out is None else cut_linear(read_out, kept[-1], scales[-1])
+    return Compacted(small.train(lstm.training), cut_out, kept[0], kept[1:], scales)
+
+
+def require_read_out(read_out: object, features: int) -> None:
+    """Raises TypeError or ValueError unless it is None or a linear layer of so many features.
+
+    Example:
+        >>> from torch import nn
+        >>> from urnn.pruning.compaction import require_read_out
+        >>> require_read_out(nn.Linear(4, 2), 5)
+        Traceback (most recent call last):
+        ValueError: read_out must read the 5 features of the last layer, got an nn.Linear of 4
+    """
+    if read_out is None:
+        return
+    if not isinstance(read_out, nn.Linear):
+        raise TypeError(f"read_out must be an nn.Linear or None, got {type(read_out).__name__}")
+    if read_out.in_features != features:
+        raise ValueError(
+            f"read_out must read the {features} features of the last layer, got an nn.Linear of "
+            f"{read_out.in_features}"
+        )
+
+
+def cut_linear(linear: nn.Linear, kept: Int[Tensor, " k"], scale: Float[Tensor, " k"]) -> nn.Linear:
+    """A linear layer that reads the kept features alone, multiplied with `scale`.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from urnn.pruning.compaction import cut_linear
+        >>> cut_linear(nn.Linear(4, 2), torch.tensor([0, 3]), torch.ones(2))
+        Linear(in_features=2, out_features=2, bias=True)
+    """
+    weight, bias = linear.weight, linear.bias
+    small = nn.Linear(len(kept), linear.out_features, bias is not None, weight.device, weight.dtype)
+    with torch.no_grad():
+        small.weight.copy_(weight[:, kept] * scale)
+        if bias is not None:
+            small.bias.copy_(bias)
+    return small
+
+
+def _empty(lstm: nn.LSTM, sizes: list[int]) -> nn.LSTM | StackedLSTM:
+    """An LSTM of these sizes, inputs first, whose weights are still to be written."""
+    inputs, *units = sizes
+    weight = weights_of(lstm, 0).input
+    options: dict[str, Any] = {
+        "bias": lstm.bias,
+        "batch_first": lstm.batch_first,
+        "dropout": lstm.dropout,
+        "device": weight.device,
+        "dtype": weight.dtype,
+    }
+    if len(set(units)) == 1:
+        return type(lstm)(inputs, units[0], num_layers=len(units), **options)
+    return StackedLSTM(inputs, units, kind=type(lstm), **options)
+
+
+def _cut(weights: Weights, gates: Sequence[Tensor], kept: Sequence[Tensor]) -> Weights:
+    """The kept rows of every gate, and the kept columns times the gates of what they read."""
+    (below_gate, own_gate), (below, own) = gates, kept
+    rows = own + len(own_gate) * torch.arange(4, device=own.device).unsqueeze(1)
+    rows = rows.flatten()
+    return Weights(
+        weights.input[rows][:, below] * below_gate[below],
+        weights.recurrent[rows][:, own] * own_gate[own],
+        tuple(bias[rows] for bias in weights.biases),
+    )
+
+
+def _flat(weights: Weights) -> tuple[Tensor, ...]:
+    return (weights.input, weights.recurrent, *weights.biases)
