@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,7 @@ from bench.studies.engine.times import in_turns, peaks
 from bench.workloads import inference, training_step
 from urnn import models
 from urnn.pruning import Compacted, NeuronSelection
+from urnn.pruning.selection import Selection
 from urnn.training import problems, seeds
 from urnn.training.network import Network
 from urnn.training.problems import NOISE, Problem
@@ -86,11 +88,11 @@ def train_plain(workplace: Workplace) -> Tables:
 def train_selected(workplace: Workplace) -> Tables:
     """An LSTM under hard concrete gates, then compacted."""
     problem, network = _begun(workplace, "lstm")
-    network.rnn = NeuronSelection(network.rnn)
-    seconds = _fit(network, problem, workplace)
-    small = _compacted(network)
-    row = _row(workplace, small, problem, seconds, small.rnn.inputs.tolist())
-    return {"networks": [row], "agreement": _agreement(network, problem, workplace.settings["seed"])}
+    network.rnn = selection = NeuronSelection(network.rnn)
+    seconds = _fit(network, problem, workplace, selection)
+    small = _compacted(network, selection)
+    row = _row(workplace, small, problem, seconds, selection.kept_inputs())
+    return {"networks": [row], "agreement": _agreement(network, selection, problem, workplace.settings["seed"])}
 
 
 def _begun(workplace: Workplace, model: str) -> tuple[Problem, Network]:
@@ -99,13 +101,13 @@ def _begun(workplace: Workplace, model: str) -> tuple[Problem, Network]:
     return problem, Network(models.get(model), workplace.settings["hidden"], problem.task)
 
 
-def _fit(network: Network, problem: Problem, workplace: Workplace) -> float:
+def _fit(network: Network, problem: Problem, workplace: Workplace, selection: Selection | None = None) -> float:
     """Trains for the epochs of the settings, and returns the processor's seconds.
 
-    The penalty of a net under gates grows from 0 to its full size over the first epochs, and gates learn faster.
+    The penalty of a selection grows from 0 to its full size over the first epochs, and gates learn faster.
     """
-    given, penalised = workplace.settings, hasattr(network.rnn, "penalty")
-    gates = network.rnn.gate_parameters() if hasattr(network.rnn, "gate_parameters") else []
+    given = workplace.settings
+    gates = selection.gate_parameters() if isinstance(selection, NeuronSelection) else []
     known = {id(parameter) for parameter in gates}
     rest = [parameter for parameter in network.parameters() if id(parameter) not in known]
     groups = [{"params": rest}, {"params": gates, "lr": given["gate_rate"]}]
@@ -117,8 +119,8 @@ def _fit(network: Network, problem: Problem, workplace: Workplace) -> float:
     for iteration in range(given["epochs"] * each):
         x, target = stream.draw()
         loss = problem.task.loss(network(x), target)
-        if penalised:
-            loss = loss + min(1.0, iteration / (given["ramp"] * each)) * network.rnn.penalty(network.read_out)
+        if selection is not None:
+            loss = loss + min(1.0, iteration / (given["ramp"] * each)) * selection.penalty(network.read_out)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_value_(network.parameters(), 1.0)
@@ -137,13 +139,12 @@ def _accuracy(network: nn.Module, problem: Problem) -> float:
     return right / count
 
 
-def _compacted(network: Network) -> Network:
+def _compacted(network: Network, selection: Selection) -> Network:
     """The same net with what is closed cut out; it shares nothing with the gated one."""
-    network.eval()
+    cut = selection.eval().compact(network.read_out)
     small = Network(network.row, 1, network.task)
-    small.rnn = network.rnn.compact(network.read_out)
-    small.read_out = small.rnn.read_out
-    return small
+    small.rnn, small.read_out = cut, cast(nn.Linear, cut.read_out)
+    return small.eval()
 
 
 def _row(workplace: Workplace, network: Network, problem: Problem, seconds: float, inputs: Sequence[int]) -> Row:
@@ -164,17 +165,18 @@ def _row(workplace: Workplace, network: Network, problem: Problem, seconds: floa
 
 
 def _units(network: Network) -> int:
-    return len(network.rnn.units[-1]) if isinstance(network.rnn, Compacted) else network.rnn.hidden_size
+    rnn = network.rnn.rnn if isinstance(network.rnn, Compacted) else network.rnn
+    return cast(int, rnn.hidden_size)
 
 
 @torch.no_grad()
-def _agreement(network: Network, problem: Problem, seed: int) -> list[Row]:
+def _agreement(network: Network, selection: Selection, problem: Problem, seed: int) -> list[Row]:
     """By how much the compacted net differs from the gated one in evaluation mode, on test data."""
     rows = []
     x = next(problem.test())[0]
     for dtype in (torch.float32, torch.float64):
-        network.to(dtype)
-        error = (network(x.to(dtype)) - _compacted(network)(x.to(dtype))).abs().max()
+        small = _compacted(network.eval().to(dtype), selection)
+        error = (network(x.to(dtype)) - small(x.to(dtype))).abs().max()
         rows.append({"seed": seed, "dtype": str(dtype).removeprefix("torch."), "error": float(error)})
     return rows
 
