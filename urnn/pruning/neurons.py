@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from urnn.pruning.gates import HardConcrete
-from urnn.pruning.selection import Selection, surviving_weights
+from urnn.pruning.selection import Selection
 from urnn.pruning.steps import weights_of
 from urnn.shapes import Float
 
@@ -56,10 +56,7 @@ class NeuronSelection(Selection):
         first_log_a: float = FIRST_LOG_A,
     ) -> None:
         super().__init__(lstm)
-        for name, value in [("input_multiplier", input_multiplier), ("unit_multiplier", unit_multiplier)]:
-            if not value >= 0:
-                raise ValueError(f"{name} must be a number of at least 0, got {value}")
-        self.input_multiplier, self.unit_multiplier = float(input_multiplier), float(unit_multiplier)
+        self._take_multipliers(input_multiplier, unit_multiplier)
         weight = weights_of(lstm, 0).input
         self.inputs = HardConcrete(lstm.input_size, first_log_a, weight.device, weight.dtype)
         self.units = nn.ModuleList(
@@ -91,8 +88,7 @@ class NeuronSelection(Selection):
         """Weights and biases that a draw of the gates leaves in the mean; those of a read-out of so many outputs
         are counted too."""
         with torch.no_grad():
-            open_probabilities = [gate.open_probability() for gate in self._all_gates()]
-            return float(surviving_weights(open_probabilities, outputs, 2 if self.lstm.bias else 0))
+            return self._expected_weights([gate.open_probability() for gate in self._all_gates()], outputs)
 
     def _nothing_left(self, number: int) -> str:
         if number == 0:

@@ -1,8 +1,8 @@
 """What every way of choosing units shares: an nn.LSTM under gates, called like it, and made small at the end.
 
 How gates come about is left to the subclasses. A unit's one gate is shared by its four LSTM gates, by whoever
-reads it (its own layer, the next one, the read-out) and by all time steps. Known weaknesses: a gated net runs a step
-at a time in torch, slower than nn.LSTM's kernels on long sequences, and a packed batch is run padded; what
+reads it (its own layer, the next one, the read-out) and by all time steps. Known weaknesses: a gated net runs a
+step at a time in torch, slower than nn.LSTM's kernels on long sequences, and a packed batch is run padded; what
 `compact` returns has neither.
 """
 
@@ -58,9 +58,32 @@ class Selection(nn.Module):
         """The values that `compact` makes real, (m,) and each (n,)."""
         raise NotImplementedError
 
+    def gate_parameters(self) -> list[nn.Parameter]:
+        """What decides the gates and is trained, for a learning rate of its own; none where nothing is."""
+        return []
+
     def penalty(self, read_out: nn.Linear | None = None) -> Float[Tensor, ""]:
         """What is added to the loss so that gates close, its two multipliers included."""
         raise NotImplementedError
+
+    def expected_weights(self, outputs: int = 0) -> float:
+        """Weights and biases that are left in the mean, with those of a read-out of so many outputs."""
+        raise NotImplementedError
+
+    def weights_left(self, outputs: int = 0) -> int:
+        """Weights and biases that `compact` would leave now, with those of a read-out of so many outputs."""
+        with torch.no_grad():
+            return round(self._expected_weights([(gate > 0).double() for gate in self.settled_gates()], outputs))
+
+    def _expected_weights(self, probabilities: Sequence[Tensor], outputs: int) -> float:
+        return float(surviving_weights(probabilities, outputs, 2 if self.lstm.bias else 0))
+
+    def _take_multipliers(self, input_multiplier: float, unit_multiplier: float) -> None:
+        """Raises ValueError for one below 0."""
+        for name, value in [("input_multiplier", input_multiplier), ("unit_multiplier", unit_multiplier)]:
+            if not value >= 0:
+                raise ValueError(f"{name} must be a number of at least 0, got {value}")
+        self.input_multiplier, self.unit_multiplier = float(input_multiplier), float(unit_multiplier)
 
     def _nothing_left(self, number: int) -> str:
         """The error where all gates of the inputs (0) or of a layer (from 1) are closed."""
@@ -163,13 +186,11 @@ def _require_lstm(lstm: object) -> None:
         )
 
 
-def surviving_weights(
-    probabilities: Sequence[Float[Tensor, " gates"]], outputs: int, biases: int
-) -> Float[Tensor, ""]:
+def surviving_weights(probabilities: Sequence[Tensor], outputs: int, biases: int) -> Float[Tensor, ""]:
     """The expected number of weights and biases that are left where gates close independently.
 
     Args:
-        probabilities: of an open gate: of the inputs, and of each layer's units.
+        probabilities: (gates,) each, of an open gate: of the inputs, and of each layer's units.
         outputs: features of the read-out, which has a column for each unit of the last layer and a bias.
         biases: of each LSTM gate of a unit, 2 in nn.LSTM.
 

@@ -75,7 +75,9 @@ class StackedLSTM(nn.Module):
         return f"{self.input_size}, {list(self.hidden_sizes)}"
 
     def forward(
-        self, input: Tensor | PackedSequence, hx: tuple[Sequence[Tensor], Sequence[Tensor]] | None = None
+        self,
+        input: Tensor | PackedSequence,
+        hx: tuple[Sequence[Tensor] | Tensor, Sequence[Tensor] | Tensor] | None = None,
     ) -> tuple[Tensor | PackedSequence, tuple[States, States]]:
         if hx is not None and [len(part) for part in hx] != [self.num_layers] * 2:
             raise ValueError(

@@ -108,7 +108,7 @@ class TestPenalty:
         with torch.no_grad():  # P(open) = 1/2 and 3/4 of the inputs, 1/5 of the units
             made.inputs.log_a.copy_(torch.tensor([0.0, math.log(3)]) + shift)
             made.units[0].log_a.fill_(-math.log(4) + shift)
-        assert float(made.penalty()) == pytest.approx(0.5 * (1 / 2 + 3 / 4) / 2 + 2.0 / 5, rel=1e-6)
+        assert float(made.penalty().detach()) == pytest.approx(0.5 * (1 / 2 + 3 / 4) / 2 + 2.0 / 5, rel=1e-6)
 
     def test_every_gate_is_pushed_to_close(self):
         made = selection(closed=(1, 1, 1))
@@ -150,6 +150,7 @@ class TestCompaction:
         assert [len(units) for units in small.units] == [9 - count for count in closed[1:]]
         assert small.inputs.tolist() == made.kept_inputs()
         assert [units.tolist() for units in small.units] == made.kept_units()
+        assert made.weights_left(outputs=3) == small.parameter_count
         assert isinstance(small.rnn, nn.LSTM if len(set(closed[1:])) == 1 else StackedLSTM)
 
     @dtypes
@@ -228,8 +229,8 @@ class TestRefusals:
             (
                 lambda: nn.LSTM(3, 4, bidirectional=True),
                 ValueError,
-                "lstm must have one direction, got bidirectional=True; a unit's gate would have to serve two layers "
-                "that read it from both ends. Wrap an nn.LSTM with bidirectional=False",
+                "lstm must have one direction, got bidirectional=True; a unit's gate would have to serve two "
+                "layers that read it from both ends. Wrap an nn.LSTM with bidirectional=False",
             ),
             (
                 lambda: nn.LSTM(3, 4, proj_size=2),
@@ -257,13 +258,13 @@ class TestRefusals:
         [
             (
                 (6, 0),
-                "every gate of the 6 inputs is closed, so nothing is left to compact; lower input_multiplier, which "
-                "is 0.3, and train again",
+                "every gate of the 6 inputs is closed, so nothing is left to compact; lower input_multiplier, "
+                "which is 0.3, and train again",
             ),
             (
                 (0, 9),
-                "every gate of the 9 units is closed, so nothing is left to compact; lower unit_multiplier, which is "
-                "3, and train again",
+                "every gate of the 9 units is closed, so nothing is left to compact; lower unit_multiplier, "
+                "which is 3, and train again",
             ),
             (
                 (0, 3, 9),
