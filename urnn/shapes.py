@@ -11,13 +11,14 @@ stand for n complex ones, [Re; Im]. A size in braces is computed from an argumen
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from typing import Annotated as Bool
     from typing import Annotated as Complex
     from typing import Annotated as Float
     from typing import Annotated as Int
     from typing import Annotated as UInt8
 else:
     try:
-        from jaxtyping import Complex, Float, Int, UInt8
+        from jaxtyping import Bool, Complex, Float, Int, UInt8
     except ImportError:
 
         class _Unchecked:
@@ -26,6 +27,6 @@ else:
             def __class_getitem__(cls, typed: tuple[type, str]) -> type:
                 return typed[0]
 
-        Complex = Float = Int = UInt8 = _Unchecked
+        Bool = Complex = Float = Int = UInt8 = _Unchecked
 
-__all__ = ["Complex", "Float", "Int", "UInt8"]
+__all__ = ["Bool", "Complex", "Float", "Int", "UInt8"]
