@@ -54,7 +54,7 @@ TABLES: dict[str, Columns] = {
     },
     "times": {**CALL, "round": whole(1), "seconds": SECONDS},
     "memory": {**CALL, "peak_bytes": COUNT},
-    "agreement": {"seed": COUNT, "dtype": TEXT, "error": real(0.0)},
+    "agreement": {"method": one_of(*METHODS), "seed": COUNT, "dtype": TEXT, "error": real(0.0)},
     "singular_values": {"seed": COUNT, "number": whole(1), "value": real(0.0)},
 }
 
@@ -99,7 +99,7 @@ def _times(value: float) -> str:
 
 
 def _decided(found: OverSeeds | None, verdict: Callable[[OverSeeds], str], text: Callable[[float], str]) -> Found:
-    return found and (verdict(found), found.words(text))
+    return None if found is None else (verdict(found), found.words(text))
 
 
 def _noise(frames: Frames) -> Found:
@@ -127,7 +127,7 @@ def _faster(frames: Frames, phase: str, batch: int, bound: float) -> Found:
 
 
 def _same(frames: Frames, dtype: str, bound: float) -> Found:
-    errors = by_seed(frames["agreement"], "error", dtype=dtype)
+    errors = by_seed(frames["agreement"], "error", method=SELECTED, dtype=dtype)
     return None if errors.empty else (holds(bool((errors <= bound).all())), f"{errors.max():.1e} at most")
 
 
@@ -221,7 +221,7 @@ def headlines(frames: Frames) -> list[str]:
     if loss is None:
         return []
     said = [
-        f"Neuron selection leaves {units.factor(float((after / before).mean()) * 100)} % of an LSTM's parameters at "
+        f"Neuron selection leaves {units.per_cent(float((after / before).mean()))} of an LSTM's parameters, and "
         f"{loss.words(_points)} of accuracy against the dense net."
     ]
     ratios = {
@@ -230,8 +230,9 @@ def headlines(frames: Frames) -> list[str]:
         for batch in (32, 450)
     }
     if all(ratios.values()):
+        means = {call: units.factor(ratio.estimate.value) for call, ratio in ratios.items()}
         parts = [
-            f"{words} {' and '.join(units.factor(ratios[phase, batch].estimate.value) for batch in (32, 450))} times"
+            f"{words} {means[phase, 32]} and {means[phase, 450]} times"
             for phase, words in (("forward", "infers"), ("train", "trains"))
         ]
         said.append(f"What is left {' and '.join(parts)} as fast as the dense net, at B = 32 and 450.")

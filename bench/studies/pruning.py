@@ -4,7 +4,6 @@ Digits read as 8 rows of 8 pixels, with 8 inputs of pure noise beside each row. 
 epochs with the same optimiser. Times and memory are of nets of the sizes that came out, measured alone.
 """
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,41 +12,52 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from bench.studies.engine.jobs import Job, Row, Study, Tables, Workplace
+from bench.studies.engine.jobs import Job, Row, Settings, Study, Tables, Workplace
 from bench.studies.engine.times import in_turns, peaks
+from bench.studies.engine.training import accuracy, begin, fit
 from bench.workloads import inference, training_step
 from urnn import models
-from urnn.pruning import Compacted, NeuronSelection
+from urnn.pruning import Compacted, GroupLasso, MagnitudePruning, NeuronSelection
 from urnn.pruning.selection import Selection
 from urnn.training import problems, seeds
 from urnn.training.network import Network
 from urnn.training.problems import NOISE, Problem
+from urnn.training.streams import Epochs
 
 NAME, TASK = "pruning", "noisy_digits_rows"
-DENSE, SELECTED, URNN = "dense", "selected", "urnn"
+DENSE, SELECTED, MAGNITUDE, LASSO, URNN = "dense", "selected", "magnitude", "group_lasso", "urnn"
 BATCHES = (32, 450)
 TIMED = ("train", "forward")
 
 
 @dataclass(frozen=True)
 class Scale:
-    """How large the study is; a small one takes seconds."""
+    """How large the study is; a small one takes seconds.
+
+    Attributes:
+        epochs: of every net, those after cutting included.
+        epochs_after: of those the ones after cutting, of magnitude pruning and group lasso.
+        rounds: of every call that is timed.
+        seconds: that a training job takes, roughly.
+    """
 
     seeds: tuple[int, ...] = (0, 1, 2)
     hidden: int = 128
     urnn_sizes: tuple[int, ...] = (32, 64, 128)
     epochs: int = 100
+    epochs_after: int = 30
     rounds: int = 40
-    seconds: float = 30.0  # of a training job, roughly
+    seconds: float = 25.0
 
     @property
     def training(self) -> dict[str, object]:
         """What decides how a net is trained."""
-        return {"task": TASK, "epochs": self.epochs, "batch": 64, "rate": 3e-3, "gate_rate": 2e-2, "ramp": 10}
+        return {"task": TASK, "epochs": self.epochs, "batch": 64, "rate": 3e-3}
 
 
+GATED = {"gate_rate": 2e-2, "ramp": 10}
 FULL = Scale()
-SMALL = Scale(seeds=(0, 1), hidden=16, urnn_sizes=(8,), epochs=2, rounds=3, seconds=3.0)
+SMALL = Scale(seeds=(0, 1), hidden=16, urnn_sizes=(8,), epochs=2, epochs_after=1, rounds=3, seconds=3.0)
 
 
 def jobs(small: bool) -> list[Job]:
@@ -61,13 +71,17 @@ def _of_seed(scale: Scale, seed: int) -> list[Job]:
 
     def training(method: str, work: Callable[[Workplace], Tables], title: str, size: int, **more: object) -> Job:
         name = f"{method}-{size}-seed{seed}" if method == URNN else f"{method}-seed{seed}"
-        settings = {**scale.training, "method": method, "hidden": size, "seed": seed}
-        return Job(NAME, name, f"{title}, seed {seed}", work, settings, rank, scale.seconds, **more)
+        settings = {**scale.training, **more, "method": method, "hidden": size, "seed": seed}
+        needs = (f"{SELECTED}-seed{seed}",) if "epochs_after" in more else ()
+        return Job(NAME, name, f"{title}, seed {seed}", work, settings, rank, scale.seconds, needs)
 
+    lstm, after = f"LSTM-{scale.hidden}", {**GATED, "epochs_after": scale.epochs_after}
     found = [
-        training(DENSE, train_plain, f"dense LSTM-{scale.hidden}", scale.hidden),
-        training(SELECTED, train_selected, f"LSTM-{scale.hidden} by neuron selection", scale.hidden),
+        training(DENSE, train_plain, f"dense {lstm}", scale.hidden),
+        training(SELECTED, train_selected, f"{lstm} by neuron selection", scale.hidden, **GATED),
         *(training(URNN, train_plain, f"uRNN-{size}", size) for size in scale.urnn_sizes),
+        training(MAGNITUDE, train_baseline, f"{lstm} by magnitude", scale.hidden, **after),
+        training(LASSO, train_baseline, f"{lstm} by group lasso", scale.hidden, **after),
     ]
     settings = {"seed": seed, "batches": list(BATCHES), "rounds": scale.rounds}
     needs = tuple(job.name for job in found)
@@ -80,63 +94,48 @@ STUDY = Study(NAME, "1906.06847", jobs)
 
 def train_plain(workplace: Workplace) -> Tables:
     """A net without gates: the dense LSTM, or a uRNN."""
-    problem, network = _begun(workplace, URNN if workplace.settings["method"] == URNN else "lstm")
-    seconds = _fit(network, problem, workplace)
-    return {"networks": [_row(workplace, network, problem, seconds, range(problem.task.input_size))]}
+    given = workplace.settings
+    problem, network = _begun(given, URNN if given["method"] == URNN else "lstm")
+    seconds = fit(network, _stream(problem, given), given, given["epochs"])
+    return {"networks": [_row(given, network, problem, seconds, range(problem.task.input_size))]}
 
 
 def train_selected(workplace: Workplace) -> Tables:
     """An LSTM under hard concrete gates, then compacted."""
-    problem, network = _begun(workplace, "lstm")
-    network.rnn = selection = NeuronSelection(network.rnn)
-    seconds = _fit(network, problem, workplace, selection)
-    small = _compacted(network, selection)
-    row = _row(workplace, small, problem, seconds, selection.kept_inputs())
-    return {"networks": [row], "agreement": _agreement(network, selection, problem, workplace.settings["seed"])}
-
-
-def _begun(workplace: Workplace, model: str) -> tuple[Problem, Network]:
-    problem = problems.build(TASK, None, Path())
-    torch.manual_seed(seeds.derived(workplace.settings["seed"], "model"))
-    return problem, Network(models.get(model), workplace.settings["hidden"], problem.task)
-
-
-def _fit(network: Network, problem: Problem, workplace: Workplace, selection: Selection | None = None) -> float:
-    """Trains for the epochs of the settings, and returns the processor's seconds.
-
-    The penalty of a selection grows from 0 to its full size over the first epochs, and gates learn faster.
-    """
     given = workplace.settings
-    gates = selection.gate_parameters() if isinstance(selection, NeuronSelection) else []
-    known = {id(parameter) for parameter in gates}
-    rest = [parameter for parameter in network.parameters() if id(parameter) not in known]
-    groups = [{"params": rest}, {"params": gates, "lr": given["gate_rate"]}]
-    optimiser = torch.optim.Adam([group for group in groups if group["params"]], lr=given["rate"])
-    stream = problem.stream(given["batch"], seeds.generator(given["seed"], "training data"))
-    each = len(stream.images) // given["batch"]
-    begun = time.process_time()
-    network.train()
-    for iteration in range(given["epochs"] * each):
-        x, target = stream.draw()
-        loss = problem.task.loss(network(x), target)
-        if selection is not None:
-            loss = loss + min(1.0, iteration / (given["ramp"] * each)) * selection.penalty(network.read_out)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_value_(network.parameters(), 1.0)
-        optimiser.step()
-    return time.process_time() - begun
+    problem, network = _begun(given, "lstm")
+    network.rnn = selection = NeuronSelection(cast(nn.LSTM, network.rnn))
+    seconds = fit(network, _stream(problem, given), given, given["epochs"], selection)
+    return _compacted_tables(given, network, selection, problem, seconds)
 
 
-@torch.no_grad()
-def _accuracy(network: nn.Module, problem: Problem) -> float:
-    """On test data, looked at once."""
-    network.eval()
-    right = count = 0.0
-    for x, target in problem.test():
-        right += len(target) * problem.task.score(network(x), target)
-        count += len(target)
-    return right / count
+def train_baseline(workplace: Workplace) -> Tables:
+    """An LSTM cut by the norms of its weights to the size that neuron selection chose, then trained on."""
+    given = workplace.settings
+    problem, network = _begun(given, "lstm")
+    kind = GroupLasso if given["method"] == LASSO else MagnitudePruning
+    network.rnn = pruning = kind(cast(nn.LSTM, network.rnn))
+    stream, before = _stream(problem, given), given["epochs"] - given["epochs_after"]
+    seconds = fit(network, stream, given, before, pruning)
+    (chosen,) = workplace.tables_of(workplace.job.needs[0])["networks"]
+    pruning.cut(inputs=chosen["inputs_kept"], units=[chosen["units"]], read_out=network.read_out)
+    seconds += fit(network, stream, given, given["epochs_after"])
+    return _compacted_tables(given, network, pruning, problem, seconds)
+
+
+def _begun(given: Settings, model: str) -> tuple[Problem, Network]:
+    return begin(given["task"], model, given["hidden"], given["seed"])
+
+
+def _stream(problem: Problem, given: Settings) -> Epochs:
+    return cast(Epochs, problem.stream(given["batch"], seeds.generator(given["seed"], "training data")))
+
+
+def _compacted_tables(
+    given: Settings, network: Network, selection: Selection, problem: Problem, seconds: float
+) -> Tables:
+    row = _row(given, _compacted(network, selection), problem, seconds, selection.kept_inputs())
+    return {"networks": [row], "agreement": _agreement(network, selection, problem, given)}
 
 
 def _compacted(network: Network, selection: Selection) -> Network:
@@ -147,9 +146,9 @@ def _compacted(network: Network, selection: Selection) -> Network:
     return small.eval()
 
 
-def _row(workplace: Workplace, network: Network, problem: Problem, seconds: float, inputs: Sequence[int]) -> Row:
+def _row(given: Settings, network: Network, problem: Problem, seconds: float, inputs: Sequence[int]) -> Row:
     """What became of a net; inputs are those that it still reads, of which the last `NOISE` are noise."""
-    given, pixels = workplace.settings, problem.task.input_size - NOISE
+    pixels = problem.task.input_size - NOISE
     return {
         "method": given["method"],
         "size": given["hidden"],
@@ -158,7 +157,7 @@ def _row(workplace: Workplace, network: Network, problem: Problem, seconds: floa
         "inputs_kept": len(inputs),
         "noise_kept": sum(one >= pixels for one in inputs),
         "parameters": network.parameter_count,
-        "accuracy": _accuracy(network, problem),
+        "accuracy": accuracy(network, problem),
         "epochs": given["epochs"],
         "seconds": seconds,
     }
@@ -170,14 +169,15 @@ def _units(network: Network) -> int:
 
 
 @torch.no_grad()
-def _agreement(network: Network, selection: Selection, problem: Problem, seed: int) -> list[Row]:
+def _agreement(network: Network, selection: Selection, problem: Problem, given: Settings) -> list[Row]:
     """By how much the compacted net differs from the gated one in evaluation mode, on test data."""
     rows = []
     x = next(problem.test())[0]
     for dtype in (torch.float32, torch.float64):
         small = _compacted(network.eval().to(dtype), selection)
         error = (network(x.to(dtype)) - small(x.to(dtype))).abs().max()
-        rows.append({"seed": seed, "dtype": str(dtype).removeprefix("torch."), "error": float(error)})
+        named = {"method": given["method"], "seed": given["seed"]}
+        rows.append({**named, "dtype": str(dtype).removeprefix("torch."), "error": float(error)})
     return rows
 
 
