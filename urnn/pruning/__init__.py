@@ -10,5 +10,16 @@ from urnn.pruning.compaction import Compacted
 from urnn.pruning.gates import HardConcrete
 from urnn.pruning.neurons import NeuronSelection
 from urnn.pruning.stacked import StackedLSTM
+from urnn.pruning.unitary import ContractedRNN, NotUnitaryWarning, UnitarySelection
 
-__all__ = ["Compacted", "GroupLasso", "HardConcrete", "MagnitudePruning", "NeuronSelection", "StackedLSTM"]
+__all__ = [
+    "Compacted",
+    "ContractedRNN",
+    "GroupLasso",
+    "HardConcrete",
+    "MagnitudePruning",
+    "NeuronSelection",
+    "NotUnitaryWarning",
+    "StackedLSTM",
+    "UnitarySelection",
+]

@@ -12,13 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from urnn.pruning.compaction import require_read_out
-from urnn.pruning.selection import Selection
+from urnn.pruning.lstm import GatedLSTM
 from urnn.pruning.steps import weights_of
 from urnn.shapes import Float
 
+LASSO_INPUT_MULTIPLIER, LASSO_UNIT_MULTIPLIER = 0.01, 0.1
 
-class MagnitudePruning(Selection):
-    """Keeps the inputs and units whose groups of weights are largest; see `Selection` for its interface.
+
+class MagnitudePruning(GatedLSTM):
+    """Keeps the inputs and units whose groups of weights are largest; see `GatedLSTM` for its interface.
 
     Train it; `cut` it to a size; train on, which is known as fine-tuning; `compact` it.
 
@@ -98,7 +100,7 @@ class GroupLasso(MagnitudePruning):
     Wen, He, Rajbhandari et al. 2018 (arXiv 1709.05027), with groups of inputs beside those of units.
 
     Args:
-        lstm: see `Selection`.
+        lstm: see `GatedLSTM`.
         input_multiplier, unit_multiplier: of the mean norm of an input's and of a unit's group.
 
     Raises:
@@ -117,7 +119,13 @@ class GroupLasso(MagnitudePruning):
         Linear(in_features=32, out_features=10, bias=True)
     """
 
-    def __init__(self, lstm: nn.LSTM, *, input_multiplier: float = 0.1, unit_multiplier: float = 1.0) -> None:
+    def __init__(
+        self,
+        lstm: nn.LSTM,
+        *,
+        input_multiplier: float = LASSO_INPUT_MULTIPLIER,
+        unit_multiplier: float = LASSO_UNIT_MULTIPLIER,
+    ) -> None:
         super().__init__(lstm)
         self._take_multipliers(input_multiplier, unit_multiplier)
 

@@ -13,12 +13,13 @@ from urnn.shapes import Float, Int
 
 
 class Compacted(nn.Module):
-    """What is left of a gated LSTM: a smaller one, the inputs that it reads, and the read-out cut with it.
+    """What is left of a gated net: a smaller one, the inputs that it reads, and the read-out cut with it.
 
     It takes the whole input, picks what is kept, and returns what `rnn` does. `rnn` alone wants the kept inputs.
 
     Attributes:
-        rnn: nn.LSTM, or `StackedLSTM` where layers are left with different numbers of units.
+        rnn: nn.LSTM, or `StackedLSTM` where layers are left with different numbers of units; of a uRNN a
+            `ContractedRNN`.
         read_out: nn.Linear of the last layer's kept units, or None where none was given.
         inputs: (k,), the inputs that are kept, in rising order.
         units: for each layer (k,), the units that are kept.
@@ -81,8 +82,10 @@ class Compacted(nn.Module):
             return input._replace(data=input.data.index_select(-1, self.inputs))
         return input.index_select(-1, self.inputs)
 
-    def cut_state(self, hx: tuple[Tensor, Tensor]) -> tuple[Any, Any]:
-        """A state of the gated net, (layers, B, n) each, as `rnn` takes it."""
+    def cut_state(self, hx: Tensor | tuple[Tensor, Tensor]) -> Any:
+        """A state of the gated net, (layers, B, n) in each of its parts, as `rnn` takes it."""
+        if isinstance(hx, Tensor):
+            return hx[..., self.units[0]] / self.scale
         kept = list(zip(self.units, self.scales, strict=True))
         h = tuple(part[..., units] / scale for part, (units, scale) in zip(hx[0], kept, strict=True))
         c = tuple(part[..., units] for part, (units, _) in zip(hx[1], kept, strict=True))
@@ -114,10 +117,7 @@ def compact_lstm(
         LSTM(1, 2)
     """
     gates = [gate.detach() for gate in gates]
-    kept = [(gate > 0).nonzero().flatten() for gate in gates]
-    for number, some in enumerate(kept):
-        if not len(some):
-            raise ValueError(closed(number))
+    kept = require_open(gates, closed)
     require_read_out(read_out, lstm.hidden_size)
     small = _empty(lstm, [len(some) for some in kept])
     with torch.no_grad():
@@ -129,6 +129,22 @@ def compact_lstm(
         scales = [gate[some] for gate, some in zip(gates[1:], kept[1:], strict=True)]
         cut_out = None if read_out is None else cut_linear(read_out, kept[-1], scales[-1])
     return Compacted(small.train(lstm.training), cut_out, kept[0], kept[1:], scales)
+
+
+def require_open(gates: Sequence[Tensor], closed: Callable[[int], str]) -> list[Tensor]:
+    """Where each of the gates is open, in rising order; arguments and error as of `compact_lstm`.
+
+    Example:
+        >>> import torch
+        >>> from urnn.pruning.compaction import require_open
+        >>> require_open([torch.tensor([0.5, 0.0, 1.0])], lambda number: "nothing is left")
+        [tensor([0, 2])]
+    """
+    kept = [(gate > 0).nonzero().flatten() for gate in gates]
+    for number, some in enumerate(kept):
+        if not len(some):
+            raise ValueError(closed(number))
+    return kept
 
 
 def require_read_out(read_out: object, features: int) -> None:

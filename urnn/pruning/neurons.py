@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from urnn.pruning.gates import HardConcrete
+from urnn.pruning.lstm import GatedLSTM
 from urnn.pruning.selection import Selection
 from urnn.pruning.steps import weights_of
 from urnn.shapes import Float
@@ -18,50 +19,24 @@ INPUT_MULTIPLIER, UNIT_MULTIPLIER = 0.3, 3.0
 FIRST_LOG_A = 2.0
 
 
-class NeuronSelection(Selection):
-    """An nn.LSTM whose inputs and units stand under hard concrete gates; see `Selection` for its interface.
-
-    While it trains every sequence draws its gates once, for all time steps. In evaluation mode they have settled.
-    Add `penalty()` to the loss, and give the parameters of `gate_parameters()` a learning rate of their own,
-    several times that of the weights.
-
-    Args:
-        lstm: see `Selection`.
-        input_multiplier, unit_multiplier: of the mean probability that an input's and a unit's gate is open.
-        first_log_a: of all gates; 2 leaves a gate open in 97 of 100 draws.
-
-    Raises:
-        ValueError: a multiplier below 0.
+class ConcreteGates(Selection):
+    """Gates that are drawn while the net trains and have settled in evaluation mode, whatever the net.
 
     Example:
-        >>> import torch
-        >>> from torch import nn
+        >>> from urnn.pruning.neurons import ConcreteGates
         >>> from urnn.pruning import NeuronSelection
-        >>> selection = NeuronSelection(nn.LSTM(16, 128))
-        >>> output, (h_n, c_n) = selection(torch.randn(8, 20, 16))
-        >>> output.shape
-        torch.Size([8, 20, 128])
-        >>> selection.penalty()
-        tensor(3.2121, grad_fn=<AddBackward0>)
-        >>> len(selection.kept_inputs()), [len(units) for units in selection.kept_units()]
-        (16, [128])
+        >>> issubclass(NeuronSelection, ConcreteGates)
+        True
     """
 
-    def __init__(
-        self,
-        lstm: nn.LSTM,
-        *,
-        input_multiplier: float = INPUT_MULTIPLIER,
-        unit_multiplier: float = UNIT_MULTIPLIER,
-        first_log_a: float = FIRST_LOG_A,
+    def _add_gates(
+        self, like: Tensor, input_multiplier: float, unit_multiplier: float, first_log_a: float
     ) -> None:
-        super().__init__(lstm)
+        """Once the net's sizes are known; on the device and in the dtype of a tensor of it."""
         self._take_multipliers(input_multiplier, unit_multiplier)
-        weight = weights_of(lstm, 0).input
-        self.inputs = HardConcrete(lstm.input_size, first_log_a, weight.device, weight.dtype)
+        self.inputs = HardConcrete(self.input_size, first_log_a, like.device, like.dtype)
         self.units = nn.ModuleList(
-            HardConcrete(lstm.hidden_size, first_log_a, weight.device, weight.dtype)
-            for _ in range(lstm.num_layers)
+            HardConcrete(self.hidden_size, first_log_a, like.device, like.dtype) for _ in range(self.num_layers)
         )
 
     def _all_gates(self) -> list[HardConcrete]:
@@ -101,3 +76,44 @@ class NeuronSelection(Selection):
             f"every gate of the {self.hidden_size} units{layer} is closed, so nothing is left to compact; lower "
             f"unit_multiplier, which is {self.unit_multiplier:g}, and train again"
         )
+
+
+class NeuronSelection(ConcreteGates, GatedLSTM):
+    """An nn.LSTM whose inputs and units stand under hard concrete gates; see `GatedLSTM` for its interface.
+
+    While it trains every sequence draws its gates once, for all time steps. In evaluation mode they have settled.
+    Add `penalty()` to the loss, and give the parameters of `gate_parameters()` a learning rate of their own,
+    several times that of the weights.
+
+    Args:
+        lstm: see `GatedLSTM`.
+        input_multiplier, unit_multiplier: of the mean probability that an input's and a unit's gate is open.
+        first_log_a: of all gates; 2 leaves a gate open in 97 of 100 draws.
+
+    Raises:
+        ValueError: a multiplier below 0.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from urnn.pruning import NeuronSelection
+        >>> selection = NeuronSelection(nn.LSTM(16, 128))
+        >>> output, (h_n, c_n) = selection(torch.randn(8, 20, 16))
+        >>> output.shape
+        torch.Size([8, 20, 128])
+        >>> selection.penalty()
+        tensor(3.2121, grad_fn=<AddBackward0>)
+        >>> len(selection.kept_inputs()), [len(units) for units in selection.kept_units()]
+        (16, [128])
+    """
+
+    def __init__(
+        self,
+        lstm: nn.LSTM,
+        *,
+        input_multiplier: float = INPUT_MULTIPLIER,
+        unit_multiplier: float = UNIT_MULTIPLIER,
+        first_log_a: float = FIRST_LOG_A,
+    ) -> None:
+        super().__init__(lstm)
+        self._add_gates(weights_of(lstm, 0).input, input_multiplier, unit_multiplier, first_log_a)

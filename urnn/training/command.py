@@ -11,7 +11,7 @@ from typing import NoReturn
 import torch
 
 from urnn import models
-from urnn.training import folder, interruption, memory, owner, problems, tuned
+from urnn.training import folder, interruption, memory, owner, problems, selecting, tuned
 from urnn.training.display import Display, as_line
 from urnn.training.ending import DIVERGED, DONE, FAILED
 from urnn.training.errors import TrainingError
@@ -92,7 +92,10 @@ def _settings(options: argparse.Namespace) -> Settings:
     as_chosen = chosen | {"max_iterations": base.max_iterations} == asdict(base)  # a limit is no setting
     protocol = GIVEN if not as_chosen else PRESET if base is plain else TUNED
     given = ("task", "length", "model", "backend", "seed", "evaluate_every", "device", "threads", *ENDS)
-    return Settings(**chosen, **{name: getattr(options, name) for name in given}, protocol=protocol)
+    way = options.select_neurons
+    named = {name: getattr(options, name) for name in (*given, "select_neurons")}
+    named |= selecting.filled(way, {name: getattr(options, name) for name in selecting.OPTIONS})
+    return Settings(**chosen, **named, protocol=protocol)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -139,6 +142,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--goal-loss", type=float, metavar="LOSS", help="the same for the loss, in its unit")
     add(owner.OPTION, action="store_true", help="end when standard input does: for programs that start this one")
     _add_preset_options(parser.add_argument_group("settings", "default: the preset of the task and the model"))
+    _add_selection_options(parser.add_argument_group("selection of units", "default: the package's, see docs"))
     return parser
 
 
@@ -163,3 +167,15 @@ def _add_preset_options(group: argparse._ArgumentGroup) -> None:
     add("--clip", type=float, metavar="BOUND", help="on every entry of the gradient; 0 for none")
     add("--clip-norm", type=float, metavar="BOUND", help="on the norm of the whole gradient; 0 for none")
     add("--initial", metavar="NAME", help="first values that are published for the model: chrono, henaff, ...")
+
+
+def _add_selection_options(group: argparse._ArgumentGroup) -> None:
+    add, ways = group.add_argument, ", ".join(selecting.WAYS)
+    add("--select-neurons", nargs="?", const=selecting.GATES, metavar="WAY", help=f"one of {ways}; alone: gates")
+    add("--input-multiplier", type=float, metavar="NUMBER", help="of the penalty on inputs")
+    add("--unit-multiplier", type=float, metavar="NUMBER", help="of the penalty on units")
+    add("--gate-rate", type=float, metavar="RATE", help="the gates' learning rate")
+    add("--ramp", type=int, metavar="N", help="iterations until the penalty counts in full")
+    add("--keep-inputs", type=int, metavar="N", help="inputs that a cut leaves")
+    add("--keep-units", type=int, metavar="N", help="units that a cut leaves")
+    add("--cut-at", type=int, metavar="N", help="iterations before the cut")

@@ -13,8 +13,9 @@ from urnn.training.settings import Settings
 
 
 def run_folder(runs: Path, problem: Problem, settings: Settings) -> Path:
-    """RUNS/<task>-T<length>/<model>-n<hidden size>-seed<seed>."""
-    name = f"{settings.model}-n{settings.hidden_size}-seed{settings.seed}"
+    """RUNS/<task>-T<length>/<model>-n<hidden size>-seed<seed>, with the way in which units are selected."""
+    way = f"-{settings.select_neurons}" if settings.select_neurons else ""
+    name = f"{settings.model}{way}-n{settings.hidden_size}-seed{settings.seed}"
     return runs / f"{problem.name}-T{problem.length}" / name
 
 

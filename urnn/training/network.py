@@ -1,9 +1,14 @@
 """A recurrent model with the read-out that a task asks for: what is trained, saved and counted."""
 
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 
 from urnn import models
+from urnn.pruning.selection import Selection
 from urnn.shapes import Float
 from urnn.training.problems import Task
 
@@ -56,6 +61,35 @@ class Network(nn.Module):
         return self.read_out(self.task.read(output, self.row.last_output(output, state)))
 
     @property
+    def selection(self) -> Selection | None:
+        """The gates over the model's units, where units are selected."""
+        return self.rnn if isinstance(self.rnn, Selection) else None
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Gates have settled while this lasts, and nothing is dropped."""
+        self.eval()
+        try:
+            yield
+        finally:
+            self.train()
+
+    def compacted(self) -> "Network":
+        """The same net without the units and inputs that its gates have closed; this one stays as it is.
+
+        Raises:
+            ValueError: units are not selected, or none is left.
+        """
+        if self.selection is None:
+            raise ValueError(f"the units of this {self.row.label} were not selected, so there is nothing to cut")
+        small = copy.copy(self)
+        small._modules = dict(self._modules)
+        cut = self.selection.compact(self.read_out)
+        assert cut.read_out is not None
+        small.rnn, small.read_out = cut, cut.read_out
+        return small
+
+    @property
     def parameter_count(self) -> int:
         """Real numbers that are trained, read-out included."""
         return sum(parameter.numel() for parameter in self.parameters())
@@ -63,5 +97,7 @@ class Network(nn.Module):
     @property
     def backend_in_use(self) -> str:
         """The backend that the next call will run on; where there is one way alone, its name."""
+        if self.selection is not None:
+            return "eager"
         prepare = getattr(self.rnn, "prepare", None)
         return prepare() if prepare else self.row.backends[0]

@@ -37,11 +37,14 @@ def build(
     slow_rate: float,
     decay: float,
     momentum: float,
+    gates: Iterable[nn.Parameter] = (),
+    gate_rate: float | None = None,
 ) -> torch.optim.Optimizer:
     """The optimiser of that name over the module's parameters.
 
     Args:
         slow: those of the module's parameters that learn at slow_rate * learning_rate.
+        gates: those that learn at gate_rate, if there are any.
         decay: of the running mean of squared gradients, RMSprop's alpha and Adam's second beta; not SGD's.
         momentum: Adam's first beta and SGD's momentum; the paper's RMSprop has none.
 
@@ -54,10 +57,12 @@ def build(
         >>> [group["lr"] for group in optimiser.param_groups]
         [0.001, 0.0005]
     """
-    slow = list(slow)
-    kept = {id(parameter) for parameter in slow}
+    slow, gates = list(slow), list(gates)
+    kept = {id(parameter) for parameter in (*slow, *gates)}
     rest = [parameter for parameter in module.parameters() if id(parameter) not in kept]
     groups: list[dict[str, Any]] = [{"params": rest}]
     if slow:
         groups.append({"params": slow, "lr": slow_rate * learning_rate})
+    if gates:
+        groups.append({"params": gates, "lr": gate_rate})
     return OPTIMISERS[name](groups, learning_rate, decay, momentum)

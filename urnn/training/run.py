@@ -4,11 +4,13 @@ An evaluation is written to the log first and to the checkpoint second. A proces
 line too many, which is dropped when the run is resumed; the other way round a line would be missing for good.
 """
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from urnn.pruning import NotUnitaryWarning
 from urnn.tasks import Words
 from urnn.training import anatomy, checkpoint, facts, files
 from urnn.training.display import Display, as_result
@@ -179,6 +181,7 @@ class Run:
             **progress.evaluation(),
             iterations_per_second=rate,
             solved=self.trainer.goal.met(progress.evaluation()),
+            **self.trainer.selected(),
         )
         self.display.evaluated(progress, rate)
 
@@ -187,7 +190,8 @@ class Run:
             trainer = self.trainer
             x, target = next(trainer.problem.validation())
             batch = x[:, : trainer.settings.batch], target[..., : trainer.settings.batch]
-            found = anatomy.dissect(trainer.network, trainer.on_device(batch))
+            with trainer.network.evaluating():
+                found = anatomy.dissect(trainer.network, trainer.on_device(batch))
             self._append("anatomy", iteration=trainer.progress.iteration, **found)
 
     def _save(self) -> None:
@@ -205,20 +209,48 @@ class Run:
             return self._log_end(outcome, lambda folder: f"{ended}; not scored on test data")
         found = trainer.scores(problem.test())
         longer = {steps: trainer.scores(batches()) for steps, batches in problem.longer.items()}
-        probes = (
-            probe(trainer.network.rnn, problem.task, trainer.settings.device)
-            if isinstance(problem.task, Words)
-            else []
-        )
+        with trainer.network.evaluating():
+            probes = (
+                probe(trainer.network.rnn, problem.task, trainer.settings.device)
+                if isinstance(problem.task, Words)
+                else []
+            )
+        compacted, about = self._compacted()
         result = as_result(problem, found.loss, found.score)
         beyond = "".join(f", {one.score:.1%} at {steps} time steps" for steps, one in longer.items())
         return self._log_end(
             outcome,
-            lambda folder: f"{ended}; on test data: {result}{beyond}",
+            lambda folder: f"{ended}; on test data: {result}{beyond}{about}",
             test_loss=found.loss,
             test_score=found.score,
             longer_tests=[{"steps": steps, "loss": one.loss, "score": one.score} for steps, one in longer.items()],
             probes=probes,
+            **compacted,
+        )
+
+    def _compacted(self) -> tuple[dict[str, Any], str]:
+        """What the end says of the smaller net, and in words: nothing where units were not selected."""
+        trainer = self.trainer
+        if trainer.network.selection is None:
+            return {}, ""
+        try:
+            with warnings.catch_warnings():  # the sentence below says it
+                warnings.simplefilter("ignore", NotUnitaryWarning)
+                small = trainer.network.compacted()
+        except ValueError as nothing_left:
+            return {"compacted": None}, f"; {nothing_left}"
+        found = trainer.scores(trainer.problem.test(), small)
+        what = {**trainer.selected(), "parameters": small.parameter_count}
+        about = {**what, "test_loss": found.loss, "test_score": found.score}
+        values = what.get("singular_values")
+        unitary = (
+            f"; its matrix is not unitary: singular values {values['least']:.3f} to {values['largest']:.3f}"
+            if values
+            else ""
+        )
+        return {"compacted": about}, (
+            f"; cut to {len(what['kept_inputs'])} inputs and {sum(what['kept_units'])} units, "
+            f"{what['parameters']:,} parameters: {trainer.problem.task.score_name} {found.score:.1%}{unitary}"
         )
 
     def _interrupted(self) -> End:
@@ -248,6 +280,7 @@ class Run:
         test_score: float | None = None,
         longer_tests: Sequence[Mapping[str, int | float]] = (),
         probes: Sequence[Mapping[str, str | int | float | None]] = (),
+        **more: object,
     ) -> End:
         """Logs the end.
 
@@ -256,6 +289,7 @@ class Run:
                 which may be read on another machine, has its name alone.
             longer_tests: steps, loss and score on test sequences of each length beyond those trained on.
             probes: what `probe` found in the states.
+            more: `compacted`, where units were selected.
         """
         self.require_own()
         progress, solved = self.trainer.progress, self.log.first_solved() or {}
@@ -271,5 +305,6 @@ class Run:
             probes=list(probes),
             solved_iteration=solved.get("iteration"),
             solved_seconds=solved.get("seconds"),
+            **more,
         )
         return End(outcome, message(self.folder))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 import torch
 
 from urnn import models
-from urnn.training import problems
+from urnn.training import problems, selecting
 from urnn.training.optimisers import require_known
 
 # What a command may change when it goes on with a run; anything else makes it another run. Limits and the goal
@@ -36,8 +36,16 @@ NUMBERS = {
     "max_seconds": ("--max-seconds", 1e-3, 1e9),
     "goal_score": ("--goal-score", 0, 1),
     "goal_loss": ("--goal-loss", 1e-30, 1e30),
+    "input_multiplier": ("--input-multiplier", 0, 1e30),
+    "unit_multiplier": ("--unit-multiplier", 0, 1e30),
+    "gate_rate": ("--gate-rate", 1e-30, 1e30),
 }
-OPTIONAL = ("clip", "clip_norm", "max_seconds", "goal_score", "goal_loss")  # those that may be None
+SELECTED = {"ramp": (0, MOST), "keep_inputs": (1, MOST), "keep_units": (1, MOST), "cut_at": (1, MOST)}
+WHOLE_NUMBERS |= {name: (selecting.OPTIONS[name], *bounds) for name, bounds in SELECTED.items()}
+OPTIONAL = (  # those that may be None
+    *("clip", "clip_norm", "max_seconds", "goal_score", "goal_loss"),
+    *selecting.OPTIONS,
+)
 SHARES = {"decay": "--decay", "momentum": "--momentum"}
 
 
@@ -70,6 +78,13 @@ class Settings:
         goal_loss: the most validation loss that does, in the loss's unit; None for the task's own goal.
         protocol: who chose the settings: "tuned" (`urnn.training.tuned`), "preset" (the paper's, or those of
             `presets` where it has none) or "given" (this run's user).
+        select_neurons: how units are selected, a key of `selecting.WAYS`; None for a net that keeps all. What
+            follows is None without it, and where that way has no such setting.
+        input_multiplier, unit_multiplier: of the penalty on inputs and on units.
+        gate_rate: the gates' learning rate.
+        ramp: iterations in which the penalty grows from nothing to its full size.
+        keep_inputs, keep_units: how many a cut leaves.
+        cut_at: iterations before the cut; those after it are trained with what is left.
 
     Raises:
         ValueError: a value out of its range.
@@ -109,6 +124,14 @@ class Settings:
     goal_score: float | None = None
     goal_loss: float | None = None
     protocol: str = GIVEN
+    select_neurons: str | None = None
+    input_multiplier: float | None = None
+    unit_multiplier: float | None = None
+    gate_rate: float | None = None
+    ramp: int | None = None
+    keep_inputs: int | None = None
+    keep_units: int | None = None
+    cut_at: int | None = None
 
     def __post_init__(self) -> None:
         problems.require_known(self.task)
@@ -119,7 +142,8 @@ class Settings:
         require_known(self.optimiser)
         for name, (option, least, most) in WHOLE_NUMBERS.items():
             value = getattr(self, name)
-            _require(option, value, least <= value <= most, f"a whole number from {least} to {most}")
+            holds = name in OPTIONAL if value is None else least <= value <= most
+            _require(option, value, holds, f"a whole number from {least} to {most}")
         for name, (option, low, high) in NUMBERS.items():
             value = getattr(self, name)
             off = ", or 0 for none" if name in ("clip", "clip_norm") else ""
@@ -131,6 +155,18 @@ class Settings:
         _require("--device", self.device, self.device in ("cpu", "cuda"), "cpu or cuda")
         if self.device == "cuda" and not torch.cuda.is_available():
             raise RuntimeError("device 'cuda' was asked for and torch sees no CUDA device here; use --device cpu")
+
+        selecting.require(self.select_neurons, self.model, self.backend, self.selection)
+        if self.cut_at is not None and self.cut_at >= self.max_iterations:
+            raise ValueError(
+                f"--cut-at must be less than --max-iterations {self.max_iterations}, so that what is left is "
+                f"trained, got {self.cut_at}"
+            )
+
+    @property
+    def selection(self) -> dict[str, float | int | None]:
+        """The settings of the selection of units."""
+        return {name: getattr(self, name) for name in selecting.OPTIONS}
 
     def as_dict(self) -> dict[str, object]:
         return {field.name: getattr(self, field.name) for field in fields(self)}

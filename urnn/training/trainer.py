@@ -11,10 +11,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from urnn import models
-from urnn.training import optimisers, seeds
+from urnn.pruning import MagnitudePruning
+from urnn.pruning.selection import Selection
+from urnn.training import optimisers, seeds, selecting
 from urnn.training.errors import DivergedError
 from urnn.training.network import Network
 from urnn.training.problems import Problem
@@ -134,14 +136,23 @@ class Trainer:
         self.network = Network(row, settings.hidden_size, problem.task, settings.backend, settings.device)
         if settings.initial is not None:
             row.initialisations[settings.initial](self.network.rnn, problem.length)
+        slow = list(row.slow_parameters(self.network.rnn))
+        if settings.select_neurons is not None:
+            self.network.rnn = selecting.wrapped(
+                settings.select_neurons, settings.model, self.network.rnn, settings.selection
+            )
+            selecting.require_cut(self.network.rnn, settings.selection)
+        self.has_slow_parameters, selection = bool(slow), self.network.selection
         self.optimiser = optimisers.build(
             settings.optimiser,
             self.network,
-            row.slow_parameters(self.network.rnn),
+            slow,
             learning_rate=settings.learning_rate,
             slow_rate=settings.slow_rate,
             decay=settings.decay,
             momentum=settings.momentum,
+            gates=selection.gate_parameters() if selection is not None else (),
+            gate_rate=settings.gate_rate,
         )
         self.stream = problem.stream(settings.batch, seeds.generator(settings.seed, "training data"))
         self.progress = Progress()
@@ -159,12 +170,14 @@ class Trainer:
         if not math.isfinite(value):
             raise DivergedError(f"the training loss is {value} at iteration {progress.iteration + 1}")
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        (loss if self.network.selection is None else loss + self._penalty(self.network.selection)).backward()
         if self.settings.clip is not None:
             nn.utils.clip_grad_value_(self.network.parameters(), self.settings.clip)
         if self.settings.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip_norm)
         self.optimiser.step()
+        if progress.iteration + 1 == self.settings.cut_at:
+            self._cut()
         seconds = self._clock() - begin
         progress.iteration += 1
         progress.seconds += seconds
@@ -172,14 +185,32 @@ class Trainer:
         progress.window_seconds += seconds
         progress.window_loss += value
 
+    def _penalty(self, selection: Selection) -> Tensor:
+        """What the loss grows by: the selection's penalty, or the share of it that the ramp has come to."""
+        ramp = self.settings.ramp
+        share = min(1.0, (self.progress.iteration + 1) / ramp) if ramp else 1.0
+        return share * selection.penalty(self.network.read_out)
+
+    def _cut(self) -> None:
+        pruning, settings = self.network.rnn, self.settings
+        assert isinstance(pruning, MagnitudePruning)
+        assert settings.keep_inputs is not None
+        assert settings.keep_units is not None
+        pruning.cut(inputs=settings.keep_inputs, units=[settings.keep_units], read_out=self.network.read_out)
+
     @torch.no_grad()
-    def scores(self, batches: Iterable[Batch]) -> Scores:
-        """Loss and scores over the batches, each weighted by its sequences."""
+    def scores(self, batches: Iterable[Batch], network: Network | None = None) -> Scores:
+        """Loss and scores over the batches, each weighted by its sequences; of another network if one is given."""
+        network = network or self.network
+        with network.evaluating():
+            return self._scores(batches, network)
+
+    def _scores(self, batches: Iterable[Batch], network: Network) -> Scores:
         task, count = self.problem.task, 0
         loss = score = score_all = 0.0
         for batch in batches:
             x, target = self.on_device(batch)
-            logits, size = self.network(x), x.shape[1]
+            logits, size = network(x), x.shape[1]
             count += size
             loss += size * float(task.loss(logits, target))
             score += size * task.score(logits, target)
@@ -199,6 +230,11 @@ class Trainer:
         progress.loss, progress.score, progress.score_all = found.loss, found.score, found.score_all
         progress.window_iterations, progress.window_seconds, progress.window_loss = 0, 0.0, 0.0
         return mean_loss
+
+    def selected(self) -> dict[str, Any]:
+        """What a log says of the units that are selected; nothing where none are."""
+        selection = self.network.selection
+        return {} if selection is None else selecting.described(selection, self.problem.task.output_size)
 
     def is_finite(self) -> bool:
         """Whether every parameter is a number: a checkpoint of others would be worth nothing."""

@@ -54,6 +54,8 @@ FACTS |= {
     "commit",
     "started_at",
 }
+FACTS |= {"select_neurons", "input_multiplier", "unit_multiplier", "gate_rate", "ramp"}
+FACTS |= {"keep_inputs", "keep_units", "cut_at"}
 
 
 def clock_of(step: float):
