@@ -161,6 +161,7 @@ MODELS_FILE = "models.json"  # the same beside asv's files, which have no room f
 TRAINING_LOG = "log.jsonl"  # of a training run, which `urnn` writes
 RELATED = Path("runs", "related")  # what studies of related systems measured, a file a job
 STUDY_PLAN = "plan.json"  # beside them: every job, whether it was run or not
+TUNING = "tuning.csv"  # beside training runs: what their settings were chosen from
 STEP_COSTS = "step_costs"  # folder beside training runs, with the times of their steps
 
 GATE_PLAN = "gate.json"

@@ -7,7 +7,7 @@ parameters as the uRNN stand beside it once more.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from analysis import units
 from analysis.appearance import order
 from analysis.experiments.matrix import TONES, result, seconds
 from analysis.experiments.reached import ended_for_good, last_seconds, reached
-from analysis.experiments.standing import ALONE, BEST, marks
+from analysis.experiments.standing import ALONE, BEHIND, BEST, LEVEL, marks
 from analysis.experiments.study import Study
 from analysis.experiments.verdicts import NOT_ENDED, PLACE, brief
 from analysis.pages import Cell, Column, Table, between
@@ -25,6 +25,8 @@ from analysis.statistics import Estimate
 from analysis.units import NOT_MEASURED
 from analysis.vocabulary import counted
 
+SOLVED = "solved"
+_TONES = {**TONES, SOLVED: TONES[LEVEL]}
 ABOUT = 1.5  # times as many parameters, or as few
 
 
@@ -39,19 +41,33 @@ def at_equal_seconds(study: Study, standing: pd.DataFrame) -> Table:
         for moment, when in _moments(study, here[here["ended"]]).items():
             said = f"{here['score_name'].iloc[0]} after {seconds(moment)}: {when}"
             place = Cell(here["place"].iloc[0], len(rows), said)
-            cells = _by(moment, here, tracks)
+            cells = _by(moment, here, tracks, _solved(study, here, moment))
             absent = _nothing(NOT_MEASURED)
             rows.append([place, *(cells.get(one, absent) for one in models)])
     columns = [Column("Task"), *(Column(labels[model]) for model in models)]
     return Table("Score at equal seconds", columns, rows, style="matrix")
 
 
-def _by(moment: float, here: pd.DataFrame, tracks: Mapping[int, pd.DataFrame]) -> dict[str, Cell]:
-    """What each model of a place had reached by a moment."""
+def _solved(study: Study, here: pd.DataFrame, moment: float) -> set[str]:
+    """The models of a place that had met a goal that ends training by a moment, with every seed.
+
+    Training stopped there, so that their scores are not compared with one another.
+    """
+    runs = study.runs[study.runs["member"]]
+    ends = {group: mine["solved_seconds"].max(skipna=False) for group, mine in runs.groupby("group")}
+    return {one.model for one in here.itertuples() if one.ended and one.by_seconds and ends[one.group] <= moment}
+
+
+def _by(
+    moment: float, here: pd.DataFrame, tracks: Mapping[int, pd.DataFrame], solved: Collection[str]
+) -> dict[str, Cell]:
+    """What each model of a place had reached by a moment; behind who had solved it are all that had not."""
     nothing = tracks[next(iter(tracks))].iloc[:0]
     mine = {group.model: tracks.get(group.group, nothing) for group in here.itertuples() if group.ended}
     found = {model: _at(track, moment) for model, track in mine.items()}
     named = dict(zip(found, marks(list(found.values()), lower_is_better=False), strict=True))
+    if solved:
+        named = {model: SOLVED if model in solved else BEHIND for model in found}
     cells = {model: _cell(one, named[model]) for model, one in found.items() if one}
     over = {model: "stopped before" if last_seconds(mine[model]) < moment else "no score yet" for model in mine}
     return dict.fromkeys(here["model"], _nothing(NOT_ENDED)) | {one: _nothing(over[one]) for one in over} | cells
@@ -89,7 +105,9 @@ def _at(track: pd.DataFrame, moment: float) -> Estimate | None:
 
 def _cell(one: Estimate, mark: str) -> Cell:
     said = units.share(one.value) + f", {mark}" * (mark != ALONE)
-    return Cell(said, -one.value, between(one.low, one.high, units.share), TONES[mark])
+    return Cell(
+        said, -one.value, between(one.low, one.high, units.share), TONES[LEVEL if mark == SOLVED else mark]
+    )
 
 
 def at_equal_parameters(standing: pd.DataFrame) -> Table:

@@ -44,11 +44,13 @@ from analysis.experiments.schema import (
     PROFILE,
     TABLES,
     TEST,
+    TUNING,
     UNFINISHED,
     VALIDATION,
 )
 from analysis.schema import tidy_frame
 from analysis.vocabulary import TRAINING_FORMAT, TRAINING_LOG, counted
+from analysis.vocabulary import TUNING as TUNING_FILE
 
 FIX = "run `python -m bench reproduce` or `python -m urnn.training` first"
 LISTS: Mapping[str, Columns] = {"longer_tests": LENGTH, "probes": PROBE}  # of a log's last line
@@ -66,6 +68,7 @@ class Logs:
     anatomy: pd.DataFrame
     lengths: pd.DataFrame
     probes: pd.DataFrame
+    tuning: pd.DataFrame
     problems: tuple[str, ...] = ()
 
 
@@ -78,7 +81,7 @@ def read(folder: Path | str) -> Logs:
     if not os.path.isdir(folder):
         raise AnalysisError(f"{folder}: no such folder; expected training runs; {FIX}.")
     if os.path.lexists(folder / "runs.csv"):
-        return Logs(**_tables(folder))
+        return Logs(**_tables(folder), tuning=_tuning(folder))
     paths = sorted(folder.rglob(TRAINING_LOG))
     if not paths:
         raise AnalysisError(f"{folder}: holds no training run (no {TRAINING_LOG}); {FIX}.")
@@ -96,7 +99,13 @@ def read(folder: Path | str) -> Logs:
     if not rows["runs"]:
         raise AnalysisError(f"No usable run in {counted(len(paths), 'log')}: {problems[0]}")
     frames = {name: tidy_frame(rows[name], dtypes(columns)) for name, columns in TABLES.items()}
-    return Logs(**frames, problems=tuple(problems))
+    return Logs(**frames, tuning=_tuning(folder), problems=tuple(problems))
+
+
+def _tuning(folder: Path) -> pd.DataFrame:
+    """What the runs' settings were chosen from; empty where nothing was tuned, or nobody wrote it down."""
+    path = folder / TUNING_FILE
+    return _table(path, TUNING) if os.path.lexists(path) else tidy_frame([], dtypes(TUNING))
 
 
 def _read_log(path: Path) -> tuple[list[Row], ...]:

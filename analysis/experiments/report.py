@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.experiments import costs, curves, lengths, pareto, probes, tables
+from analysis.experiments import costs, curves, lengths, pareto, probes, tables, tuning
 from analysis.experiments.claims import claims, judged
 from analysis.experiments.closing import closing
 from analysis.experiments.equal import at_equal_parameters, at_equal_seconds
@@ -25,7 +25,7 @@ from analysis.figures.style import series_in_order
 from analysis.pages import Answer, Block, Bullets, Facts, Figure, Page, Prose, Section, folded, prose
 from analysis.pages.statements import statements
 from analysis.pages.writing import Report, write_page
-from analysis.vocabulary import counted, duration
+from analysis.vocabulary import TUNING, counted, duration
 
 DEFAULT_TITLE = "What the uRNN learns, and how soon"
 LISTED = {
@@ -72,9 +72,8 @@ def write_report(
     `measurements` is the benchmark's tidy frame, from which the memory of a step comes. Raises AnalysisError where
     the folder cannot be written or holds something that is no report.
     """
-    files = {
-        f"{part}.csv": partial(getattr(logs, part).to_csv, index=False, float_format="%.8g") for part in TABLES
-    }
+    parts = {**{f"{part}.csv": getattr(logs, part) for part in TABLES}, TUNING: logs.tuning}
+    files = {name: partial(part.to_csv, index=False, float_format="%.8g") for name, part in parts.items()}
     return write_page(lambda: page_of(Study(logs, measurements), title), output, files)
 
 
@@ -84,6 +83,7 @@ def page_of(study: Study, title: str = DEFAULT_TITLE) -> Page:
     stand, said, held = standing(fair), claims(paper), probes.held(fair)
     left_out = [*study.logs.problems, *study.repeated]
     every = folded(tables.runs(study), "copying seed", page_only=True)
+    tried = study.logs.tuning
     ours, theirs = FIGURES[: len(FAIR)], FIGURES[len(FAIR) :]
     sections = [
         Section("", [Answer(headlines(study, stand, said), _facts(study))]),
@@ -96,6 +96,7 @@ def page_of(study: Study, title: str = DEFAULT_TITLE) -> Page:
         Section(STATEMENTS, [Prose(explain["paper"]), statements(judged(said), STATEMENTS)]),
         Section("Figures of the paper's settings", [row.of(paper) for row in theirs]),
         Section("Results across seeds", [Prose(explain["results"]), tables.results(study)]),
+        *([Section("What was tuned", [Prose(tuning.words(tried)), tuning.trials(tried)])] if len(tried) else []),
         Section("What to know before trusting a figure", [*_cautions(study), every]),
         Section("How each figure was made", [Facts([*_goals(study), *PROSE["method"].items()])]),
         *([Section("Runs that were left out", [Bullets(left_out)], level=3)] if left_out else []),

@@ -131,6 +131,20 @@ TABLES: Mapping[str, Columns] = {
     "lengths": {"run": TEXT, **LENGTH},
     "probes": {"run": TEXT, **PROBE},
 }
+TUNING: Columns = {  # a row a file of tuned settings
+    "task": TEXT,
+    "length": Maybe(AT_LEAST_ONE),
+    **dict.fromkeys(("model", "label"), TEXT),
+    "trials": AT_LEAST_ONE,
+    "seconds": NOT_NEGATIVE,
+    "solved": COUNT,
+    "best_trial": AT_LEAST_ONE,
+    **dict.fromkeys(("best_loss", "best_score", "median_loss"), MAYBE_NUMBER),
+    "solved_iteration": Maybe(COUNT),
+    "optimiser": TEXT,
+    "learning_rate": ANY_NUMBER,
+    **{name: HEADER[name] for name in ("slow_rate", "decay", "momentum", "clip", "clip_norm", "initial")},
+}
 # What the first tables did not have.
 ADDED_COLUMNS = (
     *("family", "goal", "solved", "shortest_steps", "data", "clip_norm", "initial", "max_seconds"),

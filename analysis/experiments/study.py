@@ -228,6 +228,12 @@ def fullest(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.merge(models.drop_duplicates("task", keep="last")[PLACE])
 
 
+def place_name(task: str, length: int) -> str:
+    """A task at a length, for people: "Adding, T = 200", "Parity"."""
+    symbol, label = LENGTH_SYMBOLS.get(task), TASK_LABELS.get(task, task)
+    return f"{label}, {symbol} = {length}" if symbol else label
+
+
 def _named(runs: pd.DataFrame) -> pd.DataFrame:
     """Runs, the latest last, with names made of the settings in which a model's runs differ at some place."""
     runs = runs.rename(columns={"backend": "implementation"}).sort_values(["started_at", "run"])
@@ -235,14 +241,13 @@ def _named(runs: pd.DataFrame) -> pd.DataFrame:
     names = []
     for row in runs.to_dict("records"):
         words = [_word(name, row[name]) for name in SETTING if counts.loc[row["model"], name] > 1]
-        label, task, n = row["label"], TASK_LABELS.get(row["task"], row["task"]), row["hidden_size"]
-        symbol = LENGTH_SYMBOLS.get(row["task"])
+        label, n = row["label"], row["hidden_size"]
         names.append(
             {
                 "backend": re.sub(r"[^A-Za-z0-9.]+", "_", " ".join(words)) if words else "any",
                 "series": f"{label} ({', '.join(words)})" if words else label,
                 "size": f"{label}, n = {n}" if label.endswith(")") else f"{label}-{n}",
-                "place": f"{task}, {symbol} = {row['length']}" if symbol else task,
+                "place": place_name(row["task"], row["length"]),
             }
         )
     return runs.join(pd.DataFrame(names, index=runs.index))

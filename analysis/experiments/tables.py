@@ -11,11 +11,12 @@ import pandas as pd
 from analysis import units
 from analysis.experiments.goals import NOT_RECORDED
 from analysis.experiments.schema import FINISHED, NOT_FINISHED, PROTOCOLS, SOLVED
-from analysis.experiments.study import Study
+from analysis.experiments.study import SETTING, Study
 from analysis.experiments.verdicts import NOT_ENDED, NOT_SOLVED, reason
 from analysis.pages import Cell, Column, Table
 
 NOTHING = Cell("", math.inf)
+GIVEN = ("clip", "clip_norm", "initial")
 OPTIMISER_LABELS = {"rmsprop": "RMSprop", "adam": "Adam", "sgd": "SGD"}
 
 
@@ -58,13 +59,19 @@ def results(study: Study) -> Table:
 
 
 def _model(group: Any) -> Cell:
-    """Its name and how it was trained: batch, the way the sequence was run, optimiser and learning rates."""
+    """Its name and how it was trained: batch, the way the sequence was run, and what a run is given."""
     name = f"{group.size}{group.series.removeprefix(group.label)}"
-    slow = "" if pd.isna(group.slow_rate) or group.slow_rate == 1 else f", {group.slow_rate:g} of it"
-    share = f"{slow} for the recurrent step" if slow else ""
-    rate = f"{OPTIMISER_LABELS.get(group.optimiser, group.optimiser)} {group.learning_rate:g}{share}"
-    settings = f"{PROTOCOLS[group.protocol]}: B = {group.batch}, {group.implementation}; {rate}"
+    settings = f"{PROTOCOLS[group.protocol]}: B = {group.batch}, {group.implementation}; {given(group)}"
     return Cell(name, group.size.lower(), settings)
+
+
+def given(row: Any) -> str:
+    """Optimiser, learning rates, clipping and first values."""
+    slow = "" if pd.isna(row.slow_rate) or row.slow_rate == 1 else f", {row.slow_rate:g} of it"
+    share = f"{slow} for the recurrent step" if slow else ""
+    words = [f"{OPTIMISER_LABELS.get(row.optimiser, row.optimiser)} {row.learning_rate:g}{share}"]
+    words += [SETTING[name].format(getattr(row, name)) for name in GIVEN if not pd.isna(getattr(row, name))]
+    return "; ".join(words)
 
 
 def _solved(group: Any) -> Cell:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from analysis.command_line import FAILED
 from analysis.vocabulary import STEP_COSTS
-from bench import step_costs
+from bench import step_costs, tuned_rows
 from bench.errors import ResultsError, SweepError
 from bench.experiments import MOST_SEEDS, SETS, plan
 from bench.options import MOST_MINUTES, path, positive, whole_number
@@ -47,6 +47,7 @@ def run(options: argparse.Namespace) -> int:
         show(f"MNIST was not run: there is no folder {options.mnist} with its files.")
     for line in summary(result, len(experiments)):
         show(line)
+    tuned_rows.write(experiments, options.runs)
     if result.stopped:
         raise KeyboardInterrupt
     if not (result.before or result.ended):

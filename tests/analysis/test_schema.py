@@ -7,7 +7,7 @@ import re
 import pandas as pd
 import pytest
 
-from analysis.experiments.schema import TABLES
+from analysis.experiments.schema import TABLES, TUNING
 from analysis.results.registry import OLD_MODELS
 from analysis.schema import COLUMNS, series_label, tidy_frame
 from bench import subjects
@@ -28,9 +28,9 @@ def test_frame_has_the_documented_columns_in_order(row):
     assert frame.dtypes.astype(str).to_dict() == COLUMNS
 
 
-@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("name", [*TABLES, "tuning"])
 def test_tables_of_training_runs_have_the_documented_columns(name):
-    assert list(TABLES[name]) == documented(f"`{name}.csv` has")
+    assert list({**TABLES, "tuning": TUNING}[name]) == documented(f"`{name}.csv` has")
 
 
 def test_old_files_call_models_and_backends_what_new_ones_do():

@@ -57,8 +57,8 @@ class TestAtEqualSeconds:
         add([BASE] * 6, [0.1] * 6, None, model="irnn", speed=10)
         found = at_equal_seconds(study(), standing(study()))
         assert [row[1:] for row in texts(found)] == [
-            ["100.0 %, best", "20.0 %, behind", "no score yet", "not ended"],
-            ["100.0 %, best", "60.0 %, behind", "10.0 %, behind", "not ended"],
+            ["100.0 %, solved", "20.0 %, behind", "no score yet", "not ended"],
+            ["100.0 %, solved", "60.0 %, behind", "10.0 %, behind", "not ended"],
         ]
         assert [row[0].note for row in found.cells] == [
             "recall accuracy after 2.00 s: uRNN had solved it",
@@ -74,8 +74,19 @@ class TestAtEqualSeconds:
             "recall accuracy after 10.0 s: all had ended",
         ]
         assert [row[1:] for row in texts(found)] == [
-            ["100.0 %", "no score yet"],
-            ["100.0 %, best", "100.0 %, level"],
+            ["100.0 %, solved", "no score yet"],
+            ["100.0 %, solved", "100.0 %, solved"],
+        ]
+
+    def test_who_stopped_at_its_goal_is_not_behind_who_trained_on(self, add, study):
+        for seed in (0, 1):
+            add([BASE, BASE / 20], [0.5, 0.99], "solved", speed=50, seed=seed)
+        add([BASE, BASE / 20], [0.5, 0.99], "solved", model="lstm", speed=50)
+        add([BASE] * 6, [0.1] * 6, "not finished", model="lstm", speed=50, seed=1)
+        found = at_equal_seconds(study(), standing(study()))
+        assert [row[1:] for row in texts(found)] == [
+            ["99.0 %, solved", "54.5 %, behind"],  # the mean of 99 and 10 %: one of two seeds had solved it
+            ["99.0 %, solved", "54.5 %, behind"],
         ]
 
     def test_a_task_without_an_end_has_one_moment(self, add, study):

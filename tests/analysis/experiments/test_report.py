@@ -169,7 +169,7 @@ def test_tables_say_what_is_solved_within_how_many_iterations_and_what_did_not_e
 def test_the_folder_holds_the_page_the_markdown_the_figures_and_the_tidy_logs(small_report, small_study):
     folder = small_report.page.parent
     names = sorted(path.name for path in folder.iterdir())
-    tables = ["anatomy.csv", "evaluations.csv", "lengths.csv", "probes.csv", "runs.csv"]
+    tables = ["anatomy.csv", "evaluations.csv", "lengths.csv", "probes.csv", "runs.csv", "tuning.csv"]
     assert names == sorted([*tables, "figures", "index.html", "manifest.json", "report.md"])
     assert {path.name for path in (folder / "figures").iterdir()} == {
         f"{figure.name}.{kind}" for figure in FIGURES for kind in ("png", "svg")
