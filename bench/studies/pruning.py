@@ -4,6 +4,7 @@ Digits read as 8 rows of 8 pixels, with 8 inputs of pure noise beside each row. 
 epochs with the same optimiser. Times and memory are of nets of the sizes that came out, measured alone.
 """
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,15 +18,25 @@ from bench.studies.engine.times import in_turns, peaks
 from bench.studies.engine.training import accuracy, begin, fit
 from bench.workloads import inference, training_step
 from urnn import models
-from urnn.pruning import Compacted, GroupLasso, MagnitudePruning, NeuronSelection
+from urnn.pruning import (
+    Compacted,
+    ContractedRNN,
+    GroupLasso,
+    MagnitudePruning,
+    NeuronSelection,
+    NotUnitaryWarning,
+    UnitarySelection,
+)
 from urnn.pruning.selection import Selection
+from urnn.rnn import URNN as URNN_LAYER
 from urnn.training import problems, seeds
 from urnn.training.network import Network
 from urnn.training.problems import NOISE, Problem
 from urnn.training.streams import Epochs
 
 NAME, TASK = "pruning", "noisy_digits_rows"
-DENSE, SELECTED, MAGNITUDE, LASSO, URNN = "dense", "selected", "magnitude", "group_lasso", "urnn"
+DENSE, SELECTED, MAGNITUDE, LASSO = "dense", "selected", "magnitude", "group_lasso"
+URNN, URNN_SELECTED = "urnn", "urnn_selected"
 BATCHES = (32, 450)
 TIMED = ("train", "forward")
 
@@ -80,6 +91,7 @@ def _of_seed(scale: Scale, seed: int) -> list[Job]:
         training(DENSE, train_plain, f"dense {lstm}", scale.hidden),
         training(SELECTED, train_selected, f"{lstm} by neuron selection", scale.hidden, **GATED),
         *(training(URNN, train_plain, f"uRNN-{size}", size) for size in scale.urnn_sizes),
+        training(URNN_SELECTED, train_unitary, f"uRNN-{scale.hidden}, units selected", scale.hidden, **GATED),
         training(MAGNITUDE, train_baseline, f"{lstm} by magnitude", scale.hidden, **after),
         training(LASSO, train_baseline, f"{lstm} by group lasso", scale.hidden, **after),
     ]
@@ -107,6 +119,22 @@ def train_selected(workplace: Workplace) -> Tables:
     network.rnn = selection = NeuronSelection(cast(nn.LSTM, network.rnn))
     seconds = fit(network, _stream(problem, given), given, given["epochs"], selection)
     return _compacted_tables(given, network, selection, problem, seconds)
+
+
+def train_unitary(workplace: Workplace) -> Tables:
+    """A uRNN under the same gates; what is cut out of its matrix is a contraction."""
+    given = workplace.settings
+    problem, network = _begun(given, URNN)
+    network.rnn = selection = UnitarySelection(cast(URNN_LAYER, network.rnn))
+    seconds = fit(network, _stream(problem, given), given, given["epochs"], selection)
+    values = [
+        {"seed": given["seed"], "number": number, "value": float(value)}
+        for number, value in enumerate(selection.eval().singular_values(), start=1)
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotUnitaryWarning)  # the table of singular values says it
+        tables = _compacted_tables(given, network, selection, problem, seconds)
+    return {**tables, "singular_values": values}
 
 
 def train_baseline(workplace: Workplace) -> Tables:
@@ -203,11 +231,20 @@ def measure(workplace: Workplace) -> Tables:
 
 def _call(row: Row, phase: str, problem: Problem, x: Tensor, target: Tensor) -> Callable[[], Tensor]:
     """The call to time, of a net of the size that came out: its values do not decide how long it takes."""
-    network = Network(models.get(URNN if row["method"] == URNN else "lstm"), row["units"], problem.task)
-    if row["inputs_kept"] < problem.task.input_size:
-        lstm, kept = nn.LSTM(row["inputs_kept"], row["units"]), torch.arange(row["units"])
-        network.rnn = Compacted(lstm, None, torch.arange(row["inputs_kept"]), [kept], [torch.ones(len(kept))])
+    unitary = row["method"] in (URNN, URNN_SELECTED)
+    network = Network(models.get(URNN if unitary else "lstm"), row["units"], problem.task)
+    if row["method"] not in (DENSE, URNN):
+        network.rnn = _cut_net(row["inputs_kept"], row["units"], unitary)
     if phase == "forward":
         return inference(network.rnn, x)
     optimiser = torch.optim.Adam(network.parameters(), lr=1e-3)
     return training_step(lambda: problem.task.loss(network(x), target), optimiser)
+
+
+def _cut_net(inputs: int, units: int, unitary: bool) -> Compacted:
+    """What is left where so many inputs and units are kept, as `compact` returns it."""
+    rnn: nn.Module = nn.LSTM(inputs, units)
+    if unitary:
+        W = torch.linalg.qr(torch.randn(units, units, dtype=torch.complex64)).Q  # noqa: N806 - the paper's letter
+        rnn = ContractedRNN(W, torch.randn(2 * units, inputs), torch.zeros(units), torch.zeros(2 * units))
+    return Compacted(rnn, None, torch.arange(inputs), [torch.arange(units)], [torch.ones(units)])

@@ -9,7 +9,6 @@ import torch
 from torch import nn
 
 from urnn import models
-from urnn.pruning.neurons import NeuronSelection
 from urnn.pruning.selection import Selection
 from urnn.training import problems, seeds
 from urnn.training.network import Network
@@ -36,7 +35,7 @@ def fit(
     Args:
         given: rate, and with a selection gate_rate and ramp, in epochs.
     """
-    gates = selection.gate_parameters() if isinstance(selection, NeuronSelection) else []
+    gates = selection.gate_parameters() if selection else []
     optimiser = torch.optim.Adam(_groups(network, gates, given), lr=given["rate"])
     each = len(stream.images) // stream.batch
     begun = time.process_time()
