@@ -18,7 +18,7 @@ from analysis.figures import style
 from analysis.pages import Block, Cell, Column, Figure, Prose, Table
 from analysis.related.engine.chapter import Chapter, Claim, Found, Frames, OverSeeds, by_seed, holds, over_seeds
 from analysis.statistics.seeds import curve
-from analysis.vocabulary import joined
+from analysis.vocabulary import counted, joined
 
 PROSE = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 MODELS = {"lstm": "LSTM", "urnn": "uRNN"}
@@ -131,7 +131,7 @@ def _more(frames: Frames, model: str, other: str) -> Found:
     if difference is None:
         return None
     each = " against ".join(units.per_cent(one.mean()) for one in rates)
-    return difference.at_least(0), f"{each} of the evaluations, {difference.seeds} seeds"
+    return difference.at_least(0), f"{each} of the evaluations ({counted(difference.seeds, 'seed')})"
 
 
 def _backdoor(frames: Frames) -> Found:
