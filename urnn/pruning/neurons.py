@@ -15,7 +15,7 @@ from urnn.pruning.selection import Selection
 from urnn.pruning.steps import weights_of
 from urnn.shapes import Float
 
-INPUT_MULTIPLIER, UNIT_MULTIPLIER = 0.3, 3.0
+INPUT_MULTIPLIER, UNIT_MULTIPLIER = 0.3, 5.0
 FIRST_LOG_A = 2.0
 
 
@@ -102,7 +102,7 @@ class NeuronSelection(ConcreteGates, GatedLSTM):
         >>> output.shape
         torch.Size([8, 20, 128])
         >>> selection.penalty()
-        tensor(3.2121, grad_fn=<AddBackward0>)
+        tensor(5.1588, grad_fn=<AddBackward0>)
         >>> len(selection.kept_inputs()), [len(units) for units in selection.kept_units()]
         (16, [128])
     """

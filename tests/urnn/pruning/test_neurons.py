@@ -264,12 +264,12 @@ class TestRefusals:
             (
                 (0, 9),
                 "every gate of the 9 units is closed, so nothing is left to compact; lower unit_multiplier, "
-                "which is 3, and train again",
+                "which is 5, and train again",
             ),
             (
                 (0, 3, 9),
                 "every gate of the 9 units of layer 1 is closed, so nothing is left to compact; lower "
-                "unit_multiplier, which is 3, and train again",
+                "unit_multiplier, which is 5, and train again",
             ),
         ],
     )

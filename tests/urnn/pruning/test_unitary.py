@@ -127,7 +127,7 @@ def test_nothing_left():
     with pytest.raises(ValueError) as caught:
         made.compact()
     assert str(caught.value) == (
-        "every gate of the 8 units is closed, so nothing is left to compact; lower unit_multiplier, which is 3, "
+        "every gate of the 8 units is closed, so nothing is left to compact; lower unit_multiplier, which is 5, "
         "and train again"
     )
     assert made.singular_values().numel() == 0

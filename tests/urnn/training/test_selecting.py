@@ -27,6 +27,7 @@ every = pytest.mark.parametrize(("way", "model"), EVERY)
 
 
 class TestLog:
+    @pytest.mark.slow
     @every
     def test_every_evaluation_says_what_is_kept_and_the_end_how_the_small_net_does(self, way, model, tmp_path):
         end = run(tmp_path, **settings(way, model))
@@ -79,6 +80,7 @@ class TestLog:
 
 
 class TestTraining:
+    @pytest.mark.slow
     @every
     def test_an_interrupted_run_ends_like_an_undisturbed_one(self, way, model, tmp_path):
         chosen = settings(way, model, max_iterations=5, evaluate_every=2)
@@ -87,6 +89,7 @@ class TestTraining:
             run(tmp_path / "stopped", stop, **chosen)
         assert_same_run(tmp_path / "stopped", tmp_path / "undisturbed")
 
+    @pytest.mark.slow
     def test_looking_at_a_run_leaves_its_bits(self, tmp_path):
         run(tmp_path / "with", with_anatomy=True, **settings("gates"))
         run(tmp_path / "without", **settings("gates"))
@@ -130,13 +133,15 @@ class TestIdentity:
         assert run(tmp_path).outcome in ("finished", "not finished")
         assert Log(tmp_path).evaluations()[-1]["iteration"] == 9
 
+    @pytest.mark.slow
     def test_other_multipliers_are_another_run(self, tmp_path, capsys):
         command = ["noisy_digits_rows", "--model=lstm", "--hidden=4", "--max-iterations=1", "--select-neurons"]
         assert main([*command, f"--runs={tmp_path}"]) == 0
         capsys.readouterr()
         told = complaint([*command, "--unit-multiplier=7"], tmp_path, capsys, quiet=False)
-        assert "is of another run: unit_multiplier 3.0 instead of 7.0; start over with --fresh" in told
+        assert "is of another run: unit_multiplier 5.0 instead of 7.0; start over with --fresh" in told
 
+    @pytest.mark.slow
     def test_a_dense_run_and_one_of_each_way_have_folders_of_their_own(self, tmp_path):
         command = ["noisy_digits_rows", "--model=lstm", "--hidden=4", "--max-iterations=2", f"--runs={tmp_path}"]
         cut = ["--keep-inputs=3", "--keep-units=2", "--cut-at=1"]
