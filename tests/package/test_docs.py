@@ -28,6 +28,7 @@ TOKENS = {path: MarkdownIt("commonmark").enable("table").parse(path.read_text(en
 MAINS = {
     "python -m bench": "bench.commands",
     "python -m analysis": "analysis.commands",
+    "python -m urnn.coverage": "urnn.coverage.__main__",
     "python -m urnn.training": "urnn.training.__main__",
     "urnn-bench": "bench.commands",
     "urnn-report": "analysis.commands",

@@ -100,7 +100,7 @@ class Campaign:
         self.answers = self._answers([seen.output for seen in metric.traces(originals)])
         self.stored, self.origins = originals[:, :0], torch.zeros(0, dtype=torch.int64)
         self.attacks = torch.zeros(metric.count, dtype=torch.int64)
-        self.evaluations = self.adversarial = self.inside = 0
+        self.sown = self.evaluations = self.adversarial = self.inside = 0
         self.first_defect: int | None = None
         self.defects: list[Defect] = []
         self._known: set[tuple[Any, ...]] = set()
@@ -130,13 +130,24 @@ class Campaign:
                 break
 
     def sow(self, count: int = SOWN) -> None:
-        """Evaluates and stores random changes of random originals: the tests that a search starts from."""
+        """Evaluates and stores random changes of random originals: the tests that a generator starts from."""
         chosen = self.random_originals(count)
         self.evaluate(self.inputs.changed(self.originals[:, chosen], self.generator), chosen, store=True)
+        self.sown = self.stored.shape[1]
 
     def random_originals(self, count: int) -> Int[Tensor, " count"]:
         """Their numbers, drawn with replacement."""
         return torch.randint(self.originals.shape[1], (count,), generator=self.generator)
+
+    def random_tests(self, count: int) -> tuple[Float[Tensor, "T count m"], Int[Tensor, " count"]]:
+        """Some of those that were sown, drawn with replacement, and the numbers of their originals.
+
+        Raises:
+            RuntimeError: none were.
+        """
+        self._require_sown()
+        drawn = torch.randint(self.sown, (count,), generator=self.generator)
+        return self.stored[:, drawn], self.origins[drawn]
 
     def random_requirement(self) -> int:
         """One that is not met, among those that were aimed at least often."""
@@ -154,8 +165,7 @@ class Campaign:
         Raises:
             RuntimeError: nothing is stored.
         """
-        if self.stored.shape[1] == 0:
-            raise RuntimeError("no test is stored to start from; call sow() first")
+        self._require_sown()
         distances = [self.metric.distance(seen, requirement) for seen in self._stored_traces()]
         return int(torch.cat(distances).argmin())
 
@@ -214,7 +224,7 @@ class Campaign:
             "stored": self.stored,
             "origins": self.origins,
             "attacks": self.attacks,
-            "counts": [self.evaluations, self.adversarial, self.inside],
+            "counts": [self.sown, self.evaluations, self.adversarial, self.inside],
             "first_defect": self.first_defect,
             "defects": [vars(defect) for defect in self.defects],
             "known": [list(key) for key in self._known],
@@ -229,7 +239,7 @@ class Campaign:
         self.metric.restore(state["metric"])
         self.generator.set_state(state["generator"])
         self.stored, self.origins, self.attacks = state["stored"], state["origins"], state["attacks"]
-        self.evaluations, self.adversarial, self.inside = state["counts"]
+        self.sown, self.evaluations, self.adversarial, self.inside = state["counts"]
         self.first_defect = state["first_defect"]
         self.defects = [Defect(**values) for values in state["defects"]]
         self._known = {tuple(key) for key in state["known"]}
@@ -251,6 +261,10 @@ class Campaign:
             raise ValueError("the net's answers are no classes; let the gradient lead along='requirement'")
         answers = self.answers[..., origins, None]
         return self.logits(output).log_softmax(-1).gather(-1, answers).squeeze(-1)
+
+    def _require_sown(self) -> None:
+        if self.sown == 0:
+            raise RuntimeError("there is no test to start from; call sow() first")
 
     def _stored_traces(self) -> list[Trace]:
         """Of all that is stored; what the net did on it is kept, so that asking again costs nothing."""

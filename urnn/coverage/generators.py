@@ -25,7 +25,7 @@ def _require_counts(**counts: int) -> None:
 
 @dataclass(frozen=True)
 class RandomMutation:
-    """Random changes of random originals.
+    """Random changes of the tests that the campaign began with.
 
     Args:
         batch: tests a round.
@@ -43,8 +43,8 @@ class RandomMutation:
 
     def __call__(self, campaign: Campaign, left: int) -> None:
         """One round, of at most `left` evaluations."""
-        chosen = campaign.random_originals(min(self.batch, left))
-        campaign.evaluate(campaign.inputs.changed(campaign.originals[:, chosen], campaign.generator), chosen)
+        tests, origins = campaign.random_tests(min(self.batch, left))
+        campaign.evaluate(campaign.inputs.changed(tests, campaign.generator), origins)
 
 
 @dataclass(frozen=True)
@@ -117,6 +117,8 @@ class GradientDirected:
 class Genetic:
     """Generations of mutants towards one requirement after another.
 
+    The authors take 10 generations of 1,000. At equal evaluations more and smaller ones come farther.
+
     Args:
         generations: at most, for one requirement.
         mutants: of a generation.
@@ -125,11 +127,11 @@ class Genetic:
     Example:
         >>> from urnn.coverage.generators import Genetic
         >>> Genetic().generations, Genetic().mutants, Genetic().best
-        (10, 1000, 4)
+        (50, 50, 4)
     """
 
-    generations: int = 10
-    mutants: int = 1000
+    generations: int = 50
+    mutants: int = 50
     best: int = 4
 
     def __post_init__(self) -> None:

@@ -37,7 +37,7 @@ class Inputs:
     high: float
     numeric: tuple[int, ...]
     symbolic: tuple[int, ...]
-    noise: float = 0.05
+    noise: float = 0.01
     share: float = 0.05
 
     def __post_init__(self) -> None:
@@ -45,7 +45,7 @@ class Inputs:
             raise ValueError(f"noise must be above 0 and share from 0 to 1, got {self.noise} and {self.share}")
 
     @classmethod
-    def of(cls, x: Float[Tensor, "T B m"], noise: float = 0.05) -> "Inputs":
+    def of(cls, x: Float[Tensor, "T B m"], noise: float = 0.01) -> "Inputs":
         """What these sequences show.
 
         Raises:
@@ -78,16 +78,16 @@ class Inputs:
             changed = torch.where(exchanged[..., None], others, changed)
         return changed
 
-    def stepped(self, x: Float[Tensor, "T B m"], direction: Float[Tensor, "T B m"]) -> Float[Tensor, "T B m"]:
-        """x moved along a direction, of its numbers alone and within their bounds.
-
-        Raises:
-            ValueError: there are no numbers, so there is no direction.
-        """
+    def require_numbers(self) -> None:
+        """Raises ValueError where there are none, so that there is no direction to move in."""
         if not self.numeric:
             raise ValueError(
                 "the inputs are symbols, which have no gradient; take the random or genetic generator"
             )
+
+    def stepped(self, x: Float[Tensor, "T B m"], direction: Float[Tensor, "T B m"]) -> Float[Tensor, "T B m"]:
+        """x moved along a direction, its numbers alone and within their bounds; see `require_numbers`."""
+        self.require_numbers()
         moved = x.clone()
         moved[..., self.numeric] = (x + direction)[..., self.numeric].clamp(self.low, self.high)
         return moved

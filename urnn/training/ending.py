@@ -13,6 +13,7 @@ from collections.abc import Callable
 from urnn.training import interruption
 
 DONE, FAILED, DIVERGED = 0, 2, 3
+PACKAGES = {"sklearn": "scikit-learn"}  # those whose name differs from that of the module that is imported
 
 
 def run(command: Callable[[], int]) -> int:
@@ -24,6 +25,19 @@ def run(command: Callable[[], int]) -> int:
         return _called(command)
     except BrokenPipeError:  # `| head`: it has read what it wanted
         _flush()
+        return FAILED
+
+
+def with_packages(command: Callable[[], int]) -> int:
+    """Calls a command that imports what it needs, or names the package that is missing and how to get it."""
+    try:
+        return command()
+    except ModuleNotFoundError as error:
+        module = (error.name or "").partition(".")[0]
+        if module in ("", "urnn"):  # no package of others, but a mistake here
+            raise
+        package = PACKAGES.get(module, module)
+        print(f"error: {package} is not installed; install it with: pip install 'urnn[training]'", file=sys.stderr)
         return FAILED
 
 
