@@ -63,10 +63,12 @@ class Scale:
     @property
     def training(self) -> dict[str, object]:
         """What decides how a net is trained."""
-        return {"task": TASK, "epochs": self.epochs, "batch": 64, "rate": 3e-3}
+        return {"task": TASK, "epochs": self.epochs, "batch": 64}
 
 
+RATES = {URNN: 1e-2, URNN_SELECTED: 1e-2}  # of three that were tried, the best for each kind of net
 GATED = {"gate_rate": 2e-2, "ramp": 10}
+MULTIPLIERS = {"input_multiplier": 0.3, "unit_multiplier": 5.0}
 FULL = Scale()
 SMALL = Scale(seeds=(0, 1), hidden=16, urnn_sizes=(8,), epochs=2, epochs_after=1, rounds=3, seconds=3.0)
 
@@ -82,16 +84,24 @@ def _of_seed(scale: Scale, seed: int) -> list[Job]:
 
     def training(method: str, work: Callable[[Workplace], Tables], title: str, size: int, **more: object) -> Job:
         name = f"{method}-{size}-seed{seed}" if method == URNN else f"{method}-seed{seed}"
-        settings = {**scale.training, **more, "method": method, "hidden": size, "seed": seed}
+        rate = RATES.get(method, 3e-3)
+        settings = {**scale.training, **more, "method": method, "hidden": size, "seed": seed, "rate": rate}
         needs = (f"{SELECTED}-seed{seed}",) if "epochs_after" in more else ()
         return Job(NAME, name, f"{title}, seed {seed}", work, settings, rank, scale.seconds, needs)
 
     lstm, after = f"LSTM-{scale.hidden}", {**GATED, "epochs_after": scale.epochs_after}
     found = [
         training(DENSE, train_plain, f"dense {lstm}", scale.hidden),
-        training(SELECTED, train_selected, f"{lstm} by neuron selection", scale.hidden, **GATED),
+        training(SELECTED, train_selected, f"{lstm} by neuron selection", scale.hidden, **GATED, **MULTIPLIERS),
         *(training(URNN, train_plain, f"uRNN-{size}", size) for size in scale.urnn_sizes),
-        training(URNN_SELECTED, train_unitary, f"uRNN-{scale.hidden}, units selected", scale.hidden, **GATED),
+        training(
+            URNN_SELECTED,
+            train_unitary,
+            f"uRNN-{scale.hidden}, units selected",
+            scale.hidden,
+            **GATED,
+            **MULTIPLIERS,
+        ),
         training(MAGNITUDE, train_baseline, f"{lstm} by magnitude", scale.hidden, **after),
         training(LASSO, train_baseline, f"{lstm} by group lasso", scale.hidden, **after),
     ]
@@ -116,7 +126,7 @@ def train_selected(workplace: Workplace) -> Tables:
     """An LSTM under hard concrete gates, then compacted."""
     given = workplace.settings
     problem, network = _begun(given, "lstm")
-    network.rnn = selection = NeuronSelection(cast(nn.LSTM, network.rnn))
+    network.rnn = selection = NeuronSelection(cast(nn.LSTM, network.rnn), **_multipliers(given))
     seconds = fit(network, _stream(problem, given), given, given["epochs"], selection)
     return _compacted_tables(given, network, selection, problem, seconds)
 
@@ -125,7 +135,7 @@ def train_unitary(workplace: Workplace) -> Tables:
     """A uRNN under the same gates; what is cut out of its matrix is a contraction."""
     given = workplace.settings
     problem, network = _begun(given, URNN)
-    network.rnn = selection = UnitarySelection(cast(URNN_LAYER, network.rnn))
+    network.rnn = selection = UnitarySelection(cast(URNN_LAYER, network.rnn), **_multipliers(given))
     seconds = fit(network, _stream(problem, given), given, given["epochs"], selection)
     values = [
         {"seed": given["seed"], "number": number, "value": float(value)}
@@ -149,6 +159,10 @@ def train_baseline(workplace: Workplace) -> Tables:
     pruning.cut(inputs=chosen["inputs_kept"], units=[chosen["units"]], read_out=network.read_out)
     seconds += fit(network, stream, given, given["epochs_after"])
     return _compacted_tables(given, network, pruning, problem, seconds)
+
+
+def _multipliers(given: Settings) -> dict[str, float]:
+    return {name: given[name] for name in MULTIPLIERS}
 
 
 def _begun(given: Settings, model: str) -> tuple[Problem, Network]:
