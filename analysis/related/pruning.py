@@ -237,6 +237,10 @@ def headlines(frames: Frames) -> list[str]:
         ]
         said.append(f"What is left {' and '.join(parts)} as fast as the dense net, at B = 32 and 450.")
     size = equal_urnn(frames)
+    ours = frames["networks"][frames["networks"]["method"] == URNN].groupby("size")["accuracy"].mean()
+    if size is None and len(ours):
+        best = f"the best, uRNN-{ours.idxmax()}, reaches {units.share(ours.max())}"
+        said.append(f"No uRNN here is within a point of the selected LSTM's accuracy: {best}.")
     if size is not None:
         ours = of_method(frames, URNN, "parameters", size).mean()
         said.append(

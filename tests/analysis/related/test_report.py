@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from analysis.__main__ import main
@@ -86,3 +88,13 @@ def test_a_chapter_stands_without_any_result(chapter, tmp_path):
     ]
     assert_it_stands_alone(report.page.read_text())
     assert_it_reads_well((tmp_path / "report" / "report.md").read_text())
+
+
+@pytest.mark.parametrize("chapter", every_chapter(), ids=lambda chapter: chapter.study)
+def test_every_table_and_column_is_documented(chapter):
+    text = (
+        (Path(__file__).parents[3] / "docs" / "files.md").read_text().partition("## Studies of related systems")[2]
+    )
+    for name_of_table, columns in chapter.tables.items():
+        assert f"`{chapter.study}_{name_of_table}.csv`" in text
+        assert [name for name in columns if f"`{name}`" not in text] == []
