@@ -53,9 +53,9 @@ def run_all(jobs: Sequence[Job], wanted: Sequence[Job], conditions: Conditions, 
     """
     runs = conditions.runs
     _require_scale(runs, small)
-    _write_plan(jobs, runs, small, {})
+    write_plan(jobs, runs, small, {})
     result = train_all(wanted, conditions, show)
-    _write_plan(jobs, runs, small, {job.key: why for job, why in result.failed})
+    write_plan(jobs, runs, small, {job.key: why for job, why in result.failed})
     return result
 
 
@@ -126,7 +126,7 @@ def _read_plan(path: Path) -> dict[str, Any]:
         raise SweepError(f"{str(error).removesuffix('.')}; remove it") from error
 
 
-def _write_plan(jobs: Sequence[Job], runs: Path, small: bool, failed: Mapping[str, str]) -> None:
+def write_plan(jobs: Sequence[Job], runs: Path, small: bool, failed: Mapping[str, str]) -> None:
     """Every job with why it failed, if it did so now, or when it was last tried."""
     path = runs / STUDY_PLAN
     earlier = _read_plan(path)["jobs"] if path.exists() else []
