@@ -76,7 +76,7 @@ def _facts(results: Results) -> list[tuple[str, str]]:
     return [
         *((name, ", ".join(map(str, made[column].unique()))) for name, column in FACTS.items()),
         ("Jobs", f"{len(made)} done, {len(results.missing)} not"),
-        ("Time", f"{duration(float(made['seconds'].sum()))} of jobs, two at a time, times alone"),
+        ("Time", f"{duration(float(made['seconds'].sum()))} of jobs, each on one thread, times alone"),
         ("Started", " to ".join(dict.fromkeys([started[0], started[-1]]))),
     ]
 
