@@ -13,6 +13,8 @@ import urnn
 
 # Called through what is public, and by nothing else.
 INTERNAL = ("urnn.backends", "urnn.arguments", "urnn.checks")
+# The files of the command `python -m urnn.coverage`.
+INTERNAL += tuple(f"urnn.coverage.{name}" for name in ("__main__", "command", "journal", "trained"))
 # The command and its files: a user calls `python -m urnn.training`. What trains is used from Python too.
 TRAINS = (
     "anatomy",

@@ -6,7 +6,7 @@ stored. A test inside the oracle whose answer is not the original's is adversari
 original and answer is kept as a defect.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +50,26 @@ class Defect:
     requirement: int | None
     described: str | None
     evaluations: int
+
+
+def trigger(defects: Sequence[Defect], label: Any) -> Float[Tensor, "T m"]:
+    """The mean change of the defects that are answered with this label: what they share, if they share something.
+
+    Raises:
+        ValueError: there are none.
+
+    Example:
+        >>> import torch
+        >>> from urnn.coverage.campaign import Defect, trigger
+        >>> x = torch.zeros(1, 2)
+        >>> found = [Defect(x + torch.tensor([0.2, d]), x, 3, 8, 0.01, None, None, 40) for d in (-0.1, 0.1)]
+        >>> trigger(found, 3)
+        tensor([[0.2000, 0.0000]])
+    """
+    changes = [defect.input - defect.original for defect in defects if defect.label == label]
+    if not changes:
+        raise ValueError(f"no defect is answered with {label}")
+    return torch.stack(changes).mean(0)
 
 
 class Campaign:

@@ -14,6 +14,7 @@ from urnn.coverage.states import Trace
 from urnn.shapes import Bool, Float, Int
 
 OUTSIDE = -1
+ROUNDING = 1e-9  # of a cell's side: the training sequences' own bounds are inside, in whatever parts they are read
 
 
 class _Grid(Metric):
@@ -69,15 +70,18 @@ class _Grid(Metric):
         marks[sequence, place[step, sequence]] = True
         return marks
 
+    def _numbers(self, name: str) -> Tensor:
+        return torch.tensor(self.fitted[name], dtype=torch.float64)
+
     def _projected(self, seen: Trace) -> Float[Tensor, "T B k"]:
-        mean, axes = (torch.tensor(self.fitted[name]).double() for name in ("mean", "axes"))
+        mean, axes = self._numbers("mean"), self._numbers("axes")
         return (self._in_window(seen.hidden).double().cpu() - mean) @ axes
 
     def _cells(self, seen: Trace) -> Int[Tensor, "T B"]:
         """Each state's cell, or `OUTSIDE`. The greatest value of an axis is in its last bin."""
-        least, side = (torch.tensor(self.fitted[name]).double() for name in ("least", "side"))
+        least, side = self._numbers("least"), self._numbers("side")
         place = (self._projected(seen) - least) / side
-        within = ((place >= 0) & (place <= self.bins)).all(2)
+        within = ((place >= -ROUNDING) & (place <= self.bins + ROUNDING)).all(2)
         bins = place.floor().long().clamp(0, self.bins - 1)
         number = bins[..., 0]
         for axis in range(1, self.components):
@@ -89,7 +93,7 @@ class _Grid(Metric):
 
     def _gaps(self, seen: Trace, cell: int) -> Float[Tensor, "T B"]:
         """How far each state is from the cell, in sides of a cell, summed over axes."""
-        least, side = (torch.tensor(self.fitted[name]).double() for name in ("least", "side"))
+        least, side = self._numbers("least"), self._numbers("side")
         place = (self._projected(seen) - least) / side
         low = torch.tensor(self._box(cell)).double()
         return ((low - place).clamp(min=0) + (place - low - 1).clamp(min=0)).sum(2)
