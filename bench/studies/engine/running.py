@@ -93,11 +93,12 @@ def summary(result: Result, planned: int) -> list[str]:
     lines = [f"{done} of {planned} jobs are done, {len(result.ended)} of them now."]
     if result.interrupted:
         lines.append(f"Interrupted, to go on with the same command: {_named(result.interrupted)}.")
+    stop = "it was stopped" if result.stopped else "the time was up"
     without = {job.key for job, _ in result.failed}
     for job in result.not_run:
         without |= {job.key for name in job.needs if f"{job.study}/{name}" in without}
     for why, jobs in (
-        ("the time was up; the same command goes on", [job for job in result.not_run if job.key not in without]),
+        (f"{stop}; the same command goes on", [job for job in result.not_run if job.key not in without]),
         ("what they need failed", [job for job in result.not_run if job.key in without]),
     ):
         lines += [f"{len(jobs)} not run, because {why}: {_named(jobs)}."] if jobs else []
