@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from analysis.pages import Answer, Block, Bullets, Code, Facts, Page, Prose, Section, Text, prose
+from analysis.pages import Answer, Block, Bullets, Code, Details, Facts, Page, Prose, Section, Text, prose
 from analysis.pages.statements import AGREE, DIFFER, NOT_DECIDED, NOT_RUN, VERDICTS, Judged, statements
 from analysis.pages.writing import Report, write_page
 from analysis.related.engine.chapter import Chapter
-from analysis.related.engine.results import COMPACT, Results, compact
+from analysis.related.engine.results import COMPACT, Missing, Results, compact
 from analysis.vocabulary import counted, duration
 
 DEFAULT_TITLE = "Two related systems, built and measured"
 PROSE = prose(__file__)
+MOST_LISTED = 5
 FACTS = {
     "Processor": "cpu",
     "Machine": "machine",
@@ -44,7 +45,8 @@ def page_of(results: Results, chapters: Sequence[Chapter], title: str = DEFAULT_
     """Everything the report says."""
     judged = {one.study: [claim.judged(results.frames[one.study]) for claim in one.claims] for one in chapters}
     said = [*([PROSE["explain"]["small"]] if results.small else []), *_headlines(results, chapters, judged)]
-    sections = [Section("", [Answer(said, _facts(results)), Prose(PROSE["explain"]["verdicts"])])]
+    how = Section("How to read the verdicts", [Prose(PROSE["explain"]["verdicts"])])
+    sections = [Section("", [Answer(said, _facts(results))]), how]
     for chapter in chapters:
         sections += _chapter(results, chapter, judged[chapter.study])
     if results.problems:
@@ -101,14 +103,15 @@ def _chapter(results: Results, chapter: Chapter, judged: list[Judged]) -> list[S
     return [section for section in sections if section.blocks]
 
 
-def _missing(missing: Sequence, chapter: Chapter, results: Results) -> list[Block]:
-    """What was not run, with the command that runs it."""
-    planned = any(job["study"] == chapter.study for job in results.plan["jobs"])
-    if not planned:
-        return [
-            Bullets([("The whole study. It is run by", Code(f"python -m bench related --only {chapter.study}"))])
-        ]
+def _missing(missing: Sequence[Missing], chapter: Chapter, results: Results) -> list[Block]:
+    """What was not run, with the command that runs it; a long list is folded away."""
+    whole = Code(f"python -m bench related --only {chapter.study}")
+    if not any(job["study"] == chapter.study for job in results.plan["jobs"]):
+        return [Bullets([("The whole study. It is run by", whole)])]
     items: list[Text] = [
         (f"{one.title}{f', which failed: {one.why}' if one.why else ''}:", Code(one.command)) for one in missing
     ]
+    if len(items) > MOST_LISTED:
+        summed = Bullets([(f"{len(items)} jobs. They are run by", whole)])
+        return [summed, Details("Job by job", [Bullets(items)])]
     return [Bullets(items)] if items else []

@@ -49,6 +49,13 @@ def test_what_was_not_run_stands_with_why_and_the_command(folder):
     ]
 
 
+def test_a_long_list_of_what_was_not_run_is_folded_under_one_command(tmp_path):
+    write_plan(tmp_path, *(planned(f"job{number}") for number in range(6)))
+    summed, folded = section(page_of(read(tmp_path, [CHAPTER]), [CHAPTER]), "Not run").blocks
+    assert summed.items == [("6 jobs. They are run by", "python -m bench related --only counting")]
+    assert [item[0] for item in folded.blocks[0].items] == [f"count job{number}:" for number in range(6)]
+
+
 def test_a_study_that_was_never_planned_is_not_run(tmp_path):
     write_plan(tmp_path)
     page = page_of(read(tmp_path, [CHAPTER]), [CHAPTER])
