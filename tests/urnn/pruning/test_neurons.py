@@ -175,6 +175,18 @@ class TestCompaction:
             assert torch.allclose(padded[: len(sequence), b], alone, **bound)
             assert torch.allclose(h[:, b], last, **bound)
 
+    def test_a_first_state_of_packed_sequences_goes_to_the_sequence_it_was_given_for(self):
+        made = selection(closed=(2, 4, 3), dtype=torch.float64).eval()
+        small, each = made.compact(), [torch.randn(steps, 6).double() for steps in (2, 4, 3)]
+        hx = tuple(torch.randn(2, 3, 9).double() for _ in range(2))
+        packed = pack_sequence(each, enforce_sorted=False)
+        (_, (h, c)), (_, (h_n, c_n)) = made(packed, hx), small(packed, small.cut_state(hx))
+        assert torch.allclose(h_n[-1] * small.scale, h[-1][:, small.units[-1]], atol=1e-12)
+        assert torch.allclose(c_n[-1], c[-1][:, small.units[-1]], atol=1e-12)
+        for b, sequence in enumerate(each):
+            alone, _ = made(sequence, (hx[0][:, b], hx[1][:, b]))
+            assert torch.allclose(h[-1][b], alone[-1], atol=1e-12)
+
     def test_a_first_state_is_handed_to_both(self):
         made = selection(closed=(2, 4, 3), dtype=torch.float64).eval()
         small, x = made.compact(), torch.randn(4, 2, 6).double()
