@@ -115,7 +115,7 @@ def _efficient(frames: Frames, model: str) -> Found:
     difference = over_seeds(met_share(frames, model, GENETIC) - met_share(frames, model, RANDOM))
     if difference is None:
         return None
-    return difference.at_least(0), difference.words(lambda share: f"{100 * share:+.1f} points")
+    return difference.above(0), difference.words(lambda share: f"{100 * share:+.1f} points")
 
 
 def _finds(frames: Frames, model: str) -> Found:
@@ -130,7 +130,7 @@ def _more(frames: Frames, model: str, other: str, metric: str = TEMPORAL) -> Fou
     if difference is None:
         return None
     each = " against ".join(units.per_cent(one.mean()) for one in rates)
-    return difference.at_least(0), f"{each} of the evaluations ({counted(difference.seeds, 'seed')})"
+    return difference.above(0), f"{each} of the evaluations ({counted(difference.seeds, 'seed')})"
 
 
 def _backdoor(frames: Frames) -> Found:

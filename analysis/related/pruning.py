@@ -118,7 +118,7 @@ def _not_below(frames: Frames) -> Found:
 
 
 def _above(frames: Frames, other: str) -> Found:
-    return _decided(_difference(frames, SELECTED, other, "accuracy"), lambda one: one.at_least(0), _points)
+    return _decided(_difference(frames, SELECTED, other, "accuracy"), lambda one: one.above(0), _points)
 
 
 def _faster(frames: Frames, phase: str, batch: int, bound: float) -> Found:

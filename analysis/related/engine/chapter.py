@@ -94,6 +94,11 @@ class OverSeeds:
         low, high = (self._known(end) for end in (self.estimate.low, self.estimate.high))
         return AGREE if high <= bound else DIFFER if low > bound else NOT_DECIDED
 
+    def above(self, bound: float) -> str:
+        """The verdict on a claim that the value is larger; one that is equal decides nothing."""
+        low, high = (self._known(end) for end in (self.estimate.low, self.estimate.high))
+        return AGREE if low > bound else DIFFER if high < bound else NOT_DECIDED
+
     def _known(self, bound: float) -> float:
         return self.estimate.value if math.isnan(bound) else bound
 

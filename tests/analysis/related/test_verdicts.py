@@ -41,6 +41,12 @@ def test_the_verdict_is_that_of_the_whole_interval(values, bound, least, most):
     assert (found.at_least(bound), found.at_most(bound)) == (least, most)
 
 
+def test_what_is_equal_is_not_more():
+    assert over_seeds(pd.Series([0.0, 0.0])).above(0) == NOT_DECIDED
+    assert over_seeds(pd.Series([0.1])).above(0) == AGREE
+    assert over_seeds(pd.Series([-0.1])).above(0) == DIFFER
+
+
 def test_rounds_are_no_seeds():
     frame = pd.DataFrame({"seed": [0, 0, 0, 1], "method": ["a", "a", "a", "a"], "value": [1.0, 2.0, 9.0, 4.0]})
     assert by_seed(frame, "value", method="a").tolist() == [2.0, 4.0]
