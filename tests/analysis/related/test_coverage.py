@@ -72,9 +72,9 @@ def backdoor(seed: int, planted: bool) -> dict:
     return {"backdoors": [row], "triggers": pixels if planted else []}
 
 
-@pytest.fixture
-def results(tmp_path):
-    made = {
+def made() -> dict[str, dict]:
+    """Three seeds of both nets, with and without a backdoor, and the metrics' speed."""
+    return {
         **{f"{model}-{seed}": of_net(model, seed) for model in ("lstm", "urnn") for seed in (0, 1, 2)},
         **{
             f"backdoor-{planted}-{seed}": backdoor(seed, planted)
@@ -88,9 +88,14 @@ def results(tmp_path):
             ]
         },
     }
-    for name, tables in made.items():
+
+
+@pytest.fixture
+def results(tmp_path):
+    jobs = made()
+    for name, tables in jobs.items():
         write_result(tmp_path, name, tables, place="coverage")
-    write_plan(tmp_path, *(planned(name, study="coverage") for name in made))
+    write_plan(tmp_path, *(planned(name, study="coverage") for name in jobs))
     found = read(tmp_path, [CHAPTER])
     assert found.problems == []
     return found

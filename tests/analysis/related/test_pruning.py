@@ -43,10 +43,9 @@ def times(method: str, seed: int, seconds: float, size: int = 128) -> tuple[list
     return rounds, [{**cell, "peak_bytes": int(1e9 * seconds)} for cell in cells]
 
 
-@pytest.fixture
-def frames(tmp_path):
+def made() -> dict[str, dict]:
     """Three seeds: the selected LSTM is three times as fast as the dense one, at a tenth of its parameters."""
-    jobs = []
+    jobs = {}
     for seed in (0, 1, 2):
         shift = 0.001 * seed
         nets = [
@@ -63,16 +62,27 @@ def frames(tmp_path):
             {"method": "selected", "seed": seed, "dtype": dtype, "error": error}
             for dtype, error in (("float32", 2e-6), ("float64", 3e-12))
         ]
-        values = [{"seed": seed, "number": number, "value": 1 - number / 10} for number in (1, 2, 3)]
-        tables = {"networks": nets, "agreement": errors, "singular_values": values}
         timed = [
             times(one["method"], seed, 0.003 if one["method"] == "dense" else 0.001, one["size"]) for one in nets
         ]
-        tables["times"] = [row for rounds, _ in timed for row in rounds]
-        tables["memory"] = [row for _, held in timed for row in held]
-        write_result(tmp_path, f"seed{seed}", tables, place="pruning")
-        jobs.append(planned(f"seed{seed}", study="pruning"))
-    write_plan(tmp_path, *jobs)
+        jobs[f"seed{seed}"] = {
+            "networks": nets,
+            "agreement": errors,
+            "singular_values": [
+                {"seed": seed, "number": number, "value": 1 - number / 10} for number in (1, 2, 3)
+            ],
+            "times": [row for rounds, _ in timed for row in rounds],
+            "memory": [row for _, held in timed for row in held],
+        }
+    return jobs
+
+
+@pytest.fixture
+def frames(tmp_path):
+    jobs = made()
+    for name, tables in jobs.items():
+        write_result(tmp_path, name, tables, place="pruning")
+    write_plan(tmp_path, *(planned(name, study="pruning") for name in jobs))
     found = read(tmp_path, [CHAPTER])
     assert found.problems == []
     return found.frames["pruning"]
