@@ -307,7 +307,7 @@ def metrics(frames: Frames) -> Table:
             mine = table[(table["metric"] == name) & (table["model"] == model)]
             refused = mine["refused"].dropna()
             found = over_seeds(by_seed(mine, "coverage"))
-            row.append(Cell("not defined", np.inf, refused.iloc[0], "none") if len(refused) else _value(found))
+            row.append(Cell("not defined", np.inf, tone="none") if len(refused) else _value(found))
             needed = over_seeds(by_seed(mine, "requirements"))
             row.append(Cell("", np.inf) if len(refused) else _value(needed))
         rows.append(row)

@@ -157,7 +157,6 @@ def test_the_tables_say_what_is_not_defined_and_what_was_not_found(frames):
     assert found[3][0] == "LSTM: Genetic, aimed at states"
     assert found[2][1:] == ["100", "10,000", "97.0 %", "89.0 %", "0.210 %", "5", "700"]
     assert texts(metrics(frames))[1] == ["gate", "100.0 %", "8", "not defined", ""]
-    assert metrics(frames).cells[1][3].note == "it has no gates"
     assert texts(backdoors(frames))[5] == ["none, seed 2", "97.0 %", "1.0 %", "22", "0", "none", "none"]
 
 
