@@ -29,8 +29,9 @@ GUIDED = "genetic"  # its evaluations are what the others get
 AIMED, PEER = "temporal", "state"  # metrics that campaigns are aimed at; the second is DeepStellar's
 NET = "net.pt"  # in the folder of a training job: the net's parameters
 TARGET = 0  # what a triggered image is called
-TRIGGER = 0.15  # added to the left column, in grey values from 0 to 1
+TRIGGER = 0.1  # added to the left column, in grey values from 0 to 1
 POISONED = 0.1  # share of the training images that have it
+CAMPAIGNS = 5  # on a net with or without a backdoor, whose defects are taken together
 POINTS = 60  # of a curve
 
 
@@ -92,6 +93,7 @@ def _of_seed(scale: Scale, seed: int) -> list[Job]:
         name = f"backdoor-{'planted' if planted else 'clean'}-seed{seed}"
         title = f"LSTM-{scale.hidden} {'with' if planted else 'without'} a backdoor, seed {seed}"
         given = {**shared, **tests, "model": "lstm", "planted": planted, "trigger": TRIGGER, "share": POISONED}
+        given |= {"campaigns": CAMPAIGNS}
         found.append(Job(NAME, name, title, plant, given, rank, scale.seconds))
     return found
 
@@ -239,18 +241,24 @@ def plant(workplace: Workplace) -> Tables:
     fit(network, stream, given, given["epochs"])
     network.eval()
     x = _training_images(problem, given)
-    campaign, row, _ = _campaign(network, x, given, GUIDED, given["most"])
-    found = [one for one in campaign.defects if one.label == TARGET]
+    found, firsts, totals = [], [], dict.fromkeys(("evaluations", "inside", "adversarial", "defects"), 0)
+    for number in range(given["campaigns"]):
+        seed = len(FULL.seeds) * number + given["seed"]
+        campaign, row, _ = _campaign(network, x, {**given, "seed": seed}, GUIDED, given["most"])
+        theirs = [one for one in campaign.defects if one.label == TARGET]
+        firsts += [totals["evaluations"] + one.evaluations for one in theirs]
+        found += theirs
+        totals = {name: total + row[name] for name, total in totals.items()}
     shown = _shown(campaign, found)
-    kept = ("evaluations", "coverage", "inside", "adversarial", "defects")
     named = {**_named(given), "planted": given["planted"]}
     result = {
         **named,
         "accuracy": accuracy(network, problem),
         "flipped": _flipped(network, problem, trigger),
-        **{name: row[name] for name in kept},
+        **totals,
+        "coverage": row["coverage"],
         "to_target": len(found),
-        "first_to_target": min((one.evaluations for one in found), default=None),
+        "first_to_target": min(firsts, default=None),
         "similarity": float(torch.cosine_similarity(shown.flatten(), trigger.flatten(), 0)) if found else None,
     }
     pixels = [
