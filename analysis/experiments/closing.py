@@ -12,9 +12,8 @@ from typing import Any
 import pandas as pd
 
 from analysis import units
-from analysis.experiments.headlines import against, places
+from analysis.experiments.headlines import against, places, value_of
 from analysis.experiments.lengths import over_lengths
-from analysis.experiments.matrix import seconds
 from analysis.experiments.schema import DIVERGED
 from analysis.experiments.standing import ALONE, BEHIND, BEST, LEADING, marks
 from analysis.experiments.study import Study
@@ -73,8 +72,8 @@ def _leads(standing: pd.DataFrame, beyond: pd.DataFrame) -> dict[str, pd.DataFra
     least = solved["parameters"] == solved.groupby(PLACE)["parameters"].transform("min")
     smallest = solved[least & (solved.groupby(PLACE)["model"].transform("size") > 1)]
     return {
-        "Fewest seconds": _told(solved.assign(lead=solved["mark"]), lambda one: seconds(one.seconds.value)),
-        "Fewest iterations": _told(_by_iterations(solved), lambda one: units.significant(one.solving.value)),
+        "Fewest seconds": _told(solved.assign(lead=solved["mark"]), value_of),
+        "Fewest iterations": _told(_by_iterations(solved), lambda one: f"{one.solving.value:,.0f}"),
         "Fewest parameters of those that solved it": _told(
             smallest.assign(lead=BEST), lambda one: f"{one.parameters:,}"
         ),

@@ -53,12 +53,16 @@ def _ahead(standing: pd.DataFrame) -> list[str]:
     said, best = [], standing[standing["mark"] == BEST]
     for model in order(best["model"]):
         rows, parts = best[best["model"] == model], []
-        if len(fast := rows[rows["by_seconds"]]):
-            told = places(fast, lambda one: seconds(one.seconds.value), most=2)
+        fast = rows[rows["by_seconds"]]
+        whole = fast["met"] == fast["seeds"]
+        if len(every := fast[whole]):
+            told = places(every, lambda one: seconds(one.seconds.value), most=2)
             parts.append(f"is the fastest to solve {told}")
+        if len(partly := fast[~whole]):
+            parts.append(f"comes closest to solving {places(partly, value_of)} with every seed")
         if len(scored := rows[~rows["by_seconds"]]):
             parts.append(f"has the best score on {places(scored, lambda one: units.share(one.score.value))}")
-        said.append(f"{'The ' * (model == OURS)}{rows['label'].iloc[0]} {', and '.join(parts)}.")
+        said.append(f"{'The ' * (model == OURS)}{rows['label'].iloc[0]} {_listing(parts)}.")
     level = standing[(standing["mark"] == LEVEL) & (standing["model"] == OURS)]
     return [*said, *([f"The uRNN is level with the best on {against(standing, level)}."] if len(level) else [])]
 
@@ -96,16 +100,17 @@ def against(standing: pd.DataFrame, rows: pd.DataFrame) -> str:
     def told(one: Any) -> str:
         other = best.get(tuple(getattr(one, name) for name in PLACE))
         return "; ".join(
-            filter(None, [_value(one), f"{other.label} {_value(other)}" if other else "no model solved it"])
+            filter(None, [value_of(one), f"{other.label} {value_of(other)}" if other else "no model solved it"])
         )
 
     return places(rows, told)
 
 
-def _value(group: Any) -> str:
-    """Its seconds or its score; empty where it has none."""
+def value_of(group: Any) -> str:
+    """Its seconds, with the seeds that took them where not all did, or its score; empty where it has none."""
     if group.by_seconds:
-        return seconds(group.seconds.value) if group.seconds else ""
+        partly = f" with {group.met} of {counted(group.seeds, 'seed')}" * (group.met < group.seeds)
+        return f"{seconds(group.seconds.value)}{partly}" if group.seconds else ""
     return units.share(group.score.value) if group.score else ""
 
 
@@ -131,6 +136,12 @@ def _task(task: str, groups: Sequence[Any], told: Callable[[Any], str], most: in
         return f"{name} at {symbol} = {lengths} ({told(groups[0])} to {told(groups[-1])})"
     lengths = joined([f"{one.length}{word}" for one, word in zip(groups, words, strict=True)])
     return f"{name} at {symbol} = {lengths}"
+
+
+def _listing(parts: Sequence[str]) -> str:
+    """Parts that may have an 'and' of their own."""
+    *others, last = parts
+    return f"{', '.join(others)}, and {last}" if others else last
 
 
 def _paper(claims: pd.DataFrame) -> str:

@@ -79,8 +79,8 @@ class Study:
 
     @cached_property
     def fair(self) -> Study:
-        """The comparison's runs: where a place has tuned ones, those alone, and of several conditions those under
-        which most models were trained."""
+        """The comparison's runs: where a place has tuned ones, those alone; the paper's settings where nothing is
+        tuned; of several conditions those under which most models were trained."""
         return self if self.part == FAIR else replace(self, part=FAIR, whole=self)
 
     @cached_property
@@ -124,7 +124,7 @@ class Study:
         runs = runs.assign(group=group, ended=ended, met=met, below=below, member=member)
         runs = runs.assign(improving=self._improving(runs))
         paper = {FROM_THE_PAPER: (runs["protocol"] == PRESET).astype(bool) & runs["task"].isin(PAPER_TASKS)}
-        return runs.assign(**judged(runs), **_fair(runs), **paper)
+        return runs.assign(**judged(runs), **_fair(runs.assign(**paper)), **paper)
 
     def _improving(self, runs: pd.DataFrame) -> list[bool]:
         evaluations = dict(iter(self.logs.evaluations.groupby("run")))
@@ -207,9 +207,13 @@ class Study:
 
 
 def _fair(runs: pd.DataFrame) -> dict[str, pd.Series]:
-    """Which runs are compared with each other, and which are not for their conditions alone."""
+    """Which runs are compared with each other, and which are not for their conditions alone.
+
+    With the paper's settings runs test its statements; as soon as others are tuned, they are in no comparison.
+    """
     place = [runs[name] for name in PLACE]
-    kept = runs["tuned"] | ~runs["tuned"].groupby(place).transform("any")
+    untuned = ~runs["tuned"].groupby(place).transform("any") & ~(runs[FROM_THE_PAPER] & runs["tuned"].any())
+    kept = runs["tuned"] | untuned
     alike = runs.groupby([*PLACE, *CONDITIONS], dropna=False, sort=False).ngroup()
     models = runs["model"].where(kept).groupby(alike).transform("nunique")
     most = models.groupby(place).transform("max")

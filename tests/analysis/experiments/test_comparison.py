@@ -134,14 +134,22 @@ class TestWhichRuns:
                 at = {"model": model, "protocol": protocol}
                 write_run(runs / protocol, [BASE / 20] * 2, [1.0] * 2, "solved", **at)
         write_run(runs, [BASE / 20] * 2, [1.0] * 2, "solved", length=200, protocol="preset")
+        write_run(runs, [BASE / 20] * 2, [1.0] * 2, "solved", length=300, protocol="given")
         write_run(runs, [BASE / 20] * 2, [1.0] * 2, task="parity", length=40, protocol="preset")
         found = study()
-        assert set(found.fair.runs["run"].str.split("/").str[0]) == {"tuned", "copying-T200", "parity-T40"}
+        assert set(found.fair.runs["run"].str.split("/").str[0]) == {"tuned", "copying-T300", "parity-T40"}
         assert set(found.from_the_paper.runs["run"].str.split("/").str[0]) == {"preset", "copying-T200"}
         assert page_of(found).sections[1].blocks[0].items[-1] == (
             "Of 3 tasks 1 have tuned runs, which alone are compared there. "
             "Seconds are wall-clock seconds of training."
         )
+
+    def test_the_papers_settings_are_compared_where_nothing_is_tuned(self, add, study):
+        for model in ("urnn", "lstm"):
+            solve(add, [1.0], model=model, protocol="preset")
+        assert set(study().fair.runs["model"]) == {"urnn", "lstm"}
+        solve(add, [1.0], task="parity", length=40, protocol="tuned")
+        assert set(study().fair.runs["task"]) == {"parity"}
 
     def test_protocols_are_never_pooled(self, runs, study):
         for seed, protocol in enumerate(("tuned", "preset", None)):
@@ -210,6 +218,16 @@ class TestSentences:
         assert page_of(study()).headlines[:2] == [
             "The uRNN is the fastest to solve copying memory at T = 100, 200 and 300 (1.00 s to 3.00 s).",
             "Tasks solved with every seed, of those run that end with their goal: uRNN and nn.LSTM 3 of 3.",
+        ]
+
+    def test_who_is_best_with_some_seeds_alone_is_not_called_the_fastest(self, add, study):
+        solve(add, [1.0])
+        plateau(add, 20.0, seed=1)
+        plateau(add, 20.0, model="lstm")
+        assert page_of(study()).headlines[:2] == [
+            "The uRNN comes closest to solving copying memory at T = 100 (1.00 s with 1 of 2 seeds) with every "
+            "seed.",
+            "Tasks solved with every seed, of those run that end with their goal: uRNN and nn.LSTM none of 1.",
         ]
 
     def test_without_an_ended_run_the_headline_says_so(self, add, study):
