@@ -15,7 +15,7 @@ from torch import Tensor
 
 from urnn.coverage.inputs import Inputs, Oracle
 from urnn.coverage.metric import Metric
-from urnn.coverage.states import AT_ONCE, Trace
+from urnn.coverage.states import AT_ONCE, Trace, trace
 from urnn.shapes import Bool, Float, Int
 
 Logits = Callable[[Tensor], Tensor]  # the last layer's states (T, B, H) -> (B, classes) or (T, B, classes)
@@ -219,6 +219,30 @@ class Campaign:
             self.origins = torch.cat([self.origins, origins[keep]])
         self.metric.add(met)
         return met, distance
+
+    @torch.no_grad()
+    def reduced(self, defect: Defect) -> Float[Tensor, "T m"]:
+        """The defect's input with as many entries as the original's as its answer allows; costs no evaluations.
+
+        Entries are taken back one at a time, always the one whose loss leaves the answer likeliest, until it hangs
+        on each that is left: what remains of a backdoor's defect is its trigger.
+        """
+        x, label = defect.input.clone(), torch.tensor(defect.label)
+        assert self.logits is not None  # or there were no defects
+        while True:
+            entries = (x != defect.original).nonzero()
+            tests = x[:, None].repeat(1, len(entries), 1)
+            number = torch.arange(len(entries))
+            tests[entries[:, 0], number, entries[:, 1]] = defect.original[entries[:, 0], entries[:, 1]]
+            logits = self.logits(trace(self.metric.rnn, tests).output)
+            stays = (logits.argmax(-1) == label[..., None]).reshape(-1, len(entries)).all(0)
+            if not stays.any():
+                return x
+            likely = logits.log_softmax(-1).gather(-1, label[..., None, None].expand(*logits.shape[:-1], 1))
+            step, feature = entries[
+                likely.reshape(-1, len(entries)).sum(0).where(stays, -torch.inf).argmax()
+            ].tolist()
+            x[step, feature] = defect.original[step, feature]
 
     # What the campaign came to.
 

@@ -198,6 +198,23 @@ class TestDefects:
         assert campaign.defects
 
 
+def test_a_reduced_defect_keeps_its_answer_and_hangs_on_each_change(net):
+    rnn, _ = net
+    read_out, x = nn.Linear(UNITS, CLASSES, bias=False), torch.rand(STEPS, 10, INPUTS)
+    metric, inputs = coverage.NeuronCoverage(rnn).fit(x), Inputs.of(x, noise=0.5)
+    campaign = Campaign(metric, lambda states: read_out(states[-1]), x, inputs=inputs, oracle=Oracle(1.0), seed=0)
+    campaign.sow(300)
+    defect = campaign.defects[0]
+    left = campaign.reduced(defect)
+    changed = (left != defect.original).nonzero().tolist()
+    assert 0 < len(changed) < int((defect.input != defect.original).sum())
+    assert int(read_out(rnn(left[:, None])[0][-1]).argmax()) == defect.label
+    for step, feature in changed:
+        other = left.clone()
+        other[step, feature] = defect.original[step, feature]
+        assert int(read_out(rnn(other[:, None])[0][-1]).argmax()) != defect.label
+
+
 class TestRefusals:
     def test_a_budget_of_0_is_named(self, net):
         with pytest.raises(ValueError, match=r"^budget must be at least 1 evaluation, got 0$"):
