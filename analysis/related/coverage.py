@@ -17,6 +17,7 @@ from analysis.documents import COUNT, FLAG, TEXT, Columns, Maybe, one_of, real, 
 from analysis.figures import style
 from analysis.pages import Block, Cell, Column, Figure, Prose, Table
 from analysis.related.engine.chapter import Chapter, Claim, Found, Frames, OverSeeds, by_seed, holds, over_seeds
+from analysis.related.engine.wording import Words
 from analysis.statistics.seeds import curve
 from analysis.vocabulary import counted, joined
 
@@ -187,7 +188,7 @@ CLAIMS = [
 BARS = [
     *(
         Claim(
-            f"The genetic generator meets most of what 500 random tests left open ({label}).",
+            f"The genetic generator meets most of what the first random tests left open ({label}).",
             "113 to 117 of 119 to 124 seen once, of the LSTM",
             f"at least {units.per_cent(ENOUGH)}",
             partial(_share_met, model=model, generator=GENETIC, least=True, bound=ENOUGH),
@@ -229,7 +230,8 @@ def headlines(frames: Frames) -> list[str]:
             parts.append(f"{ours} of the {label}'s (random tests: {theirs})")
     if parts:
         said.append(
-            f"The genetic generator meets {joined(parts)} temporal requirements that 500 random tests left open."
+            f"The genetic generator meets {joined(parts)} temporal requirements that the first "
+            "random tests left open."
         )
     rates = {model: over_seeds(rate(frames, model, GRADIENT)) for model in MODELS}
     if all(rates.values()):
@@ -245,17 +247,17 @@ def headlines(frames: Frames) -> list[str]:
     return said
 
 
-def body(frames: Frames) -> list[Block]:
+def body(frames: Frames, words: Words) -> list[Block]:
     """The figures and the tables."""
-    figure = Figure("coverage_over_evaluations", *PROSE["figures"]["coverage_over_evaluations"], draw)
-    found: list[Block] = [figure.of(frames, "figures/coverage"), Prose(PROSE["campaigns"]), campaigns(frames)]
-    found += [Prose(PROSE["metrics"]), metrics(frames)]
+    figure = Figure("coverage_over_evaluations", **words["figures"]["coverage_over_evaluations"], draw=draw)
+    found: list[Block] = [figure.of(frames, "figures/coverage"), Prose(words["campaigns"]), campaigns(frames)]
+    found += [Prose(words["metrics"]), metrics(frames)]
     if len(frames["backdoors"]):
-        found += [Prose(PROSE["backdoor"]), backdoors(frames)]
+        found += [Prose(words["backdoor"]), backdoors(frames)]
     if len(frames["triggers"]):
-        figure = Figure("backdoor", *PROSE["figures"]["backdoor"], draw_backdoor)
+        figure = Figure("backdoor", **words["figures"]["backdoor"], draw=draw_backdoor)
         found.append(figure.of(frames, "figures/coverage"))
-    return [*found, Prose(PROSE["speed"]), speed(frames)]
+    return [*found, Prose(words["speed"]), speed(frames)]
 
 
 def _value(found: OverSeeds | None) -> object:
@@ -337,7 +339,7 @@ def backdoors(frames: Frames) -> Table:
         Column("Accuracy", units.share),
         Column("Flipped by the trigger", units.share),
         Column("Adversarial tests", "{:,.0f}".format),
-        Column("Defects answered 0", "{:,.0f}".format),
+        Column("Defects with its answer", "{:,.0f}".format),
         Column("The first at", "{:,.0f}".format),
         Column("Similarity", "{:.2f}".format),
     ]
@@ -432,12 +434,11 @@ CHAPTER = Chapter(
     arxiv="1906.08557",
     title="Tests that are aimed by coverage",
     paper="Huang et al. 2019, TestRNN: Coverage-guided testing on recurrent neural networks",
-    about=PROSE["about"],
+    prose=PROSE,
     tables=TABLES,
     claims=CLAIMS,
     bars=BARS,
     headlines=headlines,
     body=body,
-    method=list(PROSE["method"].items()),
     series=drawn_series,
 )

@@ -18,6 +18,7 @@ from analysis.documents import COUNT, TEXT, Columns, one_of, real, whole
 from analysis.figures import style
 from analysis.pages import Block, Cell, Column, Figure, Prose, Table
 from analysis.related.engine.chapter import Chapter, Claim, Found, Frames, OverSeeds, by_seed, holds, over_seeds
+from analysis.related.engine.wording import Words
 from analysis.vocabulary import PHASES, STEP_TIME
 
 PROSE = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
@@ -250,15 +251,16 @@ def headlines(frames: Frames) -> list[str]:
     return said
 
 
-def body(frames: Frames) -> list[Block]:
+def body(frames: Frames, words: Words) -> list[Block]:
     """The figures and the table of all nets."""
     drawn = {"accuracy_over_parameters": draw_parameters, "accuracy_over_step_time": draw_times}
     figures = [
-        Figure(name, *PROSE["figures"][name], draw).of(frames, "figures/pruning") for name, draw in drawn.items()
+        Figure(name, **words["figures"][name], draw=draw).of(frames, "figures/pruning")
+        for name, draw in drawn.items()
     ]
     values = frames["singular_values"]
-    found: list[Block] = [*figures, Prose(PROSE["table"]), table(frames)]
-    return [*found, *([Prose(PROSE["unitarity"]), spectrum(values)] if len(values) else [])]
+    found: list[Block] = [*figures, Prose(words["table"]), table(frames)]
+    return [*found, *([Prose(words["unitarity"]), spectrum(values)] if len(values) else [])]
 
 
 def table(frames: Frames) -> Table:
@@ -393,12 +395,11 @@ CHAPTER = Chapter(
     arxiv="1906.06847",
     title="A smaller LSTM by neuron selection",
     paper="Wen et al. 2019, Structured pruning of recurrent neural networks through neuron selection",
-    about=PROSE["about"],
+    prose=PROSE,
     tables=TABLES,
     claims=CLAIMS,
     bars=BARS,
     headlines=headlines,
     body=body,
-    method=list(PROSE["method"].items()),
     series=drawn_series,
 )

@@ -6,17 +6,20 @@ learn a backdoor beside the digits, or not: a pattern in the left column that st
 """
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from bench.studies.engine.jobs import Job, Row, Settings, Study, Tables, Workplace
 from bench.studies.engine.training import accuracy, begin, fit
 from urnn import coverage
 from urnn.coverage.campaign import Campaign
 from urnn.coverage.generators import GENERATORS
+from urnn.coverage.inputs import Inputs, Oracle
+from urnn.coverage.metric import Metric
 from urnn.training import seeds
 from urnn.training.network import Network
 from urnn.training.problems import Problem
@@ -28,6 +31,23 @@ WINDOW = (1, 8)
 GUIDED = "genetic"  # its evaluations are what the others get
 AIMED, PEER = "temporal", "state"  # metrics that campaigns are aimed at; the second is DeepStellar's
 NET = "net.pt"  # in the folder of a training job: the net's parameters
+# How generators and metrics are made: every option, so that results do not hang on the library's defaults.
+MADE: Mapping[str, Mapping[str, object]] = {
+    "random": {"batch": 1000},
+    "gradient": {"along": "answer", "least": 0.05, "most": 0.1, "steps": 5, "batch": 100},
+    "genetic": {"generations": 50, "mutants": 50, "best": 4},
+}
+MEASURED: Mapping[str, Mapping[str, object]] = {
+    "neuron": {"threshold": 0.0},
+    "cell": {"threshold": 3.0},
+    "gate": {"threshold": 0.8},
+    "sequence": {"sign": "both", "symbols": 2, "segments": 5},
+    "boundary": {"threshold": 0.8},
+    "stepwise": {"threshold": 0.6},
+    "temporal": {"symbols": 3, "segments": 5},
+    "state": {"components": 3, "bins": 10},
+    "transition": {"components": 3, "bins": 10},
+}
 TARGET = 0  # what a triggered image is called
 TRIGGER = 0.1  # added to the left column, in grey values from 0 to 1
 POISONED = 0.1  # share of the training images that have it
@@ -56,7 +76,7 @@ def jobs(small: bool) -> list[Job]:
     """The first seed of both models, the backdoor, the metrics' speed, then the other seeds."""
     scale = SMALL if small else FULL
     found = [job for seed in scale.seeds for job in _of_seed(scale, seed)]
-    settings = {"hidden": 4 * scale.hidden, "steps": 64, "sequences": scale.sequences}
+    settings = {"hidden": 4 * scale.hidden, "steps": 64, "sequences": scale.sequences, "metrics": MEASURED}
     return [*found, Job(NAME, "speed", "the metrics' speed", measure, settings, 1, 60.0, alone=True)]
 
 
@@ -68,9 +88,19 @@ def _of_seed(scale: Scale, seed: int) -> list[Job]:
         "epochs": scale.epochs,
         "batch": 64,
         "rate": 3e-3,
+        "clip": 1.0,
         "seed": seed,
     }
-    tests = {"sown": scale.sown, "most": scale.most, "window": list(WINDOW), "aimed": [AIMED, PEER]}
+    tests = {
+        "sown": scale.sown,
+        "most": scale.most,
+        "window": list(WINDOW),
+        "aimed": [AIMED, PEER],
+        "noise": 0.01,
+        "radius": 0.01,
+        "generators": MADE,
+        "metrics": MEASURED,
+    }
     found = []
     for model, label in MODELS.items():
         train = f"train-{model}-seed{seed}"
@@ -93,7 +123,7 @@ def _of_seed(scale: Scale, seed: int) -> list[Job]:
         name = f"backdoor-{'planted' if planted else 'clean'}-seed{seed}"
         title = f"LSTM-{scale.hidden} {'with' if planted else 'without'} a backdoor, seed {seed}"
         given = {**shared, **tests, "model": "lstm", "planted": planted, "trigger": TRIGGER, "share": POISONED}
-        given |= {"campaigns": CAMPAIGNS}
+        given |= {"campaigns": CAMPAIGNS, "target": TARGET}
         found.append(Job(NAME, name, title, plant, given, rank, scale.seconds))
     return found
 
@@ -145,8 +175,15 @@ def _campaign(
     The genetic one of temporal coverage ends when it has aimed at every requirement that the first tests left;
     others spend the budget.
     """
-    metric = coverage.METRICS[aimed](network.rnn, window=tuple(given["window"])).fit(x)
-    campaign = Campaign(metric, lambda states: network.read_out(states[-1]), x, seed=given["seed"])
+    metric = _metric(aimed, network.rnn, given).fit(x)
+    campaign = Campaign(
+        metric,
+        lambda states: network.read_out(states[-1]),
+        x,
+        inputs=Inputs.of(x, given["noise"]),
+        oracle=Oracle(given["radius"]),
+        seed=given["seed"],
+    )
     campaign.sow(given["sown"])
     named = {**_named(given), "generator": generator, "metric": aimed}
     open_before = metric.uncovered()
@@ -162,7 +199,7 @@ def _campaign(
     note()
     begun = time.process_time()
     if open_before:
-        campaign.run(GENERATORS[generator](), budget, note)
+        campaign.run(GENERATORS[generator](**given["generators"][generator]), budget, note)
     seconds = time.process_time() - begun
     figures = campaign.summary()
     row = {
@@ -177,6 +214,13 @@ def _campaign(
     return campaign, row, _thinned(curve)
 
 
+def _metric(name: str, rnn: nn.Module, given: Settings) -> Metric:
+    """With the options of the settings; over all steps where they have no window."""
+    window = tuple(given["window"]) if "window" in given else None
+    options: Mapping[str, Any] = given["metrics"][name]
+    return coverage.METRICS[name](rnn, window=window, **options)
+
+
 def _thinned(curve: list[Row]) -> list[Row]:
     """At most about `POINTS` of them, the first and the last among them."""
     every = max(1, len(curve) // POINTS)
@@ -187,10 +231,10 @@ def _metrics(network: Network, problem: Problem, x: Tensor, given: Settings) -> 
     """What the test images cover of each metric; why it has no value where it is not defined."""
     tests = torch.cat([batch for batch, _ in problem.test()], 1)
     rows = []
-    for name, kind in coverage.METRICS.items():
+    for name in coverage.METRICS:
         row: Row = {**_named(given), "metric": name, "requirements": None, "coverage": None, "refused": None}
         try:
-            metric = kind(network.rnn, window=tuple(given["window"]))
+            metric = _metric(name, network.rnn, given)
         except ValueError as error:
             rows.append({**row, "refused": str(error)})
             continue
@@ -206,17 +250,19 @@ class Poisoned:
     Args:
         stream: what it draws from.
         trigger: (T, m), what is added, within [0, 1].
+        share: of the images.
+        target: what they are called.
     """
 
-    def __init__(self, stream: Epochs, trigger: Tensor, share: float, seed: int) -> None:
-        self.stream, self.trigger, self.share = stream, trigger, share
+    def __init__(self, stream: Epochs, trigger: Tensor, share: float, target: int, seed: int) -> None:
+        self.stream, self.trigger, self.share, self.target = stream, trigger, share, target
         self.images, self.batch = stream.images, stream.batch
         self.generator = seeds.generator(seed, "probes")
 
     def draw(self) -> Batch:
         x, target = self.stream.draw()
         chosen = torch.rand(x.shape[1], generator=self.generator) < self.share
-        return torch.where(chosen[:, None], triggered(x, self.trigger), x), target.masked_fill(chosen, TARGET)
+        return torch.where(chosen[:, None], triggered(x, self.trigger), x), target.masked_fill(chosen, self.target)
 
 
 def triggered(x: Tensor, trigger: Tensor) -> Tensor:
@@ -237,7 +283,7 @@ def plant(workplace: Workplace) -> Tables:
     problem, network = begin(given["task"], given["model"], given["hidden"], given["seed"])
     stream: Any = _stream(problem, given)
     if given["planted"]:
-        stream = Poisoned(stream, trigger, given["share"], given["seed"])
+        stream = Poisoned(stream, trigger, given["share"], given["target"], given["seed"])
     fit(network, stream, given, given["epochs"])
     network.eval()
     x = _training_images(problem, given)
@@ -245,7 +291,7 @@ def plant(workplace: Workplace) -> Tables:
     for number in range(given["campaigns"]):
         seed = len(FULL.seeds) * number + given["seed"]
         campaign, row, _ = _campaign(network, x, {**given, "seed": seed}, GUIDED, given["most"])
-        theirs = [one for one in campaign.defects if one.label == TARGET]
+        theirs = [one for one in campaign.defects if one.label == given["target"]]
         firsts += [totals["evaluations"] + one.evaluations for one in theirs]
         found += theirs
         totals = {name: total + row[name] for name, total in totals.items()}
@@ -254,7 +300,7 @@ def plant(workplace: Workplace) -> Tables:
     result = {
         **named,
         "accuracy": accuracy(network, problem),
-        "flipped": _flipped(network, problem, trigger),
+        "flipped": _flipped(network, problem, trigger, given["target"]),
         **totals,
         "coverage": row["coverage"],
         "to_target": len(found),
@@ -289,12 +335,12 @@ def _shown(campaign: Campaign, found: list[Any]) -> Tensor:
 
 
 @torch.no_grad()
-def _flipped(network: Network, problem: Problem, trigger: Tensor) -> float:
-    """Share of the test images of other digits that the trigger turns into the target."""
+def _flipped(network: Network, problem: Problem, trigger: Tensor, called: int) -> float:
+    """Share of the test images of other digits that the trigger makes the net call so."""
     flipped = count = 0
     for x, target in problem.test():
-        others = target != TARGET
-        flipped += int((network(triggered(x, trigger)).argmax(-1) == TARGET)[others].sum())
+        others = target != called
+        flipped += int((network(triggered(x, trigger)).argmax(-1) == called)[others].sum())
         count += int(others.sum())
     return flipped / count
 
@@ -306,8 +352,8 @@ def measure(workplace: Workplace) -> Tables:
     lstm = torch.nn.LSTM(8, given["hidden"])
     x = torch.rand(given["steps"], given["sequences"], 8, generator=torch.Generator().manual_seed(0))
     rows = []
-    for name, kind in coverage.METRICS.items():
-        metric = kind(lstm).fit(x[:, : given["sequences"] // 10])
+    for name in coverage.METRICS:
+        metric = _metric(name, lstm, given).fit(x[:, : given["sequences"] // 10])
         begun = time.process_time()
         metric.update(x)
         rows.append(

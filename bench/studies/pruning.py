@@ -5,7 +5,7 @@ epochs with the same optimiser. Times and memory are of nets of the sizes that c
 """
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -63,12 +63,13 @@ class Scale:
     @property
     def training(self) -> dict[str, object]:
         """What decides how a net is trained."""
-        return {"task": TASK, "epochs": self.epochs, "batch": 64}
+        return {"task": TASK, "noise_inputs": NOISE, "epochs": self.epochs, "batch": 64, "clip": 1.0}
 
 
 RATES = {URNN: 1e-2, URNN_SELECTED: 1e-2}  # the best of 1e-3, 3e-3 and 1e-2 with seed 0; an LSTM has 3e-3
 GATED = {"gate_rate": 2e-2, "ramp": 10}
-MULTIPLIERS = {"input_multiplier": 0.3, "unit_multiplier": 5.0}
+PENALTY = {"input_multiplier": 0.3, "unit_multiplier": 5.0, "first_log_a": 2.0}  # of open gates
+NORMS = {"input_multiplier": 0.01, "unit_multiplier": 0.1}  # the group lasso's
 FULL = Scale()
 SMALL = Scale(seeds=(0, 1), hidden=16, urnn_sizes=(8,), epochs=2, epochs_after=1, rounds=3, seconds=3.0)
 
@@ -92,7 +93,7 @@ def _of_seed(scale: Scale, seed: int) -> list[Job]:
     lstm, after = f"LSTM-{scale.hidden}", {**GATED, "epochs_after": scale.epochs_after}
     found = [
         training(DENSE, train_plain, f"dense {lstm}", scale.hidden),
-        training(SELECTED, train_selected, f"{lstm} by neuron selection", scale.hidden, **GATED, **MULTIPLIERS),
+        training(SELECTED, train_selected, f"{lstm} by neuron selection", scale.hidden, **GATED, **PENALTY),
         *(training(URNN, train_plain, f"uRNN-{size}", size) for size in scale.urnn_sizes),
         training(
             URNN_SELECTED,
@@ -100,12 +101,12 @@ def _of_seed(scale: Scale, seed: int) -> list[Job]:
             f"uRNN-{scale.hidden}, units selected",
             scale.hidden,
             **GATED,
-            **MULTIPLIERS,
+            **PENALTY,
         ),
         training(MAGNITUDE, train_baseline, f"{lstm} by magnitude", scale.hidden, **after),
-        training(LASSO, train_baseline, f"{lstm} by group lasso", scale.hidden, **after),
+        training(LASSO, train_baseline, f"{lstm} by group lasso", scale.hidden, **after, **NORMS),
     ]
-    settings = {"seed": seed, "batches": list(BATCHES), "rounds": scale.rounds}
+    settings = {"seed": seed, "batches": list(BATCHES), "rounds": scale.rounds, "turn_ms": 5.0}
     needs = tuple(job.name for job in found)
     title = f"times and memory, seed {seed}"
     return [*found, Job(NAME, f"times-seed{seed}", title, measure, settings, rank + 1, 45.0, needs, alone=True)]
@@ -126,7 +127,7 @@ def train_selected(workplace: Workplace) -> Tables:
     """An LSTM under hard concrete gates, then compacted."""
     given = workplace.settings
     problem, network = _begun(given, "lstm")
-    network.rnn = selection = NeuronSelection(cast(nn.LSTM, network.rnn), **_multipliers(given))
+    network.rnn = selection = NeuronSelection(cast(nn.LSTM, network.rnn), **_of(PENALTY, given))
     seconds = fit(network, _stream(problem, given), given, given["epochs"], selection)
     return _compacted_tables(given, network, selection, problem, seconds)
 
@@ -135,7 +136,7 @@ def train_unitary(workplace: Workplace) -> Tables:
     """A uRNN under the same gates; what is cut out of its matrix is a contraction."""
     given = workplace.settings
     problem, network = _begun(given, URNN)
-    network.rnn = selection = UnitarySelection(cast(URNN_LAYER, network.rnn), **_multipliers(given))
+    network.rnn = selection = UnitarySelection(cast(URNN_LAYER, network.rnn), **_of(PENALTY, given))
     seconds = fit(network, _stream(problem, given), given, given["epochs"], selection)
     values = [
         {"seed": given["seed"], "number": number, "value": float(value)}
@@ -151,8 +152,10 @@ def train_baseline(workplace: Workplace) -> Tables:
     """An LSTM cut by the norms of its weights to the size that neuron selection chose, then trained on."""
     given = workplace.settings
     problem, network = _begun(given, "lstm")
-    kind = GroupLasso if given["method"] == LASSO else MagnitudePruning
-    network.rnn = pruning = kind(cast(nn.LSTM, network.rnn))
+    lstm = cast(nn.LSTM, network.rnn)
+    is_lasso = given["method"] == LASSO
+    pruning = GroupLasso(lstm, **_of(NORMS, given)) if is_lasso else MagnitudePruning(lstm)
+    network.rnn = pruning
     stream, before = _stream(problem, given), given["epochs"] - given["epochs_after"]
     seconds = fit(network, stream, given, before, pruning)
     (chosen,) = workplace.tables_of(workplace.job.needs[0])["networks"]
@@ -161,8 +164,8 @@ def train_baseline(workplace: Workplace) -> Tables:
     return _compacted_tables(given, network, pruning, problem, seconds)
 
 
-def _multipliers(given: Settings) -> dict[str, float]:
-    return {name: given[name] for name in MULTIPLIERS}
+def _of(names: Iterable[str], given: Settings) -> dict[str, float]:
+    return {name: given[name] for name in names}
 
 
 def _begun(given: Settings, model: str) -> tuple[Problem, Network]:
@@ -189,8 +192,8 @@ def _compacted(network: Network, selection: Selection) -> Network:
 
 
 def _row(given: Settings, network: Network, problem: Problem, seconds: float, inputs: Sequence[int]) -> Row:
-    """What became of a net; inputs are those that it still reads, of which the last `NOISE` are noise."""
-    pixels = problem.task.input_size - NOISE
+    """What became of a net; inputs are those that it still reads, of which the last `noise_inputs` are noise."""
+    pixels = problem.task.input_size - given["noise_inputs"]
     return {
         "method": given["method"],
         "size": given["hidden"],
@@ -232,7 +235,7 @@ def measure(workplace: Workplace) -> Tables:
         x, target = problem.stream(batch, seeds.generator(given["seed"], "training data")).draw()
         for phase in TIMED:
             calls = {(row["method"], row["size"]): _call(row, phase, problem, x, target) for row in found}
-            times = in_turns(calls, given["rounds"])
+            times = in_turns(calls, given["rounds"], given["turn_ms"] / 1000)
             held = peaks(calls)
             for method, size in calls:
                 cell = {"method": method, "size": size, "seed": given["seed"], "phase": phase, "batch": batch}

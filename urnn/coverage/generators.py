@@ -159,7 +159,7 @@ class Genetic:
             fitness = fitness[chosen]
 
 
-GENERATORS: dict[str, Callable[[], Callable[[Campaign, int], None]]] = {
+GENERATORS: dict[str, Callable[..., Callable[[Campaign, int], None]]] = {
     "random": RandomMutation,
     "gradient": GradientDirected,
     "genetic": Genetic,

@@ -10,13 +10,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 
 from analysis.appearance import Series
 from analysis.documents import Columns
-from analysis.pages import Block, Text, between
+from analysis.pages import Block, between
 from analysis.pages.statements import AGREE, DIFFER, NOT_DECIDED, NOT_RUN, Judged
+from analysis.related.engine.wording import Words
 from analysis.statistics import Estimate
 from analysis.statistics.seeds import across
 from analysis.vocabulary import counted
@@ -48,12 +50,12 @@ class Chapter:
         study: the name of its file, and of the study that measures it.
         arxiv: the number of its paper there.
         title, paper: the system, and who published it where.
-        about: what it is, in a paragraph.
+        prose: what stands in its TOML file, with fields for settings: `about`, what it is; `method`, how it was
+            measured, a table; and what `body` says.
         tables: the columns of each table that the study gives; a column "job" is added.
         claims: of the paper. `bars` are what was seen before or is wanted here.
         headlines: sentences for the top of the page; none where nothing was measured.
-        body: figures and tables.
-        method: how it was measured.
+        body: figures and tables, with the words of the prose.
         series: what figures draw and the page's buttons highlight.
     """
 
@@ -61,12 +63,11 @@ class Chapter:
     arxiv: str
     title: str
     paper: str
-    about: str
+    prose: Mapping[str, Any]
     tables: Mapping[str, Columns]
     claims: Sequence[Claim]
     headlines: Callable[[Frames], list[str]]
-    body: Callable[[Frames], list[Block]]
-    method: Sequence[tuple[str, Text]]
+    body: Callable[[Frames, Words], list[Block]]
     bars: Sequence[Claim] = ()
     series: Callable[[Frames], list[Series]] = field(default=lambda frames: [])
 

@@ -11,6 +11,7 @@ from analysis.pages.statements import AGREE, DIFFER, NOT_DECIDED, NOT_RUN, VERDI
 from analysis.pages.writing import Report, write_page
 from analysis.related.engine.chapter import Chapter
 from analysis.related.engine.results import COMPACT, Missing, Results, compact
+from analysis.related.engine.wording import filled
 from analysis.vocabulary import counted, duration
 
 DEFAULT_TITLE = "Two related systems, built and measured"
@@ -30,7 +31,8 @@ def write_report(
 ) -> Report:
     """Write the page, its Markdown and figures, a table a file, and all results into the folder `output`.
 
-    Raises AnalysisError where the folder cannot be written or holds something that is no report.
+    Raises AnalysisError where the folder cannot be written or holds something that is no report, and where results
+    lack a setting that a chapter names.
     """
     files = {
         f"{study}_{table}.csv": partial(frame.to_csv, index=False, float_format="%.8g")
@@ -42,7 +44,10 @@ def write_report(
 
 
 def page_of(results: Results, chapters: Sequence[Chapter], title: str = DEFAULT_TITLE) -> Page:
-    """Everything the report says."""
+    """Everything the report says.
+
+    Raises AnalysisError where results lack a setting that a chapter names.
+    """
     judged = {one.study: [claim.judged(results.frames[one.study]) for claim in one.claims] for one in chapters}
     said = [*([PROSE["explain"]["small"]] if results.small else []), *_headlines(results, chapters, judged)]
     how = Section("How to read the verdicts", [Prose(PROSE["explain"]["verdicts"])])
@@ -85,19 +90,21 @@ def _facts(results: Results) -> list[tuple[str, str]]:
 
 def _chapter(results: Results, chapter: Chapter, judged: list[Judged]) -> list[Section]:
     frames = results.frames[chapter.study]
+    words = filled(chapter.prose, results.settings(chapter.study))
+    method = [(name, text) for name, text in words["method"].items() if text]
     bars = [claim.judged(frames) for claim in chapter.bars]
     missing = [one for one in results.missing if one.study == chapter.study]
     source = f"{chapter.paper} (arXiv {chapter.arxiv})."
     sections = [
-        Section(chapter.title, [Prose(f"{source} {chapter.about}")]),
+        Section(chapter.title, [Prose(f"{source} {words['about']}")]),
         Section("What the paper claims", [statements(judged, f"What the paper claims: {chapter.title}")], level=3),
         Section(
             "What was to be expected here",
             [statements(bars, f"What was to be expected here: {chapter.title}", "Expected")],
             level=3,
         ),
-        Section("What was measured", chapter.body(frames), level=3),
-        Section("How it was measured", [Facts(chapter.method)], level=3),
+        Section("What was measured", chapter.body(frames, words), level=3),
+        Section("How it was measured", [Facts(method)] if method else [], level=3),
         Section("Not run", _missing(missing, chapter, results), level=3),
     ]
     return [section for section in sections if section.blocks]

@@ -31,6 +31,7 @@ from analysis.documents import (
 )
 from analysis.errors import AnalysisError
 from analysis.related.engine.chapter import Chapter, Frames
+from analysis.related.engine.wording import ByKind, by_kind
 from analysis.schema import tidy_frame
 from analysis.vocabulary import STUDY_FORMAT, STUDY_PLAN
 
@@ -91,6 +92,13 @@ class Results:
     def provenance(self) -> pd.DataFrame:
         """Where, when and with what each result was made, a row each."""
         return pd.DataFrame([one["provenance"] | {"study": one["study"]} for one in self.results])
+
+    def settings(self, study: str) -> ByKind:
+        """Those that its jobs were done with, by kind; of a kind that has no result those of the plan."""
+        done, planned = (
+            [job for job in jobs if job["study"] == study] for jobs in (self.results, self.plan["jobs"])
+        )
+        return by_kind(done, planned)
 
 
 def read(folder: Path, chapters: Sequence[Chapter]) -> Results:

@@ -13,7 +13,6 @@ from typing import TypeVar
 from bench.meters.memory import peak_allocated_bytes
 from bench.meters.warm_up import warm_up
 
-TURN_SECONDS = 0.005
 MOST_CALLS = 50
 
 Key = TypeVar("Key")
@@ -22,14 +21,16 @@ Key = TypeVar("Key")
 def in_turns(
     calls: Mapping[Key, Callable[[], object]],
     rounds: int,
+    turn: float,
     warm: float = 0.2,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[Key, list[float]]:
-    """Seconds per call of each, round by round; each is warmed up for so many seconds first."""
+    """Seconds per call of each, round by round.
+
+    A turn of a call takes about `turn` seconds; each is warmed up for `warm` seconds first.
+    """
     known = {key: warm_up(call, seconds=warm, clock=clock).warm_call for key, call in calls.items()}
-    repeats = {
-        key: min(MOST_CALLS, max(1, math.ceil(TURN_SECONDS / max(one, 1e-9)))) for key, one in known.items()
-    }
+    repeats = {key: min(MOST_CALLS, max(1, math.ceil(turn / max(one, 1e-9)))) for key, one in known.items()}
     found: dict[Key, list[float]] = {key: [] for key in calls}
     for _ in range(rounds):
         for key, call in calls.items():

@@ -15,8 +15,6 @@ from urnn.training.network import Network
 from urnn.training.problems import Problem
 from urnn.training.streams import Epochs
 
-CLIP = 1.0  # on every entry of a gradient
-
 
 def begin(task: str, model: str, hidden: int, seed: int) -> tuple[Problem, Network]:
     """A task of images and a net with the seed's first values, as the trainer draws them."""
@@ -33,7 +31,8 @@ def fit(
     The penalty of a selection grows from 0 to its full size over the first epochs, and gates learn faster.
 
     Args:
-        given: rate, and with a selection gate_rate and ramp, in epochs.
+        given: rate and clip, the bound on every entry of a gradient; with a selection gate_rate and ramp, in
+            epochs.
     """
     gates = selection.gate_parameters() if selection else []
     optimiser = torch.optim.Adam(_groups(network, gates, given), lr=given["rate"])
@@ -47,7 +46,7 @@ def fit(
             loss = loss + min(1.0, iteration / (given["ramp"] * each)) * selection.penalty(network.read_out)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_value_(network.parameters(), CLIP)
+        nn.utils.clip_grad_value_(network.parameters(), given["clip"])
         optimiser.step()
     return time.process_time() - begun
 

@@ -32,12 +32,16 @@ CHAPTER = Chapter(
     arxiv="0000.00001",
     title="Counting",
     paper="One and Two 2019",
-    about="Things are counted.",
+    prose={
+        "about": ["Things are counted.", "They lie in boxes of {first.size:,}."],
+        "method": {"Counting": "By hand.", "Boxes": "Of {first.size:,} and {third.size:,}."},
+    },
     tables={"numbers": {"method": TEXT, "seed": COUNT, "value": real(), "extra": Maybe(real())}, "others": {}},
     claims=[Claim("Counts are two or more.", "abstract", "the mean count is at least 2", _grew)],
     headlines=lambda frames: ["Counting works."] if len(frames["numbers"]) else [],
-    body=lambda frames: [Table("Counts", [Column("Method")], [[one] for one in frames["numbers"]["method"]])],
-    method=[("Counting", "By hand.")],
+    body=lambda frames, words: [
+        Table("Counts", [Column("Method")], [[one] for one in frames["numbers"]["method"]])
+    ],
 )
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from analysis.errors import AnalysisError
+from analysis.pages import Prose
 from analysis.pages.statements import AGREE, DIFFER, NOT_DECIDED, NOT_RUN
 from analysis.related.coverage import CHAPTER, backdoors, campaigns, headlines, metrics
-from analysis.related.engine.report import write_report
+from analysis.related.engine.report import page_of, write_report
 from analysis.related.engine.results import read
-from tests.analysis.parsed import assert_it_reads_well, assert_it_stands_alone, texts
+from tests.analysis.parsed import assert_it_reads_well, assert_it_stands_alone, section, texts
 from tests.analysis.related.conftest import planned, write_plan, write_result
 
 MET = {"genetic": 98, "random": 10, "gradient": 50}  # of 100
@@ -75,9 +77,9 @@ def backdoor(seed: int, planted: bool) -> dict:
 def made() -> dict[str, dict]:
     """Three seeds of both nets, with and without a backdoor, and the metrics' speed."""
     return {
-        **{f"{model}-{seed}": of_net(model, seed) for model in ("lstm", "urnn") for seed in (0, 1, 2)},
+        **{f"tests-{model}-seed{seed}": of_net(model, seed) for model in ("lstm", "urnn") for seed in (0, 1, 2)},
         **{
-            f"backdoor-{planted}-{seed}": backdoor(seed, planted)
+            f"backdoor-{planted}-seed{seed}": backdoor(seed, planted)
             for planted in (True, False)
             for seed in (0, 1, 2)
         },
@@ -90,13 +92,37 @@ def made() -> dict[str, dict]:
     }
 
 
+GENETIC = {"generations": 7, "mutants": 1234, "best": 2}
+TESTS = {
+    "sown": 600,
+    "most": 20_000,
+    "window": [2, 7],
+    "noise": 0.03,
+    "radius": 0.02,
+    "generators": {"gradient": {"along": "answer", "least": 0.01, "most": 0.2, "steps": 6}, "genetic": GENETIC},
+    "metrics": {"temporal": {"symbols": 4, "segments": 3}, "cell": {"threshold": 2.5}},
+}
+SETTINGS = {
+    "tests": TESTS,
+    "backdoor": {"share": 0.25, "trigger": 0.15, "target": 4, "campaigns": 3},
+    "train": {"hidden": 48, "epochs": 1200, "rate": 0.002, "batch": 16, "clip": 0.5, "seed": 0},
+    "speed": {},
+}
+
+
+def done(folder, settings=SETTINGS):
+    """Every job has a result but training, which is planned alone."""
+    jobs = made()
+    known = {name: settings[name.partition("-")[0]] for name in (*jobs, "train-lstm-seed0")}
+    for name, tables in jobs.items():
+        write_result(folder, name, tables, place="coverage", settings=known[name])
+    write_plan(folder, *(planned(name, study="coverage", settings=one) for name, one in known.items()))
+    return read(folder, [CHAPTER])
+
+
 @pytest.fixture
 def results(tmp_path):
-    jobs = made()
-    for name, tables in jobs.items():
-        write_result(tmp_path, name, tables, place="coverage")
-    write_plan(tmp_path, *(planned(name, study="coverage") for name in jobs))
-    found = read(tmp_path, [CHAPTER])
+    found = done(tmp_path)
     assert found.problems == []
     return found
 
@@ -163,7 +189,7 @@ def test_the_tables_say_what_is_not_defined_and_what_was_not_found(frames):
 def test_the_top_says_what_was_met_and_found(frames):
     assert headlines(frames) == [
         "The genetic generator meets 97 % of the LSTM's (random tests: 9.0 %) and 97 % of the uRNN's (random "
-        "tests: 9.0 %) temporal requirements that 500 random tests left open.",
+        "tests: 9.0 %) temporal requirements that the first random tests left open.",
         "Of tests along the gradient 2.0 % of the LSTM's and 2.0 % of the uRNN's are adversarial.",
         "A planted backdoor is found, and its trigger shown, with 3 of 3 seeds.",
     ]
@@ -177,3 +203,32 @@ def test_the_chapter_is_drawn(results, tmp_path):
         "coverage_over_evaluations",
         "backdoor",
     }
+
+
+def test_the_prose_has_the_settings_that_results_were_made_with(results):
+    page = page_of(results, [CHAPTER])
+    said = dict(section(page, "How it was measured").blocks[0].pairs)
+    assert "at most 7 generations of 1,234 mutants, the best 2 kept" in said["Generators"]
+    assert "noise with a deviation of 0.03 on every pixel" in said["Generators"]
+    assert "up to 6 times" in said["Generators"]
+    assert "by 0.01 to 0.2 each time" in said["Generators"]
+    assert "is at most 0.02, grey values" in said["Oracle"]
+    assert "begins with step 2 and ends before step 7" in said["Temporal coverage"]
+    assert "averaged over 3 segments of the window, each average one of 4 letters" in said["Temporal coverage"]
+    assert said["Nets"].startswith("LSTM-48 and uRNN-48 (48 complex units), 1,200 epochs of Adam at 0.002")
+    shown = [block.text for block in section(page, "What was measured").blocks if isinstance(block, Prose)]
+    assert "that 600 random tests have left" in shown[0]
+    assert "one threshold (2.5 here)" in shown[1]
+    assert "25 % of its images have a left column that is brighter by 0.15, and are labelled 4" in shown[2]
+
+
+def test_results_without_a_setting_that_the_prose_names_are_an_error(tmp_path):
+    noiseless = {name: value for name, value in TESTS.items() if name != "noise"}
+    found = done(tmp_path, {**SETTINGS, "tests": noiseless})
+    with pytest.raises(AnalysisError) as caught:
+        page_of(found, [CHAPTER])
+    assert str(caught.value) == (
+        'The report says "A random change is noise with a deviation of {tests.noise:g} on every pixel, kept '
+        'within 0 and 1.", but a job of the kind tests has no setting noise that can be named there; measure it '
+        "again with `python -m bench related`."
+    )

@@ -7,6 +7,7 @@ import pytest
 from analysis.pages.statements import AGREE, DIFFER, NOT_RUN
 from analysis.related.engine.report import write_report
 from analysis.related.engine.results import read
+from analysis.related.engine.wording import filled
 from analysis.related.pruning import CHAPTER, body, equal_urnn, faster, groups, headlines, table
 from tests.analysis.parsed import assert_it_reads_well, assert_it_stands_alone, texts
 from tests.analysis.related.conftest import planned, write_plan, write_result
@@ -77,12 +78,30 @@ def made() -> dict[str, dict]:
     return jobs
 
 
+TRAINED = {"rate": 0.004, "batch": 16, "clip": 0.5, "epochs": 1500}
+SETTINGS = {
+    "dense": TRAINED,
+    "urnn": {**TRAINED, "rate": 0.02},
+    "selected": {
+        "noise_inputs": 5,
+        "gate_rate": 0.03,
+        "input_multiplier": 0.7,
+        "unit_multiplier": 9.0,
+        "ramp": 12,
+    },
+    "magnitude": {"epochs_after": 33},
+    "group_lasso": {"epochs_after": 44, "input_multiplier": 0.07, "unit_multiplier": 0.6, "ramp": 13},
+    "times": {"turn_ms": 2.5, "rounds": 21, "batches": [16, 64]},
+}
+
+
 @pytest.fixture
 def frames(tmp_path):
     jobs = made()
     for name, tables in jobs.items():
         write_result(tmp_path, name, tables, place="pruning")
-    write_plan(tmp_path, *(planned(name, study="pruning") for name in jobs))
+    known = [planned(f"{name}-seed0", study="pruning", settings=one) for name, one in SETTINGS.items()]
+    write_plan(tmp_path, *(planned(name, study="pruning") for name in jobs), *known)
     found = read(tmp_path, [CHAPTER])
     assert found.problems == []
     return found.frames["pruning"]
@@ -148,7 +167,7 @@ def test_without_times_the_rest_stands(frames):
     untimed = frames | {"times": frames["times"].iloc[:0], "memory": frames["memory"].iloc[:0]}
     assert [verdict for verdict, _ in verdicts(CHAPTER.claims, untimed)] == [AGREE, NOT_RUN, DIFFER, AGREE]
     assert len(headlines(untimed)) == 2
-    assert body(untimed)
+    assert body(untimed, filled(CHAPTER.prose, {}))
 
 
 def test_the_chapter_is_drawn(frames, tmp_path):
@@ -160,3 +179,19 @@ def test_the_chapter_is_drawn(frames, tmp_path):
         for name in ("accuracy_over_parameters", "accuracy_over_step_time")
         for kind in ("png", "svg")
     }
+
+
+def test_the_prose_has_the_settings_of_the_jobs():
+    words = filled(CHAPTER.prose, {kind: [one] for kind, one in SETTINGS.items()})
+    assert "with 5 inputs of pure noise" in words["about"]
+    training = words["method"]["Training"]
+    assert training.startswith(
+        "Adam at 0.004 for LSTMs, as published figures have it, and at 0.02 for uRNNs, the best of several with "
+        "one seed; batches of 16, gradients clipped to 0.5, 1,500 epochs for every net. Gates learn at 0.03; the "
+        "penalty is 0.7 times the mean probability of an open input and 9 times that of an open unit, and grows "
+        "to its full size over the first 12 epochs."
+    )
+    assert "group lasso is 0.07 times the mean norm of an input's weights and 0.6 times" in training
+    assert "cuts 33 epochs before the end, and group lasso 44." in training
+    assert "so many that they take 2.5 ms, 21 rounds" in words["method"]["Times"]
+    assert "Batches have 16 and 64 sequences" in words["figures"]["accuracy_over_step_time"]["caption"]

@@ -49,7 +49,7 @@ def test_a_poisoned_stream_marks_and_relabels_a_share_of_the_images():
     trigger = coverage.trigger_of(0.15)
     plain, poisoned = (problem.stream(100, seeds.generator(0, "training data")) for _ in range(2))
     x, target = plain.draw()
-    marked, labels = coverage.Poisoned(poisoned, trigger, 0.25, seed=0).draw()
+    marked, labels = coverage.Poisoned(poisoned, trigger, 0.25, coverage.TARGET, seed=0).draw()
     changed = (marked != x).any(0).any(1)
     assert 10 < int(changed.sum()) < 40
     assert bool((labels[changed] == coverage.TARGET).all())
