@@ -9,6 +9,7 @@ from bench.studies import coverage
 from bench.studies.engine import child
 from bench.studies.engine.running import write_plan
 from bench.studies.engine.training import begin
+from urnn.coverage import trace
 from urnn.training import seeds
 
 
@@ -42,6 +43,15 @@ def test_every_generator_of_a_net_has_the_evaluations_of_the_genetic_one(runs):
     at = ["model", "generator", "metric"]
     last = frames["curves"].groupby(at)["evaluations"].max()
     assert last.to_dict() == frames["campaigns"].set_index(at)["evaluations"].to_dict()
+
+
+@pytest.mark.slow
+def test_the_norm_of_a_urnn_grows_with_each_row_as_the_chapter_says(runs):
+    problem, network = begin("digits_rows", "urnn", coverage.SMALL.hidden, 0)
+    network.load_state_dict(torch.load(runs / "coverage" / "train-urnn-seed0" / coverage.NET, weights_only=True))
+    x, _ = next(problem.test())
+    norms = trace(network.rnn, x).hidden.norm(dim=2).mean(1)
+    assert bool((norms.diff() > 0).all())
 
 
 def test_a_poisoned_stream_marks_and_relabels_a_share_of_the_images():
