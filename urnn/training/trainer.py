@@ -196,7 +196,10 @@ class Trainer:
         assert isinstance(pruning, MagnitudePruning)
         assert settings.keep_inputs is not None
         assert settings.keep_units is not None
-        pruning.cut(inputs=settings.keep_inputs, units=[settings.keep_units], read_out=self.network.read_out)
+        try:
+            pruning.cut(inputs=settings.keep_inputs, units=[settings.keep_units], read_out=self.network.read_out)
+        except ValueError as not_finite:
+            raise DivergedError(f"{not_finite}; iteration {settings.cut_at}") from not_finite
 
     @torch.no_grad()
     def scores(self, batches: Iterable[Batch], network: Network | None = None) -> Scores:

@@ -62,6 +62,13 @@ class TestLog:
         kept = [(len(line["kept_inputs"]), line["kept_units"]) for line in Log(tmp_path).evaluations()]
         assert kept == [(16, [6])] * 2 + [(5, [3])] * 2
 
+    @pytest.mark.parametrize("way", ["magnitude", "group_lasso"])
+    def test_weights_that_are_not_finite_are_not_cut(self, way, tmp_path):
+        made = settings(way, optimiser="sgd", momentum=0.0, learning_rate=1e30, cut_at=1)
+        end = run(tmp_path, **made)
+        assert end.outcome == "diverged"
+        assert "has a norm that is not finite" in end.message
+
     def test_where_nothing_is_left_the_run_ends_and_says_why(self, tmp_path):
         made = settings("gates", unit_multiplier=1e4, gate_rate=50.0, ramp=0, max_iterations=4)
         end = run(tmp_path, **made)
