@@ -101,7 +101,7 @@ class MagnitudePruning(GatedLSTM):
 
     def expected_weights(self, outputs: int = 0) -> float:
         """Weights and biases that are left, with those of a read-out of so many outputs."""
-        return self._expected_weights(self.settled_gates(), outputs)
+        return self._expected_weights([mask.double() for mask in self.settled_gates()], outputs)
 
     def _nothing_left(self, number: int) -> str:
         raise AssertionError("cut leaves at least one of each")
@@ -116,7 +116,7 @@ class GroupLasso(MagnitudePruning):
         input_multiplier, unit_multiplier: of the mean norm of an input's and of a unit's group.
 
     Raises:
-        ValueError: a multiplier below 0.
+        TypeError, ValueError: a multiplier that is no finite number of at least 0.
 
     Example:
         >>> import torch

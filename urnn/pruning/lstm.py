@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
+from urnn.pruning.arguments import require_count
 from urnn.pruning.compaction import Compacted, compact_lstm
 from urnn.pruning.selection import Selection
 from urnn.pruning.steps import run_layer, weights_of
@@ -48,6 +49,7 @@ class GatedLSTM(Selection):
         self.lstm, self.dropout = lstm, lstm.dropout
 
     def _expected_weights(self, probabilities: Sequence[Tensor], outputs: int) -> float:
+        outputs = require_count("outputs", outputs, 0)
         return float(surviving_weights(probabilities, outputs, 2 if self.lstm.bias else 0))
 
     def compact(self, read_out: nn.Linear | None = None) -> Compacted:

@@ -16,6 +16,7 @@ from torch.nn.utils.rnn import PackedSequence
 from urnn.activations import modrelu
 from urnn.baselines.interface import SequenceModule, States
 from urnn.layer import URNNLayer, layers_of
+from urnn.pruning.arguments import require_count
 from urnn.pruning.compaction import Compacted, cut_linear, require_open, require_read_out
 from urnn.pruning.neurons import FIRST_LOG_A, INPUT_MULTIPLIER, UNIT_MULTIPLIER, ConcreteGates
 from urnn.rnn import URNN
@@ -161,7 +162,7 @@ class UnitarySelection(ConcreteGates):
                 batch_first=self.batch_first,
             )
         cut_out = None if read_out is None else cut_linear(read_out, pairs, scale.repeat(2))
-        return Compacted(rnn, cut_out, kept_inputs, [kept], [scale])
+        return Compacted(rnn, cut_out, kept_inputs, [kept], [scale], self.input_size)
 
     @torch.no_grad()
     def singular_values(self) -> Float[Tensor, " k"]:
@@ -175,6 +176,7 @@ class UnitarySelection(ConcreteGates):
 
     def _expected_weights(self, probabilities: Sequence[Tensor], outputs: int) -> float:
         """V, the matrix without its fast form, b and h_0; the read-out reads two numbers of a unit."""
+        outputs = require_count("outputs", outputs, 0)
         inputs, own = probabilities
         units = own.sum()
         pairs = units.square() + (own * (1 - own)).sum()

@@ -160,7 +160,7 @@ def test_weights_that_are_not_finite_are_not_the_largest(value):
 def test_a_multiplier_below_0():
     with pytest.raises(ValueError) as caught:
         GroupLasso(nn.LSTM(3, 4), unit_multiplier=-1.0)
-    assert str(caught.value) == "unit_multiplier must be a number of at least 0, got -1.0"
+    assert str(caught.value) == "unit_multiplier must be a finite number of at least 0, got -1.0"
 
 
 def test_a_read_out_of_another_width():

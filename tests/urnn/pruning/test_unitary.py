@@ -162,7 +162,7 @@ def test_what_cannot_be_wrapped(make, error, message):
 
 
 def test_a_multiplier_below_0_and_a_read_out_that_does_not_fit():
-    with pytest.raises(ValueError, match="input_multiplier must be a number of at least 0, got nan"):
+    with pytest.raises(ValueError, match="input_multiplier must be a finite number of at least 0, got nan"):
         UnitarySelection(URNN(3, 4), input_multiplier=math.nan)
     with pytest.raises(ValueError, match="read_out must read the 16 features of the last layer"):
         selection().compact(nn.Linear(8, 2, dtype=torch.float64))
