@@ -58,6 +58,8 @@ class GatedLSTM(Selection):
     def forward(
         self, input: Tensor | PackedSequence, hx: State | None = None
     ) -> tuple[Tensor | PackedSequence, State]:
+        if hx is not None and len(hx) != 2:
+            raise RuntimeError(f"lstm expects two hidden states (h_0, c_0), got {len(hx)}")
         if isinstance(input, PackedSequence):
             return self._forward_packed(input, hx)
         if input.dim() not in (2, 3):
@@ -95,6 +97,8 @@ class GatedLSTM(Selection):
             batch = input.shape[0 if self.batch_first else 1]
             zeros = input.new_zeros(self.num_layers, batch, self.hidden_size)
             hx = zeros, zeros
+        if not input.shape[1 if self.batch_first else 0]:
+            raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
         self.lstm.check_forward_args(input, hx, None)
         return hx
 

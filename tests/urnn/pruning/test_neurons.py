@@ -376,6 +376,22 @@ class TestRefusals:
             f"got {width}; for an input that is cut already, call rnn"
         )
 
+    @pytest.mark.parametrize(("shape", "batch_first"), [((0, 2, 6), False), ((2, 0, 6), True), ((0, 6), True)])
+    def test_a_sequence_without_a_step(self, shape, batch_first):
+        with pytest.raises(RuntimeError) as expected:
+            nn.LSTM(6, 9, batch_first=batch_first)(torch.zeros(shape))
+        with pytest.raises(RuntimeError) as caught:
+            selection(batch_first=batch_first)(torch.zeros(shape))
+        assert str(caught.value) == str(expected.value)
+
+    @pytest.mark.parametrize("parts", [1, 3])
+    @pytest.mark.parametrize("batch", [(), (2,)])
+    @pytest.mark.usefixtures("as_a_user")
+    def test_a_state_that_is_no_pair(self, parts, batch):
+        with pytest.raises(RuntimeError) as caught:
+            selection()(torch.zeros(4, *batch, 6), (torch.zeros(1, *batch, 9),) * parts)
+        assert str(caught.value) == f"lstm expects two hidden states (h_0, c_0), got {parts}"
+
     def test_an_input_of_one_dimension(self):
         with pytest.raises(ValueError, match="Expected input to be 2D or 3D, got 1D instead"):
             selection()(torch.zeros(6))
