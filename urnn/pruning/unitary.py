@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
+from urnn import checks
 from urnn.activations import modrelu
 from urnn.baselines.interface import SequenceModule, States
 from urnn.layer import URNNLayer, layers_of
@@ -111,7 +112,8 @@ class UnitarySelection(ConcreteGates):
         urnn: one layer, one direction, all output steps. It is trained in place, not copied.
 
     Raises:
-        TypeError, ValueError: another module, several layers or two directions, a multiplier below 0.
+        TypeError, ValueError: another module, several layers or two directions, a multiplier below 0; where it is
+            called, parameters in half precision or an input of another dtype.
 
     Example:
         >>> import torch
@@ -144,10 +146,21 @@ class UnitarySelection(ConcreteGates):
         return layers_of(self.urnn.layers)[0]
 
     def forward(self, input: Tensor | PackedSequence, hx: Tensor | None = None) -> Any:
+        self._require_dtype(input.data if isinstance(input, PackedSequence) else input)
         return _Steps(self)(input, hx)
+
+    def _require_dtype(self, x: Tensor) -> None:
+        own = self.layer.V.dtype
+        if own in checks.HALVES:
+            raise ValueError(
+                f"UnitarySelection: Expected parameters to be torch.float32 or torch.float64, got {own}; call "
+                ".float() on it and on its input"
+            )
+        checks.require_input_dtype("UnitarySelection", x, own)
 
     def compact(self, read_out: nn.Linear | None = None) -> Compacted:
         """See `Selection.compact`; the net is a `ContractedRNN`, which warns that it is not unitary."""
+        self._require_dtype(self.layer.V)
         layer, (inputs, gate) = self.layer, [gate.detach() for gate in self.settled_gates()]
         kept_inputs, kept = require_open([inputs, gate], self._nothing_left)
         require_read_out(read_out, 2 * self.hidden_size)
