@@ -112,6 +112,19 @@ class TestTraining:
         assert shares == pytest.approx([0.25, 0.5, 0.75, 1.0, 1.0, 1.0])
         assert made.progress.window_loss / 6 < 3.0, "near the cross-entropy of ten classes, without the penalty"
 
+    def test_a_gpus_generator_is_kept_which_gates_are_drawn_from_there(self, monkeypatch):
+        made, kept = trainer(**settings("gates")), []
+        assert "gpu_generator" not in made.state_dict()
+        object.__setattr__(made.settings, "device", "cuda")  # there may be none here
+        monkeypatch.setattr(torch.cuda, "get_rng_state", lambda: torch.tensor([7]))
+        monkeypatch.setattr(torch.cuda, "set_rng_state", kept.append)
+        state = made.state_dict()
+        made.load_state_dict(state)
+        assert kept == [torch.tensor([7])]
+        del state["gpu_generator"]
+        made.load_state_dict(state)
+        assert len(kept) == 1, "a checkpoint from before is taken up"
+
     def test_gates_have_a_learning_rate_of_their_own(self):
         made = trainer(**settings("gates", gate_rate=0.5))
         rates = {id(p): group["lr"] for group in made.optimiser.param_groups for p in group["params"]}
