@@ -10,6 +10,9 @@ BASE ?= main
 HEAD ?= HEAD
 RUNS ?= runs
 EXPERIMENTS ?= reports/experiments
+RELATED ?= runs/related
+# Of the 25 that `make related` may take; the rest is for drawing the report.
+RELATED_MINUTES ?= 24
 # Of the 30 that `make reproduce` may take; the rest is for measuring steps and drawing the report.
 MINUTES ?= 27
 CPP := $(wildcard $(foreach kind,cpp cu h,urnn/backends/*/*.$(kind) tests/urnn/*/*.$(kind)))
@@ -29,7 +32,7 @@ TESTS := $(RUN) -m pytest -n auto --dist loadfile -p no:benchmark
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help report reproduce check test lint mutants sanitize bench gate history calibrate clean
+.PHONY: help report related reproduce check test lint mutants sanitize bench gate history calibrate clean
 
 help: ## show this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 16
@@ -51,6 +54,10 @@ report: $(READY) ## is the uRNN faster here? a first answer after a minute, the 
 	@echo
 	@$(RUN) -m analysis report --output $(REPORT)
 	@echo "Open that page in a browser. make report FRESH=1 measures everything again."
+
+related: $(READY) ## study pruning by neuron selection and coverage-guided tests, write reports/related (25 minutes)
+	$(RUN) -m bench related --minutes $(RELATED_MINUTES) --runs $(RELATED)
+	$(RUN) -m analysis related $(RELATED) --output reports/related
 
 reproduce: $(READY) ## compare models, train the paper's experiments, write reports/experiments (30 minutes)
 	$(RUN) -m bench reproduce --minutes $(MINUTES) --runs $(RUNS) $(if $(FULL),--full)

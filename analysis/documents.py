@@ -157,6 +157,13 @@ TEXT = Value("a text", lambda value: isinstance(value, str), "string")
 FLAG = Value("true or false", lambda value: isinstance(value, bool), "boolean")
 ANYTHING = Value("there", lambda value: value is not MISSING)
 
+Columns = Mapping[str, Value | Maybe]  # of a table
+
+
+def dtypes(columns: Columns) -> dict[str, str]:
+    """Name -> dtype of a frame's column."""
+    return {name: (shape.shape if isinstance(shape, Maybe) else shape).dtype for name, shape in columns.items()}
+
 
 def load(path: Path, shape: Shape | None = None) -> Any:
     """The data of one JSON file; bare NaN and Infinity, which asv writes, are allowed where the shape allows them.

@@ -5,7 +5,7 @@ measures imports this module, so it needs the standard library alone.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Self
@@ -150,6 +150,7 @@ RUN_FORMAT = 1  # key "run" of a results file
 GATE_FORMAT = 1  # a gate's plan
 VERDICTS_FORMAT = 2  # what a gate or a comparison says to machines; before 2 a row's "passes" were "rounds"
 RECORDING_FORMAT = 1  # a calibration's plan, and what is kept of it beside its report
+STUDY_FORMAT = 1  # a job of a study of a related system: its result, and the plan that it is in
 TRAINING_FORMAT = 1  # first line of a training run's log, which `urnn` writes
 
 # Where results lie in a checkout, and what the files in them are called.
@@ -158,6 +159,8 @@ GATES, CALIBRATIONS, HISTORY = Path(".gate"), Path(".gate", "calibration"), Path
 MODELS_KEY = "models"  # of a results file: each model's label, family, state per unit and backends' labels
 MODELS_FILE = "models.json"  # the same beside asv's files, which have no room for it
 TRAINING_LOG = "log.jsonl"  # of a training run, which `urnn` writes
+RELATED = Path("runs", "related")  # what studies of related systems measured, a file a job
+STUDY_PLAN = "plan.json"  # beside them: every job, whether it was run or not
 TUNING = "tuning.csv"  # beside training runs: what their settings were chosen from
 STEP_COSTS = "step_costs"  # folder beside training runs, with the times of their steps
 
@@ -179,6 +182,12 @@ def counted(number: int, noun: str) -> str:
 def plural(noun: str, number: int = 2) -> str:
     """The noun for so many: cell, cells; process, processes."""
     return noun if number == 1 else f"{noun}{'es' if noun.endswith('s') else 's'}"
+
+
+def joined(parts: Sequence[str]) -> str:
+    """'a', 'a and b', 'a, b and c'."""
+    *others, last = parts
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def duration(seconds: float) -> str:

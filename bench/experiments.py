@@ -83,16 +83,20 @@ MOST_ITERATIONS = 10**8  # of the comparison, where seconds decide
 
 
 class Job(Protocol):
-    """What is trained in a process of its own."""
+    """What is done in a process of its own: its file name, and what it ended with, None where it has to go on."""
 
     @property
     def slug(self) -> str: ...
 
+    def end(self, runs: Path) -> Line | None: ...
+
+
+class Training(Job, Protocol):
+    """A job of the trainer's."""
+
     def arguments(self) -> list[str]: ...
 
     def runs_in(self, runs: Path) -> Path: ...
-
-    def end(self, runs: Path) -> Line | None: ...
 
 
 @dataclass(frozen=True)

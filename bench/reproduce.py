@@ -18,11 +18,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from analysis.command_line import stopped_like_ctrl_c
 from bench.environment import measured_environment
 from bench.errors import SweepError
-from bench.experiments import Experiment, Job
+from bench.experiments import Experiment, Job, Training
 from bench.paths import ROOT
 from bench.processes.locks import BusyError, sole_holder
 from urnn import models
@@ -36,15 +37,45 @@ MOST_JOBS = max(64, os.cpu_count() or 1)  # trainers at a time; each is a proces
 GRACE_SECONDS = 60.0  # to finish an iteration, score what there is and write a checkpoint
 
 
+def trainer_command(job: Training, conditions: "Conditions") -> list[str]:
+    """The trainer's process for a run."""
+    runs = job.runs_in(conditions.runs).resolve()
+    return [*TRAINER, *job.arguments(), "--threads=1", f"--runs={runs}", owner.OPTION, *conditions.extra]
+
+
+def told_of_training(end: Line) -> str:
+    """What became of a run, in a few words."""
+    return f"{end['outcome']} after {end['iteration']} iterations, {end['seconds']:.0f} s"
+
+
+def first_waiting(waiting: Sequence[Job], going: Sequence[Job]) -> Job:
+    """The run to start next: runs depend on nothing, and may be made beside any other."""
+    return waiting[0]
+
+
 @dataclass(frozen=True)
 class Conditions:
-    """How runs are made: their folder, how many at once, seconds in all, and more arguments for the trainer."""
+    """How runs are made.
+
+    Attributes:
+        runs: the folder that they are kept in.
+        jobs: how many are going at once.
+        seconds: after which none is started.
+        extra: more arguments for the trainer.
+        command: of `python -m bench`, to name it in messages.
+        process: the command line of a job's process, which ends with its standard input (`urnn.training.owner`).
+        told: a job's last line -> what became of it.
+        choose: those that wait and those that are going -> the next one to start; None for none yet.
+    """
 
     runs: Path
     jobs: int
     seconds: float
     extra: tuple[str, ...] = ()
     command: str = "reproduce"
+    process: Callable[[Any, "Conditions"], list[str]] = trainer_command
+    told: Callable[[Line], str] = told_of_training
+    choose: Callable[[Sequence[Any], Sequence[Any]], Any] = first_waiting
 
 
 @dataclass
@@ -106,21 +137,28 @@ class _Schedule:
     def _until_the_time_is_up(self) -> None:
         deadline = time.monotonic() + self.conditions.seconds
         while (self.going or self.waiting) and time.monotonic() < deadline:
-            while self.waiting and len(self.going) < self.conditions.jobs:
-                self.going.append(_start(self.waiting[0], self.conditions))
-                self.say(f"{self.waiting.pop(0)}: started; {len(self.waiting)} more to come")
+            while len(self.going) < self.conditions.jobs and (chosen := self._next()):
+                self.going.append(_start(chosen, self.conditions))
+                self.waiting.remove(chosen)
+                self.say(f"{chosen}: started; {len(self.waiting)} more to come")
+            if not self.going:
+                return  # what waits depends on what failed
             time.sleep(POLL_SECONDS)
             for one in [one for one in self.going if one.process.poll() is not None]:
                 self.going.remove(one)
                 _close(one)
                 self._record(one)
 
+    def _next(self) -> Job | None:
+        going = [one.experiment for one in self.going]
+        return self.conditions.choose(self.waiting, going) if self.waiting else None
+
     def _record(self, one: _Going) -> None:
         """Puts a run whose process has ended by itself into the result."""
         end = one.experiment.end(self.conditions.runs)
         if end:
             self.result.ended.append((one.experiment, end))
-            became = f"{end['outcome']} after {end['iteration']} iterations, {end['seconds']:.0f} s"
+            became = self.conditions.told(end)
         else:
             why = _last_words(one)
             self.result.failed.append((one.experiment, why))
@@ -154,18 +192,12 @@ def _start(experiment: Job, conditions: Conditions) -> _Going:
         SweepError: it cannot be started, or the file for its output cannot be made.
     """
     output = conditions.runs / "output" / f"{experiment.slug}.txt"
-    command = [
-        *TRAINER,
-        *experiment.arguments(),
-        "--threads=1",
-        f"--runs={experiment.runs_in(conditions.runs).resolve()}",
-    ]
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.unlink(missing_ok=True)  # a FIFO in its place would wait for a reader
         with output.open("x") as file:
             process = subprocess.Popen(
-                [*command, owner.OPTION, *conditions.extra],
+                conditions.process(experiment, conditions),
                 cwd=ROOT,
                 env=measured_environment("kept", threads=1),
                 stdin=subprocess.PIPE,  # its end is the run's end: see `urnn.training.owner`

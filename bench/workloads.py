@@ -78,13 +78,14 @@ def build(cell: Cell) -> Workload:
     elif cell.phase == "stream":
         work = _stream(rnn, x)
     else:
-        work = _forward(rnn, x)
+        work = inference(rnn, x)
     if cell.captured:
         work = captured(work)
     return Workload(cell, _synchronised(work) if cell.device == "cuda" else work, rnn, work)
 
 
-def _forward(rnn: nn.Module, x: Tensor) -> Callable[[], Tensor]:
+def inference(rnn: nn.Module, x: Tensor) -> Callable[[], Tensor]:
+    """A call that runs the module over a whole batch (T, B, m), without gradients."""
     _fold_parametrizations(rnn.eval())
 
     @torch.inference_mode()
@@ -121,9 +122,18 @@ def _train(rnn: nn.Module, row: Model, cell: Cell, x: Tensor, target: Tensor, ta
     )
     rnn.train()
 
-    def run() -> Tensor:
+    def loss() -> Tensor:
         output, state = rnn(x)
-        loss = task.loss(read_out(task.read(output, row.last_output(output, state))), target)
+        return task.loss(read_out(task.read(output, row.last_output(output, state))), target)
+
+    return training_step(loss, optimiser)
+
+
+def training_step(loss_of: Callable[[], Tensor], optimiser: torch.optim.Optimizer) -> Callable[[], Tensor]:
+    """A call that takes one step of an optimiser, on a loss that is computed anew each time."""
+
+    def run() -> Tensor:
+        loss = loss_of()
         loss.backward()
         optimiser.step()
         # At the end, so that a step holds no gradients before it starts and its peak counts its own.

@@ -12,7 +12,7 @@ PROGRAM = Program(
     "python -m analysis",
     __doc__,
     "analysis.commands",
-    ("report", "table", "experiments", "compare", "gate", "calibration", "history"),
+    ("report", "table", "experiments", "related", "compare", "gate", "calibration", "history"),
     (AnalysisError,),
     "interrupted before the end; nothing was written",
 )

@@ -20,10 +20,9 @@ from analysis import units
 from analysis.experiments.schema import NORMS
 from analysis.experiments.study import Study
 from analysis.experiments.verdicts import reason
+from analysis.pages.statements import AGREE, DIFFER, NOT_DECIDED, NOT_RUN, Judged
 from analysis.vocabulary import counted
 
-AGREE, DIFFER, NOT_DECIDED, NOT_RUN = "agree", "differ", "not decided", "not run"
-VERDICTS = (AGREE, DIFFER, NOT_DECIDED, NOT_RUN)
 SOLVED, BELOW = "solved", "below the baseline"
 NAMES = {"urnn": "uRNN", "lstm": "LSTM"}
 STILL = ", stopped while it was improving"
@@ -41,6 +40,11 @@ def claims(study: Study) -> pd.DataFrame:
     found: list[Found] = [CHECKS[claim.check](study, claim) for claim in said.itertuples()]
     verdicts = [NOT_RUN if one is None else one[0] for one in found]
     return said.assign(verdict=verdicts, measured=["" if one is None else one[1] for one in found])
+
+
+def judged(claims: pd.DataFrame) -> list[Judged]:
+    """The same as the page's table has them."""
+    return [Judged._make(row) for row in claims[list(Judged._fields)].itertuples(index=False)]
 
 
 def accuracy(group: Any) -> str:

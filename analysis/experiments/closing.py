@@ -12,12 +12,13 @@ from typing import Any
 import pandas as pd
 
 from analysis import units
-from analysis.experiments.headlines import against, joined, places, value_of
+from analysis.experiments.headlines import against, places, value_of
 from analysis.experiments.lengths import over_lengths
 from analysis.experiments.schema import DIVERGED
 from analysis.experiments.standing import ALONE, BEHIND, BEST, LEADING, marks
 from analysis.experiments.study import Study
 from analysis.experiments.verdicts import NOT_FINISHED, NOT_SOLVED, PARTLY, PLACE
+from analysis.vocabulary import joined
 
 # Kinds by their models' family. Old logs do not name one; `FAMILIES` has that of the models of that time.
 KINDS = {

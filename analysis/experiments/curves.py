@@ -18,8 +18,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from analysis.experiments.claims import LEAST_SAID, profile
 from analysis.experiments.schema import DIVERGED, seconds_of
-from analysis.experiments.study import LEAST_POSITIVE, Floats, Study, by_place, curve
+from analysis.experiments.study import Study, by_place
 from analysis.figures import style
+from analysis.statistics.seeds import LEAST_POSITIVE, Floats, curve
 from analysis.vocabulary import STEP_TIME
 
 Numbers = dict[tuple[str, str], int]  # of each series among those of its model, as the legend has them

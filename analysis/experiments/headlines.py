@@ -9,13 +9,13 @@ import pandas as pd
 
 from analysis import units
 from analysis.appearance import order
-from analysis.experiments.claims import AGREE, DIFFER, NOT_DECIDED, NOT_RUN, VERDICTS
 from analysis.experiments.matrix import seconds
 from analysis.experiments.schema import DIVERGED, LENGTH_SYMBOLS, TASK_LABELS
 from analysis.experiments.standing import BEHIND, BEST, LEVEL
 from analysis.experiments.study import Study
 from analysis.experiments.verdicts import NOT_FINISHED, NOT_SOLVED, PARTLY, PLACE
-from analysis.vocabulary import counted
+from analysis.pages.statements import AGREE, DIFFER, NOT_DECIDED, NOT_RUN, VERDICTS
+from analysis.vocabulary import counted, joined
 
 OURS = "urnn"
 UNSOLVED = {
@@ -142,12 +142,6 @@ def _listing(parts: Sequence[str]) -> str:
     """Parts that may have an 'and' of their own."""
     *others, last = parts
     return f"{', '.join(others)}, and {last}" if others else last
-
-
-def joined(parts: Sequence[str]) -> str:
-    """'a', 'a and b', 'a, b and c'."""
-    *others, last = parts
-    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _paper(claims: pd.DataFrame) -> str:

@@ -12,9 +12,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.experiments.curves import Numbers, baseline_at, share_axis
-from analysis.experiments.study import Study, by_place, share
+from analysis.experiments.study import Study, by_place
 from analysis.figures import style
 from analysis.statistics import Estimate
+from analysis.statistics.seeds import share
 
 HEIGHT = 2.9
 ROOM = 2.2  # left of the shortest test length, for the words

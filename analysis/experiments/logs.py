@@ -17,7 +17,19 @@ import numpy as np
 import pandas as pd
 from pandas.errors import EmptyDataError, ParserError
 
-from analysis.documents import ANYTHING, COUNT, ListOf, Maybe, Record, check, one_of, parse, read_bytes
+from analysis.documents import (
+    ANYTHING,
+    COUNT,
+    Columns,
+    ListOf,
+    Maybe,
+    Record,
+    check,
+    dtypes,
+    one_of,
+    parse,
+    read_bytes,
+)
 from analysis.errors import AnalysisError, printable
 from analysis.experiments import goals
 from analysis.experiments.schema import (
@@ -35,8 +47,6 @@ from analysis.experiments.schema import (
     TUNING,
     UNFINISHED,
     VALIDATION,
-    Columns,
-    dtypes,
 )
 from analysis.schema import tidy_frame
 from analysis.vocabulary import TRAINING_FORMAT, TRAINING_LOG, counted

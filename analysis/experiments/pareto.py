@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from analysis.experiments.curves import Numbers, baseline_at, seconds_axis, share_axis
 from analysis.experiments.reached import last_seconds, reached
-from analysis.experiments.study import Floats, Study, by_place
+from analysis.experiments.study import Study, by_place
 from analysis.figures import style
+from analysis.statistics.seeds import Floats
 from analysis.vocabulary import PEAK_ALLOCATED
 
 HEIGHT = 2.7

@@ -7,9 +7,10 @@ import pandas as pd
 
 from analysis import units
 from analysis.experiments.schema import ABELIAN_PART, PRODUCT
-from analysis.experiments.study import Study, share
+from analysis.experiments.study import Study
 from analysis.pages import Cell, Column, Table, between
 from analysis.statistics import Estimate
+from analysis.statistics.seeds import share
 
 ALL = 0  # in the place of a window
 NOTHING = Cell("", np.inf, tone="none")

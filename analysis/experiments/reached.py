@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from analysis.experiments.schema import DIVERGED
-from analysis.experiments.study import Floats, across
+from analysis.statistics.seeds import Floats, across
 
 
 def reached(evaluations: pd.DataFrame, seconds: ArrayLike) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.experiments import costs, curves, lengths, pareto, probes, tables, tuning
-from analysis.experiments.claims import claims
+from analysis.experiments.claims import claims, judged
 from analysis.experiments.closing import closing
 from analysis.experiments.equal import at_equal_parameters, at_equal_seconds
 from analysis.experiments.goals import NOT_RECORDED
@@ -23,6 +23,7 @@ from analysis.experiments.study import Study
 from analysis.experiments.verdicts import PLACE
 from analysis.figures.style import series_in_order
 from analysis.pages import Answer, Block, Bullets, Facts, Figure, Page, Prose, Section, folded, prose
+from analysis.pages.statements import statements
 from analysis.pages.writing import Report, write_page
 from analysis.vocabulary import TUNING, counted, duration
 
@@ -38,6 +39,7 @@ LISTED = {
     "Commit": "commit",
 }
 PROSE = prose(__file__)
+STATEMENTS = "The paper's statements"
 
 Drawings = Mapping[str, Callable[..., Any]]
 
@@ -91,7 +93,7 @@ def page_of(study: Study, title: str = DEFAULT_TITLE) -> Page:
         Section("Figures of the comparison", [row.of(fair) for row in ours]),
         *([Section("What the states hold of a word", [Prose(explain["probes"]), held])] if held.rows else []),
         Section("When to take which", [Prose(explain["closing"]), Facts(closing(fair, stand))]),
-        Section("The paper's statements", [Prose(explain["paper"]), tables.statements(said)]),
+        Section(STATEMENTS, [Prose(explain["paper"]), statements(judged(said), STATEMENTS)]),
         Section("Figures of the paper's settings", [row.of(paper) for row in theirs]),
         Section("Results across seeds", [Prose(explain["results"]), tables.results(study)]),
         *([Section("What was tuned", [Prose(tuning.words(tried)), tuning.trials(tried)])] if len(tried) else []),

@@ -6,7 +6,7 @@ A column is its name and the shape of its values; docs/files.md says what each i
 
 from collections.abc import Iterable, Mapping
 
-from analysis.documents import COUNT, FLAG, TEXT, Maybe, Value, one_of, real, whole
+from analysis.documents import COUNT, FLAG, TEXT, Columns, Maybe, one_of, real, whole
 
 SOLVED, FINISHED, NOT_FINISHED, DIVERGED, INTERRUPTED = (
     "solved",
@@ -54,8 +54,6 @@ LENGTH_SYMBOLS: Mapping[str, str] = {
     **dict.fromkeys(("copying", "adding", "selective_copying", "denoising", "characters"), "T"),
     "associative_recall": "pairs",
 }
-
-Columns = Mapping[str, Value | Maybe]
 
 ANY_NUMBER, MAYBE_NUMBER, LARGEST_SEED = real(), Maybe(real()), 2**63 - 1
 AT_LEAST_ONE, NOT_NEGATIVE = whole(1), real(0.0)
@@ -159,8 +157,3 @@ def seconds_of(clocks: Iterable[str]) -> str:
     """What seconds by these clocks are called: 'processor seconds'; just 'seconds' where both were used."""
     known = set(clocks)
     return f"{CLOCKS[known.pop()]} seconds" if len(known) == 1 else "seconds"
-
-
-def dtypes(columns: Columns) -> dict[str, str]:
-    """Name -> dtype of a frame's column."""
-    return {name: (shape.shape if isinstance(shape, Maybe) else shape).dtype for name, shape in columns.items()}

@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 
 from analysis.experiments.schema import DIVERGED
-from analysis.experiments.study import Study, estimate
+from analysis.experiments.study import Study
 from analysis.experiments.verdicts import NOT_ENDED, NOT_FINISHED, PARTLY, PLACE
 from analysis.statistics import Estimate
+from analysis.statistics.seeds import estimate
 
 BEST, LEVEL, BEHIND, ALONE = "best", "level", "behind", "alone"
 LEADING = (BEST, LEVEL)

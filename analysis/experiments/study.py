@@ -10,10 +10,7 @@ import re
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from analysis.appearance import order
 from analysis.experiments.logs import Logs
@@ -32,15 +29,11 @@ from analysis.experiments.schema import (
 )
 from analysis.experiments.verdicts import CONDITIONS, PLACE, judged, still_improving, verdicts
 from analysis.results.registry import Registry
-from analysis.statistics import Estimate
-from analysis.vocabulary import CONFIDENCE, MEASURED, PEAK_ALLOCATED
-
-Floats = NDArray[np.float64]
+from analysis.statistics.seeds import estimate, share
+from analysis.vocabulary import MEASURED, PEAK_ALLOCATED
 
 # 'Beats the baseline' needs a margin, because a loss estimated on a finite batch wanders around it.
 BASELINE_MARGIN = 0.9
-# A cross-entropy in float32 is known to its eps at best; anything below is drawn and averaged as that.
-LEAST_POSITIVE = float(np.finfo(np.float32).eps)
 
 FAIR, FROM_THE_PAPER = "fair", "from_the_paper"
 SERIES = [*PLACE, "model", "tuned", "backend"]
@@ -273,39 +266,3 @@ def _word(name: str, value: object) -> str:
         "clock": lambda: seconds_of([str(value)]),
     }
     return SETTING[name].format(known[name]() if name in known else value)
-
-
-def _logarithms(values: ArrayLike) -> Floats:
-    return np.log(np.maximum(values, LEAST_POSITIVE))
-
-
-def across(values: ArrayLike, logarithmic: bool = False) -> pd.DataFrame:
-    """(seeds, points) -> mean and interval, geometric where `logarithmic`: a row a point of value, low and high.
-
-    The bounds are NaN for one seed.
-    """
-    rows = pd.DataFrame(_logarithms(values) if logarithmic else values)
-    mean, half = rows.mean(), stats.t.ppf((1 + CONFIDENCE) / 2, len(rows) - 1) * rows.sem()
-    found = pd.DataFrame({"value": mean, "low": mean - half, "high": mean + half})
-    return np.exp(found) if logarithmic else found
-
-
-def estimate(column: pd.Series, logarithmic: bool = False) -> Estimate | None:
-    """Mean and interval of a column of one group's; None where a member has no value."""
-    return None if column.isna().any() else Estimate(*across(column.astype("float64"), logarithmic).iloc[0])
-
-
-def share(column: pd.Series) -> Estimate | None:
-    """The same of shares, whose bounds cannot leave 0 to 1."""
-    found = estimate(column)
-    return found and Estimate(found.value, max(found.low, 0.0), min(found.high, 1.0))
-
-
-def curve(tracks: list[tuple[Floats, Floats]], x: Floats, logarithmic: bool) -> pd.DataFrame:
-    """Each seed's (x, value), x ascending -> the mean at the given x, with columns value, low and high.
-
-    Between its points a seed is a straight line (of the logarithm, where `logarithmic`); beyond its last point it
-    keeps that value.
-    """
-    there, back = (_logarithms, np.exp) if logarithmic else (np.asarray, np.asarray)
-    return across([back(np.interp(x, at, there(values))) for at, values in tracks], logarithmic).set_index(x)

@@ -1,4 +1,4 @@
-"""The tables of the experiments: the paper's statements, a row a group, and a row a run."""
+"""The tables of the experiments: a row a group, and a row a run."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ from typing import Any
 import pandas as pd
 
 from analysis import units
-from analysis.experiments.claims import AGREE, DIFFER, NOT_DECIDED, NOT_RUN
 from analysis.experiments.goals import NOT_RECORDED
 from analysis.experiments.schema import FINISHED, NOT_FINISHED, PROTOCOLS, SOLVED
 from analysis.experiments.study import SETTING, Study
 from analysis.experiments.verdicts import NOT_ENDED, NOT_SOLVED, reason
 from analysis.pages import Cell, Column, Table
 
-TONES = {AGREE: "ahead", DIFFER: "behind", NOT_DECIDED: "crosses", NOT_RUN: "none"}
 NOTHING = Cell("", math.inf)
 GIVEN = ("clip", "clip_norm", "initial")
 OPTIMISER_LABELS = {"rmsprop": "RMSprop", "adam": "Adam", "sgd": "SGD"}
@@ -37,19 +35,6 @@ def _table(title: str, rows: list[dict[str, Any]], runs: pd.DataFrame | None = N
     columns = [Column(heading, TEXTS.get(heading)) for heading in rows[0]] if rows else []
     series = [] if runs is None else list(runs["model"] + ":" + runs["backend"])
     return Table(title, columns, [list(row.values()) for row in rows], series, style)
-
-
-def statements(claims: pd.DataFrame) -> Table:
-    """What the paper says, what was measured, and the verdict, in the paper's order."""
-    rows = [
-        {
-            "The paper says": Cell(claim.says, claim.Index, f"{claim.source}; tested: {claim.test}"),
-            "Measured here": claim.measured or units.NOT_MEASURED,
-            "Verdict": Cell(claim.verdict, claim.verdict, tone=TONES[claim.verdict]),
-        }
-        for claim in claims.itertuples()
-    ]
-    return _table("The paper's statements", rows, style="statements")
 
 
 def results(study: Study) -> Table:

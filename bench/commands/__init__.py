@@ -25,6 +25,7 @@ PROGRAM = Program(
         "calibrate",
         "history",
         "reproduce",
+        "related",
         "tune",
     ),
     (ValueError, RuntimeError, OSError, ResultsError, SweepError, AnalysisError),

@@ -38,6 +38,13 @@ def of_run(trainer: Trainer) -> dict[str, object]:
         "loss_name": task.loss_name,
         "score_name": task.score_name,
         "dtype": str(next(network.parameters()).dtype).removeprefix("torch."),
+        **surroundings(),
+    }
+
+
+def surroundings() -> dict[str, object]:
+    """What anything that is measured now runs on."""
+    return {
         "torch": torch.__version__,
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",

@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 
 from analysis.__main__ import main
-from analysis.experiments.claims import AGREE, CHECKS, DIFFER, NOT_DECIDED, NOT_RUN, claims
+from analysis.experiments.claims import CHECKS, claims
 from analysis.experiments.report import FIGURES, page_of
+from analysis.pages.statements import AGREE, DIFFER, NOT_DECIDED, NOT_RUN
 from tests.analysis.experiments.conftest import falling, header, write_run
 from tests.analysis.parsed import assert_it_reads_well, assert_it_stands_alone, table
 

@@ -7,9 +7,10 @@ import pytest
 
 from analysis.experiments.claims import decay, inside, unevenness, wandering
 from analysis.experiments.curves import mean_curve
-from analysis.experiments.study import LEAST_POSITIVE, Study, across, by_place, curve
+from analysis.experiments.study import Study, by_place
 from analysis.schema import tidy_frame
 from analysis.statistics import Estimate
+from analysis.statistics.seeds import LEAST_POSITIVE, across, curve
 from tests.analysis.experiments.conftest import anatomy, header
 
 EPS = np.finfo(np.float64).eps
