@@ -14,7 +14,7 @@ from typing import Any, ClassVar, TypeVar
 import torch
 from torch import Tensor, nn
 
-from urnn.coverage.states import Trace, kind_of, layer_of, traces, width_of
+from urnn.coverage.states import Trace, kind_of, layer_of, require_sequences, traces, width_of
 from urnn.files import write_atomically
 from urnn.shapes import Bool, Float
 
@@ -92,8 +92,9 @@ class Metric(ABC):
         """Fixes the requirements by training sequences; whatever was covered before is forgotten.
 
         Raises:
-            ValueError: no sequences, or such that are shorter than the window.
+            ValueError: no sequences, such that are shorter than the window, or states that are not finite.
         """
+        require_sequences(self.rnn, sequences)
         if sequences.shape[1] == 0:
             raise ValueError(f"{self.name} coverage is fitted to training sequences, got none")
         first, last = self.window or (0, len(sequences))
