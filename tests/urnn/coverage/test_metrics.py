@@ -346,6 +346,16 @@ class TestRefusals:
             made("LSTM", "neuron").restore(json.dumps(stored | {"covered": [99]}))
 
 
+@pytest.mark.parametrize("change", [{"format": 2}, {"covered": [-1]}, {"window": [5, 1]}, {"window": []}])
+def test_what_is_refused_leaves_a_metric_as_it_was(change):
+    metric = made("LSTM", "cell").fit(sequences(3))
+    before = metric.as_json()
+    stored = json.loads(made("LSTM", "cell", window=(1, 5)).fit(sequences(4)).as_json())
+    with pytest.raises(ValueError, match=r"^(this is no saved cell coverage \(|expected coverage of format 1)"):
+        metric.restore(json.dumps(stored | change))
+    assert metric.as_json() == before
+
+
 def test_a_state_is_closest_to_the_cells_around_it():
     """Distances of state coverage are in sides of a cell; one axis, cells of side 1."""
     metric = coverage.StateCoverage(nn.LSTM(1, 1), components=1, bins=2, window=(0, 1))
