@@ -271,7 +271,7 @@ class Campaign:
             "counts": [self.sown, self.evaluations, self.adversarial, self.inside],
             "first_defect": self.first_defect,
             "defects": [vars(defect) for defect in self.defects],
-            "known": [list(key) for key in self._known],
+            "known": sorted(list(key) for key in self._known),  # a set's order hangs on its history
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

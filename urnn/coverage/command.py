@@ -82,22 +82,24 @@ def _run(
 ) -> None:
     """Sows, lets the generator work, and writes down how far it is."""
     begin, at = time.monotonic(), campaign.evaluations
+    written = at
     if campaign.evaluations == 0:
         campaign.sow(min(options.tests, options.budget))
 
     def after_round() -> bool:
-        nonlocal at
+        nonlocal at, written
         display.show(campaign)
         if campaign.evaluations // EVERY > at // EVERY:
             require_own()
             journal.record(campaign, time.monotonic() - begin)
-            at = campaign.evaluations
+            at = written = campaign.evaluations
         return not stop.asked
 
     if after_round():
         campaign.run(GENERATORS[options.generator](), options.budget, after_round)
     require_own()
-    journal.record(campaign, time.monotonic() - begin)
+    if campaign.evaluations > written or not written:
+        journal.record(campaign, time.monotonic() - begin)
 
 
 def _ended(campaign: Campaign, journal: Journal, budget: int, where: Path) -> tuple[str, int]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from urnn.coverage.campaign import Campaign
+from urnn.coverage.campaign import Campaign, Defect
 from urnn.files import write_atomically
 from urnn.training import checkpoint, files
 from urnn.training.errors import TrainingError
@@ -54,22 +54,24 @@ class Journal:
             raise TrainingError(
                 f"{path} does not fit this campaign ({type(error).__name__}); {checkpoint.ADVICE}"
             ) from error
-        self._rewrite([first, *(line for line in self.lines() if self._covered(line, campaign.evaluations))])
+        kept = [line for line in self.lines() if self._covered(line, campaign.evaluations)]
+        kept += [_defect(defect) for defect in campaign.defects]  # the checkpoint has them all, a damaged log not
+        self._rewrite([first, *sorted(kept, key=lambda line: (line["evaluations"], line["kind"]))])
         self._written = len(campaign.defects)
         return True
 
     def record(self, campaign: Campaign, seconds: float) -> None:
         """Writes how far the campaign is, and its new defects; after it nothing of them is lost."""
         for defect in campaign.defects[self._written :]:
-            values = vars(defect) | {"input": defect.input.tolist(), "original": defect.original.tolist()}
-            self._append("defect", values)
+            self._append(_defect(defect))
         self._written = len(campaign.defects)
-        self._append("progress", campaign.summary() | {"seconds": round(seconds, 3)})
+        self._append({"kind": "progress", **campaign.summary(), "seconds": round(seconds, 3)})
         checkpoint.save(self.folder, self.identity, campaign.state_dict())
 
     def end(self, campaign: Campaign, outcome: str) -> None:
         """The last line: "covered", "spent" (the budget) or "interrupted"."""
-        self._append("end", {"outcome": outcome, **campaign.summary(), "left": campaign.metric.uncovered()})
+        left = campaign.metric.uncovered()
+        self._append({"kind": "end", "outcome": outcome, **campaign.summary(), "left": left})
 
     def lines(self) -> list[dict[str, Any]]:
         """Every whole line; a damaged one is left out."""
@@ -77,7 +79,7 @@ class Journal:
         for line in (files.read(self.path) or b"").splitlines():
             try:
                 content = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue
             if isinstance(content, dict) and "kind" in content:
                 found.append(content)
@@ -85,11 +87,12 @@ class Journal:
 
     @staticmethod
     def _covered(line: Mapping[str, Any], evaluations: int) -> bool:
-        return line["kind"] in ("progress", "defect") and line.get("evaluations", 0) <= evaluations
+        done = line.get("evaluations")
+        return line["kind"] == "progress" and isinstance(done, int) and done <= evaluations
 
-    def _append(self, kind: str, values: Mapping[str, object]) -> None:
+    def _append(self, line: Mapping[str, object]) -> None:
         try:
-            files.append(self.path, _line({"kind": kind, **values}))
+            files.append(self.path, _line(line))
         except OSError as error:
             raise self._cannot_write(error) from error
 
@@ -101,6 +104,11 @@ class Journal:
 
     def _cannot_write(self, error: OSError) -> TrainingError:
         return TrainingError(f"cannot write {self.path} ({files.reason(error)}); the last checkpoint is kept")
+
+
+def _defect(defect: Defect) -> dict[str, Any]:
+    values = vars(defect) | {"input": defect.input.tolist(), "original": defect.original.tolist()}
+    return {"kind": "defect", **values}
 
 
 def _line(content: Mapping[str, object]) -> bytes:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, TypeVar
 import torch
 from torch import Tensor, nn
 
-from urnn.coverage.states import Trace, kind_of, layer_of, traces, width_of
+from urnn.coverage.states import Trace, kind_of, layer_of, require_sequences, traces, width_of
 from urnn.files import write_atomically
 from urnn.shapes import Bool, Float
 
@@ -92,8 +92,9 @@ class Metric(ABC):
         """Fixes the requirements by training sequences; whatever was covered before is forgotten.
 
         Raises:
-            ValueError: no sequences, or such that are shorter than the window.
+            ValueError: no sequences, such that are shorter than the window, or states that are not finite.
         """
+        require_sequences(self.rnn, sequences)
         if sequences.shape[1] == 0:
             raise ValueError(f"{self.name} coverage is fitted to training sequences, got none")
         first, last = self.window or (0, len(sequences))
@@ -177,24 +178,36 @@ class Metric(ABC):
         """Takes what `as_json` said of such a metric; `urnn.coverage.load` makes the metric as well.
 
         Raises:
-            ValueError: it is no such text, or of another metric, module or options.
+            ValueError: it is no such text, or of another metric, module or options; then this one stays as it was.
         """
+        before = self.fitted, self.window
+        try:
+            self._covered = self._restored(text)
+        except ValueError:
+            self.fitted, self.window = before
+            raise
+        return self
+
+    def _restored(self, text: str) -> Bool[Tensor, " requirements"]:
+        """What was covered, once `fitted` and `window` are taken over."""
         try:
             stored = json.loads(text)
-            self.fitted, self.window = dict(stored["fitted"]), tuple(stored["window"])
+            first, last = stored["window"]
+            self.fitted, self.window = dict(stored["fitted"]), (first, last)
             covered, mine = stored["covered"], self._identity()
             different = [name for name in mine if mine[name] != json.loads(json.dumps(stored.get(name)))]
             marks = torch.zeros(self.requirements(), dtype=torch.bool)
+            if any(not 0 <= number < len(marks) for number in covered):
+                raise IndexError
             marks[torch.tensor(covered, dtype=torch.int64)] = True
-        except (ValueError, KeyError, TypeError, IndexError) as error:
+        except (ValueError, KeyError, TypeError, IndexError, RuntimeError) as error:
             raise ValueError(f"this is no saved {self.name} coverage ({type(error).__name__})") from error
         if stored.get("format") != FORMAT:
             raise ValueError(f"expected coverage of format {FORMAT}, got {stored.get('format')}")
         if different:
             name = different[0]
             raise ValueError(f"the saved coverage has {name} {stored.get(name)}, this one {mine[name]}")
-        self._covered = marks
-        return self
+        return marks
 
     def _identity(self) -> dict[str, Any]:
         """What two metrics share whose requirements are the same; as JSON gives it back."""

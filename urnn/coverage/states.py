@@ -97,8 +97,8 @@ def trace(rnn: nn.Module, x: Float[Tensor, "T B m"], layer: int = -1, gates: boo
         gates: keep an LSTM's gates and cell states as well.
 
     Raises:
-        ValueError: a module that `kind_of` refuses, no such layer, gates of a module that is no LSTM, or an x that
-            has other features than the module reads.
+        ValueError: a module that `kind_of` refuses, no such layer, gates of a module that is no LSTM, or an x of
+            another shape, type or number of features than the module reads.
 
     Example:
         >>> import torch
@@ -111,10 +111,7 @@ def trace(rnn: nn.Module, x: Float[Tensor, "T B m"], layer: int = -1, gates: boo
     kind, depth = kind_of(rnn), layer_of(rnn, layer)
     if gates and kind != "LSTM":
         raise ValueError(f"gates are kept of an LSTM, got {kind}")
-    if x.shape[2] != rnn.input_size:
-        raise ValueError(f"expected sequences of {rnn.input_size} features a step, got {x.shape[2]}")
-    if len(x) == 0:
-        raise ValueError("expected sequences of at least one step, got none")
+    require_sequences(rnn, x)
     states, every = x, []
     for number in range(cast(int, rnn.num_layers)):
         states, kept = _layer(kind, rnn, number, states, gates and number == depth)
@@ -125,6 +122,9 @@ def trace(rnn: nn.Module, x: Float[Tensor, "T B m"], layer: int = -1, gates: boo
 def traces(rnn: nn.Module, x: Float[Tensor, "T B m"], layer: int = -1, gates: bool = False) -> Iterator[Trace]:
     """The same in parts of `AT_ONCE` sequences, without gradients.
 
+    Raises:
+        ValueError: also where states are not finite, of which no metric can say anything.
+
     Example:
         >>> import torch
         >>> from urnn.coverage.states import traces
@@ -133,7 +133,32 @@ def traces(rnn: nn.Module, x: Float[Tensor, "T B m"], layer: int = -1, gates: bo
     """
     with torch.no_grad():
         for part in x.split(AT_ONCE, dim=1):
-            yield trace(rnn, part, layer, gates)
+            seen = trace(rnn, part, layer, gates)
+            if not (seen.hidden.isfinite().all() and seen.output.isfinite().all()):
+                raise ValueError(
+                    "expected finite states, got NaN or infinity; give finite sequences, and a net that has not "
+                    "diverged"
+                )
+            yield seen
+
+
+def require_sequences(rnn: nn.Module, x: Tensor) -> None:
+    """Raises ValueError where x is no (T, B, m) that the module reads.
+
+    Example:
+        >>> import torch
+        >>> from urnn.coverage.states import require_sequences
+        >>> require_sequences(torch.nn.LSTM(3, 4), torch.zeros(5, 2, 3))
+    """
+    if x.dim() != 3:
+        raise ValueError(f"expected sequences (steps, batch, features), got the shape {tuple(x.shape)}")
+    if x.shape[2] != rnn.input_size:
+        raise ValueError(f"expected sequences of {rnn.input_size} features a step, got {x.shape[2]}")
+    if len(x) == 0:
+        raise ValueError("expected sequences of at least one step, got none")
+    weights = next(rnn.parameters()).dtype.to_real()
+    if x.dtype != weights:
+        raise ValueError(f"expected sequences of the module's {weights}, got {x.dtype}; convert them with .to()")
 
 
 def layer_of(rnn: nn.Module, layer: int) -> int:

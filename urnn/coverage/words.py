@@ -12,6 +12,7 @@ from torch import Tensor
 from urnn.shapes import Bool, Float, Int
 
 FLAT = 1e-8  # a deviation below this is rounding: such a window is constant
+ROUNDING = 8  # units in the last place of a series: neither is what moves by less
 
 
 def cuts(symbols: int) -> list[float]:
@@ -37,7 +38,8 @@ def normalised(series: Float[Tensor, "T B"]) -> Float[Tensor, "T B"]:
     """
     centred = series - series.mean(0)
     deviation = centred.square().mean(0)
-    flat = deviation < FLAT**2
+    rounding = ROUNDING * torch.finfo(series.dtype).eps * series.detach().abs().amax(0)
+    flat = deviation.sqrt() < rounding.clamp(min=FLAT)
     return torch.where(flat, torch.zeros_like(centred), centred / torch.where(flat, 1.0, deviation).sqrt())
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from urnn.pruning.arguments import require_count
 from urnn.pruning.compaction import require_read_out
 from urnn.pruning.lstm import GatedLSTM
 from urnn.pruning.steps import weights_of
@@ -58,17 +59,28 @@ class MagnitudePruning(GatedLSTM):
             read_out: what reads the last layer, whose columns count for its units.
 
         Raises:
-            ValueError: a number that is not from 1 to what is there, or not one for each layer.
+            TypeError: something else than whole numbers.
+            ValueError: a number that is not from 1 to what earlier cuts have left, or not one for each layer; or
+                the norm of a group that is not finite.
         """
+        if isinstance(units, str) or not isinstance(units, Sequence):
+            raise TypeError(f"units must be a list of one number for each layer, got {type(units).__name__}")
         if len(units) != self.num_layers:
             raise ValueError(f"units must be a number for each of {self.num_layers} layers, got {len(units)}")
-        sizes = self._sizes()
-        names = ["inputs", *(f"units of layer {layer}" for layer in range(self.num_layers))]
-        for name, keep, size in zip(names, [inputs, *units], sizes, strict=True):
-            if not 1 <= keep <= size:
-                raise ValueError(f"{name} to keep must be from 1 to {size}, got {keep}")
         masks = self.settled_gates()
-        for mask, norms, keep in zip(masks, self.group_norms(read_out), [inputs, *units], strict=True):
+        names = ["inputs", *(f"units of layer {layer}" for layer in range(self.num_layers))]
+        keeps = [
+            require_count(f"{name} to keep", keep, 1, int(mask.count_nonzero()))
+            for name, keep, mask in zip(names, [inputs, *units], masks, strict=True)
+        ]
+        every = self.group_norms(read_out)
+        for name, norms in zip(names, every, strict=True):
+            if not norms.isfinite().all():
+                raise ValueError(
+                    f"a group of weights of the {name} has a norm that is not finite, so that none is the "
+                    "largest; train again with a smaller learning rate"
+                )
+        for mask, norms, keep in zip(masks, every, keeps, strict=True):
             kept = torch.where(mask > 0, norms, -1.0).topk(keep).indices
             mask.zero_()[kept] = 1
 
@@ -89,7 +101,7 @@ class MagnitudePruning(GatedLSTM):
 
     def expected_weights(self, outputs: int = 0) -> float:
         """Weights and biases that are left, with those of a read-out of so many outputs."""
-        return self._expected_weights(self.settled_gates(), outputs)
+        return self._expected_weights([mask.double() for mask in self.settled_gates()], outputs)
 
     def _nothing_left(self, number: int) -> str:
         raise AssertionError("cut leaves at least one of each")
@@ -104,7 +116,7 @@ class GroupLasso(MagnitudePruning):
         input_multiplier, unit_multiplier: of the mean norm of an input's and of a unit's group.
 
     Raises:
-        ValueError: a multiplier below 0.
+        TypeError, ValueError: a multiplier that is no finite number of at least 0.
 
     Example:
         >>> import torch

@@ -23,8 +23,12 @@ class Compacted(nn.Module):
         read_out: nn.Linear of the last layer's kept units, or None where none was given.
         inputs: (k,), the inputs that are kept, in rising order.
         units: for each layer (k,), the units that are kept.
+        input_size: features of the whole input.
         scales, scale: (k,), what the gated net multiplies each layer's and the last layer's kept units with; in
             the weights and in `read_out` already. The h of `rnn` is that of the gated net divided by it.
+
+    Raises:
+        RuntimeError: an input that is not the whole one; else as `rnn` does.
 
     Example:
         >>> import torch
@@ -50,8 +54,10 @@ class Compacted(nn.Module):
         inputs: Int[Tensor, " k"],
         units: Sequence[Tensor],
         scales: Sequence[Tensor],
+        input_size: int,
     ) -> None:
         super().__init__()
+        self.input_size = input_size
         self.rnn, self.read_out = rnn, read_out
         self.register_buffer("inputs", inputs)
         for layer, (kept, scale) in enumerate(zip(units, scales, strict=True)):
@@ -79,8 +85,16 @@ class Compacted(nn.Module):
     def select(self, input: Tensor | PackedSequence) -> Tensor | PackedSequence:
         """The inputs that are kept."""
         if isinstance(input, PackedSequence):
-            return input._replace(data=input.data.index_select(-1, self.inputs))
-        return input.index_select(-1, self.inputs)
+            return input._replace(data=self._selected(input.data))
+        return self._selected(input)
+
+    def _selected(self, x: Tensor) -> Tensor:
+        if x.shape[-1] != self.input_size:
+            raise RuntimeError(
+                f"Compacted: Expected the whole input of {self.input_size} features, from which it picks "
+                f"{len(self.inputs)}, got {x.shape[-1]}; for an input that is cut already, call rnn"
+            )
+        return x.index_select(-1, self.inputs)
 
     def cut_state(self, hx: Tensor | tuple[Tensor, Tensor]) -> Any:
         """A state of the gated net, (layers, B, n) in each of its parts, as `rnn` takes it."""
@@ -128,7 +142,7 @@ def compact_lstm(
                 to.copy_(value)
         scales = [gate[some] for gate, some in zip(gates[1:], kept[1:], strict=True)]
         cut_out = None if read_out is None else cut_linear(read_out, kept[-1], scales[-1])
-    return Compacted(small.train(lstm.training), cut_out, kept[0], kept[1:], scales)
+    return Compacted(small.train(lstm.training), cut_out, kept[0], kept[1:], scales, lstm.input_size)
 
 
 def require_open(gates: Sequence[Tensor], closed: Callable[[int], str]) -> list[Tensor]:
@@ -140,6 +154,12 @@ def require_open(gates: Sequence[Tensor], closed: Callable[[int], str]) -> list[
         >>> require_open([torch.tensor([0.5, 0.0, 1.0])], lambda number: "nothing is left")
         [tensor([0, 2])]
     """
+    for gate in gates:
+        if gate.isnan().any():
+            raise ValueError(
+                f"{int(gate.isnan().sum())} gates are not numbers, so training has diverged; train again with a "
+                "smaller learning rate of the gates"
+            )
     kept = [(gate > 0).nonzero().flatten() for gate in gates]
     for number, some in enumerate(kept):
         if not len(some):

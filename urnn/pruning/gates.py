@@ -12,6 +12,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from urnn.pruning.arguments import require_count, require_number
 from urnn.shapes import Float
 
 BETA, GAMMA, ZETA = 2 / 3, -0.1, 1.1
@@ -25,6 +26,9 @@ class HardConcrete(nn.Module):
     Args:
         count: gates.
         first: the first log a of all; 2 leaves a gate open in 97 of 100 draws.
+
+    Raises:
+        TypeError, ValueError: count is no whole number of at least 1, or first no finite number.
 
     Example:
         >>> import torch
@@ -44,7 +48,8 @@ class HardConcrete(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        self.log_a = nn.Parameter(torch.full((count,), float(first), device=device, dtype=dtype))
+        count, first = require_count("count", count, 1), require_number("first", first)
+        self.log_a = nn.Parameter(torch.full((count,), first, device=device, dtype=dtype))
 
     def draw(self, sequences: int) -> Float[Tensor, "{sequences} gates"]:
         """A value of every gate for each of so many sequences, by torch's generator."""

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
+from urnn.pruning.arguments import require_count
 from urnn.pruning.compaction import Compacted, compact_lstm
 from urnn.pruning.selection import Selection
 from urnn.pruning.steps import run_layer, weights_of
@@ -48,6 +49,7 @@ class GatedLSTM(Selection):
         self.lstm, self.dropout = lstm, lstm.dropout
 
     def _expected_weights(self, probabilities: Sequence[Tensor], outputs: int) -> float:
+        outputs = require_count("outputs", outputs, 0)
         return float(surviving_weights(probabilities, outputs, 2 if self.lstm.bias else 0))
 
     def compact(self, read_out: nn.Linear | None = None) -> Compacted:
@@ -56,6 +58,8 @@ class GatedLSTM(Selection):
     def forward(
         self, input: Tensor | PackedSequence, hx: State | None = None
     ) -> tuple[Tensor | PackedSequence, State]:
+        if hx is not None and len(hx) != 2:
+            raise RuntimeError(f"lstm expects two hidden states (h_0, c_0), got {len(hx)}")
         if isinstance(input, PackedSequence):
             return self._forward_packed(input, hx)
         if input.dim() not in (2, 3):
@@ -93,6 +97,8 @@ class GatedLSTM(Selection):
             batch = input.shape[0 if self.batch_first else 1]
             zeros = input.new_zeros(self.num_layers, batch, self.hidden_size)
             hx = zeros, zeros
+        if not input.shape[1 if self.batch_first else 0]:
+            raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
         self.lstm.check_forward_args(input, hx, None)
         return hx
 

@@ -9,6 +9,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from urnn.pruning.arguments import require_number
 from urnn.pruning.gates import HardConcrete
 from urnn.pruning.lstm import GatedLSTM
 from urnn.pruning.selection import Selection
@@ -34,6 +35,7 @@ class ConcreteGates(Selection):
     ) -> None:
         """Once the net's sizes are known; on the device and in the dtype of a tensor of it."""
         self._take_multipliers(input_multiplier, unit_multiplier)
+        first_log_a = require_number("first_log_a", first_log_a)
         self.inputs = HardConcrete(self.input_size, first_log_a, like.device, like.dtype)
         self.units = nn.ModuleList(
             HardConcrete(self.hidden_size, first_log_a, like.device, like.dtype) for _ in range(self.num_layers)
@@ -63,7 +65,9 @@ class ConcreteGates(Selection):
         """Weights and biases that a draw of the gates leaves in the mean; those of a read-out of so many outputs
         are counted too."""
         with torch.no_grad():
-            return self._expected_weights([gate.open_probability() for gate in self._all_gates()], outputs)
+            return self._expected_weights(
+                [gate.open_probability().double() for gate in self._all_gates()], outputs
+            )
 
     def _nothing_left(self, number: int) -> str:
         if number == 0:
@@ -91,7 +95,7 @@ class NeuronSelection(ConcreteGates, GatedLSTM):
         first_log_a: of all gates; 2 leaves a gate open in 97 of 100 draws.
 
     Raises:
-        ValueError: a multiplier below 0.
+        TypeError, ValueError: a multiplier that is no finite number of at least 0.
 
     Example:
         >>> import torch

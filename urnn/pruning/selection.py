@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from urnn.pruning.arguments import require_number
 from urnn.pruning.compaction import Compacted
 from urnn.shapes import Float
 
@@ -64,11 +65,9 @@ class Selection(nn.Module):
         raise NotImplementedError
 
     def _take_multipliers(self, input_multiplier: float, unit_multiplier: float) -> None:
-        """Raises ValueError for one below 0."""
-        for name, value in [("input_multiplier", input_multiplier), ("unit_multiplier", unit_multiplier)]:
-            if not value >= 0:
-                raise ValueError(f"{name} must be a number of at least 0, got {value}")
-        self.input_multiplier, self.unit_multiplier = float(input_multiplier), float(unit_multiplier)
+        """Raises TypeError for what is no number, ValueError for one below 0 or not finite."""
+        self.input_multiplier = require_number("input_multiplier", input_multiplier, 0.0)
+        self.unit_multiplier = require_number("unit_multiplier", unit_multiplier, 0.0)
 
     def _nothing_left(self, number: int) -> str:
         """The error where all gates of the inputs (0) or of a layer (from 1) are closed."""
@@ -90,7 +89,7 @@ class Selection(nn.Module):
                 columns that read the kept units with `Compacted.scale`.
 
         Raises:
-            ValueError: nothing is left; the message says which multiplier to lower.
+            ValueError: nothing is left, and the message says which multiplier to lower; or a gate is not a number.
         """
         raise NotImplementedError
 

@@ -27,7 +27,7 @@ class StackedLSTM(nn.Module):
         is what it is of nn.LSTM.
 
     Raises:
-        ValueError: no layer, or a state that is not of so many layers.
+        ValueError: no layer, a dropout that is no probability, or a state that is not of so many layers.
 
     Example:
         >>> import torch
@@ -54,6 +54,8 @@ class StackedLSTM(nn.Module):
         super().__init__()
         if not hidden_sizes:
             raise ValueError("hidden_sizes must name the units of at least one layer, got none")
+        if isinstance(dropout, bool) or not isinstance(dropout, int | float) or not 0 <= dropout <= 1:
+            raise ValueError(f"dropout should be a number in range [0, 1], got {dropout!r}")
         self.input_size, self.hidden_sizes, self.num_layers = input_size, tuple(hidden_sizes), len(hidden_sizes)
         self.bias, self.batch_first, self.dropout = bias, batch_first, float(dropout)
         widths = [input_size, *hidden_sizes]

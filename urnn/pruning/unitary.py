@@ -13,9 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
+from urnn import checks
 from urnn.activations import modrelu
 from urnn.baselines.interface import SequenceModule, States
 from urnn.layer import URNNLayer, layers_of
+from urnn.pruning.arguments import require_count
 from urnn.pruning.compaction import Compacted, cut_linear, require_open, require_read_out
 from urnn.pruning.neurons import FIRST_LOG_A, INPUT_MULTIPLIER, UNIT_MULTIPLIER, ConcreteGates
 from urnn.rnn import URNN
@@ -110,7 +112,8 @@ class UnitarySelection(ConcreteGates):
         urnn: one layer, one direction, all output steps. It is trained in place, not copied.
 
     Raises:
-        TypeError, ValueError: another module, several layers or two directions, a multiplier below 0.
+        TypeError, ValueError: another module, several layers or two directions, a multiplier below 0; where it is
+            called, parameters in half precision or an input of another dtype.
 
     Example:
         >>> import torch
@@ -143,10 +146,21 @@ class UnitarySelection(ConcreteGates):
         return layers_of(self.urnn.layers)[0]
 
     def forward(self, input: Tensor | PackedSequence, hx: Tensor | None = None) -> Any:
+        self._require_dtype(input.data if isinstance(input, PackedSequence) else input)
         return _Steps(self)(input, hx)
+
+    def _require_dtype(self, x: Tensor) -> None:
+        own = self.layer.V.dtype
+        if own in checks.HALVES:
+            raise ValueError(
+                f"UnitarySelection: Expected parameters to be torch.float32 or torch.float64, got {own}; call "
+                ".float() on it and on its input"
+            )
+        checks.require_input_dtype("UnitarySelection", x, own)
 
     def compact(self, read_out: nn.Linear | None = None) -> Compacted:
         """See `Selection.compact`; the net is a `ContractedRNN`, which warns that it is not unitary."""
+        self._require_dtype(self.layer.V)
         layer, (inputs, gate) = self.layer, [gate.detach() for gate in self.settled_gates()]
         kept_inputs, kept = require_open([inputs, gate], self._nothing_left)
         require_read_out(read_out, 2 * self.hidden_size)
@@ -161,7 +175,7 @@ class UnitarySelection(ConcreteGates):
                 batch_first=self.batch_first,
             )
         cut_out = None if read_out is None else cut_linear(read_out, pairs, scale.repeat(2))
-        return Compacted(rnn, cut_out, kept_inputs, [kept], [scale])
+        return Compacted(rnn, cut_out, kept_inputs, [kept], [scale], self.input_size)
 
     @torch.no_grad()
     def singular_values(self) -> Float[Tensor, " k"]:
@@ -175,6 +189,7 @@ class UnitarySelection(ConcreteGates):
 
     def _expected_weights(self, probabilities: Sequence[Tensor], outputs: int) -> float:
         """V, the matrix without its fast form, b and h_0; the read-out reads two numbers of a unit."""
+        outputs = require_count("outputs", outputs, 0)
         inputs, own = probabilities
         units = own.sum()
         pairs = units.square() + (own * (1 - own)).sum()

@@ -196,7 +196,10 @@ class Trainer:
         assert isinstance(pruning, MagnitudePruning)
         assert settings.keep_inputs is not None
         assert settings.keep_units is not None
-        pruning.cut(inputs=settings.keep_inputs, units=[settings.keep_units], read_out=self.network.read_out)
+        try:
+            pruning.cut(inputs=settings.keep_inputs, units=[settings.keep_units], read_out=self.network.read_out)
+        except ValueError as not_finite:
+            raise DivergedError(f"{not_finite}; iteration {settings.cut_at}") from not_finite
 
     @torch.no_grad()
     def scores(self, batches: Iterable[Batch], network: Network | None = None) -> Scores:
@@ -241,7 +244,9 @@ class Trainer:
         return all(bool(parameter.isfinite().all()) for parameter in self.network.parameters())
 
     def state_dict(self) -> dict[str, Any]:
+        on_gpu = {"gpu_generator": torch.cuda.get_rng_state()} if self.settings.device == "cuda" else {}
         return {
+            **on_gpu,  # gates are drawn there
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "stream": self.stream.state_dict(),
@@ -254,6 +259,8 @@ class Trainer:
         self.optimiser.load_state_dict(state["optimiser"])
         self.stream.load_state_dict(state["stream"])
         torch.set_rng_state(state["torch_generator"])
+        if self.settings.device == "cuda" and "gpu_generator" in state:  # one from before has none
+            torch.cuda.set_rng_state(state["gpu_generator"])
         self.progress = Progress(**state["progress"])
 
     def on_device(self, batch: Batch) -> Batch:

@@ -73,6 +73,16 @@ def test_one_that_goes_on_ends_with_the_same_bits(name, net):
     assert same_bits(second.state_dict(), whole.state_dict())
 
 
+def test_known_defects_are_saved_in_one_order(net):
+    """A set that is made from another one's elements may give them in another order."""
+    one, other = started(net), started(net, sown=0)
+    drawn = torch.randint(1000, (400, 2), generator=torch.Generator().manual_seed(0)).tolist()
+    one._known = {tuple(key) for key in drawn}
+    assert list(one._known) != list({tuple(key) for key in list(one._known)})
+    other.load_state_dict(one.state_dict())
+    assert other.state_dict()["known"] == one.state_dict()["known"]
+
+
 def test_all_that_is_covered_ends_it(net):
     campaign = started(net, name="neuron")
     campaign.metric.add(torch.ones(1, campaign.metric.count, dtype=torch.bool))

@@ -194,6 +194,28 @@ class TestGoingOn:
         assert [line["kind"] for line in ended].count("end") == 1
         assert max(line.get("evaluations", 0) for line in ended) == 1200
 
+    def test_a_damaged_log_gets_its_defects_back(self, runs, tmp_path):
+        options = (runs / "digits_rows-lstm", *self.OPTIONS, "--budget", 600, "--runs", tmp_path)
+        assert call(*options) == 0
+        path = tmp_path / "temporal-genetic-seed0" / journal.NAME
+        whole = lines(path.parent)
+        assert any(line["kind"] == "defect" for line in whole)
+        wrong = b'{"kind": "progress", "evaluations": "many"}\n{"kind": "defect", "evaluations": null}\n\xff\n'
+        path.write_bytes(wrong + b"[" * 100_000 + b"\n")
+        assert call(*options) == 0
+        assert [line for line in lines(path.parent) if line["kind"] != "progress"] == [
+            line for line in whole if line["kind"] != "progress"
+        ]
+
+    def test_called_again_after_its_end_it_repeats_no_progress(self, runs, tmp_path):
+        options = (runs / "digits_rows-lstm", *self.OPTIONS, "--budget", 600, "--runs", tmp_path)
+        assert call(*options) == 0
+        first = lines(tmp_path / "temporal-genetic-seed0")
+        assert call(*options) == 0
+        assert lines(tmp_path / "temporal-genetic-seed0") == first
+        done = [line["evaluations"] for line in first if line["kind"] == "progress"]
+        assert len(done) == len(set(done))
+
     def test_fresh_starts_over(self, runs, tmp_path):
         options = (runs / "digits_rows-lstm", *self.OPTIONS, "--runs", tmp_path)
         assert call(*options, "--budget", 900) == 0

@@ -58,7 +58,7 @@ def by_hand(monkeypatch):
         yield Trace(x, x, {"forget": x})
 
     monkeypatch.setattr("urnn.coverage.metric.traces", given)
-    return lambda name, width, **options: METRICS[name](nn.LSTM(width, width), **options)
+    return lambda name, width, **options: METRICS[name](nn.LSTM(width, width).double(), **options)
 
 
 def one(*steps: list[float]) -> torch.Tensor:
@@ -253,6 +253,15 @@ class TestEveryMetric:
         other.update(longer[:STEPS])
         assert metric.covered() == other.covered()
 
+    def test_states_that_are_not_finite_are_refused(self, kind, name):
+        metric, damaged = made(kind, name).fit(sequences(30)), sequences(4)
+        damaged[2, 1, 0] = math.nan
+        with pytest.raises(
+            ValueError, match=r"^expected finite states, got NaN or infinity; give finite sequences"
+        ):
+            metric.update(damaged)
+        assert metric.covered() == []
+
     def test_no_training_sequences_are_refused(self, kind, name):
         with pytest.raises(ValueError, match=rf"^{name} coverage is fitted to training sequences, got none$"):
             made(kind, name).fit(sequences(0))
@@ -294,6 +303,13 @@ class TestRefusals:
         with pytest.raises(ValueError, match=sentence):
             METRICS[name](MAKE["LSTM"](), **options)
 
+    @pytest.mark.parametrize("name", ["boundary", "stepwise", "temporal", "state", "transition"])
+    def test_training_whose_states_are_not_finite_is_refused(self, name):
+        damaged = sequences(4)
+        damaged[2, 1, 0] = math.nan
+        with pytest.raises(ValueError, match=r"^expected finite states, got NaN or infinity; give finite "):
+            made("LSTM", name).fit(damaged)
+
     def test_training_sequences_that_are_shorter_than_a_word_are_refused(self):
         with pytest.raises(ValueError, match=r"^temporal coverage needs sequences of at least 5 steps, got 4$"):
             made("LSTM", "temporal").fit(sequences(3, steps=4))
@@ -328,6 +344,16 @@ class TestRefusals:
             made("LSTM", "neuron").restore(json.dumps(stored | {"format": 2}))
         with pytest.raises(ValueError, match=r"^this is no saved neuron coverage \(IndexError\)$"):
             made("LSTM", "neuron").restore(json.dumps(stored | {"covered": [99]}))
+
+
+@pytest.mark.parametrize("change", [{"format": 2}, {"covered": [-1]}, {"window": [5, 1]}, {"window": []}])
+def test_what_is_refused_leaves_a_metric_as_it_was(change):
+    metric = made("LSTM", "cell").fit(sequences(3))
+    before = metric.as_json()
+    stored = json.loads(made("LSTM", "cell", window=(1, 5)).fit(sequences(4)).as_json())
+    with pytest.raises(ValueError, match=r"^(this is no saved cell coverage \(|expected coverage of format 1)"):
+        metric.restore(json.dumps(stored | change))
+    assert metric.as_json() == before
 
 
 def test_a_state_is_closest_to_the_cells_around_it():

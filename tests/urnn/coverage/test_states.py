@@ -131,5 +131,13 @@ def test_wrong_arguments_are_named(x):
         trace(lstm, x[..., :4])
     with pytest.raises(ValueError, match=r"^expected sequences of at least one step, got none$"):
         trace(lstm, x[:0])
+    with pytest.raises(
+        ValueError, match=r"^expected sequences \(steps, batch, features\), got the shape \(7, 3\)$"
+    ):
+        trace(lstm, x[..., 0])
+    with pytest.raises(
+        ValueError, match=r"^expected sequences of the module's torch.float32, got torch.float64; con"
+    ):
+        trace(lstm, x.double())
     with pytest.raises(ValueError, match=r"^gates are kept of an LSTM, got GRU$"):
         trace(nn.GRU(INPUTS, UNITS), x, gates=True)

@@ -30,6 +30,13 @@ def test_a_series_is_normalised_by_itself(generator):
     assert torch.allclose(normal.square().mean(0), torch.ones(4).double(), atol=1e-14)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+@pytest.mark.parametrize("steps", [5, 6, 7, 9, 13])
+def test_a_constant_series_is_0_whatever_its_mean_rounds_to(steps, dtype):
+    values = torch.tensor([0.1, 5.3, -50.7, 1000.3], dtype=dtype)
+    assert not words.normalised(values.repeat(steps, 1)).any()
+
+
 def test_the_gap_is_0_for_a_words_own_series_alone(generator):
     averages = torch.randn(5, 200, dtype=torch.float64, generator=generator)
     own = words.numbers(words.letters(averages, 3), 3)

@@ -107,10 +107,60 @@ def test_sizes_that_there_are_not(asked, message):
     assert len(pruning.kept_inputs()) == 3
 
 
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"inputs": True, "units": [2]}, "inputs to keep must be a whole number, got bool True"),
+        ({"inputs": 2.0, "units": [2]}, "inputs to keep must be a whole number, got float 2.0"),
+        ({"inputs": 2, "units": [None]}, "units of layer 0 to keep must be a whole number, got NoneType None"),
+        ({"inputs": 2, "units": 2}, "units must be a list of one number for each layer, got int"),
+        ({"inputs": 2, "units": "2"}, "units must be a list of one number for each layer, got str"),
+    ],
+)
+@pytest.mark.usefixtures("as_a_user")
+def test_sizes_that_are_no_whole_numbers(asked, message):
+    pruning = MagnitudePruning(nn.LSTM(3, 4))
+    with pytest.raises(TypeError) as caught:
+        pruning.cut(**asked)
+    assert str(caught.value) == message
+    assert len(pruning.kept_inputs()) == 3
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"inputs": 2, "units": [2]}, "inputs to keep must be from 1 to 1, got 2"),
+        ({"inputs": 1, "units": [4]}, "units of layer 0 to keep must be from 1 to 2, got 4"),
+    ],
+)
+def test_a_later_cut_opens_nothing_again(asked, message):
+    pruning = MagnitudePruning(nn.LSTM(3, 4))
+    pruning.cut(inputs=1, units=[2])
+    before = [pruning.kept_inputs(), *pruning.kept_units()]
+    with pytest.raises(ValueError) as caught:
+        pruning.cut(**asked)
+    assert str(caught.value) == message
+    assert [pruning.kept_inputs(), *pruning.kept_units()] == before
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_weights_that_are_not_finite_are_not_the_largest(value):
+    pruning = MagnitudePruning(nn.LSTM(3, 4))
+    with torch.no_grad():
+        pruning.lstm.bias_ih_l0[1] = value
+    with pytest.raises(ValueError) as caught:
+        pruning.cut(inputs=1, units=[2])
+    assert str(caught.value) == (
+        "a group of weights of the units of layer 0 has a norm that is not finite, so that none is the largest; "
+        "train again with a smaller learning rate"
+    )
+    assert len(pruning.kept_inputs()) == 3
+
+
 def test_a_multiplier_below_0():
     with pytest.raises(ValueError) as caught:
         GroupLasso(nn.LSTM(3, 4), unit_multiplier=-1.0)
-    assert str(caught.value) == "unit_multiplier must be a number of at least 0, got -1.0"
+    assert str(caught.value) == "unit_multiplier must be a finite number of at least 0, got -1.0"
 
 
 def test_a_read_out_of_another_width():

@@ -63,3 +63,19 @@ def test_extreme_log_a_gives_finite_draws():
     with torch.no_grad():
         made.log_a.copy_(torch.tensor([-1e4, 1e4]))
     assert made.draw(50).tolist() == [[0.0, 1.0]] * 50
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ((0,), ValueError, "count must be at least 1, got 0"),
+        ((2.5,), TypeError, "count must be a whole number, got float 2.5"),
+        ((3, "2"), TypeError, "first must be a number, got str '2'"),
+        ((3, math.nan), ValueError, "first must be a finite number, got nan"),
+    ],
+)
+@pytest.mark.usefixtures("as_a_user")
+def test_gates_that_there_cannot_be(arguments, error, message):
+    with pytest.raises(error) as caught:
+        HardConcrete(*arguments)
+    assert str(caught.value) == message

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.utils.rnn import PackedSequence, pack_sequence, pad_packed_sequence
 
 from urnn.baselines.native import NativeLSTM
-from urnn.pruning import HardConcrete, NeuronSelection, StackedLSTM
+from urnn.pruning import HardConcrete, MagnitudePruning, NeuronSelection, StackedLSTM
 
 TOLERANCES = {torch.float32: 1e-5, torch.float64: 1e-12}
 dtypes = pytest.mark.parametrize("dtype", TOLERANCES)
@@ -131,6 +131,28 @@ class TestPenalty:
         lstm = sum(parameter.numel() for parameter in made.lstm.parameters())
         assert made.expected_weights() == lstm
         assert made.expected_weights(outputs=7) == lstm + 7 * 6
+
+    @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+    @pytest.mark.parametrize("kind", [NeuronSelection, MagnitudePruning])
+    def test_it_is_counted_exactly_whatever_the_weights_are_stored_in(self, kind, dtype):
+        made = kind(nn.LSTM(1, 2101, dtype=dtype))
+        for gates in made.gate_parameters():
+            nn.init.constant_(gates, 50.0)
+        assert made.expected_weights() == sum(parameter.numel() for parameter in made.lstm.parameters())
+
+    @pytest.mark.parametrize(
+        ("outputs", "error", "message"),
+        [
+            (-1, ValueError, "outputs must be at least 0, got -1"),
+            (2.5, TypeError, "outputs must be a whole number, got float 2.5"),
+        ],
+    )
+    @pytest.mark.usefixtures("as_a_user")
+    def test_a_number_of_outputs_that_there_cannot_be(self, outputs, error, message):
+        for count in (selection().expected_weights, selection().weights_left):
+            with pytest.raises(error) as caught:
+                count(outputs)
+            assert str(caught.value) == message
 
 
 class TestCompaction:
@@ -259,11 +281,38 @@ class TestRefusals:
         assert str(caught.value) == message
 
     @pytest.mark.parametrize("name", ["input_multiplier", "unit_multiplier"])
-    @pytest.mark.parametrize("value", [-0.1, math.nan])
+    @pytest.mark.parametrize("value", [-0.1, math.nan, math.inf])
     def test_a_multiplier_below_0(self, name, value):
         with pytest.raises(ValueError) as caught:
             NeuronSelection(nn.LSTM(3, 4), **{name: value})
-        assert str(caught.value) == f"{name} must be a number of at least 0, got {value}"
+        assert str(caught.value) == f"{name} must be a finite number of at least 0, got {value}"
+
+    @pytest.mark.parametrize("name", ["input_multiplier", "unit_multiplier", "first_log_a"])
+    @pytest.mark.parametrize("value", ["1", True, None])
+    @pytest.mark.usefixtures("as_a_user")
+    def test_what_is_no_number(self, name, value):
+        with pytest.raises(TypeError) as caught:
+            NeuronSelection(nn.LSTM(3, 4), **{name: value})
+        assert str(caught.value) == f"{name} must be a number, got {type(value).__name__} {value!r}"
+
+    @pytest.mark.parametrize("value", [math.nan, math.inf])
+    def test_a_first_log_a_that_is_not_finite(self, value):
+        with pytest.raises(ValueError) as caught:
+            NeuronSelection(nn.LSTM(3, 4), first_log_a=value)
+        assert str(caught.value) == f"first_log_a must be a finite number, got {value}"
+
+    @pytest.mark.parametrize("which", [slice(None), slice(1)])
+    def test_gates_that_are_not_numbers_are_not_taken_for_closed(self, which):
+        made = selection()
+        with torch.no_grad():
+            made.units[0].log_a[which] = math.nan
+        with pytest.raises(ValueError) as caught:
+            made.compact()
+        count = len(made.units[0].log_a[which])
+        assert str(caught.value) == (
+            f"{count} gates are not numbers, so training has diverged; train again with a smaller learning rate "
+            "of the gates"
+        )
 
     @pytest.mark.parametrize(
         ("closed", "message"),
@@ -315,6 +364,33 @@ class TestRefusals:
         with pytest.raises(RuntimeError) as caught:
             selection()(x)
         assert str(caught.value) == str(expected.value)
+
+    @pytest.mark.parametrize("width", [3, 4, 5, 7])
+    @pytest.mark.parametrize("packed", [False, True])
+    def test_the_small_net_takes_the_whole_input_alone(self, width, packed):
+        small, x = selection(closed=(2, 4)).compact(), torch.zeros(4, 2, width)
+        with pytest.raises(RuntimeError) as caught:
+            small(pack_sequence([x[:, 0], x[:2, 1]]) if packed else x)
+        assert str(caught.value) == (
+            "Compacted: Expected the whole input of 6 features, from which it picks 4, "
+            f"got {width}; for an input that is cut already, call rnn"
+        )
+
+    @pytest.mark.parametrize(("shape", "batch_first"), [((0, 2, 6), False), ((2, 0, 6), True), ((0, 6), True)])
+    def test_a_sequence_without_a_step(self, shape, batch_first):
+        with pytest.raises(RuntimeError) as expected:
+            nn.LSTM(6, 9, batch_first=batch_first)(torch.zeros(shape))
+        with pytest.raises(RuntimeError) as caught:
+            selection(batch_first=batch_first)(torch.zeros(shape))
+        assert str(caught.value) == str(expected.value)
+
+    @pytest.mark.parametrize("parts", [1, 3])
+    @pytest.mark.parametrize("batch", [(), (2,)])
+    @pytest.mark.usefixtures("as_a_user")
+    def test_a_state_that_is_no_pair(self, parts, batch):
+        with pytest.raises(RuntimeError) as caught:
+            selection()(torch.zeros(4, *batch, 6), (torch.zeros(1, *batch, 9),) * parts)
+        assert str(caught.value) == f"lstm expects two hidden states (h_0, c_0), got {parts}"
 
     def test_an_input_of_one_dimension(self):
         with pytest.raises(ValueError, match="Expected input to be 2D or 3D, got 1D instead"):

@@ -1,5 +1,7 @@
 """Stacked layers of different widths: nn.LSTM where the widths are equal, refusals where a state does not fit."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -65,3 +67,11 @@ def test_a_state_of_another_depth_is_refused():
 def test_it_says_what_it_is():
     assert "3, [5, 2]" in repr(StackedLSTM(3, [5, 2]))
     StackedLSTM(3, [5, 2]).flatten_parameters()
+
+
+@pytest.mark.parametrize("dropout", [2.0, -0.1, math.nan, True, "0.5"])
+@pytest.mark.usefixtures("as_a_user")
+def test_a_dropout_that_is_no_probability_is_refused(dropout):
+    with pytest.raises(ValueError) as caught:
+        StackedLSTM(3, [5, 2], dropout=dropout)
+    assert str(caught.value) == f"dropout should be a number in range [0, 1], got {dropout!r}"

@@ -162,7 +162,30 @@ def test_what_cannot_be_wrapped(make, error, message):
 
 
 def test_a_multiplier_below_0_and_a_read_out_that_does_not_fit():
-    with pytest.raises(ValueError, match="input_multiplier must be a number of at least 0, got nan"):
+    with pytest.raises(ValueError, match="input_multiplier must be a finite number of at least 0, got nan"):
         UnitarySelection(URNN(3, 4), input_multiplier=math.nan)
     with pytest.raises(ValueError, match="read_out must read the 16 features of the last layer"):
         selection().compact(nn.Linear(8, 2, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.int64])
+@pytest.mark.usefixtures("as_a_user")
+def test_an_input_of_another_dtype(dtype):
+    with pytest.raises(ValueError) as caught:
+        UnitarySelection(URNN(3, 4))(torch.zeros(5, 2, 3, dtype=dtype))
+    assert str(caught.value) == (
+        f"UnitarySelection: Expected input to be torch.float32, got {dtype}; convert one of the two"
+    )
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.usefixtures("as_a_user")
+def test_half_precision(dtype):
+    made = UnitarySelection(URNN(3, 4)).to(dtype)
+    for call in (lambda: made(torch.zeros(5, 2, 3, dtype=dtype)), made.compact):
+        with pytest.raises(ValueError) as caught:
+            call()
+        assert str(caught.value) == (
+            f"UnitarySelection: Expected parameters to be torch.float32 or torch.float64, got {dtype}; call "
+            ".float() on it and on its input"
+        )

@@ -62,6 +62,13 @@ class TestLog:
         kept = [(len(line["kept_inputs"]), line["kept_units"]) for line in Log(tmp_path).evaluations()]
         assert kept == [(16, [6])] * 2 + [(5, [3])] * 2
 
+    @pytest.mark.parametrize("way", ["magnitude", "group_lasso"])
+    def test_weights_that_are_not_finite_are_not_cut(self, way, tmp_path):
+        made = settings(way, optimiser="sgd", momentum=0.0, learning_rate=1e30, cut_at=1)
+        end = run(tmp_path, **made)
+        assert end.outcome == "diverged"
+        assert "has a norm that is not finite" in end.message
+
     def test_where_nothing_is_left_the_run_ends_and_says_why(self, tmp_path):
         made = settings("gates", unit_multiplier=1e4, gate_rate=50.0, ramp=0, max_iterations=4)
         end = run(tmp_path, **made)
@@ -104,6 +111,19 @@ class TestTraining:
             made.iterate()
         assert shares == pytest.approx([0.25, 0.5, 0.75, 1.0, 1.0, 1.0])
         assert made.progress.window_loss / 6 < 3.0, "near the cross-entropy of ten classes, without the penalty"
+
+    def test_a_gpus_generator_is_kept_which_gates_are_drawn_from_there(self, monkeypatch):
+        made, kept = trainer(**settings("gates")), []
+        assert "gpu_generator" not in made.state_dict()
+        object.__setattr__(made.settings, "device", "cuda")  # there may be none here
+        monkeypatch.setattr(torch.cuda, "get_rng_state", lambda: torch.tensor([7]))
+        monkeypatch.setattr(torch.cuda, "set_rng_state", kept.append)
+        state = made.state_dict()
+        made.load_state_dict(state)
+        assert kept == [torch.tensor([7])]
+        del state["gpu_generator"]
+        made.load_state_dict(state)
+        assert len(kept) == 1, "a checkpoint from before is taken up"
 
     def test_gates_have_a_learning_rate_of_their_own(self):
         made = trainer(**settings("gates", gate_rate=0.5))
