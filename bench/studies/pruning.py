@@ -251,17 +251,17 @@ def _call(row: Row, phase: str, problem: Problem, x: Tensor, target: Tensor) -> 
     unitary = row["method"] in (URNN, URNN_SELECTED)
     network = Network(models.get(URNN if unitary else "lstm"), row["units"], problem.task)
     if row["method"] not in (DENSE, URNN):
-        network.rnn = _cut_net(row["inputs_kept"], row["units"], unitary)
+        network.rnn = _cut_net(problem.task.input_size, row["inputs_kept"], row["units"], unitary)
     if phase == "forward":
         return inference(network.rnn, x)
     optimiser = torch.optim.Adam(network.parameters(), lr=1e-3)
     return training_step(lambda: problem.task.loss(network(x), target), optimiser)
 
 
-def _cut_net(inputs: int, units: int, unitary: bool) -> Compacted:
-    """What is left where so many inputs and units are kept, as `compact` returns it."""
+def _cut_net(whole: int, inputs: int, units: int, unitary: bool) -> Compacted:
+    """What is left of so many inputs where fewer, and so many units, are kept, as `compact` returns it."""
     rnn: nn.Module = nn.LSTM(inputs, units)
     if unitary:
         W = torch.linalg.qr(torch.randn(units, units, dtype=torch.complex64)).Q  # noqa: N806 - the paper's letter
         rnn = ContractedRNN(W, torch.randn(2 * units, inputs), torch.zeros(units), torch.zeros(2 * units))
-    return Compacted(rnn, None, torch.arange(inputs), [torch.arange(units)], [torch.ones(units)])
+    return Compacted(rnn, None, torch.arange(inputs), [torch.arange(units)], [torch.ones(units)], whole)

@@ -48,7 +48,7 @@ def test_the_baselines_have_the_size_that_neuron_selection_chose(runs):
 
 @pytest.mark.parametrize("unitary", [False, True])
 def test_a_net_to_be_timed_is_what_compacting_leaves(unitary):
-    net = pruning._cut_net(3, 5, unitary)
+    net = pruning._cut_net(16, 3, 5, unitary)
     assert isinstance(net, Compacted)
     assert isinstance(net.rnn, ContractedRNN if unitary else torch.nn.LSTM)
     output, _ = net(torch.zeros(8, 2, 16))
