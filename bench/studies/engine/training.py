@@ -44,7 +44,7 @@ def fit(
         loss = network.task.loss(network(x), target)
         if selection is not None:
             loss = loss + min(1.0, iteration / (given["ramp"] * each)) * selection.penalty(network.read_out)
-        optimiser.zero_grad(set_to_none=True)
+        optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_value_(network.parameters(), given["clip"])
         optimiser.step()
