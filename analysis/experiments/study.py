@@ -12,6 +12,7 @@ from functools import cached_property
 
 import pandas as pd
 
+from analysis import units
 from analysis.appearance import order
 from analysis.experiments.logs import Logs
 from analysis.experiments.schema import (
@@ -235,7 +236,7 @@ def fullest(rows: pd.DataFrame) -> pd.DataFrame:
 def place_name(task: str, length: int) -> str:
     """A task at a length, for people: "Adding, T = 200", "Parity"."""
     symbol, label = LENGTH_SYMBOLS.get(task), TASK_LABELS.get(task, task)
-    return f"{label}, {symbol} = {length}" if symbol else label
+    return f"{label}, {symbol} = {units.steps(length)}" if symbol else label
 
 
 def _named(runs: pd.DataFrame) -> pd.DataFrame:
