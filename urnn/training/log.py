@@ -86,13 +86,13 @@ class Log:
         return next((line for line in self.evaluations() if line.get("solved")), None)
 
     def cut_after(
-        self, iteration: int, facts: Mapping[str, object], solved: Callable[[Mapping[str, object]], bool]
+        self, iteration: int, facts: Mapping[str, object], solved: Callable[[int, Mapping[str, object]], bool]
     ) -> list[int]:
         """Drops the end and whatever was seen after this iteration.
 
         Args:
             facts: replace those of the first line.
-            solved: evaluation -> whether it meets the goal that the first line has now.
+            solved: iteration, evaluation -> whether it meets the goal that the first line has now.
 
         Returns:
             The numbers of the lines that were damaged and are left out, from 1.
@@ -108,7 +108,7 @@ class Log:
         kept = [line for line in seen if line["iteration"] <= iteration]
         for line in kept:
             if line["kind"] == "evaluation":
-                line["solved"] = solved(line)
+                line["solved"] = solved(line["iteration"], line)
         self._rewrite([{**first, **facts}, *kept])
         return [number for number, line in found if line is None]
 
