@@ -101,7 +101,7 @@ def page_of(study: Study, title: str = DEFAULT_TITLE) -> Page:
         Section("How each figure was made", [Facts([*_goals(study), *PROSE["method"].items()])]),
         *([Section("Runs that were left out", [Bullets(left_out)], level=3)] if left_out else []),
     ]
-    return Page("Experiments", title, sections, series_in_order(study.groups))
+    return Page("Experiments", title, sections, series_in_order(study.drawn))
 
 
 def _facts(study: Study) -> list[tuple[str, str]]:

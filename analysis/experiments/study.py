@@ -64,7 +64,19 @@ SETTING = {
     "machine": "{}",
     "cpu": "{}",
 }
-NAMED = ["backend", "series", "size", "place"]
+# Those that a row of results says anyway.
+TOLD = {
+    "implementation",
+    "batch",
+    "optimiser",
+    "learning_rate",
+    "slow_rate",
+    "clip",
+    "clip_norm",
+    "initial",
+    "protocol",
+}
+NAMED = ["backend", "series", "apart", "size", "place"]
 # Tasks whose steps the benchmark measures as they are; those of all others on pixels.
 MEASURED_TASKS = ("copying", "adding")
 # What a training step and the benchmark's measurement of the same step share, beside the steps and the task.
@@ -107,7 +119,7 @@ class Study:
     def all_runs(self) -> pd.DataFrame:
         """Every run that no later one repeats, in the order of groups and seeds, with columns beside its log's.
 
-        Those are group, a number; place, size and series, for people; implementation, which is the log's
+        Those are group, a number; place, size, series and apart, for people; implementation, which is the log's
         backend, while backend tells groups of one model apart, as drawing has it; ended; met, whether it met the
         goal; below, whether it ended below the baseline; member, whether it is in the statistics; fair and
         from_the_paper, whether it is in those studies; aside, whether its conditions alone keep it out of the
@@ -167,6 +179,11 @@ class Study:
             **{name: members[name].apply(estimate, logarithmic=True) for name in logarithmic},
             **verdicts(self.runs),
         )
+
+    @cached_property
+    def drawn(self) -> pd.DataFrame:
+        """The groups of the comparison's figures and of the paper's, under the names that they have there."""
+        return pd.concat([self.fair.groups, self.from_the_paper.groups]).drop_duplicates("group")
 
     @cached_property
     def speaking(self) -> pd.DataFrame:
@@ -260,12 +277,14 @@ def _names(runs: pd.DataFrame) -> pd.DataFrame:
     counts = runs.groupby(["model", "tuned", *PLACE])[list(SETTING)].nunique(dropna=False).groupby("model").max()
     names = []
     for row in runs.to_dict("records"):
-        words = [_word(name, row[name]) for name in SETTING if counts.loc[row["model"], name] > 1]
+        differing = [name for name in SETTING if counts.loc[row["model"], name] > 1]
+        words = [_word(name, row[name]) for name in differing]
         label, n = row["label"], row["hidden_size"]
         names.append(
             {
                 "backend": re.sub(r"[^A-Za-z0-9.]+", "_", " ".join(words)) if words else "any",
                 "series": f"{label} ({', '.join(words)})" if words else label,
+                "apart": ", ".join(_word(name, row[name]) for name in differing if name not in TOLD),
                 "size": f"{label}, n = {n}" if label.endswith(")") else f"{label}-{n}",
                 "place": place_name(row["task"], row["length"]),
             }

@@ -55,12 +55,13 @@ def results(study: Study) -> Table:
         }
         for group in study.groups.itertuples()
     ]
-    return _table("Results across seeds", rows, study.groups, "compact results")
+    names = study.drawn["backend"].reindex(study.groups.index).fillna(study.groups["backend"])
+    return _table("Results across seeds", rows, study.groups.assign(backend=names), "compact results")
 
 
 def _model(group: Any) -> Cell:
     """Its name and how it was trained: batch, the way the sequence was run, and what a run is given."""
-    name = f"{group.size}{group.series.removeprefix(group.label)}"
+    name = f"{group.size} ({group.apart})" if group.apart else group.size
     settings = f"{PROTOCOLS[group.protocol]}: B = {group.batch}, {group.implementation}; {given(group)}"
     return Cell(name, group.size.lower(), settings)
 

@@ -154,6 +154,7 @@ class TestWhichRuns:
         assert set(found.fair.runs["learning_rate"][found.fair.runs["model"] == "urnn"]) == {0.1}
         assert set(found.fair.groups["series"]) == {"uRNN", "nn.LSTM"}
         assert len(found.groups) == 4
+        assert [one.label for one in page_of(found).series] == ["uRNN", "nn.LSTM"]
         assert page_of(found).sections[1].blocks[0].items[-1] == (
             "All runs compared are tuned. Where a model has several tuned settings (Copying memory, T = 100), its "
             "best stand. Seconds are wall-clock seconds of training."

@@ -233,6 +233,7 @@ class TestOfTables:
             "mean squared error of at most 0.01",
             "accuracy of at least 95 %",
             "accuracy of at least 93 %",
+            "accuracy over all steps of at least 99 %",
         }
 
     @pytest.mark.parametrize(
