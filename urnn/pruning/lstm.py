@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from urnn.pruning.arguments import require_count
 from urnn.pruning.compaction import Compacted, compact_lstm
 from urnn.pruning.selection import Selection
 from urnn.pruning.steps import run_layer, weights_of
+from urnn.quantities import require_count
 from urnn.shapes import Float
 
 State = tuple[Tensor, Tensor]

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from urnn.pruning.arguments import require_number
 from urnn.pruning.compaction import Compacted
+from urnn.quantities import require_number
 from urnn.shapes import Float
 
 

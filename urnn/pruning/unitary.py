@@ -17,9 +17,9 @@ from urnn import checks
 from urnn.activations import modrelu
 from urnn.baselines.interface import SequenceModule, States
 from urnn.layer import URNNLayer, layers_of
-from urnn.pruning.arguments import require_count
 from urnn.pruning.compaction import Compacted, cut_linear, require_open, require_read_out
 from urnn.pruning.neurons import FIRST_LOG_A, INPUT_MULTIPLIER, UNIT_MULTIPLIER, ConcreteGates
+from urnn.quantities import require_count
 from urnn.rnn import URNN
 from urnn.shapes import Complex, Float
 from urnn.unitary import apply, to_complex, to_pair

@@ -1,4 +1,4 @@
-"""The numbers that a selection of units is told, checked: each wrong one is a sentence."""
+"""Counts and numbers that a caller gives, checked: each wrong one is a sentence."""
 
 import math
 from numbers import Integral, Real
@@ -8,7 +8,7 @@ def require_count(name: str, value: object, least: int, most: int | None = None)
     """The value as an int; raises TypeError unless it is a whole number, ValueError unless it is in range.
 
     Example:
-        >>> from urnn.pruning.arguments import require_count
+        >>> from urnn.quantities import require_count
         >>> require_count("outputs", -1, 0)
         Traceback (most recent call last):
         ValueError: outputs must be at least 0, got -1
@@ -26,7 +26,7 @@ def require_number(name: str, value: object, least: float = -math.inf) -> float:
     """The value as a float; raises TypeError unless it is a number, ValueError unless finite and in range.
 
     Example:
-        >>> from urnn.pruning.arguments import require_number
+        >>> from urnn.quantities import require_number
         >>> require_number("unit_multiplier", True)
         Traceback (most recent call last):
         TypeError: unit_multiplier must be a number, got bool True
