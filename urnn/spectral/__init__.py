@@ -5,14 +5,21 @@ times its score functions are the net's mean derivatives, and a decomposition of
 Nothing here needs the trainer.
 """
 
+from urnn.spectral.comparison import Errors, errors
+from urnn.spectral.conditions import SpectralWarning
 from urnn.spectral.data import Sequences
+from urnn.spectral.estimator import SpectralRNN
 from urnn.spectral.quadratic import QuadraticRNN
 from urnn.spectral.scores import AutoregressiveGaussian, Gaussian, IndependentGaussian
 
 __all__ = [
     "AutoregressiveGaussian",
+    "Errors",
     "Gaussian",
     "IndependentGaussian",
     "QuadraticRNN",
     "Sequences",
+    "SpectralRNN",
+    "SpectralWarning",
+    "errors",
 ]

@@ -74,14 +74,14 @@ class QuadraticRNN(nn.Module):
 
     @torch.no_grad()
     def draw(self, norm: float = FIRST_NORM, generator: torch.Generator | None = None) -> "QuadraticRNN":
-        """New values: rows of A1 and A2 uniform on the unit sphere, U and V Gaussian and scaled to a spectral norm."""
+        """New values: rows of A1 and A2 uniform on the unit sphere, U and V Gaussian of this spectral norm."""
         for rows in (self.A1, self.A2):
             rows.normal_(generator=generator)
-            rows /= rows.norm(dim=1, keepdim=True)
+            rows.div_(rows.norm(dim=1, keepdim=True))
         for square in (self.U, self.V):
             if square is not None:
                 square.normal_(generator=generator)
-                square *= norm / torch.linalg.matrix_norm(square, 2)
+                square.mul_(norm / torch.linalg.matrix_norm(square, 2))
         return self
 
     def forward(self, x: Float[Tensor, "T B m"]) -> Float[Tensor, "T B outputs"]:

@@ -72,6 +72,9 @@ class Gaussian:
             )
         return torch.linalg.inv(self.covariance)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(covariance of {len(self.covariance)} steps)"
+
     def __call__(self, x: Float[Tensor, "n T m"], steps: Sequence[int]) -> Tensor:
         """S_m, differentiated with respect to x at each of these m steps: (n, m, ..., m).
 
