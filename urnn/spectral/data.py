@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -78,6 +79,7 @@ class Sequences:
     def __post_init__(self) -> None:
         for name in ("samples", "length", "chunk"):
             require_count(name, getattr(self, name), 1)
+        require_count("seed", self.seed, 0)
         require_number("noise", self.noise, 0.0)
         require_rho(self.rho)
 
@@ -87,7 +89,9 @@ class Sequences:
 
     @torch.no_grad()
     def _drawn(self, number: int, samples: int) -> tuple[Tensor, Tensor]:
-        generator = torch.Generator().manual_seed(self.seed << 32 | number)
+        # torch's generator takes 32 bits of a seed, which a seed and a number have to share
+        (seed,) = np.random.SeedSequence([self.seed, number]).generate_state(1)
+        generator = torch.Generator().manual_seed(int(seed))
         x = gaussian_inputs(self.length, samples, self.net.input_size, self.rho, generator)
         y = self.net(x.to(self.net.A1.dtype)).double()
         y += self.noise * torch.randn(y.shape, dtype=torch.float64, generator=generator)

@@ -127,11 +127,11 @@ class Recurrence:
 
     With e the hidden units that the outputs give, A1 of unit rows and C = (A1 A1^T)^2 elementwise,
 
-        E[e_i S_{1,2}(x_t, x_s)] = 4 a_i (x) sum_j U_ij a_j a_j^T,   so along (a_i; a_l, a_l): 4 (U C)_il
-        E[e_i S_4(x_s)] = 8 x the three pairings of M_i (x) M_i,     M_i = sum_j U_ij a_j a_j^T
+        E[e_i S_{1,2}(x_t, x_s)] = 4 a_i (x) M_i,    along (a_i; a_l, a_l): 4 (U C)_il
+        E[e_i S_4(x_s)] = 8 times the three pairings of M_i (x) M_i
 
-    The first is linear in U. Contracting with a_i instead of a dual vector is the least-squares solution, which has
-    the smallest variance where noise is alike in all entries.
+    with M_i = sum_j U_ij a_j a_j^T. The first is linear in U. Contracting with a_i instead of a dual vector is the
+    least-squares solution, which has the smallest variance where noise is alike in all entries.
     """
 
     precision: Tensor

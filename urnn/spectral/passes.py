@@ -103,7 +103,11 @@ def _net(plan: Plan, components: Components, *matrices: Tensor) -> QuadraticRNN:
 
 
 def _next(plan: Plan, found: Learned, before: QuadraticRNN | None) -> tuple[Learned, float]:
-    """A1, A2 and U out of what `found` leaves of the outputs, and its mean square; `before` is it if it has a U."""
+    """A1, A2 and U out of what `found` leaves of the outputs, and the mean square of that.
+
+    Args:
+        before: its net, once it has a U.
+    """
     net = found.net
     left, inverse = Left(net), torch.linalg.pinv(net.A2)
     curvature, sides = None, []
@@ -148,8 +152,8 @@ def _doubts(found: Learned) -> list[str]:
     if components.misfit > WORST_MISFIT:
         said.append(
             f"the second moments are not those of {len(components.A1)} units: what is left of them is "
-            f"{components.misfit:.1f} times what chance leaves; the inputs are of another distribution, the net is "
-            "of another kind, or hidden_size is too low"
+            f"{components.misfit:.1f} times what chance leaves; the inputs are of another distribution, the net "
+            "is of another kind, or hidden_size is too low"
         )
     if found.undirected:
         said.append(

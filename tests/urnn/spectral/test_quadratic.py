@@ -70,7 +70,8 @@ def test_every_walk_meets_the_same_sequences():
     for one, other in zip(data.whole(), data.whole(), strict=True):
         assert one.equal(other)
     x, _ = data.whole()
-    assert len(x.flatten().unique()) == x.numel()  # no chunk repeats another
+    other, _ = Sequences(QuadraticRNN(2, 1, 2), samples=25, chunk=10, rho=0.3, seed=1).whole()
+    assert len(torch.cat([x, other]).unique()) == 2 * x.numel()  # no chunk and no seed repeats another
 
 
 def test_noise_and_shuffling_are_of_the_outputs():
@@ -91,6 +92,7 @@ def test_noise_and_shuffling_are_of_the_outputs():
     [
         ({"samples": 0}, "samples must be at least 1, got 0"),
         ({"length": 0}, "length must be at least 1, got 0"),
+        ({"seed": -1}, "seed must be at least 0, got -1"),
         ({"noise": -1.0}, "noise must be a finite number of at least 0, got -1"),
         ({"rho": 1.0}, r"rho must be above -1 and below 1, got 1\.0"),
     ],
