@@ -1,4 +1,4 @@
-"""Counts and numbers that a caller gives, checked: each wrong one is a sentence."""
+"""Numbers that somebody gives, checked: each wrong one is a sentence."""
 
 import math
 from numbers import Integral, Real
@@ -22,8 +22,12 @@ def require_count(name: str, value: object, least: int, most: int | None = None)
     return count
 
 
-def require_number(name: str, value: object, least: float = -math.inf) -> float:
+def require_number(name: str, value: object, least: float = -math.inf, *, above: float | None = None) -> float:
     """The value as a float; raises TypeError unless it is a number, ValueError unless finite and in range.
+
+    Args:
+        least: it may be that or more.
+        above: it has to be more than that.
 
     Example:
         >>> from urnn.quantities import require_number
@@ -33,9 +37,13 @@ def require_number(name: str, value: object, least: float = -math.inf) -> float:
     """
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a number, got {_shown(value)}")
-    number = float(value)
-    if not (math.isfinite(number) and number >= least):
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number beyond every float
+        number = math.inf
+    if not (math.isfinite(number) and number >= least and (above is None or number > above)):
         bound = "" if least == -math.inf else f" of at least {least:g}"
+        bound = bound if above is None else f" above {above:g}"
         raise ValueError(f"{name} must be a finite number{bound}, got {value}")
     return number
 
