@@ -192,6 +192,7 @@ def _named(given: Settings, samples: int) -> Row:
     return {"rho": given["rho"], "seed": given["seed"], "samples": samples}
 
 
+@torch.no_grad()
 def _weights(learner: SpectralRNN, net: QuadraticRNN, named: Row) -> list[Row]:
     """Every weight beside the true one, units in the truth's order and with its signs."""
     found = learner.to_module(torch.float64)
@@ -265,7 +266,7 @@ def descents(workplace: Workplace) -> Tables:
     given, net = workplace.settings, net_of(workplace.settings)
     x, y = _data(net, given, given["samples"]).whole()
     learner, row = _fitted(net, x, y, _score(given))
-    named = {"seed": given["seed"]}
+    named = {"seed": given["seed"], "samples": given["samples"]}
     found = [named | {"method": SPECTRAL, "seconds": row["seconds"]} | _three(row)]
     x, y = (one.transpose(0, 1).float().contiguous() for one in (x, y))
     torch.manual_seed(given["seed"])
@@ -285,7 +286,7 @@ def _three(row: Row) -> dict[str, float]:
 def _descent(
     module: QuadraticRNN, x: Tensor, y: Tensor, truth: QuadraticRNN, given: Settings, rate: float, iterations: int
 ) -> Iterator[tuple[float, dict[str, float]]]:
-    """Adam on the mean square, its rate falling exponentially: processor seconds so far and errors, now and then."""
+    """Adam on the mean square, with a falling rate: processor seconds so far and errors, now and then."""
     optimiser = torch.optim.Adam(module.parameters(), lr=rate)
     schedule = torch.optim.lr_scheduler.ExponentialLR(optimiser, given["last"] ** (1 / iterations))
     generator = torch.Generator().manual_seed(given["seed"])
