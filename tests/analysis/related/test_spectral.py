@@ -145,8 +145,8 @@ def test_seconds_to_equal_error(frames):
 def test_everything_agrees_where_it_was_made_to(frames):
     found = verdicts(frames)
     # with two seeds a half and one hundreds of times as large, a mean says nothing
-    others = {says: one.verdict for says, one in found.items() if one.verdict != AGREE}
-    assert others == {"Back-propagation from GLOREE's net ends no worse than from a random start.": NOT_DECIDED}
+    undecided = {says: one.verdict for says, one in found.items() if one.verdict != AGREE}
+    assert undecided == {"Back-propagation from GLOREE's net ends no worse than from a random start.": NOT_DECIDED}
     sooner = found[CHAPTER.claims[-1].says]
     assert sooner.measured == "1 seed of 3 never got there; 10 times (2 seeds) as long"
 
