@@ -17,6 +17,7 @@ from urnn.spectral import (
     SpectralRNN,
     SpectralWarning,
     errors,
+    passes,
 )
 
 SAMPLES = 5000
@@ -195,3 +196,18 @@ def test_right_inputs_are_no_cause_for_warnings():
         warnings.simplefilter("error")
         for seed in range(5):
             learned(net_of(size=3, hidden=1, outputs=2), samples=500, seed=seed)
+
+
+def test_a_third_pass_that_explains_less_is_not_taken(monkeypatch):
+    x, y = Sequences(net_of(size=2, hidden=1, outputs=2), 200).whole()
+    second = SpectralRNN(1, passes=2).fit(x, y)
+    whole = passes._next
+
+    def worse(plan, found, before):
+        learned, squares = whole(plan, found, before)
+        return learned, squares if before is None else np.inf
+
+    monkeypatch.setattr(passes, "_next", worse)
+    assert np.array_equal(SpectralRNN(1).fit(x, y).U_, second.U_)
+    monkeypatch.undo()
+    assert not np.array_equal(SpectralRNN(1).fit(x, y).U_, second.U_)
