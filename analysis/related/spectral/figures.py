@@ -13,7 +13,7 @@ from analysis import units
 from analysis.appearance import Series
 from analysis.figures import style
 from analysis.related.engine.chapter import Frames, over_seeds
-from analysis.related.spectral.data import MATRICES, METHODS, SERIES, SPECTRAL, WAYS, largest
+from analysis.related.spectral.data import FOURTH, MATRICES, METHODS, SERIES, SPECTRAL, WAYS, largest
 
 LEAST = 1e-9  # an error below is drawn as this
 
@@ -47,6 +47,8 @@ def _over_samples(ax: Axes, frames: Frames, rows: pd.DataFrame, matrix: str, hea
     numbers = style.backend_numbers(_cells(frames))
     seen: list[float] = []
     for way in WAYS:
+        if way == FOURTH and matrix != "U":
+            continue  # they say nothing of the others, which are those of two passes
         model, backend, _ = SERIES[way]
         points = []
         for samples, mine in rows[rows["way"] == way].groupby("samples"):
@@ -58,6 +60,7 @@ def _over_samples(ax: Axes, frames: Frames, rows: pd.DataFrame, matrix: str, hea
             continue
         x, value, low, high = np.array(points, dtype=float).T
         look, gid = style.line_style(model, numbers[model, backend]), partial(style.series_id, model, backend)
+        look |= {"markersize": 11 if look["marker"] == "*" else 6}  # a star of one size looks smaller
         ax.plot(x, value, gid=gid(), **look)
         ax.vlines(x, low, high, color=look["color"], linewidth=1.4, gid=gid())
         seen += [*value]

@@ -10,7 +10,6 @@ from analysis.related.engine.chapter import Frames
 from analysis.related.spectral.data import (
     BOTH,
     GRADIENT,
-    MATRICES,
     SERIES,
     SPECTRAL,
     last_errors,
@@ -49,15 +48,16 @@ def others(frames: Frames) -> Table:
                 if name == "controls"
                 else f"{one['inputs']} inputs, {one['hidden']} units, {one['outputs']} outputs"
             )
-            beside = [float(one["V"]) if name == "directions" else None]
+            recurrent = max(float(one["U"]), float(one["V"]) if name == "directions" else 0.0)
             rows.append(
                 [
                     words,
                     float(one["rho"]),
                     int(one["seed"]),
                     int(one["samples"]),
-                    *(float(one[matrix]) for matrix in MATRICES),
-                    *beside,
+                    float(one["A1"]),
+                    float(one["A2"]),
+                    recurrent,
                     float(one["misfit"]),
                     float(one["seconds"]),
                     "warned" if one["doubted"] else "",
@@ -68,7 +68,7 @@ def others(frames: Frames) -> Table:
         Column("rho", "{:g}".format),
         Column("Seed", "{:d}".format),
         Column("Sequences", "{:,}".format),
-        *(Column(name, error) for name in (*MATRICES, "V")),
+        *(Column(name, error) for name in ("A1", "A2", "U or V")),
         Column("Misfit", "{:.2f}".format),
         Column("Processor time", units.seconds),
         Column("Doubt"),

@@ -199,7 +199,7 @@ def test_right_inputs_are_no_cause_for_warnings():
 
 
 def test_a_third_pass_that_explains_less_is_not_taken(monkeypatch):
-    x, y = Sequences(net_of(size=2, hidden=1, outputs=2), 200).whole()
+    x, y = Sequences(net_of(size=2, hidden=1, outputs=2), 2000).whole()
     second = SpectralRNN(1, passes=2).fit(x, y)
     whole = passes._next
 
