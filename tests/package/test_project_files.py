@@ -38,4 +38,4 @@ def test_make_installs_what_the_tests_and_the_report_need():
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     assert "--editable '.[dev]'" in MAKEFILE
     assert "urnn[suite]" in extras["dev"]
-    assert "urnn[training,zoo]" in extras["suite"]
+    assert "urnn[spectral,training,zoo]" in extras["suite"]

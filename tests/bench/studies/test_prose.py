@@ -28,6 +28,7 @@ KNOWN = {
         "within 0 and 1",
         "from 0 to 1",
     },
+    "spectral": {"A1", "A2", "h_(t-1)", "95 %", "where it is 1."},
     "pruning": {"8 rows of 8 pixels", "95 %", "at most 1.", "8 steps"},
 }
 CHAPTERS = {chapter.study: chapter for chapter in every_chapter()}
