@@ -49,6 +49,12 @@ pytestmark = pytest.mark.usefixtures("few_held_out")
             f"length must be from 1 to {len(manual().test) - 1} characters, as many as a part of the text has, "
             "got 1000000",
         ),
+        ("text --length=0", "--length of text must be from 1 to 1000000000, got 0"),
+        (
+            "text --enwik8=nowhere",
+            "expected a file enwik8 in nowhere (No such file or directory); name the folder that has it, or leave "
+            "it out for Python's manual",
+        ),
         ("digits_rows --length=30", "digits_rows has 8 time steps, one a row, got --length 30; leave it out"),
         ("digits --length=30", "digits has 64 time steps, one a pixel, got --length 30; leave it out"),
         (
