@@ -1,0 +1,6 @@
+"""RRNN: a new recurrent cell for every sample and time step (Qian, Kennedy, Klabjan 2019, arXiv 1905.10540)."""
+
+from urnn.rrnn.gru import ResetBeforeGRU
+from urnn.rrnn.tree import GRU_TREE, Node, Tree
+
+__all__ = ["GRU_TREE", "Node", "ResetBeforeGRU", "Tree"]
