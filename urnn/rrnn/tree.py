@@ -71,9 +71,7 @@ class Tree:
                     f"{node.right}"
                 )
             if not (node.triple >= 0 and node.operation in _OPERATIONS and node.activation in _ACTIVATIONS):
-                raise ValueError(
-                    f"node {number} of a tree has a triple, operation or function that is none: {node}"
-                )
+                raise ValueError(f"node {number} has a triple, operation or activation that is none: {node}")
         children = sorted(slot for node in self.nodes for slot in (node.left, node.right) if slot >= len(LEAVES))
         expected = list(range(len(LEAVES), len(LEAVES) + len(self.nodes) - 1))
         if children != expected:

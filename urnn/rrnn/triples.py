@@ -7,7 +7,7 @@ from urnn.shapes import Float
 
 
 class Triples(nn.Module):
-    """The triples of a cell; the fourth starts as the identity (I, I, 0), which some trees need, as the GRU's does.
+    """The triples of a cell; the fourth starts as the identity (I, I, 0), which the GRU's tree needs.
 
     Attributes:
         L, R: (l, n, n), applied to row vectors from the right.

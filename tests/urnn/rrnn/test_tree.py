@@ -42,7 +42,6 @@ class TestTree:
 
     def test_codes_are_the_whole_of_it(self):
         assert Tree.from_codes(CODES) == GRU_TREE
-        assert Tree.from_codes(torch.tensor(CODES)) == GRU_TREE
 
     def test_a_drawing_has_every_leaf_in_a_column_and_parents_above_the_middle(self):
         tree = Tree((Node(0, 1, 0, 0, 1), Node(2, 3, 1, 1, 2)))
@@ -69,7 +68,7 @@ class TestTree:
             ),
             (
                 (Node(0, 1, 0, 2, 0),),
-                "node 0 of a tree has a triple, operation or activation that is none: "
+                "node 0 has a triple, operation or activation that is none: "
                 "Node(left=0, right=1, triple=0, operation=2, activation=0)",
             ),
             (
@@ -109,9 +108,7 @@ class TestGRU:
     def test_torchs_gru_is_another_function(self):
         gru, _ = gru_and_triples(torch.float64)
         theirs = nn.GRU(N, N, dtype=torch.float64)
-        order = torch.cat(
-            [torch.arange(N, 2 * N), torch.arange(N), torch.arange(2 * N, 3 * N)]
-        )  # theirs is r, z, n
+        order = torch.cat([torch.arange(N, 2 * N), torch.arange(N), torch.arange(2 * N, 3 * N)])  # r, z, n
         with torch.no_grad():
             theirs.weight_ih_l0.copy_(gru.W[order])
             theirs.weight_hh_l0.copy_(gru.U[order])
@@ -156,7 +153,7 @@ class TestExecutor:
                 (triples.R.grad[k].T, gru.U),
                 (triples.b.grad[k], gru.b),
             ):
-                torch.testing.assert_close(ours, theirs.grad[of], rtol=0, atol=10 * gradients)
+                torch.testing.assert_close(ours, theirs.grad[of], rtol=0, atol=gradients)
 
     @pytest.mark.parametrize("seed", range(20))
     def test_any_tree_is_its_formula(self, seed):
