@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 LEAVES = ("x", "h", "0")
 OPERATIONS = ("+", "*")
-ACTIVATIONS = ("sigmoid", "tanh", "1-", "id")
+ACTIVATIONS = ("id", "sigmoid", "tanh", "1-")
 ADD, MULTIPLY = range(len(OPERATIONS))
-SIGMOID, TANH, ONE_MINUS, IDENTITY = range(len(ACTIVATIONS))
+IDENTITY, SIGMOID, TANH, ONE_MINUS = range(len(ACTIVATIONS))
 _OPERATIONS, _ACTIVATIONS = range(len(OPERATIONS)), range(len(ACTIVATIONS))
 CODE = 5  # whole numbers that say what a node is
 

@@ -39,9 +39,11 @@ class Triples(nn.Module):
     def __len__(self) -> int:
         return len(self.b)
 
+    @property
+    def sides(self) -> Float[Tensor, "n k"]:
+        """All L_k and R_k beside each other, so that one product of a vector is that with every one of them."""
+        return torch.cat([self.L, self.R]).transpose(0, 1).flatten(1)
+
     def products(self, s: Float[Tensor, "*B n"]) -> Float[Tensor, "two *B l n"]:
-        """s L_k and s R_k for every k: (2, *B, l, n)."""
-        l, n, _ = self.L.shape  # noqa: E741 - the paper's letter
-        whole = torch.cat([self.L, self.R]).transpose(0, 1).reshape(n, 2 * l * n)
-        found = (s @ whole).view(*s.shape[:-1], 2, l, n)
-        return found.movedim(-3, 0)
+        """s L_k and s R_k for every k."""
+        return (s @ self.sides).unflatten(-1, (2, *self.b.shape)).movedim(-3, 0)

@@ -15,7 +15,7 @@ CODES = GRU_TREE.codes
 def by_definition(tree: Tree, triples: Triples, x: torch.Tensor, h: torch.Tensor) -> list[torch.Tensor]:
     """Every node of one step for one sample, one after the other, from the formula alone."""
     vectors = [x, h, torch.zeros_like(h)]
-    functions = [torch.sigmoid, torch.tanh, lambda v: 1 - v, lambda v: v]
+    functions = [lambda v: v, torch.sigmoid, torch.tanh, lambda v: 1 - v]
     for left, right, k, operation, activation in tree.codes:
         one, other = vectors[left] @ triples.L[k], vectors[right] @ triples.R[k]
         vectors.append(functions[activation]([one + other, one * other][operation] + triples.b[k]))
@@ -36,7 +36,7 @@ def gru_and_triples(dtype: torch.dtype) -> tuple[ResetBeforeGRU, Triples]:
 
 class TestTree:
     def test_it_can_be_read(self):
-        assert str(Tree((Node(0, 1, 0, 0, 0),))) == "sigmoid[1](x + h)"
+        assert str(Tree((Node(0, 1, 0, 0, 0),))) == "id[1](x + h)"
         z, r = "sigmoid[1](x + h)", "sigmoid[2](x + h)"
         assert str(GRU_TREE) == (f"id[4](id[4](tanh[3](x + id[4](h * {r})) * 1-[4](0 + {z})) + id[4](h * {z}))")
 
@@ -47,9 +47,9 @@ class TestTree:
         tree = Tree((Node(0, 1, 0, 0, 1), Node(2, 3, 1, 1, 2)))
         places = [(one.label, one.across, one.down, one.parent) for one in tree.drawing()]
         assert places == [
-            ("1-[2] *", 0.75, 0, None),
+            ("tanh[2] *", 0.75, 0, None),
             ("0", 0.0, 1, 0),
-            ("tanh[1] +", 1.5, 1, 0),
+            ("sigmoid[1] +", 1.5, 1, 0),
             ("x", 1.0, 2, 2),
             ("h", 2.0, 2, 2),
         ]
