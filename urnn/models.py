@@ -323,7 +323,17 @@ SEARCHED: dict[str, Model] = {
         ),
     )
 }
-EVERY: dict[str, Model] = MODELS | ZOO | SEARCHED  # that can be chosen by its name
+
+
+def every() -> dict[str, Model]:
+    """All models that can be chosen by name.
+
+    Example:
+        >>> from urnn import models
+        >>> len(models.every()) == len(models.MODELS) + len(models.ZOO) + len(models.SEARCHED)
+        True
+    """
+    return MODELS | ZOO | SEARCHED
 
 
 # What each stage of an optimisation is worth: one model, its backends the rungs. Measured, but no model to choose.
@@ -387,6 +397,7 @@ def get(name: str) -> Model:
         Traceback (most recent call last):
         ValueError: unknown model 'elman'; the registry (urnn/models.py) has: urnn, lstm, gru, ...
     """
-    if name not in EVERY:
-        raise ValueError(f"unknown model {name!r}; the registry (urnn/models.py) has: {', '.join(EVERY)}")
-    return EVERY[name]
+    known = every()
+    if name not in known:
+        raise ValueError(f"unknown model {name!r}; the registry (urnn/models.py) has: {', '.join(known)}")
+    return known[name]

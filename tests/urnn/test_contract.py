@@ -7,7 +7,7 @@ from torch.nn.utils.rnn import pack_sequence, pad_packed_sequence
 
 from urnn import models
 from urnn.backends import BACKENDS
-from urnn.models import EVERY, MODELS, SEARCHED, ZOO, Model
+from urnn.models import MODELS, SEARCHED, ZOO, Model
 from urnn.tasks import Copying
 
 FAMILIES = {"unitary", "orthogonal", "gated", "plain", "linear", "oscillator", "searched"}
@@ -15,7 +15,7 @@ NORM_PRESERVING = {"unitary", "orthogonal"}
 DTYPES = [torch.float32, torch.float64]
 M, N, T, B = Copying.input_size, 16, 12, 4
 
-ALL = EVERY
+ALL = models.every()
 ENTRIES = [(model, backend) for model in ALL.values() for backend in model.backends]
 PROMISING = [entry for entry in ENTRIES if entry[0].family in NORM_PRESERVING]
 

@@ -19,11 +19,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 from torch.autograd.function import Function, once_differentiable
+from torch.autograd.profiler import record_function
 
 from urnn.rrnn.tree import ACTIVATIONS, ADD, IDENTITY, LEAVES, MULTIPLY, ONE_MINUS, OPERATIONS, SIGMOID, TANH
 from urnn.shapes import Bool, Float, Int
 
 COMPUTED = slice(ONE_MINUS)  # the activations whose results are computed; 1 - v follows from v
+SCORER = "rrnn scorer"  # what torch's profiler calls the time in it
 TIED = 100  # times the dtype's eps: how near two scores are that count as equal
 SPAN = 1.0  # v and 1 - v are candidates where no entry of v is as large
 
@@ -211,23 +213,15 @@ class _Grow(Function):
             mixture = _mixture(share).flatten(1)
             mixtures[:, : mixture.shape[1], number] = mixture
 
-            # the block that came with it: no earlier node has chosen from it. w is left out of d_hidden until the
-            # end, so that w's own derivative follows from it
-            grad = d_scores[:, new].unsqueeze(-1)
-            rest = torch.ops.aten.threshold_backward(
-                grad[:, :, ONE_MINUS].expand_as(hidden_rest[:, new]), hidden_rest[:, new], 0
+            # the block that came with it, from which no earlier node has chosen
+            through, of_all, of_rest = _through_scorer(
+                d_scores[:, new], hidden[:, new], hidden_rest[:, new], weighted, out=d_hidden[:, new]
             )
-            found = d_hidden[:, new]
-            found.copy_(
-                torch.ops.aten.threshold_backward(grad[:, :, COMPUTED].expand_as(found), hidden[:, new], 0)
-            )
-            d_c += found.sum((0, 1, 2, 3)) + rest.sum((0, 1, 2))
-            d_rest += rest.sum((0, 1, 2))
-            found[:, :, IDENTITY] -= rest
+            d_c += of_all
+            d_rest += of_rest
             width = ONE_MINUS * kinds
             chosen = mixtures[:, new.start * width : new.stop * width, number:]
-            through_scorer = (found.reshape(-1, len(c)) @ weighted).view(samples, -1, n)
-            d_candidates = torch.baddbmm(through_scorer, chosen, d_vectors[:, number:])
+            d_candidates = torch.baddbmm(through, chosen, d_vectors[:, number:])
             d_v = _through_activations(d_candidates.view_as(candidates[:, new]), candidates[:, new])
             d_v = d_v.view(samples, -1, len(OPERATIONS), triples, n)
             d_b += d_v.sum((0, 1, 2))
@@ -236,8 +230,10 @@ class _Grow(Function):
             for side, other in enumerate((right, left)):
                 of_side = torch.addcmul(added, multiplied, other).flatten(0, 1)
                 d_table[side].flatten(0, 1).index_add_(0, places[side], of_side)
-        every = d_hidden.flatten(1, 3).transpose(1, 2)
-        d_W = torch.bmm(every, candidates[:, :all_rows].flatten(1, 3)).sum(0) + d_rest.unsqueeze(1)  # noqa: N806
+        with record_function(SCORER):
+            of_rows = d_hidden.flatten(1, 3).transpose(1, 2)
+            summed = torch.bmm(of_rows, candidates[:, :all_rows].flatten(1, 3)).sum(0)
+        d_W = summed + d_rest.unsqueeze(1)  # noqa: N806
         d_w = (W * d_W).sum(1) + c * d_c
         d_products = d_table[:, 1].transpose(0, 1).flatten(1)
         of_nodes = d_table[:, len(LEAVES) :].permute(2, 1, 0, 3, 4).flatten(2)  # the last is no factor, and 0
@@ -273,14 +269,35 @@ def _score(
     out: Tensor,
 ) -> None:
     """Scores into (B, K, 4, 2 l), and the scorer's hidden layers, which the derivative needs."""
-    products = torch.bmm(candidates.flatten(1, 3), W.T.expand(len(candidates), -1, -1)).view(hidden.shape)
-    torch.sub(W.sum(1) + c, products[:, :, IDENTITY], out=hidden_rest).relu_()
-    torch.add(products, c, out=hidden).relu_()
-    out[:, :, COMPUTED] = hidden @ w
-    out[:, :, ONE_MINUS] = hidden_rest @ w
+    with record_function(SCORER):
+        products = torch.bmm(candidates.flatten(1, 3), W.T.expand(len(candidates), -1, -1)).view(hidden.shape)
+        torch.sub(W.sum(1) + c, products[:, :, IDENTITY], out=hidden_rest).relu_()
+        torch.add(products, c, out=hidden).relu_()
+        out[:, :, COMPUTED] = hidden @ w
+        out[:, :, ONE_MINUS] = hidden_rest @ w
     large = ~(candidates[:, :, IDENTITY].abs().amax(-1) < SPAN)  # or not a number
     for activation in (IDENTITY, ONE_MINUS):
         out[:, :, activation].masked_fill_(large, -torch.inf)
+
+
+def _through_scorer(
+    d_scores: Tensor, hidden: Tensor, hidden_rest: Tensor, weighted: Tensor, out: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The derivative of the candidates, (B, K 6 l, n), and of c from all of them and from those of 1 - v alone.
+
+    Into `out` goes that of the hidden layer of v, sigmoid(v) and tanh(v). It and those of c lack the factor w, so
+    that w's own derivative follows from them:
+    """
+    with record_function(SCORER):
+        grad = d_scores.unsqueeze(-1)
+        of_rest = grad[:, :, ONE_MINUS].expand_as(hidden_rest)
+        rest = torch.ops.aten.threshold_backward(of_rest, hidden_rest, 0)
+        out.copy_(torch.ops.aten.threshold_backward(grad[:, :, COMPUTED].expand_as(out), hidden, 0))
+        sum_rest = rest.sum((0, 1, 2))
+        sum_all = out.sum((0, 1, 2, 3)) + sum_rest
+        out[:, :, IDENTITY] -= rest
+        through = (out.reshape(-1, out.shape[-1]) @ weighted).view(len(out), -1, weighted.shape[1])
+    return through, sum_all, sum_rest
 
 
 def _mixture(share: Tensor) -> Tensor:
@@ -313,7 +330,7 @@ def _first_best(scores: Tensor) -> Tensor:
     """
     best = scores.amax(1, keepdim=True)
     near = best - TIED * torch.finfo(scores.dtype).eps * best.abs().clamp(min=1)
-    return (scores >= near).to(torch.uint8).argmax(1)
+    return ((scores >= near) | scores.isnan()).to(torch.uint8).argmax(1)
 
 
 def _decoded(best: Tensor, triples: int) -> Sequence[Tensor]:

@@ -92,7 +92,7 @@ class RRNN(SequenceModule):
             require_size(name, value)
         if nodes < 2:
             raise ValueError(
-                f"nodes must be at least 2, got {nodes}; with one, x and h would be joined in one way alone"
+                f"nodes must be at least 2, got {nodes}; a tree of one could join x and h in one way alone"
             )
         if isinstance(noise, bool) or not isinstance(noise, int | float) or not 0 <= noise < float("inf"):
             raise ValueError(f"noise must be a finite number of at least 0, got {noise!r}")

@@ -98,7 +98,7 @@ class Stages:
             Logged(
                 float(task.detach()),
                 float(whole.detach()),
-                float(searched.margins.mean()),
+                float(searched.margins.detach().mean()),
                 searched.structures.counted(),
             )
         )

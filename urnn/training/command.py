@@ -111,7 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("task", metavar="TASK", help=f"one of {', '.join(problems.PROBLEMS)}")
     add("--length", type=int, metavar="T", help=_what_lengths_are())
-    add("--model", default="urnn", help=f"one of {', '.join(models.EVERY)}; default: %(default)s")
+    add("--model", default="urnn", help=f"one of {', '.join(models.every())}; default: %(default)s")
     add(
         "--backend",
         metavar="NAME",

@@ -90,25 +90,22 @@ class TestFixed:
 
 class TestBadInput:
     @pytest.mark.parametrize(
-        ("given", "error", "message"),
+        ("given", "message"),
         [
             (
                 {"nodes": 1},
-                ValueError,
                 "nodes must be at least 2, got 1; a tree of one could join x and h in one way alone",
             ),
-            ({"nodes": 0}, ValueError, "nodes must be at least 1, got 0"),
-            ({"nodes": 2.5}, TypeError, "nodes should be of type int, got: float"),
-            ({"triples": 0}, ValueError, "triples must be at least 1, got 0"),
-            ({"scorer_size": 0}, ValueError, "scorer_size must be at least 1, got 0"),
-            ({"hidden_size": 0}, ValueError, "hidden_size must be at least 1, got 0"),
-            ({"noise": -1.0}, ValueError, "noise must be a finite number of at least 0, got -1.0"),
-            ({"noise": math.nan}, ValueError, "noise must be a finite number of at least 0, got nan"),
-            ({"batch_first": 1}, TypeError, "batch_first should be of type bool, got: int"),
+            ({"nodes": 0}, "nodes must be at least 1, got 0"),
+            ({"triples": 0}, "triples must be at least 1, got 0"),
+            ({"scorer_size": 0}, "scorer_size must be at least 1, got 0"),
+            ({"hidden_size": 0}, "hidden_size must be at least 1, got 0"),
+            ({"noise": -1.0}, "noise must be a finite number of at least 0, got -1.0"),
+            ({"noise": math.nan}, "noise must be a finite number of at least 0, got nan"),
         ],
     )
-    def test_an_argument_that_is_none_is_a_sentence(self, given, error, message):
-        with pytest.raises(error) as caught:
+    def test_an_argument_that_is_none_is_a_sentence(self, given, message):
+        with pytest.raises(ValueError) as caught:
             RRNN(**{"input_size": M, "hidden_size": N, **given})
         assert str(caught.value) == message
 

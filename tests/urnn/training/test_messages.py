@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests.urnn.training.tiny import TINY, complaint, run
-from urnn.models import EVERY, MODELS
+from urnn.models import MODELS, every
 from urnn.tasks.recall import KEYS
 from urnn.tasks.text import manual
 from urnn.training import checkpoint
@@ -63,7 +63,7 @@ pytestmark = pytest.mark.usefixtures("few_held_out")
         ),
         (
             "copying --length=9 --model=gpt",
-            f"unknown model 'gpt'; the registry (urnn/models.py) has: {', '.join(EVERY)}",
+            f"unknown model 'gpt'; the registry (urnn/models.py) has: {', '.join(every())}",
         ),
         (
             "copying --length=9 --model=lstm --initial=henaff",
