@@ -58,6 +58,11 @@ def size(value: float) -> str:
     return text.replace(",", "") if value < 10000 else text
 
 
+def steps(number: int) -> str:
+    """A T as papers print it: 1000, but 10,000."""
+    return f"{number:,}" if number >= 10_000 else str(number)
+
+
 def per_cent(fraction: float) -> str:
     """0.034 -> '3.4 %'."""
     return f"{significant(100 * fraction, 2)} %"

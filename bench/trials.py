@@ -2,9 +2,9 @@
 
 The draws of a task are the same for all models: trial k has the same learning rate, optimiser and clipping
 everywhere, and its slow rate and first values are the model's at the same place of its list. Trial 1 is the
-model's untuned preset. A trial is ranked by its validation data alone: one that solved a task that ends with its
-goal by the iterations it took, others by their best score, or best loss where the goal is on the loss. One that
-diverged is never chosen.
+model's untuned preset; one more may be what was chosen for the same model on another task. A trial is ranked by
+its validation data alone: one that solved a task that ends with its goal by the iterations it took, others by
+their best score, or best loss where the goal is on the loss. One that diverged is never chosen.
 """
 
 import itertools
@@ -95,8 +95,14 @@ def _draws(place: str) -> list[tuple[Rates, float, float]]:
     return [(one, numbers.random(), numbers.random()) for one in shared]
 
 
-def settings_of(place: str, model: str, count: int) -> list[Settings]:
-    """So many different ones, up to `MOST_TRIALS`: the preset, then the task's draws as this model has them."""
+def settings_of(place: str, model: str, count: int, include: str | None = None) -> list[Settings]:
+    """So many different ones, up to `MOST_TRIALS`: the preset, then the task's draws as this model has them.
+
+    Where another place is included, the settings chosen there come last, unless they are among the others.
+
+    Raises:
+        ValueError: the model was not tuned there.
+    """
     task, length = tuned.parsed(place)
     plain = untuned(task, model, length)
     found: dict[Settings, None] = {tuple((name, getattr(plain, name)) for name in tuned.NAMES): None}
@@ -106,7 +112,16 @@ def settings_of(place: str, model: str, count: int) -> list[Settings]:
         slow_rate, first = slow_rates[int(slow * len(slow_rates))], initials[int(initial * len(initials))]
         values = (optimiser, rate, slow_rate, decay, momentum, clip, norm, first)
         found[tuple(zip(tuned.NAMES, values, strict=True))] = None  # one that is the preset's adds none
-    return list(found)[:count]
+    return list(dict.fromkeys([*list(found)[:count], *([] if include is None else [_chosen(include, model)])]))
+
+
+def _chosen(place: str, model: str) -> Settings:
+    before = tuned.read(*tuned.parsed(place), model)
+    if before is None:
+        raise ValueError(
+            f"{model} was not tuned on {place}; run python -m bench tune --task {place} --write first"
+        )
+    return tuple(before["settings"].items())
 
 
 def rungs(count: int, budget: float) -> list[tuple[int, float]]:

@@ -29,6 +29,7 @@ class Protocol:
     trials: int
     budget: float
     space: int = SPACE_VERSION
+    include: str | None = None  # a place: what was chosen there is one more trial of every model
 
 
 @dataclass
@@ -57,8 +58,8 @@ def tune(
         ValueError: no such task or model.
     """
     deadline = clock() + conditions.seconds
-    plan = rungs(protocol.trials, protocol.budget)
     pairs = [_pair(place, model, protocol) for place in places for model in models]
+    plan = rungs(max(len(pair.trials) for pair in pairs), protocol.budget)
     _require_protocol(conditions.runs, protocol)
     for number, (count, seconds) in enumerate(plan, 1):
         jobs = []
@@ -82,13 +83,13 @@ def tune(
 
 def _pair(place: str, model: str, protocol: Protocol) -> Pair:
     task, length = tuned.parsed(place)
-    found = settings_of(place, model, protocol.trials)
+    found = settings_of(place, model, protocol.trials, protocol.include)
     trials = [Trial(task, length, model, number, one, protocol.budget) for number, one in enumerate(found, 1)]
     return Pair(place, model, trials, trials, {})
 
 
 def _require_protocol(runs: Path, protocol: Protocol) -> None:
-    path, wanted = runs / "protocol.json", vars(protocol)
+    path, wanted = runs / "protocol.json", {k: v for k, v in vars(protocol).items() if v is not None}
     try:
         runs.mkdir(parents=True, exist_ok=True)
         before = files.read(path)

@@ -78,24 +78,29 @@ def _nothing(why: str) -> Cell:
 
 
 def _moments(study: Study, here: pd.DataFrame) -> dict[float, str]:
-    """Seconds -> what they are: when the best had solved the task, and how long all were trained.
+    """Seconds -> what they are: when the last seed of the best had solved the task, and how long all were trained.
 
     None where fewer than two models have ended.
     """
     if len(here) < 2:
         return {}
+    runs = study.runs[study.runs["member"] & study.runs["group"].isin(here["group"])]
+    solved = runs.groupby("group")["solved_seconds"].max()
     found = {
-        one.seconds.value: f"{one.label} had solved it"
+        float(solved[one.group]): f"{one.label} had solved it{_in_part(one)}"
         for one in here.itertuples()
         if one.mark == BEST and one.by_seconds
     }
-    runs = study.runs[study.runs["member"] & study.runs["group"].isin(here["group"])]
     stopped = runs[~ended_for_good(runs)]
     if len(stopped):
         found.setdefault(float(stopped["seconds"].min()), "the limit of all")
     else:
         found.setdefault(float(runs["seconds"].max()), "all had ended")
     return dict(sorted(found.items()))
+
+
+def _in_part(group: Any) -> str:
+    return f" with {group.met} of {counted(group.seeds, 'seed')}" * (group.met < group.seeds)
 
 
 def _at(track: pd.DataFrame, moment: float) -> Estimate | None:

@@ -133,9 +133,9 @@ def _task(task: str, groups: Sequence[Any], told: Callable[[Any], str], most: in
     if not symbol:
         return f"{name}{words[0]}"
     if len(groups) > most:
-        lengths = joined([str(one.length) for one in groups])
+        lengths = joined([units.steps(one.length) for one in groups])
         return f"{name} at {symbol} = {lengths} ({told(groups[0])} to {told(groups[-1])})"
-    lengths = joined([f"{one.length}{word}" for one, word in zip(groups, words, strict=True)])
+    lengths = joined([f"{units.steps(one.length)}{word}" for one, word in zip(groups, words, strict=True)])
     return f"{name} at {symbol} = {lengths}"
 
 

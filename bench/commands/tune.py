@@ -35,6 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     number = "settings tried for each task and model; default: %(default)s"
     add("--trials", type=whole_number(trials.MOST_TRIALS), default=16, help=number)
+    more = "one more trial of every model: the settings chosen for it on this task, such as a shorter T"
+    add("--include", metavar="TASK", help=more)
     budget = "of training for each task and model, over all its trials; default: %(default)s"
     add("--seconds", type=positive(MOST_SECONDS), default=240.0, help=budget)
     jobs = os.cpu_count() or 1
@@ -60,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     wanted = tuple(models.MODELS | models.ZOO) if options.models == ("zoo",) else options.models
     for model in wanted:
         models.get(model)
-    protocol = Protocol(options.trials, options.seconds)
+    protocol = Protocol(options.trials, options.seconds, include=options.include)
     extra = (f"--mnist={options.mnist.resolve()}",)
     conditions = Conditions(options.runs, options.jobs, 60 * options.minutes, extra, "tune")
     pairs, done, stopped = tune(options.task, wanted, protocol, conditions, show)

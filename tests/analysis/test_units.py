@@ -42,6 +42,16 @@ def test_factors_and_sizes_have_two_digits():
     assert [units.ahead_or_behind(x) for x in (2.0, 0.25)] == [f"{units.TIMES}2.0", "÷4.0"]
 
 
+def test_a_length_has_commas_from_ten_thousand_on():
+    assert [units.steps(length) for length in (100, 1000, 9999, 10_000, 123_456)] == [
+        "100",
+        "1000",
+        "9999",
+        "10,000",
+        "123,456",
+    ]
+
+
 def test_ticks_have_no_trailing_zeros():
     assert [units.tick(x, units.TIME_UNITS) for x in (3e-4, 1.5, 2e-9)] == ["300 µs", "1.5 s", "2 ns"]
     assert [units.tick(x, units.BYTE_UNITS) for x in (2**22, 512, 1.5 * 2**30)] == ["4 MiB", "512 B", "1.5 GiB"]

@@ -75,6 +75,25 @@ def test_every_model_gets_the_presets_point_and_then_the_same_draws():
     assert all(len(settings_of("parity", name, 4)) == 4 for name in names)
 
 
+def test_what_was_chosen_elsewhere_is_the_last_trial_and_no_trial_twice(monkeypatch, tmp_path):
+    monkeypatch.setattr(tuned, "read", lambda *place, read=tuned.read: read(*place, folder=tmp_path))
+    drawn = settings_of("copying-1000", "lstm", 4)
+    elsewhere = dict(drawn[1]) | {"learning_rate": 0.5}
+    tuned.write("copying", 100, "lstm", elsewhere, {}, folder=tmp_path)
+    tuned.write("copying", 200, "lstm", dict(drawn[2]), {}, folder=tmp_path)
+    assert settings_of("copying-1000", "lstm", 4, "copying-100") == [*drawn, tuple(elsewhere.items())]
+    assert settings_of("copying-1000", "lstm", 4, "copying-200") == drawn
+    with pytest.raises(ValueError, match="lstm was not tuned on copying-300; run python -m bench tune --task"):
+        settings_of("copying-1000", "lstm", 4, "copying-300")
+
+
+def test_an_included_trial_shares_the_budget(played, tmp_path):
+    trained = played({1: (0.5, None), 2: (0.6, None), 3: (0.7, None), 4: (0.1, None)})
+    (pair,), done, _ = tuned_with(tmp_path, protocol=Protocol(3, 16.0, include="adding-200"))
+    assert (done, [[number for _, number, _ in rung] for rung in trained]) == (True, [[1, 2, 3, 4], [4, 1], [4]])
+    assert dict(pair.trials[3].settings) == tuned.read("adding", 200, "lstm")["settings"]
+
+
 @pytest.mark.parametrize("count", [1, 2, 5, 16, 32])
 def test_the_rungs_spend_the_budget_and_end_with_one(count):
     plan = rungs(count, 240.0)
@@ -126,6 +145,8 @@ def test_another_protocol_in_the_same_folder_is_refused(played, tmp_path):
     [
         (["--task=sorting"], "unknown task 'sorting'; there are: copying, "),
         (["--task=adding"], "adding needs a length, got 'adding'; say adding-100"),
+        (["--task=parity", "--models=lstm", "--include=copying-7"], "lstm was not tuned on copying-7; run python"),
+        (["--task=parity", "--models=lstm", "--include=copying"], "copying needs a length, got 'copying'"),
         (["--task=parity-40"], "parity has a length of its own, got 'parity-40'; say parity"),
         (["--task=parity", "--models=elman"], "unknown model 'elman'; the registry"),
         (["--task=parity", "--trials=33"], "expected at most 32, got '33'"),

@@ -89,6 +89,21 @@ class TestAtEqualSeconds:
             ["99.0 %, solved", "54.5 %, behind"],
         ]
 
+    def test_the_first_moment_is_that_of_the_fastests_last_seed(self, add, study):
+        for seed, speed in enumerate((50, 25)):  # after 2 and 4 s
+            add([BASE, BASE / 20], [0.5, 1.0], "solved", speed=speed, seed=seed)
+        add([BASE] * 6, [0.1, 0.2, 0.3, 0.4, 0.5, 0.6], "not finished", model="lstm", speed=50)
+        found = at_equal_seconds(study(), standing(study()))
+        assert found.cells[0][0].note == "recall accuracy after 4.00 s: uRNN had solved it"
+        assert texts(found)[0][1:] == ["100.0 %, solved", "40.0 %, behind"]
+
+    def test_it_says_with_how_many_seeds_the_fastest_had_solved_it(self, add, study):
+        add([BASE, BASE / 20], [0.5, 1.0], "solved", speed=50)
+        add([BASE] * 6, [0.1] * 6, "finished", speed=50, seed=1)
+        add([BASE] * 6, [0.1] * 6, "finished", model="lstm", speed=50)
+        first = at_equal_seconds(study(), standing(study())).cells[0][0]
+        assert first.note == "recall accuracy after 2.00 s: uRNN had solved it with 1 of 2 seeds"
+
     def test_a_task_without_an_end_has_one_moment(self, add, study):
         for model, score in (("urnn", 0.9), ("lstm", 0.8)):
             add([1.0] * 3, [score] * 3, model=model, task="digits", length=64, speed=50)

@@ -231,7 +231,7 @@ class TestLog:
             flipped[bit // 8] ^= 1 << bit % 8
             log.path.write_bytes(flipped)
             try:
-                log.cut_after(9, {}, lambda evaluation: False)
+                log.cut_after(9, {}, lambda iteration, evaluation: False)
             except TrainingError as error:
                 refused.add(str(error))
             else:
