@@ -13,8 +13,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from urnn.arguments import require_flag, require_size
+from urnn.arguments import require_flag
 from urnn.baselines.interface import SequenceModule, States
+from urnn.quantities import require_count, require_number
 from urnn.rrnn.execution import require_fits, run_tree
 from urnn.rrnn.growth import Weights, grow
 from urnn.rrnn.scorer import Scorer
@@ -82,20 +83,11 @@ class RRNN(SequenceModule):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        sizes = {
-            "input_size": input_size,
-            "hidden_size": hidden_size,
-            "triples": triples,
-            "scorer_size": scorer_size,
-        }
-        for name, value in {**sizes, "nodes": nodes}.items():
-            require_size(name, value)
-        if nodes < 2:
-            raise ValueError(
-                f"nodes must be at least 2, got {nodes}; a tree of one could join x and h in one way alone"
-            )
-        if isinstance(noise, bool) or not isinstance(noise, int | float) or not 0 <= noise < float("inf"):
-            raise ValueError(f"noise must be a finite number of at least 0, got {noise!r}")
+        sizes = {"input_size": input_size, "hidden_size": hidden_size, "triples": triples}
+        for name, value in {**sizes, "scorer_size": scorer_size}.items():
+            require_count(name, value, 1)
+        require_count("nodes", nodes, 2)
+        require_number("noise", noise, 0)
         require_flag("batch_first", batch_first)
         super().__init__(input_size, batch_first)
         self.hidden_size, self.nodes, self.noise = hidden_size, nodes, noise

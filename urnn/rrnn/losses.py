@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from urnn.quantities import require_number
 from urnn.rrnn.gru import ResetBeforeGRU
 from urnn.rrnn.layer import Searched
 from urnn.rrnn.structures import Structures
@@ -38,12 +39,9 @@ class Losses:
     wanted_margin: float = 1.0
 
     def __post_init__(self) -> None:
-        for name in ("task", "margin", "norm", "tree", "wanted_margin"):
-            value: float = getattr(self, name)
-            if not 0 <= value < float("inf"):
-                raise ValueError(f"{name} must be a finite number of at least 0, got {value}")
-        if self.wanted_margin == 0:
-            raise ValueError("wanted_margin must be above 0, got 0; to leave the margin out give margin=0")
+        for name in ("task", "margin", "norm", "tree"):
+            require_number(name, getattr(self, name), 0)
+        require_number("wanted_margin", self.wanted_margin, above=0)
 
     def of_search(
         self,

@@ -9,7 +9,9 @@ from analysis.pages.statements import AGREE, DIFFER, NOT_DECIDED, NOT_RUN
 from analysis.related.engine.report import write_report
 from analysis.related.engine.results import read
 from analysis.related.engine.wording import filled
-from analysis.related.rrnn import CHAPTER, bits_at, body, equal_iterations, equal_seconds, headlines, table
+from analysis.related.rrnn import CHAPTER, body, headlines
+from analysis.related.rrnn.data import bits_at, equal_iterations, equal_seconds
+from analysis.related.rrnn.tables import table
 from tests.analysis.parsed import assert_it_reads_well, assert_it_stands_alone, texts
 from tests.analysis.related.conftest import planned, write_plan, write_result
 

@@ -3,7 +3,8 @@
 import pytest
 
 from analysis.related.engine.results import read
-from analysis.related.rrnn import CHAPTER, METHODS, equal_iterations, equal_seconds
+from analysis.related.rrnn import CHAPTER
+from analysis.related.rrnn.data import METHODS, equal_iterations, equal_seconds
 from bench.studies import rrnn
 from bench.studies.engine import child
 from bench.studies.engine.running import write_plan

@@ -94,9 +94,9 @@ class TestBadInput:
         [
             (
                 {"nodes": 1},
-                "nodes must be at least 2, got 1; a tree of one could join x and h in one way alone",
+                "nodes must be at least 2, got 1",
             ),
-            ({"nodes": 0}, "nodes must be at least 1, got 0"),
+            ({"nodes": 0}, "nodes must be at least 2, got 0"),
             ({"triples": 0}, "triples must be at least 1, got 0"),
             ({"scorer_size": 0}, "scorer_size must be at least 1, got 0"),
             ({"hidden_size": 0}, "hidden_size must be at least 1, got 0"),

@@ -108,7 +108,7 @@ class TestLosses:
             (
                 {"wanted_margin": 0.0},
                 ValueError,
-                "wanted_margin must be above 0, got 0; to leave the margin out give margin=0",
+                "wanted_margin must be a finite number above 0, got 0.0",
             ),
         ],
     )
