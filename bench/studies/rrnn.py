@@ -26,6 +26,7 @@ from urnn.training.streams import Batch, Stream
 
 NAME, TASK = "rrnn", "text"
 RIVALS = ("lstm", "gru", "urnn")
+OTHER_BATCHES = 10**6  # added to a seed
 SEARCHING, FIXED, PLAIN = "searching", "fixed", "plain"
 
 
@@ -252,7 +253,7 @@ def _target(given: Settings, problem: Problem) -> ResetBeforeGRU | None:
     gru = ResetBeforeGRU(problem.task.input_size, given["hidden"])
     read_out = _read_out(given["hidden"], problem)
     optimiser = torch.optim.Adam([*gru.parameters(), *read_out.parameters()], lr=given["rate"])
-    stream = problem.stream(given["batch"], seeds.generator(given["seed"], "target"))
+    stream = problem.stream(given["batch"], seeds.generator(OTHER_BATCHES + given["seed"], "training data"))
     for _ in range(given["target"]):
         x, target = stream.draw()
         loss = problem.task.loss(read_out(gru(x)[0]), target)

@@ -87,7 +87,7 @@ class RRNN(SequenceModule):
         for name, value in {**sizes, "scorer_size": scorer_size}.items():
             require_count(name, value, 1)
         require_count("nodes", nodes, 2)
-        require_number("noise", noise, 0)
+        require_number("noise", noise, 0.0)
         require_flag("batch_first", batch_first)
         super().__init__(input_size, batch_first)
         self.hidden_size, self.nodes, self.noise = hidden_size, nodes, noise

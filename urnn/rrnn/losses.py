@@ -40,8 +40,8 @@ class Losses:
 
     def __post_init__(self) -> None:
         for name in ("task", "margin", "norm", "tree"):
-            require_number(name, getattr(self, name), 0)
-        require_number("wanted_margin", self.wanted_margin, above=0)
+            require_number(name, getattr(self, name), 0.0)
+        require_number("wanted_margin", self.wanted_margin, above=0.0)
 
     def of_search(
         self,

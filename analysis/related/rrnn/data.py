@@ -55,8 +55,12 @@ TABLES: dict[str, Columns] = {
 
 
 def bits_at(frames: Frames, method: str, axis: str, at: float) -> pd.Series:
-    """By seed the bits on held-out letters after so many iterations or seconds, between evaluations on a line."""
+    """By seed the bits on held-out letters after so many iterations or seconds, between evaluations on a line.
+
+    Iterations are those before a structure is fixed; seconds are all.
+    """
     rows = frames["curves"]
+    rows = rows[rows["stage"] != FIXED] if axis == "iteration" else rows
     found = {}
     for seed, mine in rows[rows["method"] == method].groupby("seed"):
         x, y = (mine.sort_values([axis, "iteration"])[name].to_numpy(dtype=float) for name in (axis, "bits"))
