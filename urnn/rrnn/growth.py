@@ -161,16 +161,11 @@ class _Grow(Function):
             _candidates(left, right, b, out=candidates[:, new])
             _score(candidates[:, new], W, c, w, hidden[:, new], hidden_rest[:, new], out=scores[:, new])
 
-            open_scores = (
-                scores[:, :end].masked_fill(~rows.allowed(number)[:, :, None, None], -torch.inf).flatten(1)
-            )
-            top = open_scores.topk(2)
-            drawn = open_scores
-            if noise:  # Gumbel's, -log of an exponential
-                drawn = open_scores - noise * torch.empty_like(open_scores).exponential_().log_()
-            share = drawn.softmax(1).view(samples, end, len(ACTIVATIONS), kinds)
-            vector = torch.bmm(_mixture(share).view(samples, 1, -1), candidates[:, :end].flatten(1, 3)).squeeze(1)
-            vector += share[:, :, ONE_MINUS].sum((1, 2)).unsqueeze(1)
+            open_scores = scores[:, :end].masked_fill(~rows.allowed(number)[:, :, None, None], -torch.inf)
+            top = open_scores.flatten(1).topk(2)
+            drawn = _drawn(open_scores.flatten(1), noise)
+            share = drawn.softmax(1).view_as(open_scores)
+            vector = _mixed(share, candidates[:, :end])
 
             slot = len(LEAVES) + number
             row, activation, operation, triple = _decoded(_first_best(drawn), triples)
@@ -225,11 +220,7 @@ class _Grow(Function):
             d_v = _through_activations(d_candidates.view_as(candidates[:, new]), candidates[:, new])
             d_v = d_v.view(samples, -1, len(OPERATIONS), triples, n)
             d_b += d_v.sum((0, 1, 2))
-            added, multiplied, places = d_v[:, :, ADD], d_v[:, :, MULTIPLY], rows.places(new)
-            left, right = (table[side].flatten(0, 1)[place].view_as(added) for side, place in enumerate(places))
-            for side, other in enumerate((right, left)):
-                of_side = torch.addcmul(added, multiplied, other).flatten(0, 1)
-                d_table[side].flatten(0, 1).index_add_(0, places[side], of_side)
+            _into_factors(d_v, table, rows.places(new), d_table)
         with record_function(SCORER):
             of_rows = d_hidden.flatten(1, 3).transpose(1, 2)
             summed = torch.bmm(of_rows, candidates[:, :all_rows].flatten(1, 3)).sum(0)
@@ -300,6 +291,18 @@ def _through_scorer(
     return through, sum_all, sum_rest
 
 
+def _drawn(scores: Tensor, noise: float) -> Tensor:
+    """With Gumbel noise, -log of an exponential number, where there is some."""
+    return scores - noise * torch.empty_like(scores).exponential_().log_() if noise else scores
+
+
+def _mixed(share: Tensor, candidates: Tensor) -> Tensor:
+    """(B, n): the sum of all candidates, each with its share."""
+    mixture = _mixture(share).flatten(1).unsqueeze(1)
+    summed = torch.bmm(mixture, candidates.flatten(1, 3)).squeeze(1)
+    return summed + share[:, :, ONE_MINUS].sum((1, 2)).unsqueeze(1)
+
+
 def _mixture(share: Tensor) -> Tensor:
     """(B, e, 3, 2 l): how much of v, sigmoid(v) and tanh(v) a vector has; 1 - v counts v with the other sign."""
     mixture = share[:, :, COMPUTED].clone()
@@ -322,6 +325,15 @@ def _through_activations(d_candidates: Tensor, candidates: Tensor) -> Tensor:
     d_v += torch.ops.aten.tanh_backward(d_candidates[:, :, TANH], candidates[:, :, TANH])
     d_v += d_candidates[:, :, IDENTITY]
     return d_v
+
+
+def _into_factors(d_v: Tensor, table: Tensor, places: tuple[Tensor, Tensor], d_table: Tensor) -> None:
+    """Adds the derivative of a block's v to that of the products that it was made of, where they stand."""
+    added, multiplied = d_v[:, :, ADD], d_v[:, :, MULTIPLY]
+    left, right = (table[side].flatten(0, 1)[place].view_as(added) for side, place in enumerate(places))
+    for side, other in enumerate((right, left)):
+        of_side = torch.addcmul(added, multiplied, other).flatten(0, 1)
+        d_table[side].flatten(0, 1).index_add_(0, places[side], of_side)
 
 
 def _first_best(scores: Tensor) -> Tensor:

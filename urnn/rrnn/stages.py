@@ -19,7 +19,7 @@ from urnn.rrnn.tree import Tree
 from urnn.shapes import Float
 
 Batch = tuple[Tensor, Tensor]
-TRIED = 10  # structures, before one is fixed
+TRIED = 50  # structures, before one is fixed
 
 
 @dataclass(frozen=True)
