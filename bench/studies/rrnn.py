@@ -48,7 +48,7 @@ class Scale:
     searching: int = 100
     fixing: int = 500
     target: int = 200
-    rival_seconds: float = 25.0
+    rival_seconds: float = 20.0
     every: int = 10
     held_out: int = 50
     timed_batch: int = 32
