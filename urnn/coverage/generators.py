@@ -74,7 +74,7 @@ class GradientDirected:
         _require_counts(steps=self.steps, batch=self.batch)
         if self.along not in ("answer", "requirement"):
             raise ValueError(f"along must be answer or requirement, got {self.along!r}")
-        if require_number("least", self.least, above=0.0) > require_number("most", self.most, above=0):
+        if require_number("least", self.least, above=0.0) > require_number("most", self.most, above=0.0):
             raise ValueError(f"a step's size must be from least to most, got {self.least} to {self.most}")
 
     def __call__(self, campaign: Campaign, left: int) -> None:

@@ -1,12 +1,14 @@
 """What a net under gates, or one that is left of it, is called with, checked: each wrong call is a sentence."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from urnn import checks
+from urnn.layer import without_autocast
 
 States = Tensor | Sequence[Tensor]  # of every layer
 
@@ -26,6 +28,36 @@ def require_real_dtype(name: str, own: torch.dtype) -> None:
         )
 
 
+def require_input(name: str, input: object) -> Tensor | PackedSequence:
+    """The input of a net `name`; raises TypeError unless it is a tensor or a packed sequence.
+
+    Example:
+        >>> from urnn.pruning.calls import require_input
+        >>> require_input("Compacted", [0.5])
+        Traceback (most recent call last):
+        TypeError: Compacted: input must be a Tensor or a PackedSequence, got list
+    """
+    if not isinstance(input, Tensor | PackedSequence):
+        raise TypeError(f"{name}: input must be a Tensor or a PackedSequence, got {type(input).__name__}")
+    return input
+
+
+@contextmanager
+def in_own_precision(input: Tensor | PackedSequence, own: torch.dtype) -> Iterator[Tensor | PackedSequence]:
+    """The input in the parameters' dtype, while no autocast lowers it: there are no complex numbers below float32.
+
+    Example:
+        >>> import torch
+        >>> from urnn.pruning.calls import in_own_precision
+        >>> with torch.autocast("cpu"), in_own_precision(torch.ones(1).bfloat16(), torch.float32) as x:
+        ...     x.dtype
+        torch.float32
+    """
+    data = input if isinstance(input, Tensor) else input.data
+    with without_autocast(data.device.type):
+        yield input.to(own)
+
+
 def require_complex_call(name: str, input: object, hx: object, own: torch.dtype) -> None:
     """Raises unless these can be the input and the first state of a net `name` with parameters of dtype `own`.
 
@@ -43,8 +75,7 @@ def require_complex_call(name: str, input: object, hx: object, own: torch.dtype)
         ValueError: ContractedRNN: Expected h_0 to be torch.complex64, got torch.float32; torch.complex(re, im) ...
     """
     require_real_dtype(name, own)
-    if not isinstance(input, Tensor | PackedSequence):
-        raise TypeError(f"{name}: input must be a Tensor or a PackedSequence, got {type(input).__name__}")
+    input = require_input(name, input)
     if isinstance(input, Tensor) and input.dim() not in (2, 3):
         raise ValueError(f"{name}: Expected input to be 2D or 3D, got {input.dim()}D instead")
     checks.require_input_dtype(name, input if isinstance(input, Tensor) else input.data, own)

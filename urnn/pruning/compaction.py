@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import type_before_parametrizations
 from torch.nn.utils.rnn import PackedSequence
 
-from urnn.pruning.calls import require_pair
+from urnn.pruning.calls import require_input, require_pair
 from urnn.pruning.stacked import StackedLSTM
 from urnn.pruning.steps import Weights, weights_of
 from urnn.shapes import Float, Int
@@ -90,15 +90,17 @@ class Compacted(nn.Module):
 
     def select(self, input: Tensor | PackedSequence) -> Tensor | PackedSequence:
         """The inputs that are kept."""
+        input = require_input("Compacted", input)
         if isinstance(input, PackedSequence):
             return input._replace(data=self._selected(input.data))
         return self._selected(input)
 
     def _selected(self, x: Tensor) -> Tensor:
-        if x.shape[-1] != self.input_size:
+        width = x.shape[-1] if x.dim() else 0
+        if width != self.input_size:
             raise RuntimeError(
                 f"Compacted: Expected the whole input of {self.input_size} features, from which it picks "
-                f"{len(self.inputs)}, got {x.shape[-1]}; for an input that is cut already, call rnn"
+                f"{len(self.inputs)}, got {width}; for an input that is cut already, call rnn"
             )
         return x.index_select(-1, self.inputs)
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
+from urnn.pruning.calls import require_input, require_pair
 from urnn.pruning.compaction import Compacted, compact_lstm, require_plain
 from urnn.pruning.selection import Selection
 from urnn.pruning.steps import run_layer, weights_of
@@ -60,8 +61,11 @@ class GatedLSTM(Selection):
     def forward(
         self, input: Tensor | PackedSequence, hx: State | None = None
     ) -> tuple[Tensor | PackedSequence, State]:
-        if hx is not None and len(hx) != 2:
+        input = require_input("LSTM", input)
+        if isinstance(hx, tuple | list) and len(hx) != 2:
             raise RuntimeError(f"lstm expects two hidden states (h_0, c_0), got {len(hx)}")
+        if hx is not None:
+            require_pair("LSTM", hx)
         if isinstance(input, PackedSequence):
             return self._forward_packed(input, hx)
         if input.dim() not in (2, 3):

@@ -16,7 +16,7 @@ from torch.nn.utils.rnn import PackedSequence
 from urnn.activations import modrelu
 from urnn.baselines.interface import SequenceModule, States
 from urnn.layer import URNNLayer, layers_of
-from urnn.pruning.calls import require_complex_call, require_real_dtype
+from urnn.pruning.calls import in_own_precision, require_complex_call, require_real_dtype
 from urnn.pruning.compaction import Compacted, cut_linear, require_open, require_read_out
 from urnn.pruning.neurons import FIRST_LOG_A, INPUT_MULTIPLIER, UNIT_MULTIPLIER, ConcreteGates
 from urnn.quantities import require_count
@@ -96,7 +96,8 @@ class ContractedRNN(SequenceModule):
 
     def forward(self, input: Tensor | PackedSequence, state: Any = None) -> Any:
         require_complex_call("ContractedRNN", input, state, self.V.dtype)
-        return super().forward(input, state)
+        with in_own_precision(input, self.V.dtype) as x:
+            return super().forward(x, state)
 
     def first_state(self, x: Float[Tensor, "T B m"]) -> States:
         return (to_complex(self.h_0).expand(x.shape[1], -1),)
@@ -156,7 +157,8 @@ class UnitarySelection(ConcreteGates):
 
     def forward(self, input: Tensor | PackedSequence, hx: Tensor | None = None) -> Any:
         require_complex_call("UnitarySelection", input, hx, self.layer.V.dtype)
-        return _Steps(self)(input, hx)
+        with in_own_precision(input, self.layer.V.dtype) as x:
+            return _Steps(self)(x, hx)
 
     def compact(self, read_out: nn.Linear | None = None) -> Compacted:
         """See `Selection.compact`; the net is a `ContractedRNN`, which warns that it is not unitary."""

@@ -159,6 +159,18 @@ class TestComplexNets:
             COMPLEX[name]()(input, state)
         assert str(caught.value) == f"{name}: {message}"
 
+    @complex_nets
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+    @pytest.mark.parametrize("packed", [False, True])
+    def test_under_autocast_they_compute_in_their_own_precision(self, name, dtype, packed):
+        net, x = COMPLEX[name]().eval(), torch.randn(5, 2, 3).to(dtype)
+        given, exact = (pack_sequence(list(one.unbind(1))) if packed else one for one in (x, x.float()))
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            output, h_n = net(given)
+        expected, last = net(exact)
+        assert torch.equal(*(part.data if packed else part for part in (output, expected)))
+        assert torch.equal(h_n, last)
+
     def test_a_packed_sequence_of_another_dtype(self):
         packed = pack_sequence([torch.zeros(5, 3).double()])
         for name, make in COMPLEX.items():
@@ -251,6 +263,19 @@ class TestStatesToCut:
         with pytest.raises(error) as caught:
             of_urnn().compact().cut_state(hx)
         assert str(caught.value) == f"Compacted: {message}"
+
+
+@pytest.mark.usefixtures("as_a_user")
+def test_what_is_no_tensor():
+    made = selection(closed=(2, 4))
+    for call in (made, made.compact()):
+        with pytest.raises(TypeError, match=r": input must be a Tensor or a PackedSequence, got list$"):
+            call([0.5])
+    with pytest.raises(RuntimeError, match=r"^Compacted: Expected the whole input of 6 features"):
+        made.compact()(torch.tensor(1.0))
+    for state in (torch.zeros(2, 2, 9), 3, (1, 2)):
+        with pytest.raises(TypeError, match=r"^LSTM: expected (a state \(h_0, c_0\)|h_0 and c_0 to be tensors)"):
+            made(torch.zeros(5, 2, 6), state)
 
 
 # In nn.LSTM's words.
