@@ -16,12 +16,14 @@ from bench.ceilings import CEILINGS
 from bench.grid import Cell, Profile
 from bench.precision import TENSORS
 from bench.prepare import describe
+from urnn.models import SEARCHED
 from urnn.tasks import TASKS
 
 SECONDS_PER_OPERATION = 4e-6  # dispatch of one small eager operation
 SECONDS_PER_FLOP = 1 / 150e9
 EAGER_OPERATIONS = 25  # of a uRNN time step; other models' loops have about as many
 EAGER = "eager"  # the backend that is a loop in Python
+SEARCHED_OPERATIONS, SEARCHED_FLOPS = 400, 120_000  # of a step with 9 nodes; of it and a sample and unit
 STEPWISE = ("urnn", "urnn_ladder", "ceiling")  # fused, or else many operations in each time step
 TRAIN_FACTOR = 3.5  # forward, backward and optimiser against forward
 OVERHEAD = 0.08  # building, profiling, storing
@@ -44,6 +46,8 @@ def call_seconds(cell: Cell) -> float:
         operations, flops = 1, cell.batch * n * (20 * math.log2(n + 1) + 80)
     elif cell.model in STEPWISE:
         operations, flops = EAGER_OPERATIONS, cell.batch * n * (80 * math.log2(n + 1) + 800)
+    elif cell.model in SEARCHED:
+        operations, flops = SEARCHED_OPERATIONS, cell.batch * n * SEARCHED_FLOPS
     else:
         operations = EAGER_OPERATIONS if cell.implementation == EAGER else 3
         flops = 2 * cell.batch * _multiplied(cell)

@@ -8,7 +8,7 @@ from bench.ceilings import CEILINGS
 from bench.grid import Cell, Profile, Sweep, all_variants, require_one_of
 from bench.thinning import LeftOut
 from urnn.backends import BACKENDS
-from urnn.models import LADDERS, ZOO
+from urnn.models import LADDERS, SEARCHED, ZOO
 
 # On a CPU oneDNN runs nn.LSTM over sequences about twice as fast as torch's own kernels do, and steps more slowly.
 FASTER_IN_STREAMS_ALONE = ("lstm:native",)
@@ -231,6 +231,24 @@ PROFILES: dict[str, Profile] = {
             sweeps=(
                 Sweep("over_hidden_size", SEQUENCE_PHASES, ZOO_SIZES, (100,), (32,), variants=with_zoo()),
                 Sweep("stream", ("stream",), ZOO_SIZES, variants=with_zoo()),
+            ),
+            passes=2,
+            rounds=3,
+            seconds=0.05,
+            tracks_parameters=False,
+        ),
+        Profile(
+            "searched",
+            "what a cell of its own for every sample costs beside the usual models, in some minutes on two cores",
+            sweeps=(
+                Sweep(
+                    "searched_over_hidden_size",
+                    SEQUENCE_PHASES,
+                    (32, 64, 100),
+                    (20,),
+                    (32,),
+                    variants=(*over_sequences(), *subjects.variants(SEARCHED)),
+                ),
             ),
             passes=2,
             rounds=3,

@@ -8,7 +8,7 @@ from bench.ceilings import CEILINGS
 from urnn import models
 from urnn.models import LADDERS, Model
 
-SUBJECTS: dict[str, Model] = {**models.MODELS, **models.ZOO, **LADDERS, **CEILINGS}
+SUBJECTS: dict[str, Model] = {**models.every(), **LADDERS, **CEILINGS}
 WORDS: dict[str, tuple[str, ...]] = {"zoo": tuple(models.ZOO)}  # for several models at once, on command lines
 
 

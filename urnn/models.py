@@ -2,7 +2,7 @@
 
 Benchmarks, contract tests, tables and plots read these lists and no other: a model in them is measured, tested and
 drawn. Adding one is adding a row. `MODELS` are in every report; `ZOO` are the other rivals, in the full grid and
-wherever they are asked for.
+wherever they are asked for; `SEARCHED` grow a cell of their own for every sample.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -32,6 +32,7 @@ from urnn.baselines.slstm import SLSTMCell
 from urnn.ladder import lstm as lstm_ladder
 from urnn.ladder import unitary as urnn_ladder
 from urnn.rnn import URNN
+from urnn.rrnn import RRNN
 from urnn.unitary import to_pair
 
 Count = Callable[[int, int], int]  # (input_size, hidden_size) -> real parameters
@@ -44,9 +45,9 @@ class Model:
     Attributes:
         name: the key in commands and result files.
         label: what tables and plots call it.
-        family: "unitary", "orthogonal", "gated", "plain", "linear" (in its state) or "oscillator"; orthogonal and
-            unitary ones promise a norm-preserving recurrent matrix, which the contract tests check. "ladder" for
-            the rungs of an optimisation ladder.
+        family: "unitary", "orthogonal", "gated", "plain", "linear" (in its state), "oscillator" or "searched" (a
+            cell of its own for every sample); orthogonal and unitary ones promise a norm-preserving recurrent
+            matrix, which the contract tests check. "ladder" for the rungs of an optimisation ladder.
         build: (input_size, hidden_size, **options) -> module that is called like nn.RNN and returns
             (output, state); options: batch_first, device, dtype, and backend where there are several.
         state_per_unit: real numbers carried from one time step to the next, for each hidden unit.
@@ -306,6 +307,34 @@ ZOO: dict[str, Model] = {
     )
 }
 
+# Too slow for the sweeps of the others, with sequences of 100 steps and more; they have a profile of their own.
+SEARCHED: dict[str, Model] = {
+    model.name: model
+    for model in (
+        Model(
+            "rrnn",
+            "RRNN",
+            "searched",
+            RRNN,
+            state_per_unit=1,
+            parameters=RRNN.parameters_of,
+            backends=("eager",),
+            backend_labels=_EAGER,
+        ),
+    )
+}
+
+
+def every() -> dict[str, Model]:
+    """All models that can be chosen by name.
+
+    Example:
+        >>> from urnn import models
+        >>> len(models.every()) == len(models.MODELS) + len(models.ZOO) + len(models.SEARCHED)
+        True
+    """
+    return MODELS | ZOO | SEARCHED
+
 
 # What each stage of an optimisation is worth: one model, its backends the rungs. Measured, but no model to choose.
 LADDERS: dict[str, Model] = {
@@ -368,7 +397,7 @@ def get(name: str) -> Model:
         Traceback (most recent call last):
         ValueError: unknown model 'elman'; the registry (urnn/models.py) has: urnn, lstm, gru, ...
     """
-    known = MODELS | ZOO
+    known = every()
     if name not in known:
         raise ValueError(f"unknown model {name!r}; the registry (urnn/models.py) has: {', '.join(known)}")
     return known[name]

@@ -39,6 +39,7 @@ IN_A_SENTENCE = {
     "denoising": "denoising",
     "associative_recall": "associative recall",
     "characters": "characters of a text",
+    "text": "letters of a text",
 }
 
 

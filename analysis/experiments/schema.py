@@ -46,12 +46,13 @@ TASK_LABELS: Mapping[str, str] = {
     "denoising": "Denoising",
     "associative_recall": "Associative recall",
     "characters": "Characters of a text",
+    "text": "Letters of a text",
 }
 # Those of the paper, and the small digits in place of its MNIST.
 PAPER_TASKS = ("copying", "adding", "digits", "permuted_digits", "mnist", "permuted_mnist")
 # Tasks that a run's user gives a length: what is written before it.
 LENGTH_SYMBOLS: Mapping[str, str] = {
-    **dict.fromkeys(("copying", "adding", "selective_copying", "denoising", "characters"), "T"),
+    **dict.fromkeys(("copying", "adding", "selective_copying", "denoising", "characters", "text"), "T"),
     "associative_recall": "pairs",
 }
 

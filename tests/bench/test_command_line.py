@@ -37,12 +37,11 @@ class TestBadInput:
             ("--profile quik", f"profile must be one of {', '.join(PROFILES)}; got 'quik'"),
             (
                 "--models lstn",
-                "unknown model 'lstn'; the registry (urnn/models.py) has: "
-                f"{', '.join(models.MODELS | models.ZOO)}",
+                f"unknown model 'lstn'; the registry (urnn/models.py) has: {', '.join(models.every())}",
             ),
             (
                 "--models lstm,",
-                f"unknown model ''; the registry (urnn/models.py) has: {', '.join(models.MODELS | models.ZOO)}",
+                f"unknown model ''; the registry (urnn/models.py) has: {', '.join(models.every())}",
             ),
             ("--models lstm:triton", "backend of lstm must be one of torch, native; got 'triton'"),
             ("--models zoo", "profile 'quick' has no cell of zoo; use --profile full or zoo"),
@@ -192,8 +191,7 @@ def test_the_help_names_everything_that_can_be_asked_for(capsys):
     text = capsys.readouterr().out
     for name in (
         *PROFILES,
-        *models.MODELS,
-        *models.ZOO,
+        *models.every(),
         "zoo is 14",
         *PHASES,
         *DEVICES,

@@ -7,15 +7,15 @@ from torch.nn.utils.rnn import pack_sequence, pad_packed_sequence
 
 from urnn import models
 from urnn.backends import BACKENDS
-from urnn.models import MODELS, ZOO, Model
+from urnn.models import MODELS, SEARCHED, ZOO, Model
 from urnn.tasks import Copying
 
-FAMILIES = {"unitary", "orthogonal", "gated", "plain", "linear", "oscillator"}
+FAMILIES = {"unitary", "orthogonal", "gated", "plain", "linear", "oscillator", "searched"}
 NORM_PRESERVING = {"unitary", "orthogonal"}
 DTYPES = [torch.float32, torch.float64]
 M, N, T, B = Copying.input_size, 16, 12, 4
 
-ALL = MODELS | ZOO
+ALL = models.every()
 ENTRIES = [(model, backend) for model in ALL.values() for backend in model.backends]
 PROMISING = [entry for entry in ENTRIES if entry[0].family in NORM_PRESERVING]
 
@@ -63,7 +63,7 @@ def test_the_registry_has_the_model_and_its_baselines():
         "ortho_cayley",
         "ortho_householder",
     }
-    assert len({model.label for model in ALL.values()}) == len(ALL) == len(MODELS) + len(ZOO)
+    assert len({model.label for model in ALL.values()}) == len(ALL) == len(MODELS) + len(ZOO) + len(SEARCHED)
 
 
 @pytest.mark.parametrize("name", ALL)

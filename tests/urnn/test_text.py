@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch.nn.functional import one_hot
 
-from urnn.tasks import Characters, text
-from urnn.tasks.text import manual, parts_of, prose_of, symbols
+from urnn.tasks import Characters, characters, text
+from urnn.tasks.text import enwik8_letters, letters_of, manual, manual_letters, parts_of, prose_of, symbols
 
 
 class TestText:
@@ -49,6 +49,59 @@ class TestText:
         assert str(caught.value) == (
             "expected this Python to bring its manual, and it has no module pydoc_data.topics; "
             "install the whole standard library"
+        )
+
+
+class TestLetters:
+    def test_what_stands_between_words_is_one_blank_and_capitals_are_small(self):
+        prose = b"\n  Ab<i>Z</i>-y's, \xc3\xa9 42\n" * 20
+        found = letters_of(prose, "lines")
+        everything = torch.cat([found.train, found.validation, found.test])
+        line = [1, 2, 0, 9, 0, 26, 0, 9, 0, 25, 0, 19, 0]
+        assert everything.tolist() == (line * 20)[:-1]
+        assert (found.kinds, found.source, everything.dtype) == (27, "lines", torch.int8)
+
+    def test_parts_are_in_order_and_nine_tenths_and_twice_a_twentieth(self):
+        found = letters_of(b"abcdefghij" * 10, "letters")
+        assert [part.tolist()[0] for part in (found.train, found.validation, found.test)] == [1, 1, 6]
+        assert [len(part) for part in (found.train, found.validation, found.test)] == [90, 5, 5]
+
+    def test_the_manuals_letters_are_english(self):
+        found = manual_letters()
+        everything = torch.cat([found.train, found.validation, found.test])
+        assert len(everything) > 250_000
+        assert everything.unique().tolist() == list(range(27))
+        told = "".join(" abcdefghijklmnopqrstuvwxyz"[n] for n in everything.tolist())
+        assert told.count(" the ") > 1000
+        assert "  " not in told
+
+    def test_enwik8_is_read_where_the_user_has_it(self, tmp_path):
+        (tmp_path / "enwik8").write_bytes(b"<page>Anarchism</page>\n" * 30)
+        found = enwik8_letters(tmp_path)
+        assert found.source == "the letters of enwik8"
+        assert found.train[:15].tolist() == [16, 1, 7, 5, 0, 1, 14, 1, 18, 3, 8, 9, 19, 13, 0]
+
+    def test_a_long_text_is_not_validated_for_longer_than_it_is_trained_on(self, monkeypatch):
+        monkeypatch.setattr(text, "MOST_HELD_OUT", 7)
+        found = letters_of(b"abcdefghij" * 100, "letters")
+        assert [len(part) for part in (found.train, found.validation, found.test)] == [986, 7, 7]
+
+    @pytest.mark.parametrize(("prose", "left"), [(b"", 0), (b"1 + 1 = 2\n" * 100, 0), (b"a" * 39, 39)])
+    def test_a_text_without_letters_is_refused(self, tmp_path, prose, left):
+        (tmp_path / "enwik8").write_bytes(prose)
+        with pytest.raises(ValueError) as caught:
+            enwik8_letters(tmp_path)
+        assert str(caught.value) == (
+            f"expected a text with at least 40 letters a to z, and the letters of enwik8 have {left} in "
+            f"{len(prose)} bytes; take another text"
+        )
+
+    def test_a_folder_without_enwik8_is_named(self, tmp_path):
+        with pytest.raises(ValueError) as caught:
+            enwik8_letters(tmp_path)
+        assert str(caught.value) == (
+            f"expected a file enwik8 in {tmp_path} (No such file or directory); name the folder that has it, or "
+            "leave it out for Python's manual"
         )
 
 
@@ -97,6 +150,22 @@ class TestCharacters:
         bits = -(follows.log2() @ torch.tensor([5, 4], dtype=torch.float64)) / 9
         assert task.baseline == pytest.approx(float(bits), rel=1e-12)
         assert task.baseline_score == 1
+
+    def test_letters_are_counted_the_same_in_chunks(self, monkeypatch):
+        letters = letters_of(b"the cat sat on the mat " * 40, "a rhyme")
+        whole = Characters(5, letters)
+        monkeypatch.setattr(characters, "COUNTED", 100)
+        chunks = Characters(5, letters)
+        assert (whole.baseline, whole.baseline_score) == (chunks.baseline, chunks.baseline_score)
+        assert whole.unigram_bits == chunks.unigram_bits
+
+    def test_letters_have_an_input_and_an_output_each(self, generator):
+        task = Characters(5, letters_of(b"ab" * 100, "two letters"))
+        x, target = task.sample(3, generator)
+        assert x.shape == (5, 3, 27)
+        assert target.dtype == torch.int64
+        assert torch.equal(x.argmax(-1)[1:], target[:-1])
+        assert task.unigram_bits == pytest.approx(1 - math.log2(100 / (100 + 27 / 2) * 1), abs=0.02)
 
     def test_the_manuals_baseline_is_between_its_entropies(self):
         task = Characters(100)

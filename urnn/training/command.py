@@ -50,7 +50,7 @@ def _train(options: argparse.Namespace) -> End:
         with _refusals_reported():
             settings = _settings(options)
             torch.set_num_threads(settings.threads)
-            problem = problems.build(settings.task, settings.length, options.mnist)
+            problem = problems.build(settings.task, settings.length, options.mnist, options.enwik8)
             memory.require(settings, problem)
             where = folder.run_folder(options.runs, problem, settings)
             require_own = held.enter_context(folder.owned(where))
@@ -111,7 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("task", metavar="TASK", help=f"one of {', '.join(problems.PROBLEMS)}")
     add("--length", type=int, metavar="T", help=_what_lengths_are())
-    add("--model", default="urnn", help=f"one of {', '.join(models.MODELS | models.ZOO)}; default: %(default)s")
+    add("--model", default="urnn", help=f"one of {', '.join(models.every())}; default: %(default)s")
     add(
         "--backend",
         metavar="NAME",
@@ -129,6 +129,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FOLDER",
         help="MNIST's IDX files, or torchvision's; default: mnist",
     )
+    add("--enwik8", type=Path, metavar="FOLDER", help="of that file, for text; default: Python's manual")
     add(
         "--untuned",
         action="store_true",

@@ -96,6 +96,7 @@ PLANS = {
         ("selective_copying", "denoising", "characters"),
         Plan("equal", batch=20, max_iterations=5000, **BEYOND),
     ),
+    "text": Plan("equal", batch=64, max_iterations=5000, **BEYOND),
 }
 
 

@@ -18,6 +18,7 @@ from urnn.tasks.groups import A5, S3, Z2, Z5, Group
 from urnn.tasks.images import Images, Split, digits_split, mnist_split
 from urnn.tasks.pixels import WholeImages
 from urnn.tasks.recall import KEYS
+from urnn.tasks.text import enwik8_letters, manual_letters
 from urnn.training.goals import Goal, least_score, most_loss
 from urnn.training.seeds import HELD_OUT_SEED, generator
 from urnn.training.streams import Batch, Epochs, Fresh, MixedLengths, Stream
@@ -43,11 +44,12 @@ SOLVED_ACCURACY = {
 }
 NOISE = 8  # inputs of noise beside the 8 pixels of a row
 SOLVED_BITS = 2.2  # per character: an interpolated model of five characters (Witten, Bell 1991) gets 2.19
+SOLVED_LETTERS = 2.0  # the same per letter; such a model of three gets 1.97, of four 1.83
 
 
 @dataclass(frozen=True)
 class LengthRule:
-    """What a problem's --length may be, and what it counts, for people.
+    """What a problem's --length may be, and what it counts, for people; the usual one where none is said.
 
     Example:
         >>> from urnn.training.problems import LENGTHS
@@ -59,15 +61,25 @@ class LengthRule:
     most: int = 10**9
     meaning: str = "the paper's T"
     example: int = 100
+    usual: int | None = None
 
 
-LENGTHS = {  # of the problems that need one; the others have theirs
+@dataclass(frozen=True)
+class Folders:
+    """Where data are that the user brings: MNIST's files, and enwik8's; None to read Python's manual instead."""
+
+    mnist: Path
+    enwik8: Path | None = None
+
+
+LENGTHS = {  # of the problems that need one, or take one; the others have theirs
     "copying": LengthRule(),
     "adding": LengthRule(least=2),
     "denoising": LengthRule(),
     "selective_copying": LengthRule(meaning="the wait, as in copying"),
     "associative_recall": LengthRule(most=KEYS, meaning="the pairs of a sequence", example=4),
     "characters": LengthRule(meaning="the characters of a sequence"),
+    "text": LengthRule(meaning="the letters of a sequence, 20 if none is said", usual=20),
 }
 
 
@@ -173,7 +185,7 @@ def _around(kind: Callable[[int], Generated]) -> Callable[[int], Generated]:
     return lambda length: kind(length + 2 * RECALL)
 
 
-def _recalled(name: str, length: int | None, mnist: Path, *, make: Callable[[int], Generated]) -> Problem:
+def _recalled(name: str, length: int | None, folders: Folders, *, make: Callable[[int], Generated]) -> Problem:
     """Solved where hardly a symbol is missing, and what is printed between them is right too."""
     length = _length_of(name, length)
     task = make(length)
@@ -182,14 +194,14 @@ def _recalled(name: str, length: int | None, mnist: Path, *, make: Callable[[int
     return _generated(name, length, task, Goal((score, loss), ends_training=True))
 
 
-def _adding(name: str, length: int | None, mnist: Path) -> Problem:
+def _adding(name: str, length: int | None, folders: Folders) -> Problem:
     length = _length_of(name, length)
     task = Adding(length)
     goal = Goal((most_loss(task.loss_name, SOLVED_ERROR),), ends_training=True)
     return _generated(name, length, task, goal)
 
 
-def _words(name: str, length: int | None, mnist: Path, *, group: Group) -> Problem:
+def _words(name: str, length: int | None, folders: Folders, *, group: Group) -> Problem:
     if length not in (None, LONGEST_WORD):
         raise ValueError(
             f"{name} trains on lengths from {SHORTEST_WORD} to {LONGEST_WORD}, got --length {length}; leave it out"
@@ -223,25 +235,32 @@ def _sampled(task: Sampled, count: int, purpose: str) -> Iterator[Batch]:
         yield task.sample(HELD_OUT_BATCH, numbers)
 
 
-def _characters(name: str, length: int | None, mnist: Path) -> Problem:
-    length = _length_of(name, length)
-    task = Characters(length)
+def _characters(name: str, length: int | None, folders: Folders) -> Problem:
+    return _held_out_in_order(name, Characters(_length_of(name, length)), SOLVED_BITS)
+
+
+def _text(name: str, length: int | None, folders: Folders) -> Problem:
+    letters = manual_letters() if folders.enwik8 is None else enwik8_letters(folders.enwik8)
+    return _held_out_in_order(name, Characters(_length_of(name, length), letters), SOLVED_LETTERS)
+
+
+def _held_out_in_order(name: str, task: Characters, bits: float) -> Problem:
     return Problem(
         name,
-        length,
+        task.length,
         task,
         stream=partial(Fresh, task),
         validation=partial(task.in_order, task.text.validation, HELD_OUT_BATCH),
         test=partial(task.in_order, task.text.test, HELD_OUT_BATCH),
-        goal=Goal((most_loss(task.loss_name, SOLVED_BITS),), ends_training=False),
-        data=f"Python's manual, SHA-256 {task.text.checksum}",
+        goal=Goal((most_loss(task.loss_name, bits),), ends_training=False),
+        data=f"{task.text.source}, SHA-256 {task.text.checksum}",
     )
 
 
 def _images(
-    name: str, length: int | None, mnist: Path, *, split: Callable[[Path], Split], permuted: bool = False
+    name: str, length: int | None, folders: Folders, *, split: Callable[[Path], Split], permuted: bool = False
 ) -> Problem:
-    images = split(mnist)
+    images = split(folders.mnist)
     images = images.permuted() if permuted else images
     width = images.train.width
     steps = images.train.pixels.shape[1] // width
@@ -265,7 +284,7 @@ def _in_order(images: Images) -> Iterator[Batch]:
         yield images.sequences(chosen)
 
 
-PROBLEMS: dict[str, Callable[[str, int | None, Path], Problem]] = {
+PROBLEMS: dict[str, Callable[[str, int | None, Folders], Problem]] = {
     "copying": partial(_recalled, make=_around(Copying)),
     "adding": _adding,
     "digits": partial(_images, split=lambda mnist: digits_split()),
@@ -282,6 +301,7 @@ PROBLEMS: dict[str, Callable[[str, int | None, Path], Problem]] = {
     "denoising": partial(_recalled, make=_around(Denoising)),
     "associative_recall": partial(_recalled, make=AssociativeRecall),
     "characters": _characters,
+    "text": _text,
 }
 
 
@@ -314,6 +334,7 @@ def require_length(name: str, length: int | None) -> None:
 
 def _length_of(name: str, length: int | None) -> int:
     rule = LENGTHS[name]
+    length = rule.usual if length is None else length
     if length is None:
         raise ValueError(f"{name} needs --length T, {rule.meaning}; say --length {rule.example}")
     if not rule.least <= length <= rule.most:
@@ -321,16 +342,17 @@ def _length_of(name: str, length: int | None) -> int:
     return length
 
 
-def build(name: str, length: int | None, mnist: Path) -> Problem:
+def build(name: str, length: int | None, mnist: Path, enwik8: Path | None = None) -> Problem:
     """The problem of that name.
 
     Args:
         name: a key of `PROBLEMS`.
         length: T; None for the problems that have one of their own.
         mnist: the folder of MNIST's files, read by those tasks alone.
+        enwik8: the folder of the file enwik8, which "text" reads in place of Python's manual.
 
     Raises:
-        ValueError: an unknown name, a length that the task cannot have, or MNIST's files missing or damaged.
+        ValueError: an unknown name, a length that the task cannot have, or files that are missing or damaged.
 
     Example:
         >>> from pathlib import Path
@@ -339,4 +361,4 @@ def build(name: str, length: int | None, mnist: Path) -> Problem:
         'answers within 0.04'
     """
     require_length(name, length)
-    return PROBLEMS[name](name, length, mnist)
+    return PROBLEMS[name](name, length, Folders(mnist, enwik8))

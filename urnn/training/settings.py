@@ -56,7 +56,7 @@ class Settings:
     Attributes:
         task: a key of `problems.PROBLEMS`.
         length: the paper's T; None for images.
-        model: a key of `models.MODELS` or `models.ZOO`.
+        model: a name of `models.every`.
         backend: how a model with several backends is run; None for its own choice.
         hidden_size: hidden units n.
         batch: sequences an iteration.

@@ -14,7 +14,7 @@ from analysis.related.engine.results import COMPACT, Missing, Results, compact
 from analysis.related.engine.wording import filled
 from analysis.vocabulary import counted, duration
 
-DEFAULT_TITLE = "Two related systems, built and measured"
+DEFAULT_TITLE = "Related systems, built and measured"
 PROSE = prose(__file__)
 MOST_LISTED = 5
 FACTS = {

@@ -148,7 +148,7 @@ class TestFromBeforeLogsHadGoals:
 
         if "mnist" in task:  # its files are not here; the digits' problem under its name has the same task
             length, built = 784, problems._images
-            problem = built(task, None, Path(), split=lambda folder: digits_split())
+            problem = built(task, None, problems.Folders(Path()), split=lambda folder: digits_split())
             assert type(problem.task) is WholeImages
         else:
             length = 10 if task in ("copying", "adding") else None

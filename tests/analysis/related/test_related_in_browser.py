@@ -8,10 +8,10 @@ from analysis.related import every_chapter
 from analysis.related.engine.report import write_report
 from analysis.related.engine.results import read
 from tests.analysis.browser import assert_it_fits, every_screen, look, needs_browser
-from tests.analysis.related import test_coverage, test_pruning, test_spectral
+from tests.analysis.related import test_coverage, test_pruning, test_rrnn, test_spectral
 from tests.analysis.related.conftest import planned, write_plan, write_result
 
-MADE = {"pruning": test_pruning, "coverage": test_coverage, "spectral": test_spectral}
+MADE = {"pruning": test_pruning, "coverage": test_coverage, "rrnn": test_rrnn, "spectral": test_spectral}
 
 
 @pytest.fixture(scope="module")
@@ -31,4 +31,4 @@ def report(tmp_path_factory):
 @needs_browser
 @every_screen
 def test_the_page_fits_and_fetches_nothing(report, tmp_path, width, dark):
-    assert_it_fits(look(report.page, tmp_path, width, dark), width, dark, drawings=7)
+    assert_it_fits(look(report.page, tmp_path, width, dark), width, dark, drawings=10)

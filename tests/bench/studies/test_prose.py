@@ -30,6 +30,15 @@ KNOWN = {
     },
     "spectral": {"A1", "A2", "h_(t-1)", "95 %", "where it is 1."},
     "pruning": {"8 rows of 8 pixels", "95 %", "at most 1.", "8 steps"},
+    "rrnn": {
+        "27 symbols",
+        "95 %",
+        "between two words",
+        "enwik8",
+        "20 searching and 1,000 fixing epochs",
+        "1- is one minus",
+        "Two structures",
+    },
 }
 CHAPTERS = {chapter.study: chapter for chapter in every_chapter()}
 

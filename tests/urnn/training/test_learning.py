@@ -63,7 +63,9 @@ def test_permuted_digits_are_told_apart(model):
     assert loss_after(model, "permuted_digits", None, 100, below=0.97) < 0.97
 
 
-@pytest.mark.parametrize("task", ["parity", "selective_copying", "denoising", "associative_recall", "characters"])
+@pytest.mark.parametrize(
+    "task", ["parity", "selective_copying", "denoising", "associative_recall", "characters", "text"]
+)
 def test_an_lstm_learns_the_statistics_of_each_task_beyond_the_papers(task):
     length = {"selective_copying": 1, "denoising": 1, "associative_recall": 1, "characters": 30}.get(task)
     assert loss_after("lstm", task, length, 200, below=STUCK, learning_rate=2e-2) < STUCK

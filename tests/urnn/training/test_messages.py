@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests.urnn.training.tiny import TINY, complaint, run
-from urnn.models import MODELS, ZOO
+from urnn.models import MODELS, every
 from urnn.tasks.recall import KEYS
 from urnn.tasks.text import manual
 from urnn.training import checkpoint
@@ -49,6 +49,12 @@ pytestmark = pytest.mark.usefixtures("few_held_out")
             f"length must be from 1 to {len(manual().test) - 1} characters, as many as a part of the text has, "
             "got 1000000",
         ),
+        ("text --length=0", "--length of text must be from 1 to 1000000000, got 0"),
+        (
+            "text --enwik8=nowhere",
+            "expected a file enwik8 in nowhere (No such file or directory); name the folder that has it, or leave "
+            "it out for Python's manual",
+        ),
         ("digits_rows --length=30", "digits_rows has 8 time steps, one a row, got --length 30; leave it out"),
         ("digits --length=30", "digits has 64 time steps, one a pixel, got --length 30; leave it out"),
         (
@@ -57,7 +63,7 @@ pytestmark = pytest.mark.usefixtures("few_held_out")
         ),
         (
             "copying --length=9 --model=gpt",
-            f"unknown model 'gpt'; the registry (urnn/models.py) has: {', '.join(MODELS | ZOO)}",
+            f"unknown model 'gpt'; the registry (urnn/models.py) has: {', '.join(every())}",
         ),
         (
             "copying --length=9 --model=lstm --initial=henaff",

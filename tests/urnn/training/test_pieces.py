@@ -134,6 +134,16 @@ class TestProblems:
         assert problem.data == f"Python's manual, SHA-256 {text.checksum}"
         assert problem.goal.ends_training is False
 
+    def test_letters_are_of_the_manual_or_of_the_users_enwik8(self, tmp_path):
+        problem = problems.build("text", None, NOWHERE)
+        assert (problem.length, problem.task.length, problem.task.input_size) == (20, 20, 27)
+        assert problem.data == f"the letters of Python's manual, SHA-256 {problem.task.text.checksum}"
+        assert problems.build("text", 7, NOWHERE).length == 7
+        (tmp_path / "enwik8").write_bytes(b"Some words. " * 100)
+        own = problems.build("text", 7, NOWHERE, tmp_path)
+        assert own.data == f"the letters of enwik8, SHA-256 {own.task.text.checksum}"
+        assert next(own.test())[0].shape == (7, 7, 27)
+
     def test_mnist_is_read_from_the_users_folder(self, tmp_path, generator):
         write_mnist(tmp_path)
         plain, permuted = (problems.build(name, None, tmp_path) for name in ("mnist", "permuted_mnist"))
@@ -183,7 +193,9 @@ class TestPresets:
     def test_gated_and_plain_models_are_clipped(self, model, clip):
         assert untuned("copying", model).clip == clip
 
-    @pytest.mark.parametrize("task", ["parity", "words_a5", "denoising", "associative_recall", "characters"])
+    @pytest.mark.parametrize(
+        "task", ["parity", "words_a5", "denoising", "associative_recall", "characters", "text"]
+    )
     def test_tasks_beyond_the_papers_are_trained_alike_with_every_model(self, task):
         chosen = {
             (row.hidden_size, row.learning_rate, row.decay, row.clip)

@@ -183,13 +183,15 @@ class TestOutcome:
             ("denoising", 0.073, 0.989, False),
             ("characters", 2.2, 0.0, True),
             ("characters", 2.21, 1.0, False),
+            ("text", 2.0, 0.0, True),
+            ("text", 2.01, 1.0, False),
         ],
     )
     def test_when_a_task_is_solved(self, task, loss, score, solved):
         own = any(word in task for word in ("digits", "parity", "words"))
         made = trainer(task=task, length=None if own else 10)
         assert made.goal.met({"loss": loss, "score": score}) is solved
-        assert made.goal.ends_training is ("digits" not in task and task != "characters")
+        assert made.goal.ends_training is ("digits" not in task and task not in ("characters", "text"))
 
     def test_images_are_trained_on_to_the_last_iteration_when_they_are_solved(self, tmp_path):
         end = run(tmp_path, task="digits", length=None, goal_score=0.0, max_iterations=3, evaluate_every=1)
