@@ -42,12 +42,13 @@ from analysis.vocabulary import (
 CELL_TEXTS = ("model", "backend", "phase", "task", "device", "dtype")
 PLACE = ("model", "backend", "hidden_size", "num_layers")  # what the registry needs to describe a cell
 CELL_SIZES = ("hidden_size", "length", "batch")
+WHERE = ("machine", "instance")  # of a cell in a file that was merged from several machines' results
 # Beside the timed calls; the error of an output stands among a run's checks.
 FIGURES = [metric for metric in METRICS.values() if metric.key and metric.name != OUTPUT_ERROR]
 
 # What a cell may say of itself, each a column.
 OPTIONAL = {
-    **dict.fromkeys(("label", "family", "allocator"), TEXT),
+    **dict.fromkeys(("label", "family", "allocator", *WHERE), TEXT),
     **dict.fromkeys(("num_layers", "threads", "pass"), FEW),
     **dict.fromkeys(("state_size", "parameters"), COUNT),
     "kernel_build_seconds": DURATION,
@@ -67,7 +68,7 @@ CHECK = Record(
 )
 
 # Of what pytest-benchmark and we write, the keys that are read here.
-MACHINE_TEXTS = ("node", "processor", "system", "release", "python_version", "torch")
+MACHINE_TEXTS = ("node", "kind", "instance", "processor", "system", "release", "python_version", "torch")
 GPU_TEXTS = ("gpu", "tf32", "compute_capability", "cuda")
 MACHINE = {
     **dict.fromkeys(MACHINE_TEXTS + GPU_TEXTS, TEXT),
@@ -136,7 +137,7 @@ def _common(document: Mapping[str, Any], run: Mapping[str, Any], path: Path) -> 
     cpu = machine.get("cpu") or {}
     built = (place.get("kernel_build_seconds") for place in (run, machine, document))
     return {
-        **{name: machine.get(name) for name in ("gpu", "tf32", "memory_bytes", "torch")},
+        **{name: machine.get(name) for name in ("kind", "instance", "gpu", "tf32", "memory_bytes", "torch")},
         "source": "pytest-benchmark",
         "file": printable(path),
         "machine": machine.get("node") or "unknown",

@@ -14,6 +14,7 @@ from bench.grid import Cell, Profile
 from bench.lane import sweep
 from bench.lane.lane import Side
 from bench.lane.settings import Settings
+from bench.machine.kind import this_machine
 from bench.options import MOST_TIMES, add_process_options, path, whole_number
 from bench.paths import ROOT
 from bench.prepare import describe
@@ -83,7 +84,8 @@ def _measure(
     A profile that asks for it has its kernels checked first; false if one of them is wrong and was not timed.
     """
     settings = Settings(profile, options.threads, allocator)
-    name = f"{identity.source_digest(ROOT, cells)}_{profile.name}_{options.threads}t_{allocator}"
+    digest = identity.results_digest(ROOT, cells, this_machine().instance)
+    name = f"{digest}_{profile.name}_{options.threads}t_{allocator}"
     run_file = RunFile.open(options.results, name, settings.conditions, fresh=options.fresh)
     side = Side(settings, run_file)
     jobs, checks = sweep.plan(cells, passes), []
