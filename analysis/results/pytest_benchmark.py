@@ -42,7 +42,7 @@ from analysis.vocabulary import (
 CELL_TEXTS = ("model", "backend", "phase", "task", "device", "dtype")
 PLACE = ("model", "backend", "hidden_size", "num_layers")  # what the registry needs to describe a cell
 CELL_SIZES = ("hidden_size", "length", "batch")
-WHERE = ("machine", "instance")  # of a cell in a file that was merged from several machines' results
+WHERE = ("machine", "instance", "session")  # of a cell in a file that was merged from several machines' results
 # Beside the timed calls; the error of an output stands among a run's checks.
 FIGURES = [metric for metric in METRICS.values() if metric.key and metric.name != OUTPUT_ERROR]
 

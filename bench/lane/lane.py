@@ -47,6 +47,15 @@ class Side:
     name: str = ""
     commit_info: dict[str, object] | None = None
 
+    def measured(self) -> set[tuple[str, int]]:
+        """(cell id, pass) of what need not be measured again."""
+        return self.run_file.measured()
+
+    def begin(self, header: Header) -> None:
+        """Keeps what a process says before it measures."""
+        self.run_file.content["machine_info"] = header.machine_info
+        self.run_file.content["commit_info"] = self.commit_info or header.commit_info
+
     def store(self, job: Job, event: Measured | GaveNothing) -> str:
         """Keeps what came of a job; its outcome.
 
@@ -65,7 +74,7 @@ class Lane:
     """One side's process in one pass. It measures the next cell when it is asked to, and waits in between."""
 
     def __init__(self, side: Side, cells: Sequence[Cell], pass_number: int) -> None:
-        done = side.run_file.measured()
+        done = side.measured()
         self.side, self.pass_number = side, pass_number
         self.pending = [cell for cell in cells if (cell.id, pass_number) not in done]
         self._open = contextlib.ExitStack()
@@ -134,8 +143,7 @@ class Lane:
         """Goes on to where the process asks to begin a cell; False if it ended instead."""
         for event in self._events:
             if isinstance(event, Header):
-                self.side.run_file.content["machine_info"] = event.machine_info
-                self.side.run_file.content["commit_info"] = self.side.commit_info or event.commit_info
+                self.side.begin(event)
             if isinstance(event, Started):
                 return True
         return False
