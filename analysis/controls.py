@@ -13,10 +13,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from analysis.vocabulary import counted, joined
+from analysis.vocabulary import END, START, counted, joined
 
 TOLERANCE = 0.05
-START, END = "start", "end"
 
 
 @dataclass(frozen=True)

@@ -137,6 +137,7 @@ OPERATORS = "operators"
 PEAK_RESERVED = "peak_reserved"
 ENQUEUE_TIME = "enqueue_time"
 OUTPUT_ERROR = "output_error"
+CONTROL_TIME = "control_time"
 PARAMETERS = "parameters"  # a column of every row; named like a metric where two commits are compared
 
 METRICS: Mapping[str, Metric] = {
@@ -150,11 +151,14 @@ METRICS: Mapping[str, Metric] = {
         Metric(PEAK_RESERVED, "Peak memory taken from the device", "B", "peak_reserved_bytes"),
         Metric(ENQUEUE_TIME, "Host time of a call", "s per call", "enqueue_seconds"),
         Metric(OUTPUT_ERROR, "Relative error of the output", "1", "output_error"),
+        Metric(CONTROL_TIME, "Time per time step of a machine's control cell", "s per time step"),
     )
 }
 
 # Statistics of a value: a harness keeps its samples, or the three that sum them up.
 SAMPLE, MEDIAN, LOWER_QUARTILE, UPPER_QUARTILE = "sample", "median", "lower quartile", "upper quartile"
+
+START, END = "start", "end"  # when a session measures its control cells
 
 # Format numbers, one for each kind of file; a change that older readers would misread makes the next number.
 RUN_FORMAT = 1  # key "run" of a results file

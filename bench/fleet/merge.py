@@ -2,7 +2,7 @@
 
 A block comes from one complete attempt. Where several machines have measured it, the one is taken whose kind, and
 then whose instance, has most of the blocks, so that curves cross as few machines as they can. The figures of a
-kind become a file for each device and allocator, in the order of a plain run. Merging the same shards again writes
+kind become a file for each device and allocator, in the order of the plan. Merging the same shards again writes
 the same bytes.
 """
 
@@ -209,7 +209,7 @@ def _parts(whole: Plan, chosen: Mapping[str, Attempt]) -> list[_Part]:
 def _content(
     whole: Plan, part: _Part, sessions: Sequence[dict], tolerance: float, missing: Sequence[str]
 ) -> dict[str, object]:
-    """A results file of one kind, device and allocator; figures in the order of a plain run."""
+    """A results file of one kind, device and allocator; figures in the order of the plan, pass by pass."""
     runs = [(one, one.runs[part.which]) for one in part.attempts]
     first = runs[0][1]
     nodes = list(dict.fromkeys(one.machine["node"] for one in part.attempts))

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 
-from analysis.vocabulary import MEASURED, SENTINEL, SHARDS_FORMAT, counted
+from analysis.vocabulary import END, MEASURED, SENTINEL, SHARDS_FORMAT, START, counted
 from bench.checked import failed_check, run_checks, without_wrong
 from bench.errors import SweepError
 from bench.estimate import cell_seconds
@@ -37,7 +37,6 @@ from bench.workloads import require_device
 from urnn.backends import BACKENDS
 
 GROUP_SECONDS = 300.0  # estimated, of the blocks that share their processes
-START, END = "start", "end"
 
 Take = Callable[[Job, Measured | GaveNothing], str]
 

@@ -68,7 +68,7 @@ def test_three_shards_are_one_file_of_one_kind(shards, merge, merged, tmp_path):
 
 
 def test_merged_shards_are_what_a_plain_run_gives(measure, merge, merged, tmp_path, capsys):
-    """Of one quiet machine: the same cells in the same order, the same medians and bytes."""
+    """Of one quiet machine: the same cells, the same medians and bytes."""
     for number in (1, 2, 3):
         measure(f"{number}/3")
     merge(tmp_path / "results")
@@ -79,14 +79,14 @@ def test_merged_shards_are_what_a_plain_run_gives(measure, merge, merged, tmp_pa
 
     def figures(content: dict) -> list[tuple]:
         names = ("model", "hidden_size", "pass", "threads", "allocator")
-        return [
+        return sorted(
             (
                 *(entry["extra_info"][name] for name in names),
-                entry["extra_info"].get("peak_allocated_bytes"),
+                entry["extra_info"].get("peak_allocated_bytes", 0),
                 entry["stats"]["data"],
             )
             for entry in content["benchmarks"]
-        ]
+        )
 
     assert figures(shared) == figures(plain)
     assert shared["models"] == plain["models"]
@@ -105,7 +105,8 @@ class TestMissing:
     def test_missing_blocks_are_named_with_the_command_that_measures_them(self, shards, merge, merged, capsys):
         _, error = merge(*shards[:2], code=2)
         expected = (
-            rf"error: 1 of 4 blocks missing \({BLOCKS[2]}\), the others are merged; what is missing is measured by: "
+            rf"error: 1 of 4 blocks missing \({BLOCKS[2]}\), the others are merged; what is missing is measured "
+            "by: "
             rf"(python -m bench run --profile=quick --device=cpu .*--passes=2 --block {BLOCKS[2]} --results \S+)\n"
         )
         found = re.fullmatch(expected, error)
@@ -157,7 +158,8 @@ class TestForeign:
         other = measure("1/1", "other", KIND, "--threads=2")
         _, error = merge(shards[0], other, code=2)
         assert re.fullmatch(
-            r"error: expected shards of one plan, got two that differ in threads \(1 and 2\): \S+ and \S+; name one\n",
+            r"error: expected shards of one plan, got two that differ in threads \(1 and 2\): \S+ and \S+; "
+            r"name one\n",
             error,
         )
         assert not list((tmp_path / "merged").rglob("*.json"))
@@ -249,12 +251,12 @@ class TestControls:
     def test_a_slow_machine_is_named(self, measure, player, merge):
         folders = []
         for number, machine in enumerate(machines(3), 1):
-            player.speed = lambda cell, _, slow=1.2 if number == 2 else 1.0: slow
+            player.speed = (lambda cell, _: 1.2) if number == 2 else (lambda cell, _: 1.0)
             folders.append(measure(f"{number}/3", f"shard{number}", machine))
         said, _ = merge(*folders)
         assert re.search(
-            r"cpu: node2 \([0-9a-f]{8}\) needs 20\.0% more than node[13] \([0-9a-f]{8}\) for \S+ \(tolerance 5%\)\. "
-            r"Ratios within a block hold; ",
+            r"cpu: node2 \([0-9a-f]{8}\) needs 20\.0% more than node[13] \([0-9a-f]{8}\) for \S+ "
+            r"\(tolerance 5%\)\. Ratios within a block hold; ",
             said,
         )
         assert "agree within 20.0% (tolerance 30%)" in merge(*folders, options=("--tolerance=0.3",))[0]
@@ -263,7 +265,8 @@ class TestControls:
         player.speed = lambda cell, number: 1.1 if number == 2 and cell.hidden_size == 128 else 1.0
         said, _ = merge(measure("1/1"))
         assert re.search(
-            r"Session [0-9a-f]{12} on box \([0-9a-f]{8}\) drifted: \S+ took 10\.0% more at the end \(tolerance 5%\)\.",
+            r"Session [0-9a-f]{12} on box \([0-9a-f]{8}\) drifted: \S+ took 10\.0% more at the end "
+            r"\(tolerance 5%\)\.",
             said,
         )
 
@@ -320,7 +323,7 @@ class TestReport:
         assert set(rows.loc[rows["metric"] == STEP_TIME, "hidden_size"]) == {4, 5, 6, 7}
         assert rows["instance"].nunique() == 3
         assert rows.loc[rows["metric"] == PEAK_ALLOCATED, "value"].min() == 4000
-        assert len(rows[rows["metric"] == CONTROL_TIME]) == 3 * 2 * 2
+        assert len(rows[rows["metric"] == CONTROL_TIME]) == 3 * 2 * 2 * 3, "machines, cells, times, samples"
 
     @pytest.mark.slow
     def test_the_report_says_where_curves_cross_machines(self, shards, merge, tmp_path):
