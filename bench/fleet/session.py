@@ -63,7 +63,7 @@ def groups_of(blocks: Sequence[Block], seconds: float = GROUP_SECONDS) -> Iterat
 
 @dataclass
 class Queue:
-    """Stands for a `Side`: hands each result to where it belongs, by its place in the order of measuring."""
+    """Takes the place of a `Side`: hands each result to where it belongs, by its place in the order."""
 
     settings: Settings
     header: Header | None = None
@@ -185,7 +185,7 @@ class Session:
         controls = controls_for(group[0].device)
         for number in range(1, passes + 1):
             cells = self._timed(group)[:: 1 if number % 2 else -1]
-            order = [(cell, keep) for cell in cells]
+            order: list[tuple[Cell, Take]] = [(cell, keep) for cell in cells]
             if is_first and number == 1:
                 order = [(cell, self._control(START)) for cell in controls] + order
             if is_last and number == passes:

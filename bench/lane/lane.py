@@ -9,6 +9,7 @@ import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Protocol
 
 from analysis.vocabulary import KILLED, MEASURED, duration
 from bench.errors import SweepError
@@ -31,9 +32,25 @@ class Job:
     pass_number: int
 
 
+class Taker(Protocol):
+    """What a lane asks of the side that it measures."""
+
+    @property
+    def settings(self) -> Settings: ...
+
+    @property
+    def name(self) -> str: ...
+
+    def measured(self) -> set[tuple[str, int]]: ...
+
+    def begin(self, header: Header) -> None: ...
+
+    def store(self, job: Job, event: Measured | GaveNothing) -> str: ...
+
+
 @dataclass(frozen=True)
 class Side:
-    """What is measured, and where its figures go.
+    """What is measured, and where its figures go: one file.
 
     Attributes:
         settings: how, and in which checkout.
@@ -73,7 +90,7 @@ class Side:
 class Lane:
     """One side's process in one pass. It measures the next cell when it is asked to, and waits in between."""
 
-    def __init__(self, side: Side, cells: Sequence[Cell], pass_number: int) -> None:
+    def __init__(self, side: Taker, cells: Sequence[Cell], pass_number: int) -> None:
         done = side.measured()
         self.side, self.pass_number = side, pass_number
         self.pending = [cell for cell in cells if (cell.id, pass_number) not in done]

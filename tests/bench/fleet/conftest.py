@@ -1,5 +1,6 @@
 """A small sweep in shards that takes no time, on machines of a test's choice."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,14 +20,18 @@ BLOCKS = [f"cpu-float32-sequence-n{n}-T3-B2" for n in (4, 5, 6, 7)]
 CODE = Code("a" * 40, False, "12345678")
 
 
-@pytest.fixture
-def player(monkeypatch) -> Player:
+def played(patch: pytest.MonkeyPatch) -> Player:
     """Plays every measuring process; the code is that of no checkout."""
     made = Player()
-    monkeypatch.setattr(lane, "measuring_process", made.process)
-    monkeypatch.setattr(plan, "code_of", lambda root, cells: CODE)
-    monkeypatch.setattr(session, "this_machine", lambda: made.machine)
+    patch.setattr(lane, "measuring_process", made.process)
+    patch.setattr(plan, "code_of", lambda root, cells: CODE)
+    patch.setattr(session, "this_machine", lambda: made.machine)
     return made
+
+
+@pytest.fixture
+def player(monkeypatch) -> Player:
+    return played(monkeypatch)
 
 
 @pytest.fixture
@@ -40,6 +45,23 @@ def measure(player, tmp_path) -> Callable[..., Path]:
         return results
 
     return run
+
+
+@pytest.fixture(scope="session")
+def measured_once(tmp_path_factory) -> Path:
+    """Three shards, of three machines of one kind, each in a folder of its own."""
+    folder = tmp_path_factory.mktemp("measured_once")
+    with pytest.MonkeyPatch.context() as patch:
+        player = played(patch)
+        for number, player.machine in enumerate(machines(3), 1):
+            assert main(["run", *SLICE, f"--results={folder / f'shard{number}'}", f"--shard={number}/3"]) == 0
+    return folder
+
+
+@pytest.fixture
+def shards(measured_once, tmp_path) -> list[Path]:
+    """A copy of them for one test."""
+    return [shutil.copytree(measured_once / name, tmp_path / name) for name in ("shard1", "shard2", "shard3")]
 
 
 def machines(count: int) -> list[Machine]:

@@ -44,12 +44,6 @@ def merged(tmp_path) -> Callable[[], dict]:
     return find
 
 
-@pytest.fixture
-def shards(measure) -> list[Path]:
-    """Of three machines of one kind, each with results of its own."""
-    return [measure(f"{n}/3", f"shard{n}", machine) for n, machine in enumerate(machines(3), 1)]
-
-
 def block_files(folder: Path) -> list[Path]:
     return sorted(folder.glob("shards/*/blocks/*/*.json"))
 
