@@ -141,7 +141,10 @@ def _compared(study: Study) -> str:
     said = words.get(tuned, f"Of {tasks} tasks {tuned} have tuned runs, which alone are compared there.")
     aside = int(study.runs["aside"].sum())
     left = f" {counted(aside, 'run')} with another goal, machine or clock than most of a task are left out."
-    return f"{said} Seconds are {seconds_of(fair['clock'])} of training.{left * bool(aside)}"
+    left_aside = study.groups[study.groups["fair"] & ~study.groups["group"].isin(fair["group"])]
+    where = "; ".join(left_aside["place"].unique())
+    several = f" Where a model has several tuned settings ({where}), its best stand." * bool(len(left_aside))
+    return f"{said}{several} Seconds are {seconds_of(fair['clock'])} of training.{left * bool(aside)}"
 
 
 def _listed(column: pd.Series) -> str:

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from analysis.experiments.best import one_each, over_solved
 from analysis.experiments.schema import DIVERGED
 from analysis.experiments.study import Study
 from analysis.experiments.verdicts import NOT_ENDED, NOT_FINISHED, PARTLY, PLACE
 from analysis.statistics import Estimate
-from analysis.statistics.seeds import estimate
 
 BEST, LEVEL, BEHIND, ALONE = "best", "level", "behind", "alone"
 LEADING = (BEST, LEVEL)
@@ -58,33 +58,12 @@ def standing(study: Study) -> pd.DataFrame:
     members = study.fair.runs[study.fair.runs["member"]]
     found = groups.assign(
         by_seconds=groups["goal_ends"].fillna(False).astype(bool),
-        seconds=_over_solved(groups, members, "solved_seconds"),
-        solving=_over_solved(groups, members, "solved_iteration"),
+        seconds=over_solved(groups, members, "solved_seconds"),
+        solving=over_solved(groups, members, "solved_iteration"),
         improving=members.groupby("group")["improving"].any(),
     )
-    chosen = [_marked(_speakers(rows)) for _, rows in found.groupby(PLACE, sort=False)]
+    chosen = [_marked(one_each(rows)) for _, rows in found.groupby(PLACE, sort=False)]
     return pd.concat(chosen) if chosen else found.assign(mark="", times=np.nan)
-
-
-def _over_solved(groups: pd.DataFrame, members: pd.DataFrame, column: str) -> pd.Series:
-    values = {group: rows[column] for group, rows in members[members["met"]].groupby("group")}
-    found = {group: estimate(values[group], logarithmic=True) for group in groups.index if group in values}
-    return pd.Series([found.get(group) for group in groups.index], groups.index, dtype=object)
-
-
-def _speakers(rows: pd.DataFrame) -> pd.DataFrame:
-    """One group a model."""
-    order = [_merit(group) for group in rows.itertuples()]
-    ranked = rows.iloc[sorted(range(len(rows)), key=lambda number: order[number])]
-    return ranked.drop_duplicates("model").sort_index()
-
-
-def _merit(group: object) -> tuple[float, ...]:
-    """Smaller for the group that speaks."""
-    score = -group.score.value if group.score else np.inf
-    seconds = group.seconds.value if group.by_seconds and group.seconds else np.inf
-    solved = group.met / group.seeds if group.by_seconds else 0.0
-    return (not group.ended, -group.seeds, -solved, seconds, score)
 
 
 def _marked(rows: pd.DataFrame) -> pd.DataFrame:

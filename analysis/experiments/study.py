@@ -14,6 +14,7 @@ import pandas as pd
 
 from analysis import units
 from analysis.appearance import order
+from analysis.experiments.best import best_of_tuned
 from analysis.experiments.logs import Logs
 from analysis.experiments.schema import (
     DIVERGED,
@@ -63,6 +64,7 @@ SETTING = {
     "machine": "{}",
     "cpu": "{}",
 }
+NAMED = ["backend", "series", "size", "place"]
 # Tasks whose steps the benchmark measures as they are; those of all others on pixels.
 MEASURED_TASKS = ("copying", "adding")
 # What a training step and the benchmark's measurement of the same step share, beside the steps and the task.
@@ -81,7 +83,8 @@ class Study:
     @cached_property
     def fair(self) -> Study:
         """The comparison's runs: where a place has tuned ones, those alone; the paper's settings where nothing is
-        tuned; of several conditions those under which most models were trained."""
+        tuned; of several conditions those under which most models were trained; of a model's tuned settings at a
+        place the best."""
         return self if self.part == FAIR else replace(self, part=FAIR, whole=self)
 
     @cached_property
@@ -91,8 +94,14 @@ class Study:
 
     @cached_property
     def runs(self) -> pd.DataFrame:
-        """The rows of `all_runs` that this study is of."""
-        return self.all_runs[self.all_runs[self.part]] if self.part else self.all_runs
+        """The rows of `all_runs` that this study is of, named by what differs among them."""
+        if not self.part or not self.whole:
+            return self.all_runs
+        rows = self.all_runs[self.all_runs[self.part]]
+        if self.part == FAIR:
+            groups = self.whole.groups[self.whole.groups["group"].isin(rows["group"])]
+            rows = rows[rows["group"].isin(best_of_tuned(groups, rows[rows["member"]]))]
+        return rows.assign(**_names(rows))
 
     @cached_property
     def all_runs(self) -> pd.DataFrame:
@@ -142,7 +151,8 @@ class Study:
         empty where the runs do not say it. word, rest and share are the verdict.
         """
         if self.whole:  # a group is in a part as a whole
-            return self.whole.groups[self.whole.groups["group"].isin(self.runs["group"])]
+            named = self.runs.drop_duplicates("group").set_index("group")[NAMED]
+            return self.whole.groups[self.whole.groups["group"].isin(self.runs["group"])].assign(**named)
         shared = self.runs.drop_duplicates("group").set_index("group", drop=False).rename_axis(None)
         members = self.runs[self.runs["member"]].groupby("group")
         logarithmic = ("loss", "solved_iteration", "solved_seconds", "iterations_per_second")
@@ -240,8 +250,13 @@ def place_name(task: str, length: int) -> str:
 
 
 def _named(runs: pd.DataFrame) -> pd.DataFrame:
-    """Runs, the latest last, with names made of the settings in which a model's runs differ at some place."""
+    """Runs, the latest last, with their names."""
     runs = runs.rename(columns={"backend": "implementation"}).sort_values(["started_at", "run"])
+    return runs.join(_names(runs))
+
+
+def _names(runs: pd.DataFrame) -> pd.DataFrame:
+    """`NAMED` for each run, made of the settings in which a model's runs differ at some place."""
     counts = runs.groupby(["model", "tuned", *PLACE])[list(SETTING)].nunique(dropna=False).groupby("model").max()
     names = []
     for row in runs.to_dict("records"):
@@ -255,7 +270,7 @@ def _named(runs: pd.DataFrame) -> pd.DataFrame:
                 "place": place_name(row["task"], row["length"]),
             }
         )
-    return runs.join(pd.DataFrame(names, index=runs.index))
+    return pd.DataFrame(names, index=runs.index, columns=NAMED)
 
 
 def _word(name: str, value: object) -> str:

@@ -1,7 +1,7 @@
 """The report on related systems: a chapter for each, what its paper claims and what was measured here.
 
-A file here that is no part of the engine is a chapter: it has `CHAPTER`. To add one is to add a file, and a study
-of the same name in `bench/studies`.
+A file or folder here other than the engine is a chapter: it has `CHAPTER`. To add one is to add it, and a study of
+the same name in `bench/studies`.
 """
 
 from __future__ import annotations

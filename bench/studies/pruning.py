@@ -264,4 +264,4 @@ def _cut_net(whole: int, inputs: int, units: int, unitary: bool) -> Compacted:
     if unitary:
         W = torch.linalg.qr(torch.randn(units, units, dtype=torch.complex64)).Q  # noqa: N806 - the paper's letter
         rnn = ContractedRNN(W, torch.randn(2 * units, inputs), torch.zeros(units), torch.zeros(2 * units))
-    return Compacted(rnn, None, torch.arange(inputs), [torch.arange(units)], [torch.ones(units)], whole)
+    return Compacted(rnn, None, torch.arange(inputs), [torch.arange(units)], [torch.ones(units)], whole, units)

@@ -49,6 +49,11 @@ class SequenceModule(nn.Module):
         super().__init__()
         self.input_size, self.batch_first = input_size, batch_first
 
+    @property
+    def shown_name(self) -> str:
+        """What errors begin with."""
+        return type(self).__name__
+
     def first_state(self, x: Float[Tensor, "T B m"]) -> States:
         """The parts of the state before the first step, each (B, s), on x's device."""
         raise NotImplementedError
@@ -95,7 +100,7 @@ class SequenceModule(nn.Module):
     def _checked(self, run: Run, x: Tensor, first: States | None) -> tuple[Tensor, States]:
         if x.dim() != 3 or x.shape[-1] != self.input_size or len(x) == 0:
             raise RuntimeError(
-                f"{type(self).__name__}: expected an input (T, B, {self.input_size}) with T of at least 1, "
+                f"{self.shown_name}: expected an input (T, B, {self.input_size}) with T of at least 1, "
                 f"got {tuple(x.shape)}"
             )
         start = self.first_state(x)
@@ -103,7 +108,7 @@ class SequenceModule(nn.Module):
             return run(x, start)
         expected, got = [(1, *part.shape) for part in start], [tuple(part.shape) for part in first]
         if expected != got:
-            raise RuntimeError(f"{type(self).__name__}: expected a state of shape {expected}, got {got}")
+            raise RuntimeError(f"{self.shown_name}: expected a state of shape {expected}, got {got}")
         return run(x, tuple(part[0] for part in first))
 
 

@@ -1,11 +1,10 @@
 """How much of a trained recurrent net's behaviour a set of sequences has shown, and tests that show more of it."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 from torch import nn
 
+from urnn.coverage import saved
 from urnn.coverage.deepstellar import StateCoverage, TransitionCoverage
 from urnn.coverage.metric import Metric
 from urnn.coverage.states import Trace, trace
@@ -46,14 +45,14 @@ def load(path: Path, rnn: nn.Module) -> Metric:
         ...     coverage.load(Path(folder, "neuron.json"), lstm).count
         4
     """
-    text = path.read_text(encoding="utf-8")
+    content = path.read_bytes()
     try:
-        stored: dict[str, Any] = json.loads(text)
-        made = METRICS[stored["metric"]](rnn, layer=stored["layer"], **stored["options"])
+        text = content.decode()
+        stored = saved.parsed(text)
+        options = saved.part(stored, "options", dict)
+        made = METRICS[stored["metric"]](rnn, layer=stored["layer"], **options)
     except (ValueError, KeyError, TypeError) as error:
-        known = isinstance(error, ValueError) and not isinstance(error, json.JSONDecodeError)
-        why = str(error) if known else type(error).__name__
-        raise ValueError(f"{path} is no saved coverage of this module ({why})") from error
+        raise ValueError(f"{path} is no saved coverage of this module ({saved.reason(error)})") from error
     return made.restore(text)
 
 

@@ -16,9 +16,11 @@ from torch import Tensor
 from urnn.coverage.inputs import Inputs, Oracle
 from urnn.coverage.metric import Metric
 from urnn.coverage.states import AT_ONCE, Trace, trace
+from urnn.quantities import require_count
 from urnn.shapes import Bool, Float, Int
 
 Logits = Callable[[Tensor], Tensor]  # the last layer's states (T, B, H) -> (B, classes) or (T, B, classes)
+MOST_SEED = 2**63 - 1  # what a log's readers hold
 SOWN = 500  # random tests that a campaign begins with
 
 
@@ -85,7 +87,8 @@ class Campaign:
         seed: of everything that is drawn.
 
     Raises:
-        ValueError: no originals, or such that are shorter than the metric's window.
+        ValueError: no originals, such that are shorter than the metric's window, or a seed that is out of range.
+        TypeError: a seed that is no whole number.
         RuntimeError: the metric is not fitted.
 
     Example:
@@ -116,7 +119,7 @@ class Campaign:
             raise ValueError("tests are made from original sequences, got none")
         self.metric, self.logits, self.originals = metric, logits, originals
         self.inputs, self.oracle = inputs or Inputs.of(originals), oracle
-        self.generator = torch.Generator().manual_seed(seed)
+        self.generator = torch.Generator().manual_seed(require_count("seed", seed, 0, MOST_SEED))
         self.answers = self._answers([seen.output for seen in metric.traces(originals)])
         self.stored, self.origins = originals[:, :0], torch.zeros(0, dtype=torch.int64)
         self.attacks = torch.zeros(metric.count, dtype=torch.int64)
@@ -141,16 +144,21 @@ class Campaign:
 
         Raises:
             ValueError: a budget below 1.
+            TypeError: one that is no whole number.
         """
-        if budget < 1:
-            raise ValueError(f"budget must be at least 1 evaluation, got {budget}")
+        budget = require_count("budget", budget, 1)
         while self.evaluations < budget and self.metric.uncovered():
             generator(self, budget - self.evaluations)
             if after_round is not None and not after_round():
                 break
 
     def sow(self, count: int = SOWN) -> None:
-        """Evaluates and stores random changes of random originals: the tests that a generator starts from."""
+        """Evaluates and stores random changes of random originals: the tests that a generator starts from.
+
+        Raises:
+            ValueError, TypeError: a count that is no whole number of at least 1.
+        """
+        count = require_count("count of tests", count, 1)
         chosen = self.random_originals(count)
         self.evaluate(self.inputs.changed(self.originals[:, chosen], self.generator), chosen, store=True)
         self.sown = self.stored.shape[1]

@@ -17,7 +17,7 @@ from urnn.coverage.generators import GENERATORS
 from urnn.coverage.inputs import Inputs, Oracle
 from urnn.coverage.journal import Journal
 from urnn.coverage.trained import Trained, read
-from urnn.training import folder, interruption
+from urnn.training import folder, interruption, memory
 from urnn.training.display import Console, as_duration, as_line
 from urnn.training.ending import DONE, FAILED
 from urnn.training.errors import TrainingError
@@ -50,12 +50,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _test(options: argparse.Namespace) -> tuple[str, int]:
-    with ExitStack() as held:
+    with memory.exhaustion_reported("make --tests smaller"), ExitStack() as held:
         with _refusals_reported():
             _require_numbers(options)
             torch.set_num_threads(options.threads)
             trained = read(options.checkpoint, options.task, options.mnist)
             metric = _metric(options, trained).fit(trained.training)
+            _require_memory(options, trained, metric)
             campaign = _campaign(options, trained, metric)
         where = _folder(options)
         require_own = held.enter_context(folder.owned(where))
@@ -171,6 +172,18 @@ def _require_numbers(options: argparse.Namespace) -> None:
         value = getattr(options, name)
         if not least <= value <= most:
             raise ValueError(f"--{name} must be a whole number from {least} to {most}, got {value}")
+
+
+def _require_memory(options: argparse.Namespace, trained: Trained, metric: Metric) -> None:
+    """Raises TrainingError where the random tests, their changes and states need more than is free."""
+    steps, _, features = trained.originals.shape
+    numbers = steps * (3 * features + metric.width) + metric.count // memory.FLOAT
+    needed, free = min(options.tests, options.budget) * numbers * memory.FLOAT, memory.available("cpu")
+    if free is not None and needed > free:
+        raise TrainingError(
+            f"--tests {options.tests} need at least {memory.as_bytes(needed)} of memory, and "
+            f"{memory.as_bytes(free)} are free; make it smaller"
+        )
 
 
 @contextmanager

@@ -4,13 +4,16 @@ The requirements are the grid's cells that training sequences visited, and the p
 another in them: coverage is of what the net was trained to do, and what lies outside of it is no requirement.
 """
 
+import math
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from urnn.coverage import saved
 from urnn.coverage.metric import Fitted, Metric, Passes
 from urnn.coverage.states import Trace
+from urnn.quantities import require_count
 from urnn.shapes import Bool, Float, Int
 
 OUTSIDE = -1
@@ -27,11 +30,17 @@ class _Grid(Metric):
 
     def __init__(self, rnn: nn.Module, *, components: int = 3, bins: int = 10, **named: Any) -> None:
         super().__init__(rnn, **named)
-        if not 1 <= components <= self.width:
+        self.components = require_count("components", components, 1)
+        if self.components > self.width:
             raise ValueError(f"components must be from 1 to the state's {self.width} numbers, got {components}")
-        if bins < 1 or bins**components >= 2**31:
+        self.bins = require_count("bins", bins, 1)
+        if self.components * math.log2(self.bins) >= 31:
             raise ValueError(f"bins must be at least 1 and make less than 2^31 cells, got {bins}")
-        self.components, self.bins = int(components), int(bins)
+
+    @property
+    def cells(self) -> int:
+        """Of the grid."""
+        return self.bins**self.components
 
     def options(self) -> dict[str, Any]:
         return {"components": self.components, "bins": self.bins}
@@ -53,6 +62,17 @@ class _Grid(Metric):
         self.fitted |= {"least": least.tolist(), "side": torch.where(side > 0, side, 1.0).tolist()}
         visited = torch.cat([self.visits(self._cells(seen)).flatten().unique() for seen in passes()]).unique()
         return self.fitted | {"visited": visited[visited != OUTSIDE].tolist()}
+
+    def require_learned(self, fitted: Fitted) -> None:
+        others = {name: value for name, value in fitted.items() if name != "visited"}
+        axes, each = (self.width, self.components), (self.components,)
+        saved.require_numbers(others, mean=(self.width,), axes=axes, least=each, side=each)
+        saved.require_positive(fitted, "side")
+        saved.require_rising(fitted["visited"], self.most_visits())
+
+    def most_visits(self) -> int:
+        """How many different ones there can be."""
+        return self.cells
 
     def requirements(self) -> int:
         return len(self.fitted["visited"])
@@ -140,15 +160,17 @@ class TransitionCoverage(_Grid):
     name = "transition"
     needs_steps = 2
 
+    def most_visits(self) -> int:
+        return self.cells**2
+
     def visits(self, cells: Int[Tensor, "T B"]) -> Int[Tensor, "S B"]:
-        cell_count = self.bins**self.components
-        pairs = cells[:-1] * cell_count + cells[1:]
+        pairs = cells[:-1] * self.cells + cells[1:]
         return torch.where((cells[:-1] == OUTSIDE) | (cells[1:] == OUTSIDE), OUTSIDE, pairs)
 
     def distance(self, seen: Trace, requirement: int) -> Float[Tensor, " B"]:
-        begin, end = divmod(self.fitted["visited"][requirement], self.bins**self.components)
+        begin, end = divmod(self.fitted["visited"][requirement], self.cells)
         return (self._gaps(seen, begin)[:-1] + self._gaps(seen, end)[1:]).amin(0)
 
     def describe(self, requirement: int) -> str:
-        begin, end = divmod(self.fitted["visited"][requirement], self.bins**self.components)
+        begin, end = divmod(self.fitted["visited"][requirement], self.cells)
         return f"transition {self._box(begin)} to {self._box(end)}"

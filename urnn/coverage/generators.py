@@ -14,13 +14,13 @@ from torch import Tensor
 
 from urnn.coverage.campaign import Campaign
 from urnn.coverage.states import trace
+from urnn.quantities import require_count, require_number
 from urnn.shapes import Float, Int
 
 
 def _require_counts(**counts: int) -> None:
     for name, count in counts.items():
-        if count < 1:
-            raise ValueError(f"{name} must be at least 1, got {count}")
+        require_count(name, count, 1)
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,8 @@ class GradientDirected:
         _require_counts(steps=self.steps, batch=self.batch)
         if self.along not in ("answer", "requirement"):
             raise ValueError(f"along must be answer or requirement, got {self.along!r}")
-        if not 0 < self.least <= self.most:
-            raise ValueError(f"a step's size must be from above 0 on, got {self.least} to {self.most}")
+        if require_number("least", self.least, above=0.0) > require_number("most", self.most, above=0.0):
+            raise ValueError(f"a step's size must be from least to most, got {self.least} to {self.most}")
 
     def __call__(self, campaign: Campaign, left: int) -> None:
         """One round, of at most `left` evaluations; the last one of all may be left over."""

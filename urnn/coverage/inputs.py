@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from urnn.quantities import require_number
 from urnn.shapes import Float
 
 
@@ -41,16 +42,29 @@ class Inputs:
     share: float = 0.05
 
     def __post_init__(self) -> None:
-        if not (0 < self.noise < torch.inf and 0 < self.share <= 1):
-            raise ValueError(f"noise must be above 0 and share from 0 to 1, got {self.noise} and {self.share}")
+        require_number("noise", self.noise, above=0.0)
+        if require_number("share", self.share, above=0.0) > 1:
+            raise ValueError(f"share must be at most 1, got {self.share}")
+        low, high = require_number("low", self.low), require_number("high", self.high)
+        if self.numeric and not low < high:
+            raise ValueError(
+                f"the numbers must have a range to change in, got bounds {low:g} and {high:g}; give originals "
+                "that differ, or bounds of your own"
+            )
 
     @classmethod
     def of(cls, x: Float[Tensor, "T B m"], noise: float = 0.01) -> "Inputs":
         """What these sequences show.
 
         Raises:
-            ValueError: nothing in them may be changed.
+            ValueError: nothing in them may be changed, they are not finite, or there are none.
         """
+        if x.numel() == 0:
+            raise ValueError(f"inputs are read off sequences, got none in the shape {tuple(x.shape)}")
+        if not x.isfinite().all():
+            raise ValueError(
+                "expected finite sequences, got NaN or infinity; how far a change may go is read off them"
+            )
         flat = x.flatten(0, 1)
         binary = ((flat == 0) | (flat == 1)).all(0)
         numeric = tuple((~binary).nonzero().flatten().tolist())
@@ -116,8 +130,7 @@ class Oracle:
     radius: float = 0.01
 
     def __post_init__(self) -> None:
-        if not 0 < self.radius < torch.inf:
-            raise ValueError(f"radius must be a number above 0, got {self.radius}")
+        require_number("radius", self.radius, above=0.0)
 
     def measure(self, x: Float[Tensor, "T B m"], original: Float[Tensor, "T B m"]) -> Float[Tensor, " B"]:
         """Of each sequence's change; 0 for none."""

@@ -5,15 +5,14 @@ the log is written first and the checkpoint second, and lines that the checkpoin
 a campaign goes on.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from urnn.coverage.campaign import Campaign, Defect
-from urnn.files import write_atomically
 from urnn.training import checkpoint, files
 from urnn.training.errors import TrainingError
+from urnn.training.lines import LineFile, is_counted
 
 FORMAT = 1
 NAME = "coverage.jsonl"
@@ -29,7 +28,9 @@ class Journal:
 
     def __init__(self, folder: Path, identity: Mapping[str, object]) -> None:
         self.path, self.folder, self.identity = folder / NAME, folder, dict(identity)
+        self._file = LineFile(self.path, _has_its_fields)
         self._written = 0  # defects
+        self._seconds_before = 0.0  # of earlier calls
 
     def forget(self) -> None:
         """Removes both files."""
@@ -46,64 +47,38 @@ class Journal:
         state = checkpoint.load(self.folder, self.identity)
         first = {"kind": "campaign", "format": FORMAT, **self.identity, "requirements": campaign.metric.count}
         if state is None:
-            self._rewrite([first])
+            self._file.rewrite([first])
             return False
         try:
+            self._seconds_before = float(state.get("seconds", 0.0))  # a campaign from before it was kept has none
             campaign.load_state_dict(state)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise TrainingError(
                 f"{path} does not fit this campaign ({type(error).__name__}); {checkpoint.ADVICE}"
             ) from error
-        kept = [line for line in self.lines() if self._covered(line, campaign.evaluations)]
+        progress = [line for line in self._file.whole() if line["kind"] == "progress"]
+        kept = [line for line in progress if line["evaluations"] <= campaign.evaluations]
         kept += [_defect(defect) for defect in campaign.defects]  # the checkpoint has them all, a damaged log not
-        self._rewrite([first, *sorted(kept, key=lambda line: (line["evaluations"], line["kind"]))])
+        self._file.rewrite([first, *sorted(kept, key=lambda line: (line["evaluations"], line["kind"]))])
         self._written = len(campaign.defects)
         return True
 
     def record(self, campaign: Campaign, seconds: float) -> None:
-        """Writes how far the campaign is, and its new defects; after it nothing of them is lost."""
+        """Writes how far the campaign is, and its new defects; after it nothing of them is lost.
+
+        Args:
+            seconds: since this call began; those of earlier ones are added.
+        """
         for defect in campaign.defects[self._written :]:
-            self._append(_defect(defect))
-        self._written = len(campaign.defects)
-        self._append({"kind": "progress", **campaign.summary(), "seconds": round(seconds, 3)})
-        checkpoint.save(self.folder, self.identity, campaign.state_dict())
+            self._file.append(_defect(defect))
+        self._written, seconds = len(campaign.defects), self._seconds_before + seconds
+        self._file.append({"kind": "progress", **campaign.summary(), "seconds": round(seconds, 3)})
+        checkpoint.save(self.folder, self.identity, {**campaign.state_dict(), "seconds": seconds})
 
     def end(self, campaign: Campaign, outcome: str) -> None:
         """The last line: "covered", "spent" (the budget) or "interrupted"."""
         left = campaign.metric.uncovered()
-        self._append({"kind": "end", "outcome": outcome, **campaign.summary(), "left": left})
-
-    def lines(self) -> list[dict[str, Any]]:
-        """Every whole line; a damaged one is left out."""
-        found = []
-        for line in (files.read(self.path) or b"").splitlines():
-            try:
-                content = json.loads(line)
-            except (ValueError, RecursionError):
-                continue
-            if isinstance(content, dict) and "kind" in content:
-                found.append(content)
-        return found
-
-    @staticmethod
-    def _covered(line: Mapping[str, Any], evaluations: int) -> bool:
-        done = line.get("evaluations")
-        return line["kind"] == "progress" and isinstance(done, int) and done <= evaluations
-
-    def _append(self, line: Mapping[str, object]) -> None:
-        try:
-            files.append(self.path, _line(line))
-        except OSError as error:
-            raise self._cannot_write(error) from error
-
-    def _rewrite(self, lines: list[dict[str, Any]]) -> None:
-        try:
-            write_atomically(self.path, b"".join(map(_line, lines)))
-        except OSError as error:
-            raise self._cannot_write(error) from error
-
-    def _cannot_write(self, error: OSError) -> TrainingError:
-        return TrainingError(f"cannot write {self.path} ({files.reason(error)}); the last checkpoint is kept")
+        self._file.append({"kind": "end", "outcome": outcome, **campaign.summary(), "left": left})
 
 
 def _defect(defect: Defect) -> dict[str, Any]:
@@ -111,5 +86,6 @@ def _defect(defect: Defect) -> dict[str, Any]:
     return {"kind": "defect", **values}
 
 
-def _line(content: Mapping[str, object]) -> bytes:
-    return json.dumps(content).encode() + b"\n"
+def _has_its_fields(content: Mapping[str, object]) -> bool:
+    kind = content.get("kind")
+    return kind == "campaign" or (kind in ("progress", "defect", "end") and is_counted(content.get("evaluations")))

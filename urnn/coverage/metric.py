@@ -7,18 +7,21 @@ training sequences, which requirements there are, when a sequence meets one, and
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from urnn.coverage import saved
 from urnn.coverage.states import Trace, kind_of, layer_of, require_sequences, traces, width_of
 from urnn.files import write_atomically
+from urnn.quantities import require_count
 from urnn.shapes import Bool, Float
 
 FORMAT = 1
+MOST_STEPS = 2**63 - 1
 Passes = Callable[[], Iterator[Trace]]  # the training sequences once more, in parts
 M = TypeVar("M", bound="Metric")  # typing.Self, which the shape checker refuses
 Fitted = dict[str, Any]  # plain numbers, strings, and lists of them
@@ -35,6 +38,7 @@ class Metric(ABC):
 
     Raises:
         ValueError: a module that the metric is not defined for, a window that is none, or no such layer.
+        TypeError: a number that is none, or not a whole one.
 
     Example:
         >>> import torch
@@ -51,12 +55,7 @@ class Metric(ABC):
 
     def __init__(self, rnn: nn.Module, *, window: tuple[int, int] | None = None, layer: int = -1) -> None:
         self.kind, self.width, self.layer = kind_of(rnn), width_of(rnn), layer_of(rnn, layer)
-        if window is not None and not 0 <= window[0] <= window[1] - self.needs_steps:
-            least = f"at least {self.needs_steps} step{'s' * (self.needs_steps > 1)}"
-            raise ValueError(
-                f"window must be FIRST, LAST with {least} from FIRST on, got {window[0]}, {window[1]}"
-            )
-        self.rnn, self.window = rnn, window
+        self.rnn, self.window = rnn, None if window is None else self._checked_window(window)
         self.fitted: Fitted = {}
         self._covered = torch.zeros(0, dtype=torch.bool)
 
@@ -69,6 +68,10 @@ class Metric(ABC):
     def learn(self, passes: Passes) -> Fitted:
         """What it remembers of the training sequences."""
         return {}
+
+    def require_learned(self, fitted: Fitted) -> None:
+        """Raises ValueError where this cannot be what `learn` has given: it was read from a file."""
+        saved.require_numbers(fitted)
 
     @abstractmethod
     def requirements(self) -> int:
@@ -151,8 +154,17 @@ class Metric(ABC):
 
         Raises:
             ValueError: it is another metric, or was fitted otherwise, so that its requirements are others.
+            RuntimeError: one of the two is not fitted yet.
+            TypeError: it is no metric.
         """
         self._require_fitted()
+        if not isinstance(other, Metric):
+            raise TypeError(f"only metrics can be merged, got {type(other).__name__}")
+        if not other.fitted:
+            raise RuntimeError(
+                f"the {other.name} coverage to merge is not fitted yet; call its fit with the training "
+                "sequences that this one was fitted to"
+            )
         mine, its = self._identity(), other._identity()
         different = [name for name in mine if mine[name] != its.get(name)]
         if different:
@@ -191,29 +203,47 @@ class Metric(ABC):
     def _restored(self, text: str) -> Bool[Tensor, " requirements"]:
         """What was covered, once `fitted` and `window` are taken over."""
         try:
-            stored = json.loads(text)
-            first, last = stored["window"]
-            self.fitted, self.window = dict(stored["fitted"]), (first, last)
-            covered, mine = stored["covered"], self._identity()
-            different = [name for name in mine if mine[name] != json.loads(json.dumps(stored.get(name)))]
-            marks = torch.zeros(self.requirements(), dtype=torch.bool)
-            if any(not 0 <= number < len(marks) for number in covered):
-                raise IndexError
-            marks[torch.tensor(covered, dtype=torch.int64)] = True
-        except (ValueError, KeyError, TypeError, IndexError, RuntimeError) as error:
-            raise ValueError(f"this is no saved {self.name} coverage ({type(error).__name__})") from error
+            stored = saved.parsed(text)
+        except ValueError as error:
+            raise self._no_saved(error) from error
         if stored.get("format") != FORMAT:
             raise ValueError(f"expected coverage of format {FORMAT}, got {stored.get('format')}")
-        if different:
-            name = different[0]
-            raise ValueError(f"the saved coverage has {name} {stored.get(name)}, this one {mine[name]}")
+        for name, mine in self._kind().items():
+            if stored.get(name) != mine:
+                raise ValueError(f"the saved coverage has {name} {stored.get(name)}, this one {mine}")
+        try:
+            self.window, self.fitted = self._checked_window(stored["window"]), saved.part(stored, "fitted", dict)
+            learned = dict(self.fitted)
+            require_count("sequences", learned.pop("sequences"), 1)
+            self.require_learned(learned)
+            marks = torch.zeros(self.requirements(), dtype=torch.bool)
+            for number in saved.part(stored, "covered", list):
+                marks[require_count("a covered one", number, 0, len(marks) - 1)] = True
+        except (ValueError, KeyError, TypeError) as error:
+            raise self._no_saved(error) from error
         return marks
 
-    def _identity(self) -> dict[str, Any]:
-        """What two metrics share whose requirements are the same; as JSON gives it back."""
+    def _no_saved(self, error: Exception) -> ValueError:
+        return ValueError(f"this is no saved {self.name} coverage ({saved.reason(error)})")
+
+    def _checked_window(self, window: Sequence[int]) -> tuple[int, int]:
+        if isinstance(window, str) or not isinstance(window, Sequence) or len(window) != 2:
+            raise TypeError(f"window must be FIRST, LAST, two numbers of steps, got {window!r}")
+        first, last = (require_count("a step of window", step, -MOST_STEPS, MOST_STEPS) for step in window)
+        if not 0 <= first <= last - self.needs_steps:
+            least = f"at least {self.needs_steps} step{'s' * (self.needs_steps > 1)}"
+            raise ValueError(f"window must be FIRST, LAST with {least} from FIRST on, got {first}, {last}")
+        return first, last
+
+    def _kind(self) -> dict[str, Any]:
+        """What two metrics share that can be fitted alike; as JSON gives it back."""
         named = {"metric": self.name, "module": self.kind, "width": self.width, "layer": self.layer}
+        return named | {"options": dict(self.options())}
+
+    def _identity(self) -> dict[str, Any]:
+        """What two metrics share whose requirements are the same."""
         window = None if self.window is None else list(self.window)
-        return named | {"options": dict(self.options()), "window": window, "fitted": self.fitted}
+        return self._kind() | {"window": window, "fitted": self.fitted}
 
     def _require_fitted(self) -> None:
         if not self.fitted:

@@ -166,6 +166,7 @@ def layer_of(rnn: nn.Module, layer: int) -> int:
 
     Raises:
         ValueError: there is no such layer.
+        TypeError: it is no whole number.
 
     Example:
         >>> import torch
@@ -174,6 +175,8 @@ def layer_of(rnn: nn.Module, layer: int) -> int:
         1
     """
     count = cast(int, rnn.num_layers)
+    if isinstance(layer, bool) or not isinstance(layer, int):
+        raise TypeError(f"layer must be a whole number, got {type(layer).__name__} {layer!r}")
     if not -count <= layer < count:
         raise ValueError(f"layer must be from {-count} to {count - 1}, got {layer}")
     return layer % count

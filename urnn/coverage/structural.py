@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from urnn.coverage.metric import Metric
 from urnn.coverage.states import Trace
+from urnn.quantities import require_number
 from urnn.shapes import Bool, Float
 
 
@@ -69,7 +70,7 @@ class NeuronCoverage(Metric):
 
     def __init__(self, rnn: nn.Module, *, threshold: float = 0.0, **named: Any) -> None:
         super().__init__(rnn, **named)
-        self.threshold = float(threshold)
+        self.threshold = require_number("threshold", threshold)
 
     def options(self) -> dict[str, Any]:
         return {"threshold": self.threshold}
@@ -94,7 +95,7 @@ class _EachStep(Metric):
 
     def __init__(self, rnn: nn.Module, *, threshold: float, **named: Any) -> None:
         super().__init__(rnn, **named)
-        self.threshold = float(threshold)
+        self.threshold = require_number("threshold", threshold)
 
     def options(self) -> dict[str, Any]:
         return {"threshold": self.threshold}

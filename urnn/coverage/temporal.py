@@ -6,17 +6,20 @@ In the later authors' code the least value and its place are swapped where tempo
 test; here the closest test is the closest one.
 """
 
+import math
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from urnn.coverage import words
+from urnn.coverage import saved, words
 from urnn.coverage.metric import Fitted, Metric, Passes
 from urnn.coverage.states import Trace
 from urnn.coverage.structural import _EachStep, changes, negative, positive
+from urnn.quantities import require_count
 from urnn.shapes import Bool, Float
 
+MOST_WORDS = 100_000  # of a series: tests by words is the size of what an update marks
 SIGNS = {"both": ("+", "-"), "+": ("+",), "-": ("-",)}
 
 
@@ -36,9 +39,13 @@ class _Words(Metric):
     """Requirements are the words of some series: `segments` letters of `symbols`."""
 
     def __init__(self, rnn: nn.Module, *, symbols: int, segments: int, **named: Any) -> None:
-        if symbols < 2 or segments < 1:
-            raise ValueError(f"words need 2 symbols and 1 segment or more, got {symbols} and {segments}")
-        self.symbols, self.segments = int(symbols), int(segments)
+        self.symbols = require_count("symbols", symbols, 2, len(words.LETTERS))
+        self.segments = require_count("segments", segments, 1)
+        if self.segments * math.log(self.symbols) > math.log(MOST_WORDS) + 1e-9:
+            raise ValueError(
+                f"symbols ** segments must be at most {MOST_WORDS} words, got {symbols} ** {segments}; each is a "
+                "requirement, so take fewer segments or symbols"
+            )
         self.needs_steps = self.segments  # type: ignore[misc]
         super().__init__(rnn, **named)
 
@@ -96,7 +103,7 @@ class SequenceCoverage(_Words):
     def __init__(
         self, rnn: nn.Module, *, sign: str = "both", symbols: int = 2, segments: int = 5, **named: Any
     ) -> None:
-        if sign not in SIGNS:
+        if not isinstance(sign, str) or sign not in SIGNS:
             raise ValueError(f"sign must be one of {', '.join(SIGNS)}, got {sign!r}")
         self.sign = sign
         super().__init__(rnn, symbols=symbols, segments=segments, **named)
@@ -141,6 +148,10 @@ class TemporalCoverage(_Words):
         deviation = float(values.std(correction=0))
         return {"mean": float(values.mean()), "deviation": deviation if deviation > words.FLAT else 1.0}
 
+    def require_learned(self, fitted: Fitted) -> None:
+        saved.require_numbers(fitted, mean=(), deviation=())
+        saved.require_positive(fitted, "deviation")
+
     def all_series(self, seen: Trace) -> list[Float[Tensor, "T B"]]:
         series = self._in_window(aggregate(seen.hidden))
         return [(series - self.fitted["mean"]) / self.fitted["deviation"]]
@@ -161,6 +172,10 @@ class _Scaled(_EachStep):
             values = self._in_window(self.raw(seen))
             least, most = min(least, float(values.min())), max(most, float(values.max()))
         return {"least": least, "range": most - least if most - least > words.FLAT else 1.0}
+
+    def require_learned(self, fitted: Fitted) -> None:
+        saved.require_numbers(fitted, least=(), range=())
+        saved.require_positive(fitted, "range")
 
     def series(self, seen: Trace) -> Float[Tensor, "T B"]:
         return (self._in_window(self.raw(seen)) - self.fitted["least"]) / self.fitted["range"]

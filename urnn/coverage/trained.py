@@ -1,7 +1,7 @@
 """A net that the trainer has written, with the sequences that it was trained on and those that it is tested on."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,7 +53,8 @@ def read(path: Path, task: str | None, mnist: Path) -> Trained:
         mnist: the folder of MNIST's files, where the task is one of those.
 
     Raises:
-        TrainingError: no checkpoint, a damaged one, one of another task, or one whose data are not there.
+        TrainingError: no checkpoint, a damaged one, one of another task, one whose data are not there, or one that
+            is of no plain net: a campaign's own, or of a run that selects units.
     """
     path = path / checkpoint.NAME if path.is_dir() else path
     try:
@@ -65,6 +66,7 @@ def read(path: Path, task: str | None, mnist: Path) -> Trained:
     if stored is None:
         raise TrainingError(f"there is no checkpoint {path}; name the file or the folder of a run of the trainer")
     identity = stored["identity"]
+    _require_a_nets(path, identity)
     if task is not None and identity.get("task") != task:
         raise TrainingError(
             f"{path} is of task {identity.get('task')}, not {task}; leave --task out, or correct it"
@@ -91,6 +93,20 @@ def read(path: Path, task: str | None, mnist: Path) -> Trained:
         _gathered(problem.test()),
         hashlib.sha256(path.read_bytes()).hexdigest(),
     )
+
+
+def _require_a_nets(path: Path, identity: Mapping[str, object]) -> None:
+    if {"generator", "metric", "checksum"} <= set(identity):
+        raise TrainingError(
+            f"{path} is a campaign's own checkpoint, which holds no net; name that of the run that it tests"
+        )
+    way = identity.get("select_neurons")
+    if way is not None:
+        raise TrainingError(
+            f"{path} is of a run with --select-neurons {way}, whose net stands under gates, and coverage reads "
+            "the states of nn.LSTM, nn.GRU, nn.RNN and URNN; name a run without it, or test what compact leaves "
+            "from Python"
+        )
 
 
 def _logits(network: Network) -> Logits:

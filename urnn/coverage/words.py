@@ -5,12 +5,14 @@ are equally likely where the series is Gaussian. Where segments end within a ste
 """
 
 from statistics import NormalDist
+from string import ascii_lowercase
 
 import torch
 from torch import Tensor
 
 from urnn.shapes import Bool, Float, Int
 
+LETTERS = ascii_lowercase  # of words, one a symbol
 FLAT = 1e-8  # a deviation below this is rounding: such a window is constant
 ROUNDING = 8  # units in the last place of a series: neither is what moves by less
 
@@ -106,7 +108,7 @@ def word_of(number: int, symbols: int, segments: int) -> str:
         >>> word_of(11, symbols=3, segments=3)
         'bac'
     """
-    return "".join(chr(ord("a") + number // symbols**place % symbols) for place in reversed(range(segments)))
+    return "".join(LETTERS[number // symbols**place % symbols] for place in reversed(range(segments)))
 
 
 def gaps(values: Float[Tensor, "segments B"], number: int, symbols: int) -> Float[Tensor, " B"]:
@@ -121,7 +123,7 @@ def gaps(values: Float[Tensor, "segments B"], number: int, symbols: int) -> Floa
     edges = [-torch.inf, *cuts(symbols), torch.inf]
     word = word_of(number, symbols, len(values))
     low, high = (
-        torch.tensor([edges[ord(letter) - ord("a") + side] for letter in word]).to(values)[:, None]
+        torch.tensor([edges[LETTERS.index(letter) + side] for letter in word]).to(values)[:, None]
         for side in (0, 1)
     )
     return ((low - values).clamp(min=0) + (values - high).clamp(min=0)).sum(0)

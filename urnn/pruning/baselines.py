@@ -11,10 +11,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from urnn.pruning.arguments import require_count
 from urnn.pruning.compaction import require_read_out
 from urnn.pruning.lstm import GatedLSTM
 from urnn.pruning.steps import weights_of
+from urnn.quantities import require_count
 from urnn.shapes import Float
 
 LASSO_INPUT_MULTIPLIER, LASSO_UNIT_MULTIPLIER = 0.01, 0.1

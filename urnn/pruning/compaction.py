@@ -5,11 +5,15 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import type_before_parametrizations
 from torch.nn.utils.rnn import PackedSequence
 
+from urnn.pruning.calls import require_input, require_pair
 from urnn.pruning.stacked import StackedLSTM
 from urnn.pruning.steps import Weights, weights_of
 from urnn.shapes import Float, Int
+
+PARAMETRISED = "parametrizations."  # how torch names parameters that weights are computed from
 
 
 class Compacted(nn.Module):
@@ -23,12 +27,13 @@ class Compacted(nn.Module):
         read_out: nn.Linear of the last layer's kept units, or None where none was given.
         inputs: (k,), the inputs that are kept, in rising order.
         units: for each layer (k,), the units that are kept.
-        input_size: features of the whole input.
+        input_size, hidden_size: features of the whole input, and units of each layer of the whole net.
         scales, scale: (k,), what the gated net multiplies each layer's and the last layer's kept units with; in
             the weights and in `read_out` already. The h of `rnn` is that of the gated net divided by it.
 
     Raises:
-        RuntimeError: an input that is not the whole one; else as `rnn` does.
+        RuntimeError: an input or a state that is not the whole one; else as `rnn` does.
+        TypeError: a state for `cut_state` that is no pair, or of a uRNN no tensor.
 
     Example:
         >>> import torch
@@ -55,9 +60,10 @@ class Compacted(nn.Module):
         units: Sequence[Tensor],
         scales: Sequence[Tensor],
         input_size: int,
+        hidden_size: int,
     ) -> None:
         super().__init__()
-        self.input_size = input_size
+        self.input_size, self.hidden_size = input_size, hidden_size
         self.rnn, self.read_out = rnn, read_out
         self.register_buffer("inputs", inputs)
         for layer, (kept, scale) in enumerate(zip(units, scales, strict=True)):
@@ -84,26 +90,44 @@ class Compacted(nn.Module):
 
     def select(self, input: Tensor | PackedSequence) -> Tensor | PackedSequence:
         """The inputs that are kept."""
+        input = require_input("Compacted", input)
         if isinstance(input, PackedSequence):
             return input._replace(data=self._selected(input.data))
         return self._selected(input)
 
     def _selected(self, x: Tensor) -> Tensor:
-        if x.shape[-1] != self.input_size:
+        width = x.shape[-1] if x.dim() else 0
+        if width != self.input_size:
             raise RuntimeError(
                 f"Compacted: Expected the whole input of {self.input_size} features, from which it picks "
-                f"{len(self.inputs)}, got {x.shape[-1]}; for an input that is cut already, call rnn"
+                f"{len(self.inputs)}, got {width}; for an input that is cut already, call rnn"
             )
         return x.index_select(-1, self.inputs)
 
     def cut_state(self, hx: Tensor | tuple[Tensor, Tensor]) -> Any:
-        """A state of the gated net, (layers, B, n) in each of its parts, as `rnn` takes it."""
-        if isinstance(hx, Tensor):
+        """A state of the gated net, (layers, B, n) or (layers, n) in each of its parts, as `rnn` takes it."""
+        if not isinstance(self.rnn, nn.LSTM | StackedLSTM):
+            if not isinstance(hx, Tensor):
+                raise TypeError(f"Compacted: expected a state of one complex tensor, got {type(hx).__name__}")
+            self._require_whole("h_0", hx)
             return hx[..., self.units[0]] / self.scale
+        h_0, c_0 = require_pair("Compacted", hx)
+        self._require_whole("h_0", h_0)
+        self._require_whole("c_0", c_0)
         kept = list(zip(self.units, self.scales, strict=True))
-        h = tuple(part[..., units] / scale for part, (units, scale) in zip(hx[0], kept, strict=True))
-        c = tuple(part[..., units] for part, (units, _) in zip(hx[1], kept, strict=True))
+        h = tuple(part[..., units] / scale for part, (units, scale) in zip(h_0, kept, strict=True))
+        c = tuple(part[..., units] for part, (units, _) in zip(c_0, kept, strict=True))
         return (h, c) if isinstance(self.rnn, StackedLSTM) else (torch.stack(h), torch.stack(c))
+
+    def _require_whole(self, name: str, part: Tensor | Sequence[Tensor]) -> None:
+        """Raises RuntimeError unless it is one of the whole net's layers and units."""
+        sizes = [(len(part), *one.shape) for one in part]
+        if len(part) != self._layers or any(
+            len(size) not in (2, 3) or size[-1] != self.hidden_size for size in sizes
+        ):
+            whole = f"({self._layers}, B, {self.hidden_size}) or ({self._layers}, {self.hidden_size})"
+            got = tuple(part.shape) if isinstance(part, Tensor) else sizes
+            raise RuntimeError(f"Compacted: Expected {name} of the whole net, of size {whole}, got {got}")
 
     def forward(self, input: Tensor | PackedSequence, hx: Any = None) -> Any:
         return self.rnn(self.select(input), hx)
@@ -142,7 +166,8 @@ def compact_lstm(
                 to.copy_(value)
         scales = [gate[some] for gate, some in zip(gates[1:], kept[1:], strict=True)]
         cut_out = None if read_out is None else cut_linear(read_out, kept[-1], scales[-1])
-    return Compacted(small.train(lstm.training), cut_out, kept[0], kept[1:], scales, lstm.input_size)
+    whole = lstm.input_size, lstm.hidden_size
+    return Compacted(small.train(lstm.training), cut_out, kept[0], kept[1:], scales, *whole)
 
 
 def require_open(gates: Sequence[Tensor], closed: Callable[[int], str]) -> list[Tensor]:
@@ -207,8 +232,32 @@ def cut_linear(linear: nn.Linear, kept: Int[Tensor, " k"], scale: Float[Tensor, 
     return small
 
 
+def require_plain(lstm: nn.LSTM) -> None:
+    """Raises TypeError unless all that it trains are an nn.LSTM's weights, parametrised or not.
+
+    Example:
+        >>> from torch import nn
+        >>> from urnn.pruning.compaction import require_plain
+        >>> require_plain(nn.LSTM(3, 4))
+    """
+    names = {name for layer in range(lstm.num_layers) for name in _names(lstm, layer)}
+    known = {f"{PARAMETRISED}{name}." for name in names}
+    for name, _ in lstm.named_parameters():
+        if name not in names and not name.startswith(tuple(known)):
+            raise TypeError(
+                f"lstm must have nn.LSTM's weights alone, and this {type(lstm).__name__} also has {name}, which "
+                "would be left out; wrap an nn.LSTM without it (of torch's two weight norms, that of "
+                "torch.nn.utils.parametrizations)"
+            )
+
+
+def _names(lstm: nn.LSTM, layer: int) -> list[str]:
+    kinds = ("weight_ih", "weight_hh", *(("bias_ih", "bias_hh") if lstm.bias else ()))
+    return [f"{kind}_l{layer}" for kind in kinds]
+
+
 def _empty(lstm: nn.LSTM, sizes: list[int]) -> nn.LSTM | StackedLSTM:
-    """An LSTM of these sizes, inputs first, whose weights are still to be written."""
+    """An LSTM of these sizes, inputs first, whose weights are still to be written; of the class of `lstm`."""
     inputs, *units = sizes
     weight = weights_of(lstm, 0).input
     options: dict[str, Any] = {
@@ -218,9 +267,16 @@ def _empty(lstm: nn.LSTM, sizes: list[int]) -> nn.LSTM | StackedLSTM:
         "device": weight.device,
         "dtype": weight.dtype,
     }
-    if len(set(units)) == 1:
-        return type(lstm)(inputs, units[0], num_layers=len(units), **options)
-    return StackedLSTM(inputs, units, kind=type(lstm), **options)
+    kind = type_before_parametrizations(lstm)
+    try:
+        if len(set(units)) == 1:
+            return kind(inputs, units[0], num_layers=len(units), **options)
+        return StackedLSTM(inputs, units, kind=kind, **options)
+    except TypeError as error:
+        raise TypeError(
+            f"a smaller {kind.__name__} cannot be built with nn.LSTM's arguments ({error}); wrap an nn.LSTM with "
+            "its weights"
+        ) from error
 
 
 def _cut(weights: Weights, gates: Sequence[Tensor], kept: Sequence[Tensor]) -> Weights:

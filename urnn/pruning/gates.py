@@ -12,7 +12,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from urnn.pruning.arguments import require_count, require_number
+from urnn.quantities import require_count, require_number
 from urnn.shapes import Float
 
 BETA, GAMMA, ZETA = 2 / 3, -0.1, 1.1

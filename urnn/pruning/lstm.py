@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from urnn.pruning.arguments import require_count
-from urnn.pruning.compaction import Compacted, compact_lstm
+from urnn.pruning.calls import require_input, require_pair
+from urnn.pruning.compaction import Compacted, compact_lstm, require_plain
 from urnn.pruning.selection import Selection
 from urnn.pruning.steps import run_layer, weights_of
+from urnn.quantities import require_count
 from urnn.shapes import Float
 
 State = tuple[Tensor, Tensor]
@@ -24,12 +25,14 @@ class GatedLSTM(Selection):
     """An nn.LSTM whose inputs and units stand under gates.
 
     Args:
-        lstm: any number of layers, one direction, no projection. It is trained in place, not copied.
+        lstm: any number of layers, one direction, no projection. It is trained in place, not copied. Of a subclass
+            the weights alone are read, not its `forward`, and `compact` builds one of the same class.
 
     Inputs, outputs: nn.LSTM's, gated as `Selection` says.
 
     Raises:
-        TypeError, ValueError: another module, two directions, a projection.
+        TypeError, ValueError: another module, two directions, a projection, parameters that nn.LSTM does not have;
+            from `compact`, a subclass that is not built as nn.LSTM is.
         RuntimeError, ValueError: input or state of the wrong shape, as nn.LSTM does.
 
     Example:
@@ -58,8 +61,11 @@ class GatedLSTM(Selection):
     def forward(
         self, input: Tensor | PackedSequence, hx: State | None = None
     ) -> tuple[Tensor | PackedSequence, State]:
-        if hx is not None and len(hx) != 2:
+        input = require_input("LSTM", input)
+        if isinstance(hx, tuple | list) and len(hx) != 2:
             raise RuntimeError(f"lstm expects two hidden states (h_0, c_0), got {len(hx)}")
+        if hx is not None:
+            require_pair("LSTM", hx)
         if isinstance(input, PackedSequence):
             return self._forward_packed(input, hx)
         if input.dim() not in (2, 3):
@@ -105,12 +111,14 @@ class GatedLSTM(Selection):
     def _run(self, x: Float[Tensor, "T B m"], hx: State) -> tuple[Tensor, list[Tensor], list[Tensor]]:
         """The last layer's output, and h and c of every layer after every step."""
         gate, *unit_gates = self.gates(x.shape[1])
+        x = x.masked_fill(gate == 0, 0)  # NaN behind a closed gate is not read: 0 * NaN would be
         h, c = [], []
         for layer, unit_gate in enumerate(unit_gates):
             if layer:
                 x = nn.functional.dropout(x, self.dropout, self.training)
-            first = hx[0][layer] * (unit_gate > 0)
-            states, cells = run_layer(x, first, hx[1][layer], weights_of(self.lstm, layer), gate, unit_gate)
+            shut, (h_0, c_0) = unit_gate == 0, (part[layer] for part in hx)
+            h_0, c_0 = h_0.masked_fill(shut, 0), c_0.masked_fill(shut & ~c_0.isfinite(), 0)  # a finite one goes on
+            states, cells = run_layer(x, h_0, c_0, weights_of(self.lstm, layer), gate, unit_gate)
             h.append(states)
             c.append(cells)
             x, gate = states, torch.ones_like(unit_gate)  # the layer below has gated what it hands on
@@ -130,6 +138,7 @@ def _require_lstm(lstm: object) -> None:
             f"lstm must have no projection, got proj_size={lstm.proj_size}; a projection mixes the units, so that "
             "none can be cut. Wrap an nn.LSTM with proj_size=0"
         )
+    require_plain(lstm)
 
 
 def surviving_weights(probabilities: Sequence[Tensor], outputs: int, biases: int) -> Float[Tensor, ""]:

@@ -9,11 +9,11 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from urnn.pruning.arguments import require_number
 from urnn.pruning.gates import HardConcrete
 from urnn.pruning.lstm import GatedLSTM
 from urnn.pruning.selection import Selection
 from urnn.pruning.steps import weights_of
+from urnn.quantities import require_number
 from urnn.shapes import Float
 
 INPUT_MULTIPLIER, UNIT_MULTIPLIER = 0.3, 5.0

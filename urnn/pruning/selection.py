@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from urnn.pruning.arguments import require_number
 from urnn.pruning.compaction import Compacted
+from urnn.quantities import require_number
 from urnn.shapes import Float
 
 
@@ -18,7 +18,7 @@ class Selection(nn.Module):
     """A recurrent net whose inputs and units stand under gates; it is called like the net that it wraps.
 
     Output and last state are gated, so that a closed unit's are 0. A first state that is handed in counts as
-    gated, and of a closed unit it is not read.
+    gated. What is behind a closed gate is not read, of the input as of a first state: it may be NaN.
 
     Example:
         >>> import torch

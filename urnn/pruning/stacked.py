@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
+from urnn.pruning.calls import States as GivenStates
+from urnn.pruning.calls import require_pair
 from urnn.pruning.steps import Weights, weights_of
 
 States = tuple[Tensor, ...]  # one for each layer
@@ -27,7 +29,9 @@ class StackedLSTM(nn.Module):
         is what it is of nn.LSTM.
 
     Raises:
+        TypeError: a kind that is no nn.LSTM, or a state that is no pair.
         ValueError: no layer, a dropout that is no probability, or a state that is not of so many layers.
+        RuntimeError: a state of another size; else as nn.LSTM does.
 
     Example:
         >>> import torch
@@ -52,6 +56,12 @@ class StackedLSTM(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
+        if not (isinstance(kind, type) and issubclass(kind, nn.LSTM)):
+            raise TypeError(f"kind must be nn.LSTM or a subclass of it, got {getattr(kind, '__name__', kind)}")
+        if isinstance(hidden_sizes, str) or not isinstance(hidden_sizes, Sequence):
+            raise TypeError(
+                f"hidden_sizes must be a list of the units of each layer, got {type(hidden_sizes).__name__}"
+            )
         if not hidden_sizes:
             raise ValueError("hidden_sizes must name the units of at least one layer, got none")
         if isinstance(dropout, bool) or not isinstance(dropout, int | float) or not 0 <= dropout <= 1:
@@ -79,12 +89,10 @@ class StackedLSTM(nn.Module):
     def forward(
         self,
         input: Tensor | PackedSequence,
-        hx: tuple[Sequence[Tensor] | Tensor, Sequence[Tensor] | Tensor] | None = None,
+        hx: tuple[GivenStates, GivenStates] | None = None,
     ) -> tuple[Tensor | PackedSequence, tuple[States, States]]:
-        if hx is not None and [len(part) for part in hx] != [self.num_layers] * 2:
-            raise ValueError(
-                f"expected a state (h_0, c_0) of {self.num_layers} layers each, got {[len(part) for part in hx]}"
-            )
+        if hx is not None:
+            hx = self._checked(input, hx)
         h_n, c_n = [], []
         for number, layer in enumerate(self.layers):
             if number:
@@ -94,6 +102,25 @@ class StackedLSTM(nn.Module):
             h_n.append(h.squeeze(0))
             c_n.append(c.squeeze(0))
         return input, (tuple(h_n), tuple(c_n))
+
+    def _checked(self, input: Tensor | PackedSequence, hx: object) -> tuple[GivenStates, GivenStates]:
+        pair = require_pair("StackedLSTM", hx)
+        if [len(part) for part in pair] != [self.num_layers] * 2:
+            raise ValueError(
+                f"expected a state (h_0, c_0) of {self.num_layers} layers each, got {[len(part) for part in pair]}"
+            )
+        for name, part in zip(("h_0", "c_0"), pair, strict=True):
+            for layer, (state, units) in enumerate(zip(part, self.hidden_sizes, strict=True)):
+                expected, got = (*self._batch(input), units), tuple(state.shape)
+                if got != expected:
+                    raise RuntimeError(f"Expected {name}[{layer}] size {expected}, got {got}")
+        return pair
+
+    def _batch(self, input: Tensor | PackedSequence) -> tuple[int, ...]:
+        """Its size, or nothing for a single sequence; of another input than those nn.LSTM says what is wrong."""
+        if isinstance(input, PackedSequence):
+            return (int(input.batch_sizes[0]),)
+        return (input.shape[0 if self.batch_first else 1],) if input.dim() == 3 else ()
 
     def _dropped(self, input: Tensor | PackedSequence) -> Tensor | PackedSequence:
         if isinstance(input, PackedSequence):

@@ -13,13 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from urnn import checks
 from urnn.activations import modrelu
 from urnn.baselines.interface import SequenceModule, States
 from urnn.layer import URNNLayer, layers_of
-from urnn.pruning.arguments import require_count
+from urnn.pruning.calls import in_own_precision, require_complex_call, require_real_dtype
 from urnn.pruning.compaction import Compacted, cut_linear, require_open, require_read_out
 from urnn.pruning.neurons import FIRST_LOG_A, INPUT_MULTIPLIER, UNIT_MULTIPLIER, ConcreteGates
+from urnn.quantities import require_count
 from urnn.rnn import URNN
 from urnn.shapes import Complex, Float
 from urnn.unitary import apply, to_complex, to_pair
@@ -45,6 +45,10 @@ class ContractedRNN(SequenceModule):
         V: (2k, m), b: (k,), h_0: (2k,): as in `URNN`.
         epsilon: of modReLU's divisor.
 
+    Raises:
+        ValueError: parts that do not belong together; where it is called, an input or a state of another dtype.
+        TypeError, RuntimeError: an input or a state that is no tensor, or of another size.
+
     Example:
         >>> import torch
         >>> from urnn.pruning import ContractedRNN
@@ -67,6 +71,7 @@ class ContractedRNN(SequenceModule):
         epsilon: float = 0.0,
         batch_first: bool = False,
     ) -> None:
+        _require_parts(W, V, b, h_0)
         super().__init__(V.shape[1], batch_first)
         self.hidden_size, self.epsilon = len(b), epsilon
         self.W = nn.Parameter(torch.view_as_real(W.detach().resolve_conj()).clone())  # real, as optimisers want it
@@ -88,6 +93,11 @@ class ContractedRNN(SequenceModule):
     def singular_values(self) -> Float[Tensor, " k"]:
         """W's, largest first; of a unitary matrix all are 1."""
         return torch.linalg.svdvals(self.dense())
+
+    def forward(self, input: Tensor | PackedSequence, state: Any = None) -> Any:
+        require_complex_call("ContractedRNN", input, state, self.V.dtype)
+        with in_own_precision(input, self.V.dtype) as x:
+            return super().forward(x, state)
 
     def first_state(self, x: Float[Tensor, "T B m"]) -> States:
         return (to_complex(self.h_0).expand(x.shape[1], -1),)
@@ -146,21 +156,13 @@ class UnitarySelection(ConcreteGates):
         return layers_of(self.urnn.layers)[0]
 
     def forward(self, input: Tensor | PackedSequence, hx: Tensor | None = None) -> Any:
-        self._require_dtype(input.data if isinstance(input, PackedSequence) else input)
-        return _Steps(self)(input, hx)
-
-    def _require_dtype(self, x: Tensor) -> None:
-        own = self.layer.V.dtype
-        if own in checks.HALVES:
-            raise ValueError(
-                f"UnitarySelection: Expected parameters to be torch.float32 or torch.float64, got {own}; call "
-                ".float() on it and on its input"
-            )
-        checks.require_input_dtype("UnitarySelection", x, own)
+        require_complex_call("UnitarySelection", input, hx, self.layer.V.dtype)
+        with in_own_precision(input, self.layer.V.dtype) as x:
+            return _Steps(self)(x, hx)
 
     def compact(self, read_out: nn.Linear | None = None) -> Compacted:
         """See `Selection.compact`; the net is a `ContractedRNN`, which warns that it is not unitary."""
-        self._require_dtype(self.layer.V)
+        require_real_dtype("UnitarySelection", self.layer.V.dtype)
         layer, (inputs, gate) = self.layer, [gate.detach() for gate in self.settled_gates()]
         kept_inputs, kept = require_open([inputs, gate], self._nothing_left)
         require_read_out(read_out, 2 * self.hidden_size)
@@ -175,7 +177,7 @@ class UnitarySelection(ConcreteGates):
                 batch_first=self.batch_first,
             )
         cut_out = None if read_out is None else cut_linear(read_out, pairs, scale.repeat(2))
-        return Compacted(rnn, cut_out, kept_inputs, [kept], [scale], self.input_size)
+        return Compacted(rnn, cut_out, kept_inputs, [kept], [scale], self.input_size, self.hidden_size)
 
     @torch.no_grad()
     def singular_values(self) -> Float[Tensor, " k"]:
@@ -204,6 +206,10 @@ class _Steps(SequenceModule):
         super().__init__(selection.input_size, selection.batch_first)
         self.selection = selection
 
+    @property
+    def shown_name(self) -> str:
+        return "UnitarySelection"
+
     def first_state(self, x: Float[Tensor, "T B m"]) -> States:
         """Called once, before the steps, so that the gates are drawn here."""
         self.gates = self.selection.gates(x.shape[1])
@@ -211,8 +217,11 @@ class _Steps(SequenceModule):
 
     def run(self, x: Float[Tensor, "T B m"], first: States) -> tuple[Tensor, States]:
         layer, (inputs, gate) = self.selection.layer, self.gates
-        factors, h, seen = layer.W.factors(), first[0] * (gate > 0), []
-        for driven in to_complex((x * inputs) @ layer.V.mT):
+        driven_by = to_complex((x.masked_fill(inputs == 0, 0) * inputs) @ layer.V.mT)  # NaN may be behind a gate
+        if driven_by.shape[1] == 0:  # torch's FFT refuses no sequences; they have no states to compute
+            return to_pair(driven_by), (driven_by,)
+        factors, h, seen = layer.W.factors(), first[0].masked_fill(gate == 0, 0), []
+        for driven in driven_by:
             h = gate * modrelu(apply(h, *factors) + driven, layer.b, layer.preset.epsilon)
             seen.append(h)
         states = torch.stack(seen)
@@ -221,6 +230,18 @@ class _Steps(SequenceModule):
 
 def _shown(singular_values: Tensor) -> str:
     return f"{float(singular_values.min()):.3f} to {float(singular_values.max()):.3f}"
+
+
+def _require_parts(W: Tensor, V: Tensor, b: Tensor, h_0: Tensor) -> None:  # noqa: N803
+    k = W.shape[0] if W.dim() == 2 else 0
+    if k == 0 or W.shape[1] != k or V.dim() != 2 or len(V) != 2 * k or b.shape != (k,) or h_0.shape != (2 * k,):
+        given = ", ".join(str(tuple(part.shape)) for part in (W, V, b, h_0))
+        raise ValueError(f"W, V, b and h_0 must be (k, k), (2k, m), (k,) and (2k,), got {given}")
+    dtypes = [part.dtype for part in (W, V, b, h_0)]
+    require_real_dtype("ContractedRNN", V.dtype)
+    if dtypes != [V.dtype.to_complex(), *([V.dtype] * 3)]:
+        given = ", ".join(map(str, dtypes))
+        raise ValueError(f"W must be complex, and V, b and h_0 real of the same precision, got {given}")
 
 
 def _require_urnn(urnn: object) -> None:

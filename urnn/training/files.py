@@ -93,7 +93,9 @@ def locked(path: Path) -> Iterator[Callable[[], bool]]:
 
 
 def _this_process() -> dict[str, object]:
-    command = shlex.join(["python", "-m", "urnn.training", *sys.argv[1:]])
+    spec = getattr(sys.modules["__main__"], "__spec__", None)  # None of a script, and of an installed command
+    called = ["python", "-m", spec.name.removesuffix(".__main__")] if spec else [Path(sys.argv[0]).name]
+    command = shlex.join([*called, *sys.argv[1:]])
     return {"pid": os.getpid(), "since": time.strftime("%Y-%m-%d %H:%M"), "command": command[:_SHOWN]}
 
 

@@ -1,4 +1,4 @@
-"""Where a run is kept, and that one process at a time trains it."""
+"""Where a run is kept, and that one process at a time writes there."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -54,6 +54,6 @@ def owned(folder: Path) -> Iterator[Callable[[], None]]:
 
         def require_own() -> None:
             if not still_there():
-                raise TrainingError(f"{folder} was removed or replaced while it was trained in; start again")
+                raise TrainingError(f"{folder} was removed or replaced while it was written to; start again")
 
         yield require_own

@@ -5,16 +5,13 @@ resumed first drops what its checkpoint does not cover: half a line, evaluations
 is left out and reported; it costs a report one evaluation and the run nothing.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
-from urnn.files import write_atomically
 from urnn.training import files
 from urnn.training.errors import TrainingError
+from urnn.training.lines import Line, LineFile, is_counted
 
-Line = dict[str, Any]  # one line's object
 FORMAT = 1
 NAME = "log.jsonl"
 # Outcomes of a run that came to an end of its own. "not finished" is one that a limit stopped while it was still
@@ -27,17 +24,15 @@ class Log:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / NAME
+        self._file = LineFile(self.path, _has_its_fields)
 
     def start(self, facts: Mapping[str, object]) -> None:
         """A log of nothing but the run's first line; an older one is gone."""
-        self._rewrite([{"kind": "run", "format": FORMAT, **facts}])
+        self._file.rewrite([{"kind": "run", "format": FORMAT, **facts}])
 
     def append(self, kind: str, **values: object) -> None:
         """Raises TrainingError where the disk is full or the folder is gone."""
-        try:
-            files.append(self.path, _line({"kind": kind, **values}))
-        except OSError as error:
-            raise self._cannot_write(error) from error
+        self._file.append({"kind": kind, **values})
 
     def lines(self) -> list[Line]:
         """Every whole line; none where there is no log.
@@ -45,7 +40,7 @@ class Log:
         Raises:
             TrainingError: it is no file that can be read.
         """
-        return [line for _, line in self._numbered() if line is not None]
+        return self._file.whole()
 
     def is_readable(self) -> bool:
         """Whether there is a log, or nothing in its place."""
@@ -86,13 +81,13 @@ class Log:
         return next((line for line in self.evaluations() if line.get("solved")), None)
 
     def cut_after(
-        self, iteration: int, facts: Mapping[str, object], solved: Callable[[Mapping[str, object]], bool]
+        self, iteration: int, facts: Mapping[str, object], solved: Callable[[int, Mapping[str, object]], bool]
     ) -> list[int]:
         """Drops the end and whatever was seen after this iteration.
 
         Args:
             facts: replace those of the first line.
-            solved: evaluation -> whether it meets the goal that the first line has now.
+            solved: iteration, evaluation -> whether it meets the goal that the first line has now.
 
         Returns:
             The numbers of the lines that were damaged and are left out, from 1.
@@ -100,7 +95,7 @@ class Log:
         Raises:
             TrainingError: there is no run's first line, so this is no log that could go on.
         """
-        found = self._numbered()
+        found = self._file.numbered()
         first = found[0][1] if found else None
         if first is None or first["kind"] != "run":
             raise TrainingError(f"{self.path} is missing or damaged beside a checkpoint; start over with --fresh")
@@ -108,43 +103,16 @@ class Log:
         kept = [line for line in seen if line["iteration"] <= iteration]
         for line in kept:
             if line["kind"] == "evaluation":
-                line["solved"] = solved(line)
-        self._rewrite([{**first, **facts}, *kept])
+                line["solved"] = solved(line["iteration"], line)
+        self._file.rewrite([{**first, **facts}, *kept])
         return [number for number, line in found if line is None]
-
-    def _numbered(self) -> list[tuple[int, Line | None]]:
-        """Every line with its number, None in the place of a damaged one; half a line at the end is none."""
-        whole, newline, _ = (files.read(self.path) or b"").rpartition(b"\n")
-        return [(number, _parsed(line)) for number, line in enumerate(whole.split(b"\n"), 1)] if newline else []
-
-    def _rewrite(self, lines: list[Line]) -> None:
-        try:
-            write_atomically(self.path, b"".join(map(_line, lines)))
-        except OSError as error:
-            raise self._cannot_write(error) from error
-
-    def _cannot_write(self, error: OSError) -> TrainingError:
-        return TrainingError(f"cannot write {self.path} ({files.reason(error)}); the last checkpoint is kept")
-
-
-def _line(content: Mapping[str, object]) -> bytes:
-    return json.dumps(content).encode() + b"\n"
-
-
-def _parsed(line: bytes) -> Line | None:
-    """The line's object, or None where it is not one that this module writes."""
-    try:
-        content = json.loads(line.decode())
-    except (ValueError, RecursionError):
-        return None
-    return content if isinstance(content, dict) and _has_its_fields(content) else None
 
 
 def _has_its_fields(content: Mapping[str, object]) -> bool:
     kind, iteration = content.get("kind"), content.get("iteration")
     if kind == "run":
         return True
-    counted = isinstance(iteration, int) and not isinstance(iteration, bool)
+    counted = is_counted(iteration)
     if kind == "end":
         named = all(isinstance(content.get(name), str) for name in ("outcome", "message"))
         return counted and named and isinstance(content.get("seconds"), int | float)

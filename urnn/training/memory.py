@@ -77,8 +77,8 @@ def _limit(path: Path) -> int | None:
 
 
 @contextlib.contextmanager
-def exhaustion_reported() -> Iterator[None]:
-    """Turns the allocators' errors into one sentence."""
+def exhaustion_reported(advice: str = "make --batch, --hidden or --length smaller") -> Iterator[None]:
+    """Turns the allocators' errors into one sentence, which ends with the advice."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
@@ -88,9 +88,7 @@ def exhaustion_reported() -> Iterator[None]:
         )
         if not known:
             raise
-        raise TrainingError(
-            "there is not enough memory for this run; make --batch, --hidden or --length smaller"
-        ) from error
+        raise TrainingError(f"there is not enough memory for this run; {advice}") from error
 
 
 def as_bytes(count: int) -> str:

@@ -133,7 +133,7 @@ class Run:
 
     def _go_on(self) -> None:
         iteration = self.trainer.progress.iteration
-        damaged = self.log.cut_after(iteration, facts.changeable(self.trainer), self.trainer.goal.met)
+        damaged = self.log.cut_after(iteration, facts.changeable(self.trainer), self.trainer.solves)
         if damaged:
             numbers = ", ".join(map(str, damaged))
             self.display.say(f"damaged lines of {self.log.path} are left out: {numbers}")
@@ -156,8 +156,8 @@ class Run:
         return self._ended(outcome)
 
     def _outcome(self) -> str | None:
-        progress, goal = self.trainer.progress, self.trainer.goal
-        if goal.ends_training and progress.evaluated and goal.met(progress.evaluation()):
+        progress = self.trainer.progress
+        if self.trainer.goal.ends_training and self.trainer.solved:
             return "solved"
         if not self._at_limit():
             return None
@@ -180,7 +180,7 @@ class Run:
             train_loss=train_loss,
             **progress.evaluation(),
             iterations_per_second=rate,
-            solved=self.trainer.goal.met(progress.evaluation()),
+            solved=self.trainer.solved,
             **self.trainer.selected(),
         )
         self.display.evaluated(progress, rate)
@@ -239,7 +239,7 @@ class Run:
                 small = trainer.network.compacted()
         except ValueError as nothing_left:
             return {"compacted": None}, f"; {nothing_left}"
-        found = trainer.scores(trainer.problem.test(), small)
+        cut_at, found = trainer.settings.cut_at, trainer.scores(trainer.problem.test(), small)
         what = {**trainer.selected(), "parameters": small.parameter_count}
         about = {**what, "test_loss": found.loss, "test_score": found.score}
         values = what.get("singular_values")
@@ -251,6 +251,7 @@ class Run:
         return {"compacted": about}, (
             f"; cut to {len(what['kept_inputs'])} inputs and {sum(what['kept_units'])} units, "
             f"{what['parameters']:,} parameters: {trainer.problem.task.score_name} {found.score:.1%}{unitary}"
+            + (f"; it ended before --cut-at {cut_at}" if trainer.progress.iteration < (cut_at or 0) else "")
         )
 
     def _interrupted(self) -> End:

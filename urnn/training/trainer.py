@@ -6,7 +6,7 @@ would end elsewhere.
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -233,6 +233,18 @@ class Trainer:
         progress.loss, progress.score, progress.score_all = found.loss, found.score, found.score_all
         progress.window_iterations, progress.window_seconds, progress.window_loss = 0, 0.0, 0.0
         return mean_loss
+
+    def solves(self, iteration: int, evaluation: Mapping[str, object]) -> bool:
+        """Whether an evaluation after that iteration meets the goal; before a cut the net is not yet the one asked
+        for, whatever it scores."""
+        return self.goal.met(evaluation) and iteration >= (self.settings.cut_at or 0)
+
+    @property
+    def solved(self) -> bool:
+        """Whether the last evaluation does."""
+        progress = self.progress
+        evaluated_at = progress.iteration - progress.window_iterations
+        return progress.evaluated and self.solves(evaluated_at, progress.evaluation())
 
     def selected(self) -> dict[str, Any]:
         """What a log says of the units that are selected; nothing where none are."""

@@ -47,7 +47,7 @@ class Chapter:
     """One related system.
 
     Attributes:
-        study: the name of its file, and of the study that measures it.
+        study: the name of its file or folder, and of the study that measures it.
         arxiv: the number of its paper there.
         title, paper: the system, and who published it where.
         prose: what stands in its TOML file, with fields for settings: `about`, what it is; `method`, how it was

@@ -144,6 +144,21 @@ class TestWhichRuns:
             "Seconds are wall-clock seconds of training."
         )
 
+    def test_of_a_models_tuned_settings_at_a_place_the_best_stand_under_its_plain_name(self, runs, study):
+        for rate, speed, seeds in ((0.1, 50, 2), (0.2, 25, 2), (0.3, 100, 1)):
+            for seed in range(seeds):
+                at = {"seed": seed, "learning_rate": rate, "protocol": "tuned", "speed": speed}
+                write_run(runs / str(rate), [BASE, BASE / 20], [0.5, 1.0], "solved", **at)
+        write_run(runs, [BASE / 20] * 2, [1.0] * 2, "solved", model="lstm", protocol="tuned")
+        found = study()
+        assert set(found.fair.runs["learning_rate"][found.fair.runs["model"] == "urnn"]) == {0.1}
+        assert set(found.fair.groups["series"]) == {"uRNN", "nn.LSTM"}
+        assert len(found.groups) == 4
+        assert page_of(found).sections[1].blocks[0].items[-1] == (
+            "All runs compared are tuned. Where a model has several tuned settings (Copying memory, T = 100), its "
+            "best stand. Seconds are wall-clock seconds of training."
+        )
+
     def test_the_papers_settings_are_compared_where_nothing_is_tuned(self, add, study):
         for model in ("urnn", "lstm"):
             solve(add, [1.0], model=model, protocol="preset")

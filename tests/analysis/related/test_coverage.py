@@ -7,7 +7,9 @@ import pytest
 from analysis.errors import AnalysisError
 from analysis.pages import Prose
 from analysis.pages.statements import AGREE, DIFFER, NOT_DECIDED, NOT_RUN
-from analysis.related.coverage import CHAPTER, backdoors, campaigns, headlines, metrics
+from analysis.related.coverage import CHAPTER
+from analysis.related.coverage.statements import headlines
+from analysis.related.coverage.tables import backdoors, campaigns, metrics
 from analysis.related.engine.report import page_of, write_report
 from analysis.related.engine.results import read
 from tests.analysis.parsed import assert_it_reads_well, assert_it_stands_alone, section, texts

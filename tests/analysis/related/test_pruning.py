@@ -8,7 +8,10 @@ from analysis.pages.statements import AGREE, DIFFER, NOT_RUN
 from analysis.related.engine.report import write_report
 from analysis.related.engine.results import read
 from analysis.related.engine.wording import filled
-from analysis.related.pruning import CHAPTER, body, equal_urnn, faster, groups, headlines, table
+from analysis.related.pruning import CHAPTER, body
+from analysis.related.pruning.data import equal_urnn, faster, groups
+from analysis.related.pruning.statements import headlines
+from analysis.related.pruning.tables import table
 from tests.analysis.parsed import assert_it_reads_well, assert_it_stands_alone, texts
 from tests.analysis.related.conftest import planned, write_plan, write_result
 

@@ -11,16 +11,19 @@ from tests.analysis.browser import assert_it_fits, every_screen, look, needs_bro
 from tests.analysis.related import test_coverage, test_pruning
 from tests.analysis.related.conftest import planned, write_plan, write_result
 
-MADE = {"pruning": test_pruning.made(), "coverage": test_coverage.made()}
+MADE = {"pruning": test_pruning, "coverage": test_coverage}
 
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("related")
-    for study, jobs in MADE.items():
-        for name, tables in jobs.items():
-            write_result(folder, name, tables, place=study)
-    write_plan(folder, *(planned(name, study=study) for study, jobs in MADE.items() for name in jobs))
+    folder, plan = tmp_path_factory.mktemp("related"), []
+    for study, known in MADE.items():
+        settings = {f"{kind}-seed0": one for kind, one in known.SETTINGS.items()}  # of jobs that are planned alone
+        for name, tables in known.made().items():
+            settings[name] = known.SETTINGS.get(name.partition("-")[0], {})
+            write_result(folder, name, tables, place=study, settings=settings[name])
+        plan += [planned(name, study=study, settings=one) for name, one in settings.items()]
+    write_plan(folder, *plan)
     return write_report(read(folder, every_chapter()), every_chapter(), folder / "report")
 
 

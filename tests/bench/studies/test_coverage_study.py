@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from analysis.related.coverage import CHAPTER, GENERATORS
+from analysis.related.coverage import CHAPTER
+from analysis.related.coverage.data import GENERATORS
 from analysis.related.engine.results import read
 from bench.studies import coverage
 from bench.studies.engine import child

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from analysis.related.engine.results import read
-from analysis.related.pruning import CHAPTER, METHODS
+from analysis.related.pruning import CHAPTER
+from analysis.related.pruning.data import METHODS
 from bench.studies import pruning
 from bench.studies.engine import child
 from bench.studies.engine.running import write_plan

@@ -1,5 +1,6 @@
 """Campaigns count every evaluation, keep what is new and what is wrong, and go on to the same bits."""
 
+import math
 from functools import partial
 
 import pytest
@@ -226,9 +227,43 @@ def test_a_reduced_defect_keeps_its_answer_and_hangs_on_each_change(net):
 
 
 class TestRefusals:
-    def test_a_budget_of_0_is_named(self, net):
-        with pytest.raises(ValueError, match=r"^budget must be at least 1 evaluation, got 0$"):
-            started(net).run(RandomMutation(), budget=0)
+    @pytest.mark.parametrize(
+        ("budget", "error", "sentence"),
+        [
+            (0, ValueError, "budget must be at least 1, got 0"),
+            (math.nan, TypeError, "budget must be a whole number, got float nan"),
+            (True, TypeError, "budget must be a whole number, got bool True"),
+        ],
+    )
+    def test_a_budget_that_is_none_is_named(self, budget, error, sentence, net):
+        with pytest.raises(error, match=f"^{sentence}$"):
+            started(net).run(RandomMutation(), budget=budget)
+
+    @pytest.mark.parametrize(
+        ("count", "error", "sentence"),
+        [
+            (0, ValueError, "count of tests must be at least 1, got 0"),
+            (-1, ValueError, "count of tests must be at least 1, got -1"),
+            (2.5, TypeError, "count of tests must be a whole number, got float 2.5"),
+        ],
+    )
+    def test_a_number_of_tests_that_is_none_is_named(self, count, error, sentence, net):
+        campaign = started(net, sown=0)
+        with pytest.raises(error, match=f"^{sentence}$"):
+            campaign.sow(count)
+        assert campaign.stored.shape[1] == campaign.evaluations == 0
+
+    @pytest.mark.parametrize(
+        ("seed", "error", "sentence"),
+        [
+            (-1, ValueError, f"seed must be from 0 to {2**63 - 1}, got -1"),
+            (2**64, ValueError, f"seed must be from 0 to {2**63 - 1}, got {2**64}"),
+            (0.5, TypeError, "seed must be a whole number, got float 0.5"),
+        ],
+    )
+    def test_a_seed_that_is_none_is_named(self, seed, error, sentence, net):
+        with pytest.raises(error, match=f"^{sentence}$"):
+            started(net, seed=seed)
 
     def test_no_originals_are_named(self, net):
         metric = coverage.NeuronCoverage(net[0]).fit(torch.rand(STEPS, 3, INPUTS))
@@ -261,9 +296,24 @@ class TestRefusals:
             (lambda: Genetic(best=0), "best must be at least 1, got 0"),
             (lambda: GradientDirected(steps=0), "steps must be at least 1, got 0"),
             (lambda: GradientDirected(along="luck"), "along must be answer or requirement, got 'luck'"),
-            (lambda: GradientDirected(least=0.2), "a step's size must be from above 0 on, got 0.2 to 0.1"),
+            (lambda: GradientDirected(least=0.2), "a step's size must be from least to most, got 0.2 to 0.1"),
+            (lambda: GradientDirected(least=0), "least must be a finite number above 0, got 0"),
+            (lambda: GradientDirected(most=math.inf), "most must be a finite number above 0, got inf"),
+            (lambda: GradientDirected(least=math.nan), "least must be a finite number above 0, got nan"),
         ],
     )
     def test_wrong_settings_are_named(self, make, sentence):
         with pytest.raises(ValueError, match=rf"^{sentence}$"):
+            make()
+
+    @pytest.mark.parametrize(
+        ("make", "sentence"),
+        [
+            (lambda: RandomMutation(batch=2.5), "batch must be a whole number, got float 2.5"),
+            (lambda: Genetic(best="4"), "best must be a whole number, got str '4'"),
+            (lambda: GradientDirected(most="1"), "most must be a number, got str '1'"),
+        ],
+    )
+    def test_settings_that_are_no_numbers_are_named(self, make, sentence):
+        with pytest.raises(TypeError, match=rf"^{sentence}$"):
             make()

@@ -7,12 +7,13 @@ from functools import partial
 import pytest
 import torch
 
-from tests.urnn.training.tiny import hold_out_few, run, same_bits
+from tests.urnn.training.tiny import hold_out_few, raises, run, same_bits
 from urnn.coverage import METRICS, __main__, command, journal, trained
 from urnn.coverage.campaign import Campaign
 from urnn.coverage.generators import GENERATORS, Genetic, GradientDirected, RandomMutation
 from urnn.tasks import text
 from urnn.training import checkpoint, ending, files
+from urnn.training.selecting import filled
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("as_a_user")]
 
@@ -71,7 +72,10 @@ def lines(folder) -> list[dict]:
 
 
 def state(folder) -> dict:
-    return checkpoint.read(folder / checkpoint.NAME)["state"]
+    """The checkpoint's without the time that a clock has put in."""
+    kept = checkpoint.read(folder / checkpoint.NAME)["state"]
+    assert kept.pop("seconds") > 0
+    return kept
 
 
 class TestCampaigns:
@@ -272,6 +276,36 @@ class TestMessages:
             f"Python's manual, SHA-256 {text.manual().checksum}"
         )
 
+    def test_a_campaigns_own_checkpoint(self, runs, tmp_path, capsys):
+        assert call(runs / "digits_rows-lstm", "--budget", 50, "--tests", 50, "--runs", tmp_path) == 0
+        folder = tmp_path / "temporal-genetic-seed0"
+        capsys.readouterr()
+        assert complaint(capsys, folder) == (
+            f"{folder / checkpoint.NAME} is a campaign's own checkpoint, which holds no net; name that of the run "
+            "that it tests"
+        )
+
+    def test_a_net_under_gates(self, tmp_path, capsys):
+        given = filled("gates", {})
+        run(tmp_path, task="copying", length=5, model="lstm", max_iterations=1, select_neurons="gates", **given)
+        assert complaint(capsys, tmp_path) == (
+            f"{tmp_path / checkpoint.NAME} is of a run with --select-neurons gates, whose net stands under "
+            "gates, and coverage reads the states of nn.LSTM, nn.GRU, nn.RNN and URNN; name a run without it, or "
+            "test what compact leaves from Python"
+        )
+
+    def test_more_tests_than_memory_holds(self, runs, tmp_path, capsys):
+        lots = ("--tests", 10**9, "--budget", 10**9, "--runs", tmp_path)
+        told = complaint(capsys, runs / "digits_rows-lstm", *lots)
+        assert told.startswith("--tests 1000000000 need at least 1.3 TB of memory, and ")
+        assert told.endswith(" are free; make it smaller")
+
+    def test_an_allocation_that_fails(self, runs, tmp_path, capsys, monkeypatch):
+        monkeypatch.setattr(command.memory, "available", lambda device: None)
+        monkeypatch.setattr(Campaign, "random_originals", raises(MemoryError()))
+        told = complaint(capsys, runs / "digits_rows-lstm", "--tests", 10**9, "--runs", tmp_path)
+        assert told == "there is not enough memory for this run; make --tests smaller"
+
     def test_a_model_whose_states_are_not_read(self, runs, capsys):
         assert complaint(capsys, runs / "digits_rows-ortho_cayley") == (
             "coverage reads the states of nn.LSTM, nn.GRU, nn.RNN and URNN, got OrthogonalRNN"
@@ -290,8 +324,8 @@ class TestMessages:
             (["--tests=0"], "--tests must be a whole number from 1 to 1000000000, got 0"),
             (["--seed=-1"], f"--seed must be a whole number from 0 to {2**63 - 1}, got -1"),
             (["--threads=0"], f"--threads must be a whole number from 1 to {command.MOST_THREADS}, got 0"),
-            (["--radius=0"], "radius must be a number above 0, got 0.0"),
-            (["--noise=nan"], "noise must be above 0 and share from 0 to 1, got nan and 0.05"),
+            (["--radius=0"], "radius must be a finite number above 0, got 0.0"),
+            (["--noise=nan"], "noise must be a finite number above 0, got nan"),
             (["--layer=1"], "layer must be from -1 to 0, got 1"),
             (["--window=1-8"], "--window must be FIRST:LAST, two numbers of steps, got 1-8"),
             (

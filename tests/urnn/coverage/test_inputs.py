@@ -59,12 +59,47 @@ class TestInputs:
         with pytest.raises(ValueError, match=sentence):
             Inputs.of(torch.ones(3, 2, 2))
 
-    @pytest.mark.parametrize(("noise", "share"), [(0.0, 0.5), (math.nan, 0.5), (0.1, 0.0), (0.1, 1.5)])
-    def test_noise_and_share_out_of_range_are_named(self, noise, share):
-        with pytest.raises(
-            ValueError, match=rf"^noise must be above 0 and share from 0 to 1, got {noise} and {share}$"
-        ):
-            Inputs(0.0, 1.0, (0,), (), noise, share)
+    @pytest.mark.parametrize(
+        ("changes", "sentence"),
+        [
+            ({"noise": 0.0}, "noise must be a finite number above 0, got 0.0"),
+            ({"noise": math.nan}, "noise must be a finite number above 0, got nan"),
+            ({"share": 0.0}, "share must be a finite number above 0, got 0.0"),
+            ({"share": 1.5}, "share must be at most 1, got 1.5"),
+            ({"low": -math.inf}, "low must be a finite number, got -inf"),
+            ({"high": math.nan}, "high must be a finite number, got nan"),
+            (
+                {"low": 1.0},
+                "the numbers must have a range to change in, got bounds 1 and 1; give originals that differ, or "
+                "bounds of your own",
+            ),
+        ],
+    )
+    def test_numbers_out_of_range_are_named(self, changes, sentence):
+        with pytest.raises(ValueError, match=f"^{sentence}$"):
+            Inputs(**{"low": 0.0, "high": 1.0, "numeric": (0,), "symbolic": (), **changes})
+
+    @pytest.mark.parametrize(
+        ("x", "sentence"),
+        [
+            (
+                torch.full((3, 2, 2), 0.5),
+                "the numbers must have a range to change in, got bounds 0.5 and 0.5; give ",
+            ),
+            (torch.zeros(3, 0, 2), r"inputs are read off sequences, got none in the shape \(3, 0, 2\)$"),
+            (
+                torch.tensor([[[0.5, math.nan]]]),
+                "expected finite sequences, got NaN or infinity; how far a change",
+            ),
+            (
+                torch.tensor([[[0.5, math.inf]]]),
+                "expected finite sequences, got NaN or infinity; how far a change",
+            ),
+        ],
+    )
+    def test_sequences_that_say_nothing_of_changes_are_refused(self, x, sentence):
+        with pytest.raises(ValueError, match=f"^{sentence}"):
+            Inputs.of(x)
 
 
 class TestOracle:
@@ -81,5 +116,5 @@ class TestOracle:
 
     @pytest.mark.parametrize("radius", [0.0, -1.0, math.nan, math.inf])
     def test_a_radius_out_of_range_is_named(self, radius):
-        with pytest.raises(ValueError, match=rf"^radius must be a number above 0, got {radius}$"):
+        with pytest.raises(ValueError, match=rf"^radius must be a finite number above 0, got {radius}$"):
             Oracle(radius)

@@ -75,3 +75,45 @@ def test_a_dropout_that_is_no_probability_is_refused(dropout):
     with pytest.raises(ValueError) as caught:
         StackedLSTM(3, [5, 2], dropout=dropout)
     assert str(caught.value) == f"dropout should be a number in range [0, 1], got {dropout!r}"
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: StackedLSTM(3, [5], kind=nn.GRU), "kind must be nn.LSTM or a subclass of it, got GRU"),
+        (
+            lambda: StackedLSTM(3, [5], kind=nn.LSTM(3, 5)),
+            "kind must be nn.LSTM or a subclass of it, got LSTM(3, 5)",
+        ),
+        (lambda: StackedLSTM(3, 5), "hidden_sizes must be a list of the units of each layer, got int"),
+        (lambda: StackedLSTM(3, "52"), "hidden_sizes must be a list of the units of each layer, got str"),
+    ],
+)
+@pytest.mark.usefixtures("as_a_user")
+def test_what_cannot_be_stacked(make, message):
+    with pytest.raises(TypeError) as caught:
+        make()
+    assert str(caught.value) == message
+
+
+H, C = (torch.zeros(4, 5), torch.zeros(4, 2)), [torch.zeros(4, 5), torch.zeros(3, 2)]
+
+
+@pytest.mark.parametrize(
+    ("hx", "error", "message"),
+    [
+        (torch.zeros(2, 4, 5), TypeError, "StackedLSTM: expected a state (h_0, c_0), got Tensor"),
+        ((H,), TypeError, "StackedLSTM: expected a state (h_0, c_0), got tuple of 1"),
+        ("hc", TypeError, "StackedLSTM: expected a state (h_0, c_0), got str of 2"),
+        ((1, 2), TypeError, "StackedLSTM: expected h_0 and c_0 to be tensors, one a layer, got 1"),
+        ((H, C), RuntimeError, "Expected c_0[1] size (4, 2), got (3, 2)"),
+        ((torch.zeros(2, 4, 5),) * 2, RuntimeError, "Expected h_0[1] size (4, 2), got (4, 5)"),
+    ],
+)
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.usefixtures("as_a_user")
+def test_states_that_are_refused(hx, error, message, packed):
+    x = torch.zeros(7, 4, 3)
+    with pytest.raises(error) as caught:
+        StackedLSTM(3, [5, 2])(pack_sequence(list(x.unbind(1))) if packed else x, hx)
+    assert str(caught.value) == message

@@ -6,6 +6,7 @@ import random
 import re
 import signal
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -160,9 +161,23 @@ class TestHolding:
             raise AssertionError("two hold it")
         assert re.fullmatch(
             rf"{re.escape(str(tmp_path))} is in use by process {holder.pid}, since \d{{4}}-\d\d-\d\d \d\d:\d\d: "
-            r"python -m urnn\.training.*; wait until it has ended, or end it",
+            r".+; wait until it has ended, or end it",
             str(caught.value),
         )
+
+    @pytest.mark.parametrize(
+        ("spec", "command"),
+        [
+            (SimpleNamespace(name="urnn.training.__main__"), "python -m urnn.training copying"),
+            (SimpleNamespace(name="urnn.coverage.__main__"), "python -m urnn.coverage copying"),
+            (None, "urnn-train copying"),
+        ],
+    )
+    def test_it_says_the_command_that_holds_it(self, spec, command, tmp_path, monkeypatch):
+        monkeypatch.setattr(sys.modules["__main__"], "__spec__", spec)
+        monkeypatch.setattr(sys, "argv", ["/usr/bin/urnn-train", "copying"])
+        with owned(tmp_path):
+            assert json.loads((tmp_path / "lock").read_bytes())["command"] == command
 
     def test_the_folder_of_a_killed_process_is_taken_over(self, holder, tmp_path):
         holder.kill()
@@ -231,7 +246,7 @@ class TestLog:
             flipped[bit // 8] ^= 1 << bit % 8
             log.path.write_bytes(flipped)
             try:
-                log.cut_after(9, {}, lambda evaluation: False)
+                log.cut_after(9, {}, lambda iteration, evaluation: False)
             except TrainingError as error:
                 refused.add(str(error))
             else:

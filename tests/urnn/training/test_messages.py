@@ -296,7 +296,7 @@ def test_a_folder_that_is_replaced_in_the_middle_is_not_written_to(instead, tmp_
     if instead == "another's folder":
         monkeypatch.setattr(Trainer, "iterate", lambda self: (monkeypatch.undo(), replaced(self)))
     assert complaint([*TINY, "--evaluate-every=1"], tmp_path, capsys, quiet=False) == (
-        f"{folder} was removed or replaced while it was trained in; start again"
+        f"{folder} was removed or replaced while it was written to; start again"
     )
     if instead == "another's folder":
         assert Log(folder).end()["iteration"] == 9

@@ -62,6 +62,19 @@ class TestLog:
         kept = [(len(line["kept_inputs"]), line["kept_units"]) for line in Log(tmp_path).evaluations()]
         assert kept == [(16, [6])] * 2 + [(5, [3])] * 2
 
+    def test_a_goal_that_is_met_before_the_cut_ends_nothing(self, tmp_path):
+        made = {"select_neurons": "magnitude", "model": "lstm", "goal_score": 0.0, "goal_loss": 1e3}
+        cut = {"keep_inputs": 5, "keep_units": 3, "cut_at": 5}
+        end = run(tmp_path, **made, **cut, evaluate_every=2, max_iterations=9)
+        seen = [(line["iteration"], line["solved"], line["kept_units"]) for line in Log(tmp_path).evaluations()]
+        assert seen == [(2, False, [16]), (4, False, [16]), (6, True, [3])]
+        assert end.outcome == "solved"
+        assert Log(tmp_path).end()["solved_iteration"] == 6
+
+    def test_a_run_whose_time_is_over_before_the_cut_says_so(self, tmp_path):
+        end = run(tmp_path, **settings("magnitude", cut_at=7), max_seconds=1e-3)
+        assert end.message.endswith("; it ended before --cut-at 7")
+
     @pytest.mark.parametrize("way", ["magnitude", "group_lasso"])
     def test_weights_that_are_not_finite_are_not_cut(self, way, tmp_path):
         made = settings(way, optimiser="sgd", momentum=0.0, learning_rate=1e30, cut_at=1)
