@@ -96,7 +96,8 @@ def test_merging_again_writes_the_same_bytes(shards, merge, tmp_path):
 
 
 class TestMissing:
-    def test_missing_blocks_are_named_with_the_command_that_measures_them(self, shards, merge, merged, capsys):
+    @pytest.mark.usefixtures("player")
+    def test_missing_blocks_are_named_with_the_command_that_measures_them(self, shards, merge, merged):
         _, error = merge(*shards[:2], code=2)
         expected = (
             rf"error: 1 of 4 blocks missing \({BLOCKS[2]}\), the others are merged; what is missing is measured "
