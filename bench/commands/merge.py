@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
         show(f"results: {file}")
     if merged.missing:
         raise ResultsError(_what_is_missing(merged, options.folders[0]))
-    show(f"all {counted(len(merged.plan.blocks), 'block')} are there")
+    show(f"nothing is missing: {counted(len(merged.plan.blocks), 'block')}")
     return 0
 
 

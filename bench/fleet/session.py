@@ -84,7 +84,8 @@ class Queue:
         if isinstance(event, Measured):  # a cell that comes twice in a process has a number behind its name there
             name = f"test_step_time[{cell.id}]"
             fullname = f"bench/test_step_time.py::{name}"
-            event = replace(event, benchmark=event.benchmark | {"name": name, "fullname": fullname})
+            named = {"name": name, "fullname": fullname, "param": cell.id}
+            event = replace(event, benchmark=event.benchmark | named)
         return take(job, event)
 
 

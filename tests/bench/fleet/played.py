@@ -57,6 +57,7 @@ class Process:
         return {
             "name": f"test_step_time[{cell.id}0]",
             "fullname": f"bench/test_step_time.py::test_step_time[{cell.id}0]",
+            "param": f"{cell.id}_1",
             "params": {"cell_id": cell.id},
             "extra_info": describe(cell) | how | figures,
             "stats": {"data": [seconds, seconds * 1.001, seconds * 0.999]},

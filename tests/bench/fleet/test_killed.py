@@ -103,7 +103,7 @@ def test_a_retry_beside_an_orphan_waits_and_measures_the_rest_afresh(arguments, 
     assert second["end"] is not None
     assert first["begin"] < second["begin"]
     assert main(["merge", str(tmp_path / "results"), f"--into={tmp_path / 'merged'}"]) == 0
-    assert capsys.readouterr().out.endswith("all 4 blocks are there\n")
+    assert capsys.readouterr().out.endswith("nothing is missing: 4 blocks\n")
 
 
 def test_two_shards_at_once_take_turns_on_one_machine(arguments, tmp_path):

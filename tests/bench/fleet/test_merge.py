@@ -50,7 +50,7 @@ def block_files(folder: Path) -> list[Path]:
 
 def test_three_shards_are_one_file_of_one_kind(shards, merge, merged, tmp_path):
     said, _ = merge(*shards)
-    assert said.endswith("all 4 blocks are there\n")
+    assert said.endswith("nothing is missing: 4 blocks\n")
     content = merged()
     assert content["machine_info"]["kind"] == KIND.kind
     assert content["machine_info"]["node"] == "3 machines"
@@ -108,7 +108,7 @@ class TestMissing:
         assert found, error
         assert merged()["run"]["merged"]["missing"] == [BLOCKS[2]]
         assert main(found[1].split()[3:]) == 0
-        assert merge(*shards[:2])[0].endswith("all 4 blocks are there\n")
+        assert merge(*shards[:2])[0].endswith("nothing is missing: 4 blocks\n")
 
     @pytest.mark.parametrize("text", ["", "{", '{"format": 1}'])
     def test_a_truncated_block_counts_as_missing_and_is_measured_again(self, shards, merge, measure, text):

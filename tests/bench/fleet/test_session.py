@@ -54,6 +54,7 @@ def test_a_figure_is_named_as_in_a_plain_run_though_its_cell_is_a_control_too(me
     for attempts in complete(measure("1/1")).values():
         for entry in attempts[0]["runs"]["main"]["benchmarks"]:
             assert entry["name"] == f"test_step_time[{entry['params']['cell_id']}]"
+            assert entry["param"] == entry["params"]["cell_id"]
             assert entry["fullname"] == f"bench/test_step_time.py::{entry['name']}"
 
 
