@@ -6,7 +6,7 @@ from functools import partial
 
 from analysis import units
 from analysis.related.coverage.data import GENETIC, GRADIENT, MODELS, RANDOM, STATE, TEMPORAL, met_share, rate
-from analysis.related.engine.chapter import Claim, Found, Frames, by_seed, holds, over_seeds
+from analysis.related.engine.chapter import DIFFERENCE, SHARE, Claim, Found, Frames, by_seed, holds, over_seeds
 from analysis.vocabulary import counted, joined
 
 ENOUGH, FEW = 0.8, 0.2  # of the open requirements: expected of the genetic generator, and of the random one
@@ -15,14 +15,16 @@ LONGEST = 60.0  # seconds for a metric
 
 
 def _share_met(frames: Frames, model: str, generator: str, least: bool, bound: float) -> Found:
-    found = over_seeds(met_share(frames, model, generator))
+    found = over_seeds(met_share(frames, model, generator), within=SHARE)
     if found is None:
         return None
     return (found.at_least(bound) if least else found.at_most(bound)), found.words(units.share)
 
 
 def _efficient(frames: Frames, model: str) -> Found:
-    difference = over_seeds(met_share(frames, model, GENETIC) - met_share(frames, model, RANDOM))
+    difference = over_seeds(
+        met_share(frames, model, GENETIC) - met_share(frames, model, RANDOM), within=DIFFERENCE
+    )
     if difference is None:
         return None
     return difference.above(0), difference.words(lambda share: f"{100 * share:+.1f} points")

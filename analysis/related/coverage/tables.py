@@ -10,10 +10,11 @@ import pandas as pd
 from analysis import units
 from analysis.pages import Cell, Column, Table
 from analysis.related.coverage.data import GENERATORS, GENETIC, MODELS, SERIES, STATE, TEMPORAL, met_share, rate
-from analysis.related.engine.chapter import Frames, OverSeeds, by_seed, over_seeds
+from analysis.related.engine.chapter import COUNT, SHARE, Frames, by_seed, over_seeds
 
 
-def _value(found: OverSeeds | None) -> object:
+def _mean(values: pd.Series, within: tuple[float, float] = COUNT) -> object:
+    found = over_seeds(values, within=within)
     return found and found.estimate
 
 
@@ -31,12 +32,12 @@ def campaigns(frames: Frames) -> Table:
             rows.append(
                 [
                     Cell(f"{label}: {one.label}{aim}", len(rows), note),
-                    *(_value(over_seeds(of(name))) for name in ("open_before", "evaluations")),
-                    _value(over_seeds(met_share(frames, model, generator, metric))),
-                    _value(over_seeds(of("coverage"))),
-                    _value(over_seeds(rate(frames, model, generator, metric))),
-                    _value(over_seeds(of("defects"))),
-                    _value(over_seeds(of("first_defect"))) or Cell("no defect", np.inf, tone="none"),
+                    *(_mean(of(name)) for name in ("open_before", "evaluations")),
+                    _mean(met_share(frames, model, generator, metric), SHARE),
+                    _mean(of("coverage"), SHARE),
+                    _mean(rate(frames, model, generator, metric), SHARE),
+                    _mean(of("defects")),
+                    _mean(of("first_defect")) or Cell("no defect", np.inf, tone="none"),
                 ]
             )
             series.append(one.identity)
@@ -61,10 +62,9 @@ def metrics(frames: Frames) -> Table:
         for model in MODELS:
             mine = table[(table["metric"] == name) & (table["model"] == model)]
             refused = mine["refused"].dropna()
-            found = over_seeds(by_seed(mine, "coverage"))
-            row.append(Cell("not defined", np.inf, tone="none") if len(refused) else _value(found))
-            needed = over_seeds(by_seed(mine, "requirements"))
-            row.append(Cell("", np.inf) if len(refused) else _value(needed))
+            found = _mean(by_seed(mine, "coverage"), SHARE)
+            row.append(Cell("not defined", np.inf, tone="none") if len(refused) else found)
+            row.append(Cell("", np.inf) if len(refused) else _mean(by_seed(mine, "requirements")))
         rows.append(row)
     columns = [Column("Metric")]
     for label in MODELS.values():

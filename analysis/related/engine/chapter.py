@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from analysis.appearance import Series
@@ -22,6 +23,8 @@ from analysis.related.engine.wording import Words
 from analysis.statistics import Estimate
 from analysis.statistics.seeds import across
 from analysis.vocabulary import counted
+
+SHARE, COUNT, DIFFERENCE = (0.0, 1.0), (0.0, math.inf), (-1.0, 1.0)  # what `over_seeds` keeps ends within
 
 Frames = Mapping[str, pd.DataFrame]
 Found = tuple[str, str] | None  # the verdict, and what was measured; None where it was not run
@@ -104,12 +107,18 @@ class OverSeeds:
         return self.estimate.value if math.isnan(bound) else bound
 
 
-def over_seeds(values: pd.Series, logarithmic: bool = False) -> OverSeeds | None:
-    """A value a seed -> their mean, geometric where `logarithmic`; None where there is none."""
+def over_seeds(
+    values: pd.Series, logarithmic: bool = False, within: tuple[float, float] = (-math.inf, math.inf)
+) -> OverSeeds | None:
+    """A value a seed -> their mean, geometric where `logarithmic`; None where there is none.
+
+    The interval's ends are kept `within` what the value can be.
+    """
     values = values.dropna().astype("float64")
     if values.empty:
         return None
-    return OverSeeds(Estimate(*across(values, logarithmic).iloc[0]), len(values))
+    value, *ends = across(values, logarithmic).iloc[0]
+    return OverSeeds(Estimate(value, *np.clip(ends, *within)), len(values))
 
 
 def by_seed(frame: pd.DataFrame, column: str, **chosen: object) -> pd.Series:

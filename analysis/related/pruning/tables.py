@@ -6,7 +6,7 @@ import pandas as pd
 
 from analysis import units
 from analysis.pages import Cell, Column, Table
-from analysis.related.engine.chapter import Frames, by_seed, over_seeds
+from analysis.related.engine.chapter import COUNT, SHARE, Frames, by_seed, over_seeds
 from analysis.related.pruning.data import SERIES, URNN, equal_urnn, groups, of_method
 
 
@@ -17,13 +17,13 @@ def table(frames: Frames) -> Table:
     for number, (method, size, name) in enumerate(groups(frames)):
         mark = "the uRNN of equal accuracy" if (method, size) == (URNN, equal) else ""
         row = [Cell(name, number, mark)]
-        for column, logarithmic in (
-            ("units", True),
-            ("noise_kept", False),
-            ("parameters", True),
-            ("accuracy", False),
+        for column, logarithmic, within in (
+            ("units", True, COUNT),
+            ("noise_kept", False, COUNT),
+            ("parameters", True, COUNT),
+            ("accuracy", False, SHARE),
         ):
-            found = over_seeds(of_method(frames, method, column, size), logarithmic)
+            found = over_seeds(of_method(frames, method, column, size), logarithmic, within)
             row.append(found and found.estimate)
         chosen = {"method": method, "size": size}
         for phase, batch in calls:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 import pytest
 
 from analysis.pages.statements import AGREE, DIFFER, NOT_DECIDED, NOT_RUN, Judged
-from analysis.related.engine.chapter import by_seed, holds, over_seeds
+from analysis.related.engine.chapter import COUNT, SHARE, by_seed, holds, over_seeds
 from analysis.related.engine.results import read
 from tests.analysis.related.conftest import CHAPTER, numbers, planned, write_plan, write_result
 
@@ -23,6 +25,13 @@ def test_the_mean_has_students_interval():
 
 def test_a_ratios_mean_is_geometric():
     assert over_seeds(pd.Series([1.0, 4.0]), logarithmic=True).estimate.value == pytest.approx(2.0)
+
+
+def test_an_interval_ends_where_its_values_do():
+    found = over_seeds(pd.Series([0.9, 0.95, 1.0]), within=SHARE).estimate
+    assert (found.low, found.high) == (pytest.approx(0.826, abs=1e-3), 1.0)
+    assert over_seeds(pd.Series([0.0, 0.0, 1.0]), within=COUNT).estimate.low == 0.0
+    assert math.isnan(over_seeds(pd.Series([3.0]), within=COUNT).estimate.low)
 
 
 @pytest.mark.parametrize(
