@@ -1,15 +1,18 @@
 """Which measurements may stand in one comparison, and which of them the report shows.
 
 Nothing is pooled across settings. The harness is part of one, because asv and pytest-benchmark repeat, warm up and
-isolate differently; the version of Python is not, and two machines with the same name count as one.
+isolate differently; the version of Python is not, but where a machine's kind is known. A report draws kinds of
+machines: several of one kind may stand in one setting, but what is compared with each other is of one of them.
+
+Known weakness: where a kind is not recorded (asv, older files), two machines with the same name count as one.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import pandas as pd
 
-from analysis.vocabulary import MEASURED, counted
+from analysis.vocabulary import CONTROL_TIME, MEASURED, PHASE_SETS, counted
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class Setting:
         return f"{short} with uncommitted changes" if self.dirty else short
 
 
+SIZES = ("hidden_size", "length", "batch")
 KEYS = [field.name for field in fields(Setting)]
 
 
@@ -50,6 +54,58 @@ def split(frame: pd.DataFrame) -> dict[Setting, pd.DataFrame]:
     """The tidy frame -> one part a setting."""
     groups = frame.groupby(KEYS, dropna=False, sort=True)
     return {Setting(*(None if pd.isna(value) else value for value in key)): part for key, part in groups}
+
+
+def by_kind(frame: pd.DataFrame) -> pd.DataFrame:
+    """The tidy frame with kinds of machines in the place of their names, where they are known.
+
+    asv and older files name the machine alone; they are taken for the one kind that it has in other files with the
+    same torch.
+    """
+    known = frame.dropna(subset=["kind"])
+    names = {kind: _kind_name(kind, part) for kind, part in known.groupby("kind")}
+    hosts = (
+        known.groupby(["machine", "torch"], dropna=False)["kind"]
+        .agg(lambda kinds: kinds.iloc[0])
+        .where(known.groupby(["machine", "torch"], dropna=False)["kind"].nunique() == 1)
+    )
+    of_host = {key: kind for key, kind in hosts.items() if not pd.isna(kind)}
+    filled = [
+        of_host.get((machine, torch)) if pd.isna(kind) else kind
+        for machine, torch, kind in zip(frame["machine"], frame["torch"], frame["kind"], strict=True)
+    ]
+    machines = [
+        machine if pd.isna(kind) else names[kind] for machine, kind in zip(frame["machine"], filled, strict=True)
+    ]
+    return frame.assign(machine=pd.array(machines, dtype="string"))
+
+
+def _kind_name(kind: str, rows: pd.DataFrame) -> str:
+    """A kind for people: its GPU or its processor, and its hash."""
+    gpus, processors, cores = (rows[name].dropna() for name in ("gpu", "cpu", "cores"))
+    what = next(iter(gpus), None) or next(iter(processors), None)
+    known = [what, counted(int(cores.iloc[0]), "core") if len(cores) and gpus.empty else None]
+    return " ".join([*filter(None, [", ".join(filter(None, known))]), f"(kind {kind})"])
+
+
+def of_one_instance(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of one setting, in which each block (a size, and the phases that are compared) is of one machine.
+
+    Of several instances that measured a block, that with the most values stands for it, and of equals the newest.
+    Control cells are of all.
+    """
+    if rows["instance"].nunique() < 2:
+        return rows
+    block = [rows["phase"].map(PHASE_SETS).fillna(rows["phase"]), *(rows[name] for name in SIZES)]
+    instance, controls = rows["instance"].fillna(""), rows["metric"] == CONTROL_TIME
+    values = (rows["outcome"] == MEASURED).astype(int)
+    keyed = rows.assign(_instance=instance, _values=values, _at=rows["measured_at"].fillna(""))[~controls]
+    keys = [part[~controls].rename(f"_{place}") for place, part in enumerate(block)]
+    sums = keyed.groupby([*keys, "_instance"]).agg(values=("_values", "sum"), at=("_at", "max")).reset_index()
+    best = sums.sort_values(["values", "at", "_instance"]).groupby([key.name for key in keys]).tail(1)
+    taken = pd.MultiIndex.from_frame(best[[*(key.name for key in keys), "_instance"]])
+    here = pd.MultiIndex.from_arrays([*block, instance])
+    return rows[here.isin(taken) | controls]
 
 
 @dataclass(frozen=True)
@@ -74,6 +130,7 @@ def choose(frame: pd.DataFrame) -> list[Choice]:
         if _measured(rows):
             places.setdefault(setting.place, []).append(setting)
     choices = [_choose_in_place(candidates, parts) for candidates in places.values()]
+    choices = [replace(choice, rows=of_one_instance(choice.rows)) for choice in choices]
     kept = {choice.setting.place[:-1] for choice in choices if choice.setting.allocator == "kept"}
     shown = [c for c in choices if not (c.setting.allocator == "default" and c.setting.place[:-1] in kept)]
     return sorted(shown, key=lambda choice: (-_measured(choice.rows), choice.setting.describe()))
@@ -98,4 +155,5 @@ def _age(rows: pd.DataFrame) -> tuple[str, str]:
 
 def _measured(rows: pd.DataFrame) -> int:
     axes = ["model", "backend", "phase", "hidden_size", "length", "batch", "num_layers"]
-    return len(rows.loc[rows["outcome"] == MEASURED, axes].drop_duplicates())
+    measured = (rows["outcome"] == MEASURED) & (rows["metric"] != CONTROL_TIME)
+    return len(rows.loc[measured, axes].drop_duplicates())

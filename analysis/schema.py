@@ -14,7 +14,9 @@ from analysis.vocabulary import CEILING, LADDER
 
 # Name -> dtype, in their order; docs/files.md says what each is.
 COLUMNS: Mapping[str, str] = {
-    **dict.fromkeys(("source", "file", "machine", "cpu", "gpu", "gpu_facts", "tf32"), "string"),
+    **dict.fromkeys(
+        ("source", "file", "machine", "kind", "instance", "session", "cpu", "gpu", "gpu_facts", "tf32"), "string"
+    ),
     **dict.fromkeys(("cores", "memory_bytes"), "Int64"),
     **dict.fromkeys(("os", "commit", "commit_time", "measured_at"), "string"),
     "dirty": "boolean",

@@ -16,6 +16,8 @@ PHASES: Mapping[str, str] = {
     "forward": "Inference",
     "stream": "Streaming, one step at a time",
 }
+# Calls that are compared with each other: a whole sequence, or one time step of a stream.
+PHASE_SETS: Mapping[str, str] = {"train": "sequence", "forward": "sequence", "stream": "stream"}
 DEVICES = ("cpu", "cuda")
 GRAPH = "+graph"  # after a backend's name: the same call, captured in a CUDA graph
 
@@ -77,6 +79,15 @@ class Cell:
         )
 
     @property
+    def block(self) -> str:
+        """What this cell shares with all that it is compared with, over models, phases, tasks and layers.
+
+        A block never leaves one machine: "cpu-float32-sequence-n128-T100-B32".
+        """
+        sizes = f"n{self.hidden_size}-T{self.length}-B{self.batch}"
+        return f"{self.device}-{self.dtype}-{PHASE_SETS[self.phase]}-{sizes}"
+
+    @property
     def id(self) -> str:
         """A readable name, unique in any grid: "urnn:cpu-train-copying-n128-T100-B32-cpu-float32"."""
         return (
@@ -126,6 +137,7 @@ OPERATORS = "operators"
 PEAK_RESERVED = "peak_reserved"
 ENQUEUE_TIME = "enqueue_time"
 OUTPUT_ERROR = "output_error"
+CONTROL_TIME = "control_time"
 PARAMETERS = "parameters"  # a column of every row; named like a metric where two commits are compared
 
 METRICS: Mapping[str, Metric] = {
@@ -139,11 +151,14 @@ METRICS: Mapping[str, Metric] = {
         Metric(PEAK_RESERVED, "Peak memory taken from the device", "B", "peak_reserved_bytes"),
         Metric(ENQUEUE_TIME, "Host time of a call", "s per call", "enqueue_seconds"),
         Metric(OUTPUT_ERROR, "Relative error of the output", "1", "output_error"),
+        Metric(CONTROL_TIME, "Time per time step of a machine's control cell", "s per time step"),
     )
 }
 
 # Statistics of a value: a harness keeps its samples, or the three that sum them up.
 SAMPLE, MEDIAN, LOWER_QUARTILE, UPPER_QUARTILE = "sample", "median", "lower quartile", "upper quartile"
+
+START, END = "start", "end"  # when a session measures its control cells
 
 # Format numbers, one for each kind of file; a change that older readers would misread makes the next number.
 RUN_FORMAT = 1  # key "run" of a results file
@@ -151,11 +166,14 @@ GATE_FORMAT = 1  # a gate's plan
 VERDICTS_FORMAT = 2  # what a gate or a comparison says to machines; before 2 a row's "passes" were "rounds"
 RECORDING_FORMAT = 1  # a calibration's plan, and what is kept of it beside its report
 STUDY_FORMAT = 1  # a job of a study of a related system: its result, and the plan that it is in
+SHARDS_FORMAT = 1  # a sweep in shards: its plan, its blocks and its sessions
 TRAINING_FORMAT = 1  # first line of a training run's log, which `urnn` writes
 
 # Where results lie in a checkout, and what the files in them are called.
 RESULTS, ASV_RESULTS = Path(".benchmarks"), Path(".asv", "results")
 GATES, CALIBRATIONS, HISTORY = Path(".gate"), Path(".gate", "calibration"), Path(".history")
+SHARDS = "shards"  # folder below a folder of results: sweeps in shards, which become results when they are merged
+SWEEP_PLAN = "sweep.json"  # of such a sweep
 MODELS_KEY = "models"  # of a results file: each model's label, family, state per unit and backends' labels
 MODELS_FILE = "models.json"  # the same beside asv's files, which have no room for it
 TRAINING_LOG = "log.jsonl"  # of a training run, which `urnn` writes

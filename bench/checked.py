@@ -71,20 +71,25 @@ def _read(line: str) -> Check | None:
         return None
 
 
+def failed_check(cell: Cell, checks: Sequence[Check]) -> Check | None:
+    """The check that says that the cell's kernel is wrong; None where it is right or the cell has none."""
+    key = (cell.implementation, cell.hidden_size)
+    wrong = [one for one in checks if not one.right and (one.backend, one.hidden_size) == key]
+    return wrong[-1] if wrong and cell.model == "urnn" else None
+
+
 def without_wrong(jobs: Sequence[Job], checks: Sequence[Check], side: Side) -> list[Job]:
     """The jobs that may be timed; the others are stored with the check that their kernel failed.
 
     The checks are stored beside, so that the report can state the errors.
     """
     side.run_file.content["run"]["checks"] = [asdict(check) for check in checks]
-    wrong = {(check.backend, check.hidden_size): check for check in checks if not check.right}
     measured, kept = side.run_file.measured(), []
     for job in jobs:
-        key = (job.cell.implementation, job.cell.hidden_size)
-        if job.cell.model != "urnn" or key not in wrong:
+        check = failed_check(job.cell, checks)
+        if check is None:
             kept.append(job)
-        elif (job.cell.id, job.pass_number) not in measured:
-            check = wrong[key]  # one that did not run at all is tried again by the next run
+        elif (job.cell.id, job.pass_number) not in measured:  # one that did not run at all is tried again
             message = f"not timed: {check.line()}"
             side.store(job, GaveNothing(job.cell.id, FAILED, message, again=bool(check.failure)))
     return kept

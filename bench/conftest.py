@@ -17,6 +17,7 @@ from bench.device_clock import CLOCK
 from bench.environment import allocator_in_use, machine_facts
 from bench.grid import Cell, Profile
 from bench.lane.events import Event, GaveNothing, Header, Measured, Started, encode
+from bench.machine.kind import this_machine
 from bench.options import MOST_THREADS, MOST_TIMES, whole_number
 from bench.prepare import breaks_the_device, describe_failure, is_of_surroundings
 from bench.profiles import PROFILES, get_profile
@@ -107,7 +108,7 @@ def measuring(request: pytest.FixtureRequest) -> Measuring:
 
 
 def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict) -> None:
-    machine_info.update(machine_facts())
+    machine_info.update(machine_facts() | this_machine().facts())
 
 
 def pytest_benchmark_update_json(config: pytest.Config, benchmarks: list, output_json: dict) -> None:

@@ -1,26 +1,22 @@
-"""What a result belongs to: the code, machine and versions that made it, in few letters.
+"""What a result belongs to: the code that made it, and the machine, in few letters.
 
 Results with the same identity may share a file. Another commit has the same identity where it changed nothing that
-these cells depend on, see `bench.measured_code`. Known weakness: only this repository's own code and the versions
-of torch and Python are looked at.
+these cells depend on, see `bench.measured_code`; the code's own is the same on every machine. Known weakness: only
+this repository's code and, as part of the machine, the versions of torch and Python are looked at.
 """
 
 import hashlib
-import platform
 from collections.abc import Collection
 from pathlib import Path
 
-import torch
-
 from bench import measured_code
 from bench.grid import Cell
+from bench.machine.kind import this_machine
 
 
 def source_digest(root: Path, cells: Collection[Cell]) -> str:
-    """Eight hex digits of the code under `root` that these cells depend on, and of what it runs on."""
+    """Eight hex digits of the code under `root` that these cells depend on, wherever it lies."""
     digest = hashlib.sha256()
-    for text in (platform.node(), platform.python_version(), torch.__version__):
-        digest.update(text.encode())
     unused = measured_code.unused({cell.device for cell in cells}, {cell.model for cell in cells})
     for folder in measured_code.FOLDERS:
         for path in sorted((root / folder).rglob("*.*")):
@@ -30,3 +26,9 @@ def source_digest(root: Path, cells: Collection[Cell]) -> str:
                 digest.update(name.encode())
                 digest.update(path.read_bytes())
     return digest.hexdigest()[:8]
+
+
+def results_digest(root: Path, cells: Collection[Cell], machine: str = "") -> str:
+    """The same of that code and a machine: this host, or another word of `bench.machine.kind.Machine`."""
+    where = machine or this_machine().host
+    return hashlib.sha256(f"{source_digest(root, cells)} {where}".encode()).hexdigest()[:8]

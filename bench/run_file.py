@@ -60,13 +60,15 @@ def sole_writer(results: Path) -> Iterator[None]:
         yield
 
 
-def write_atomically(path: Path, text: str) -> None:
+def write_atomically(path: Path, text: str, writer: str = "") -> None:
     """Writes all of `path` or nothing; it is on the disk when this returns.
+
+    Where several machines write into one folder, each names itself as `writer`: two processes may have one number.
 
     Raises:
         ResultsError: the folder cannot be written to or the disk is full; what stood at `path` still stands.
     """
-    temporary = path.with_name(f".{os.getpid()}.tmp")
+    temporary = path.with_name(f".{writer}{'.' if writer else ''}{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.unlink(missing_ok=True)  # of a killed process that had this number

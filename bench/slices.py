@@ -79,15 +79,18 @@ def written_for(cell: Cell) -> str:
     return " ".join(f"{axis.flag} {getattr(cell, axis.attribute)}" for axis in AXES)
 
 
-def chosen_cells(options: argparse.Namespace, profile: Profile) -> list[Cell]:
+def chosen_cells(options: argparse.Namespace, profile: Profile, *, anywhere: bool = False) -> list[Cell]:
     """The slice of the profile that the options name.
+
+    Args:
+        anywhere: other machines measure them, so a device that is named need not be here.
 
     Raises:
         ValueError: a name that the grid does not have, a slice without a cell, or a cell that no profile has and
             that cannot fit into memory.
         RuntimeError: a device that was asked for and is absent.
     """
-    _require_known(options)
+    _require_known(options, anywhere)
     known = dict.fromkeys(profile.cells())
     devices = options.device or [device for device in DEVICES if is_here(device)]
     if not options.device and not any(cell.device in devices for cell in known):
@@ -100,7 +103,7 @@ def chosen_cells(options: argparse.Namespace, profile: Profile) -> list[Cell]:
     if not cells:
         raise ValueError(f"no cell of profile {profile.name!r} fits these options; see `python -m bench list`")
     for cell in cells:
-        if cell not in known:  # one of the profile that does not fit is recorded as that
+        if cell not in known and not anywhere:  # one of the profile that does not fit is recorded as that
             require_memory(cell)
     return cells
 
@@ -119,12 +122,12 @@ def left_out(options: argparse.Namespace, profile: Profile, chosen: Sequence[Cel
     }
 
 
-def _require_known(options: argparse.Namespace) -> None:
+def _require_known(options: argparse.Namespace, anywhere: bool) -> None:
     for axis in NAMES:
         for value in getattr(options, axis.attribute) or ():
             if value not in axis.known:
                 raise ValueError(f"{axis.attribute} must be one of {', '.join(axis.known)}; got {value!r}")
-    for device in options.device or ():
+    for device in () if anywhere else options.device or ():
         require_device(device)
 
 

@@ -71,7 +71,7 @@ def measure(experiments: Sequence[Experiment], runs: Path, threads: int = 1) -> 
         return None
     profile = PROFILES["quick"]
     settings = Settings(profile, threads, "kept")
-    name = f"{identity.source_digest(ROOT, wanted)}_{profile.name}_{threads}t_kept"
+    name = f"{identity.results_digest(ROOT, wanted)}_{profile.name}_{threads}t_kept"
     file = RunFile.open(runs / STEP_COSTS, name, settings.conditions, fresh=False)
     run(plan(wanted, 1), Side(settings, file))
     return file.path

@@ -10,10 +10,11 @@ import pandas as pd
 from analysis.anchor_point import AnchorPoint, anchor_point
 from analysis.appearance import BEST, WIDER_LOOKS, Series
 from analysis.comparability import Choice, Setting
+from analysis.controls import TOLERANCE, Control, Verdict, verdicts
 from analysis.figures.style import rivals_in_order, series_in_order
 from analysis.schema import of_family, ordinary
 from analysis.statistics import at_best, fastest, summarise
-from analysis.vocabulary import CEILING, LADDER, PHASES
+from analysis.vocabulary import CEILING, CONTROL_TIME, END, LADDER, MEASURED, PHASES, START
 
 URNN = "urnn"
 HEADLINE_RIVAL = "lstm"
@@ -33,7 +34,7 @@ class Measured:
     @classmethod
     def of(cls, choice: Choice) -> Measured:
         """Summarise the rows of a chosen setting."""
-        every = summarise(choice.rows)
+        every = summarise(choice.rows[choice.rows["metric"] != CONTROL_TIME])
         kinds = (ordinary(every), of_family(every, LADDER), of_family(every, CEILING))
         return cls(choice.setting, choice.rows, *kinds, choice.left_out)
 
@@ -65,6 +66,24 @@ class Measured:
         if self.ours is not None and here.any():
             here |= (models == URNN) & (self.cells["backend"] == self.ours.backend) | (models == HEADLINE_RIVAL)
         return self.cells[here]
+
+    @cached_property
+    def instances(self) -> list[str]:
+        """The machines of this kind whose figures these are, as far as they are recorded."""
+        mine = self.rows[(self.rows["metric"] != CONTROL_TIME) & (self.rows["outcome"] == MEASURED)]
+        return sorted(mine["instance"].dropna().unique())
+
+    @cached_property
+    def verdicts(self) -> list[Verdict]:
+        """What the control cells of a sweep over several machines say of them."""
+        rows = self.rows[(self.rows["metric"] == CONTROL_TIME) & (self.rows["outcome"] == MEASURED)]
+        keys = ["instance", "session", "pass", "model", "backend"]
+        found = [
+            Control("This kind", instance, session, START if at == 1 else END, f"{model}:{backend}", part.median())
+            for (instance, session, at, model, backend), part in rows.groupby(keys)["value"]
+        ]
+        tolerances = [float(text.split()[1]) for text in rows["message"].dropna().unique()]
+        return verdicts(found, max(tolerances, default=TOLERANCE))
 
     def ways_of(self, rival: Series) -> list[Series]:
         """The ways in which a rival was run, where there are several."""

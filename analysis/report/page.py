@@ -10,7 +10,7 @@ import pandas as pd
 
 from analysis import units
 from analysis.appearance import WIDER_LOOKS
-from analysis.comparability import choose
+from analysis.comparability import by_kind, choose
 from analysis.pages import Answer, Block, Bullets, Details, Facts, Page, Prose, Section, Table
 from analysis.pages.html import slug
 from analysis.pages.writing import Report, write_page
@@ -39,12 +39,13 @@ def write_report(results: Results, output: Path | str, title: str = DEFAULT_TITL
 
 def page_of(results: Results, title: str) -> Page:
     """Work out everything the report says; the setting with most measurements comes first."""
-    every = [Measured.of(choice) for choice in choose(results.frame)]
+    frame = by_kind(results.frame)
+    every = [Measured.of(choice) for choice in choose(frame)]
     shown = [measured for measured in every if measured.ours or not _of_one_device(measured, every)]
     sections = [
         section
         for number, measured in enumerate(shown)
-        for section in _sections(results.frame, measured, every, number, alone=len(shown) == 1)
+        for section in _sections(frame, measured, every, number, alone=len(shown) == 1)
     ]
     if not shown:
         sections = [Section("", [Answer(["Nothing was measured."])])]
@@ -87,7 +88,7 @@ def _sections(
             [Prose(explain["from_which_size"]), *cell_tables.verdicts(measured)],
             level,
         ),
-        Section("Figures", [row.of(measured.usual, folder) for row in FIGURES], level),
+        Section("Figures", [*_crossing(measured), *(row.of(measured.usual, folder) for row in FIGURES)], level),
         *_wider_field(measured, folder, level),
         chapters.nearness(measured, folder, level),
         chapters.ladders(measured, folder, level),
@@ -95,6 +96,14 @@ def _sections(
         Section("How cost grows: exponents", [Prose(explain["exponents"]), *_in_parts(scaling)], level),
         *trust.sections(frame, measured, level),
     ]
+
+
+def _crossing(measured: Measured) -> list[Block]:
+    """Says that curves over a size cross machines, and what the control cells say of that; or nothing."""
+    if len(measured.instances) < 2:
+        return []
+    said = [sentence for verdict in measured.verdicts for sentence in verdict.sentences]
+    return [Prose(" ".join([trust.crossing(measured), *said]))]
 
 
 def _wider_field(measured: Measured, folder: str, level: int) -> list[Section]:
@@ -134,6 +143,7 @@ def facts(measured: Measured) -> list[tuple[str, str]]:
     on_cuda = setting.device == "cuda"
     known = [
         ("Machine", setting.machine),
+        ("Instances", ", ".join(measured.instances) if len(measured.instances) > 1 else None),
         ("Processor", _only(rows["cpu"])),
         ("Cores", cores and str(cores)),
         ("Memory", memory and units.binary_bytes(float(memory))),

@@ -39,6 +39,8 @@ def sections(frame: pd.DataFrame, measured: Measured, level: int) -> list[Sectio
         _allocator_sentence(_summary(allocator, STEP_TIME)),
         _agreement_sentence(f"{source} over {setting.source}", agreement),
         f"{missing} cells of the measured grid: not measured." if missing else "Every planned cell was tried.",
+        *([crossing(measured)] if len(measured.instances) > 1 else []),
+        *(sentence for verdict in measured.verdicts for sentence in verdict.sentences),
         *_not_planned(measured.cells),
         *(f"{table.title}: {len(table.rows) or 'none'}." for table in (unstable, without_value)),
     ]
@@ -54,6 +56,14 @@ def sections(frame: pd.DataFrame, measured: Measured, level: int) -> list[Sectio
     tables = [folded(table, page_only=True) for table in more if table.rows]
     all_cells = folded(cell_tables.measurements(measured), "train 512", page_only=True)
     return [*found, Section("Every measurement", [*tables, all_cells], level)]
+
+
+def crossing(measured: Measured) -> str:
+    """Of a setting with several machines of one kind."""
+    return (
+        f"This was measured on {len(measured.instances)} machines of this kind: all that is compared at one size "
+        "is of one machine, and curves over a size cross them."
+    )
 
 
 def _not_measured(cells: pd.DataFrame) -> int:

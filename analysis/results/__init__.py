@@ -17,12 +17,13 @@ from analysis.errors import AnalysisError, printable
 from analysis.results import asv, pytest_benchmark, tidy_table
 from analysis.results.registry import Registry
 from analysis.schema import tidy_frame
-from analysis.vocabulary import ASV_RESULTS, MODELS_FILE, RESULTS, counted
+from analysis.vocabulary import ASV_RESULTS, MODELS_FILE, RESULTS, SHARDS, counted
 
 DEFAULT_PATHS = (RESULTS, ASV_RESULTS)
 BOOKKEEPING = {"machine.json", "benchmarks.json", MODELS_FILE, "manifest.json"}
-# asv keeps environments and its web page beside its results; neither holds a measurement of its own.
-SKIPPED_FOLDERS = {"env", "html"}
+# asv keeps environments and its web page beside its results; neither holds a measurement of its own. Shards become
+# results when they are merged.
+SKIPPED_FOLDERS = {"env", "html", SHARDS}
 
 
 @dataclass(frozen=True)

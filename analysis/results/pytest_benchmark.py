@@ -22,6 +22,7 @@ from analysis.documents import (
     MapOf,
     Record,
     check,
+    one_of,
     real,
 )
 from analysis.errors import AnalysisError, printable
@@ -29,6 +30,8 @@ from analysis.results.registry import MODELS, Registry
 from analysis.results.values import Row, from_iso, of_metric, sampled, summed_up
 from analysis.units import seconds
 from analysis.vocabulary import (
+    CONTROL_TIME,
+    END,
     FAILED,
     METRICS,
     MODELS_KEY,
@@ -36,18 +39,22 @@ from analysis.vocabulary import (
     OUTPUT_ERROR,
     PEAK_ALLOCATED,
     RUN_FORMAT,
+    START,
     STEP_TIME,
+    Cell,
+    counted,
 )
 
 CELL_TEXTS = ("model", "backend", "phase", "task", "device", "dtype")
 PLACE = ("model", "backend", "hidden_size", "num_layers")  # what the registry needs to describe a cell
 CELL_SIZES = ("hidden_size", "length", "batch")
+WHERE = ("machine", "instance", "session")  # of a cell in a file that was merged from several machines' results
 # Beside the timed calls; the error of an output stands among a run's checks.
 FIGURES = [metric for metric in METRICS.values() if metric.key and metric.name != OUTPUT_ERROR]
 
 # What a cell may say of itself, each a column.
 OPTIONAL = {
-    **dict.fromkeys(("label", "family", "allocator"), TEXT),
+    **dict.fromkeys(("label", "family", "allocator", *WHERE), TEXT),
     **dict.fromkeys(("num_layers", "threads", "pass"), FEW),
     **dict.fromkeys(("state_size", "parameters"), COUNT),
     "kernel_build_seconds": DURATION,
@@ -66,8 +73,18 @@ CHECK = Record(
     {**OPTIONAL, "dtype": TEXT, "preset": TEXT, "output_error": ERROR, "failure": TEXT},
 )
 
+# Of a file that was merged from shards: the control cells of each session, see `analysis.controls`.
+CONTROL = Record(
+    {
+        "at": one_of(START, END),
+        **dict.fromkeys(("cell", "outcome", "session", "node", "instance"), TEXT),
+        "seconds": ListOf(SECONDS),
+    }
+)
+MERGED = Record({"tolerance": real(0.0, 1e3), "missing": ListOf(TEXT), "controls": ListOf(CONTROL)})
+
 # Of what pytest-benchmark and we write, the keys that are read here.
-MACHINE_TEXTS = ("node", "processor", "system", "release", "python_version", "torch")
+MACHINE_TEXTS = ("node", "kind", "instance", "processor", "system", "release", "python_version", "torch")
 GPU_TEXTS = ("gpu", "tf32", "compute_capability", "cuda")
 MACHINE = {
     **dict.fromkeys(MACHINE_TEXTS + GPU_TEXTS, TEXT),
@@ -81,7 +98,7 @@ FILE = Record(
     {
         "commit_info": Record({}, {"id": TEXT, "time": TEXT, "dirty": FLAG}),
         "datetime": TEXT,
-        "run": Record({}, {**RUN, "outcomes": ListOf(OUTCOME), "checks": ListOf(CHECK)}),
+        "run": Record({}, {**RUN, "outcomes": ListOf(OUTCOME), "checks": ListOf(CHECK), "merged": MERGED}),
         "kernel_build_seconds": DURATION,
         MODELS_KEY: MODELS,
     },
@@ -127,8 +144,27 @@ def rows(document: Mapping[str, Any], path: Path, registry: Registry) -> tuple[l
         result += [base | of_metric(metric) for metric in (STEP_TIME, PEAK_ALLOCATED)]
     result += [common | _check_row(found, registry) for found in run.get("checks") or [] if _as_timed(found)]
     foreign = len(entries) - len(ours)
-    remarks = [f"{path}: {foreign} of {len(entries)} benchmarks are not ours and were left out."]
-    return result + registry.absent_rungs(result), remarks if foreign else []
+    remarks = [f"{path}: {foreign} of {len(entries)} benchmarks are not ours and were left out."] * bool(foreign)
+    merged = run.get("merged") or {}
+    if missing := merged.get("missing"):
+        lacking = f"{counted(len(missing), 'block')} of its sweep: {', '.join(missing)}"
+        remarks.append(f"{path}: merged without {lacking}.")
+    controls = [row for one in merged.get("controls") or [] for row in _control_rows(one, path, registry)]
+    result += registry.absent_rungs(result)
+    return result + [common | {"message": f"tolerance {merged['tolerance']}"} | row for row in controls], remarks
+
+
+def _control_rows(found: Mapping[str, Any], path: Path, registry: Registry) -> list[Row]:
+    """A control cell of a session; pass 1 is that at its start, pass 2 that at its end."""
+    try:
+        cell = Cell.from_id(found["cell"])
+    except ValueError as error:
+        raise AnalysisError(f"{path}: {error}.") from None
+    base = cell.as_dict() | registry.describe(cell.model, cell.backend, cell.hidden_size, cell.num_layers)
+    base |= {"machine": found["node"], "instance": found["instance"], "session": found["session"]}
+    base |= of_metric(CONTROL_TIME) | {"pass": 1 if found["at"] == START else 2}
+    outcome = found["outcome"] if found["outcome"] in OUTCOMES else FAILED
+    return [base | one for one in sampled(found["seconds"], cell.length)] or [base | {"outcome": outcome}]
 
 
 def _common(document: Mapping[str, Any], run: Mapping[str, Any], path: Path) -> Row:
@@ -136,7 +172,7 @@ def _common(document: Mapping[str, Any], run: Mapping[str, Any], path: Path) -> 
     cpu = machine.get("cpu") or {}
     built = (place.get("kernel_build_seconds") for place in (run, machine, document))
     return {
-        **{name: machine.get(name) for name in ("gpu", "tf32", "memory_bytes", "torch")},
+        **{name: machine.get(name) for name in ("kind", "instance", "gpu", "tf32", "memory_bytes", "torch")},
         "source": "pytest-benchmark",
         "file": printable(path),
         "machine": machine.get("node") or "unknown",

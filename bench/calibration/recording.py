@@ -132,7 +132,7 @@ def _folder(request: Request, commit: Commit) -> Path:
     Raises:
         ResultsError: another plan lies there, or it cannot be written.
     """
-    name = f"{commit.name}-{identity.source_digest(ROOT, request.cells)}-{request.slowed.replace(':', '_')}"
+    name = f"{commit.name}-{identity.results_digest(ROOT, request.cells)}-{request.slowed.replace(':', '_')}"
     plan = {
         "format": RECORDING_FORMAT,
         "commit": {"name": commit.name, "subject": commit.subject},

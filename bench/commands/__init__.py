@@ -16,6 +16,7 @@ PROGRAM = Program(
     (
         "run",
         "list",
+        "merge",
         "gate",
         "check-kernels",
         "cuda-facts",

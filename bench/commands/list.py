@@ -6,6 +6,7 @@ from collections import Counter
 from analysis.vocabulary import counted, duration
 from bench.commands import run as measuring
 from bench.estimate import cell_seconds
+from bench.fleet import command as fleet
 from bench.profiles import get_profile
 from bench.slices import chosen_cells, left_out
 
@@ -14,7 +15,9 @@ add_arguments = measuring.add_arguments
 
 
 def run(options: argparse.Namespace) -> int:
-    """A line for each cell, with its duration, what is left out, and the sum."""
+    """A line for each cell, with its duration, what is left out, and the sum; of a shard a line for each block."""
+    if fleet.is_part(options):
+        return fleet.show(options)
     profile = get_profile(options.profile)
     passes = options.passes or profile.passes
     cells = chosen_cells(options, profile)

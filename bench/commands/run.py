@@ -10,15 +10,18 @@ from bench import asv_harness, identity, slices, subjects
 from bench.checked import run_checks, without_wrong
 from bench.errors import SweepError
 from bench.estimate import cell_seconds
+from bench.fleet import command as fleet
 from bench.grid import Cell, Profile
 from bench.lane import sweep
 from bench.lane.lane import Side
 from bench.lane.settings import Settings
+from bench.machine.kind import this_machine
+from bench.machine.lock import sole_run
 from bench.options import MOST_TIMES, add_process_options, path, whole_number
 from bench.paths import ROOT
 from bench.prepare import describe
 from bench.profiles import get_profile
-from bench.progress import SweepProgress
+from bench.progress import SweepProgress, show
 from bench.run_file import RunFile, sole_writer, write_atomically
 
 PURPOSE = "measure cells and store each as it ends; the same command goes on after Ctrl-C"
@@ -35,17 +38,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--passes", type=whole_number(MOST_TIMES), metavar="N", help=passes)
     add("--results", type=path, default=ROOT / ".benchmarks", help="folder of results; default: .benchmarks")
     add("--fresh", action="store_true", help="start a new results file instead of going on with the last")
+    fleet.add_options(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """0, or 2 where a benchmark of asv's failed or a kernel is wrong."""
+    """0, or 2 where a benchmark of asv's failed or a kernel is wrong; waits while others measure here."""
+    if fleet.is_part(options):
+        return fleet.measure(options)
     profile = get_profile(options.profile)
     if options.harness == "asv":
         return _run_asv(options, profile)
     cells = slices.chosen_cells(options, profile)
     passes = options.passes or profile.passes
     right = True
-    with sole_writer(options.results):
+    with sole_writer(options.results), sole_run(waiting=show):
         for device in dict.fromkeys(cell.device for cell in cells):  # a file each: their code differs
             here = [cell for cell in cells if cell.device == device]
             right &= _measure(
@@ -64,7 +70,7 @@ def _run_asv(options: argparse.Namespace, profile: Profile) -> int:
             f"--harness asv measures whole profiles, got a slice ({', '.join(named)}); "
             "use --harness pytest-benchmark, or asv run --bench with a regular expression"
         )
-    with sole_writer(results := ROOT / ".asv" / "results"):
+    with sole_writer(results := ROOT / ".asv" / "results"), sole_run(waiting=show):
         failed = asv_harness.run(profile, threads=options.threads, existing=options.existing, log=print)
         write_atomically(results / MODELS_FILE, json.dumps(subjects.as_data(), indent=1))
     return FAILED if failed else 0
@@ -83,7 +89,8 @@ def _measure(
     A profile that asks for it has its kernels checked first; false if one of them is wrong and was not timed.
     """
     settings = Settings(profile, options.threads, allocator)
-    name = f"{identity.source_digest(ROOT, cells)}_{profile.name}_{options.threads}t_{allocator}"
+    digest = identity.results_digest(ROOT, cells, this_machine().instance)
+    name = f"{digest}_{profile.name}_{options.threads}t_{allocator}"
     run_file = RunFile.open(options.results, name, settings.conditions, fresh=options.fresh)
     side = Side(settings, run_file)
     jobs, checks = sweep.plan(cells, passes), []

@@ -116,7 +116,7 @@ def _folder(request: Request, commits: Mapping[str, Commit]) -> Folder:
         "again": f"{shlex.join([*again.split(), *request.slice])} --fresh",
         "commands": commands(request.cells, again),
     }
-    conditions = request.settings.conditions | {"suite": identity.source_digest(ROOT, request.cells)}
+    conditions = request.settings.conditions | {"suite": identity.results_digest(ROOT, request.cells)}
     return Folder.open(request.results, base, head, conditions, plan, fresh=request.fresh)
 
 

@@ -9,6 +9,7 @@ import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Protocol
 
 from analysis.vocabulary import KILLED, MEASURED, duration
 from bench.errors import SweepError
@@ -31,9 +32,25 @@ class Job:
     pass_number: int
 
 
+class Taker(Protocol):
+    """What a lane asks of the side that it measures."""
+
+    @property
+    def settings(self) -> Settings: ...
+
+    @property
+    def name(self) -> str: ...
+
+    def measured(self) -> set[tuple[str, int]]: ...
+
+    def begin(self, header: Header) -> None: ...
+
+    def store(self, job: Job, event: Measured | GaveNothing) -> str: ...
+
+
 @dataclass(frozen=True)
 class Side:
-    """What is measured, and where its figures go.
+    """What is measured, and where its figures go: one file.
 
     Attributes:
         settings: how, and in which checkout.
@@ -46,6 +63,15 @@ class Side:
     run_file: RunFile
     name: str = ""
     commit_info: dict[str, object] | None = None
+
+    def measured(self) -> set[tuple[str, int]]:
+        """(cell id, pass) of what need not be measured again."""
+        return self.run_file.measured()
+
+    def begin(self, header: Header) -> None:
+        """Keeps what a process says before it measures."""
+        self.run_file.content["machine_info"] = header.machine_info
+        self.run_file.content["commit_info"] = self.commit_info or header.commit_info
 
     def store(self, job: Job, event: Measured | GaveNothing) -> str:
         """Keeps what came of a job; its outcome.
@@ -64,8 +90,8 @@ class Side:
 class Lane:
     """One side's process in one pass. It measures the next cell when it is asked to, and waits in between."""
 
-    def __init__(self, side: Side, cells: Sequence[Cell], pass_number: int) -> None:
-        done = side.run_file.measured()
+    def __init__(self, side: Taker, cells: Sequence[Cell], pass_number: int) -> None:
+        done = side.measured()
         self.side, self.pass_number = side, pass_number
         self.pending = [cell for cell in cells if (cell.id, pass_number) not in done]
         self._open = contextlib.ExitStack()
@@ -134,8 +160,7 @@ class Lane:
         """Goes on to where the process asks to begin a cell; False if it ended instead."""
         for event in self._events:
             if isinstance(event, Header):
-                self.side.run_file.content["machine_info"] = event.machine_info
-                self.side.run_file.content["commit_info"] = self.side.commit_info or event.commit_info
+                self.side.begin(event)
             if isinstance(event, Started):
                 return True
         return False

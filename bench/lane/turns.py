@@ -13,14 +13,14 @@ import contextlib
 from collections.abc import Callable, Sequence
 
 from bench.grid import Cell
-from bench.lane.lane import Job, Lane, Side
+from bench.lane.lane import Job, Lane, Taker
 
-OnStart = Callable[[Side, Job], None]
-OnEnd = Callable[[Side, Job, str], None]
+OnStart = Callable[[Taker, Job], None]
+OnEnd = Callable[[Taker, Job, str], None]
 
 
 def take_turns(
-    parts: Sequence[tuple[Side, Sequence[Cell]]],
+    parts: Sequence[tuple[Taker, Sequence[Cell]]],
     pass_number: int,
     *,
     started: OnStart = lambda side, job: None,

@@ -56,19 +56,32 @@ class GpuState:
 
 def read_state() -> GpuState:
     """The state of the current CUDA device; all unknown where nothing tells it. It never raises."""
-    device = _uuid()
+    device = uuid()
     return _from_nvml(device) or _from_nvidia_smi(device) or GpuState()
 
 
 def energy_joules() -> float | None:
     """Joules that the current CUDA device has taken since the driver was loaded; None where nothing counts."""
-    nvml, device = _nvml(), _uuid()
+    nvml, device = _nvml(), uuid()
     if nvml is None:
         return None
     try:
         return float(nvml.nvmlDeviceGetTotalEnergyConsumption(_handle(nvml, device))) / 1e3
     except Exception:  # not supported by this driver or GPU: unknown
         return None
+
+
+def driver_version() -> str | None:
+    """The version of NVIDIA's driver; None where nothing tells it."""
+    nvml = _nvml()
+    try:
+        found = nvml.nvmlSystemGetDriverVersion() if nvml is not None else None
+    except Exception:  # not supported by this driver: unknown
+        found = None
+    if found is None:
+        rows = _nvidia_smi("--query-gpu=driver_version", uuid())
+        found = rows[0][0] if rows and rows[0] else None
+    return found.decode() if isinstance(found, bytes) else found
 
 
 def disturbance(before: GpuState, after: GpuState, seconds: float, *, own: int = 1) -> str:
@@ -94,7 +107,8 @@ def disturbance(before: GpuState, after: GpuState, seconds: float, *, own: int =
     return "; ".join(found)
 
 
-def _uuid() -> str | None:
+def uuid() -> str | None:
+    """The current CUDA device's own number, as NVML writes it; None where torch does not say."""
     try:
         return f"GPU-{torch.cuda.get_device_properties(torch.cuda.current_device()).uuid}"
     except (AssertionError, AttributeError, RuntimeError):

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from bench.processes import scratch
+from bench.processes import locks, scratch
 from bench.processes.guard import end_session
 
 GUARD = Path(__file__).with_name("guard.py")
@@ -32,19 +32,19 @@ def child(
     """`command` in a session of its own, which Ctrl-C does not reach; it is ended at the end of the block.
 
     The process that is handed over is the guard; it ends as the command does. The guard holds the scratch folders
-    that this process has now.
+    that this process has now; both it and the command hold the locks that are inherited.
 
     Args:
         grace: seconds between SIGINT and SIGKILL; 0 kills at once.
     """
     theirs, ours = os.pipe()
     try:
-        passed = ",".join(map(str, pass_fds))
+        passed, kept = (",".join(map(str, numbers)) for numbers in (pass_fds, locks.inherited()))
         process = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(GUARD), str(theirs), str(grace), passed, *command],
+            [sys.executable, "-I", "-S", str(GUARD), str(theirs), str(grace), passed, kept, *command],
             cwd=cwd,
             env=env,
-            pass_fds=[theirs, *pass_fds, *scratch.locks()],
+            pass_fds=[theirs, *pass_fds, *locks.inherited(), *scratch.locks()],
             start_new_session=True,
             text=True,
             errors="replace",

@@ -1,11 +1,12 @@
 """Runs a command, and ends it and all that it has started once the process that asked for it is gone.
 
-usage: guard.py OWNER GRACE PASSED COMMAND...
+usage: guard.py OWNER GRACE PASSED KEPT COMMAND...
 
 OWNER is a pipe's end to read from, whose other end the owner holds: however the owner ends, kill -9 included, the
 system closes that end. GRACE: seconds between SIGINT and SIGKILL, 0 to kill at once. PASSED: descriptors for the
-command, with commas. Processes that the command left behind become this one's children (Linux), so that one in a
-session of its own is found too. Started by path, without the package: nothing heavy is imported.
+command, with commas. KEPT: descriptors for the command that this process keeps too. Processes that the command
+left behind become this one's children (Linux), so that one in a session of its own is found too. Started by path,
+without the package: nothing heavy is imported.
 
 Known weakness: elsewhere than on Linux the command's process group alone is ended. Where the guard itself is
 killed, its command is killed with it, but what that one has started in sessions of their own goes on.
@@ -29,15 +30,15 @@ ALWAYS = 50  # times to look for processes that were started while others were e
 
 def main() -> None:
     """Ends as the command does, by the same exit code or signal."""
-    owner, grace, passed, *command = sys.argv[1:]
-    descriptors = [int(number) for number in passed.split(",") if number]
+    owner, grace, passed, kept, *command = sys.argv[1:]
+    descriptors, locks = ([int(number) for number in text.split(",") if number] for text in (passed, kept))
     prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else lambda *_: None
     prctl(BECOME_SUBREAPER, 1, 0, 0, 0)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # or a background job's children would ignore it
     try:
         process = subprocess.Popen(
             command,
-            pass_fds=descriptors,
+            pass_fds=descriptors + locks,
             process_group=0,
             preexec_fn=lambda: prctl(SIGNAL_WITH_PARENT, signal.SIGKILL, 0, 0, 0),
         )

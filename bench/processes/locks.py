@@ -12,11 +12,18 @@ import shlex
 import stat
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 LONGEST = 4096  # bytes of a note on who holds it
+
+_inherited: set[int] = set()
+
+
+def inherited() -> list[int]:
+    """The descriptors that processes started now are to inherit; the lock is theirs too, until they have ended."""
+    return sorted(_inherited)
 
 
 class BusyError(Exception):
@@ -24,15 +31,25 @@ class BusyError(Exception):
 
 
 @contextmanager
-def sole_holder(path: Path, what: str = "", *, of_this_user: bool = False) -> Iterator[None]:
+def sole_holder(
+    path: Path,
+    what: str = "",
+    *,
+    of_this_user: bool = False,
+    inherit: bool = False,
+    waiting: Callable[[str], None] | None = None,
+) -> Iterator[None]:
     """Holds the lock at `path`, a file that is made where it is missing, in a folder that exists.
 
     Args:
         what: what it is held for, to tell whoever comes second; "": this command.
         of_this_user: refuse a file of another user's, for a folder that anybody may write to.
+        inherit: processes that `bench.processes.children` starts meanwhile hold it too, so that one that outlives
+            this process keeps it.
+        waiting: called with who holds it before it is waited for; without it, it is not waited for.
 
     Raises:
-        BusyError: another process holds it.
+        BusyError: another process holds it, and it is not waited for.
         OSError: the file cannot be used; nothing in it has been read or written.
     """
     with os.fdopen(_opened(path), "r+b", buffering=0) as file:
@@ -41,11 +58,23 @@ def sole_holder(path: Path, what: str = "", *, of_this_user: bool = False) -> It
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise BusyError(_holder(file.read(LONGEST))) from None
+            holder = _holder(file.read(LONGEST))
+            if waiting is None:
+                raise BusyError(holder) from None
+            waiting(holder)
+            fcntl.flock(file, fcntl.LOCK_EX)
+            file.seek(0)
         file.truncate(0)
         note = {"pid": os.getpid(), "since": time.strftime("%H:%M"), "what": what or _this_command()}
         file.write(json.dumps(note).encode())
-        yield
+        if not inherit:
+            yield
+            return
+        _inherited.add(file.fileno())
+        try:
+            yield
+        finally:
+            _inherited.remove(file.fileno())
 
 
 def _opened(path: Path) -> int:

@@ -140,3 +140,76 @@ def test_foreign_benchmarks_among_ours_are_left_out_and_reported(benchmark_file,
 def test_damaged_benchmarks_are_refused(benchmark_file, entry, change, words):
     with pytest.raises(AnalysisError, match=words):
         read([benchmark_file([entry(**change)])])
+
+
+CELL = "lstm:torch-train-copying-n128-T100-B32-cpu-float32"
+CONTROL = {"session": "s1", "node": "node1", "instance": "1a", "at": "end", "outcome": "measured"}
+
+
+class TestMerged:
+    """A file that was merged from the shards of several machines."""
+
+    @pytest.fixture
+    def merged(self, benchmark_file, entry):
+        """Writes such a file, with these controls and missing blocks."""
+
+        def write(controls=(), missing=(), **extra):
+            part = {"tolerance": 0.05, "missing": list(missing), "controls": list(controls)}
+            run = {"format": 1, "threads": 1, "allocator": "kept", "outcomes": [], "merged": part}
+            return benchmark_file([entry(**extra)], run=run)
+
+        return write
+
+    def test_each_figure_says_where_it_was_measured(self, merged):
+        frame = read([merged(machine="node1", instance="1a", session="s1")]).frame
+        assert set(frame["machine"]) == {"node1"}
+        assert set(frame["instance"]) == {"1a"}
+        assert set(frame["session"]) == {"s1"}
+
+    def test_controls_are_rows_of_a_metric_of_their_own(self, merged):
+        control = CONTROL | {"cell": CELL, "seconds": [1.0, 3.0]}
+        frame = read([merged([control])]).frame
+        rows = frame[frame["metric"] == "control_time"]
+        assert list(rows["value"]) == [0.01, 0.03]
+        assert set(rows["pass"]) == {2}, "at the end"
+        assert set(rows["message"]) == {"tolerance 0.05"}
+        assert (rows["machine"].iloc[0], rows["instance"].iloc[0], rows["session"].iloc[0]) == (
+            "node1",
+            "1a",
+            "s1",
+        )
+
+    def test_a_control_that_gave_nothing_is_a_row_without_a_value(self, merged):
+        control = CONTROL | {"cell": CELL, "seconds": [], "outcome": "failed"}
+        frame = read([merged([control])]).frame
+        (row,) = frame[frame["metric"] == "control_time"].to_dict("records")
+        assert row["outcome"] == "failed"
+        assert row["value"] != row["value"]
+
+    def test_missing_blocks_are_remarked_on(self, merged):
+        path = merged(missing=["a", "b"])
+        assert read([path]).problems == (f"{path}: merged without 2 blocks of its sweep: a, b.",)
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            ({"cell": "x"}, "expected a cell such as"),
+            ({"at": "noon"}, r"run\.merged\.controls\[0\]\.at to be .*start.*end"),
+            ({"seconds": [-1.0]}, r"run\.merged\.controls\[0\]\.seconds\[0\] to be a number"),
+        ],
+    )
+    def test_damaged_controls_are_refused(self, merged, change, message):
+        control = CONTROL | {"cell": CELL, "seconds": [1.0]} | change
+        with pytest.raises(AnalysisError, match=message):
+            read([merged([control])])
+
+
+def test_the_kind_and_the_instance_are_read_and_may_be_missing(benchmark_file, entry):
+    path = benchmark_file([entry()])
+    assert read([path]).frame["kind"].isna().all()
+    document = json.loads(path.read_text())
+    document["machine_info"] |= {"kind": "1a2b3c4d", "instance": "00ff00ff"}
+    path.write_text(json.dumps(document))
+    frame = read([path]).frame
+    assert set(frame["kind"]) == {"1a2b3c4d"}
+    assert set(frame["instance"]) == {"00ff00ff"}

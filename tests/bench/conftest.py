@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from bench.environment import KEPT_HEAP
+from bench.machine import lock
 from tests.bench.repositories import git
 
 
@@ -16,6 +17,15 @@ from tests.bench.repositories import git
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("URNN_BACKEND", "URNN_BENCH_PROFILE", "FORCE_COLOR", "TTY_COMPATIBLE", *KEPT_HEAP):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_lock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Workers that test at the same time do not wait for each other as for somebody who measures."""
+    folder = tmp_path_factory.mktemp("lock")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lock, "place", lambda: folder)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -5,10 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
 
 from bench import measured_code
 from bench.grid import Cell
+from bench.identity import results_digest
 from bench.identity import source_digest as digest_of
 from bench.paths import ROOT
 from tests.bench.cells import TINY
@@ -115,12 +115,18 @@ def test_every_path_of_the_rule_is_still_there():
         assert list(ROOT.glob(f"{path}*")), path
 
 
-def test_another_torch_another_python_or_another_machine_changes_it(checkout, monkeypatch):
-    digests = [source_digest(checkout)]
-    monkeypatch.setattr(torch, "__version__", "0.0.0")
-    digests.append(source_digest(checkout))
-    monkeypatch.setattr("platform.python_version", lambda: "0.0.0")
-    digests.append(source_digest(checkout))
-    monkeypatch.setattr("platform.node", lambda: "elsewhere")
-    digests.append(source_digest(checkout))
-    assert len(set(digests)) == 4
+@pytest.mark.parametrize(
+    "what", ["torch.__version__", "platform.python_version", "platform.node", "socket.gethostname"]
+)
+def test_the_codes_own_is_the_same_on_every_machine(checkout, monkeypatch, what):
+    before = source_digest(checkout)
+    monkeypatch.setattr(what, "elsewhere" if what == "torch.__version__" else lambda: "elsewhere")
+    assert source_digest(checkout) == before
+
+
+def test_results_of_another_machine_or_of_other_code_lie_in_another_file(checkout):
+    digests = [results_digest(checkout, (TINY,), machine) for machine in ("1a", "2b")]
+    (checkout / "urnn" / "a.py").write_text("changed")
+    digests.append(results_digest(checkout, (TINY,), "1a"))
+    assert len(set(digests)) == 3
+    assert all(len(one) == 8 and int(one, 16) >= 0 for one in digests)

@@ -13,7 +13,7 @@ from pytest_benchmark.utils import get_machine_id
 
 from analysis.vocabulary import NOT_PLANNED, RUN_FORMAT
 from bench.errors import ResultsError
-from bench.run_file import LOCK, RunFile, sole_writer, write_atomically
+from bench.run_file import HALF_WRITTEN, LOCK, RunFile, sole_writer, write_atomically
 from tests.forks import forked
 
 CONDITIONS = {"profile": "quick", "threads": 1, "allocator": "kept"}
@@ -77,6 +77,14 @@ class TestWriteAtomically:
         write_atomically(tmp_path / "file.json", "text")
         assert other.read_text() == "not mine"
         assert sorted(os.listdir(tmp_path)) == ["file.json", "other"]
+
+    def test_machines_that_share_a_folder_write_beside_each_other(self, tmp_path, monkeypatch):
+        names, rename = [], Path.replace
+        monkeypatch.setattr(Path, "replace", lambda self, to: (names.append(self.name), rename(self, to)))
+        for writer in ("", "one", "two"):
+            write_atomically(tmp_path / "file.json", writer, writer)
+        assert len(set(names)) == 3
+        assert all(HALF_WRITTEN.fullmatch(name) for name in names)
 
     def test_the_longest_name_that_a_file_can_have_is_written(self, tmp_path):
         path = tmp_path / ("n" * 250 + ".json")

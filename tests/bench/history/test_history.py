@@ -153,7 +153,7 @@ def test_a_folder_that_cannot_be_written_loses_nothing(repository, tmp_path):
 
 def test_two_histories_at_once_are_refused(repository, tmp_path):
     def second(checkout: Path, results: Path) -> str:
-        with pytest.raises(SweepError, match=r"^another gate is measuring on this machine .* history of main"):
+        with pytest.raises(SweepError, match=r"^another run is measuring on this machine .* history of main"):
             fill("main", tmp_path / "other", lambda text: None, measured([]), repository)
         return ""
 

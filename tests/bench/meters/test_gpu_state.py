@@ -12,7 +12,7 @@ from bench.meters.gpu_state import GpuState, disturbance, read_state
 @pytest.fixture(autouse=True)
 def _no_nvml(monkeypatch):
     monkeypatch.setattr(gpu_state, "_nvml", lambda: None)
-    monkeypatch.setattr(gpu_state, "_uuid", lambda: "GPU-1234")
+    monkeypatch.setattr(gpu_state, "uuid", lambda: "GPU-1234")
 
 
 @pytest.fixture
