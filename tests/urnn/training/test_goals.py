@@ -103,7 +103,7 @@ class TestAnotherGoal:
         log = Log(tmp_path)
         lines = log.lines()
         del lines[0]["goal"]
-        log._rewrite(lines)
+        log._file.rewrite(lines)
         before = log.path.read_bytes()
         assert run(tmp_path, hidden_size=4) == first
         assert log.path.read_bytes() == before
