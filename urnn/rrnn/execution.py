@@ -17,7 +17,15 @@ X, H, ZERO = range(len(LEAVES))
 
 
 def require_fits(tree: Tree, triples: int) -> None:
-    """Raises ValueError where a cell of so many triples cannot run the tree."""
+    """Raises ValueError where a cell of so many triples cannot run the tree.
+
+    Example:
+        >>> from urnn.rrnn.execution import require_fits
+        >>> from urnn.rrnn.tree import ADD, TANH, Node, Tree
+        >>> require_fits(Tree((Node(0, 1, 2, ADD, TANH),)), triples=2)
+        Traceback (most recent call last):
+        ValueError: the tree tanh[3](x + h) needs 3 triples, and the cell has 2; build it with triples=3
+    """
     if tree.triples > triples:
         raise ValueError(
             f"the tree {tree} needs {tree.triples} triples, and the cell has {triples}; build it with "
@@ -35,6 +43,17 @@ def run_tree(
 
     Raises:
         ValueError: a tree of more triples than there are.
+
+    Example:
+        >>> import torch
+        >>> from urnn.rrnn.execution import run_tree
+        >>> from urnn.rrnn.tree import GRU_TREE
+        >>> from urnn.rrnn.triples import Triples
+        >>> states, nodes = run_tree(
+        ...     GRU_TREE, Triples(4, 8), torch.randn(5, 2, 8), torch.zeros(2, 8), keep_nodes=True
+        ... )
+        >>> states.shape, nodes.shape
+        (torch.Size([5, 2, 8]), torch.Size([5, 2, 9, 8]))
     """
     require_fits(tree, len(triples))
     plan, states, nodes = _Plan(tree, triples, x), [], []
@@ -106,7 +125,15 @@ class _Plan:
 
 
 def activated(v: Tensor, activation: int) -> Tensor:
-    """v through one of `tree.ACTIVATIONS`."""
+    """v through one of `tree.ACTIVATIONS`.
+
+    Example:
+        >>> import torch
+        >>> from urnn.rrnn.execution import activated
+        >>> from urnn.rrnn.tree import ONE_MINUS
+        >>> activated(torch.tensor([0.25, 1.0]), ONE_MINUS)
+        tensor([0.7500, 0.0000])
+    """
     if activation == IDENTITY:
         return v
     if activation == ONE_MINUS:

@@ -34,6 +34,14 @@ class Step(NamedTuple):
     """What one step has found: the nodes' vectors, the best and second score of each, and the codes of the best.
 
     Scores are without noise; codes, as `tree.Node` has them, are with it where there is some.
+
+    Example:
+        >>> import torch
+        >>> from urnn.rrnn.growth import Step
+        >>> step = Step(torch.zeros(2, 1, 4), torch.tensor([[[3.0, 1.0]], [[2.0, 2.0]]]), torch.zeros(2, 1, 5))
+        >>> step.top[..., 0] - step.top[..., 1]
+        tensor([[2.],
+                [0.]])
     """
 
     vectors: Float[Tensor, "B N n"]
@@ -48,6 +56,15 @@ class Weights(NamedTuple):
         sides: all L_k and R_k beside each other.
         b: the biases of the triples.
         W, c, w: of the scorer, w relu(W a + c) for a candidate a.
+
+    Example:
+        >>> from urnn.rrnn.growth import Weights
+        >>> from urnn.rrnn.scorer import Scorer
+        >>> from urnn.rrnn.triples import Triples
+        >>> triples, scorer = Triples(4, 8), Scorer(8, 16)
+        >>> hidden = scorer.hidden
+        >>> Weights(triples.sides, triples.b, hidden.weight, hidden.bias, scorer.out.weight[0]).sides.shape
+        torch.Size([8, 64])
     """
 
     sides: Float[Tensor, "n k"]
@@ -66,6 +83,16 @@ def grow(
         products: x L_k and x R_k of every sample and triple.
         h: the state before the step.
         noise: scale of the Gumbel noise on scores.
+
+    Example:
+        >>> import torch
+        >>> from urnn.rrnn.growth import Weights, grow
+        >>> from urnn.rrnn.triples import Triples
+        >>> triples = Triples(4, 8)
+        >>> weights = Weights(triples.sides, triples.b, torch.randn(16, 8), torch.zeros(16), torch.randn(16))
+        >>> step = grow(triples.products(torch.randn(2, 8)), torch.zeros(2, 8), weights, nodes=3)
+        >>> step.vectors.shape, step.codes.shape
+        (torch.Size([2, 3, 8]), torch.Size([2, 3, 5]))
     """
     return Step(*_Grow.apply(products, h, *weights, nodes, noise))
 

@@ -34,6 +34,13 @@ class Searched(NamedTuple):
         structures: the tree of every step and sample.
         margins: best minus second score at every node.
         nodes: the vectors of all nodes.
+
+    Example:
+        >>> import torch
+        >>> from urnn.rrnn import RRNN
+        >>> searched = RRNN(input_size=3, hidden_size=8, nodes=3).search(torch.randn(5, 2, 3))
+        >>> searched.margins.shape, searched.nodes.shape
+        (torch.Size([5, 2, 3]), torch.Size([5, 2, 3, 8]))
     """
 
     output: Float[Tensor, "T B n"]

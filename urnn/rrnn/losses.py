@@ -78,7 +78,14 @@ def margin_loss(margins: Float[Tensor, "T B N"], wanted: float) -> Float[Tensor,
 
 
 def squared_norm(parameters: list[nn.Parameter]) -> Float[Tensor, ""]:
-    """|theta|^2 over all of them."""
+    """|theta|^2 over all of them.
+
+    Example:
+        >>> import torch
+        >>> from urnn.rrnn.losses import squared_norm
+        >>> squared_norm([torch.nn.Parameter(torch.tensor([3.0, 4.0]))]).item()
+        25.0
+    """
     return torch.stack([parameter.square().sum() for parameter in parameters]).sum()
 
 
@@ -95,6 +102,14 @@ def tree_distance(
     Args:
         structures, nodes: of the trees.
         tree, target: the other, and the vectors of its K nodes at every step.
+
+    Example:
+        >>> import torch
+        >>> from urnn.rrnn import GRU_TREE, Structures
+        >>> from urnn.rrnn.losses import tree_distance
+        >>> structures, nodes = Structures(torch.tensor([[GRU_TREE.codes]])), torch.randn(1, 1, 9, 8)
+        >>> tree_distance(structures, nodes, GRU_TREE, nodes)
+        tensor(0.)
     """
     samples, number = nodes.shape[1:3]
     mine, other = nodes.flatten(0, 1), target.flatten(0, 1)
@@ -127,6 +142,15 @@ def _row_of(table: Tensor, slots: Tensor) -> Tensor:
 
 
 def target_nodes(gru: ResetBeforeGRU, x: Float[Tensor, "T B m"]) -> Float[Tensor, "T B 9 n"]:
-    """The vectors of a trained GRU's nodes on an input, which are given and not trained."""
+    """The vectors of a trained GRU's nodes on an input, which are given and not trained.
+
+    Example:
+        >>> import torch
+        >>> from urnn.rrnn import ResetBeforeGRU
+        >>> from urnn.rrnn.losses import target_nodes
+        >>> nodes = target_nodes(ResetBeforeGRU(input_size=3, hidden_size=8), torch.randn(5, 2, 3))
+        >>> nodes.shape, nodes.requires_grad
+        (torch.Size([5, 2, 9, 8]), False)
+    """
     with torch.no_grad():
         return gru.nodes(x)

@@ -27,6 +27,15 @@ class Logged:
     """One iteration of a search: the task's loss a time step, all four losses together, and the structures.
 
     `trees` are the different ones of the batch with how often each was chosen, the most frequent first.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from urnn.rrnn import RRNN, Stages
+        >>> stages = Stages(RRNN(2, 4, nodes=3), nn.Linear(4, 1), nn.functional.mse_loss)
+        >>> logged = stages.search(torch.randn(5, 8, 2), torch.randn(5, 8, 1))
+        >>> sum(count for _, count in logged.trees)
+        40
     """
 
     task: float

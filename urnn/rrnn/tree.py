@@ -23,7 +23,13 @@ CODE = 5  # whole numbers that say what a node is
 
 @dataclass(frozen=True)
 class Node:
-    """One node: the slots of its children, and the numbers of its triple, operation and activation, all from 0."""
+    """One node: the slots of its children, and the numbers of its triple, operation and activation, all from 0.
+
+    Example:
+        >>> from urnn.rrnn.tree import ADD, TANH, Node, Tree
+        >>> str(Tree((Node(left=0, right=1, triple=0, operation=ADD, activation=TANH),)))
+        'tanh[1](x + h)'
+    """
 
     left: int
     right: int
@@ -37,6 +43,11 @@ class Drawn:
     """A place in a drawing of a tree: `across` counts leaves from the left, `down` levels from the root.
 
     `parent` is the index of another place in the list, None at the root.
+
+    Example:
+        >>> from urnn.rrnn.tree import ADD, TANH, Node, Tree
+        >>> Tree((Node(0, 1, 0, ADD, TANH),)).drawing()[0]
+        Drawn(label='tanh[1] +', across=0.5, down=0, parent=None)
     """
 
     label: str
@@ -53,8 +64,8 @@ class Tree:
         ValueError: nodes that make no such tree.
 
     Example:
-        >>> from urnn.rrnn.tree import Node, Tree
-        >>> tree = Tree((Node(0, 1, 0, 0, 0), Node(1, 3, 1, 1, 3)))
+        >>> from urnn.rrnn.tree import ADD, IDENTITY, MULTIPLY, SIGMOID, Node, Tree
+        >>> tree = Tree((Node(0, 1, 0, ADD, SIGMOID), Node(1, 3, 1, MULTIPLY, IDENTITY)))
         >>> str(tree)
         'id[2](h * sigmoid[1](x + h))'
     """

@@ -66,7 +66,14 @@ class LengthRule:
 
 @dataclass(frozen=True)
 class Folders:
-    """Where data are that the user brings: MNIST's files, and enwik8's; None to read Python's manual instead."""
+    """Where data are that the user brings: MNIST's files, and enwik8's; None to read Python's manual instead.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from urnn.training.problems import Folders
+        >>> Folders(mnist=Path("data/mnist")).enwik8 is None
+        True
+    """
 
     mnist: Path
     enwik8: Path | None = None
