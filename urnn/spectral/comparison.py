@@ -11,7 +11,13 @@ from urnn.spectral.quadratic import QuadraticRNN
 
 @dataclass(frozen=True)
 class Errors:
-    """Norm of the difference over the norm of the truth, of each matrix; V is None for one direction."""
+    """Norm of the difference over the norm of the truth, of each matrix; V is None for one direction.
+
+    Example:
+        >>> from urnn.spectral.comparison import Errors
+        >>> Errors(A1=0.1, A2=0.2, U=0.3)
+        Errors(A1=0.1, A2=0.2, U=0.3, V=None)
+    """
 
     A1: float
     A2: float

@@ -17,11 +17,27 @@ FALSE_ALARM = 1e-6  # how often inputs that are right are said to be wrong, all 
 
 
 class SpectralWarning(UserWarning):
-    """The fit was made, and there is a reason to doubt it."""
+    """The fit was made, and there is a reason to doubt it.
+
+    Example:
+        >>> from urnn.spectral.conditions import SpectralWarning
+        >>> issubclass(SpectralWarning, UserWarning)
+        True
+    """
 
 
 def warn(sentence: str) -> None:
-    """As from whoever called `fit`."""
+    """As from whoever called `fit`.
+
+    Example:
+        >>> import warnings
+        >>> from urnn.spectral.conditions import warn
+        >>> with warnings.catch_warnings(record=True) as caught:
+        ...     warnings.simplefilter("always")
+        ...     warn("doubt these units")
+        >>> print(caught[0].category.__name__, caught[0].message)
+        SpectralWarning doubt these units
+    """
     warnings.warn(sentence, SpectralWarning, stacklevel=4)
 
 
@@ -31,6 +47,14 @@ def require_sequences(x: Any, y: Any) -> None:
     Raises:
         TypeError: something without a shape.
         ValueError: shapes that do not fit.
+
+    Example:
+        >>> import torch
+        >>> from urnn.spectral.conditions import require_sequences
+        >>> require_sequences(torch.zeros(9, 4, 6), torch.zeros(9, 4, 5))
+        >>> require_sequences(torch.zeros(9, 4, 6), torch.zeros(8, 4, 5))
+        Traceback (most recent call last):
+        ValueError: expected x (n, T, m) and y (n, T, dy), ... got x (9, 4, 6) and y (8, 4, 5)
     """
     for name, one in (("x", x), ("y", y)):
         if not hasattr(one, "shape"):
@@ -48,6 +72,13 @@ def numbers(name: str, values: Any) -> Tensor:
     Raises:
         TypeError: something else than real numbers.
         ValueError: a number that is not finite.
+
+    Example:
+        >>> import numpy as np
+        >>> from urnn.spectral.conditions import numbers
+        >>> found = numbers("x", np.zeros((9, 4, 6), dtype=np.float32))
+        >>> found.shape, found.dtype
+        (torch.Size([4, 6, 9]), torch.float64)
     """
     if not isinstance(values, Tensor):
         array = np.asarray(values)
@@ -63,7 +94,15 @@ def numbers(name: str, values: Any) -> Tensor:
 
 
 def require_sizes(hidden_size: int, units: int, size: int, outputs: int, length: int) -> None:
-    """Raises ValueError unless outputs and steps can tell so many units."""
+    """Raises ValueError unless outputs and steps can tell so many units.
+
+    Example:
+        >>> from urnn.spectral.conditions import require_sizes
+        >>> require_sizes(hidden_size=3, units=3, size=6, outputs=5, length=4)
+        >>> require_sizes(hidden_size=3, units=3, size=6, outputs=2, length=4)
+        Traceback (most recent call last):
+        ValueError: 3 hidden units (hidden_size 3) cannot be told from 2 outputs: ...
+    """
     if units > outputs:
         both = f"2 x {hidden_size}, of both directions" if units > hidden_size else f"hidden_size {hidden_size}"
         raise ValueError(
@@ -81,7 +120,15 @@ def require_sizes(hidden_size: int, units: int, size: int, outputs: int, length:
 
 
 def require_samples(samples: int, size: int) -> None:
-    """Raises ValueError for fewer sequences than S_2 has entries."""
+    """Raises ValueError for fewer sequences than S_2 has entries.
+
+    Example:
+        >>> from urnn.spectral.conditions import require_samples
+        >>> require_samples(21, size=6)
+        >>> require_samples(20, size=6)
+        Traceback (most recent call last):
+        ValueError: expected at least 21 sequences, as many as S_2 of 6 inputs has entries, got 20; ...
+    """
     least = max(size * (size + 1) // 2, 2)
     if samples < least:
         raise ValueError(
@@ -94,6 +141,13 @@ def same_every_time(chunks: Callable[[], Iterable[Any]]) -> Callable[[], Iterato
     """The chunks with a check that every walk meets as many sequences.
 
     The walk raises ValueError when it ends, if it was shorter or longer than the first.
+
+    Example:
+        >>> import torch
+        >>> from urnn.spectral.conditions import same_every_time
+        >>> walk = same_every_time(lambda: [(torch.zeros(9, 4, 6), torch.zeros(9, 4, 5))])
+        >>> [len(list(walk())), len(list(walk()))]
+        [1, 1]
     """
     seen: list[int] = []
 
@@ -119,6 +173,17 @@ class ScoreMeans:
     Looked at are S_1 to S_4 of every single number, S_2 of every two features of one step, and of a feature at two
     steps that follow each other. Chance allows each sum some standard deviations, and one number of those that are
     to be expected among so many.
+
+    Example:
+        >>> import torch
+        >>> from urnn.spectral.conditions import ScoreMeans
+        >>> from urnn.spectral.moments import Batch
+        >>> from urnn.spectral.scores import IndependentGaussian
+        >>> x = torch.randn(4, 6, 1000, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+        >>> means = ScoreMeans(IndependentGaussian(), torch.eye(4).double())
+        >>> means.add(Batch(x, torch.zeros(4, 5, 1000), w=x))
+        >>> means.verdict() is None
+        True
     """
 
     def __init__(self, score: Gaussian, precision: Tensor) -> None:

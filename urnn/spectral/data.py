@@ -41,7 +41,16 @@ def gaussian_inputs(
 
 
 def require_rho(rho: object) -> float:
-    """The value as a float; TypeError or ValueError unless it is a number inside (-1, 1)."""
+    """The value as a float; TypeError or ValueError unless it is a number inside (-1, 1).
+
+    Example:
+        >>> from urnn.spectral.data import require_rho
+        >>> require_rho(0.3)
+        0.3
+        >>> require_rho(1.0)
+        Traceback (most recent call last):
+        ValueError: rho must be above -1 and below 1, got 1.0
+    """
     number = require_number("rho", rho)
     if not -1 < number < 1:
         raise ValueError(f"rho must be above -1 and below 1, got {rho}")

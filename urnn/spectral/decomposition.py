@@ -35,6 +35,13 @@ class Components:
         misfit: root mean square of what is left, in standard errors, for each free entry: 1 where the tensor is
             of so many components. NaN without standard errors.
         errors: (k,) the standard error of each row of A1, as an angle; NaN without standard errors.
+
+    Example:
+        >>> import torch
+        >>> from urnn.spectral.decomposition import Components, decompose
+        >>> found = decompose(torch.eye(3).double()[None], rank=3)
+        >>> isinstance(found, Components), found.A1.shape, found.A2.shape, found.misfit
+        (True, torch.Size([3, 3]), torch.Size([3, 1]), nan)
     """
 
     A1: Tensor
@@ -45,7 +52,17 @@ class Components:
 
 
 class Symmetric:
-    """The upper triangles of symmetric matrices as vectors, and back."""
+    """The upper triangles of symmetric matrices as vectors, and back.
+
+    Example:
+        >>> import torch
+        >>> from urnn.spectral.decomposition import Symmetric
+        >>> pairs, matrix = Symmetric(2), torch.tensor([[1.0, 2.0], [2.0, 3.0]])
+        >>> pairs.take(matrix), len(pairs)
+        (tensor([1., 2., 3.]), 3)
+        >>> torch.equal(pairs.matrix(pairs.take(matrix)), matrix)
+        True
+    """
 
     def __init__(self, size: int) -> None:
         self.size = size

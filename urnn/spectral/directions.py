@@ -21,6 +21,13 @@ class Recurrent:
         matrices: U, and V where there are two directions; in the new order.
         wrong: the largest entry of a unit on the side that it does not read; None for one direction.
         doubtful: units, in the new order, whose direction is a guess.
+
+    Example:
+        >>> import torch
+        >>> from urnn.spectral.directions import Recurrent
+        >>> found = Recurrent(order=torch.arange(3), matrices=(torch.eye(3),))
+        >>> found.wrong is None, found.doubtful
+        (True, ())
     """
 
     order: Tensor
@@ -34,6 +41,15 @@ def recurrent(sides: Sequence[Recurrence], taken: QuadraticRNN | None) -> Recurr
 
     Args:
         taken: the net whose predictions were taken out of the outputs, if it had a recurrence.
+
+    Example:
+        >>> import torch
+        >>> from urnn.spectral.directions import recurrent
+        >>> from urnn.spectral.moments import Recurrence
+        >>> side = Recurrence(torch.eye(4).double(), torch.eye(3).double(), offset=-1, fourth=False)
+        >>> side.add(torch.randn(4, 3, 100).double(), hidden=torch.zeros(4, 3, 100).double())
+        >>> recurrent([side], None).matrices[0].abs().max()  # hidden units that are always 0 take nothing
+        tensor(0., dtype=torch.float64)
     """
     known = [None] * len(sides) if taken is None else _blocks(taken)
     found = [side.matrix(one) for side, one in zip(sides, known, strict=True)]

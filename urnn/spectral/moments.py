@@ -19,7 +19,17 @@ from urnn.spectral.quadratic import QuadraticRNN
 
 
 class Mean:
-    """A mean over sequences of what batches give, with its standard error from the batches' spread."""
+    """A mean over sequences of what batches give, with its standard error from the batches' spread.
+
+    Example:
+        >>> import torch
+        >>> from urnn.spectral.moments import Mean
+        >>> mean = Mean()
+        >>> mean.add(torch.tensor(1.0), samples=100)
+        >>> mean.add(torch.tensor(4.0), samples=200)
+        >>> mean.value
+        tensor(3., dtype=torch.float64)
+    """
 
     def __init__(self) -> None:
         self.samples = self.batches = 0
@@ -63,7 +73,15 @@ class Mean:
 
 @dataclass(frozen=True)
 class Batch:
-    """Outputs and the score's w = Lam x of some sequences: y (T, dy, n), x and w (T, m, n)."""
+    """Outputs and the score's w = Lam x of some sequences: y (T, dy, n), x and w (T, m, n).
+
+    Example:
+        >>> import torch
+        >>> from urnn.spectral.moments import Batch
+        >>> x = torch.randn(4, 6, 100)
+        >>> Batch(x, y=torch.zeros(4, 5, 100), w=x).samples
+        100
+    """
 
     x: Tensor
     y: Tensor
@@ -75,7 +93,15 @@ class Batch:
 
 
 class Left:
-    """Outputs without what a net predicts, and without their mean, which is that of the first batch."""
+    """Outputs without what a net predicts, and without their mean, which is that of the first batch.
+
+    Example:
+        >>> import torch
+        >>> from urnn.spectral.moments import Batch, Left
+        >>> x = torch.randn(4, 6, 100)
+        >>> Left(None).of(Batch(x, y=torch.ones(4, 5, 100), w=x)).abs().max()
+        tensor(0.)
+    """
 
     def __init__(self, net: QuadraticRNN | None) -> None:
         self.net = net
@@ -96,7 +122,17 @@ class Left:
 
 
 class Curvature:
-    """E[y_t (x) S_2(x_t)], a mean over steps: 2 sum_i A2_i (x) a_i (x) a_i."""
+    """E[y_t (x) S_2(x_t)], a mean over steps: 2 sum_i A2_i (x) a_i (x) a_i.
+
+    Example:
+        >>> import torch
+        >>> from urnn.spectral.moments import Batch, Curvature
+        >>> x = torch.randn(4, 6, 100).double()
+        >>> curvature = Curvature(torch.eye(4), size=6)
+        >>> curvature.add(Batch(x, y=x[:, :5], w=x), left=x[:, :5])
+        >>> [one.shape for one in curvature.tensor(None)]
+        [torch.Size([5, 6, 6]), torch.Size([5, 6, 6])]
+    """
 
     def __init__(self, precision: Tensor, size: int) -> None:
         self.pairs, self.precision = Symmetric(size), precision
@@ -132,6 +168,14 @@ class Recurrence:
 
     with M_i = sum_j U_ij a_j a_j^T. The first is linear in U. Contracting with a_i instead of a dual vector is the
     least-squares solution, which has the smallest variance where noise is alike in all entries.
+
+    Example:
+        >>> import torch
+        >>> from urnn.spectral.moments import Recurrence
+        >>> side = Recurrence(torch.eye(4).double(), torch.eye(3).double(), offset=-1, fourth=False)
+        >>> side.add(torch.randn(4, 3, 100).double(), hidden=torch.randn(4, 3, 100).double())
+        >>> [one.shape for one in side.matrix(None)]
+        [torch.Size([3, 3]), torch.Size([3, 3])]
     """
 
     precision: Tensor
@@ -194,7 +238,15 @@ class Recurrence:
 
 
 def rows_of(outer: Float[Tensor, "k j j"], signs: Float[Tensor, "k j"]) -> Float[Tensor, "k j"]:
-    """U_i from U_i U_i^T, the top eigenvector times the root of its eigenvalue, of the sign that fits `signs`."""
+    """U_i from U_i U_i^T, the top eigenvector times the root of its eigenvalue, of the sign that fits `signs`.
+
+    Example:
+        >>> import torch
+        >>> from urnn.spectral.moments import rows_of
+        >>> rows = torch.tensor([[3.0, -4.0], [1.0, 2.0]])
+        >>> torch.allclose(rows_of(torch.einsum("kj,kl->kjl", rows, rows), signs=rows), rows, atol=1e-5)
+        True
+    """
     values, vectors = torch.linalg.eigh(outer)
     rows = vectors[..., -1] * values[..., -1].clamp(min=0).sqrt()[:, None]
     return rows * torch.where((rows * signs).sum(1, keepdim=True) < 0, -1.0, 1.0)

@@ -20,7 +20,17 @@ WORST_MISFIT = 2.0
 
 @dataclass(frozen=True)
 class Plan:
-    """How to learn: see `SpectralRNN`. `batches` walks over the data, and does so as often as it is called."""
+    """How to learn: see `SpectralRNN`. `batches` walks over the data, and does so as often as it is called.
+
+    Example:
+        >>> from urnn.spectral.passes import Plan
+        >>> from urnn.spectral.scores import IndependentGaussian
+        >>> plan = Plan(
+        ...     lambda: iter(()), IndependentGaussian(), 3, True, fourth=False, passes=3, starts=20, seed=0
+        ... )
+        >>> plan.units
+        6
+    """
 
     batches: Callable[[], Iterator[Batch]]
     score: Gaussian
@@ -38,7 +48,17 @@ class Plan:
 
 @dataclass(frozen=True)
 class Learned:
-    """A net, how well its components stand, and sentences that give reason to doubt it."""
+    """A net, how well its components stand, and sentences that give reason to doubt it.
+
+    Example:
+        >>> import torch
+        >>> from urnn.spectral import QuadraticRNN
+        >>> from urnn.spectral.decomposition import decompose
+        >>> from urnn.spectral.passes import Learned
+        >>> found = Learned(QuadraticRNN(3, 3, 1), decompose(torch.eye(3).double()[None], rank=3))
+        >>> found.undirected, found.doubts
+        ((), ())
+    """
 
     net: QuadraticRNN
     components: Components
@@ -52,6 +72,21 @@ def learn(plan: Plan) -> Learned:
 
     Raises:
         ValueError: data that cannot say so much; see `urnn.spectral.conditions`.
+
+    Example:
+        >>> import torch
+        >>> from urnn.spectral import QuadraticRNN, Sequences
+        >>> from urnn.spectral.moments import Batch
+        >>> from urnn.spectral.passes import Plan, learn
+        >>> from urnn.spectral.scores import IndependentGaussian
+        >>> chunks = Sequences(QuadraticRNN(6, 3, 5, dtype=torch.float64), samples=1000, chunk=500)
+        >>> pairs = [(x.permute(1, 2, 0), y.permute(1, 2, 0)) for x, y in chunks]
+        >>> batches = [Batch(x, y, w=x) for x, y in pairs]
+        >>> plan = Plan(
+        ...     lambda: iter(batches), IndependentGaussian(), 3, False, fourth=False, passes=2, starts=5, seed=0
+        ... )
+        >>> learn(plan).net.U.shape
+        torch.Size([3, 3])
     """
     found = _first(plan)
     found, squares = _next(plan, found, None)
