@@ -55,7 +55,7 @@ report: $(READY) ## is the uRNN faster here? a first answer after a minute, the 
 	@$(RUN) -m analysis report --output $(REPORT)
 	@echo "Open that page in a browser. make report FRESH=1 measures everything again."
 
-related: $(READY) ## study pruning by neuron selection and coverage-guided tests, write reports/related (25 minutes)
+related: $(READY) ## study the related systems, write reports/related (25 minutes)
 	$(RUN) -m bench related --minutes $(RELATED_MINUTES) --runs $(RELATED)
 	$(RUN) -m analysis related $(RELATED) --output reports/related
 
