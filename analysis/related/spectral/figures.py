@@ -76,8 +76,13 @@ def _over_samples(ax: Axes, frames: Frames, rows: pd.DataFrame, matrix: str, hea
 def _log_axes(ax: Axes, x: np.ndarray, y: list[float]) -> None:
     ax.set_xlim(min(x) / 1.3, max(x) * 1.3)
     ax.set_ylim(min(y) / 1.6, max(y) * 1.6)
-    style.log_axis(ax, units.size, "x")
+    style.log_axis(ax, _short, "x")
     style.log_axis(ax, "{:g}".format)
+
+
+def _short(number: float) -> str:
+    """'30k', '10M': seven digits a tick do not fit."""
+    return f"{number / 1e6:g}M" if number >= 1e6 else f"{number / 1e3:g}k"
 
 
 def draw_weights(frames: Frames, columns: int = 3) -> Drawn:
