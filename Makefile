@@ -66,7 +66,7 @@ reproduce: $(READY) ## compare models, train the paper's experiments, write repo
 check: $(READY) lint ## run the linters and the quick tests (a minute)
 	$(TESTS) -m "not slow"
 
-test: $(READY) lint ## run the linters and all tests (six minutes)
+test: $(READY) lint ## run the linters and all tests (seven minutes)
 	$(TESTS)
 
 lint: $(READY) ## check style, formatting, types, imports, workflows and scripts
