@@ -214,33 +214,9 @@ def _content(
     first = runs[0][1]
     nodes = list(dict.fromkeys(one.machine["node"] for one in part.attempts))
     instances = list(dict.fromkeys(one.machine["instance"] for one in part.attempts))
-    order = {cell.id: place for place, cell in enumerate(cell for block in whole.blocks for cell in block.cells)}
-
-    def place(cell_id: str, number: int) -> tuple[int, int]:
-        return number, order[cell_id] if number % 2 else -order[cell_id]
-
-    figures = [
-        entry | {"extra_info": entry["extra_info"] | _where(one)}
-        for one, run in runs
-        for entry in run["benchmarks"]
-    ]
-    figures.sort(key=lambda entry: place(entry["params"]["cell_id"], entry["extra_info"]["pass"]))
-    outcomes = [
-        entry | _where(one)
-        for one, run in runs
-        for entry in run["run"]["outcomes"]
-        if entry["outcome"] != NOT_PLANNED
-    ]
-    outcomes.sort(key=lambda entry: place(entry["cell"], entry["pass"]))
-    how = conditions.of_pass(1, whole.threads, part.allocator)
+    figures, outcomes = _in_order(whole, runs)
     if part.which == MAIN:
-        outcomes += [
-            {name: value for name, value in one.items() if name != "why"}
-            | how
-            | {"outcome": NOT_PLANNED, "message": one["why"]}
-            for one in whole.not_planned
-            if one["device"] == part.device
-        ]
+        outcomes += _never_planned(whole, part)
     checks = {
         json.dumps(check, sort_keys=True): check for _, run in runs for check in run["run"].get("checks", ())
     }
@@ -249,14 +225,6 @@ def _content(
         "kind": part.kind,
         "instance": instances[0] if len(instances) == 1 else None,
     }
-    used = {one.session for one in part.attempts}
-    held = [
-        {"session": one["session"], **one["machine"], **control}
-        for one in sessions
-        if one["session"] in used and part.which == MAIN
-        for control in one["controls"]
-        if Cell.from_id(control["cell"]).device == part.device
-    ]
     return {
         **{key: value for key, value in first.items() if key not in ("run", "benchmarks", "machine_info")},
         "machine_info": machine,
@@ -272,10 +240,56 @@ def _content(
                 "plan": whole.id,
                 "tolerance": tolerance,
                 "missing": list(missing),
-                "controls": held,
+                "controls": _held(part, sessions) if part.which == MAIN else [],
             },
         },
     }
+
+
+def _in_order(whole: Plan, runs: Sequence[tuple[Attempt, dict]]) -> tuple[list[dict], list[dict]]:
+    """Figures and outcomes pass by pass, in the order of the plan; every other pass goes through it backwards."""
+    order = {cell.id: place for place, cell in enumerate(cell for block in whole.blocks for cell in block.cells)}
+
+    def place(cell_id: str, number: int) -> tuple[int, int]:
+        return number, order[cell_id] if number % 2 else -order[cell_id]
+
+    figures = [
+        entry | {"extra_info": entry["extra_info"] | _where(one)}
+        for one, run in runs
+        for entry in run["benchmarks"]
+    ]
+    outcomes = [
+        entry | _where(one)
+        for one, run in runs
+        for entry in run["run"]["outcomes"]
+        if entry["outcome"] != NOT_PLANNED
+    ]
+    figures.sort(key=lambda entry: place(entry["params"]["cell_id"], entry["extra_info"]["pass"]))
+    outcomes.sort(key=lambda entry: place(entry["cell"], entry["pass"]))
+    return figures, outcomes
+
+
+def _never_planned(whole: Plan, part: _Part) -> list[dict]:
+    how = conditions.of_pass(1, whole.threads, part.allocator)
+    return [
+        {name: value for name, value in one.items() if name != "why"}
+        | how
+        | {"outcome": NOT_PLANNED, "message": one["why"]}
+        for one in whole.not_planned
+        if one["device"] == part.device
+    ]
+
+
+def _held(part: _Part, sessions: Sequence[dict]) -> list[dict]:
+    """What the controls of the sessions that are used measured on the part's device."""
+    used = {one.session for one in part.attempts}
+    return [
+        {"session": one["session"], **one["machine"], **control}
+        for one in sessions
+        if one["session"] in used
+        for control in one["controls"]
+        if Cell.from_id(control["cell"]).device == part.device
+    ]
 
 
 def _where(one: Attempt) -> dict[str, str]:
