@@ -87,13 +87,13 @@ def _shared(before: Sequence[File], after: Sequence[File]) -> bool:
     raise AnalysisError(f"Expected two sides measured apart, got the same times on both of them ({pair}).")
 
 
-def side_of(files: Sequence[File], *, by_file: bool) -> Measurements:
+def side_of(files: Sequence[File], *, by_file: bool, mixed: bool = False) -> Measurements:
     """The times of files of one commit; `by_file`: each file is one process, else each value in it.
 
-    Raises AnalysisError where the files are of several commits.
+    Raises AnalysisError where the files are of several commits, unless they may be `mixed`.
     """
     commits = sorted({file.times.commit for file in files if file.times.commit})
-    if len(commits) > 1:
+    if len(commits) > 1 and not mixed:
         raise AnalysisError(
             f"Expected one commit a side, got {len(commits)} ({', '.join(one[:8] for one in commits)}) from "
             f"{files[0].path} on; name the files of one."
