@@ -284,5 +284,5 @@ def test_tensors_of_another_device_than_the_current_one_take_the_general_way(mon
 def test_an_overwritten_permutation_is_refused():
     rnn = URNN(M, N)
     rnn.layers[0].W.permutation[0] = rnn.layers[0].W.permutation[1]
-    with torch.no_grad(), pytest.raises(ValueError, match="permutation must hold each of 0..15 once"):
+    with torch.no_grad(), pytest.raises(ValueError, match=r"permutation must hold each of 0\.\.15 once"):
         rnn(torch.zeros(1, 1, M))

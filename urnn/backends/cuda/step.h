@@ -6,7 +6,8 @@
 
 namespace {
 
-__device__ __forceinline__ void read_state(const StepArguments& a, long long sample, const Sample& group, Units& h) {
+__device__ __forceinline__ void read_state(const StepArguments& a, long long sample, const Sample& group,
+                                           Units& h) {
   const Real* first = a.h + sample * a.h_sample;
 #pragma unroll
   for (int e = 0; e < ELEMENTS; ++e) {
