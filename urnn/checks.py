@@ -247,7 +247,7 @@ def require_memory(*tensors: Tensor | None) -> None:
 
 
 def has_storage(tensor: Tensor) -> bool:
-    """False for the wrappers that torch.func puts around a tensor."""
+    """False for a sparse tensor, and for the wrappers that torch's transforms put around one."""
     try:
         tensor.untyped_storage()
     except NotImplementedError:
