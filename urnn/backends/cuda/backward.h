@@ -155,7 +155,13 @@ __device__ __forceinline__ void find_z(const BackwardArguments& a, const Tables&
     for (long long i = 0; within && i < a.inputs; ++i) Vx[e] = {Vx[e].re + re[i] * x[i], Vx[e].im + im[i] * x[i]};
   }
   past.read_before(t, z);
-  multiply(tables, z, Vx, group);
+  multiply(
+      tables, z,
+      [&](Units& inputs) {
+#pragma unroll
+        for (int e = 0; e < ELEMENTS; ++e) inputs[e] = Vx[e];
+      },
+      group);
 }
 
 // g = dL/dz of a step becomes dL/dh of the step before, whose state is h. Returns whether a unit of that state, in

@@ -8,7 +8,7 @@
 #include "arguments.h"
 #include "fourier.h"
 #include "modrelu.h"
-#include "packed_tables.h"
+#include "rows_ahead.h"
 
 namespace {
 
@@ -78,8 +78,9 @@ __device__ __forceinline__ void add(const Tables& tables, Row row, Complex<Real>
   for (int e = 0; e < ELEMENTS; ++e) x[e] = plus(x[e], scale, y[e]);
 }
 
-// h = z + W h
-__device__ __forceinline__ void multiply(const Tables& tables, Units& h, Units& z, Sample& group) {
+// h = V x + W h; `inputs` reads V x, where the registers that W needs are free again.
+template <typename Inputs>
+__device__ __forceinline__ void multiply(const Tables& tables, Units& h, Inputs inputs, Sample& group) {
   Complex<Real> products[] = {part_of_product(tables, W1, h), part_of_product(tables, K2, h)};
   group.begin_sums(products);
   scale<false>(tables, D1, h);
@@ -90,6 +91,8 @@ __device__ __forceinline__ void multiply(const Tables& tables, Units& h, Units& 
   group.end_sums(products);
   scale<false>(tables, D2, h);
   fourier<true>(h, group, tables.roots());
+  Units z;
+  inputs(z);
   add(tables, A1, products[0], z);
   add(tables, A2, products[1], z);
   Units d3;
@@ -104,13 +107,15 @@ __device__ __forceinline__ void run_forward(const ForwardArguments& a) {
   const bool within = sample < a.batch;
   Tables tables(a.tables, a.biases, a.places, group);
   const Real epsilon = Real(a.epsilon);
-  Units h, z;
+  Units h;
   read_pair(a.h_0 + sample * a.h_0_stride + group.lane, h, within);
-  Real* pair = a.states + sample * (2 * N) + group.lane;
+  Real* const first = a.states + sample * (2 * N);
+  RowsAhead inputs(first, a.batch * (2 * N), a.steps, within, group);
+  Real* pair = first + group.lane;
   for (long long t = 0; t < a.steps; ++t, pair += a.batch * (2 * N)) {
     tables.next_step();
-    read_pair(pair, z, within);
-    multiply(tables, h, z, group);
+    inputs.begin_step();
+    multiply(tables, h, [&](Units& Vx) { inputs.read(Vx); }, group);
     Real b[ELEMENTS];
     tables.read_biases(b);
 #pragma unroll

@@ -25,11 +25,16 @@ SCHEDULERS = 4  # per multiprocessor; each runs one warp at a time
 
 @dataclass(frozen=True)
 class Group:
-    """The threads of a sample, with `elements` units each, and the samples of a block; the same as in group.h."""
+    """The threads of a sample, with `elements` units each, and the samples of a block; the same as in group.h.
+
+    Attributes:
+        rows_ahead: rows of a sample that shared memory holds besides, on their way there; see rows_ahead.h.
+    """
 
     n: int
     elements: int
     itemsize: int
+    rows_ahead: int = 0
 
     @property
     def lanes(self) -> int:
@@ -47,9 +52,11 @@ class Group:
 
     @property
     def shared_bytes(self) -> int:
-        """Two buffers for exchanges, and the partial sums of each warp of a sample or each sample of a warp."""
+        """Two buffers for exchanges, the partial sums of each warp of a sample or each sample of a warp, and rows."""
         warps = max(1, self.lanes // WARP)
-        return (2 * 2 * self.samples * (self.n + self.lanes) + SUMS * warps * self.samples) * self.itemsize
+        row = 2 * self.n + (0 if self.lanes >= WARP else max(4, self.lanes))
+        numbers = 2 * 2 * (self.n + self.lanes) + SUMS * warps + self.rows_ahead * row
+        return numbers * self.samples * self.itemsize
 
 
 @dataclass(frozen=True)
@@ -72,7 +79,8 @@ class Plan:
         """The layout of "tables", "forward", "backward" or "finish"; the first and last run in double."""
         if kernel in ("tables", "finish"):
             return Group(self.n, max(2, self.n // 512), 8)
-        return Group(self.n, self.elements, self.dtype.itemsize)
+        rows = (3 if self.n >= 1024 else 4) if kernel == "forward" else 0
+        return Group(self.n, self.elements, self.dtype.itemsize, rows)
 
     def blocks(self, batch: int) -> int:
         """Blocks of the kernels that run the sequence."""
