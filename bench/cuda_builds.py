@@ -13,13 +13,18 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 import torch
 
 from urnn.backends.cuda import build
-from urnn.backends.cuda.plan import DTYPES, SIZES, Plan, possible
+from urnn.backends.cuda.plan import DTYPES, SIZES, Device, Plan, possible, with_tables
 
 
-def plans(sizes: Iterable[int] = SIZES) -> list[Plan]:
-    """Every plan of these sizes, the largest first since they take longest."""
+# Bytes that a block can have of shared memory, by architecture (CUDA's programming guide); others have the fewest.
+SHARED_BYTES = {80: 163 * 1024, 87: 163 * 1024, 90: 227 * 1024, 100: 227 * 1024, 103: 227 * 1024}
+
+
+def plans(architecture: int, sizes: Iterable[int] = SIZES) -> list[Plan]:
+    """Every plan of these sizes for GPUs of an architecture (90: sm_90), the largest first since they take longest."""
+    device = Device(0, SHARED_BYTES.get(architecture, 64 * 1024))
     return [
-        Plan(n, elements, dtype, released)
+        with_tables(Plan(n, elements, dtype, released), device)
         for n in sorted(sizes, reverse=True)
         for elements in possible(n)
         for dtype in DTYPES

@@ -67,11 +67,12 @@ def cuda_on_a_host(host: "Host", monkeypatch: pytest.MonkeyPatch) -> "Host":
     from urnn.backends import fused
     from urnn.backends.cuda import launch as cuda_launch
     from urnn.backends.cuda import sequence as cuda_sequence
+    from urnn.backends.cuda.plan import Device
 
     monkeypatch.setitem(fused.KERNELS, "cpu", cuda_sequence)
     monkeypatch.setattr(cuda_launch, "load", host.load)
     monkeypatch.setattr(cuda_launch, "on", lambda device: contextlib.nullcontext())
-    monkeypatch.setattr(cuda_launch, "multiprocessors", lambda: 132)
+    monkeypatch.setattr(cuda_launch, "device", lambda: Device(132, 227 * 1024))
     monkeypatch.setattr(cuda_sequence, "SMALL", 0)  # several chunks in the backward pass, however small the test
     return host
 

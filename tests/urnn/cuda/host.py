@@ -48,7 +48,7 @@ class HostKernels:
 
     def sizes(self) -> list[int]:
         """See `urnn_sizes` in host.cpp."""
-        sizes = (ctypes.c_long * 7)()
+        sizes = (ctypes.c_long * 8)()
         self._library.urnn_sizes(sizes)
         return list(sizes)
 

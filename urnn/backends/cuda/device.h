@@ -13,6 +13,11 @@ struct Shared {
   T* base;
   __device__ __forceinline__ T load(int i) const { return base[i]; }
   __device__ __forceinline__ void store(int i, T value) const { base[i] = value; }
+  // The same bytes by elements of another type.
+  template <typename Other>
+  __device__ __forceinline__ Shared<Other> as() const {
+    return {reinterpret_cast<Other*>(base)};
+  }
 };
 
 // The array of type T that begins `offset` bytes into the block's dynamic shared memory.

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from urnn.backends.cuda import build
-from urnn.backends.cuda.plan import Plan
+from urnn.backends.cuda.plan import Device, Plan
 
 KERNELS = ("tables", "forward", "backward", "finish")
 STATIC_SHARED = 48 * 1024  # bytes of shared memory that a block has without a request for more
@@ -67,14 +67,16 @@ def on(device: torch.device) -> AbstractContextManager[object]:
     return torch.cuda.device(device)
 
 
-def multiprocessors() -> int:
-    """The number of multiprocessors of the current device."""
-    return _multiprocessors(torch.cuda.current_device())
+def device() -> Device:
+    """The current device, as far as a plan depends on it."""
+    return _device(torch.cuda.current_device())
 
 
 @cache
-def _multiprocessors(device: int) -> int:
-    return torch.cuda.get_device_properties(device).multi_processor_count
+def _device(index: int) -> Device:
+    properties = torch.cuda.get_device_properties(index)
+    shared = properties.shared_memory_per_block_optin  # type: ignore[attr-defined] # torch's stub lacks it
+    return Device(properties.multi_processor_count, shared)
 
 
 def load(plan: Plan) -> Kernels:

@@ -3,12 +3,13 @@
 A thread holds 8 units, which allows passes of radix 8: the fewest exchanges between threads, and the backward pass
 uses all registers of a thread. Where that leaves a scheduler with two warps at most, 4 units per thread make the
 dependent chain of a time step shorter: on an H100 (512 steps, B = 128) by 17 % in inference and 16 % in training
-at n = 512, by 14 and 9 % at n = 1024; at n = 2048 training is 13 % slower with 4. Known weakness: measured on that
-GPU alone.
+at n = 512, by 14 and 9 % at n = 1024; at n = 2048 training is 13 % slower with 4. At n = 64 two are faster still, by
+10 and 14 %. Known weakness: measured on that GPU alone.
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 
@@ -21,6 +22,20 @@ MOST_THREADS = 1024  # per block
 WARP = 32
 SUMS = 8  # real sums over a sample's threads that are computed at the same time
 SCHEDULERS = 4  # per multiprocessor; each runs one warp at a time
+# Rows of tables that the kernels read at every step, in `ForwardTables` and `BackwardTables`.
+TABLE_ROWS = {"forward": 8, "backward": 10}
+
+
+class Device(NamedTuple):
+    """What a plan depends on.
+
+    Attributes:
+        multiprocessors: of the device.
+        shared_bytes: of shared memory that a block can have.
+    """
+
+    multiprocessors: int
+    shared_bytes: int
 
 
 @dataclass(frozen=True)
@@ -28,13 +43,15 @@ class Group:
     """The threads of a sample, with `elements` units each, and the samples of a block; the same as in group.h.
 
     Attributes:
-        rows_ahead: rows of a sample that shared memory holds besides, on their way there; see rows_ahead.h.
+        rows_ahead: rows of a sample that pass through shared memory, see rows_ahead.h.
+        table_bytes: of the tables that a block keeps in shared memory, see step_tables.h.
     """
 
     n: int
     elements: int
     itemsize: int
     rows_ahead: int = 0
+    table_bytes: int = 0
 
     @property
     def lanes(self) -> int:
@@ -52,11 +69,11 @@ class Group:
 
     @property
     def shared_bytes(self) -> int:
-        """Two buffers for exchanges, the partial sums of each warp of a sample or each sample of a warp, and rows."""
+        """Two buffers for exchanges, the partial sums of each warp of a sample or each sample of a warp, and the rest."""
         warps = max(1, self.lanes // WARP)
         row = 2 * self.n + (0 if self.lanes >= WARP else max(4, self.lanes))
         numbers = 2 * 2 * (self.n + self.lanes) + SUMS * warps + self.rows_ahead * row
-        return numbers * self.samples * self.itemsize
+        return numbers * self.samples * self.itemsize + self.table_bytes
 
 
 @dataclass(frozen=True)
@@ -68,19 +85,34 @@ class Plan:
         elements: units per thread in the kernels that run the sequence.
         dtype: float32 or float64.
         released: whether modReLU has a positive epsilon.
+        shared_tables: whether a block keeps the tables in shared memory.
     """
 
     n: int
     elements: int
     dtype: torch.dtype
     released: bool
+    shared_tables: bool = False
 
     def group(self, kernel: str) -> Group:
         """The layout of "tables", "forward", "backward" or "finish"; the first and last run in double."""
         if kernel in ("tables", "finish"):
             return Group(self.n, max(2, self.n // 512), 8)
-        rows = (3 if self.n >= 1024 else 4) if kernel == "forward" else 0
-        return Group(self.n, self.elements, self.dtype.itemsize, rows)
+        itemsize = self.dtype.itemsize
+        tables = TABLE_ROWS[kernel] * 2 * itemsize + itemsize + 4 if self.shared_tables else 0  # bytes a unit
+        return Group(self.n, self.elements, itemsize, self._rows_ahead(kernel), self.n * tables)
+
+    def _rows_ahead(self, kernel: str) -> int:
+        """As `ComingInputs` and `Past` have them, for units of this many bytes."""
+        half = self.n * self.dtype.itemsize
+        if kernel == "forward":
+            return 0 if half > 8192 else 3 if self.n < 256 else 2
+        return 4 if self.elements < 8 and half <= 4096 else 0
+
+    def fits(self, device: Device) -> bool:
+        """Whether the device has the shared memory for a block of each kernel."""
+        kernels = ("tables", "forward", "backward", "finish")
+        return max(self.group(kernel).shared_bytes for kernel in kernels) <= device.shared_bytes
 
     def blocks(self, batch: int) -> int:
         """Blocks of the kernels that run the sequence."""
@@ -93,11 +125,12 @@ class Plan:
             "URNN_ELEMENTS": str(self.elements),
             "URNN_REAL": DTYPES[self.dtype],
             "URNN_RELEASED": str(int(self.released)),
+            "URNN_SHARED_TABLES": str(int(self.shared_tables)),
         }
 
 
-def choose(n: int, batch: int, dtype: torch.dtype, released: bool, multiprocessors: int) -> Plan:
-    """The plan for a batch on a device with this many multiprocessors; URNN_CUDA_ELEMENTS overrides `elements`.
+def choose(n: int, batch: int, dtype: torch.dtype, released: bool, device: Device) -> Plan:
+    """The plan for a batch on a device; URNN_CUDA_ELEMENTS overrides `elements`.
 
     Raises:
         ValueError: n is no power of two from 4 to 4096, the dtype has no kernel, or URNN_CUDA_ELEMENTS is wrong.
@@ -107,10 +140,19 @@ def choose(n: int, batch: int, dtype: torch.dtype, released: bool, multiprocesso
     if not fits(n):
         raise ValueError(f"the CUDA kernel needs a power of two from {SMALLEST} to {LARGEST} units, got {n}")
     warps = batch * n / 4 / WARP  # with 4 units per thread
-    few = n <= 1024 and warps <= 2 * SCHEDULERS * multiprocessors
+    few = n <= 1024 and warps <= 2 * SCHEDULERS * device.multiprocessors
     # float64 takes twice the registers.
-    elements = 4 if few or (dtype == torch.float64 and n < LARGEST) else 8
-    return Plan(n, _asked_for(n) or min(elements, n // 2), dtype, released)
+    elements = 2 if n <= 64 else 4 if few or (dtype == torch.float64 and n < LARGEST) else 8
+    return with_tables(Plan(n, _asked_for(n) or min(elements, n // 2), dtype, released), device)
+
+
+def with_tables(plan: Plan, device: Device) -> Plan:
+    """The plan with tables in shared memory if they fit and cost no block its place.
+
+    The registers of a block of 256 threads leave a multiprocessor no room for another one.
+    """
+    shared = replace(plan, shared_tables=True)
+    return shared if plan.group("forward").lanes >= 256 and shared.fits(device) else plan
 
 
 def _asked_for(n: int) -> int | None:

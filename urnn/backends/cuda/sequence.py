@@ -22,7 +22,7 @@ class _Parameters:
     def __init__(self, given: Inputs) -> None:
         checks.require_permutation(given.permutation)
         n, batch = given.b.shape[0], given.x.shape[1]
-        plan = choose(n, batch, given.b.dtype, given.epsilon != 0, launch.multiprocessors())
+        plan = choose(n, batch, given.b.dtype, given.epsilon != 0, launch.device())
         self.kernels, self.blocks = launch.load(plan), plan.blocks(batch)
         self.roots = given.b.new_empty(n, 2, dtype=torch.float64)
         places = given.b.new_empty(n, dtype=torch.int32)
