@@ -34,7 +34,13 @@ def applies(n: int, device_type: str) -> bool:
 @constant
 def _can_be_built(n: int) -> bool:
     """For torch.compile, which must not trace into a compiler."""
-    properties = torch.cuda.get_device_properties(torch.cuda.current_device())
+    return _can_be_built_on(n, torch.cuda.current_device())
+
+
+@cache
+def _can_be_built_on(n: int, device: int) -> bool:
+    """A streaming call asks at every step, and torch makes a device's properties anew."""
+    properties = torch.cuda.get_device_properties(device)
     if not _is_built(10 * properties.major + properties.minor):
         return False
     plan = Plan(n, min(8, n // 2), torch.float64, released=False)

@@ -12,7 +12,7 @@
 
 namespace {
 
-using BackwardTables = StepTables<D1, W1, K2, A2, V1, K1, D2_PI, U2_PI, D3_SCALED, ROOTS>;
+using BackwardTables = TableReader<D1, W1, K2, A2, V1, K1, D2_PI, U2_PI, D3_SCALED, ROOTS>;
 
 // Sums over time of what this thread's units add to the parameters' gradients.
 struct Gradients {
@@ -172,7 +172,7 @@ __device__ __forceinline__ bool any_unsure(const BackwardTables& tables, const U
   return unsure;
 }
 
-// V x of step t, worked out anew: `x` are the sample's inputs of the step.
+// V x of a step, worked out anew: `x` are the sample's inputs.
 struct GivenInputs {
   const BackwardArguments& a;
   const Sample& group;
@@ -180,15 +180,7 @@ struct GivenInputs {
   bool within;
 
   __device__ __forceinline__ void arrive() const {}
-  __device__ __forceinline__ void read(Units& Vx) const {
-#pragma unroll
-    for (int e = 0; e < ELEMENTS; ++e) {
-      const Real *re = a.V + group.unit(e) * a.inputs, *im = re + N * a.inputs;
-      Vx[e] = {0, 0};
-      for (long long i = 0; within && i < a.inputs; ++i)
-        Vx[e] = {Vx[e].re + re[i] * x[i], Vx[e].im + im[i] * x[i]};
-    }
-  }
+  __device__ __forceinline__ void read(Units& Vx) const { multiply_input(a.V, a.inputs, x, within, group, Vx); }
 };
 
 // z = W h + V x of step t, all threads of the block together.

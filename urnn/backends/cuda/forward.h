@@ -9,7 +9,7 @@
 #include "fourier.h"
 #include "modrelu.h"
 #include "rows_ahead.h"
-#include "step_tables.h"
+#include "table_reader.h"
 
 namespace {
 
@@ -28,6 +28,17 @@ __device__ __forceinline__ void write_pair(Real* pair, const Units& x, bool with
   for (int e = 0; e < ELEMENTS; ++e) {
     pair[e * Sample::LANES] = x[e].re;
     pair[e * Sample::LANES + N] = x[e].im;
+  }
+}
+
+// V x of this thread's units, from one sample's inputs.
+__device__ __forceinline__ void multiply_input(const Real* V, long long inputs, const Real* x, bool within,
+                                               const Sample& group, Units& Vx) {
+#pragma unroll
+  for (int e = 0; e < ELEMENTS; ++e) {
+    const Real *re = V + group.unit(e) * inputs, *im = re + N * inputs;
+    Vx[e] = {0, 0};
+    for (long long i = 0; within && i < inputs; ++i) Vx[e] = {Vx[e].re + re[i] * x[i], Vx[e].im + im[i] * x[i]};
   }
 }
 
@@ -84,7 +95,7 @@ __device__ __forceinline__ void multiply(const Tables& tables, Units& h, Inputs&
   for (int e = 0; e < ELEMENTS; ++e) h[e] = plus(z[e], d3[e], h[e]);
 }
 
-using ForwardTables = StepTables<D1, D2, D3, W1, K2, A1, A2, ROOTS>;
+using ForwardTables = TableReader<D1, D2, D3, W1, K2, A1, A2, ROOTS>;
 
 // V x of one sample, step after step. Where shared memory has room for its rows, the copies of one begin AHEAD steps
 // before it is needed.

@@ -44,7 +44,7 @@ class Group:
 
     Attributes:
         rows_ahead: rows of a sample that pass through shared memory, see rows_ahead.h.
-        table_bytes: of the tables that a block keeps in shared memory, see step_tables.h.
+        table_bytes: of the tables that a block keeps in shared memory, see table_reader.h.
     """
 
     n: int
@@ -99,7 +99,8 @@ class Plan:
         if kernel in ("tables", "finish"):
             return Group(self.n, max(2, self.n // 512), 8)
         itemsize = self.dtype.itemsize
-        tables = TABLE_ROWS[kernel] * 2 * itemsize + itemsize + 4 if self.shared_tables else 0  # bytes a unit
+        rows = TABLE_ROWS.get(kernel) if self.shared_tables else None
+        tables = rows * 2 * itemsize + itemsize + 4 if rows else 0  # bytes a unit
         return Group(self.n, self.elements, itemsize, self._rows_ahead(kernel), self.n * tables)
 
     def _rows_ahead(self, kernel: str) -> int:
@@ -107,7 +108,7 @@ class Plan:
         half = self.n * self.dtype.itemsize
         if kernel == "forward":
             return 0 if half > 8192 else 3 if self.n < 256 else 2
-        return 4 if self.elements < 8 and half <= 4096 else 0
+        return 4 if kernel == "backward" and self.elements < 8 and half <= 4096 else 0
 
     def fits(self, device: Device) -> bool:
         """Whether the device has the shared memory for a block of each kernel."""

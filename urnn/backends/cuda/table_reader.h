@@ -1,4 +1,4 @@
-// What every step reads of the parameters: from shared memory where the kernel is compiled so, or else through the
+// How a step reads the tables: from shared memory where the kernel is compiled so, or else through the
 // cache. In registers there is no room for it.
 #pragma once
 
@@ -19,23 +19,24 @@ struct SharedRoots {
   __device__ __forceinline__ SharedRoots operator+(int i) const { return {row, first + i}; }
 };
 
-// `KEPT` are the rows that a block may keep in shared memory.
+// `KEPT` are the rows that a block may keep in shared memory. A kernel that runs one step keeps none.
 template <Row... KEPT>
-class StepTables {
+class TableReader {
   static constexpr int COUNT = sizeof...(KEPT);
+  static constexpr bool KEEPS = SHARED_TABLES && COUNT > 0;
   static constexpr int BIASES_AT = Sample::BYTES + COUNT * N * int(sizeof(Complex<Real>));
   static constexpr int PLACES_AT = BIASES_AT + N * int(sizeof(Real));
 
  public:
-  static constexpr int BYTES = SHARED_TABLES ? PLACES_AT + N * int(sizeof(int)) - Sample::BYTES : 0;
+  static constexpr int BYTES = KEEPS ? PLACES_AT + N * int(sizeof(int)) - Sample::BYTES : 0;
 
   // All threads of the block together.
-  __device__ __forceinline__ StepTables(const Complex<Real>* tables, const Real* biases, const int* places,
+  __device__ __forceinline__ TableReader(const Complex<Real>* tables, const Real* biases, const int* places,
                                         const Sample& group)
       : roots_(tables + ROOTS * N), rows_(tables + 2 * group.lane), biases_(biases + 2 * group.lane),
         places_(places + 2 * group.lane), lane_(group.lane) {
-    if constexpr (SHARED_TABLES) {
-      const Row kept[] = {KEPT...};
+    if constexpr (KEEPS) {
+      constexpr Row kept[] = {KEPT...};
 #pragma unroll
       for (int i = 0; i < COUNT; ++i) keep<N>(kept_rows_, i * N, tables + kept[i] * N);
       keep<N>(kept_biases_, 0, biases);
@@ -46,32 +47,32 @@ class StepTables {
     }
   }
   __device__ __forceinline__ void next_step() {
-    if (SHARED_TABLES) return;  // no load passes a barrier there
+    if (KEEPS) return;  // no load passes a barrier there
     roots_ = hidden(roots_), rows_ = hidden(rows_), biases_ = hidden(biases_), places_ = hidden(places_);
   }
   __device__ __forceinline__ auto roots() const {
-    if constexpr (SHARED_TABLES) return SharedRoots<Real>{kept_rows_, index_of(ROOTS) * N};
+    if constexpr (KEEPS) return SharedRoots<Real>{kept_rows_, index_of(ROOTS) * N};
     else return ConstantRoots<Real>{roots_};
   }
   template <Row ROW>
   __device__ __forceinline__ void read(Units& x) const {
     constexpr int INDEX = index_of(ROW);
-    if constexpr (SHARED_TABLES && INDEX < COUNT) read_packed_shared(kept_rows_, INDEX * N, x);
+    if constexpr (KEEPS && INDEX < COUNT) read_packed_shared(kept_rows_, INDEX * N, x);
     else read_packed(rows_, ROW * N, x);
   }
   __device__ __forceinline__ void read_biases(Real (&b)[ELEMENTS]) const {
-    if constexpr (SHARED_TABLES) read_packed_shared(kept_biases_, 0, b);
+    if constexpr (KEEPS) read_packed_shared(kept_biases_, 0, b);
     else read_packed(biases_, 0, b);
   }
   __device__ __forceinline__ void read_places(int (&places)[ELEMENTS]) const {
-    if constexpr (SHARED_TABLES) read_packed_shared(kept_places_, 0, places);
+    if constexpr (KEEPS) read_packed_shared(kept_places_, 0, places);
     else read_packed(places_, 0, places);
   }
 
  private:
   // COUNT if the row is not among them.
   static __device__ constexpr int index_of(Row row) {
-    const Row kept[] = {KEPT...};
+    const Row kept[] = {KEPT..., ROWS};
     int i = 0;
     while (i < COUNT && kept[i] != row) ++i;
     return i;
