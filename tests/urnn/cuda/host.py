@@ -10,8 +10,9 @@ from pathlib import Path
 from urnn.backends import cuda, kernel_cache
 from urnn.backends.cpu import build as cpu_build
 from urnn.backends.cuda import launch as cuda_launch
-from urnn.backends.cuda.plan import Plan
+from urnn.backends.cuda.plan import Device, Plan
 
+H100 = Device(132, 227 * 1024)  # what the host plays
 HERE = Path(__file__).parent
 SOURCES = Path(cuda.__file__).parent
 STANDARD = ("-std=c++17", "-fPIC")  # what NVRTC is told

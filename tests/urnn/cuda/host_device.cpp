@@ -186,10 +186,11 @@ void write_shared(std::size_t byte, std::size_t size, const void* value) {
   std::memcpy(&block.shared[byte], value, size);
 }
 
-// A copy writes at any time from here until the thread waits for it, so it must be in order with others' accesses at
-// both ends.
+// A copy writes at any time from here until the thread waits for it, so it must be in order with others' accesses
+// at both ends.
 void copy_16_bytes_later(std::size_t byte, const void* from, bool within) {
-  if (reinterpret_cast<std::size_t>(from) % 16 || byte % 16) throw Failure("a copy from or to no multiple of 16 bytes");
+  if (reinterpret_cast<std::size_t>(from) % 16 || byte % 16)
+    throw Failure("a copy from or to no multiple of 16 bytes");
   Copy copy{byte, {}};
   if (within) std::memcpy(copy.content, from, sizeof copy.content);
   write_shared(byte, sizeof copy.content, copy.content);

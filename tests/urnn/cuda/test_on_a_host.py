@@ -5,13 +5,13 @@ import shutil
 import pytest
 import torch
 
-from tests.urnn.cuda.host import SOURCES, HostKernels, KernelError
+from tests.urnn.cuda.host import H100, SOURCES, HostKernels, KernelError
 from tests.urnn.parity import arguments, assert_equals_reference, call
 from urnn.backends import fused
 from urnn.backends.cpu import build as cpu_build
 from urnn.backends.cuda import launch as cuda_launch
 from urnn.backends.cuda import sequence, tables
-from urnn.backends.cuda.plan import Plan
+from urnn.backends.cuda.plan import Plan, choose
 
 pytestmark = [
     pytest.mark.skipif(cpu_build.compiler() is None, reason="no C++ compiler on this machine"),
@@ -39,7 +39,7 @@ def test_launches_are_the_tables_and_one_forward_and_one_a_chunk_back(cuda_on_a_
     given = arguments(n, batch, 9, 2, torch.float32, generator)
     for name in ("x", "theta"):
         given[name].requires_grad_()
-    kernels = cuda_on_a_host.load(Plan(n, 2 if n <= 64 else 4, torch.float32, released=False))
+    kernels = cuda_on_a_host.load(choose(n, batch, torch.float32, False, H100))
     kernels.launches.clear()
     states, _ = call(fused.run_sequence, **given)
     assert kernels.launches == [("tables", 1), ("forward", blocks)]

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from tests.urnn.cuda.host import H100
 from urnn.backends.cuda import plan as cuda_plan
 from urnn.backends.cuda import sequence as cuda_sequence
 from urnn.backends.cuda import tables as cuda_tables
@@ -10,7 +11,6 @@ from urnn.backends.cuda.plan import Device, Plan, choose
 
 SIZES = [4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096]
 # Multiprocessors, and bytes of shared memory that a block can have (CUDA's programming guide).
-H100 = Device(132, 227 * 1024)
 DEVICES = {"A100": Device(108, 163 * 1024), "H100": H100, "B200": Device(148, 227 * 1024)}
 SMALLER = Device(84, 99 * 1024)  # an RTX of compute capability 8.6 or 8.9
 
@@ -61,13 +61,14 @@ def test_a_block_is_full_warps_and_fits_every_gpu_since_the_a100(n, batch, dtype
 @pytest.mark.parametrize(
     ("n", "batch", "elements"),
     [
-        (64, 128, 2),
-        (64, 2113, 2),
-        (128, 128, 4),
-        (128, 1056, 4),
-        (128, 1057, 8),
+        (64, 528, 2),  # 528 warps for the four schedulers of each of 132 multiprocessors
+        (64, 529, 4),
+        (64, 2112, 4),
+        (64, 2113, 8),
+        (128, 264, 2),
+        (128, 265, 4),
         (512, 1, 4),
-        (512, 264, 4),  # 1056 warps for the four schedulers of each of 132 multiprocessors
+        (512, 264, 4),  # two warps for each
         (512, 265, 8),
         (1024, 132, 4),
         (1024, 133, 8),
@@ -80,10 +81,26 @@ def test_samples_take_more_threads_where_two_warps_share_a_scheduler(n, batch, e
     assert choose(n, batch, torch.float32, False, H100).elements == elements
 
 
-@pytest.mark.parametrize(("n", "shared"), [(512, False), (1024, True), (2048, True), (4096, False)])
-def test_tables_are_in_shared_memory_where_a_block_is_alone_and_they_fit(n, shared):
-    assert choose(n, 128, torch.float32, False, H100).shared_tables == shared
-    assert not choose(n, 128, torch.float32, False, SMALLER).shared_tables
+@pytest.mark.parametrize(
+    ("n", "batch", "shared"),
+    [
+        (32, 128, False),  # a block has two samples
+        (64, 528, True),
+        (512, 264, True),
+        (512, 528, True),  # four blocks a multiprocessor, of 54 KB each
+        (512, 1056, False),
+        (1024, 2112, True),
+        (2048, 128, True),
+        (4096, 128, False),  # they do not fit
+    ],
+)
+def test_tables_are_in_shared_memory_where_that_costs_no_block_its_place(n, batch, shared):
+    assert choose(n, batch, torch.float32, False, H100).shared_tables == shared
+
+
+def test_a_gpu_with_less_shared_memory_reads_large_tables_from_cache():
+    assert choose(512, 84, torch.float32, False, SMALLER).shared_tables
+    assert not choose(1024, 84, torch.float32, False, SMALLER).shared_tables
 
 
 @pytest.mark.parametrize("n", [size for size in SIZES if size < 4096])
@@ -113,8 +130,8 @@ def test_other_dtypes_are_refused():
 
 def test_the_environment_overrides_the_units_of_a_thread(monkeypatch):
     monkeypatch.setenv("URNN_CUDA_ELEMENTS", "2")
-    assert choose(128, 128, torch.float32, False, H100) == Plan(128, 2, torch.float32, False)
+    assert choose(256, 128, torch.float32, False, H100) == Plan(256, 2, torch.float32, False, shared_tables=True)
     with pytest.raises(ValueError, match="URNN_CUDA_ELEMENTS must be one of 4, 8 at n = 4096; got '2'"):
         choose(4096, 128, torch.float32, False, H100)
     monkeypatch.setenv("URNN_CUDA_ELEMENTS", "")
-    assert choose(128, 128, torch.float32, False, H100).elements == 4
+    assert choose(256, 128, torch.float32, False, H100).elements == 4

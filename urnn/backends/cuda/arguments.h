@@ -42,7 +42,7 @@ struct StepArguments {
   const Real* x;  // (B, inputs), or null: `states` holds V x
   const Real* V;  // (2 N, inputs)
   long long inputs;
-  const Real* h;  // of the first sample and unit
+  const Real* h;                            // of the first sample and unit
   long long h_sample, h_unit, h_imaginary;  // from it to the next sample's, the next unit's, the imaginary part
   const Complex<Real>* tables;
   const Real* biases;

@@ -12,7 +12,7 @@
 
 namespace {
 
-using BackwardTables = TableReader<D1, W1, K2, A2, V1, K1, D2_PI, U2_PI, D3_SCALED, ROOTS>;
+using BackwardTables = TableReader<(ELEMENTS < 8), D1, W1, K2, A2, V1, K1, D2_PI, U2_PI, D3_SCALED, ROOTS>;
 
 // Sums over time of what this thread's units add to the parameters' gradients.
 struct Gradients {
@@ -68,9 +68,9 @@ __device__ __forceinline__ void undo_middle(const BackwardTables& tables, const 
   }
 }
 
-// What the steps read of one sample: the states, and the gradients of a loss that reads them. Where a step is short
-// and shared memory has room for the rows, their copies begin two steps ahead; a long step waits for less than the
-// rows would cost it.
+// What the steps read of one sample: the states, and the gradients of a loss that reads them. Where a step is
+// short and shared memory has room for the rows, their copies begin two steps ahead; a long step waits for less
+// than the rows would cost it.
 class Past {
   static constexpr bool AHEAD = ELEMENTS < 8 && N * sizeof(Real) <= 4096;
   static constexpr int STATE = 0, GRADIENT = 1;

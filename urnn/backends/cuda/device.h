@@ -73,8 +73,8 @@ __device__ __forceinline__ T constant(const T* at) {
   return value;
 }
 
-// Starts to copy 16 bytes from global to shared memory, past the cache of tables, or zeros if `within` is false. They
-// have arrived for this thread after `wait_for_copies`, for others after a barrier that follows it.
+// Starts to copy 16 bytes from global to shared memory, past the cache of tables, or zeros if `within` is false.
+// They have arrived for this thread after `wait_for_copies`, for others after a barrier that follows it.
 template <typename T>
 __device__ __forceinline__ void copy_later(Shared<T> to, int i, const T* from, bool within) {
 #if __CUDA_ARCH__ >= 800

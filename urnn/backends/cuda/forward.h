@@ -71,8 +71,8 @@ __device__ __forceinline__ void add(const Tables& tables, Complex<Real> scale, U
   for (int e = 0; e < ELEMENTS; ++e) x[e] = plus(x[e], scale, y[e]);
 }
 
-// h = V x + W h. `inputs` has V x: `arrive` is called between two barriers that lie before and behind it, `read` after
-// both.
+// h = V x + W h. `inputs` has V x: `arrive` is called between two barriers that lie before and behind it, `read`
+// after both.
 template <typename Tables, typename Inputs>
 __device__ __forceinline__ void multiply(const Tables& tables, Units& h, Inputs& inputs, Sample& group) {
   Complex<Real> products[] = {part_of_product<W1>(tables, h), part_of_product<K2>(tables, h)};
@@ -95,10 +95,10 @@ __device__ __forceinline__ void multiply(const Tables& tables, Units& h, Inputs&
   for (int e = 0; e < ELEMENTS; ++e) h[e] = plus(z[e], d3[e], h[e]);
 }
 
-using ForwardTables = TableReader<D1, D2, D3, W1, K2, A1, A2, ROOTS>;
+using ForwardTables = TableReader<true, D1, D2, D3, W1, K2, A1, A2, ROOTS>;
 
-// V x of one sample, step after step. Where shared memory has room for its rows, the copies of one begin AHEAD steps
-// before it is needed.
+// V x of one sample, step after step. Where shared memory has room for its rows, the copies of one begin AHEAD
+// steps before it is needed.
 class ComingInputs {
   static constexpr bool COPIED = N * sizeof(Real) <= 8192;
   static constexpr int AHEAD = N < 256 ? 2 : 1, STAGES = AHEAD + 1;

@@ -1,6 +1,6 @@
-// Tables kept from call to call: beside them is a copy of the parameters that they were made of. The kernel compares
-// the two on the device, since a host cannot see every write: not those through `.data`, of a CUDA graph that is
-// replayed, or of another library. It makes the tables only where a bit differs.
+// Tables kept from call to call: beside them is a copy of the parameters that they were made of. The kernel
+// compares the two on the device, since a host cannot see every write: not those through `.data`, of a CUDA graph
+// that is replayed, or of another library. It makes the tables only where a bit differs.
 #pragma once
 
 #include "arguments.h"
@@ -58,7 +58,8 @@ struct Copy {
   }
 };
 
-// Whether the tables have to be made; the copy is then of the parameters at hand. All threads of the block together.
+// Whether the tables have to be made; the copy is then of the parameters at hand. All threads of the block
+// together.
 template <int THREADS>
 __device__ inline bool must_be_made(const TablesArguments& a) {
   if (!a.kept) return true;

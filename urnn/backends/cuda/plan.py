@@ -2,9 +2,11 @@
 
 A thread holds 8 units, which allows passes of radix 8: the fewest exchanges between threads, and the backward pass
 uses all registers of a thread. Where that leaves a scheduler with two warps at most, 4 units per thread make the
-dependent chain of a time step shorter: on an H100 (512 steps, B = 128) by 17 % in inference and 16 % in training
-at n = 512, by 14 and 9 % at n = 1024; at n = 2048 training is 13 % slower with 4. At n = 64 two are faster still, by
-10 and 14 %. Known weakness: measured on that GPU alone.
+dependent chain of a time step shorter, and where 2 units leave it with one, they do. Tables are in shared memory
+where a block loses nothing by it. Microseconds a step, forward and backward, on an H100 (512 steps, B = 128), as
+chosen and in the next best way: n = 64: 0.61 and 1.02 with 2 units, 0.67 and 1.16 with 4; n = 256: 0.80 and 1.38
+with tables in shared memory, 0.93 and 1.52 without; n = 512: 1.11 and 1.88, 1.14 and 1.95; n = 2048: 3.02 and
+5.11, 3.85 and 5.38. Known weakness: measured on that GPU alone.
 """
 
 import os
@@ -21,6 +23,7 @@ OVERRIDE = "URNN_CUDA_ELEMENTS"  # an environment variable
 MOST_THREADS = 1024  # per block
 WARP = 32
 SUMS = 8  # real sums over a sample's threads that are computed at the same time
+RESERVED = 1024  # bytes of shared memory that a block has besides
 SCHEDULERS = 4  # per multiprocessor; each runs one warp at a time
 # Rows of tables that the kernels read at every step, in `ForwardTables` and `BackwardTables`.
 TABLE_ROWS = {"forward": 8, "backward": 10}
@@ -69,7 +72,7 @@ class Group:
 
     @property
     def shared_bytes(self) -> int:
-        """Two buffers for exchanges, the partial sums of each warp of a sample or each sample of a warp, and the rest."""
+        """Two buffers for exchanges, sums of each warp of a sample or each sample of a warp, rows and tables."""
         warps = max(1, self.lanes // WARP)
         row = 2 * self.n + (0 if self.lanes >= WARP else max(4, self.lanes))
         numbers = 2 * 2 * (self.n + self.lanes) + SUMS * warps + self.rows_ahead * row
@@ -99,8 +102,10 @@ class Plan:
         if kernel in ("tables", "finish"):
             return Group(self.n, max(2, self.n // 512), 8)
         itemsize = self.dtype.itemsize
-        rows = TABLE_ROWS.get(kernel) if self.shared_tables else None
-        tables = rows * 2 * itemsize + itemsize + 4 if rows else 0  # bytes a unit
+        tables = 0  # bytes a unit
+        if self.shared_tables and kernel in TABLE_ROWS:
+            in_registers = kernel == "forward" or self.elements < 8  # the biases and places
+            tables = TABLE_ROWS[kernel] * 2 * itemsize + (0 if in_registers else itemsize + 4)
         return Group(self.n, self.elements, itemsize, self._rows_ahead(kernel), self.n * tables)
 
     def _rows_ahead(self, kernel: str) -> int:
@@ -110,10 +115,11 @@ class Plan:
             return 0 if half > 8192 else 3 if self.n < 256 else 2
         return 4 if kernel == "backward" and self.elements < 8 and half <= 4096 else 0
 
-    def fits(self, device: Device) -> bool:
-        """Whether the device has the shared memory for a block of each kernel."""
-        kernels = ("tables", "forward", "backward", "finish")
-        return max(self.group(kernel).shared_bytes for kernel in kernels) <= device.shared_bytes
+    def fits(self, device: Device, blocks: int = 1) -> bool:
+        """Whether a multiprocessor has the shared memory for so many blocks of each kernel."""
+        kernels = ("tables", "forward", "backward", "finish") if blocks == 1 else ("forward", "backward")
+        most = max(self.group(kernel).shared_bytes for kernel in kernels)
+        return blocks * (most + RESERVED) <= device.shared_bytes + RESERVED
 
     def blocks(self, batch: int) -> int:
         """Blocks of the kernels that run the sequence."""
@@ -140,20 +146,27 @@ def choose(n: int, batch: int, dtype: torch.dtype, released: bool, device: Devic
         raise ValueError(f"the CUDA kernel runs in float32 and float64, got {dtype}; convert the layer")
     if not fits(n):
         raise ValueError(f"the CUDA kernel needs a power of two from {SMALLEST} to {LARGEST} units, got {n}")
-    warps = batch * n / 4 / WARP  # with 4 units per thread
-    few = n <= 1024 and warps <= 2 * SCHEDULERS * device.multiprocessors
-    # float64 takes twice the registers.
-    elements = 2 if n <= 64 else 4 if few or (dtype == torch.float64 and n < LARGEST) else 8
-    return with_tables(Plan(n, _asked_for(n) or min(elements, n // 2), dtype, released), device)
+    warps = batch * n / WARP / (SCHEDULERS * device.multiprocessors)  # a scheduler, with one unit per thread
+    if n <= 128 and warps <= 2:
+        elements = 2
+    elif n <= 1024 and warps <= 8:
+        elements = 4
+    else:
+        elements = 4 if dtype == torch.float64 and n < LARGEST else 8  # float64 takes twice the registers
+    return with_tables(Plan(n, _asked_for(n) or min(elements, n // 2), dtype, released), batch, device)
 
 
-def with_tables(plan: Plan, device: Device) -> Plan:
-    """The plan with tables in shared memory if they fit and cost no block its place.
+def with_tables(plan: Plan, batch: int, device: Device) -> Plan:
+    """The plan with tables in shared memory if they fit there and cost no block its place.
 
-    The registers of a block of 256 threads leave a multiprocessor no room for another one.
+    From 1024 units on, the tables and what passes through do not fit into the cache beside each other, which costs
+    more than blocks that wait for their place.
     """
     shared = replace(plan, shared_tables=True)
-    return shared if plan.group("forward").lanes >= 256 and shared.fits(device) else plan
+    if plan.group("forward").samples > 1 or not shared.fits(device):
+        return plan
+    blocks = -(-batch // device.multiprocessors)  # on each, if all have a place
+    return shared if plan.n >= 1024 or shared.fits(device, blocks) else plan
 
 
 def _asked_for(n: int) -> int | None:

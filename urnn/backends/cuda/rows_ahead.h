@@ -7,9 +7,9 @@
 
 namespace {
 
-// STAGES places, each for ROWS rows of each sample, `OFFSET` bytes into shared memory. A thread brings 16 bytes at a
-// time, whichever threads will read them: its copies are there for all after `wait_for_copies` and a barrier, and
-// may begin once a barrier lies behind the last reading of the same stage.
+// STAGES places, each for ROWS rows of each sample, `OFFSET` bytes into shared memory. A thread brings 16 bytes at
+// a time, whichever threads will read them: its copies are there for all after `wait_for_copies` and a barrier,
+// and may begin once a barrier lies behind the last reading of the same stage.
 template <int OFFSET, int ROWS, int STAGES>
 class RowsAhead {
  public:

@@ -6,7 +6,8 @@
 
 namespace {
 
-__device__ __forceinline__ void read_state(const StepArguments& a, long long sample, const Sample& group, Units& h) {
+__device__ __forceinline__ void read_state(const StepArguments& a, long long sample, const Sample& group,
+                                           Units& h) {
   const Real* first = a.h + sample * a.h_sample;
 #pragma unroll
   for (int e = 0; e < ELEMENTS; ++e) {
@@ -34,7 +35,7 @@ __device__ __forceinline__ void run_step(const StepArguments& a) {
   Sample group;
   const long long sample = block_index() * Sample::SAMPLES + group.member;
   const bool within = sample < a.batch;
-  const TableReader<> tables(a.tables, a.biases, a.places, group);
+  const TableReader<false> tables(a.tables, a.biases, a.places, group);
   StepInputs inputs{a, group, sample};
   Real* pair = a.states + sample * (2 * N) + group.lane;
   Units h;
