@@ -81,11 +81,13 @@ def _is_plain(x: Tensor, *others: Tensor) -> bool:
 
 
 def _are_as_stored(*tensors: Tensor | None) -> bool:
-    """Whether memory holds what each stands for: no subclass, no sign or zeros that are yet to be written."""
+    """Whether memory holds each as it is: dense, no wrapper, no sign or zeros that are yet to be written."""
     for tensor in tensors:
         if tensor is None:
             continue
         if type(tensor) not in (Tensor, Parameter) or tensor.is_neg() or tensor._is_zerotensor():
+            return False
+        if not checks.has_storage(tensor):
             return False
     return True
 

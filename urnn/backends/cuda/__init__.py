@@ -12,7 +12,7 @@ with K1 = D3 R2 F^-1 D2 Pi v1 for its first reflection. The backward pass needs 
 CPU kernel (see cpu/__init__.py), and sums gradients in a fixed order: the same bits every time.
 
 Known weakness: one block computes the tables of a call's parameters in double precision, which takes longer than
-the steps of a short sequence.
+the steps of a short sequence. Calls without gradients keep them (tables.py).
 """
 
 import warnings

@@ -38,7 +38,6 @@ def stream(x: Tensor, h: Tensor, *parameters: Any) -> tuple[Tensor, Tensor] | No
         return None
     if not _fit(x, h, theta, v, permutation, V, b):
         return None
-    checks.require_permutation(permutation)
     kernels, blocks = sequence.kernels(n, batch, x.dtype, epsilon != 0)
     states = x.new_empty((steps, batch, 2 * n))
     made = tables.of_call(kernels, theta, v, permutation, b, conjugated)
@@ -73,7 +72,6 @@ def step(x: Tensor, h: Tensor, *parameters: Any) -> Tensor | None:
         return None
     if not _fit(x, h, theta, v, permutation, V, b):
         return None
-    checks.require_permutation(permutation)
     kernels, blocks = sequence.kernels(n, batch, x.dtype, epsilon != 0)
     following = x.new_empty((batch, 2 * n) if x.dim() == 2 else (2 * n,))
     made = tables.of_call(kernels, theta, v, permutation, b, conjugated)
@@ -119,22 +117,38 @@ def _fit(
     All that `checks.require_kernel` asks for, and that nothing is a subclass, or yet to be conjugated.
     """
     dtype, device, n, m = x.dtype, x.get_device(), b.shape[0], x.shape[-1]
+    one = b.nbytes
     return (
-        n > 0
-        and m > 0
-        and x.numel() > 0
-        and (dtype is checks.FLOAT or dtype is checks.DOUBLE)
+        (dtype is checks.FLOAT or dtype is checks.DOUBLE)
         and dtype is theta.dtype is v.dtype is V.dtype is b.dtype
         and permutation.dtype is checks.LONG
         and device == launch.current_device()
         and device == h.get_device() == theta.get_device() == v.get_device()
         and device == permutation.get_device() == V.get_device() == b.get_device()
+        and x.numel() > 0
+        and n > 0
         and b.dim() == 1
         and theta.shape == (3, n)
         and v.shape == (2, 2 * n)
         and permutation.shape == (n,)
         and V.shape == (2 * n, m)
-        and all(map(_is_in_order, (x, h, theta, v, permutation, V, b)))
+        and _holds(x, x.nbytes)
+        and _holds(h, h.nbytes)
+        and _holds(theta, 3 * one)
+        and _holds(v, 4 * one)
+        and _holds(permutation, 8 * n)
+        and _holds(V, 2 * m * one)
+        and _holds(b, one)
+    )
+
+
+def _holds(tensor: Tensor, size: int) -> bool:
+    """Whether memory holds all its numbers, as they are, one after the other: so many bytes."""
+    return (
+        (type(tensor) is Parameter or type(tensor) is Tensor)
+        and tensor.is_contiguous()
+        and not tensor.is_neg()
+        and tensor.untyped_storage().nbytes() >= size + tensor.storage_offset() * tensor.itemsize
     )
 
 
@@ -144,13 +158,3 @@ def _in_order(tensor: Tensor) -> Tensor:
         return tensor
     checks.require_memory(tensor)
     return tensor.resolve_conj().contiguous()
-
-
-def _is_in_order(tensor: Tensor) -> bool:
-    """Whether memory holds all its numbers, as they are, one after the other."""
-    return (
-        (type(tensor) is Parameter or type(tensor) is Tensor)
-        and tensor.is_contiguous()
-        and not (tensor.is_conj() or tensor.is_neg() or tensor._is_zerotensor())
-        and tensor.untyped_storage().nbytes() >= tensor.nbytes + tensor.storage_offset() * tensor.itemsize
-    )

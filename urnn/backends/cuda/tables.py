@@ -12,6 +12,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from urnn import checks
 from urnn.backends.cuda import launch
 
 ROWS = 13  # `Row` in arguments.h
@@ -71,9 +72,41 @@ class Tables:
         self.known = True
 
 
-# By theta's id, then by kernels, stream, and whether v is conjugated. The reference takes theta's entry out.
-_Key = tuple[launch.Kernels, int, bool]
-_kept: dict[int, tuple["weakref.ref[Tensor]", dict[_Key, Tables]]] = {}
+_Key = tuple[launch.Kernels, int, bool]  # with the stream, and whether v is conjugated
+
+
+class _OfTheta:
+    """All that is kept for one theta, and the permutation that was read last."""
+
+    __slots__ = ("permutation", "read", "sets", "theta")
+
+    def __init__(self, theta: Tensor, forget: Callable[["weakref.ref[Tensor]"], None]) -> None:
+        self.theta = weakref.ref(theta, forget)
+        self.sets: dict[_Key, Tables] = {}
+        self.permutation: Tensor | None = None
+        self.read: tuple[int, int] | None = None
+
+    def require_permutation(self, permutation: Tensor) -> None:
+        """`checks.require_permutation`, in a tenth of its time for the same tensor in the same version."""
+        if permutation.is_inference():  # counts no versions
+            checks.require_permutation(permutation)
+            return
+        version = permutation._version, permutation.data_ptr()
+        if permutation is self.permutation and version == self.read:
+            return
+        checks.require_permutation(permutation)
+        self.permutation, self.read = permutation, version
+
+    def find(self, key: _Key, b: Tensor) -> Tables:
+        found = self.sets.get(key)
+        if found is None:
+            if len(self.sets) >= MOST_KEPT:
+                self.sets.clear()
+            found = self.sets[key] = Tables.of(b, keeps=True)
+        return found
+
+
+_kept: dict[int, _OfTheta] = {}  # by theta's id
 
 
 def of_call(
@@ -83,31 +116,29 @@ def of_call(
 
     While a CUDA graph is captured they are made anew: what is kept could end before the graph, and another call's
     parameters could be in it when the graph is replayed.
+
+    Raises:
+        ValueError: the permutation is not one.
     """
+    number = id(theta)
+    entry = _kept.get(number)
+    if entry is None or entry.theta() is not theta:
+        entry = _kept[number] = _OfTheta(theta, _forget(number))
+    entry.require_permutation(permutation)
     if torch.cuda.is_current_stream_capturing():
         found = Tables.of(b, keeps=True)
     else:
-        found = _find(theta, (kernels, launch.current_stream(kernels.device), conjugated), b)
+        found = entry.find((kernels, launch.current_stream(kernels.device), conjugated), b)
     found.update(kernels, theta, v, permutation, b, conjugated)
     return found
 
 
-def _find(theta: Tensor, key: _Key, b: Tensor) -> Tables:
-    entry = _kept.get(id(theta))
-    if entry is None or entry[0]() is not theta:
-        entry = _kept[id(theta)] = weakref.ref(theta, _forget(id(theta))), {}
-    found = entry[1].get(key)
-    if found is None:
-        if len(entry[1]) >= MOST_KEPT:
-            entry[1].clear()
-        found = entry[1][key] = Tables.of(b, keeps=True)
-    return found
-
-
 def _forget(number: int) -> Callable[["weakref.ref[Tensor]"], None]:
-    def forget(reference: "weakref.ref[Tensor]") -> None:
+    """What ends the entry of this number, unless another theta has it by then."""
+
+    def forget(theta: "weakref.ref[Tensor]") -> None:
         entry = _kept.get(number)
-        if entry is not None and entry[0] is reference:
+        if entry is not None and entry.theta is theta:
             del _kept[number]
 
     return forget
