@@ -233,7 +233,8 @@ class Slurm:
         try:
             await self._submit()
         except SweepError:
-            await self._cluster.close()
+            for job in self._cluster.workers.values():  # those that Slurm took all the same
+                await job.close()
             raise
         self.names = list(self._cluster.worker_spec)
         return self._cluster.scheduler
