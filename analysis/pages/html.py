@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from analysis.appearance import EVERY_LOOK, css_name, look
 from analysis.figures.style import GRID, INK, MUTED, PAPER
 from analysis.pages import Code, Page, Text
+from analysis.pages.compact import compact
 
 # On a light and on a dark page, by the names that drawings and style sheet use.
 COLOURS = {
@@ -27,6 +28,7 @@ TOGETHER = re.compile(
 
 def html(page: Page, drawings: Mapping[str, Mapping[str, str]]) -> str:
     """The page with style, script and the drawings of its figures, by their names, inside."""
+    drawings, drawn_styles = compact(drawings)
     environment = Environment(
         loader=PackageLoader("analysis", "templates"),
         autoescape=True,
@@ -39,6 +41,7 @@ def html(page: Page, drawings: Mapping[str, Mapping[str, str]]) -> str:
     return environment.get_template("page.html.j2").render(
         page=page,
         drawings=drawings,
+        drawn_styles=drawn_styles,
         colours=COLOURS | {css_name(one): (one.light, one.dark) for one in EVERY_LOOK},
         variable=lambda model: css_name(look(model)),
     )
