@@ -23,8 +23,7 @@ Drawings = Mapping[str, Mapping[str, str]]  # a figure's name -> "wide" and "nar
 def compact(drawings: Drawings) -> tuple[Drawings, str]:
     """Drawings of one page -> the same with classes, and the rules of a style sheet for these.
 
-    A rule has the weight of one class, so whatever else styles a drawing has to weigh less. No two drawings share an
-    id.
+    A rule has the weight of one class: whatever else styles a drawing has to weigh less. Ids are the page's own.
     """
     classes: dict[str, str] = {}
     names = _names()

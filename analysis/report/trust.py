@@ -12,12 +12,12 @@ import pandas as pd
 
 from analysis import units
 from analysis.comparability import same_commit, split
-from analysis.pages import Bullets, Column, Prose, Section, Table, folded, worst
+from analysis.pages import Bullets, Column, Details, EveryCell, Prose, Section, Table, folded, worst
 from analysis.report import cell_tables
 from analysis.report.figures import PROSE
 from analysis.report.measured import Measured
 from analysis.schema import ordinary
-from analysis.statistics import ratio, summarise
+from analysis.statistics import ratio_between_settings, summarise
 from analysis.statistics.summary import CELL
 from analysis.vocabulary import MEASURED, METRICS, NOT_PLANNED, PEAK_ALLOCATED, STEP_TIME, counted, plural
 
@@ -25,8 +25,11 @@ KEY = [*CELL, "metric"]
 COMPARED = {STEP_TIME: units.seconds, PEAK_ALLOCATED: units.binary_bytes}
 
 
-def sections(frame: pd.DataFrame, measured: Measured, level: int) -> list[Section]:
-    """What to know, the cells that are unstable or without a value, and every measurement."""
+def sections(frame: pd.DataFrame, measured: Measured, level: int, number: int) -> list[Section]:
+    """What to know, the cells that are unstable or without a value, and every measurement.
+
+    `number` is that of the setting in the page's explorer, which has its cells.
+    """
     setting, parts = measured.setting, split(frame)
     default = parts.get(replace(setting, allocator="default")) if setting.allocator == "kept" else None
     other = next((one for one in parts if one.place == setting.place and same_commit(one, setting)), None)
@@ -54,7 +57,8 @@ def sections(frame: pd.DataFrame, measured: Measured, level: int) -> list[Sectio
         cell_tables.first_calls(measured),
     ]
     tables = [folded(table, page_only=True) for table in more if table.rows]
-    all_cells = folded(cell_tables.measurements(measured), "train 512", page_only=True)
+    count = int((measured.cells["metric"] == STEP_TIME).sum())
+    all_cells = Details(f"Every measured cell ({count})", [EveryCell(number)], "train 512", page_only=True)
     return [*found, Section("Every measurement", [*tables, all_cells], level)]
 
 
@@ -106,7 +110,7 @@ def _compare(rows: pd.DataFrame, others: pd.DataFrame | None) -> pd.DataFrame:
         for part, here, there in zip(both, keys, keys[::-1], strict=True)
     )
     cells = first.index.intersection(second.index)
-    ratios = [ratio(second.loc[cell], first.loc[cell]) for cell in cells]
+    ratios = [ratio_between_settings(second.loc[cell], first.loc[cell]) for cell in cells]
     return (
         first.loc[cells].assign(other=second["value"], ratio=pd.Series(ratios, cells, dtype=object)).reset_index()
     )

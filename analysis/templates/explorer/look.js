@@ -1,0 +1,48 @@
+// What a chart needs of the state: which number of a row is drawn, the axis, and a row in words.
+
+function lookOf(state, rows) {
+  const metric = state.metrics[state.chosen.metric];
+  const asRatio = state.chosen.draw === "ratio";
+  const number = (row) => (asRatio ? row.ratio : row.value);
+  const drawn = rows.map(number).filter((one) => one && one.low > 0);
+  const ends = [Math.min(...drawn.map((one) => one.low)), Math.max(...drawn.map((one) => one.high))];
+  const margin = Math.max((ends[1] / ends[0]) ** 0.06, 1.08);
+  return {
+    number: (row) => { const found = number(row); return found && found.low > 0 ? found : null; },
+    range: [ends[0] / margin, ends[1] * margin],
+    one: asRatio,
+    binary: !asRatio && metric.ticks === BYTE_UNITS,
+    tick: (tick) => (asRatio ? `${Number(tick.toPrecision(3))}×` : metric.share ? `${Number((100 * tick).toPrecision(3))} %` : tickText(tick, metric.ticks)),
+    x: AXES[state.chosen.x].label,
+    describe: (row) => described(state, row),
+  };
+}
+
+// Value, interval, ratio and provenance, a line each.
+function described(state, row) {
+  const metric = state.metrics[state.chosen.metric];
+  const { setting, cell, sizes } = row;
+  const [said, bounds] = verdict(row, metric);
+  const interval = between(row.value.low, row.value.high, metric.text);
+  const { processes, rounds } = setting.cells;
+  return [
+    `${row.series.label}, n = ${sizes.hidden_size}, T = ${sizes.length}, B = ${sizes.batch}`,
+    `${metric.label}: ${metric.text(row.value.value)}${interval ? ` (95 % interval ${interval})` : ""}`,
+    `${row.isBaseline ? "" : `Against ${baselineName(state)}: `}${said}${bounds ? ` (${bounds})` : ""}${isNoise(row) ? ", within noise" : ""}`,
+    `${processes[cell]} process${processes[cell] === 1 ? "" : "es"}, ${rounds[cell]} round${rounds[cell] === 1 ? "" : "s"}${setting.unstable[cell] ? `; unstable: ${setting.unstable[cell]}` : ""}`,
+    `${setting.place}; commit ${setting.version}; torch ${setting.columns.torch ?? "not recorded"}`,
+  ];
+}
+
+function baselineName(state) {
+  const { setting, series } = state.baseline();
+  if (setting) return `the same on ${nameOf(state, setting)}`;
+  const match = { hidden_size: "equal n", state_size: "equal state", parameters: "equal parameters" }[state.chosen.match];
+  return `${state.page.series[series].label} at ${match}`;
+}
+
+// A setting by its machine, and by its commit where a machine has several.
+function nameOf(state, setting) {
+  const several = state.settings.filter((one) => one.place === setting.place).length > 1;
+  return several ? `${setting.place}, ${setting.version}` : setting.place;
+}
