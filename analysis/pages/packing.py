@@ -19,7 +19,7 @@ from analysis.statistics import Estimate
 
 DIGITS = "".join(chr(code) for code in range(35, 127) if chr(code) not in "<\\")
 BASE, PLACES = len(DIGITS), 3
-LEVELS = BASE**PLACES - 1
+LEVELS = BASE**PLACES - 2  # an even number, so that 1 is the one in the middle
 WIDEST = 20.0  # of a logarithm: a factor of five hundred million
 NONE, EXACT = " ", "!"
 
@@ -31,13 +31,15 @@ def packed(one: Estimate | None, with_ratio: bool = True) -> str:
     ratio = _written(_level(one.value, round)) if with_ratio else ""
     if one.low == one.high == one.value:
         return EXACT + ratio
-    low = _level(one.low, math.ceil if one.low > 1 and _level(one.low, math.floor) < LEVELS / 2 else math.floor)
-    high = _level(one.high, math.floor if one.high < 1 and _level(one.high, math.ceil) > LEVELS / 2 else math.ceil)
+    low = _level(one.low, math.ceil if one.low > 1 and _level(one.low, math.floor) <= LEVELS / 2 else math.floor)
+    high = _level(
+        one.high, math.floor if one.high < 1 and _level(one.high, math.ceil) >= LEVELS / 2 else math.ceil
+    )
     return ratio + _written(low) + _written(high)
 
 
 def _level(number: float, rounded: Callable[[float], int]) -> int:
-    """The logarithm as a level; 1 lies between the two levels in the middle."""
+    """The logarithm as a level."""
     level = rounded((math.log(number) / WIDEST + 1) / 2 * LEVELS)
     return min(max(level, 0), LEVELS)
 

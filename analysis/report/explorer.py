@@ -8,7 +8,7 @@ ratio of two machines is one of a cell on both.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
@@ -60,6 +60,7 @@ def explorer(settings: Sequence[Measured], left_out: int = 0) -> dict[str, Any]:
         "units": {name: METRICS[name].unit for name in SHOWN},
         "series": [_drawn(one, numbers[one.model, one.backend], labels[one.model]) for one in series],
         "baseline": _default_baseline(settings[0], series),
+        "anchors": {phase: asdict(at) for phase, at in settings[0].points.items() if at},
         "settings": [table.as_data() for table in tables],
         "between": {
             f"{one},{other}": {name: between(tables[one], tables[other], name) for name in tables[one].known}

@@ -1,17 +1,20 @@
 // A panel a machine: lines over a size with 95 % intervals, and what is under the pointer or the arrow keys.
 
-const STEPS = [1, 2, 5];
+const MARKS = { 2: [[1, 1.5], [1]], 10: [[1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8], [1, 1.5, 2, 3, 5, 7], [1, 2, 5], [1, 3], [1]] };
+const MOST_TICKS = 8;
 
-// Ticks of a logarithmic axis: a unit's powers of two or of ten, or 1, 2 and 5 of each where it spans little.
+// Ticks of a logarithmic axis: the finest marks of each power of two or of ten that are not too many.
 function ticks(low, high, binary) {
-  const found = [];
   const base = binary ? 2 : 10;
   const first = Math.floor(Math.log(low) / Math.log(base));
-  const last = Math.ceil(Math.log(high) / Math.log(base));
-  const skip = Math.max(1, Math.ceil((last - first) / 7));
-  const marks = binary || last - first > 4 ? [1] : last - first > 2 ? [1, 3] : STEPS;
-  for (let power = first; power <= last; power += skip) for (const mark of marks) found.push(mark * base ** power);
-  return found.filter((tick) => tick >= low * 0.999 && tick <= high * 1.001);
+  const powers = Array.from({ length: Math.ceil(Math.log(high) / Math.log(base)) - first + 1 }, (_, number) => first + number);
+  const inside = (tick) => tick >= low && tick <= high;
+  for (const marks of MARKS[base]) {
+    const found = powers.flatMap((power) => marks.map((mark) => mark * base ** power)).filter(inside);
+    if (found.length <= MOST_TICKS) return found;
+  }
+  const every = Math.ceil(powers.length / MOST_TICKS);
+  return powers.filter((power) => power % every === 0).map((power) => base ** power).filter(inside);
 }
 
 function tickText(tick, units) {
@@ -21,11 +24,11 @@ function tickText(tick, units) {
 
 // Ticks too near to the one before would overwrite it.
 function apart(plot, found) {
-  let last = -Infinity;
+  let end = -Infinity;
   return found.map((tick) => {
-    const place = plot.valToPos(tick, "x");
-    if (place - last < 38) return null;
-    last = place;
+    const [place, half] = [plot.valToPos(tick, "x"), 3.6 * whole(tick).length];
+    if (place - half < end + 8) return null;
+    end = place + half;
     return tick;
   });
 }
@@ -41,13 +44,14 @@ class Chart {
     });
     this.plotted.addEventListener("keydown", (event) => this.step(event));
     this.plotted.addEventListener("blur", () => this.point(-1));
-    holder.append(make("div", { class: "panel" }, make("h4", {}, title), this.plotted, this.hint));
+    holder.append(make("div", { class: "panel" }, make("h3", {}, title), this.plotted, this.hint));
     this.holder = this.plotted.parentElement;
-    if (this.rows.length) this.draw();
-    else this.plotted.append(make("p", { class: "empty" }, "Not measured."));
+    if (!this.rows.length) this.plotted.append(make("p", { class: "empty" }, "Nothing to draw here."));
   }
 
+  // When every panel is in its place, so that its width is known.
   draw() {
+    if (!this.rows.length) return;
     const { look, rows } = this;
     const xs = [...new Set(rows.map((row) => row.x))].sort((a, b) => a - b);
     const groups = this.lines();
@@ -56,8 +60,7 @@ class Chart {
     const ends = { x: [xs[0] / 1.18, xs.at(-1) * 1.18], y: look.range };
     const axis = { stroke: muted, font: "12px system-ui, sans-serif", labelFont: "12px system-ui, sans-serif", grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1 } };
     const options = {
-      width: Math.max(this.plotted.clientWidth, 200),
-      height: Math.round(Math.min(460, Math.max(300, this.plotted.clientWidth * 0.62))),
+      ...this.size(),
       legend: { show: false },
       cursor: { points: { show: false }, drag: { x: false, y: false }, x: false, y: false },
       scales: { x: { time: false, distr: 3, log: 2, range: () => ends.x }, y: { distr: 3, log: look.binary ? 2 : 10, range: () => ends.y } },
@@ -85,9 +88,13 @@ class Chart {
     return [...found.values()];
   }
 
+  size() {
+    const width = Math.max(this.plotted.clientWidth, 200);
+    return { width, height: Math.round(Math.min(460, Math.max(300, width * 0.62))) };
+  }
+
   fit() {
-    const width = this.plotted.clientWidth;
-    if (width && Math.abs(width - this.plot.width) > 1) this.plot.setSize({ width, height: this.plot.height });
+    if (this.plotted.clientWidth && Math.abs(this.plotted.clientWidth - this.plot.width) > 1) this.plot.setSize(this.size());
   }
 
   // Bars of the 95 % intervals, and markers.

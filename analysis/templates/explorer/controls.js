@@ -51,7 +51,7 @@ class Controls {
     const idle = key === "match" && chosen.baseline.startsWith("on ");
     const made = make("select", { id: `pick-${key}`, disabled: idle, onchange: (event) => this.set(key, event.target.value) },
       options.map(([value, text]) => make("option", { value, selected: value === chosen[key] }, text)));
-    return make("label", { for: `pick-${key}` }, make("span", {}, label), made);
+    return make("label", { for: `pick-${key}`, class: key }, make("span", {}, label), made);
   }
 
   boxes(key, legend, options, kind) {

@@ -41,8 +41,9 @@ function baselineName(state) {
   return `${state.page.series[series].label} at ${match}`;
 }
 
-// A setting by its machine, and by its commit where a machine has several.
+// A setting by its machine, by all that it is where a machine has several, and by its commit where that is not enough.
 function nameOf(state, setting) {
-  const several = state.settings.filter((one) => one.place === setting.place).length > 1;
-  return several ? `${setting.place}, ${setting.version}` : setting.place;
+  const names = [(one) => one.columns.machine, (one) => one.place, (one) => `${one.place}, ${one.version}`];
+  const alone = (name) => state.settings.every((one) => one === setting || name(one) !== name(setting));
+  return (names.find(alone) ?? names.at(-1))(setting);
 }

@@ -6,7 +6,7 @@ for (let code = 35; code < 127; code++) {
   if (character !== "<" && character !== "\\") DIGITS.set(character, DIGITS.size);
 }
 const PLACES = 3;
-const LEVELS = DIGITS.size ** PLACES - 1;
+const LEVELS = DIGITS.size ** PLACES - 2;
 const WIDEST = 20;
 
 function readNumber(text, at) {

@@ -21,7 +21,8 @@ function show(byHand) {
   const nothing = rows.length ? "" : state.chosen.models.length ? " Nothing was measured there: choose another place or metric." : " No model is chosen.";
   part("said").textContent = [...state.faults, ...page.notes, count + nothing].join(" ");
   drawCharts(rows);
-  part("tables").replaceChildren(meansTable(state, rows), valuesTable(state, rows));
+  part("means").replaceChildren(meansTable(state, rows));
+  part("values").replaceChildren(valuesTable(state, rows));
 }
 
 // A panel a machine, on one scale, so that their lines can be compared by eye.
@@ -38,6 +39,7 @@ function drawCharts(rows) {
     const say = (text) => { part("aloud").textContent = text; };
     return new Chart(part("panels"), title, rows.filter((row) => row.setting === setting), look, say);
   });
+  charts.forEach((chart) => chart.draw());
 }
 
 function saveShown() {

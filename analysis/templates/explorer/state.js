@@ -85,10 +85,13 @@ class State {
     return this.settings.filter((one) => this.chosen.on.includes(one.id));
   }
 
-  // The fixed part stays where the phase or the axis leaves it possible.
+  // The fixed part stays where the phase or the axis leaves it possible; else it is the report's own, or the longest.
   settle() {
     const parts = this.options("at");
-    if (!parts.includes(this.chosen.at)) this.chosen.at = parts[0] ?? "";
+    if (parts.includes(this.chosen.at)) return;
+    const anchor = this.page.anchors[this.chosen.phase];
+    const usual = anchor && fixedPart(anchor, this.chosen.x);
+    this.chosen.at = parts.includes(usual) ? usual : (parts[0] ?? "");
   }
 
   set(key, value) {

@@ -23,12 +23,13 @@ function tone(row, metric) {
 function meansTable(state, rows) {
   const metric = state.metrics[state.chosen.metric];
   const several = state.shownSettings().length > 1;
-  const made = means(rows).map((one) => {
+  const baseline = state.baseline().setting;
+  const made = means(rows.filter((row) => row.setting !== baseline)).map((one) => {
     const noise = one.noise ? `${one.noise} of ${one.count} within noise` : "";
     if (one.isBaseline) return make("tr", {}, named(state, one, several), cell("the baseline", { tone: "none", key: 0 }), cell(String(one.count), { number: true, key: one.count }));
     if (!one.ratio) return make("tr", {}, named(state, one, several), cell("nothing to compare", { tone: "none", key: "inf" }), cell("0", { number: true, key: 0 }));
     const [words, span] = metric.words(one.ratio);
-    return make("tr", {}, named(state, one, several), cell(words, { key: one.ratio.value, note: [span ? `from ${span.replace(" to ", " to ")}` : "", noise].filter(Boolean).join("; ") }), cell(String(one.count), { number: true, key: one.count }));
+    return make("tr", {}, named(state, one, several), cell(words, { key: one.ratio.value, note: [span ? `from ${span}` : "", noise].filter(Boolean).join("; ") }), cell(String(one.count), { number: true, key: one.count }));
   });
   return table("Geometric means of what is shown", [["Model"], [`Mean against ${baselineName(state)}`], ["Cells", true]], made);
 }

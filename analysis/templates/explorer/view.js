@@ -18,7 +18,8 @@ function rowsOf(state) {
     }
   }
   const rank = (row) => page.series.indexOf(row.series);
-  return rows.sort((a, b) => a.setting.number - b.setting.number || rank(a) - rank(b) || a.x - b.x);
+  const last = (row) => Number(row.setting === baseline.setting); // of a machine that is the baseline all ratios are 1
+  return rows.sort((a, b) => last(a) - last(b) || a.setting.number - b.setting.number || rank(a) - rank(b) || a.x - b.x);
 }
 
 function isNoise(row) {
