@@ -10,7 +10,6 @@ import statistics
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import torch
 from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 

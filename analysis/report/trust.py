@@ -19,7 +19,7 @@ from analysis.report.measured import Measured
 from analysis.schema import ordinary
 from analysis.statistics import ratio_between_settings, summarise
 from analysis.statistics.summary import CELL
-from analysis.vocabulary import MEASURED, METRICS, NOT_PLANNED, PEAK_ALLOCATED, STEP_TIME, counted, plural
+from analysis.vocabulary import ENERGY, MEASURED, METRICS, NOT_PLANNED, PEAK_ALLOCATED, STEP_TIME, counted, plural
 
 KEY = [*CELL, "metric"]
 COMPARED = {STEP_TIME: units.seconds, PEAK_ALLOCATED: units.binary_bytes}
@@ -44,6 +44,7 @@ def sections(frame: pd.DataFrame, measured: Measured, level: int, number: int) -
         f"{missing} cells of the measured grid: not measured." if missing else "Every planned cell was tried.",
         *([crossing(measured)] if len(measured.instances) > 1 else []),
         *(sentence for verdict in measured.verdicts for sentence in verdict.sentences),
+        _energy(measured.cells),
         *_not_planned(measured.cells),
         *(f"{table.title}: {len(table.rows) or 'none'}." for table in (unstable, without_value)),
     ]
@@ -80,6 +81,14 @@ def _not_measured(cells: pd.DataFrame) -> int:
         sizes = part[["hidden_size", "length", "batch", "num_layers"]].drop_duplicates()
         missing += len(sizes) * len(part[["model", "backend"]].drop_duplicates()) - len(part)
     return missing
+
+
+def _energy(cells: pd.DataFrame) -> str:
+    """How many cells have an energy; a machine without a counter has none."""
+    known = int((cells["metric"].eq(ENERGY) & cells["outcome"].eq(MEASURED)).sum())
+    if not known:
+        return f"Energy: {units.NOT_MEASURED}; no counter of joules could be read."
+    return f"Energy: measured of {counted(known, 'cell')}, once each, of the whole package or device."
 
 
 def _not_planned(cells: pd.DataFrame) -> list[str]:

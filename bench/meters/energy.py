@@ -1,11 +1,11 @@
-"""Joules of a call, where the machine counts them: a processor's packages through RAPL, a CUDA device through NVML.
+"""Joules of a call, where the machine counts them: a processor's packages by RAPL, a CUDA device by NVML.
 
 Why: of two calls that take equally long one may take half the energy. Linux shows RAPL's counters below
 /sys/class/powercap, mostly to root alone, and few virtual machines have them; where nothing can be read the energy
 is not measured.
 
-Known weakness: a counter is of everything that runs on its package or device meanwhile, idle power included, so that
-the figure is only of a call on a machine with nothing else to do.
+Known weakness: a counter is of everything that runs on its package or device meanwhile, idle power included, so
+that the figure is that of a call only on a machine with nothing else to do.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ import torch
 from torch.autograd import DeviceType
 
 from bench import device_limits, step_parts
-from bench.meters import gpu_state
 from bench.commands import main
+from bench.meters import gpu_state
 from bench.meters.device_time import DeviceTime
 from bench.meters.gpu_state import GpuState
 from bench.step_parts import CALLS, Part, Parts, lines, take_apart

@@ -31,14 +31,18 @@ class Setting {
     return { value, low: column.low?.[cell] ?? value, high: column.high?.[cell] ?? value };
   }
 
+  // The cell of another series at the same point and hidden size, if it has one.
+  atSameSize(cell, series) {
+    return this.bySize.get(`${this.cells.point[cell]}:${this.cells.hidden_size[cell]}:${series}`);
+  }
+
   // The cell's ratio over another series at equal hidden_size, state_size or parameters.
   ratio(cell, series, match, metric) {
-    const { point, hidden_size } = this.cells;
     if (this.cells.series[cell] === series) return this.value(cell, metric) && { value: 1, low: 1, high: 1 };
-    const twin = this.bySize.get(`${point[cell]}:${hidden_size[cell]}:${series}`);
+    const twin = this.atSameSize(cell, series);
     const equal = match === "hidden_size" || (twin !== undefined && this.cells[match][twin] === this.cells[match][cell] && this.cells[match][cell] !== null);
     if (equal) return twin === undefined ? null : this.ratioAtEqualSize(cell, twin, metric);
-    const place = this.ranks[point[cell]].filter((rank) => rank !== this.cells.series[cell]).indexOf(series);
+    const place = this.ranks[this.cells.point[cell]].filter((rank) => rank !== this.cells.series[cell]).indexOf(series);
     const found = this.cached(`${match} ${metric} ${cell}`, () => readRatios(this.matched[match][metric][cell], null));
     return found[place] ?? null;
   }

@@ -15,7 +15,7 @@ function csv(state, rows) {
       metric: state.chosen.metric, unit: state.metrics[state.chosen.metric].unit,
       value: row.value?.value, low: row.value?.low, high: row.value?.high,
       processes: setting.cells.processes[cell], rounds: setting.cells.rounds[cell],
-      outcome: row.value ? "measured" : missing(row), unstable: setting.unstable[cell],
+      outcome: row.value ? "measured" : missing(row), unstable: doubt(row, state.metrics[state.chosen.metric]),
       baseline: baseline.setting ? `${baseline.setting.place}, ${baseline.setting.version}` : state.page.series[baseline.series].id,
       matching: baseline.setting ? "hidden_size" : state.chosen.match,
       ratio: row.ratio?.value, ratio_low: row.ratio?.low, ratio_high: row.ratio?.high, within_noise: row.ratio ? String(withinNoise(row.ratio)) : "",

@@ -2,10 +2,10 @@
 
 function everyCell(setting, page) {
   const { cells } = setting;
-  const headings = [["Model"], ["Phase"], ["n", true], ["T", true], ["B", true], ["Layers", true], ["Compared"], ["Time per step", true], ["95 % interval"], ["Spread", true], ["Peak memory", true], ["Parameters", true], ["Processes × rounds"], ["Flag"]];
+  const headings = [["Model"], ["Phase"], ["n", true], ["T", true], ["B", true], ["Layers", true], ["Compared"], ["Time per step", true], ["95 % interval"], ["Spread", true], ["Peak memory", true], ["Energy per step", true], ["Parameters", true], ["Processes × rounds"], ["Flag"]];
   const rows = Array.from({ length: setting.count }, (_, number) => {
     const [series, sizes] = [page.series[cells.series[number]], sizesOf(setting, number)];
-    const [time, peak] = ["step_time", "peak_allocated"].map((metric) => setting.value(number, metric));
+    const [time, peak, joule] = ["step_time", "peak_allocated", "energy"].map((metric) => setting.value(number, metric));
     const outcome = setting.outcomes[number];
     const unstable = setting.unstable[number];
     const size = (value) => cell(value === null ? "not measured" : whole(value), { number: true, key: value ?? "inf", tone: value === null ? "none" : undefined });
@@ -17,6 +17,7 @@ function everyCell(setting, page) {
       cell(time ? between(time.low, time.high, seconds) : "", { key: time?.low ?? "inf" }),
       cell(time ? perCent(cells.spread[number]) : "", { number: true, key: time ? cells.spread[number] : "inf" }),
       peak ? cell(binaryBytes(peak.value), { number: true, key: peak.value }) : cell("not measured", { number: true, key: "inf", tone: "none" }),
+      joule ? cell(joules(joule.value), { number: true, key: joule.value }) : cell("not measured", { number: true, key: "inf", tone: "none" }),
       size(sizes.parameters),
       cell(time ? `${cells.processes[number]} × ${Math.floor(cells.rounds[number] / Math.max(cells.processes[number], 1))}` : "", { key: time ? cells.rounds[number] : "inf" }),
       unstable ? cell("unstable", { key: 1, note: unstable, tone: "behind" }) : cell("", { key: 0 }),

@@ -29,7 +29,7 @@ function described(state, row) {
     `${row.series.label}, n = ${sizes.hidden_size}, T = ${sizes.length}, B = ${sizes.batch}`,
     `${metric.label}: ${metric.text(row.value.value)}${interval ? ` (95 % interval ${interval})` : ""}`,
     `${row.isBaseline ? "" : `Against ${baselineName(state)}: `}${said}${bounds ? ` (${bounds})` : ""}${isNoise(row) ? ", within noise" : ""}`,
-    `${processes[cell]} process${processes[cell] === 1 ? "" : "es"}, ${rounds[cell]} round${rounds[cell] === 1 ? "" : "s"}${setting.unstable[cell] ? `; unstable: ${setting.unstable[cell]}` : ""}`,
+    `${processes[cell]} process${processes[cell] === 1 ? "" : "es"}, ${rounds[cell]} round${rounds[cell] === 1 ? "" : "s"}${doubt(row, metric) ? `; unstable: ${doubt(row, metric)}` : ""}`,
     `${setting.place}; commit ${setting.version}; torch ${setting.columns.torch ?? "not recorded"}`,
   ];
 }

@@ -49,7 +49,7 @@ function valuesTable(state, rows) {
     const [words, bounds] = verdict(row, metric);
     const noise = isNoise(row);
     const note = [bounds, noise ? "within noise" : ""].filter(Boolean).join("; ");
-    const unstable = row.setting.unstable[row.cell] ? "unstable" : "";
+    const unstable = doubt(row, metric) ? "unstable" : "";
     return make(
       "tr", { class: noise ? "noise" : false }, named(state, row, several), x,
       cell(metric.text(row.value.value), { number: true, key: row.value.value, note: [between(row.value.low, row.value.high, metric.text), unstable].filter(Boolean).join("\n") }),

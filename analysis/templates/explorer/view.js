@@ -29,8 +29,13 @@ function isNoise(row) {
 // What a row is said to be beside the baseline.
 function verdict(row, metric) {
   if (row.isBaseline) return ["the baseline", ""];
-  if (!row.ratio) return [row.value ? "no such baseline" : "", ""];
+  if (!row.ratio) return [row.value ? "no baseline of its size" : "", ""];
   return metric.words(row.ratio);
+}
+
+// Why a row's time is not to be trusted, or nothing; bytes are the same at every call.
+function doubt(row, metric) {
+  return metric.timed ? (row.setting.unstable[row.cell] ?? "") : "";
 }
 
 // Why there is no value.

@@ -100,6 +100,7 @@ def test_a_share_of_a_ceiling_is_of_the_urnn_alone(opened):
     rows = table(page)
     assert [row[2].split()[1] for row in rows if row[0] == "uRNN (eager reference)"] == ["%"] * 4
     assert {row[2] for row in rows if row[0] == "nn.LSTM"} == {"not measured"}
+    assert {row[3] for row in rows if row[0] != "nn.LSTM"} <= {"no baseline of its size", ""}
 
 
 def test_baseline_and_matching_change_the_ratios(opened):
@@ -262,7 +263,7 @@ def test_a_link_shows_what_its_sender_saw(opened):
         ),
         (
             "at=copying-L1-T7-B1",
-            "The link asks for “copying-L1-T7-B1” as what is held fixed, which this page does not have: shown is “copying-L1-T100-B32”.",
+            "as what is held fixed, which this page does not have: shown is “copying-L1-T100-B32”.",
         ),
         (
             "on=moon",
