@@ -93,7 +93,7 @@ sanitize: $(READY) ## run the layer's tests with a kernel that checks every memo
 bench: $(READY) ## measure the current commit with asv; PROFILE=quick, ci or full (full takes hours)
 	$(RUN) -m bench run --profile $(PROFILE) --harness asv
 
-gate: $(READY) ## did HEAD get slower than BASE? 0: no, 1: yes, 2: not measured (10 minutes)
+gate: $(READY) ## did HEAD get slower than BASE? 0: no, 1: yes, 2: not measured (12 minutes)
 	$(RUN) -m bench gate --base $(BASE) --head $(HEAD)
 
 history: $(READY) $(OTAVA)/ready ## measure every commit of RANGE that changed what is timed, for reports/history and asv's site

@@ -161,12 +161,15 @@ class Details:
 
 @dataclass(frozen=True, eq=False)
 class Explorer:
-    """Measurements that a reader looks through, in the page alone; `analysis.report.explorer` makes the data.
+    """Measurements that a reader looks through, under an explanation, in the page alone.
+
+    `analysis.report.explorer` makes the data.
 
     The table of every cell is made of it, too, wherever an `EveryCell` stands. A page has one of these at most.
     """
 
     data: Mapping[str, Any]
+    explain: str
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from analysis.comparability import Choice, Setting, age, of_one_instance, split
 from analysis.errors import AnalysisError
 from analysis.pages import Explorer
 from analysis.report.explorer import explorer
+from analysis.report.figures import PROSE
 from analysis.report.measured import Measured
 
 MOST_OLDER = 3  # commits or harnesses beside the newest one of a machine; each adds its figures to the page
@@ -44,7 +45,7 @@ def looked_through(every: Sequence[Measured], frame: pd.DataFrame, machines: Seq
     left_out = sum(len(measured.left_out) for measured in every) - len(older)
     firsts = {one.setting.machine: number for number, one in reversed(list(enumerate(settings)))}
     beside = sorted(firsts.values()) if machines else [0]
-    return Explorer(explorer(settings, left_out) | {"beside": beside})
+    return Explorer(explorer(settings, left_out) | {"beside": beside}, PROSE["explain"]["explorer"])
 
 
 def _newest(settings: Sequence[Setting], parts: dict[Setting, pd.DataFrame]) -> list[Setting]:

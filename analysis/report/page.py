@@ -53,11 +53,8 @@ def page_of(results: Results, title: str, machines: Sequence[str] = ()) -> Page:
     ]
     if not shown:
         sections = [Section("", [Answer(["Nothing was measured."])])]
-    else:
-        explore = Section(
-            "Explore the measurements",
-            [Prose(PROSE["explain"]["explorer"]), looked_through(every, frame, machines)],
-        )
+    elif any(len(measured.cells) for measured in every):
+        explore = Section("Explore the measurements", [looked_through(every, frame, machines)])
         sections.insert(1 if len(shown) == 1 else 0, explore)
     sections.append(Section("How each figure was measured", [Facts(list(PROSE["method"].items()))]))
     if results.problems:

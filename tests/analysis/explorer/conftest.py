@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from analysis.comparability import by_kind, choose
-from analysis.pages import Details, EveryCell, Page, Prose, Section
+from analysis.pages import Details, EveryCell, Page, Section
 from analysis.pages.html import html
 from analysis.report.choice import looked_through
 from analysis.report.measured import Measured
@@ -64,7 +64,7 @@ def page_file(frame, settings, tmp_path_factory):
     """The page; its first setting is that of "big box"."""
     block = looked_through(settings, by_kind(frame), [])
     every = Details("Every measured cell (36)", [EveryCell(0)], "train 512")
-    sections = [Section("Explore", [Prose("Choose."), block]), Section("Every measurement", [every])]
+    sections = [Section("Explore", [block]), Section("Every measurement", [every])]
     path = tmp_path_factory.mktemp("explorer") / "index.html"
     path.write_text(html(Page("Benchmark report", "A title", sections), {}), encoding="utf-8")
     return path
