@@ -120,8 +120,8 @@ def refutations(recording: Recording, found: Sequence[Condition]) -> list[str]:
         least = int(stats.binom.ppf(1 - REFUTED, REPEATS, one.called.low))
         if least:
             said.append(
-                f"What is caught of {units.per_cent(one.slowdown)}, if of {REPEATS} gates of a commit that slows "
-                f"{recording.slowed} by so much fewer than {least} call it."
+                f"What is caught of {units.per_cent(one.slowdown)}, if fewer than {least} of {REPEATS} gates call "
+                f"a commit that slows {recording.slowed} by so much."
             )
     noisiest = spreads(recording).iloc[:, -1].max()
     said.append(

@@ -158,7 +158,7 @@ def test_cells_that_were_not_planned_are_said_to_be_and_are_neither_missing_nor_
     assert "Not planned: 1 cell. Loops have no cells at n > 64." in said
     assert "Cells without a value: none." in said
     (setting,) = page.explorer.data["settings"]
-    assert setting["outcomes"] == {"2": ["not planned", "Loops have no cells at n > 64."]}
+    assert setting["outcomes"] == {"3": ["not planned", "Loops have no cells at n > 64."]}
 
 
 def test_a_way_that_was_planned_for_streams_alone_is_not_missed_over_sequences(written_of, curve):
