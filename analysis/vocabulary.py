@@ -164,6 +164,7 @@ START, END = "start", "end"  # when a session measures its control cells
 RUN_FORMAT = 1  # key "run" of a results file
 GATE_FORMAT = 1  # a gate's plan
 VERDICTS_FORMAT = 2  # what a gate or a comparison says to machines; before 2 a row's "passes" were "rounds"
+WORTH_FORMAT = 1  # what a comparison of any project's benchmarks is worth, for machines
 RECORDING_FORMAT = 1  # a calibration's plan, and what is kept of it beside its report
 STUDY_FORMAT = 1  # a job of a study of a related system: its result, and the plan that it is in
 SHARDS_FORMAT = 1  # a sweep in shards: its plan, its blocks and its sessions

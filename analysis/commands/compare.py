@@ -1,19 +1,32 @@
-"""The verdict on two sets of results."""
+"""The verdict on two sets of results, of this suite or of another project's benchmarks."""
 
 import argparse
 from pathlib import Path
 
-from analysis.commands.sharing import add_verdict_options, conclude
-from analysis.regressions.comparison import compare
+from analysis.commands.sharing import add_floor, add_verdict_options, conclude
+from analysis.errors import AnalysisError
+from analysis.harnesses import TOOLS
+from analysis.regressions.files import compare
+from analysis.regressions.judge import RULES
 
-PURPOSE = "judge two result sets: did the new commit get slower?"
+PURPOSE = "judge two result sets, of any project: did the new commit get slower?"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name in ("old", "new"):
-        parser.add_argument(name, type=Path, metavar=name.upper(), help="results of asv or pytest-benchmark")
+        parser.add_argument(name, type=Path, nargs="?", metavar=name.upper(), help=f"a file or folder of {TOOLS}")
+        several = f"several files of the {name} commit, one a process"
+        parser.add_argument(f"--{name}", dest=f"{name}_files", type=Path, nargs="+", metavar="FILE", help=several)
+    add_floor(parser)
     add_verdict_options(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    return conclude(compare(options.old, options.new), options)
+    named, listed = (options.old, options.new), (options.old_files, options.new_files)
+    if all(named) and not any(listed):
+        sides = [[path] for path in named]
+    elif all(listed) and not any(named):
+        sides = list(listed)
+    else:
+        raise AnalysisError("Expected OLD and NEW, or --old FILE... and --new FILE..., got something else.")
+    return conclude(compare(*sides, RULES.with_floor(options.floor)), options)

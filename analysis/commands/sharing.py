@@ -9,10 +9,12 @@ from analysis.errors import printable, shortened
 from analysis.pages.atomic_folder import write_file
 from analysis.pages.writing import Report
 from analysis.regressions.comparison import Comparison
+from analysis.regressions.judge import RULES
 from analysis.regressions.outputs import document, markdown, show
 from analysis.results import DEFAULT_PATHS, Results, read
 
 LONGEST_TITLE = 200
+LARGEST_FLOOR = 1.0
 
 
 def title(text: str) -> str:
@@ -41,6 +43,25 @@ def add_verdict_options(parser: argparse.ArgumentParser) -> None:
     """Files to write a comparison into."""
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table for a pull request")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the verdicts for machines")
+
+
+def percentage(text: str) -> float:
+    """Reads "2" as 0.02."""
+    try:
+        found = float(text) / 100
+    except ValueError:
+        found = -1.0
+    if not 0 <= found <= LARGEST_FLOOR:
+        raise argparse.ArgumentTypeError(
+            f"expected per cent from 0 to {100 * LARGEST_FLOOR:g}, got {shortened(printable(text), 60)!r}"
+        )
+    return found
+
+
+def add_floor(parser: argparse.ArgumentParser) -> None:
+    """The slowdown that is not worth a call."""
+    smaller = f"per cent: a smaller slowdown is none, however sure it is; default: {100 * RULES.floor:g}"
+    parser.add_argument("--floor", type=percentage, default=RULES.floor, metavar="PERCENT", help=smaller)
 
 
 def warn(problems: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""Two commits -> one comparison: any two results (`python -m analysis compare OLD NEW`), or a gate's folder.
+"""Two commits -> one comparison: two results of this suite, or a gate's folder.
 
 Two results were not measured in turn, so only the sentinel shows a drift between them, and no fresh passes confirm
 a suspicion. A gate's folder holds its plan and a results file a side for the screening and for the confirmation,
@@ -6,7 +6,7 @@ paired by the passes' numbers; each may be missing while nothing is in it yet.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,16 @@ from analysis.comparability import Setting, split
 from analysis.documents import AMOUNT, TEXT, ListOf, MapOf, Maybe, Record, load_format
 from analysis.errors import AnalysisError
 from analysis.regressions.judge import (
+    RULES,
     TIME,
     Conclusion,
     Pair,
     Row,
+    Rules,
     Verdict,
+    answer,
     conclude,
     instruction_rows,
-    judge,
     judge_gate,
     worst_first,
 )
@@ -70,7 +72,7 @@ class Comparison:
     """Everything that the outputs show.
 
     `again` measures all of it again, `commands` one cell each. `open`, `suspects` and `next` are the gate's, which
-    goes on measuring them.
+    goes on measuring them. `rules` are those that it was judged by, `noun` is what a row is called.
     """
 
     base: NamedCommit
@@ -83,10 +85,12 @@ class Comparison:
     suspects: tuple[str, ...] = ()
     commands: Mapping[str, str] = field(default_factory=dict)
     next: Step | None = None
+    rules: Rules = RULES
+    noun: str = "cell"
 
 
-def compare(old: Path, new: Path) -> Comparison:
-    """Files or folders of asv or pytest-benchmark, one commit each -> the comparison of new with old.
+def compare_cells(old: Sequence[Path], new: Sequence[Path], again: str, rules: Rules = RULES) -> Comparison:
+    """Files or folders of this suite, one commit a side -> the comparison of new with old.
 
     Raises AnalysisError for what cannot be read or does not belong together.
     """
@@ -95,10 +99,8 @@ def compare(old: Path, new: Path) -> Comparison:
         notes.append(f"measured by different harnesses: {settings[0].source} and {settings[1].source}")
     seen = dict.fromkeys([*base.times, *base.messages, *head.times, *head.messages])
     cells = [cell for cell in seen if cell not in base.skipped & head.skipped]
-    rows = worst_first(judge(base, head, cells).rows)
-    again = f"python -m analysis compare {old} {new}"
     commits = [NamedCommit(setting.version()) for setting in settings]
-    return Comparison(*commits, rows, conclude(rows), tuple(notes), again)
+    return Comparison(*commits, *answer(base, head, cells, rules), tuple(notes), again, rules=rules)
 
 
 def judge_folder(folder: Path, pace: Pace | None = None) -> Comparison:
@@ -108,7 +110,8 @@ def judge_folder(folder: Path, pace: Pace | None = None) -> Comparison:
     """
     plan = load_format(folder / GATE_PLAN, SHAPE, GATE_FORMAT, "a gate's plan")
     (screening, _, problems), (confirmation, _, others) = (
-        read_sides(*(folder / f"{stage}{side}.json" for side in SIDES), of_gate=True) for stage in ("", CONFIRMING)
+        read_sides(*([folder / f"{stage}{side}.json"] for side in SIDES), of_gate=True)
+        for stage in ("", CONFIRMING)
     )
     absent = _absent_rows(plan)
     cells = [cell for cell in plan["cells"] if cell not in {row.cell for row in absent}]
@@ -140,19 +143,21 @@ def _absent_rows(plan: Mapping[str, Any]) -> list[Row]:
     return rows
 
 
-def read_sides(old: Path, new: Path, *, of_gate: bool = False) -> tuple[Pair, list[Setting], list[str]]:
+def read_sides(
+    old: Sequence[Path], new: Sequence[Path], *, of_gate: bool = False
+) -> tuple[Pair, list[Setting], list[str]]:
     """Both sides, their settings, and what was left out; a gate pairs passes, and a file of it may be missing."""
     sides, settings, notes = [], [], []
-    for path in (old, new):
-        if of_gate and not os.path.lexists(path):
+    for paths in (old, new):
+        if of_gate and not all(map(os.path.lexists, paths)):
             sides.append(Measurements({}))
             continue
-        results = read([path])
+        results = read(paths)
         notes += results.problems
-        settings.append(one_setting(results.frame, path))
+        settings.append(one_setting(results.frame, paths[0]))
         sides.append(measurements_of(results.frame, by_pass=of_gate))
     if len(settings) == 2:
-        require_comparable(*settings, old, new)
+        require_comparable(*settings, old[0], new[0])
     return (sides[0], sides[1]), settings, notes
 
 

@@ -8,13 +8,14 @@ Deterministic figures, bytes and counts, are the same at every call, so a margin
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from statistics import median
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
-from analysis.regressions.measurements import Measurements, log_ratios
+from analysis.regressions.measurements import Measurements, log_ratios, same_measurements
 from analysis.statistics.log_ratio import ENOUGH, LogRatio, holm
+from analysis.statistics.power import of_t, of_welch, smallest_change
 from analysis.units import per_cent
 from analysis.vocabulary import OPERATORS, PARAMETERS, PEAK_ALLOCATED, SAVED_FOR_BACKWARD, SENTINEL, SIDES, counted
 
@@ -37,9 +38,14 @@ class Rules:
     suspect_floor: float = 0.01  # this and the next: what the screening hands to the confirmation, one-sided
     suspect_level: float = 0.1
 
+    def with_floor(self, floor: float) -> Self:
+        """The same for whoever cares for smaller slowdowns, or for larger ones only."""
+        return replace(self, floor=floor, tolerated=max(floor, self.tolerated))
+
 
 RULES = Rules()
-LOG_FLOOR, LOG_TOLERATED = math.log1p(RULES.floor), math.log1p(RULES.tolerated)
+SEEN = 0.95  # share of comparisons that would call the slowdown that "would have been seen"
+NO_DIFFERENCE = "no difference: both sides are the same measurements"
 
 # Deterministic figures: an increase beyond this fraction is a regression, with no statistics.
 MARGINS: dict[str, float] = {
@@ -68,6 +74,7 @@ class Row:
     `base` and `head` are in the metric's unit (s per time step, B, or a count), `ratio` is head over base after
     the sentinel's share has been taken out, `low` and `high` its 95 % interval (None for a deterministic figure),
     `passes` the processes a side. `excused` marks a cell that base does not have, which is nobody's fault.
+    `detectable` is the slowdown, as a fraction, that nearly every such comparison would have called.
     """
 
     cell: str
@@ -81,6 +88,7 @@ class Row:
     passes: int = 0
     reason: str = ""
     excused: bool = False
+    detectable: float | None = None
 
 
 Decision = tuple[Verdict, str]  # and its reason
@@ -102,13 +110,32 @@ class Conclusion(NamedTuple):
     sentence: str
 
 
-def judge(base: Measurements, head: Measurements, cells: Sequence[str], *, paired: bool = False) -> Judgement:
+def judge(
+    base: Measurements, head: Measurements, cells: Sequence[str], *, paired: bool = False, rules: Rules = RULES
+) -> Judgement:
     """One go: every cell's verdict from one set of samples."""
     ratios = log_ratios(base, head, cells, paired=paired)
-    called = {cell: (change, _few(ratios[cell])) for cell, change in _changes(ratios).items()}
-    verdicts = gate_verdicts(ratios, {}) | called
     sides = base, head
-    return Judgement(_rows(sides, {cell: _timed(sides, ratios, cell, verdicts) for cell in ratios}, cells))
+    called = {cell: (change, _few(ratios[cell])) for cell, change in changes(ratios, rules).items()}
+    verdicts = {cell: _screened(ratio, None, rules) for cell, ratio in ratios.items()} | called
+    seen = {cell: detectable(ratio, len(ratios), rules, paired=paired) for cell, ratio in ratios.items()}
+    timed = {cell: replace(_timed(sides, ratios, cell, verdicts), detectable=seen[cell]) for cell in ratios}
+    return Judgement(_rows(sides, timed, cells))
+
+
+def answer(
+    base: Measurements, head: Measurements, cells: Sequence[str], rules: Rules = RULES, noun: str = "cell"
+) -> tuple[list[Row], Conclusion]:
+    """The rows of one go, the worst first, and what they come to; measurements against themselves are no test."""
+    if not same_measurements(base, head):
+        rows = worst_first(judge(base, head, cells, rules=rules).rows)
+        return rows, conclude(rows, noun)
+    equal = {cell: _equal(base, cell) for cell in cells if base.times.get(cell)}
+    rows = worst_first(_rows((base, head), equal, cells))
+    if not equal:
+        return rows, conclude(rows, noun)
+    what = f"both sides are the same measurements of {counted(len(equal), noun)}"
+    return rows, Conclusion(PASSED, f"No difference: {what}.")
 
 
 def judge_gate(
@@ -131,36 +158,49 @@ def judge_gate(
 
 def gate_verdicts(ratios: Mapping[str, LogRatio], confirmed: Mapping[str, LogRatio]) -> dict[str, Decision]:
     """Verdict and reason of each cell of the screening, from its fresh passes where it has some."""
-    changes = _changes(ratios)
-    return {cell: _screened(ratio, changes.get(cell)) for cell, ratio in ratios.items()} | _confirmed(confirmed)
+    called = changes(ratios)
+    return {cell: _screened(ratio, called.get(cell)) for cell, ratio in ratios.items()} | _confirmed(confirmed)
 
 
 def open_and_suspects(ratios: Mapping[str, LogRatio]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Cells of which more passes of screening could tell more: neither passed nor suspect; and the suspects."""
     suspects = {cell: ratio.p_slower() for cell, ratio in ratios.items() if _is_suspect(ratio)}
-    unclear = (cell for cell, ratio in ratios.items() if ratio.interval()[1] >= LOG_TOLERATED)
+    unclear = (cell for cell, ratio in ratios.items() if ratio.interval()[1] >= math.log1p(RULES.tolerated))
     return tuple(cell for cell in unclear if cell not in suspects), tuple(
         sorted(suspects, key=suspects.__getitem__)
     )
 
 
-def _changes(ratios: Mapping[str, LogRatio]) -> dict[str, Verdict]:
+def changes(ratios: Mapping[str, LogRatio], rules: Rules = RULES) -> dict[str, Verdict]:
     """Cells that are slower or faster beyond doubt and beyond the floor, Holm over all cells, two-sided."""
     adjusted = holm([min(1.0, 2 * min(ratio.p_slower(), ratio.p_faster())) for ratio in ratios.values()])
     return {
         cell: Verdict.REGRESSED if ratio.mean > 0 else Verdict.FASTER
         for (cell, ratio), p in zip(ratios.items(), adjusted, strict=True)
-        if p <= RULES.level and abs(ratio.mean) > LOG_FLOOR
+        if p <= rules.level and abs(ratio.mean) > math.log1p(rules.floor)
     }
 
 
-def _screened(ratio: LogRatio, change: Verdict | None) -> Decision:
+def called_from(ratio: LogRatio, tests: int, rules: Rules = RULES) -> float:
+    """The mean log-ratio beyond which `changes` calls a lone slowdown among so many cells, at this one's error."""
+    return max(math.log1p(rules.floor), ratio.quantile(1 - rules.level / 2 / tests) * ratio.error)
+
+
+def detectable(ratio: LogRatio, tests: int, rules: Rules = RULES, *, paired: bool = False) -> float:
+    """The slowdown, as a fraction, that `SEEN` of such comparisons would call, were it one cell's alone."""
+    tail = rules.level / 2 / tests
+    plain = paired or math.isinf(ratio.freedom)
+    test = of_t(ratio.freedom, tail) if plain else of_welch(ratio.processes, tail)
+    return math.expm1(smallest_change(SEEN, ratio.error, math.log1p(rules.floor), test))
+
+
+def _screened(ratio: LogRatio, change: Verdict | None, rules: Rules = RULES) -> Decision:
     """What may be said without a confirmation: everything but 'regressed'. 'Faster' has no other test."""
     if change is Verdict.FASTER:
         return Verdict.FASTER, _few(ratio)
-    if change is Verdict.REGRESSED or (ratio.mean > LOG_FLOOR and _is_suspect(ratio)):
+    if change is Verdict.REGRESSED or (ratio.mean > math.log1p(rules.floor) and _is_suspect(ratio)):
         return Verdict.INCONCLUSIVE, _join("suspected, and not confirmed by fresh passes", _few(ratio))
-    return _bounded(ratio)
+    return _bounded(ratio, rules)
 
 
 def _confirmed(ratios: Mapping[str, LogRatio]) -> dict[str, Decision]:
@@ -168,7 +208,7 @@ def _confirmed(ratios: Mapping[str, LogRatio]) -> dict[str, Decision]:
     adjusted = holm([ratio.p_slower() for ratio in ratios.values()])
     found = {}
     for (cell, ratio), p in zip(ratios.items(), adjusted, strict=True):
-        if ratio.processes >= ENOUGH and p <= RULES.level and ratio.mean > LOG_FLOOR:
+        if ratio.processes >= ENOUGH and p <= RULES.level and ratio.mean > math.log1p(RULES.floor):
             found[cell] = (Verdict.REGRESSED, "confirmed by fresh passes")
         else:
             verdict, reason = _bounded(ratio)
@@ -176,10 +216,10 @@ def _confirmed(ratios: Mapping[str, LogRatio]) -> dict[str, Decision]:
     return found
 
 
-def _bounded(ratio: LogRatio) -> Decision:
-    if ratio.interval()[1] < LOG_TOLERATED:
+def _bounded(ratio: LogRatio, rules: Rules = RULES) -> Decision:
+    if ratio.interval()[1] < math.log1p(rules.tolerated):
         return Verdict.PASS, _few(ratio)
-    return Verdict.INCONCLUSIVE, _join(f"the interval reaches beyond {per_cent(RULES.tolerated)}", _few(ratio))
+    return Verdict.INCONCLUSIVE, _join(f"the interval reaches beyond {per_cent(rules.tolerated)}", _few(ratio))
 
 
 def _is_suspect(ratio: LogRatio) -> bool:
@@ -212,6 +252,11 @@ def _timed(sides: Pair, ratios: Mapping[str, LogRatio], cell: str, verdicts: Map
     ends = [median(side.times[cell].values()) for side in sides]
     numbers = [math.exp(value) for value in (ratio.mean, *ratio.interval())]
     return Row(cell, TIME, verdict, *ends, *numbers, ratio.processes, reason)
+
+
+def _equal(side: Measurements, cell: str) -> Row:
+    time, processes = median(side.times[cell].values()), len(side.times[cell])
+    return Row(cell, TIME, Verdict.PASS, time, time, 1.0, passes=processes, reason=NO_DIFFERENCE)
 
 
 def _missing(sides: Pair, cell: str) -> Row:
@@ -265,14 +310,17 @@ def counts(rows: Sequence[Row]) -> dict[Verdict, int]:
     return {verdict: found[verdict] for verdict in Verdict}
 
 
-def conclude(rows: Sequence[Row]) -> Conclusion:
-    """Exit code 1 for a regression, 2 where cells were not measured or nothing could be judged, otherwise 0."""
+def conclude(rows: Sequence[Row], noun: str = "cell") -> Conclusion:
+    """Exit code 1 for a regression, 2 where cells were not measured or nothing could be judged, otherwise 0.
+
+    `noun` is what the rows are called.
+    """
     times = [row for row in rows if row.metric == TIME]
     judged = [row for row in times if row.verdict is not Verdict.NOT_MEASURED]
     regressed = {row.cell for row in rows if row.verdict is Verdict.REGRESSED}
     lost = {row.cell for row in rows if row.verdict is Verdict.NOT_MEASURED and not row.excused}
     unclear = sum(row.verdict is Verdict.INCONCLUSIVE for row in times)
-    of_all, of_judged = counted(len(times), "cell"), counted(len(judged), "cell")
+    of_all, of_judged = counted(len(times), noun), counted(len(judged), noun)
     if not judged:
         return Conclusion(UNUSABLE, f"Not measured: none of {of_all} has a time on both sides.")
     if regressed:
@@ -280,7 +328,7 @@ def conclude(rows: Sequence[Row]) -> Conclusion:
     if lost:
         return Conclusion(UNUSABLE, f"Not measured: {len(lost)} of {of_all}, for the reasons in the table.")
     if unclear == len(judged):
-        cause = "the machine is too noisy, or more passes or minutes are needed"
+        cause = "the machine is too noisy, or more processes a side are needed"
         return Conclusion(UNUSABLE, f"Inconclusive: all {of_judged}; {cause}.")
     rest = f", {unclear} inconclusive" if unclear else ""
     return Conclusion(PASSED, f"Passed: {of_judged} judged, none regressed{rest}.")

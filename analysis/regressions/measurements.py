@@ -75,6 +75,12 @@ def measurements_of(frame: pd.DataFrame, *, by_pass: bool = False) -> Measuremen
     return Measurements(times, numbers, dict(zip(failed["cell"], said, strict=True)), skipped)
 
 
+def same_measurements(base: Measurements, head: Measurements) -> bool:
+    """Whether both sides are one set of measurements, to the last bit, whatever their files are called."""
+    sides = [{cell: sorted(times.values()) for cell, times in side.times.items()} for side in (base, head)]
+    return sides[0] == sides[1] and base.numbers == head.numbers
+
+
 @cache
 def of_variant(cell: str, variant: str) -> str:
     """The id of another variant's ("lstm:torch") cell at the same sizes; "" where `cell` is no id of ours."""

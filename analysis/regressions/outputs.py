@@ -14,8 +14,7 @@ from analysis.regressions.judge import INSTRUCTIONS, MARGINS, RULES, TIME, Row, 
 from analysis.units import TIMES, binary_bytes, per_cent, seconds, significant
 from analysis.vocabulary import METRICS, OPERATORS, PARAMETERS, VERDICTS_FORMAT
 
-HEADINGS = ("Verdict", "Cell", "Metric", "Base", "Head", "Change", "95 % interval", "Processes", "Why")
-LEFT = ("Verdict", "Cell", "Metric", "Why")
+NUMBERS = ("Base", "Head", "Change", "95 % interval", "Processes")
 STYLES = {
     Verdict.REGRESSED: "bold red",
     Verdict.NOT_MEASURED: "red",
@@ -56,34 +55,46 @@ def markdown(comparison: Comparison) -> str:
     rest = [row for row in comparison.rows if not _worth_showing(row)]
     unclear = (row.cell for row in comparison.rows if row.verdict in (Verdict.REGRESSED, Verdict.INCONCLUSIVE))
     commands = [comparison.commands[cell] for cell in dict.fromkeys(unclear) if cell in comparison.commands]
-    margins = ", ".join(f"{name.replace('_', ' ')} {per_cent(margin)}" for name, margin in MARGINS.items())
+    rules, noun, passed = comparison.rules, comparison.noun, _markdown_table(comparison, rest)
     blocks = [
         MARK,
         f"### {comparison.outcome.sentence}",
         f"Base {_commit(comparison.base)}, head {_commit(comparison.head)}: {_tally(comparison.rows)}.",
-        _markdown_table(shown),
-        f"<details><summary>{len(rest)} rows that pass</summary>\n\n{_markdown_table(rest)}\n\n</details>"
-        if rest
-        else "",
+        _markdown_table(comparison, shown),
+        f"<details><summary>{len(rest)} rows that pass</summary>\n\n{passed}\n\n</details>" if rest else "",
         "\n".join(f"- {markdown_text(note)}" for note in comparison.notes),
         f"See it again: {markdown_code(comparison.again)}" if comparison.again else "",
-        "\n".join(["One cell alone:", "", "```", *commands, "```"]) if commands else "",
-        f"<sub>A time regressed if its mean is more than {per_cent(RULES.floor)} above base's, at a level "
-        f"of {per_cent(RULES.level)} over all cells; it passes if its interval ends "
-        f"below {per_cent(RULES.tolerated)}. "
-        f"Margins of deterministic figures: {margins}.</sub>",
+        "\n".join([f"One {noun} alone:", "", "```", *commands, "```"]) if commands else "",
+        f"<sub>A time regressed if its mean is more than {per_cent(rules.floor)} above base's, at a level "
+        f"of {per_cent(rules.level)} over all {noun}s; it passes if its interval ends "
+        f"below {per_cent(rules.tolerated)}.{_margins(comparison)}</sub>",
     ]
     return "\n\n".join(filter(None, blocks)) + "\n"
+
+
+def _margins(comparison: Comparison) -> str:
+    """A sentence on deterministic figures where there are some."""
+    if all(row.metric == TIME for row in comparison.rows):
+        return ""
+    margins = ", ".join(f"{name.replace('_', ' ')} {per_cent(margin)}" for name, margin in MARGINS.items())
+    return f" Margins of deterministic figures: {margins}."
 
 
 def _commit(commit: NamedCommit) -> str:
     return markdown_code(commit.name) + (f" ({markdown_text(commit.subject)})" if commit.subject else "")
 
 
-def _markdown_table(rows: list[Row]) -> str:
+def headings(comparison: Comparison) -> tuple[str, ...]:
+    """Of every table; `_texts` has a text for each. Benchmarks of other tools have times alone."""
+    metric = () if comparison.noun != "cell" else ("Metric",)
+    return ("Verdict", comparison.noun.capitalize(), *metric, *NUMBERS, "Why")
+
+
+def _markdown_table(comparison: Comparison, rows: list[Row]) -> str:
     if not rows:
         return ""
-    lines = [HEADINGS, ["---"] * len(HEADINGS), *(map(markdown_cell, _texts(row)) for row in rows)]
+    heads = headings(comparison)
+    lines = [heads, ["---"] * len(heads), *(map(markdown_cell, _texts(comparison, row)) for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -93,10 +104,10 @@ def show(comparison: Comparison, console: Console | None = None) -> None:
     shown = [row for row in comparison.rows if row.metric == TIME or _worth_showing(row)]
     title = Text(f"{comparison.base.name} -> {comparison.head.name}", style="table.title")
     table = Table(title=title, title_justify="left", box=None)
-    for heading in HEADINGS:
-        table.add_column(heading, justify="left" if heading in LEFT else "right", no_wrap=heading != "Why")
+    for heading in headings(comparison):
+        table.add_column(heading, justify="right" if heading in NUMBERS else "left", no_wrap=heading != "Why")
     for row in shown:
-        table.add_row(*map(Text, _texts(row)), style=STYLES[row.verdict])
+        table.add_row(*map(Text, _texts(comparison, row)), style=STYLES[row.verdict])
     wanted = console.measure(table, options=console.options.update(width=WIDEST)).maximum
     console.width = max(console.width, wanted)
     console.print(table)
@@ -108,19 +119,29 @@ def show(comparison: Comparison, console: Console | None = None) -> None:
     console.print(f"{comparison.outcome.sentence} ({_tally(comparison.rows)})", style="bold")
 
 
-def _texts(row: Row) -> tuple[str, ...]:
-    """One text for each of `HEADINGS`."""
+def _texts(comparison: Comparison, row: Row) -> tuple[str, ...]:
+    """One text for each of the headings."""
+    metric = () if comparison.noun != "cell" else (metric_label(row.metric),)
     return (
         row.verdict.value,
         row.cell,
-        metric_label(row.metric),
+        *metric,
         _value(row, row.base),
         _value(row, row.head),
         _change(row.ratio),
         "" if row.low is None or row.high is None else f"{_change(row.low)} to {_change(row.high)}",
         str(row.passes or ""),
-        row.reason,
+        _why(row),
     )
+
+
+def _why(row: Row) -> str:
+    """The reason of the verdict; and where it is no change, what change there could not have been."""
+    if row.detectable is None or row.verdict in (Verdict.REGRESSED, Verdict.NOT_MEASURED, Verdict.FASTER):
+        return row.reason
+    near = row.ratio is not None and abs(math.log(row.ratio)) <= math.log1p(RULES.floor)
+    said = row.reason or {Verdict.PASS: "unchanged" if near else "not slower"}.get(row.verdict, "")
+    return "; ".join(filter(None, (said, f"{per_cent(row.detectable)} would have been seen")))
 
 
 def metric_label(metric: str) -> str:

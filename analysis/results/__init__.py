@@ -40,7 +40,7 @@ def read(paths: Sequence[Path | str] = ()) -> Results:
     Raises AnalysisError for a path that does not exist, a file named outright that cannot be used, and where
     no file holds a measurement.
     """
-    found = _find([Path(path) for path in paths] or _existing_defaults())
+    found = find([Path(path) for path in paths] or _existing_defaults())
     registry = Registry.beside(found)
     rows: list[dict[str, Any]] = []
     problems = list(registry.problems)
@@ -67,7 +67,7 @@ def _existing_defaults() -> list[Path]:
     return existing
 
 
-def _find(paths: Iterable[Path]) -> dict[Path, bool]:
+def find(paths: Iterable[Path]) -> dict[Path, bool]:
     """Folders and files -> the files to read, each once, in a fixed order, and whether the user named it outright.
 
     Below a folder it is every JSON file except the harnesses' own bookkeeping, which is known by its name.

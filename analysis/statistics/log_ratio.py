@@ -35,8 +35,12 @@ class LogRatio:
 
     def interval(self, confidence: float = CONFIDENCE) -> tuple[float, float]:
         """Two-sided bounds of the mean."""
-        reach = _quantile((1 + confidence) / 2, self.freedom) * self.error
+        reach = self.quantile((1 + confidence) / 2) * self.error
         return self.mean - reach, self.mean + reach
+
+    def quantile(self, share: float) -> float:
+        """Student's t at its degrees of freedom."""
+        return _quantile(share, self.freedom)
 
     def p_slower(self) -> float:
         """One-sided p value against 'head is not slower': small where it is."""

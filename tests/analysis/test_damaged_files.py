@@ -36,7 +36,8 @@ from analysis.history.commits import History
 from analysis.history.commits import read as read_history
 from analysis.history.report import page_of as history_page
 from analysis.pages.markdown import markdown as page_markdown
-from analysis.regressions.comparison import Comparison, compare, judge_folder
+from analysis.regressions.comparison import Comparison, judge_folder
+from analysis.regressions.files import compare
 from analysis.regressions.outputs import document, markdown, show
 from analysis.regressions.policy import Pace
 from analysis.report.page import page_of
@@ -45,6 +46,7 @@ from tests.analysis.calibration.conftest import recording as make_recording
 from tests.analysis.conftest import ASV_COLUMNS, make_entry
 from tests.analysis.damage import cases
 from tests.analysis.experiments.conftest import write_run
+from tests.analysis.harnesses.conftest import SCALED, sample
 from tests.analysis.history.conftest import write_history
 
 CASES = 1300
@@ -157,7 +159,7 @@ def write_pair(folder: Path) -> None:
 
 
 def read_pair(folder: Path) -> Comparison:
-    return compare(folder / "old.json", folder / "new.json")
+    return compare([folder / "old.json"], [folder / "new.json"])
 
 
 def tell(comparison: Comparison) -> None:
@@ -166,6 +168,27 @@ def tell(comparison: Comparison) -> None:
     document(comparison).encode()
     show(comparison, Console(file=io.StringIO(), soft_wrap=True))
     assert comparison.outcome.code in (0, 1, 2)
+
+
+def write_foreign(folder: Path) -> None:
+    """Three files a side of each tool."""
+    for tool, change in SCALED.items():
+        for number in range(6):
+            found = sample(tool)
+            change(found, lambda _, by=1 + 0.01 * number: by)
+            write(folder / f"{tool}_{number}.json", found)
+
+
+def read_foreign(folder: Path) -> list[Comparison]:
+    return [
+        compare(*([folder / f"{tool}_{number}.json" for number in side] for side in ((0, 1, 2), (3, 4, 5))))
+        for tool in SCALED
+    ]
+
+
+def tell_all(comparisons: list[Comparison]) -> None:
+    for comparison in comparisons:
+        tell(comparison)
 
 
 def write_gate(folder: Path) -> None:
@@ -274,6 +297,7 @@ KINDS = {
     "pytest-benchmark": Kind(write_benchmarks, read_results, use_results, 0.43),
     "asv": Kind(write_asv, read_results, use_results, 0.36),
     "pair": Kind(write_pair, read_pair, tell, 0.01),
+    "foreign": Kind(write_foreign, read_foreign, tell_all, 0.15),
     "gate": Kind(write_gate, read_gate, tell, 0.02),
     "logs": Kind(write_logs, read_logs, use_logs, 0.13),
     "tables": Kind(write_tables, read_logs, use_logs, 0.02),

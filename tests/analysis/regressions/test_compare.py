@@ -9,7 +9,7 @@ import pytest
 
 from analysis.__main__ import main
 from analysis.errors import AnalysisError
-from analysis.regressions.comparison import compare
+from analysis.regressions.files import compare
 from analysis.regressions.outputs import MARK
 from analysis.vocabulary import VERDICTS_FORMAT
 
@@ -38,7 +38,8 @@ def results(benchmark_file, entry):
 def test_the_exit_code_and_the_last_line_say_it(results, capsys):
     old, slow, fast = results("old"), results("slow", 1.08), results("fast", 0.8)
     for new, code, last in (
-        (old, 0, "Passed: 2 cells judged, none regressed. (6 pass)"),
+        (old, 0, "No difference: both sides are the same measurements of 2 cells. (6 pass)"),
+        (results("again", 1.001), 0, "Passed: 2 cells judged, none regressed. (6 pass)"),
         (slow, 1, "Regressed: 1 of 2 cells judged. (1 regressed, 5 pass)"),
         (fast, 0, "Passed: 2 cells judged, none regressed. (1 faster, 5 pass)"),
     ):
@@ -91,7 +92,7 @@ def test_more_memory_is_a_regression_whatever_the_time(results, capsys):
 def test_a_new_figure_of_a_kind_is_read(results):
     old = results("old", info={"operators": 100, "saved_for_backward_bytes": 64})
     new = results("new", info={"operators": 100, "saved_for_backward_bytes": 128})
-    regressed = [row.metric for row in compare(old, new).rows if row.verdict == "regressed"]
+    regressed = [row.metric for row in compare([old], [new]).rows if row.verdict == "regressed"]
     assert regressed == ["saved_for_backward"] * 2
 
 
@@ -122,7 +123,10 @@ def test_a_changed_machine_or_condition_is_refused(results, capsys, changes, wha
     ("text", "sentence"),
     [
         ('{"machine_info": {}, "benchm', "expected complete JSON, but it is cut off or damaged at line 1"),
-        ("{}", "expected a result file of asv or pytest-benchmark, got other JSON."),
+        (
+            "{}",
+            "asv, google/benchmark, nvbench or hyperfine, got other JSON.",
+        ),
         ('{"machine_info": {}, "benchmarks": [], "run": {"format": 2}}', "expected run format 1, got 2; "),
         ('{"machine_info": {}, "benchmarks": [], "run": {"format": 1}}', "No measurement in any of 1 result file"),
         ('{"result_columns": [], "results": {}, "version": 3}', "expected asv results of version 2, got 3."),
@@ -143,7 +147,7 @@ def test_two_commits_in_one_folder_are_not_mixed(results, tmp_path):
     old = results("both/1", commit_info={"id": "c" * 40})
     results("both/2")
     with pytest.raises(AnalysisError, match="expected one commit under one set of conditions, got 2 "):
-        compare(tmp_path / "both", old)
+        compare([tmp_path / "both"], [old])
 
 
 def test_an_output_that_cannot_be_written_is_one_sentence(results, tmp_path, capsys):
@@ -164,12 +168,13 @@ class TestAsv:
 
     def test_two_sets_are_judged_and_what_is_skipped_on_both_sides_is_no_cell(self, asv_file, tmp_path):
         old = self.file(asv_file).rename(tmp_path / "old.json")
-        found = compare(old, self.file(asv_file, 2.0))
+        found = compare([old], [self.file(asv_file, 2.0)])
         times = {row.cell: row.verdict for row in found.rows if row.metric == "time"}
         assert times == {CELL: "regressed", CELL.replace("urnn:reference", "lstm:torch"): "inconclusive"}
         assert found.outcome.code == 1
 
     def test_one_of_each_is_judged_and_says_so(self, asv_file, results):
-        found = compare(results("old", machine_info={"node": "box", "torch": "2.13.0"}), self.file(asv_file, 2.0))
+        old = results("old", machine_info={"node": "box", "torch": "2.13.0"})
+        found = compare([old], [self.file(asv_file, 2.0)])
         assert found.notes == ("measured by different harnesses: pytest-benchmark and asv",)
         assert found.outcome.code == 1
