@@ -107,7 +107,7 @@ def _recovered(ax: Axes, rows: pd.DataFrame, samples: int) -> None:
     ax.set(xlabel="true weight", ylabel="weight found")
 
 
-def draw_descents(frames: Frames, columns: int = 1) -> Drawn:
+def draw_descents(frames: Frames, columns: int = 2) -> Drawn:
     """The largest error over processor seconds, a line a seed."""
     rows = frames["descents"].assign(error=largest(frames["descents"]).clip(lower=LEAST))
     fillings = [partial(_over_seconds, frames=frames, rows=rows)] if len(rows) else []
