@@ -185,7 +185,9 @@ STEP_COSTS = "step_costs"  # folder beside training runs, with the times of thei
 
 GATE_PLAN = "gate.json"
 SIDES = ("base", "head")
-CONFIRMING = "confirm_"  # before the name of a side's file: the passes that confirm the suspects
+# Before the name of a side's file: the passes that confirm the suspects, and those that name the cells of a model
+# that is confirmed.
+CONFIRMING, NAMING = "confirm_", "name_"
 
 CALIBRATION_PLAN = "calibration.json"
 BASE, SAME = "base", "same"  # the sides that are one commit, measured twice

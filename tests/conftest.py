@@ -72,6 +72,9 @@ def cuda_on_a_host(host: "Host", monkeypatch: pytest.MonkeyPatch) -> "Host":
     monkeypatch.setattr(cuda_launch, "load", host.load)
     monkeypatch.setattr(cuda_launch, "on", lambda device: contextlib.nullcontext())
     monkeypatch.setattr(cuda_launch, "multiprocessors", lambda: 132)
+    monkeypatch.setattr(cuda_launch, "current_device", lambda: -1)
+    monkeypatch.setattr(cuda_launch, "current_stream", lambda device: 0)
+    monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: False)
     monkeypatch.setattr(cuda_sequence, "SMALL", 0)  # several chunks in the backward pass, however small the test
     return host
 

@@ -22,6 +22,7 @@ struct Kernel {
 // In the order of launch.py.
 constexpr Kernel KERNELS[] = {{thread<TablesArguments, urnn_tables>, sizeof(TablesArguments)},
                               {thread<ForwardArguments, urnn_forward>, sizeof(ForwardArguments)},
+                              {thread<StepArguments, urnn_step>, sizeof(StepArguments)},
                               {thread<BackwardArguments, urnn_backward>, sizeof(BackwardArguments)},
                               {thread<FinishArguments, urnn_finish>, sizeof(FinishArguments)}};
 

@@ -23,8 +23,10 @@ class KernelError(AssertionError):
     """A race, an access out of bounds or a barrier that not all threads reach."""
 
 
-class HostKernels:
+class HostKernels(cuda_launch.Kernels):
     """Stands for `cuda_launch.Kernels`; notes the launches."""
+
+    device = -1  # a CPU's, as its tensors say
 
     def __init__(self, plan: Plan, library: Path) -> None:
         self.plan = plan
@@ -32,9 +34,9 @@ class HostKernels:
         self._library.urnn_launch.restype = ctypes.c_char_p
         self.launches: list[tuple[str, int]] = []
 
-    def launch(self, kernel: str, blocks: int, *values: object) -> None:
+    def launch(self, kernel: str, blocks: int, *values: int | float) -> None:
         self.launches.append((kernel, blocks))
-        arguments, group = cuda_launch.packed(values), self.plan.group(kernel)
+        arguments, group = cuda_launch.packed(kernel, values), self.plan.group(kernel)
         failure = self._library.urnn_launch(
             cuda_launch.KERNELS.index(kernel),
             ctypes.c_long(blocks),

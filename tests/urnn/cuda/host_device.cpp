@@ -51,8 +51,8 @@ struct Block {
   std::string failure;
   long index = 0, block_barriers = 0;
   int current = 0;
-  // By a thread that waits at a barrier; by parity, since some read while others raise.
-  bool raised[2] = {false, false};
+  // By a thread that waits at a barrier; and whether one was, at the barrier that all have passed.
+  bool raising = false, raised = false;
 
   static void enter();
   void run(int threads, std::size_t shared_bytes);
@@ -116,6 +116,7 @@ void Block::release() {
   for (const Fiber& fiber : fibers) all = all && fiber.state == State::AT_BLOCK_BARRIER;
   if (all) {
     ++block_barriers;
+    raised = raising, raising = false;
     for (Fiber& fiber : fibers) fiber.state = State::RUNS;
     return;
   }
@@ -137,7 +138,7 @@ void Block::run(int threads, std::size_t shared_bytes) {
   cells.assign(shared_bytes / WORD, Cell{});
   shared.assign(shared_bytes, 0);
   shuffle.assign(threads, 0);
-  block_barriers = 0;
+  block_barriers = 0, raising = false;
   for (Fiber& fiber : fibers) {
     getcontext(&fiber.context);
     fiber.context.uc_stack.ss_sp = fiber.stack.get();
@@ -188,13 +189,11 @@ double exchanged(double value, int bits) {
   return other;
 }
 
-// Their answer is that of the barrier's own round, which parity tells from the next one's.
+// Nobody passes the next barrier before all have read this one's answer.
 bool block_barrier_any(bool raised) {
-  const long round = block.block_barriers % 2;
-  block.raised[round] = block.raised[round] || raised;
+  block.raising = block.raising || raised;
   block_barrier();
-  block.raised[1 - round] = false;
-  return block.raised[round];
+  return block.raised;
 }
 bool warp_barrier_any(bool raised) {
   double any = raised;

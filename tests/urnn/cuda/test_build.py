@@ -64,7 +64,7 @@ def test_registers_and_spills_are_within_their_limits(architecture, n, elements)
     assert kernels.cubin[:4] == b"\x7fELF"
     assert "warning" not in kernels.log
     used = resources(kernels.log)
-    assert set(used) == {"tables", "forward", "backward", "finish"}
+    assert set(used) == {"tables", "forward", "step", "backward", "finish"}
     for kernel, (registers, spilled) in LIMITS[n, elements].items():
         assert used[kernel][0] <= registers, kernel
         assert used[kernel][1] <= spilled, kernel
@@ -77,7 +77,7 @@ def test_what_a_kernel_writes_it_does_not_read_as_constant(n, dtype):
     """Such a load may pass a barrier, which a host cannot show: the tables' own transforms read written roots."""
     ptx = built(Plan(n, 4, dtype, released=False), 90).ptx
     bodies = dict(re.findall(r"\.entry urnn_(\w+)\((.*?)\n}\n", ptx, re.DOTALL))
-    assert set(bodies) == {"tables", "forward", "backward", "finish"}
+    assert set(bodies) == {"tables", "forward", "step", "backward", "finish"}
     assert "ld.global.nc" in bodies["forward"]
     assert "ld.global.nc" in bodies["backward"]
     assert "ld.global.nc" not in bodies["tables"]
@@ -90,7 +90,7 @@ def test_what_a_kernel_writes_it_does_not_read_as_constant(n, dtype):
 )
 def test_every_variant_compiles_without_a_warning(plan):
     log = built(plan, 90).log
-    assert set(resources(log)) == {"tables", "forward", "backward", "finish"}
+    assert set(resources(log)) == {"tables", "forward", "step", "backward", "finish"}
     assert "warning" not in log
 
 

@@ -10,7 +10,7 @@ from tests.urnn.parity import arguments, assert_equals_reference, call
 from urnn.backends import fused
 from urnn.backends.cpu import build as cpu_build
 from urnn.backends.cuda import launch as cuda_launch
-from urnn.backends.cuda import sequence
+from urnn.backends.cuda import sequence, tables
 from urnn.backends.cuda.plan import Plan
 
 pytestmark = [
@@ -35,7 +35,7 @@ def test_every_cut_is_the_same_function(cuda_on_a_host, monkeypatch, n, elements
 
 
 @pytest.mark.parametrize(("n", "batch", "blocks"), [(16, 8, 1), (16, 9, 2), (64, 5, 3), (512, 3, 3)])
-def test_launches_are_one_forward_and_one_a_chunk_back(cuda_on_a_host, n, batch, blocks, generator):
+def test_launches_are_the_tables_and_one_forward_and_one_a_chunk_back(cuda_on_a_host, n, batch, blocks, generator):
     given = arguments(n, batch, 9, 2, torch.float32, generator)
     for name in ("x", "theta"):
         given[name].requires_grad_()
@@ -45,7 +45,7 @@ def test_launches_are_one_forward_and_one_a_chunk_back(cuda_on_a_host, n, batch,
     assert kernels.launches == [("tables", 1), ("forward", blocks)]
     kernels.launches.clear()
     states.sum().backward()
-    assert kernels.launches == [("tables", 1), *[("backward", blocks)] * 3, ("finish", 1)]
+    assert kernels.launches == [*[("backward", blocks)] * 3, ("finish", 1)]
 
 
 def test_what_lies_beside_the_batch_is_not_touched(cuda_on_a_host, generator):
@@ -63,7 +63,7 @@ def test_what_lies_beside_the_batch_is_not_touched(cuda_on_a_host, generator):
 
     state, every_state = (batch, 2 * n), (steps, batch, 2 * n)
     shapes = {
-        "theta": (3, n), "v": (2, 2 * n), "b": (n,), "h_0": state, "tables": (sequence.ROWS, n, 2), "biases": (n,),
+        "theta": (3, n), "v": (2, 2 * n), "b": (n,), "h_0": state, "tables": (tables.ROWS, n, 2), "biases": (n,),
         "states": every_state, "last": state, "gradient": every_state, "carry": state, "z": every_state,
         "x": (steps, batch, 3), "V": (2 * n, 3),
     }  # fmt: skip
@@ -74,9 +74,13 @@ def test_what_lies_beside_the_batch_is_not_touched(cuda_on_a_host, generator):
     permutation, places = torch.randperm(n, generator=generator), torch.empty(n, dtype=torch.int32)
     blocks = plan.blocks(batch)
     made = (a["tables"], a["biases"], places)
-    kernels.launch("tables", 1, a["theta"], a["v"], permutation, a["b"], a["roots"], *made)
-    kernels.launch("forward", blocks, a["h_0"], 2 * n, *made, a["states"], a["last"], steps, batch, 0.0)
-    kernels.launch(
+
+    def launch(kernel: str, count: int, *values: torch.Tensor | float) -> None:
+        kernels.launch(kernel, count, *(v.data_ptr() if isinstance(v, torch.Tensor) else v for v in values))
+
+    launch("tables", 1, a["theta"], a["v"], permutation, a["b"], a["roots"], *made, 0, 0, 0)
+    launch("forward", blocks, a["h_0"], 2 * n, *made, a["states"], a["last"], steps, batch, 0.0)
+    launch(
         "backward", blocks, a["h_0"], 2 * n, *made, a["x"], a["V"], 3, a["states"], a["gradient"], a["carry"],
         a["z"], a["sums"], 0, steps, batch, 0.0,
     )  # fmt: skip

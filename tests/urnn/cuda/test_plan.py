@@ -5,6 +5,7 @@ import torch
 
 from urnn.backends.cuda import plan as cuda_plan
 from urnn.backends.cuda import sequence as cuda_sequence
+from urnn.backends.cuda import tables as cuda_tables
 from urnn.backends.cuda.plan import Plan, choose
 
 SIZES = [4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096]
@@ -35,7 +36,7 @@ def test_threads_and_bytes_are_those_of_the_source(host, n, dtype, released):
         sequence.samples,
         double.threads,
         double.shared_bytes,
-        cuda_sequence.ROWS,
+        cuda_tables.ROWS,
         cuda_sequence.SUMS,
     ]
 
@@ -45,7 +46,7 @@ def test_threads_and_bytes_are_those_of_the_source(host, n, dtype, released):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_a_block_is_full_warps_and_fits_every_gpu_since_the_a100(n, batch, dtype):
     plan = choose(n, batch, dtype, False, H100)
-    for kernel in ("tables", "forward", "backward", "finish"):
+    for kernel in ("tables", "forward", "step", "backward", "finish"):
         group = plan.group(kernel)
         assert group.threads % cuda_plan.WARP == 0
         assert group.threads <= cuda_plan.MOST_THREADS

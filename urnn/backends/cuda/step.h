@@ -1,0 +1,58 @@
+// One step of a stream, state and output in the caller's formats, so that a call is this launch and little more:
+// few inputs are multiplied by V here, and the state may be complex numbers or a pair.
+#pragma once
+
+#include "forward.h"
+
+namespace {
+
+__device__ __forceinline__ void read_state(const StepArguments& a, long long sample, const Sample& group,
+                                           Units& h) {
+  const Real* first = a.h + sample * a.h_sample;
+#pragma unroll
+  for (int e = 0; e < ELEMENTS; ++e) {
+    const Real* at = first + group.unit(e) * a.h_unit;
+    h[e].re = sample < a.batch ? at[0] : 0;
+    h[e].im = sample < a.batch ? at[a.h_imaginary] : 0;
+  }
+}
+
+// V x of this thread's units.
+__device__ __forceinline__ void multiply_input(const StepArguments& a, long long sample, const Sample& group,
+                                               Units& z) {
+  const Real* x = a.x + sample * a.inputs;
+#pragma unroll
+  for (int e = 0; e < ELEMENTS; ++e) {
+    const Real *re = a.V + group.unit(e) * a.inputs, *im = re + N * a.inputs;
+    z[e] = {0, 0};
+    for (long long i = 0; sample < a.batch && i < a.inputs; ++i) {
+      z[e] = {z[e].re + re[i] * x[i], z[e].im + im[i] * x[i]};
+    }
+  }
+}
+
+__device__ __forceinline__ void run_step(const StepArguments& a) {
+  Sample group;
+  const long long sample = block_index() * Sample::SAMPLES + group.member;
+  const bool within = sample < a.batch;
+  Tables tables(a.tables, a.biases, a.places, group);
+  Real* pair = a.states + sample * (2 * N) + group.lane;
+  Units h, z;
+  read_state(a, sample, group, h);
+  if (a.x) {
+    multiply_input(a, sample, group, z);
+  } else {
+    read_pair(pair, z, within);
+  }
+  multiply(tables, h, z, group);
+  Real b[ELEMENTS];
+  tables.read_biases(b);
+#pragma unroll
+  for (int e = 0; e < ELEMENTS; ++e) h[e] = modrelu(h[e], b[e], Real(a.epsilon));
+  write_pair(pair, h, within);
+  if (!within || !a.last) return;
+#pragma unroll
+  for (int e = 0; e < ELEMENTS; ++e) a.last[sample * N + group.unit(e)] = h[e];
+}
+
+}  // namespace
