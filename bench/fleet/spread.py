@@ -138,7 +138,13 @@ class Spread:
                     path.parent.mkdir(parents=True, exist_ok=True)
                     path.write_text(text)
             problems: list[str] = []
-            found = attempts.complete_ones(Path(folder), self.plan, problems)
+            try:
+                found = attempts.complete_ones(Path(folder), self.plan, problems)
+            except attempts.ForeignError:
+                raise SweepError(
+                    f"{event['machine']} brought blocks of another sweep: code has changed there since this one "
+                    f"began; {self._kept()}"
+                ) from None
             new = [one for one in found if one.block not in self.complete]
             others = [path for part in ("attempts", "sessions") for path in Path(folder, part).rglob("*.json")]
             for path in [one.path for one in new] + others:

@@ -21,7 +21,8 @@ class SlowScheduler(Scheduler):
     def heartbeat_worker(self, **what: object) -> dict:
         response = super().heartbeat_worker(**what)
         if "heartbeat-interval" in response:
-            response["heartbeat-interval"] = min(PAUSE, (self.worker_ttl or PAUSE) / 4)
+            wanted = min(PAUSE, (self.worker_ttl or PAUSE) / 4)
+            response["heartbeat-interval"] = max(wanted, response["heartbeat-interval"])  # Dask's, among thousands
         return response
 
 

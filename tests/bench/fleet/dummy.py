@@ -64,6 +64,11 @@ def fault(template: Path, block: str, results: Path) -> int | None:
     if what == "truncate":
         write(results / "blocks" / block / "aaaaaaaaaaaa.json", '{"format": 1, "pl')
         return 0
+    if what == "foreign":
+        path = next((template / "measured").glob(f"shards/*/blocks/{block}/*.json"))
+        content = json.loads(path.read_text()) | {"plan": "0" * 8}
+        write(results / "blocks" / block / path.name, json.dumps(content))
+        return 0
     if what == "fail":
         print("error: no room is left", file=sys.stderr)
         return 2

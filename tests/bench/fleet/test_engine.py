@@ -141,6 +141,15 @@ def test_a_truncated_answer_is_no_block(fleet, template, tmp_path, capsys):
     assert complete(tmp_path) == BLOCKS
 
 
+def test_code_that_changes_under_way_ends_the_sweep_with_a_sentence(fleet, template, tmp_path, capsys):
+    (template / f"{BLOCKS[3]}.once").write_text("foreign")
+    assert fleet("--on=local:1") == FAILED
+    said = capsys.readouterr().err
+    assert "error: local-1 brought blocks of another sweep: code has changed there since this one began; " in said
+    assert said.endswith("and the same command measures the others\n")
+    assert BLOCKS[3] not in complete(tmp_path)
+
+
 def test_a_stopped_worker_is_ended_for_it_has_its_machines_lock(fleet, template, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(spread, "LOST_AFTER", 3.0)
     (template / f"{BLOCKS[2]}.once").write_text("stop")
