@@ -138,6 +138,7 @@ PEAK_RESERVED = "peak_reserved"
 ENQUEUE_TIME = "enqueue_time"
 OUTPUT_ERROR = "output_error"
 CONTROL_TIME = "control_time"
+ENERGY = "energy"
 PARAMETERS = "parameters"  # a column of every row; named like a metric where two commits are compared
 
 METRICS: Mapping[str, Metric] = {
@@ -151,6 +152,7 @@ METRICS: Mapping[str, Metric] = {
         Metric(PEAK_RESERVED, "Peak memory taken from the device", "B", "peak_reserved_bytes"),
         Metric(ENQUEUE_TIME, "Host time of a call", "s per call", "enqueue_seconds"),
         Metric(OUTPUT_ERROR, "Relative error of the output", "1", "output_error"),
+        Metric(ENERGY, "Energy", "J per time step", "energy_joules_per_step"),
         Metric(CONTROL_TIME, "Time per time step of a machine's control cell", "s per time step"),
     )
 }
@@ -185,7 +187,9 @@ STEP_COSTS = "step_costs"  # folder beside training runs, with the times of thei
 
 GATE_PLAN = "gate.json"
 SIDES = ("base", "head")
-CONFIRMING = "confirm_"  # before the name of a side's file: the passes that confirm the suspects
+# Before the name of a side's file: the passes that confirm the suspects, and those that name the cells of a model
+# that is confirmed.
+CONFIRMING, NAMING = "confirm_", "name_"
 
 CALIBRATION_PLAN = "calibration.json"
 BASE, SAME = "base", "same"  # the sides that are one commit, measured twice

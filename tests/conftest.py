@@ -64,6 +64,7 @@ def host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 @pytest.fixture
 def cuda_on_a_host(host: "Host", monkeypatch: pytest.MonkeyPatch) -> "Host":
     """Tensors of the CPU go to the CUDA kernel, which runs on a host."""
+    from tests.urnn.cuda.host import H100
     from urnn.backends import fused
     from urnn.backends.cuda import launch as cuda_launch
     from urnn.backends.cuda import sequence as cuda_sequence
@@ -71,7 +72,7 @@ def cuda_on_a_host(host: "Host", monkeypatch: pytest.MonkeyPatch) -> "Host":
     monkeypatch.setitem(fused.KERNELS, "cpu", cuda_sequence)
     monkeypatch.setattr(cuda_launch, "load", host.load)
     monkeypatch.setattr(cuda_launch, "on", lambda device: contextlib.nullcontext())
-    monkeypatch.setattr(cuda_launch, "multiprocessors", lambda: 132)
+    monkeypatch.setattr(cuda_launch, "device", lambda: H100)
     monkeypatch.setattr(cuda_launch, "current_device", lambda: -1)
     monkeypatch.setattr(cuda_launch, "current_stream", lambda device: 0)
     monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: False)
@@ -81,6 +82,7 @@ def cuda_on_a_host(host: "Host", monkeypatch: pytest.MonkeyPatch) -> "Host":
 
 # Fixtures that take seconds: a CUDA kernel compiled for a host, a report with all its figures.
 SLOW_FIXTURES = {"host", "report", "full_report", "small_report"}
+NO_BROWSER = "no chromium, chromium-browser or google-chrome is installed"
 LEFT_OUT = pytest.StashKey[int]()  # how many
 
 
@@ -119,6 +121,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     """No test is left out in silence."""
     if count := config.stash.get(LEFT_OUT, 0):
         terminalreporter.write_line(f"Tests left out because this machine has no CUDA device: {count:,}.")
+    skipped = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", ())]
+    if count := sum(NO_BROWSER in reason for reason in skipped):
+        terminalreporter.write_line(f"Tests of pages skipped because {NO_BROWSER}: {count:,}.")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -25,11 +25,15 @@ SEED = 20151120
 
 @dataclass(frozen=True)
 class Effort:
-    """How many gates are simulated, and how many redrawn recordings with how many gates each give the interval."""
+    """How many gates are simulated, and how many redrawn recordings with how many gates each give the interval.
+
+    Without a change there are `finer` times as many: a rate of one in two hundred is not seen in fifty.
+    """
 
     gates: int = 500
     redrawn: int = 30
     gates_each: int = 50
+    finer: int = 4
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,8 @@ class Condition:
         side: the recording's side.
         slowdown: 0 for A/A, else the fraction.
         called: share of gates that called a regression: of any cell in A/A, of the slowed model with a slowdown.
-        by_cell: the share for each of these cells.
+        by_cell: the share for each of these cells; `named` is its mean.
+        others: share of gates that called a regression of another model than the slowed one.
         faster, inconclusive: mean share of cells with these verdicts.
         minutes: median and 95th percentile.
     """
@@ -49,9 +54,14 @@ class Condition:
     slowdown: float
     called: Estimate
     by_cell: dict[str, float]
+    others: float
     faster: float
     inconclusive: float
     minutes: tuple[float, float]
+
+    @property
+    def named(self) -> float:
+        return sum(self.by_cell.values()) / len(self.by_cell)
 
 
 def conditions(recording: Recording, effort: Effort) -> list[Condition]:
@@ -63,22 +73,25 @@ def conditions(recording: Recording, effort: Effort) -> list[Condition]:
 def _condition(recording: Recording, side: str, slowdown: float, effort: Effort) -> Condition:
     watched = list(recording.slowed_cells if slowdown else recording.cells)
     random = np.random.default_rng([SEED, round(1e6 * slowdown)])
+    times = 1 if slowdown else effort.finer
 
     def replayed(passes: Sequence[int], number: int) -> list[Gate]:
         return [simulate(recording, side, passes, random) for _ in range(number)]
 
-    gates = replayed(recording.passes, effort.gates)
+    gates = replayed(recording.passes, times * effort.gates)
     redrawn = []
     for _ in range(effort.redrawn):
-        again = replayed(random.choice(recording.passes, len(recording.passes)), effort.gates_each)
+        again = replayed(random.choice(recording.passes, len(recording.passes)), times * effort.gates_each)
         redrawn.append(np.mean([gate.regressed(watched) for gate in again]))
     verdicts = pd.DataFrame([gate.verdicts for gate in gates])
     called = verdicts[watched] == Verdict.REGRESSED
+    others = verdicts[[cell for cell in recording.cells if cell not in watched]] == Verdict.REGRESSED
     return Condition(
         side,
         slowdown,
         _rate(int(called.any(axis=1).sum()), len(gates), redrawn),
         called.mean().to_dict(),
+        float(others.any(axis=1).mean()) if slowdown else 0.0,
         *(float((verdicts == verdict).to_numpy().mean()) for verdict in (Verdict.FASTER, Verdict.INCONCLUSIVE)),
         tuple(map(float, np.quantile([gate.minutes for gate in gates], (0.5, 0.95)))),
     )

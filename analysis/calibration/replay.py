@@ -15,12 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.calibration.recording import Recording
-from analysis.regressions.judge import Judgement, Verdict, gate_verdicts, open_and_suspects
+from analysis.regressions.judge import Judgement, Verdict, gate_verdicts, open_and_suspects, to_name
 from analysis.regressions.measurements import of_passes, of_variant
-from analysis.regressions.policy import CONFIRMATION, Pace, next_step
+from analysis.regressions.policy import CONFIRMATION, Pace, naming_step, next_step
 from analysis.vocabulary import BASE, SAME
 
-SECONDS = 600.0  # the gate's own time, builds apart
+SECONDS = 540.0  # to measure in, of the gate's twelve minutes: builds and instruction counts take the others
 SCREENED = 0.4  # share of the passes that serve the screening
 
 Ratios = defaultdict[str, dict[int, float]]  # cell -> number of the pass -> log(head / base)
@@ -28,10 +28,13 @@ Ratios = defaultdict[str, dict[int, float]]  # cell -> number of the pass -> log
 
 @dataclass(frozen=True)
 class Gate:
-    """What came of one simulated gate: the verdict of each cell, and the minutes that it would have taken."""
+    """What came of one simulated gate: the verdict of each cell, the minutes that it would have taken, how many
+    suspects there were, and in how many passes they were confirmed."""
 
     verdicts: dict[str, Verdict]
     minutes: float
+    suspects: int
+    confirming: int
 
     def regressed(self, cells: Sequence[str]) -> bool:
         """Whether any of the cells was called regressed."""
@@ -43,23 +46,33 @@ def simulate(
 ) -> Gate:
     """One gate of base against `head`: SAME for A/A, or one of the slowdowns; `passes` are those to draw from."""
     screening, confirmation = (_drawn(recording, head, part, random) for part in _parts(passes, random))
+    cells, sentinel = recording.cells, recording.sentinel
     screened: Ratios = defaultdict(dict)
-    wanted, spent, number = recording.cells, 0.0, 0
+    wanted, spent, number = cells, 0.0, 0
     while True:
         number += 1
-        cost = _measure(recording, wanted, number, next(screening), screened)
-        spent += cost
-        ratios = of_passes(screened, recording.cells, recording.sentinel)
+        spent += _measure(recording, wanted, number, next(screening), screened)
+        ratios = of_passes(screened, cells, sentinel)
         judged = Judgement([], *open_and_suspects(ratios))
-        step = next_step(judged, recording.cells, Pace(number, seconds, seconds - spent, cost / len(wanted)))
+        step = next_step(judged, cells, sentinel, Pace(number, seconds, seconds - spent, recording.pair_seconds))
         if step.stage == CONFIRMATION:
             break
         wanted = step.cells
     fresh: Ratios = defaultdict(dict)
     for number in range(step.passes if step.cells else 0):
         spent += _measure(recording, step.cells, number, next(confirmation), fresh)
-    verdicts = gate_verdicts(ratios, of_passes(fresh, step.cells, recording.sentinel))
-    return Gate({cell: verdict for cell, (verdict, _) in verdicts.items()}, spent / 60)
+    confirmed = of_passes(fresh, step.cells, sentinel)
+    verdicts = gate_verdicts(ratios, confirmed, {})
+    judged = judged._replace(naming=to_name(verdicts, judged.suspects))
+    left = Pace(number, seconds, seconds - spent, recording.pair_seconds)
+    more = naming_step(judged, sentinel, left)
+    for number in range(step.passes, step.passes + more.passes if more.cells else 0):
+        spent += _measure(recording, more.cells, number, next(confirmation), fresh)
+    verdicts = gate_verdicts(
+        ratios, confirmed, of_passes(fresh, [cell for cell in cells if cell in fresh], sentinel)
+    )
+    found = {cell: verdict for cell, (verdict, _) in verdicts.items()}
+    return Gate(found, spent / 60, len(judged.suspects), step.passes if step.cells else 0)
 
 
 def _measure(

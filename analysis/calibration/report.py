@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawn
 from matplotlib.ticker import PercentFormatter
+from scipy import stats
 
 from analysis import units
 from analysis.calibration.rates import Condition, Effort, achieved, conditions, smallest_detectable, spreads
@@ -24,8 +25,11 @@ from analysis.statistics import Estimate
 
 EFFORT = Effort()
 MODEL = "urnn"  # its colour
-FALSE_ALARMS = 0.01  # of whole A/A runs, at most
-BARS = {0.05: 0.95, 0.03: 0.70}  # slowdown of one model -> share of gates that call it, at least
+FALSE_ALARMS, FALSE_ALARMS_BOUND = 0.005, 0.015  # of whole A/A runs, at most; and the upper end of its interval
+BARS = {0.03: 0.95, 0.02: 0.80}  # slowdown of one model -> share of gates that call it, at least
+NAMED = {0.05: 0.80, 0.10: 0.95}  # ... -> share of the slowed model's cells that are named, at least
+INCONCLUSIVE = (3, 45)  # cells of a run without a change, at most, and of how many
+REPEATS, REFUTED = 100, 0.95  # gates to repeat, and how sure a count outside is to be no chance
 CROSS = {"linestyle": "none", "marker": "x", "markersize": 9, "markeredgewidth": 2.2, "color": style.INK}
 DEFAULT_TITLE = "What the regression gate is worth"
 PROSE = prose(__file__)
@@ -58,6 +62,7 @@ def page_of(recording: Recording, found: Sequence[Condition], effort: Effort, ti
         Section("Rates", [Prose(PROSE["explain"]["rates"]), _rates(recording, found)]),
         Section("Called regressed, cell by cell", [_by_cell(recording, found)]),
         Section("How noisy this machine is", [Prose(PROSE["explain"]["noise"]), _spreads(recording)]),
+        Section("What would refute this", [Bullets(refutations(recording, found))]),
         *remarks,
         Section("How it was made", [Facts([*PROSE["method"].items(), *_rules()])]),
     ]
@@ -69,8 +74,9 @@ def headlines(recording: Recording, found: Sequence[Condition]) -> list[str]:
     even, slowed = found[0], {one.slowdown: one.called for one in found[1:]}
     said = [
         f"Without a change, a whole run of {len(recording.cells)} cells called a regression in "
-        f"{_rate(even.called)} of replayed gates; the bar is {units.per_cent(FALSE_ALARMS)} at most: "
-        f"{_met(even.called.value <= FALSE_ALARMS)}."
+        f"{_rate(even.called)} of replayed gates; the bar is {units.per_cent(FALSE_ALARMS)} at most, "
+        f"{units.per_cent(FALSE_ALARMS_BOUND)} for the upper end: "
+        f"{_met(even.called.value <= FALSE_ALARMS and even.called.high <= FALSE_ALARMS_BOUND)}."
     ]
     said += [
         f"A slowdown of {units.per_cent(size)} of {recording.slowed} was called in {_rate(slowed[size])}; "
@@ -78,12 +84,50 @@ def headlines(recording: Recording, found: Sequence[Condition]) -> list[str]:
         for size, wanted in BARS.items()
         if size in slowed
     ]
+    said += [
+        f"Of a slowdown of {units.per_cent(size)}, {units.share(one.named)} of the model's cells were named; the "
+        f"bar is {units.per_cent(wanted)} at least: {_met(one.named >= wanted)}. Another model's cell was named "
+        f"in {units.share(one.others)} of gates."
+        for size, wanted in NAMED.items()
+        for one in found
+        if one.slowdown == size
+    ]
+    unclear, (most, of) = even.inconclusive, INCONCLUSIVE
+    said.append(
+        f"Without a change {unclear * len(recording.cells):.1f} of {len(recording.cells)} cells are inconclusive "
+        f"in the mean; the bar is {most} of {of} at most: {_met(unclear <= most / of)}."
+    )
     for share in (0.95, 0.70):
         size = smallest_detectable(found, share)
         smallest = "none of those recorded" if size is None else units.share(size)
         said.append(f"The smallest slowdown that {units.per_cent(share)} of gates call: {smallest}.")
-    middle, most = even.minutes
-    said.append(f"Without a change a gate takes {middle:.1f} minutes, 95 of 100 at most {most:.1f}, builds apart.")
+    middle, longest = even.minutes
+    said.append(
+        f"Without a change a gate takes {middle:.1f} minutes, 95 of 100 at most {longest:.1f}, builds and counts "
+        "apart."
+    )
+    return said
+
+
+def refutations(recording: Recording, found: Sequence[Condition]) -> list[str]:
+    """What somebody would have to see on this machine for the rates not to hold, by their intervals."""
+    most = int(stats.binom.ppf(REFUTED, REPEATS, found[0].called.high))
+    said = [
+        f"The rate of false alarms, if of {REPEATS} gates of one commit against itself more than {most} call a "
+        "regression."
+    ]
+    for one in found[1:]:
+        least = int(stats.binom.ppf(1 - REFUTED, REPEATS, one.called.low))
+        if least:
+            said.append(
+                f"What is caught of {units.per_cent(one.slowdown)}, if fewer than {least} of {REPEATS} gates call "
+                f"a commit that slows {recording.slowed} by so much."
+            )
+    noisiest = spreads(recording).iloc[:, -1].max()
+    said.append(
+        "All of it, for a machine on which two processes of one commit differ by a standard deviation of more "
+        f"than {units.share(noisiest)}, the most of any cell here; calibrate measures that."
+    )
     return said
 
 
@@ -102,6 +146,8 @@ def _rates(recording: Recording, found: Sequence[Condition]) -> Table:
             Cell(units.per_cent(one.slowdown) if one.slowdown else "none", one.slowdown),
             Cell(f"{units.share(really[0])} to {units.share(really[-1])}" if really else "", one.slowdown),
             one.called,
+            one.named if one.slowdown else Cell("", -1),
+            one.others if one.slowdown else Cell("", -1),
             one.inconclusive,
             one.faster,
             Cell(f"{one.minutes[0]:.1f}", one.minutes[0], f"95 of 100 within {one.minutes[1]:.1f}"),
@@ -111,6 +157,7 @@ def _rates(recording: Recording, found: Sequence[Condition]) -> Table:
     headings = ("Slowdown", "Measured", "Called regressed", "Cells inconclusive")
     columns = [Column(heading, units.share) for heading in headings]
     columns += [Column("Cells called faster", lambda share: f"{100 * share:.2f} %"), Column("Minutes", str)]
+    columns[3:3] = [Column("Its cells named", units.share), Column("Another model named", units.share)]
     return Table("Rates", columns, rows, style="compact")
 
 

@@ -31,9 +31,9 @@ from analysis.regressions.judge import (
     worst_first,
 )
 from analysis.regressions.measurements import Measurements, measurements_of
-from analysis.regressions.policy import Pace, Step, next_step
+from analysis.regressions.policy import Pace, Step, naming_step, next_step
 from analysis.results import read
-from analysis.vocabulary import CONFIRMING, GATE_FORMAT, GATE_PLAN, SIDES
+from analysis.vocabulary import CONFIRMING, GATE_FORMAT, GATE_PLAN, NAMING, SIDES
 
 UNKNOWN = (None, "unknown", "unversioned")
 # What must be equal on both sides, where both recorded it.
@@ -109,24 +109,32 @@ def judge_folder(folder: Path, pace: Pace | None = None) -> Comparison:
     Raises AnalysisError for a folder without a plan, a damaged file, or sides that do not belong together.
     """
     plan = load_format(folder / GATE_PLAN, SHAPE, GATE_FORMAT, "a gate's plan")
-    (screening, _, problems), (confirmation, _, others) = (
+    stages = [
         read_sides(*([folder / f"{stage}{side}.json"] for side in SIDES), of_gate=True)
-        for stage in ("", CONFIRMING)
-    )
+        for stage in ("", CONFIRMING, NAMING)
+    ]
+    screening, confirmation, naming = (sides for sides, _, _ in stages)
+    problems = dict.fromkeys(problem for _, _, found in stages for problem in found)
     absent = _absent_rows(plan)
     cells = [cell for cell in plan["cells"] if cell not in {row.cell for row in absent}]
-    judged = judge_gate(screening, confirmation, cells, plan["suspects"] or (), plan["sentinel"])
+    sentinel, confirmed = plan["sentinel"], plan["suspects"]
+    judged = judge_gate(screening, confirmation, cells, confirmed or (), sentinel, naming)
+    step = None
+    if pace is not None and confirmed is None:
+        step = next_step(judged, cells, sentinel, pace)
+    elif pace is not None:
+        step = naming_step(judged, sentinel, pace)
     rows = worst_first(judged.rows + instruction_rows(plan["instructions"]) + absent)
     return Comparison(
         *(NamedCommit(plan[side]["name"], plan[side]["subject"]) for side in SIDES),
         rows=rows,
         outcome=conclude(rows),
-        notes=(*plan["notes"], *dict.fromkeys(problems + others)),
+        notes=(*plan["notes"], *problems),
         again=plan["again"],
         open=judged.open,
         suspects=judged.suspects,
         commands=plan["commands"],
-        next=next_step(judged, cells, pace) if pace else None,
+        next=step,
     )
 
 

@@ -1,7 +1,8 @@
 """Two commits' measurements -> judged rows -> an exit code (docs/gate.md).
 
-In one go: t test of each cell's log-ratio, Holm over all cells. In the gate's two stages: the screening decides
-who passes, who needs more passes and who is suspect; the suspects' fresh passes decide alone who regressed.
+In one go: t test of each cell's log-ratio, Holm over all cells. In the gate's stages: the screening decides who
+passes, who needs more passes and who is suspect; the suspects' fresh passes decide alone who regressed; and where
+one has, fresh passes of its model's other cells say which of them did.
 Deterministic figures, bytes and counts, are the same at every call, so a margin decides.
 """
 
@@ -13,7 +14,13 @@ from enum import StrEnum
 from statistics import median
 from typing import Any, NamedTuple, Self
 
-from analysis.regressions.measurements import Measurements, log_ratios, same_measurements
+from analysis.regressions.measurements import (
+    Measurements,
+    log_ratios,
+    same_measurements,
+    together,
+    variant_of,
+)
 from analysis.statistics.log_ratio import ENOUGH, LogRatio, holm
 from analysis.statistics.power import of_t, of_welch, smallest_change
 from analysis.units import per_cent
@@ -29,7 +36,8 @@ class Rules:
 
     The screening looks at every cell and may suspect too many; the confirmation measures the suspects afresh, a
     number of passes fixed beforehand, and is judged once. As the suspects were chosen by other data, the family of
-    tests is the suspects alone, and its level holds however often the screening looked.
+    tests is the suspects alone, and its level holds however often the screening looked. The other cells of a model
+    are only looked at once it is confirmed (a gatekeeping procedure), so they add no false alarm of a run.
     """
 
     floor: float = 0.02  # a smaller mean slowdown is no regression, however sure it is
@@ -37,6 +45,9 @@ class Rules:
     level: float = 0.01  # chance that any cell of a run is called regressed (or faster) without a change
     suspect_floor: float = 0.01  # this and the next: what the screening hands to the confirmation, one-sided
     suspect_level: float = 0.1
+    naming_level: float = (
+        0.05  # chance that any other cell of a confirmed model is named without a change of its own
+    )
 
     def with_floor(self, floor: float) -> Self:
         """The same for whoever cares for smaller slowdowns, or for larger ones only."""
@@ -45,6 +56,8 @@ class Rules:
 
 RULES = Rules()
 SEEN = 0.95  # share of comparisons that would call the slowdown that "would have been seen"
+CONFIRMED = "confirmed by fresh passes"
+NAMED = "its model is confirmed to be slower, and fresh passes show it here too"
 NO_DIFFERENCE = "no difference: both sides are the same measurements"
 
 # Deterministic figures: an increase beyond this fraction is a regression, with no statistics.
@@ -93,14 +106,19 @@ class Row:
 
 Decision = tuple[Verdict, str]  # and its reason
 Pair = tuple[Measurements, Measurements]  # base and head
+NOTHING: Pair = (Measurements({}), Measurements({}))
 
 
 class Judgement(NamedTuple):
-    """The rows, and for the gate which cells need more passes and which a confirmation, the surest first."""
+    """The rows, and for the gate which cells need more passes and which a confirmation, the surest first.
+
+    `naming` are the cells of confirmed models that are not confirmed themselves, suspects first.
+    """
 
     rows: list[Row]
     open: tuple[str, ...] = ()
     suspects: tuple[str, ...] = ()
+    naming: tuple[str, ...] = ()
 
 
 class Conclusion(NamedTuple):
@@ -144,22 +162,46 @@ def judge_gate(
     cells: Sequence[str],
     suspects: Sequence[str] = (),
     sentinel: str = SENTINEL,
+    naming: Pair = NOTHING,
 ) -> Judgement:
-    """Two stages, paired by pass. `suspects` are those that a confirmation was run for."""
+    """Three stages, paired by pass. `suspects` are those that a confirmation was run for."""
+    both = [
+        together({"confirmation": one, "naming": other}) for one, other in zip(confirmation, naming, strict=True)
+    ]
     ratios = log_ratios(*screening, cells, paired=True, sentinel=sentinel)
     confirmed = log_ratios(*confirmation, suspects, paired=True, sentinel=sentinel)
-    verdicts = gate_verdicts(ratios, confirmed)
-    times = {
-        cell: _timed(*((confirmation, confirmed) if cell in confirmed else (screening, ratios)), cell, verdicts)
-        for cell in ratios
-    }
-    return Judgement(_rows(screening, times, cells), *open_and_suspects(ratios))
+    fresh = log_ratios(*both, cells, paired=True, sentinel=sentinel)
+    verdicts = gate_verdicts(ratios, confirmed, fresh)
+    times = {}
+    for cell in ratios:
+        if verdicts[cell][1] == NAMED:
+            sides, found = (both[0], both[1]), fresh
+        else:
+            sides, found = (confirmation, confirmed) if cell in confirmed else (screening, ratios)
+        times[cell] = _timed(sides, found, cell, verdicts)
+    opened, asked = open_and_suspects(ratios)
+    unnamed = gate_verdicts(ratios, confirmed, {})
+    return Judgement(_rows(screening, times, cells), opened, asked, to_name(unnamed, asked))
 
 
-def gate_verdicts(ratios: Mapping[str, LogRatio], confirmed: Mapping[str, LogRatio]) -> dict[str, Decision]:
-    """Verdict and reason of each cell of the screening, from its fresh passes where it has some."""
+def gate_verdicts(
+    ratios: Mapping[str, LogRatio], confirmed: Mapping[str, LogRatio], fresh: Mapping[str, LogRatio]
+) -> dict[str, Decision]:
+    """Verdict and reason of each cell of the screening, from its fresh passes where it has some.
+
+    `confirmed` are those of the confirmation, `fresh` those and the passes that name a confirmed model's cells.
+    """
     called = changes(ratios)
-    return {cell: _screened(ratio, called.get(cell)) for cell, ratio in ratios.items()} | _confirmed(confirmed)
+    verdicts = {cell: _screened(ratio, called.get(cell)) for cell, ratio in ratios.items()} | _confirmed(confirmed)
+    return verdicts | _named({cell: fresh[cell] for cell in to_name(verdicts) if cell in fresh})
+
+
+def to_name(verdicts: Mapping[str, Decision], suspects: Sequence[str] = ()) -> tuple[str, ...]:
+    """The cells of confirmed models that are not confirmed themselves, suspects first."""
+    models = {variant_of(cell) for cell, (_, reason) in verdicts.items() if reason == CONFIRMED}
+    named = (Verdict.REGRESSED, Verdict.FASTER)
+    cells = [cell for cell in verdicts if variant_of(cell) in models and verdicts[cell][0] not in named]
+    return tuple(sorted(cells, key=lambda cell: cell not in suspects))
 
 
 def open_and_suspects(ratios: Mapping[str, LogRatio]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -209,10 +251,21 @@ def _confirmed(ratios: Mapping[str, LogRatio]) -> dict[str, Decision]:
     found = {}
     for (cell, ratio), p in zip(ratios.items(), adjusted, strict=True):
         if ratio.processes >= ENOUGH and p <= RULES.level and ratio.mean > math.log1p(RULES.floor):
-            found[cell] = (Verdict.REGRESSED, "confirmed by fresh passes")
+            found[cell] = (Verdict.REGRESSED, CONFIRMED)
         else:
             verdict, reason = _bounded(ratio)
             found[cell] = (verdict, _join("suspected, and fresh passes did not confirm it", reason))
+    return found
+
+
+def _named(ratios: Mapping[str, LogRatio]) -> dict[str, Decision]:
+    """Those of confirmed models' cells that fresh passes show to be slower too: one-sided, Holm over a model's."""
+    found = {}
+    for model in dict.fromkeys(map(variant_of, ratios)):
+        own = {cell: one for cell, one in ratios.items() if variant_of(cell) == model and one.processes >= ENOUGH}
+        for cell, p in zip(own, holm([ratio.p_slower() for ratio in own.values()]), strict=True):
+            if p <= RULES.naming_level and own[cell].mean > math.log1p(RULES.floor):
+                found[cell] = (Verdict.REGRESSED, NAMED)
     return found
 
 

@@ -125,6 +125,26 @@ def of_passes(
     }
 
 
+def with_sentinels(cells: Iterable[str], sentinel: str) -> list[str]:
+    """The cells and the sentinels that are measured along with them, each once."""
+    wanted = list(cells)
+    return list(dict.fromkeys([*wanted, *filter(None, (of_variant(cell, sentinel) for cell in wanted))]))
+
+
+def variant_of(cell: str) -> str:
+    """The model and backend of a cell's id, "urnn:cpu"."""
+    return cell.partition("-")[0]
+
+
+def together(parts: Mapping[str, Measurements]) -> Measurements:
+    """The times of several stages as those of one, whose passes are told apart by the stage's name."""
+    times: dict[str, dict[Process, float]] = {}
+    for stage, part in parts.items():
+        for cell, passes in part.times.items():
+            times.setdefault(cell, {}).update({(stage, number): value for number, value in passes.items()})
+    return Measurements(times)
+
+
 def _differences(base: Measurements, head: Measurements, cell: str) -> dict[Process, float]:
     before, after = base.times.get(cell, {}), head.times.get(cell, {})
     return {number: math.log(after[number] / before[number]) for number in before if number in after}

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from analysis.markdown import markdown_cell, markdown_code, markdown_text
 from analysis.regressions.comparison import Comparison, NamedCommit
+from analysis.regressions.groups import groups
 from analysis.regressions.judge import INSTRUCTIONS, MARGINS, RULES, TIME, Row, Verdict, counts
 from analysis.units import TIMES, binary_bytes, per_cent, seconds, significant
 from analysis.vocabulary import METRICS, OPERATORS, PARAMETERS, VERDICTS_FORMAT
@@ -37,6 +38,7 @@ def document(comparison: Comparison) -> str:
         "exit_code": comparison.outcome.code,
         "sentence": comparison.outcome.sentence,
         "counts": counts(comparison.rows),
+        "groups": [asdict(group) | {"sentence": group.sentence} for group in groups(comparison.rows)],
         "rows": [
             {
                 name: None if isinstance(value, float) and not math.isfinite(value) else value
@@ -60,6 +62,7 @@ def markdown(comparison: Comparison) -> str:
         MARK,
         f"### {comparison.outcome.sentence}",
         f"Base {_commit(comparison.base)}, head {_commit(comparison.head)}: {_tally(comparison.rows)}.",
+        "\n".join(f"- {markdown_text(group.sentence)}" for group in groups(comparison.rows)),
         _markdown_table(comparison, shown),
         f"<details><summary>{len(rest)} rows that pass</summary>\n\n{passed}\n\n</details>" if rest else "",
         "\n".join(f"- {markdown_text(note)}" for note in comparison.notes),
@@ -116,6 +119,8 @@ def show(comparison: Comparison, console: Console | None = None) -> None:
         console.print(f"{hidden} deterministic figures are the same on both sides.")
     for note in comparison.notes:
         console.print(f"note: {note}", markup=False, emoji=False)
+    for group in groups(comparison.rows):
+        console.print(group.sentence)
     console.print(f"{comparison.outcome.sentence} ({_tally(comparison.rows)})", style="bold")
 
 

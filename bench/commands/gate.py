@@ -17,8 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--base", type=word, default="main", metavar="COMMIT", help="default: %(default)s")
     add("--head", type=word, default="HEAD", metavar="COMMIT", help="default: %(default)s")
-    minutes = "time to measure in, not counting builds; default: %(default)s"
-    add("--minutes", type=positive(MOST_MINUTES), default=10.0, help=minutes)
+    minutes = "time for all of it, builds and instruction counts included; default: %(default)s"
+    add("--minutes", type=positive(MOST_MINUTES), default=12.0, help=minutes)
     add_wait(parser)
     add_process_options(parser)
     environments = "whose packages measure: this interpreter's or asv environments'; auto: asv's where they differ"

@@ -6,6 +6,7 @@ those to the suite, which measures both.
 
 import shlex
 import shutil
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -39,7 +40,7 @@ class Request:
     Attributes:
         base, head: what git takes for a commit.
         cells, profile: what is measured, and how long each time.
-        minutes: the time to measure in, builds apart.
+        minutes: the time for all of it; builds and instruction counts leave the rest to measure in.
         environments: one of `environments.KINDS`: whose packages measure.
         wait: seconds to wait for a quiet machine, in all.
         slice: the options that chose the cells, to name the same ones again.
@@ -53,7 +54,7 @@ class Request:
     threads: int = 1
     allocator: str = "kept"
     environments: str = "auto"
-    minutes: float = 10.0
+    minutes: float = 12.0
     wait: float = 60.0
     results: Path = RESULTS
     fresh: bool = False
@@ -81,6 +82,7 @@ class Dependencies:
     ask: Callable[[Path, Pace], Step] = judge.ask
     conclude: Callable[[Path, Path | None, Path | None], int] = judge.conclude
     log: Callable[[str], None] = print
+    clock: Callable[[], float] = time.monotonic
 
 
 def gate(request: Request, use: Dependencies | None = None) -> int:
@@ -90,6 +92,7 @@ def gate(request: Request, use: Dependencies | None = None) -> int:
         SweepError, ResultsError: it cannot be measured; what was measured before is kept.
     """
     use = use or Dependencies()
+    end = use.clock() + 60 * request.minutes
     commits = {
         side: use.resolve(revision) for side, revision in zip(SIDES, (request.base, request.head), strict=True)
     }
@@ -98,7 +101,7 @@ def gate(request: Request, use: Dependencies | None = None) -> int:
         if folder.plan["ended"]:
             use.log(f"measured already, in {folder.path}; --fresh measures again")
         else:
-            _measure(_Sides(request, folder, commits, scratch, use))
+            _measure(_Sides(request, folder, commits, scratch, use), end)
         use.log(f"results: {folder.path}")
         return use.conclude(folder.path, request.markdown, request.json)
 
@@ -170,13 +173,14 @@ class _Sides:
         """Those that base and head have, each once."""
         return [cell for cell in dict.fromkeys(cells) if all(cell in known for known in self.known.values())]
 
-    def measure(self, stage: str, number: int, names: Sequence[str]) -> None:
-        """One pass over the cells of these ids and their sentinels."""
+    def measure(self, stage: str, number: int, names: Sequence[str]) -> int:
+        """One pass over the cells of these ids and their sentinels; how many that are."""
         request = self.request
         chosen = [cell for cell in request.cells if cell.id in names]
         wanted = {*chosen, *sentinels(chosen)}
         cells = [cell for cell in self.in_both([*sentinels(request.cells), *request.cells]) if cell in wanted]
         self.use.take_turns([(self._side(side, stage), cells) for side in SIDES], number)
+        return len(cells)
 
     def _side(self, name: str, stage: str) -> Side:
         return Side(
@@ -187,7 +191,8 @@ class _Sides:
         )
 
 
-def _measure(sides: _Sides) -> None:
+def _measure(sides: _Sides, end: float) -> None:
+    """Counts instructions, then measures until `end` on the clock."""
     request, folder, use = sides.request, sides.folder, sides.use
     folder.plan["absent"] = {
         side: [cell.id for cell in request.cells if cell not in known] for side, known in sides.known.items()
@@ -204,4 +209,6 @@ def _measure(sides: _Sides) -> None:
     troubles = Troubles(gpu=any(cell.device == "cuda" for cell in judged))
     watch = use.watch(request.wait, use.log, folder.note, troubles=troubles)
     actions = stages.Dependencies(sides.measure, lambda pace: use.ask(folder.path, pace), watch, use.log)
-    stages.screen_and_confirm(folder, [cell.id for cell in judged], 60 * request.minutes, actions)
+    left = end - use.clock()
+    use.log(f"{max(left, 0.0) / 60:.1f} of {request.minutes:g} minutes are left to measure in")
+    stages.screen_and_confirm(folder, [cell.id for cell in judged], left, actions)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from analysis.documents import COUNT, FLAG, TEXT, ListOf, Maybe, Record
 from analysis.vocabulary import CONFIRMING, GATE_FORMAT, GATE_PLAN
+from analysis.vocabulary import NAMING as NAMING_FILES
 from bench.commits.checkouts import Commit
 from bench.errors import ResultsError
 from bench.grid import Cell
@@ -20,7 +21,7 @@ from bench.reading import read_format
 from bench.run_file import RunFile, write_atomically
 from bench.slices import written_for
 
-SCREENING, CONFIRMATION = "", CONFIRMING
+SCREENING, CONFIRMATION, NAMING = "", CONFIRMING, NAMING_FILES
 ADVICE = "move the folder away, or start a new one with --fresh"
 SHAPE = Record(
     {
@@ -31,7 +32,11 @@ SHAPE = Record(
         "ended": FLAG,
         "instructions": Maybe(Record()),
     },
-    {"confirm_passes": COUNT, "confirm_rounds": COUNT},  # the latter in older plans
+    {
+        "confirm_passes": COUNT,
+        "confirm_rounds": COUNT,  # in older plans
+        "naming": Record({"cells": ListOf(TEXT), "passes": COUNT}),
+    },
 )
 
 
@@ -73,7 +78,8 @@ class Folder:
             side: {"name": commit.name, "commit": commit.digits, "subject": commit.subject}
             for side, commit in (("base", base), ("head", head))
         }
-        empty = {"suspects": None, "confirm_passes": None, "ended": False, "notes": [], "instructions": None}
+        undecided = dict.fromkeys(("suspects", "confirm_passes", "naming", "instructions"))
+        empty = {**undecided, "ended": False, "notes": []}
         folder = cls(
             results / f"{max(numbers.values(), default=0) + 1:04d}_{name}",
             {"format": GATE_FORMAT, **sides, "conditions": dict(conditions), **empty, **plan},
@@ -92,7 +98,7 @@ class Folder:
             self.save()
 
     def run_file(self, stage: str, side: str) -> RunFile:
-        """The figures of "base" or "head" in the SCREENING or the CONFIRMATION."""
+        """The figures of "base" or "head" in the SCREENING, the CONFIRMATION or the NAMING."""
         return RunFile.at(self.path / f"{stage}{side}.json", self.plan["conditions"])
 
 
@@ -102,6 +108,7 @@ def _read(path: Path, base: Commit, head: Commit) -> dict:
         if plan[side].get("commit") != commit.digits:
             raise ResultsError(f"{path} is the plan of other commits; {ADVICE}.")
     plan["confirm_passes"] = plan.pop("confirm_rounds", plan.get("confirm_passes"))
+    plan.setdefault("naming", None)
     if (plan["suspects"] is None) != (plan["confirm_passes"] is None):
         raise ResultsError(f"{path} is damaged: it has suspects or passes to confirm them, not both; {ADVICE}.")
     return plan

@@ -8,10 +8,11 @@ import re
 import pytest
 
 from analysis.__main__ import main
-from analysis.calibration.rates import Effort
+from analysis.calibration.rates import Condition, Effort
 from analysis.calibration.recording import compact, read
-from analysis.calibration.report import write_report
+from analysis.calibration.report import refutations, write_report
 from analysis.errors import AnalysisError
+from analysis.statistics import Estimate
 from tests.analysis.browser import assert_it_fits, every_screen, look, needs_browser
 from tests.analysis.calibration.conftest import recording
 from tests.analysis.parsed import assert_it_reads_well, assert_it_stands_alone
@@ -28,20 +29,49 @@ def report(quiet, tmp_path_factory):
 def test_the_sentences_hold_rates_against_the_bars(report):
     said = report.headlines
     assert said[0] == (
-        "Without a change, a whole run of 6 cells called a regression in 0.0 % (0.0 to 16.8) of replayed gates; "
-        "the bar is 1.0 % at most: met."
+        "Without a change, a whole run of 6 cells called a regression in 0.0 % (0.0 to 4.5) of replayed gates; "
+        "the bar is 0.50 % at most, 1.5 % for the upper end: missed."
     )
-    assert said[1] == (
-        "A slowdown of 5.0 % of urnn:cpu was called in 100.0 % (83.2 to 100.0); the bar is 95 % at least: met."
+    assert re.fullmatch(
+        r"A slowdown of 2\.0 % of urnn:cpu was called in \d+\.\d % .*; the bar is 80 % at least: (met|missed)\.",
+        said[1],
     )
-    assert re.fullmatch(r"The smallest slowdown that 95 % of gates call: \d\.\d %\.", said[2])
+    assert said[2] == (
+        "Of a slowdown of 5.0 %, 100.0 % of the model's cells were named; the bar is 80 % at least: met. Another "
+        "model's cell was named in 0.0 % of gates."
+    )
+    assert (
+        said[3] == "Without a change 0.0 of 6 cells are inconclusive in the mean; the bar is 3 of 45 at most: met."
+    )
+    assert re.fullmatch(r"The smallest slowdown that 95 % of gates call: \d\.\d %\.", said[4])
 
 
 @pytest.mark.slow
 def test_a_missed_bar_is_called_missed(tmp_path):
     said = write_report(recording(0.2, seed=3), tmp_path / "report", EFFORT).headlines
-    assert said[1].endswith("the bar is 95 % at least: missed.")
-    assert said[2] == "The smallest slowdown that 95 % of gates call: none of those recorded."
+    assert said[1].endswith("the bar is 80 % at least: missed.")
+    assert "the bar is 80 % at least: missed." in said[2]
+    assert said[3].endswith("the bar is 3 of 45 at most: missed.")
+    assert said[4] == "The smallest slowdown that 95 % of gates call: none of those recorded."
+
+
+def test_it_says_what_would_refute_it_from_the_intervals(quiet):
+    """Of 100 gates with a chance of 0.5 % each, at most 2 call in 95 % of cases; with 99 %, at least 97."""
+
+    def condition(slowdown, low, high):
+        return Condition("slow", slowdown, Estimate((low + high) / 2, low, high), {}, 0.0, 0.0, 0.0, (1.0, 1.0))
+
+    found = [condition(0.0, 0.0, 0.005), condition(0.02, 0.0, 0.1), condition(0.05, 0.99, 1.0)]
+    said = refutations(quiet, found)
+    assert said[:2] == [
+        "The rate of false alarms, if of 100 gates of one commit against itself more than 2 call a regression.",
+        "What is caught of 5.0 %, if fewer than 97 of 100 gates call a commit that slows urnn:cpu by so much.",
+    ]
+    assert re.fullmatch(
+        r"All of it, for a machine on which two processes .* of more than 0\.\d %, the most of any cell here; "
+        r"calibrate measures that\.",
+        said[2],
+    )
 
 
 def test_the_folder_holds_page_markdown_figure_and_recording(report, quiet):

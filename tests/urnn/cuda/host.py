@@ -10,8 +10,9 @@ from pathlib import Path
 from urnn.backends import cuda, kernel_cache
 from urnn.backends.cpu import build as cpu_build
 from urnn.backends.cuda import launch as cuda_launch
-from urnn.backends.cuda.plan import Plan
+from urnn.backends.cuda.plan import Device, Plan
 
+H100 = Device(132, 227 * 1024)  # what the host plays
 HERE = Path(__file__).parent
 SOURCES = Path(cuda.__file__).parent
 STANDARD = ("-std=c++17", "-fPIC")  # what NVRTC is told
@@ -50,7 +51,7 @@ class HostKernels(cuda_launch.Kernels):
 
     def sizes(self) -> list[int]:
         """See `urnn_sizes` in host.cpp."""
-        sizes = (ctypes.c_long * 7)()
+        sizes = (ctypes.c_long * 8)()
         self._library.urnn_sizes(sizes)
         return list(sizes)
 

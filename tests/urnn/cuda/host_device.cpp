@@ -27,7 +27,13 @@ struct Access {
 
 enum class State { RUNS, AT_WARP_BARRIER, AT_BLOCK_BARRIER, DONE };
 
+struct Copy {
+  std::size_t byte;
+  unsigned char content[16];
+};
+
 struct Fiber {
+  std::vector<std::vector<Copy>> copies{1};  // in groups; the last is not ended yet
   ucontext_t context;
   std::unique_ptr<char[]> stack{new char[STACK]};
   State state = State::DONE;
@@ -36,6 +42,7 @@ struct Fiber {
 
 struct Cell {
   Access writer;
+  int copies = 0;               // on their way here, for which nobody has waited
   std::vector<Access> readers;  // since it was written, or since the last barrier that orders all before it
 };
 
@@ -76,6 +83,10 @@ struct Block {
     require(byte, size);
     for (std::size_t word = byte / WORD; word < (byte + size) / WORD; ++word) write(cells[word]);
   }
+  void count_copies(std::size_t byte, int more) {
+    for (std::size_t word = byte / WORD; word < byte / WORD + sizeof(Copy::content) / WORD; ++word)
+      cells[word].copies += more;
+  }
 
  private:
   void require(std::size_t byte, std::size_t size) const {
@@ -84,6 +95,7 @@ struct Block {
   }
   void read(Cell& place) {
     if (place.writer.thread < 0) throw Failure("a read of shared memory that nobody has written");
+    if (place.copies > 0) throw Failure("a read of what is still being copied");
     if (!ordered(place.writer)) throw Failure("a read that no barrier orders behind another thread's write");
     if (!place.readers.empty() && place.readers.back().block_barriers < block_barriers) place.readers.clear();
     place.readers.push_back(now());
@@ -146,6 +158,7 @@ void Block::run(int threads, std::size_t shared_bytes) {
     fiber.context.uc_link = nullptr;
     fiber.state = State::RUNS;
     fiber.warp_barriers = 0;
+    fiber.copies.assign(1, {});
     makecontext(&fiber.context, &Block::enter, 0);
   }
   for (bool left = true; left;) {
@@ -171,6 +184,29 @@ void read_shared(std::size_t byte, std::size_t size, void* value) {
 void write_shared(std::size_t byte, std::size_t size, const void* value) {
   block.write(byte, size);
   std::memcpy(&block.shared[byte], value, size);
+}
+
+// A copy writes at any time from here until the thread waits for it, so it must be in order with others' accesses
+// at both ends.
+void copy_16_bytes_later(std::size_t byte, const void* from, bool within) {
+  if (reinterpret_cast<std::size_t>(from) % 16 || byte % 16)
+    throw Failure("a copy from or to no multiple of 16 bytes");
+  Copy copy{byte, {}};
+  if (within) std::memcpy(copy.content, from, sizeof copy.content);
+  write_shared(byte, sizeof copy.content, copy.content);
+  block.count_copies(byte, 1);
+  block.fibers[block.current].copies.back().push_back(copy);
+}
+void end_copies() { block.fibers[block.current].copies.emplace_back(); }
+void wait_for_all_copies_but(std::size_t latest) {
+  auto& copies = block.fibers[block.current].copies;
+  while (copies.size() > latest + 1) {
+    for (const Copy& copy : copies.front()) {
+      block.count_copies(copy.byte, -1);
+      write_shared(copy.byte, sizeof copy.content, copy.content);
+    }
+    copies.erase(copies.begin());
+  }
 }
 
 int thread_index() { return block.current; }

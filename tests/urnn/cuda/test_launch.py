@@ -26,7 +26,7 @@ pytestmark = [
     pytest.mark.skipif(torch.cuda.is_available(), reason="a real driver is loaded already"),
     pytest.mark.slow,
 ]
-N = 1024  # the smallest whose tables need more shared memory than a block has without asking
+N = 1024  # the smallest whose kernels need more shared memory than a block has without asking
 PLAN = Plan(N, 4, torch.float32, released=False)
 
 
@@ -130,8 +130,10 @@ def test_a_launch_that_fails_says_which_and_why(session):
     dynamic = 8  # CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, in cuda.h
     assert told == [
         "load ELF",
-        f"attribute urnn_tables {dynamic} {PLAN.group('tables').shared_bytes}",
-        f"attribute urnn_finish {dynamic} {PLAN.group('finish').shared_bytes}",
+        *(
+            f"attribute urnn_{kernel} {dynamic} {PLAN.group(kernel).shared_bytes}"
+            for kernel in ("tables", "backward", "finish")
+        ),
         launched("tables", 1),
     ]
 

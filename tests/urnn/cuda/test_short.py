@@ -8,11 +8,12 @@ import pytest
 import torch
 from torch import nn
 
+from tests.urnn.cuda.host import H100
 from tests.urnn.parity import error_of
 from urnn import URNN, URNNCell, streaming
 from urnn.backends.cpu import build as cpu_build
 from urnn.backends.cuda import launch, tables
-from urnn.backends.cuda.plan import Plan
+from urnn.backends.cuda.plan import choose
 
 pytestmark = [
     pytest.mark.skipif(cpu_build.compiler() is None, reason="no C++ compiler on this machine"),
@@ -33,7 +34,7 @@ def kept(cuda_on_a_host, monkeypatch) -> dict:
 
 def launches(cuda_on_a_host) -> list[str]:
     """The names of what was launched since the call before, of the plan of these tests."""
-    kernels = cuda_on_a_host.load(Plan(N, 4, torch.float32, released=False))
+    kernels = cuda_on_a_host.load(choose(N, 1, torch.float32, False, H100))
     names = [name for name, _ in kernels.launches]
     kernels.launches.clear()
     return names

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from urnn.backends.cuda import build
-from urnn.backends.cuda.plan import Plan
+from urnn.backends.cuda.plan import Device, Plan
 
 # The fields of each kernel's argument structure in arguments.h: q an address or an integer, d a number.
 FIELDS = {"tables": "11q", "forward": "9qd", "step": "13qd", "backward": "16qd", "finish": "10q"}
@@ -90,14 +90,16 @@ def on(device: torch.device) -> AbstractContextManager[object]:
     return _HERE if device.index == current_device() else torch.cuda.device(device)
 
 
-def multiprocessors() -> int:
-    """The number of multiprocessors of the current device."""
-    return _multiprocessors(current_device())
+def device() -> Device:
+    """The current device, as far as a plan depends on it."""
+    return _device(current_device())
 
 
 @cache
-def _multiprocessors(device: int) -> int:
-    return torch.cuda.get_device_properties(device).multi_processor_count
+def _device(index: int) -> Device:
+    properties = torch.cuda.get_device_properties(index)
+    shared = properties.shared_memory_per_block_optin  # type: ignore[attr-defined] # torch's stub lacks it
+    return Device(properties.multi_processor_count, shared)
 
 
 def load(plan: Plan) -> Kernels:

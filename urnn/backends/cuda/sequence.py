@@ -8,7 +8,7 @@ from torch import Tensor
 
 from urnn import checks
 from urnn.backends.cuda import launch
-from urnn.backends.cuda.plan import OVERRIDE, Plan, choose
+from urnn.backends.cuda.plan import OVERRIDE, Device, Plan, choose
 from urnn.backends.cuda.tables import Tables
 from urnn.backends.inputs import Gradients, Inputs
 
@@ -23,16 +23,16 @@ PLANS = 1024  # that are remembered
 
 @lru_cache(PLANS)
 def _chosen(
-    n: int, batch: int, dtype: torch.dtype, released: bool, multiprocessors: int, override: str | None
+    n: int, batch: int, dtype: torch.dtype, released: bool, device: Device, override: str | None
 ) -> tuple[Plan, int]:
     """The plan and the blocks of a batch; `override` is what the environment says, which `choose` reads."""
-    plan = choose(n, batch, dtype, released, multiprocessors)
+    plan = choose(n, batch, dtype, released, device)
     return plan, plan.blocks(batch)
 
 
 def kernels(n: int, batch: int, dtype: torch.dtype, released: bool) -> tuple[launch.Kernels, int]:
     """The kernels for a batch on the current device, and their blocks; `released` is a positive epsilon."""
-    plan, blocks = _chosen(n, batch, dtype, released, launch.multiprocessors(), os.environ.get(OVERRIDE))
+    plan, blocks = _chosen(n, batch, dtype, released, launch.device(), os.environ.get(OVERRIDE))
     return launch.load(plan), blocks
 
 
@@ -46,6 +46,11 @@ def _of_call(given: Inputs, made: Tensor | None) -> tuple[launch.Kernels, int, T
         return loaded, blocks, Tables(made, n)
     new = Tables.of(given.b).make(loaded, given.theta, given.v, given.permutation, given.b)
     return loaded, blocks, new
+
+
+def _aligned(rows: Tensor) -> Tensor:
+    """The tensor, or a copy, at an address from which the kernels can copy 16 bytes at a time."""
+    return rows if rows.data_ptr() % 16 == 0 else rows.clone()
 
 
 def forward(given: Inputs) -> tuple[Tensor, Tensor, Tensor]:
@@ -77,6 +82,8 @@ def backward(
     """
     steps, batch, width = states.shape
     n, inputs = width // 2, given.x.shape[2]
+    states = _aligned(states)
+    states_gradient = None if states_gradient is None else _aligned(states_gradient)
     gradients = Gradients.like(given, with_x)
     chunk = steps if states.nbytes <= SMALL else -(-steps // CHUNKS)
     z_gradient = states.new_empty(chunk, batch, width)

@@ -17,34 +17,30 @@ __device__ __forceinline__ void read_state(const StepArguments& a, long long sam
   }
 }
 
-// V x of this thread's units.
-__device__ __forceinline__ void multiply_input(const StepArguments& a, long long sample, const Sample& group,
-                                               Units& z) {
-  const Real* x = a.x + sample * a.inputs;
-#pragma unroll
-  for (int e = 0; e < ELEMENTS; ++e) {
-    const Real *re = a.V + group.unit(e) * a.inputs, *im = re + N * a.inputs;
-    z[e] = {0, 0};
-    for (long long i = 0; sample < a.batch && i < a.inputs; ++i) {
-      z[e] = {z[e].re + re[i] * x[i], z[e].im + im[i] * x[i]};
-    }
+// V x of the step: few inputs are multiplied here, more before.
+struct StepInputs {
+  const StepArguments& a;
+  const Sample& group;
+  long long sample;
+
+  __device__ __forceinline__ void arrive() const {}
+  __device__ __forceinline__ void read(Units& Vx) const {
+    const bool within = sample < a.batch;
+    if (a.x) multiply_input(a.V, a.inputs, a.x + sample * a.inputs, within, group, Vx);
+    else read_pair(a.states + sample * (2 * N) + group.lane, Vx, within);
   }
-}
+};
 
 __device__ __forceinline__ void run_step(const StepArguments& a) {
   Sample group;
   const long long sample = block_index() * Sample::SAMPLES + group.member;
   const bool within = sample < a.batch;
-  Tables tables(a.tables, a.biases, a.places, group);
+  const TableReader<false> tables(a.tables, a.biases, a.places, group);
+  StepInputs inputs{a, group, sample};
   Real* pair = a.states + sample * (2 * N) + group.lane;
-  Units h, z;
+  Units h;
   read_state(a, sample, group, h);
-  if (a.x) {
-    multiply_input(a, sample, group, z);
-  } else {
-    read_pair(pair, z, within);
-  }
-  multiply(tables, h, z, group);
+  multiply(tables, h, inputs, group);
   Real b[ELEMENTS];
   tables.read_biases(b);
 #pragma unroll
