@@ -37,15 +37,14 @@ def kernels(n: int, batch: int, dtype: torch.dtype, released: bool) -> tuple[lau
 
 
 def _of_call(given: Inputs, made: Tensor | None) -> tuple[launch.Kernels, int, Tables]:
-    """The kernels for a call, their blocks, and the tables: those that a call before made, or new ones."""
-    n = given.b.shape[0]
+    """The kernels for a call, their blocks, and the tables: what a call before made for them, or new ones."""
+    b = given.b
     if made is None:
         checks.require_permutation(given.permutation)
-    loaded, blocks = kernels(n, given.x.shape[1], given.b.dtype, given.epsilon != 0)
-    if made is not None:
-        return loaded, blocks, Tables(made, n)
-    new = Tables.of(given.b).make(loaded, given.theta, given.v, given.permutation, given.b)
-    return loaded, blocks, new
+    loaded, blocks = kernels(b.shape[0], given.x.shape[1], b.dtype, given.epsilon != 0)
+    if made is not None and len(made) == Tables.size(b, loaded):
+        return loaded, blocks, Tables(made, b.shape[0])
+    return loaded, blocks, Tables.of(b, loaded).make(loaded, given.theta, given.v, given.permutation, b)
 
 
 def _aligned(rows: Tensor) -> Tensor:
