@@ -19,10 +19,11 @@ CPP := $(wildcard $(foreach kind,cpp cu h,urnn/backends/*/*.$(kind) tests/urnn/*
 TIDY_CPU = clang-tidy --quiet urnn/backends/cpu/kernel.cpp -- -std=c++20 -DURNN_REAL=float
 # The CUDA kernels as a host reads them: clang-tidy knows no NVRTC.
 TIDY_CUDA = clang-tidy --quiet tests/urnn/cuda/host.cpp tests/urnn/cuda/host_device.cpp -- -std=c++20 -Iurnn/backends/cuda \
-	-DURNN_N=16 -DURNN_ELEMENTS=4 -DURNN_REAL=float -DURNN_RELEASED=1
+	-DURNN_N=16 -DURNN_ELEMENTS=4 -DURNN_REAL=float -DURNN_RELEASED=1 -DURNN_SHARED_TABLES=0
 RANGE ?= main
 CALIBRATION_MINUTES ?= 40
 OTAVA := .otava
+FLEET := .fleet
 # What `make report` measures first: the cells of the quick profile that its headline rests on, in one pass.
 FIRST := --models urnn,lstm --phase train,forward --hidden 64,128,256,1024 --length 100 --batch 32 --task copying \
     --passes 1
@@ -66,7 +67,7 @@ reproduce: $(READY) ## compare models, train the paper's experiments, write repo
 check: $(READY) lint ## run the linters and the quick tests (a minute)
 	$(TESTS) -m "not slow"
 
-test: $(READY) lint ## run the linters and all tests (seven minutes)
+test: $(READY) $(FLEET)/ready lint ## run the linters and all tests (seven minutes)
 	$(TESTS)
 
 lint: $(READY) ## check style, formatting, types, imports, workflows and scripts
@@ -105,7 +106,7 @@ calibrate: $(READY) ## measure the gate itself: how often it is wrong, and what 
 	$(RUN) -m analysis calibration
 
 clean: ## remove the environment and caches; results and reports stay
-	rm -rf $(VENV) $(OTAVA) .asv/env .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache build dist *.egg-info
+	rm -rf $(VENV) $(OTAVA) $(FLEET) .asv/env .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache build dist *.egg-info
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; name one with make PYTHON=python3.11")'
@@ -117,4 +118,10 @@ $(READY): pyproject.toml constraints.txt
 $(OTAVA)/ready: otava.txt
 	$(PYTHON) -m venv $(OTAVA)
 	$(OTAVA)/bin/python -m pip install --quiet --disable-pip-version-check --requirement otava.txt
+	@touch $@
+
+# Dask spreads a sweep over machines and measures nothing, so it has an environment of its own, without torch.
+$(FLEET)/ready: fleet.txt
+	$(PYTHON) -m venv $(FLEET)
+	$(FLEET)/bin/python -m pip install --quiet --disable-pip-version-check --requirement fleet.txt
 	@touch $@

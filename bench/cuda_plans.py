@@ -51,7 +51,7 @@ def compare(hidden_size: int, batch: int, length: int) -> list[TimedPlan]:
         ValueError: the kernel does not have this size.
     """
     require_device("cuda")
-    chosen = cuda_plan.choose(hidden_size, batch, torch.float32, False, cuda_launch.multiprocessors()).elements
+    chosen = cuda_plan.choose(hidden_size, batch, torch.float32, False, cuda_launch.device()).elements
     return [
         _measured(hidden_size, batch, length, elements, chosen) for elements in cuda_plan.possible(hidden_size)
     ]

@@ -1,4 +1,4 @@
-"""The two errors whose message is a sentence for the user: a command prints it and ends with exit code 2."""
+"""The errors whose message is a sentence for the user; a command ends with 2 after it, or 75 for the last."""
 
 
 class SweepError(Exception):
@@ -7,3 +7,7 @@ class SweepError(Exception):
 
 class ResultsError(Exception):
     """A results file or folder that cannot be used."""
+
+
+class UnfinishedError(SweepError):
+    """A shard was interrupted; the same command goes on with what is not complete, on this machine or another."""

@@ -35,8 +35,10 @@ HALF_WRITTEN = re.compile(r"\.(.+\.)?[0-9]+\.tmp")
 
 
 @contextlib.contextmanager
-def sole_writer(results: Path) -> Iterator[None]:
+def sole_writer(results: Path, option: str = "--results") -> Iterator[None]:
     """Locks a folder of results, making it if needed, and removes what a killed writer left half written.
+
+    `option` is the command's that names another folder, for the message.
 
     Raises:
         ResultsError: another process writes there, and which; or the folder cannot be written to.
@@ -52,18 +54,19 @@ def sole_writer(results: Path) -> Iterator[None]:
     except BusyError as busy:
         raise ResultsError(
             f"another process writes results into {results} ({busy}); two at once would lose each other's. "
-            "Wait until it has ended, end it, or choose another folder with --results."
+            f"Wait until it has ended, end it, or choose another folder with {option}."
         ) from None
     except OSError as error:
-        raise _cannot_write(results / LOCK, error) from error
+        raise _cannot_write(results / LOCK, error, option) from error
     with lock:
         yield
 
 
-def write_atomically(path: Path, text: str, writer: str = "") -> None:
+def write_atomically(path: Path, text: str, writer: str = "", option: str = "--results") -> None:
     """Writes all of `path` or nothing; it is on the disk when this returns.
 
     Where several machines write into one folder, each names itself as `writer`: two processes may have one number.
+    `option` is the command's that names another folder, for the message.
 
     Raises:
         ResultsError: the folder cannot be written to or the disk is full; what stood at `path` still stands.
@@ -79,7 +82,7 @@ def write_atomically(path: Path, text: str, writer: str = "") -> None:
         temporary.replace(path)
         _sync(path.parent)
     except OSError as error:
-        raise _cannot_write(path, error) from error
+        raise _cannot_write(path, error, option) from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -95,10 +98,10 @@ def _sync(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _cannot_write(path: Path, error: OSError) -> ResultsError:
+def _cannot_write(path: Path, error: OSError, option: str) -> ResultsError:
     return ResultsError(
         f"cannot write {path}: {error.strerror or error}; what was measured before is kept. "
-        "Free space or choose another folder with --results, and run the same command again."
+        f"Free space or choose another folder with {option}, and run the same command again."
     )
 
 

@@ -64,6 +64,7 @@ def host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 @pytest.fixture
 def cuda_on_a_host(host: "Host", monkeypatch: pytest.MonkeyPatch) -> "Host":
     """Tensors of the CPU go to the CUDA kernel, which runs on a host."""
+    from tests.urnn.cuda.host import H100
     from urnn.backends import fused
     from urnn.backends.cuda import launch as cuda_launch
     from urnn.backends.cuda import sequence as cuda_sequence
@@ -71,7 +72,10 @@ def cuda_on_a_host(host: "Host", monkeypatch: pytest.MonkeyPatch) -> "Host":
     monkeypatch.setitem(fused.KERNELS, "cpu", cuda_sequence)
     monkeypatch.setattr(cuda_launch, "load", host.load)
     monkeypatch.setattr(cuda_launch, "on", lambda device: contextlib.nullcontext())
-    monkeypatch.setattr(cuda_launch, "multiprocessors", lambda: 132)
+    monkeypatch.setattr(cuda_launch, "device", lambda: H100)
+    monkeypatch.setattr(cuda_launch, "current_device", lambda: -1)
+    monkeypatch.setattr(cuda_launch, "current_stream", lambda device: 0)
+    monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: False)
     monkeypatch.setattr(cuda_sequence, "SMALL", 0)  # several chunks in the backward pass, however small the test
     return host
 

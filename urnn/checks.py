@@ -215,20 +215,18 @@ def require_kernel(
         and v.untyped_storage().nbytes() >= 4 * one
         and permutation.untyped_storage().nbytes() >= permutation.nbytes
         and V.untyped_storage().nbytes() >= V.nbytes
-        and h_0.untyped_storage().nbytes() >= h_0.nbytes
+        and _holds(h_0)  # often a row that all samples share
         and b.is_contiguous()
         and theta.is_contiguous()
         and v.is_contiguous()
         and permutation.is_contiguous()
         and V.is_contiguous()
-        and h_0.is_contiguous()
         and not (
             b.storage_offset()
             or theta.storage_offset()
             or v.storage_offset()
             or permutation.storage_offset()
             or V.storage_offset()
-            or h_0.storage_offset()
         )
     ):
         require_memory(x, h_0, theta, v, permutation, V, b)
@@ -247,7 +245,7 @@ def require_memory(*tensors: Tensor | None) -> None:
 
 
 def has_storage(tensor: Tensor) -> bool:
-    """False for the wrappers that torch.func puts around a tensor."""
+    """False for a sparse tensor, and for the wrappers that torch's transforms put around one."""
     try:
         tensor.untyped_storage()
     except NotImplementedError:
@@ -257,6 +255,9 @@ def has_storage(tensor: Tensor) -> bool:
 
 def _holds(tensor: Tensor) -> bool:
     """Whether its storage reaches its last entry; entries that a stride of 0 repeats are stored once."""
+    if tensor.is_contiguous():
+        end = tensor.nbytes + tensor.storage_offset() * tensor.itemsize
+        return tensor.nbytes == 0 or tensor.untyped_storage().nbytes() >= end
     if tensor.numel() == 0:
         return True
     last = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))

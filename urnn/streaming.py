@@ -1,14 +1,15 @@
 """The shortest way through a layer without gradients, as a model is served, and through one step of a loop.
 
 At small sizes a call costs more than its arithmetic. `call` and `step` therefore ask no more than whether this is
-the plain case, and hand everything to one operator that is C from end to end, state and output in the caller's
-formats. In every other case, wrong arguments among them, they return None, and the module's `forward` takes its
-general way, which has the messages. Both give the same bits. Known weakness: it reads torch.nn's and torch's
-private names, since their public ones cost several times as much.
+the plain case, and hand everything to one function, state and output in the caller's formats: on a CPU an operator
+that is C from end to end, with gradients of a step, on a GPU `cuda.short`, without. In every other case, wrong
+arguments among them, they return None, and the module's `forward` takes its general way, which has the messages.
+Both give the same bits on a CPU; on a GPU they differ by the rounding of V x in a single step. Known weakness: it
+reads torch.nn's and torch's private names, since their public ones cost several times as much.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -16,9 +17,21 @@ from torch.autograd import Function
 from torch.nn.modules import module as torch_module
 
 from urnn import backends
-from urnn.backends import traced, transforms
+from urnn.backends import traced
 from urnn.backends.cpu.operator import OPERATORS, Operators
+from urnn.backends.cuda import short
+from urnn.backends.transforms import watched
 from urnn.unitary import to_complex, to_pair
+
+
+class _OnCuda(NamedTuple):
+    """What a GPU has of `Operators`."""
+
+    stream: Callable[..., tuple[Tensor, Tensor] | None] = short.stream
+    step: Callable[..., Tensor | None] = short.step
+
+
+ON_CUDA = _OnCuda()
 
 
 class _Step(Function):
@@ -180,12 +193,18 @@ def _exported(value: object) -> bool:
     return torch.compiler.is_exporting() and isinstance(value, Tensor)
 
 
-def _operators(module: Any, layer: Any, x: Tensor) -> Operators | None:
+def _operators(module: Any, layer: Any, x: Tensor) -> "Operators | _OnCuda | None":
     """The operators for x; None where there are none, or the plain case is not this one."""
-    operators = traced.operators(x.dtype) if watched() else OPERATORS.get(x.dtype)
-    if operators is None or not x.is_cpu or _has_hooks(layer):
+    operators: Operators | _OnCuda | None
+    if x.is_cpu:
+        operators = traced.operators(x.dtype) if watched() else OPERATORS.get(x.dtype)
+    else:
+        plain = x.is_cuda and not (torch.is_grad_enabled() or watched())
+        operators = ON_CUDA if plain else None
+    if operators is None or _has_hooks(layer):
         return None
-    return operators if backends.choose(module.backend, module.hidden_size, "cpu").name == "cpu" else None
+    kind = "cpu" if x.is_cpu else "cuda"
+    return operators if backends.choose(module.backend, module.hidden_size, kind).name == kind else None
 
 
 def _result(operator: Callable[..., Any], layer: Any, x: Tensor, h: Tensor) -> Any:
@@ -204,26 +223,6 @@ def _result(operator: Callable[..., Any], layer: Any, x: Tensor, h: Tensor) -> A
         )
     except (KeyError, RuntimeError):  # a parametrised layer; arguments that the operator does not take
         return None
-
-
-def watched() -> bool:
-    """Whether something wants to see each operation: a compiler, a transform, a mode, forward-mode derivatives.
-
-    Example:
-        >>> import torch
-        >>> from urnn.streaming import watched
-        >>> seen = []
-        >>> _ = torch.func.vmap(lambda x: seen.append(watched()) or x)(torch.ones(2))
-        >>> watched(), seen
-        (False, [True])
-    """
-    return (
-        torch.compiler.is_compiling()
-        or transforms.forward_mode()
-        or transforms.active()
-        or torch._C._len_torch_dispatch_stack() > 0
-        or torch._C._len_torch_function_stack() > 0
-    )
 
 
 def _has_hooks(layer: nn.Module) -> bool:

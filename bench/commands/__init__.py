@@ -16,6 +16,7 @@ PROGRAM = Program(
     (
         "run",
         "list",
+        "fleet",
         "merge",
         "gate",
         "check-kernels",

@@ -24,7 +24,7 @@ def run(options: argparse.Namespace) -> int:
         if n not in SIZES:
             raise ValueError(f"the CUDA kernel needs a power of two from {SIZES[0]} to {SIZES[-1]} units, got {n}")
     architecture = options.architecture or cuda_builds.architecture_here()
-    wanted = cuda_builds.plans(options.hidden)
+    wanted = cuda_builds.plans(architecture, options.hidden)
     done = sum(1 for _ in cuda_builds.compile_all(wanted, architecture, options.processes))
     print(f"{done} plans for sm_{architecture} are in the kernel cache")
     return 0

@@ -1,11 +1,13 @@
 """`--shard` and `--block` of `python -m bench run` and `list`."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 
 from analysis.command_line import FAILED
 from analysis.vocabulary import counted, duration
 from bench import slices
+from bench.errors import UnfinishedError
 from bench.fleet import attempts, packing, plan
 from bench.fleet.blocks import Block
 from bench.fleet.plan import Plan
@@ -14,6 +16,8 @@ from bench.lane.settings import Settings
 from bench.options import names
 from bench.profiles import get_profile
 from bench.progress import show as say
+
+AGAIN = 75  # exit code of a shard that was interrupted: a scheduler should queue the same command again
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -73,7 +77,7 @@ def show(options: argparse.Namespace) -> int:
 
 
 def measure(options: argparse.Namespace) -> int:
-    """Measures the blocks of the part that are not complete yet; 2 where a kernel is wrong."""
+    """Measures the blocks of the part that are not complete yet; 2 if a kernel is wrong, AGAIN if interrupted."""
     whole = plan_of(options)
     chosen, folder = blocks_of(options, whole), whole.folder(options.results)
     damaged: list[str] = []
@@ -87,7 +91,11 @@ def measure(options: argparse.Namespace) -> int:
         say(f"shard {options.shard} has nothing to measure: the sweep has {counted(len(whole.blocks), 'block')}")
     settings = Settings(get_profile(options.profile), options.threads, options.allocator)
     shard = str(options.shard) if options.shard else None
-    right = Session(whole, settings, folder, shard, say).measure(pending)
+    try:
+        right = Session(whole, settings, folder, shard, say).measure(pending)
+    except UnfinishedError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return AGAIN
     say(f"results: {folder}; once all shards are there: python -m bench merge DIR...")
     return 0 if right else FAILED
 

@@ -34,6 +34,7 @@ from bench.fleet.plan import UNVERSIONED, Plan
 from bench.reading import read_format
 from bench.run_file import sole_writer, write_atomically
 
+INTO = "--into"  # the option that names the folder of results
 NO_CONTROLS = "its controls are left out"
 CONTROL = Record(
     {"at": TEXT, "cell": TEXT, "outcome": TEXT, "message": TEXT, "seconds": ListOf(SECONDS)},
@@ -85,11 +86,11 @@ def merge(folders: Sequence[Path], into: Path, tolerance: float = judged.TOLERAN
     merged.missing.extend(block.name for block in whole.blocks if block.name not in chosen)
     sessions = [one for place in places for one in _sessions(place, whole, merged.remarks)]
     merged.verdicts.extend(judged.verdicts(_controls(sessions, chosen), tolerance))
-    with sole_writer(into):
+    with sole_writer(into, INTO):
         for part in _parts(whole, chosen):
             content = _content(whole, part, sessions, tolerance, merged.missing)
             path = into / f"kind-{part.kind}" / part.name
-            write_atomically(path, json.dumps(content))
+            write_atomically(path, json.dumps(content), option=INTO)
             merged.files.append(path)
     merged.remarks.extend(_of_kinds(whole, chosen))
     return merged

@@ -43,6 +43,7 @@ SHAPE = Record(
     }
 )
 UNVERSIONED = "unversioned"
+RUN = ("python", "-m", "bench", "run")
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,11 @@ class Plan:
             "`list` for `run` and --shard 1/1 shows them all"
         )
 
+    @property
+    def options(self) -> list[str]:
+        """Those of the command, each a word."""
+        return shlex.split(self.command)[len(RUN) :]
+
     def command_for(self, names: Sequence[str]) -> str:
         """The command that measures these blocks and no others."""
         return f"{self.command} --block {','.join(names)}"
@@ -167,7 +173,7 @@ def make(
     devices = ",".join(dict.fromkeys(cell.device for cell in cells))
     kept = [text for text in options if not text.startswith("--device=")]
     how = [f"--threads={settings.threads}", f"--allocator={settings.allocator}", f"--passes={passes}"]
-    command = ["python", "-m", "bench", "run", f"--profile={profile.name}", f"--device={devices}", *kept, *how]
+    command = [*RUN, f"--profile={profile.name}", f"--device={devices}", *kept, *how]
     return Plan(
         profile.name,
         passes,

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from analysis.vocabulary import END, MEASURED, SENTINEL, SHARDS_FORMAT, START, counted
 from bench.checked import failed_check, run_checks, without_wrong
-from bench.errors import SweepError
+from bench.errors import SweepError, UnfinishedError
 from bench.estimate import cell_seconds
 from bench.fleet.attempts import KEPT_BY_DEFAULT, MAIN, SESSIONS, OpenAttempt, new_id, of_machine
 from bench.fleet.blocks import Block
@@ -126,25 +126,26 @@ class Session:
         """Measures the blocks, one after the other, while nobody else measures here; false if a kernel is wrong.
 
         Raises:
-            SweepError: interrupted, a device is absent, or a process does not start.
+            SweepError: a device is absent, or a process does not start.
+            UnfinishedError: interrupted, by a scheduler's SIGTERM too.
             ResultsError: a result cannot be stored.
         """
         for device in dict.fromkeys(block.device for block in blocks):
             require_device(device)
         if not blocks:
             return True
-        with sole_run(waiting=self._log):
-            self._content["begin"] = self._clock()
-            self._plan.write(self._folder, self.id)
-            try:
+        try:
+            with sole_run(waiting=self._log):
+                self._content["begin"] = self._clock()
+                self._plan.write(self._folder, self.id)
                 self._measure(blocks)
-            except KeyboardInterrupt:
-                raise SweepError(
-                    f"interrupted; {len(self.complete)} of {counted(len(blocks), 'block')} complete in "
-                    f"{self._folder}, and the same command measures the others"
-                ) from None
-            self._content["end"] = self._clock()
-            self._save()
+                self._content["end"] = self._clock()
+                self._save()
+        except KeyboardInterrupt:
+            raise UnfinishedError(
+                f"interrupted; {len(self.complete)} of {counted(len(blocks), 'block')} complete in "
+                f"{self._folder}, and the same command measures the others"
+            ) from None
         return all(check.right for check in self._checks)
 
     def _measure(self, blocks: Sequence[Block]) -> None:

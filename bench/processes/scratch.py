@@ -18,7 +18,7 @@ from pathlib import Path
 
 from bench.errors import SweepError
 
-KINDS = ("sweep", "gate", "history", "calibration")
+KINDS = ("sweep", "gate", "history", "calibration", "fleet")
 KEEPER = Path(__file__).with_name("keeper.py")
 LONGEST = 60  # bytes of a folder in which asv makes a socket, whose path has 103 at most on some systems
 

@@ -8,22 +8,23 @@ from bench.commands import main
 from bench.cuda_builds import compile_all, plans
 from tests.urnn.cuda.test_build import nvrtc_is_missing
 from urnn.backends.cuda import build
-from urnn.backends.cuda.plan import Plan, choose
+from urnn.backends.cuda.plan import Device, Plan, choose
 
 needs_nvrtc = pytest.mark.skipif(nvrtc_is_missing(), reason="no NVRTC on this machine")
 
 
-def test_every_plan_that_a_layer_can_ask_for_is_among_them():
-    found = set(plans())
+@pytest.mark.parametrize(("architecture", "shared_bytes"), [(80, 163 * 1024), (89, 99 * 1024), (90, 227 * 1024)])
+def test_every_plan_that_a_layer_can_ask_for_is_among_them(architecture, shared_bytes):
+    found = set(plans(architecture))
     asked = {
-        choose(n, batch, dtype, released, 132)
+        choose(n, batch, dtype, released, Device(132, shared_bytes))
         for n in (4, 8, 64, 512, 1024, 2048, 4096)
         for batch in (1, 128, 1056)
         for dtype in (torch.float32, torch.float64)
         for released in (False, True)
     }
     assert asked <= found
-    assert len(found) == len(plans())
+    assert len(found) == len(plans(architecture))
 
 
 @needs_nvrtc
@@ -61,4 +62,4 @@ def test_the_command_says_how_many_there_are(monkeypatch, capsys):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (9, 0))
     assert main(["cuda-kernels", "--hidden", "8"]) == 0
-    assert capsys.readouterr().out == f"{len(plans([8]))} plans for sm_90 are in the kernel cache\n"
+    assert capsys.readouterr().out == f"{len(plans(90, [8]))} plans for sm_90 are in the kernel cache\n"

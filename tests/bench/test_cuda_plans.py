@@ -9,6 +9,7 @@ from bench import cuda_plans
 from bench.commands import main
 from bench.meters.gpu_state import GpuState
 from urnn.backends.cuda import launch as cuda_launch
+from urnn.backends.cuda.plan import Device
 
 # Seconds a call of 100 steps, by units a thread.
 CALLS = {2: 300e-6, 4: 200e-6, 8: 100e-6}
@@ -33,7 +34,7 @@ def played(monkeypatch) -> list[str]:
     monkeypatch.setattr(cuda_plans, "build", build)
     monkeypatch.setattr(cuda_plans, "warm_up", lambda run, seconds: SimpleNamespace(warm_call=1e-3))
     monkeypatch.setattr(cuda_plans.device_time, "measure", measure)
-    monkeypatch.setattr(cuda_launch, "multiprocessors", lambda: 132)
+    monkeypatch.setattr(cuda_launch, "device", lambda: Device(132, 227 * 1024))
     monkeypatch.delenv("URNN_CUDA_ELEMENTS", raising=False)
     return built
 

@@ -36,8 +36,8 @@ def steps(name: str):
     return [step for job in PARSED[name]["jobs"].values() for step in job["steps"]]
 
 
-def test_there_are_tests_a_gate_with_its_comment_a_history_a_calibration_and_releases():
-    assert set(PARSED) == {"tests", "gate", "comment", "history", "calibration", "release"}
+def test_there_are_tests_a_gate_with_its_comment_a_history_a_calibration_sweeps_and_releases():
+    assert set(PARSED) == {"tests", "gate", "comment", "history", "calibration", "release", "sweep"}
     assert triggers("tests") >= {"pull_request"}
     assert triggers("gate") == {"pull_request"}
     assert triggers("history") >= {"push"}

@@ -23,6 +23,7 @@ PLANTED = {
     "no-torch": ("analysis/markdown.py", "torch"),
     "measuring": ("bench/test_step_time.py", "analysis.documents"),
     "standard-library": ("analysis/command_line.py", "pandas"),
+    "engine": ("bench/fleet/engine/work.py", "torch"),
     "layer": ("urnn/rnn.py", "rich"),
 }
 

@@ -34,7 +34,13 @@ MAINS = {
     "urnn-report": "analysis.commands",
     "urnn-train": "urnn.training.__main__",
 }
-OTHERS = {"pip", "git", "pytest", "pre-commit"}  # programs of others, which say themselves what they take
+OTHERS = {
+    "pip",
+    "git",
+    "pytest",
+    "sbatch",
+    "pre-commit",
+}  # programs of others, which say themselves what they take
 
 
 class Parsed(BaseException):

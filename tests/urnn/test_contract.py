@@ -7,6 +7,7 @@ from torch.nn.utils.rnn import pack_sequence, pad_packed_sequence
 
 from urnn import models
 from urnn.backends import BACKENDS
+from urnn.baselines.cells import TORCHRECURRENT
 from urnn.models import MODELS, SEARCHED, ZOO, Model
 from urnn.tasks import Copying
 
@@ -28,6 +29,8 @@ def over(entries: list[tuple[Model, str]]):
 def build(model: Model, run_by: str, device: str = "cpu", dtype=torch.float32, m=M, n=N, **options) -> nn.Module:
     if run_by in BACKENDS and not BACKENDS[run_by].applies(n, device):
         pytest.skip(f"backend {run_by} does not run hidden_size={n} on {device}")
+    if model.name in TORCHRECURRENT:  # of an extra that a machine with a GPU may lack
+        pytest.importorskip("torchrecurrent")
     if len(model.backends) > 1:
         options["backend"] = run_by
     return model.build(m, n, device=device, dtype=dtype, **options)

@@ -24,9 +24,9 @@ VARIANTS = {
     "float": (*ON_A_CPU, *cpu_build.TARGETS[cpu_build.target()], "-DURNN_REAL=float"),
     "driver": (HERE / "cpu/driver.cpp", *ON_A_CPU[1:], "-DURNN_REAL=double"),
     "double": (*ON_A_CPU, "-DURNN_REAL=double"),
-    "CUDA in float": (*ON_A_HOST, "-DURNN_REAL=float", "-DURNN_RELEASED=0"),
+    "CUDA in float": (*ON_A_HOST, "-DURNN_REAL=float", "-DURNN_RELEASED=0", "-DURNN_SHARED_TABLES=0"),
     "the host of CUDA": (HERE / "cuda/host_device.cpp",),
-    "CUDA in double": (*ON_A_HOST, "-DURNN_REAL=double", "-DURNN_RELEASED=1"),
+    "CUDA in double": (*ON_A_HOST, "-DURNN_REAL=double", "-DURNN_RELEASED=1", "-DURNN_SHARED_TABLES=0"),
 }
 
 pytestmark = pytest.mark.slow

@@ -56,10 +56,7 @@ class Inputs(NamedTuple):
 
 @dataclass(frozen=True)
 class Gradients:
-    """The gradients of everything but h_0, each shaped like its argument; that of x is empty if it is not needed.
-
-    A kernel fills theta3 with the sum of Im(g conj(z)), g = dL/dz, which includes the contribution of V x.
-    """
+    """The gradients of everything but h_0, each shaped like its argument; x's is empty if it is not needed."""
 
     x: Tensor
     theta: Tensor
@@ -69,22 +66,37 @@ class Gradients:
 
     @classmethod
     def like(cls, given: Inputs, with_x: bool) -> "Gradients":
-        """Tensors to be filled. V's is zero, so that it can be added to."""
+        """Tensors to be filled."""
         x = torch.empty_like(given.x) if with_x else given.x.new_empty(0)
         return cls(
             x,
             torch.empty_like(given.theta),
             torch.empty_like(given.v),
-            torch.zeros_like(given.V),
+            torch.empty_like(given.V),
             torch.empty_like(given.b),
         )
 
-    def add_to_V(self, given: Inputs, begin: int, z_gradient: Tensor) -> None:  # noqa: N802 - the paper's letter
-        """Adds to V's gradient what dL/dz (steps, B, 2n) of the steps from `begin` on contributes."""
-        x = given.x[begin : begin + len(z_gradient)]
-        self.V.addmm_(z_gradient.flatten(0, 1).mT, x.flatten(0, 1))
+    def add_to_V(self, given: Inputs, begin: int, z_gradient: Tensor, first: bool) -> None:  # noqa: N802 - the paper's letter
+        """Adds to V's gradient what dL/dz (steps, B, 2n) of the steps from `begin` on contributes.
+
+        The `first` contribution takes the place of whatever is there.
+        """
+        x = given.x[begin : begin + len(z_gradient)].flatten(0, 1)
+        by_unit = z_gradient.flatten(0, 1).mT
+        if first:
+            torch.mm(by_unit, x, out=self.V)
+        else:
+            self.V.addmm_(by_unit, x)
 
     def fill_x(self, given: Inputs, begin: int, z_gradient: Tensor) -> None:
         """Fills x's gradient for the steps from `begin` on."""
         x = self.x[begin : begin + len(z_gradient)]
         torch.mm(z_gradient.flatten(0, 1), given.V, out=x.flatten(0, 1))
+
+    def take_out_the_input(self, given: Inputs) -> None:
+        """Makes theta3's gradient of the sum of Im(g conj(z)), g = dL/dz, once V's is known.
+
+        The sum includes what V x contributed, Im(sum_m conj(V_m) dL/dV_m), V read as complex.
+        """
+        (re, im), (re_gradient, im_gradient) = given.V.chunk(2), self.V.chunk(2)
+        self.theta[2] -= (re * im_gradient - im * re_gradient).sum(1)

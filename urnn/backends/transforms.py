@@ -26,6 +26,27 @@ def forward_mode() -> bool:
     return forward_ad._current_level >= 0
 
 
+def watched() -> bool:
+    """Whether something wants to see each operation: a compiler, a transform, a mode, forward-mode derivatives.
+
+    Example:
+        >>> import torch
+        >>> from urnn.backends.transforms import watched
+        >>> seen = []
+        >>> _ = torch.func.vmap(lambda x: seen.append(watched()) or x)(torch.ones(2))
+        >>> watched(), seen
+        (False, [True])
+    """
+    return (
+        torch.compiler.is_compiling()
+        or torch._C._is_tracing()
+        or forward_mode()
+        or active()
+        or torch._C._len_torch_dispatch_stack() > 0
+        or torch._C._len_torch_function_stack() > 0
+    )
+
+
 def refuse_forward_mode() -> None:
     """Raises if an operator is called in forward mode, which would silently drop its tangents.
 

@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import Tensor
 
-from urnn.streaming import watched
+from urnn.backends.transforms import watched
 
 Made = TypeVar("Made", Tensor, tuple[Tensor, ...])
 

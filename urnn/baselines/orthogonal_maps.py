@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import orthogonal
 
+from urnn.backends.transforms import watched
 from urnn.layer import without_autocast
 from urnn.shapes import Float
-from urnn.streaming import watched
 
 ORTHOGONAL_MAPS = ("matrix_exp", "cayley", "householder")
 

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.utils.rnn import PackedSequence
 
-from urnn import streaming
 from urnn.backends import dense, transforms
 from urnn.backends.cpu.operator import OPERATORS
 from urnn.baselines.folded import Folded
@@ -113,7 +112,7 @@ class OrthogonalModReLURNN(SequenceModule):
 
     def _streamed(self, x: Any, h: Any) -> tuple[Tensor, Tensor] | None:
         """What `forward` returns, by an operator that is C from end to end; None unless this is the plain case."""
-        if torch.is_grad_enabled() or type(x) is not Tensor or type(h) is not Tensor or streaming.watched():
+        if torch.is_grad_enabled() or type(x) is not Tensor or type(h) is not Tensor or transforms.watched():
             return None
         operators = OPERATORS.get(x.dtype)
         if operators is None or self.backend == "eager" or not x.is_cpu or x.dim() != 3:

@@ -331,3 +331,9 @@ class TestReport:
         again = read([tmp_path / "report" / "measurements.parquet"])
         write_report(again, tmp_path / "again")
         assert "agree within 0.0% (tolerance 5%)" in (tmp_path / "again" / "report.md").read_text()
+
+
+def test_where_results_cannot_be_written_the_error_names_the_option_of_merge(shards, merge, tmp_path):
+    (tmp_path / "merged").write_text("a file, where a folder has to be")
+    _, error = merge(*shards, code=2)
+    assert error.endswith("Free space or choose another folder with --into, and run the same command again.\n")

@@ -22,6 +22,7 @@ struct Kernel {
 // In the order of launch.py.
 constexpr Kernel KERNELS[] = {{thread<TablesArguments, urnn_tables>, sizeof(TablesArguments)},
                               {thread<ForwardArguments, urnn_forward>, sizeof(ForwardArguments)},
+                              {thread<StepArguments, urnn_step>, sizeof(StepArguments)},
                               {thread<BackwardArguments, urnn_backward>, sizeof(BackwardArguments)},
                               {thread<FinishArguments, urnn_finish>, sizeof(FinishArguments)}};
 
@@ -35,11 +36,11 @@ const char* urnn_launch(int kernel, long blocks, int threads, long shared_bytes,
   return run_blocks(KERNELS[kernel].thread, values, blocks, threads, shared_bytes);
 }
 
-// Threads and shared bytes of the kernels of a sequence and of those in double, samples a block, rows of tables
-// and of sums.
+// Threads and samples a block and shared bytes of the kernels of a sequence, those of the kernels in double, rows
+// of tables and of sums.
 void urnn_sizes(long* sizes) {
-  const long all[] = {
-      Sample::THREADS, Sample::BYTES, Sample::SAMPLES, WideGroup::THREADS, WideGroup::BYTES, ROWS, SUMS};
+  const long all[] = {Sample::THREADS,    Sample::SAMPLES,  FORWARD_BYTES, BACKWARD_BYTES,
+                      WideGroup::THREADS, WideGroup::BYTES, ROWS,          SUMS};
   std::memcpy(sizes, all, sizeof all);
 }
 }

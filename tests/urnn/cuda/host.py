@@ -10,8 +10,9 @@ from pathlib import Path
 from urnn.backends import cuda, kernel_cache
 from urnn.backends.cpu import build as cpu_build
 from urnn.backends.cuda import launch as cuda_launch
-from urnn.backends.cuda.plan import Plan
+from urnn.backends.cuda.plan import Device, Plan
 
+H100 = Device(132, 227 * 1024)  # what the host plays
 HERE = Path(__file__).parent
 SOURCES = Path(cuda.__file__).parent
 STANDARD = ("-std=c++17", "-fPIC")  # what NVRTC is told
@@ -23,8 +24,10 @@ class KernelError(AssertionError):
     """A race, an access out of bounds or a barrier that not all threads reach."""
 
 
-class HostKernels:
+class HostKernels(cuda_launch.Kernels):
     """Stands for `cuda_launch.Kernels`; notes the launches."""
+
+    device = -1  # a CPU's, as its tensors say
 
     def __init__(self, plan: Plan, library: Path) -> None:
         self.plan = plan
@@ -32,9 +35,9 @@ class HostKernels:
         self._library.urnn_launch.restype = ctypes.c_char_p
         self.launches: list[tuple[str, int]] = []
 
-    def launch(self, kernel: str, blocks: int, *values: object) -> None:
+    def launch(self, kernel: str, blocks: int, *values: int | float) -> None:
         self.launches.append((kernel, blocks))
-        arguments, group = cuda_launch.packed(values), self.plan.group(kernel)
+        arguments, group = cuda_launch.packed(kernel, values), self.plan.group(kernel)
         failure = self._library.urnn_launch(
             cuda_launch.KERNELS.index(kernel),
             ctypes.c_long(blocks),
@@ -48,7 +51,7 @@ class HostKernels:
 
     def sizes(self) -> list[int]:
         """See `urnn_sizes` in host.cpp."""
-        sizes = (ctypes.c_long * 7)()
+        sizes = (ctypes.c_long * 8)()
         self._library.urnn_sizes(sizes)
         return list(sizes)
 

@@ -27,7 +27,13 @@ struct Access {
 
 enum class State { RUNS, AT_WARP_BARRIER, AT_BLOCK_BARRIER, DONE };
 
+struct Copy {
+  std::size_t byte;
+  unsigned char content[16];
+};
+
 struct Fiber {
+  std::vector<std::vector<Copy>> copies{1};  // in groups; the last is not ended yet
   ucontext_t context;
   std::unique_ptr<char[]> stack{new char[STACK]};
   State state = State::DONE;
@@ -36,6 +42,7 @@ struct Fiber {
 
 struct Cell {
   Access writer;
+  int copies = 0;               // on their way here, for which nobody has waited
   std::vector<Access> readers;  // since it was written, or since the last barrier that orders all before it
 };
 
@@ -51,8 +58,8 @@ struct Block {
   std::string failure;
   long index = 0, block_barriers = 0;
   int current = 0;
-  // By a thread that waits at a barrier; by parity, since some read while others raise.
-  bool raised[2] = {false, false};
+  // By a thread that waits at a barrier; and whether one was, at the barrier that all have passed.
+  bool raising = false, raised = false;
 
   static void enter();
   void run(int threads, std::size_t shared_bytes);
@@ -76,6 +83,10 @@ struct Block {
     require(byte, size);
     for (std::size_t word = byte / WORD; word < (byte + size) / WORD; ++word) write(cells[word]);
   }
+  void count_copies(std::size_t byte, int more) {
+    for (std::size_t word = byte / WORD; word < byte / WORD + sizeof(Copy::content) / WORD; ++word)
+      cells[word].copies += more;
+  }
 
  private:
   void require(std::size_t byte, std::size_t size) const {
@@ -84,6 +95,7 @@ struct Block {
   }
   void read(Cell& place) {
     if (place.writer.thread < 0) throw Failure("a read of shared memory that nobody has written");
+    if (place.copies > 0) throw Failure("a read of what is still being copied");
     if (!ordered(place.writer)) throw Failure("a read that no barrier orders behind another thread's write");
     if (!place.readers.empty() && place.readers.back().block_barriers < block_barriers) place.readers.clear();
     place.readers.push_back(now());
@@ -116,6 +128,7 @@ void Block::release() {
   for (const Fiber& fiber : fibers) all = all && fiber.state == State::AT_BLOCK_BARRIER;
   if (all) {
     ++block_barriers;
+    raised = raising, raising = false;
     for (Fiber& fiber : fibers) fiber.state = State::RUNS;
     return;
   }
@@ -137,7 +150,7 @@ void Block::run(int threads, std::size_t shared_bytes) {
   cells.assign(shared_bytes / WORD, Cell{});
   shared.assign(shared_bytes, 0);
   shuffle.assign(threads, 0);
-  block_barriers = 0;
+  block_barriers = 0, raising = false;
   for (Fiber& fiber : fibers) {
     getcontext(&fiber.context);
     fiber.context.uc_stack.ss_sp = fiber.stack.get();
@@ -145,6 +158,7 @@ void Block::run(int threads, std::size_t shared_bytes) {
     fiber.context.uc_link = nullptr;
     fiber.state = State::RUNS;
     fiber.warp_barriers = 0;
+    fiber.copies.assign(1, {});
     makecontext(&fiber.context, &Block::enter, 0);
   }
   for (bool left = true; left;) {
@@ -172,6 +186,29 @@ void write_shared(std::size_t byte, std::size_t size, const void* value) {
   std::memcpy(&block.shared[byte], value, size);
 }
 
+// A copy writes at any time from here until the thread waits for it, so it must be in order with others' accesses
+// at both ends.
+void copy_16_bytes_later(std::size_t byte, const void* from, bool within) {
+  if (reinterpret_cast<std::size_t>(from) % 16 || byte % 16)
+    throw Failure("a copy from or to no multiple of 16 bytes");
+  Copy copy{byte, {}};
+  if (within) std::memcpy(copy.content, from, sizeof copy.content);
+  write_shared(byte, sizeof copy.content, copy.content);
+  block.count_copies(byte, 1);
+  block.fibers[block.current].copies.back().push_back(copy);
+}
+void end_copies() { block.fibers[block.current].copies.emplace_back(); }
+void wait_for_all_copies_but(std::size_t latest) {
+  auto& copies = block.fibers[block.current].copies;
+  while (copies.size() > latest + 1) {
+    for (const Copy& copy : copies.front()) {
+      block.count_copies(copy.byte, -1);
+      write_shared(copy.byte, sizeof copy.content, copy.content);
+    }
+    copies.erase(copies.begin());
+  }
+}
+
 int thread_index() { return block.current; }
 long long block_index() { return block.index; }
 void block_barrier() { block.wait(State::AT_BLOCK_BARRIER); }
@@ -188,13 +225,11 @@ double exchanged(double value, int bits) {
   return other;
 }
 
-// Their answer is that of the barrier's own round, which parity tells from the next one's.
+// Nobody passes the next barrier before all have read this one's answer.
 bool block_barrier_any(bool raised) {
-  const long round = block.block_barriers % 2;
-  block.raised[round] = block.raised[round] || raised;
+  block.raising = block.raising || raised;
   block_barrier();
-  block.raised[1 - round] = false;
-  return block.raised[round];
+  return block.raised;
 }
 bool warp_barrier_any(bool raised) {
   double any = raised;

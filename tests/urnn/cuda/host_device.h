@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <cstddef>
+#include <cstring>
 
 #define __device__
 #define __forceinline__ inline
@@ -23,6 +24,10 @@ bool warp_barrier_any(bool raised);
 double exchanged(double value, int bits);
 void read_shared(std::size_t byte, std::size_t size, void* value);
 void write_shared(std::size_t byte, std::size_t size, const void* value);
+// 16 bytes, which are undefined until the thread has waited for the group of copies that they are in.
+void copy_16_bytes_later(std::size_t byte, const void* from, bool within);
+void end_copies();
+void wait_for_all_copies_but(std::size_t latest);
 void sincospi(double x, double* sine, double* cosine);
 
 // Runs `thread` as every thread of these blocks, one block after the other; returns what went wrong, or null.
@@ -40,11 +45,24 @@ struct Shared {
     return value;
   }
   void store(int i, T value) const { write_shared(offset + std::size_t(i) * sizeof(T), sizeof(T), &value); }
+  template <typename Other>
+  Shared<Other> as() const {
+    return {offset};
+  }
 };
 
 template <typename T>
 Shared<T> shared_at(int offset) {
   return {offset};
+}
+
+template <typename T>
+void copy_later(Shared<T> to, int i, const T* from, bool within) {
+  copy_16_bytes_later(to.offset + std::size_t(i) * sizeof(T), from, within);
+}
+template <int LATEST>
+void wait_for_copies() {
+  wait_for_all_copies_but(LATEST);
 }
 
 template <typename T>

@@ -30,14 +30,16 @@ def nvrtc_is_missing() -> bool:
 
 pytestmark = [pytest.mark.skipif(nvrtc_is_missing(), reason="no NVRTC on this machine"), pytest.mark.slow]
 
-# Most registers a thread and most bytes of spilled registers, by kernel, for the smallest and the largest n with 4
-# units a thread and with 8. Up to n = 2048 few numbers are spilled; at 4096 a block's 512 threads have 128
-# registers each.
+# Most registers a thread and most bytes of spilled registers, by kernel, for sizes with 2, 4 and 8 units a thread,
+# and with tables in shared memory or not. At 4096 a block's 512 threads have 128 registers each.
 LIMITS = {
-    (64, 8): {"forward": (168, 0), "backward": (255, 64)},
-    (512, 4): {"forward": (136, 0), "backward": (248, 0)},
-    (2048, 8): {"forward": (192, 0), "backward": (255, 64)},
-    (4096, 8): {"forward": (128, 32), "backward": (128, 1408)},
+    (64, 2, True): {"forward": (96, 0), "backward": (160, 0)},
+    (64, 8, False): {"forward": (168, 0), "backward": (255, 0)},
+    (512, 4, True): {"forward": (120, 0), "backward": (240, 0)},
+    (1024, 4, True): {"forward": (128, 0), "backward": (232, 0)},
+    (2048, 8, True): {"forward": (144, 0), "backward": (255, 0)},
+    (2048, 8, False): {"forward": (192, 0), "backward": (255, 0)},
+    (4096, 8, False): {"forward": (128, 32), "backward": (128, 1408)},
 }
 
 
@@ -56,16 +58,16 @@ def resources(log: str) -> dict[str, tuple[int, int]]:
 
 
 @pytest.mark.parametrize(
-    ("architecture", "n", "elements"),
-    [(90, *cut) for cut in LIMITS] + [(80, 512, 4), (100, 64, 8)],
+    ("architecture", "n", "elements", "shared_tables"),
+    [(90, *cut) for cut in LIMITS] + [(80, 512, 4, True), (100, 64, 8, False)],
 )
-def test_registers_and_spills_are_within_their_limits(architecture, n, elements):
-    kernels = built(Plan(n, elements, torch.float32, released=False), architecture)
+def test_registers_and_spills_are_within_their_limits(architecture, n, elements, shared_tables):
+    kernels = built(Plan(n, elements, torch.float32, False, shared_tables), architecture)
     assert kernels.cubin[:4] == b"\x7fELF"
     assert "warning" not in kernels.log
     used = resources(kernels.log)
-    assert set(used) == {"tables", "forward", "backward", "finish"}
-    for kernel, (registers, spilled) in LIMITS[n, elements].items():
+    assert set(used) == {"tables", "forward", "step", "backward", "finish"}
+    for kernel, (registers, spilled) in LIMITS[n, elements, shared_tables].items():
         assert used[kernel][0] <= registers, kernel
         assert used[kernel][1] <= spilled, kernel
 
@@ -77,7 +79,7 @@ def test_what_a_kernel_writes_it_does_not_read_as_constant(n, dtype):
     """Such a load may pass a barrier, which a host cannot show: the tables' own transforms read written roots."""
     ptx = built(Plan(n, 4, dtype, released=False), 90).ptx
     bodies = dict(re.findall(r"\.entry urnn_(\w+)\((.*?)\n}\n", ptx, re.DOTALL))
-    assert set(bodies) == {"tables", "forward", "backward", "finish"}
+    assert set(bodies) == {"tables", "forward", "step", "backward", "finish"}
     assert "ld.global.nc" in bodies["forward"]
     assert "ld.global.nc" in bodies["backward"]
     assert "ld.global.nc" not in bodies["tables"]
@@ -90,7 +92,7 @@ def test_what_a_kernel_writes_it_does_not_read_as_constant(n, dtype):
 )
 def test_every_variant_compiles_without_a_warning(plan):
     log = built(plan, 90).log
-    assert set(resources(log)) == {"tables", "forward", "backward", "finish"}
+    assert set(resources(log)) == {"tables", "forward", "step", "backward", "finish"}
     assert "warning" not in log
 
 

@@ -1,13 +1,17 @@
 """What only a real GPU can show of the kernel: streams, graphs, no waiting, torch.compile."""
 
+import copy
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 
 from tests.urnn.conftest import needs_cuda
+from tests.urnn.parity import error_of
 from urnn import URNN
+from urnn.streaming import call
 
 pytestmark = needs_cuda
 
@@ -80,6 +84,92 @@ def test_a_training_step_can_be_captured_and_replayed_on_other_data(generator):
     expected.square().sum().backward()
     for value, exact in zip(found, [expected, *gradients(rnn)], strict=True):
         assert torch.equal(value, exact)
+
+
+def streaming(rnn: URNN, x: torch.Tensor, h: torch.Tensor) -> torch.Tensor:
+    """The output of a call without gradients, which must have gone the short way."""
+    with torch.no_grad():
+        found = call(rnn, x, h)
+    assert found is not None
+    return found[0]
+
+
+def one_step(generator: torch.Generator) -> tuple[URNN, torch.Tensor, torch.Tensor]:
+    rnn, x = layer_and_input(generator)
+    return rnn, x[:1], torch.randn(1, BATCH, N, generator=generator, dtype=torch.complex64).cuda()
+
+
+@pytest.mark.parametrize("preset", ["paper", "released"])
+@pytest.mark.parametrize("n", [4, 64, 512, 2048, 4096])
+@pytest.mark.parametrize("steps", [1, 3])
+def test_a_call_without_gradients_is_the_references(generator, preset, n, steps):
+    rnn = URNN(M, n, preset=preset, device="cuda")
+    exact = copy.deepcopy(rnn).double().cpu()
+    exact.backend = "reference"
+    x = torch.randn(steps, BATCH, M, generator=generator)
+    h = torch.randn(1, BATCH, n, generator=generator, dtype=torch.complex64) / n**0.5
+    for first in (h, None):
+        with torch.no_grad():
+            expected, last = exact(x.double(), None if first is None else first.to(torch.complex128))
+            output, h_n = call(rnn, x.cuda(), None if first is None else first.cuda())
+        bound = 8 * n * steps * torch.finfo(torch.float32).eps
+        assert error_of(output.cpu(), expected) <= bound
+        assert error_of(torch.view_as_real(h_n).cpu(), torch.view_as_real(last)) <= bound
+
+
+def test_a_step_waits_for_nothing(generator):
+    rnn, x, h = one_step(generator)
+    expected = streaming(rnn, x, h)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        output = streaming(rnn, x, h)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert torch.equal(output, expected)
+
+
+def test_tables_that_are_kept_follow_what_no_version_tells(generator):
+    """A CUDA graph writes to a parameter when it is replayed: the host sees nothing of it."""
+    rnn, x, h = one_step(generator)
+    theta, other = rnn.layers[0].W.theta, torch.rand(3, N, generator=generator).cuda()
+    before = streaming(rnn, x, h)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        theta.data.copy_(other)
+    version = theta._version
+    graph.replay()
+    assert theta._version == version
+    after = streaming(rnn, x, h)
+    assert not torch.equal(before, after)
+    assert torch.equal(after, streaming(copy.deepcopy(rnn), x, h))
+
+
+def test_a_step_can_be_captured_and_replayed_with_other_parameters(generator):
+    rnn, x, h = one_step(generator)
+    streaming(rnn, x, h)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        output = streaming(rnn, x, h)
+    with torch.no_grad():
+        rnn.layers[0].W.v.add_(0.5)
+    expected = streaming(rnn, x, h)
+    graph.replay()
+    assert torch.equal(output, expected)
+
+
+def test_streams_that_take_turns_see_every_write(generator):
+    """Each keeps tables of its own; the writes are ordered between them, the tables by nothing."""
+    rnn, x, h = one_step(generator)
+    theta, streams = rnn.layers[0].W.theta, [torch.cuda.Stream(), torch.cuda.Stream()]
+    for turn in range(6):
+        stream = streams[turn % 2]
+        stream.wait_stream(streams[1 - turn % 2])
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            theta.data.add_(0.1)
+            output = streaming(rnn, x, h)
+        torch.cuda.synchronize()
+        assert torch.equal(output, streaming(copy.deepcopy(rnn), x, h))
 
 
 COMPILE = """

@@ -5,13 +5,13 @@ import shutil
 import pytest
 import torch
 
-from tests.urnn.cuda.host import SOURCES, HostKernels, KernelError
+from tests.urnn.cuda.host import H100, SOURCES, HostKernels, KernelError
 from tests.urnn.parity import arguments, assert_equals_reference, call
 from urnn.backends import fused
 from urnn.backends.cpu import build as cpu_build
 from urnn.backends.cuda import launch as cuda_launch
-from urnn.backends.cuda import sequence
-from urnn.backends.cuda.plan import Plan
+from urnn.backends.cuda import sequence, tables
+from urnn.backends.cuda.plan import Plan, choose
 
 pytestmark = [
     pytest.mark.skipif(cpu_build.compiler() is None, reason="no C++ compiler on this machine"),
@@ -21,7 +21,7 @@ pytestmark = [
 
 # Cuts that test_fused_kernels.py leaves out: other units a thread than usual at this size, or the other dtype.
 CUTS = {
-    torch.float32: [(8, 2), (16, 8), (64, 8), (256, 8), (512, 2)],
+    torch.float32: [(8, 4), (16, 8), (64, 4), (64, 8), (256, 8), (512, 2), (1024, 4)],
     torch.float64: [(16, 2), (64, 2), (128, 8), (256, 4), (512, 4)],
 }
 
@@ -34,18 +34,18 @@ def test_every_cut_is_the_same_function(cuda_on_a_host, monkeypatch, n, elements
     assert_equals_reference(fused.run_sequence, arguments(n, 3, 3, 2, dtype, generator), dtype)
 
 
-@pytest.mark.parametrize(("n", "batch", "blocks"), [(16, 8, 1), (16, 9, 2), (64, 5, 3), (512, 3, 3)])
-def test_launches_are_one_forward_and_one_a_chunk_back(cuda_on_a_host, n, batch, blocks, generator):
+@pytest.mark.parametrize(("n", "batch", "blocks"), [(16, 8, 2), (16, 9, 3), (64, 5, 5), (512, 3, 3)])
+def test_launches_are_the_tables_and_one_forward_and_one_a_chunk_back(cuda_on_a_host, n, batch, blocks, generator):
     given = arguments(n, batch, 9, 2, torch.float32, generator)
     for name in ("x", "theta"):
         given[name].requires_grad_()
-    kernels = cuda_on_a_host.load(Plan(n, 4, torch.float32, released=False))
+    kernels = cuda_on_a_host.load(choose(n, batch, torch.float32, False, H100))
     kernels.launches.clear()
     states, _ = call(fused.run_sequence, **given)
     assert kernels.launches == [("tables", 1), ("forward", blocks)]
     kernels.launches.clear()
     states.sum().backward()
-    assert kernels.launches == [("tables", 1), *[("backward", blocks)] * 3, ("finish", 1)]
+    assert kernels.launches == [*[("backward", blocks)] * 3, ("finish", 1)]
 
 
 def test_what_lies_beside_the_batch_is_not_touched(cuda_on_a_host, generator):
@@ -63,7 +63,7 @@ def test_what_lies_beside_the_batch_is_not_touched(cuda_on_a_host, generator):
 
     state, every_state = (batch, 2 * n), (steps, batch, 2 * n)
     shapes = {
-        "theta": (3, n), "v": (2, 2 * n), "b": (n,), "h_0": state, "tables": (sequence.ROWS, n, 2), "biases": (n,),
+        "theta": (3, n), "v": (2, 2 * n), "b": (n,), "h_0": state, "tables": (tables.ROWS, n, 2), "biases": (n,),
         "states": every_state, "last": state, "gradient": every_state, "carry": state, "z": every_state,
         "x": (steps, batch, 3), "V": (2 * n, 3),
     }  # fmt: skip
@@ -74,9 +74,13 @@ def test_what_lies_beside_the_batch_is_not_touched(cuda_on_a_host, generator):
     permutation, places = torch.randperm(n, generator=generator), torch.empty(n, dtype=torch.int32)
     blocks = plan.blocks(batch)
     made = (a["tables"], a["biases"], places)
-    kernels.launch("tables", 1, a["theta"], a["v"], permutation, a["b"], a["roots"], *made)
-    kernels.launch("forward", blocks, a["h_0"], 2 * n, *made, a["states"], a["last"], steps, batch, 0.0)
-    kernels.launch(
+
+    def launch(kernel: str, count: int, *values: torch.Tensor | float) -> None:
+        kernels.launch(kernel, count, *(v.data_ptr() if isinstance(v, torch.Tensor) else v for v in values))
+
+    launch("tables", 1, a["theta"], a["v"], permutation, a["b"], a["roots"], *made, 0, 0, 0)
+    launch("forward", blocks, a["h_0"], 2 * n, *made, a["states"], a["last"], steps, batch, 0.0)
+    launch(
         "backward", blocks, a["h_0"], 2 * n, *made, a["x"], a["V"], 3, a["states"], a["gradient"], a["carry"],
         a["z"], a["sums"], 0, steps, batch, 0.0,
     )  # fmt: skip
@@ -86,7 +90,7 @@ def test_what_lies_beside_the_batch_is_not_touched(cuda_on_a_host, generator):
         assert torch.isfinite(inner).all(), name
 
 
-LAST_BARRIERS = "  scale<false>(tables, D2, h);\n  fourier<true>(h, group, tables.roots());\n"
+LAST_BARRIERS = "  scale<false, D2>(tables, h);\n  fourier<true>(h, group, tables.roots());\n"
 BREAKS = {
     "a sum read behind the last barrier": (
         "forward.h",
@@ -112,6 +116,30 @@ BREAKS = {
         "return buffer_ + member * REGION + int(padded<SPREAD>(units[e])) + BYTES / int(sizeof(T));",
         "tables .* an access behind the block's shared memory",
     ),
+    "inputs that nobody has waited for": (
+        "forward.h",
+        "    wait_for_copies<AHEAD>();\n",
+        "",
+        "forward .* a read of what is still being copied",
+    ),
+    "a stage too few": (
+        "forward.h",
+        "STAGES = AHEAD + 1",
+        "STAGES = AHEAD",
+        "forward .* a read of what is still being copied",
+    ),
+    "copies that begin too early": (
+        "forward.h",
+        "  fourier<false>(h, group, tables.roots());\n  inputs.arrive();\n",
+        "  inputs.arrive();\n  fourier<false>(h, group, tables.roots());\n",
+        "forward .* a write that no barrier orders behind another thread's read",
+    ),
+    "states that nobody has waited for": (
+        "backward.h",
+        "    fetch(t - 2);\n    wait_for_copies<1>();\n",
+        "    fetch(t - 2);\n",
+        "backward .* a read of what is still being copied",
+    ),
     "a barrier for some": (
         "backward.h",
         "  write_pair(a.carry + start, g, within);",
@@ -130,10 +158,10 @@ def test_the_host_sees_what_a_gpu_would_get_wrong(
     text = (tmp_path / file).read_text()
     assert text.count(right) == 1
     (tmp_path / file).write_text(text.replace(right, wrong))
-    plan = Plan(512, 8, torch.float32, released=False)
+    plan = Plan(512, 4, torch.float32, released=False)
     broken = HostKernels(plan, cuda_on_a_host.library(plan, sources=tmp_path))
     monkeypatch.setattr(cuda_launch, "load", lambda plan: broken)
-    given = arguments(512, 1, 2, 1, torch.float32, generator)
+    given = arguments(512, 1, 12, 1, torch.float32, generator)  # three steps a chunk
     given["x"].requires_grad_()
     with pytest.raises(KernelError, match=message):
         call(fused.run_sequence, **given)[0].sum().backward()

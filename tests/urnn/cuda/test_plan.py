@@ -3,17 +3,16 @@
 import pytest
 import torch
 
+from tests.urnn.cuda.host import H100
 from urnn.backends.cuda import plan as cuda_plan
 from urnn.backends.cuda import sequence as cuda_sequence
-from urnn.backends.cuda.plan import Plan, choose
+from urnn.backends.cuda import tables as cuda_tables
+from urnn.backends.cuda.plan import Device, Plan, choose
 
 SIZES = [4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096]
-H100 = 132  # multiprocessors
-LARGEST_SHARED = {
-    80: 163 * 1024,
-    90: 227 * 1024,
-    100: 227 * 1024,
-}  # bytes a block can have (CUDA's programming guide)
+# Multiprocessors, and bytes of shared memory that a block can have (CUDA's programming guide).
+DEVICES = {"A100": Device(108, 163 * 1024), "H100": H100, "B200": Device(148, 227 * 1024)}
+SMALLER = Device(84, 99 * 1024)  # an RTX of compute capability 8.6 or 8.9
 
 
 @pytest.mark.parametrize(
@@ -23,6 +22,8 @@ LARGEST_SHARED = {
         (4, torch.float64, False),
         (64, torch.float64, True),
         (512, torch.float64, False),
+        (1024, torch.float32, False),
+        (2048, torch.float32, False),
         (4096, torch.float32, False),
     ],
 )
@@ -31,11 +32,12 @@ def test_threads_and_bytes_are_those_of_the_source(host, n, dtype, released):
     sequence, double = plan.group("forward"), plan.group("tables")
     assert host.load(plan).sizes() == [
         sequence.threads,
-        sequence.shared_bytes,
         sequence.samples,
+        sequence.shared_bytes,
+        plan.group("backward").shared_bytes,
         double.threads,
         double.shared_bytes,
-        cuda_sequence.ROWS,
+        cuda_tables.ROWS,
         cuda_sequence.SUMS,
     ]
 
@@ -43,14 +45,15 @@ def test_threads_and_bytes_are_those_of_the_source(host, n, dtype, released):
 @pytest.mark.parametrize("n", SIZES)
 @pytest.mark.parametrize("batch", [1, 128, 132, 2112])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_a_block_is_full_warps_and_fits_every_gpu_since_the_a100(n, batch, dtype):
-    plan = choose(n, batch, dtype, False, H100)
-    for kernel in ("tables", "forward", "backward", "finish"):
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_block_is_full_warps_and_fits_every_gpu_since_the_a100(n, batch, dtype, device):
+    plan = choose(n, batch, dtype, False, DEVICES[device])
+    assert plan.fits(DEVICES[device])
+    for kernel in ("tables", "forward", "step", "backward", "finish"):
         group = plan.group(kernel)
         assert group.threads % cuda_plan.WARP == 0
         assert group.threads <= cuda_plan.MOST_THREADS
         assert group.lanes * group.elements == n
-        assert group.shared_bytes <= min(LARGEST_SHARED.values())
     assert plan.blocks(batch) * plan.group("forward").samples >= batch
     assert (plan.blocks(batch) - 1) * plan.group("forward").samples < batch
 
@@ -58,16 +61,19 @@ def test_a_block_is_full_warps_and_fits_every_gpu_since_the_a100(n, batch, dtype
 @pytest.mark.parametrize(
     ("n", "batch", "elements"),
     [
-        (64, 128, 4),
+        (64, 528, 2),  # 528 warps for the four schedulers of each of 132 multiprocessors
+        (64, 529, 4),
         (64, 2112, 4),
         (64, 2113, 8),
+        (128, 264, 2),
+        (128, 265, 4),
         (512, 1, 4),
-        (512, 264, 4),  # 1056 warps for the four schedulers of each of 132 multiprocessors
+        (512, 264, 4),  # two warps for each
         (512, 265, 8),
         (1024, 132, 4),
         (1024, 133, 8),
         (2048, 128, 8),
-        (8, 128, 4),
+        (8, 128, 2),
         (4, 128, 2),  # a thread has half of the units at most
     ],
 )
@@ -75,10 +81,38 @@ def test_samples_take_more_threads_where_two_warps_share_a_scheduler(n, batch, e
     assert choose(n, batch, torch.float32, False, H100).elements == elements
 
 
+@pytest.mark.parametrize(
+    ("n", "batch", "shared"),
+    [
+        (32, 128, False),  # a block has two samples
+        (64, 528, True),
+        (512, 264, True),
+        (512, 528, True),  # four blocks a multiprocessor, of 54 KB each
+        (512, 1056, False),
+        (1024, 2112, True),
+        (2048, 128, True),
+        (4096, 128, False),  # they do not fit
+    ],
+)
+def test_tables_are_in_shared_memory_where_that_costs_no_block_its_place(n, batch, shared):
+    assert choose(n, batch, torch.float32, False, H100).shared_tables == shared
+
+
+def test_a_gpu_with_less_shared_memory_reads_large_tables_from_cache():
+    assert choose(512, 84, torch.float32, False, SMALLER).shared_tables
+    assert not choose(1024, 84, torch.float32, False, SMALLER).shared_tables
+
+
+@pytest.mark.parametrize("n", [size for size in SIZES if size < 4096])
+def test_a_smaller_gpu_runs_all_but_the_largest(n):
+    for dtype in (torch.float32, torch.float64):
+        assert choose(n, 128, dtype, False, SMALLER).fits(SMALLER)
+
+
 def test_a_full_wave_is_one_block_a_multiprocessor():
     """From 132 samples to 2112 the work of a multiprocessor grows with the batch, with no block left over."""
     for batch in (132, 264, 528, 1056, 2112):
-        assert choose(512, batch, torch.float32, False, H100).blocks(batch) % H100 == 0
+        assert choose(512, batch, torch.float32, False, H100).blocks(batch) % H100.multiprocessors == 0
 
 
 @pytest.mark.parametrize("n", [2, 3, 6, 100, 8192])
@@ -96,8 +130,8 @@ def test_other_dtypes_are_refused():
 
 def test_the_environment_overrides_the_units_of_a_thread(monkeypatch):
     monkeypatch.setenv("URNN_CUDA_ELEMENTS", "2")
-    assert choose(64, 128, torch.float32, False, H100) == Plan(64, 2, torch.float32, False)
+    assert choose(256, 128, torch.float32, False, H100) == Plan(256, 2, torch.float32, False, shared_tables=True)
     with pytest.raises(ValueError, match="URNN_CUDA_ELEMENTS must be one of 4, 8 at n = 4096; got '2'"):
         choose(4096, 128, torch.float32, False, H100)
     monkeypatch.setenv("URNN_CUDA_ELEMENTS", "")
-    assert choose(64, 128, torch.float32, False, H100).elements == 4
+    assert choose(256, 128, torch.float32, False, H100).elements == 4

@@ -53,8 +53,8 @@ class _Tables:
         return torch.empty(threads * each, dtype=torch.uint8)
 
 
-def forward(given: Inputs) -> tuple[Tensor, Tensor]:
-    """All states (T, B, 2n) and the last (B, 2n)."""
+def forward(given: Inputs) -> tuple[Tensor, Tensor, None]:
+    """All states (T, B, 2n), the last (B, 2n), and nothing for the backward pass, which makes its own tables."""
     steps, batch, m = given.x.shape
     states = given.x.new_empty(steps, batch, 2 * given.b.shape[0])
     inside = m <= WIDEST_INPUT
@@ -67,11 +67,16 @@ def forward(given: Inputs) -> tuple[Tensor, Tensor]:
             tables.handle, steps, batch, m, threads, given.h_0.data_ptr(), given.h_0_stride,
             given.x.data_ptr() if inside else None, given.V.data_ptr(), states.data_ptr(), work.data_ptr(),
         )  # fmt: skip
-    return states, states[-1].clone()
+    return states, states[-1].clone(), None
 
 
 def backward(
-    given: Inputs, states: Tensor, states_gradient: Tensor | None, carry: Tensor, with_x: bool
+    given: Inputs,
+    states: Tensor,
+    states_gradient: Tensor | None,
+    carry: Tensor,
+    with_x: bool,
+    made: Tensor | None = None,
 ) -> Gradients:
     """Gradients of the parameters and, `with_x`, of x; `carry`, dL/dh_T (B, 2n), becomes the gradient of h_0."""
     steps, batch, m = given.x.shape
@@ -98,7 +103,7 @@ def backward(
                 continue
             dz, x = z_gradient[: end - begin].flatten(0, 1), given.x[begin:end].flatten(0, 1)
             if not inside:
-                _multiply(gradients.V, dz.mT, x, adds=True)
+                _multiply(gradients.V, dz.mT, x, adds=end < steps)
             if with_x:
                 _multiply(gradients.x[begin:end].flatten(0, 1), dz, given.V)
         tables.functions["finish"](
@@ -107,4 +112,5 @@ def backward(
         )  # fmt: skip
     if inside:
         gradients.V.copy_(product.mT)
+    gradients.take_out_the_input(given)
     return gradients

@@ -12,7 +12,7 @@ with K1 = D3 R2 F^-1 D2 Pi v1 for its first reflection. The backward pass needs 
 CPU kernel (see cpu/__init__.py), and sums gradients in a fixed order: the same bits every time.
 
 Known weakness: one block computes the tables of a call's parameters in double precision, which takes longer than
-the steps of a short sequence.
+the steps of a short sequence. Calls without gradients keep them (tables.py).
 """
 
 import warnings
@@ -34,7 +34,13 @@ def applies(n: int, device_type: str) -> bool:
 @constant
 def _can_be_built(n: int) -> bool:
     """For torch.compile, which must not trace into a compiler."""
-    properties = torch.cuda.get_device_properties(torch.cuda.current_device())
+    return _can_be_built_on(n, torch.cuda.current_device())
+
+
+@cache
+def _can_be_built_on(n: int, device: int) -> bool:
+    """A streaming call asks at every step, and torch makes a device's properties anew."""
+    properties = torch.cuda.get_device_properties(device)
     if not _is_built(10 * properties.major + properties.minor):
         return False
     plan = Plan(n, min(8, n // 2), torch.float64, released=False)

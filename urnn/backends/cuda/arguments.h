@@ -21,6 +21,9 @@ struct TablesArguments {
   Complex<Real>* tables;         // (ROWS, N)
   Real* biases;                  // (N,)
   int* places;                   // (N,): the permutation
+  Real* kept;                    // what kept.h says: (8 N,), then (N,) of 8 bytes each; null keeps nothing
+  long long known;               // whether `kept` and the tables hold what a call before left there
+  long long conjugated;          // whether W is that of the conjugates of v
 };
 
 struct ForwardArguments {
@@ -32,6 +35,21 @@ struct ForwardArguments {
   Real* states;  // (T, B, 2 N): V x on entry, the states on return
   Real* last;    // (B, 2 N)
   long long steps, batch;
+  double epsilon;
+};
+
+struct StepArguments {
+  const Real* x;  // (B, inputs), or null: `states` holds V x
+  const Real* V;  // (2 N, inputs)
+  long long inputs;
+  const Real* h;                            // of the first sample and unit
+  long long h_sample, h_unit, h_imaginary;  // from it to the next sample's, the next unit's, the imaginary part
+  const Complex<Real>* tables;
+  const Real* biases;
+  const int* places;
+  Real* states;         // (B, 2 N)
+  Complex<Real>* last;  // (B, N), the same numbers, or null
+  long long batch;
   double epsilon;
 };
 
@@ -58,9 +76,12 @@ struct FinishArguments {
   const Real* v;
   const long long* permutation;
   const Complex<double>* roots;
-  Real* theta_gradient;  // (3, N)
-  Real* v_gradient;      // (2, 2 N)
-  Real* b_gradient;      // (N,)
+  const Real* V;           // (2 N, inputs)
+  const Real* V_gradient;  // of the same size
+  long long inputs;        // 0 leaves in theta3's gradient what V x contributed
+  Real* theta_gradient;    // (3, N)
+  Real* v_gradient;        // (2, 2 N)
+  Real* b_gradient;        // (N,)
 };
 
 }  // namespace

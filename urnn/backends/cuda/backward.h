@@ -12,6 +12,8 @@
 
 namespace {
 
+using BackwardTables = TableReader<(ELEMENTS < 8), D1, W1, K2, A2, V1, K1, D2_PI, U2_PI, D3_SCALED, ROOTS>;
+
 // Sums over time of what this thread's units add to the parameters' gradients.
 struct Gradients {
   Real theta1[ELEMENTS] = {}, theta2[ELEMENTS] = {}, theta3[ELEMENTS] = {}, bias[ELEMENTS] = {};
@@ -48,13 +50,13 @@ enum Product { ALONG, ACROSS, FIRST, SECOND, PRODUCTS };
 // p = F D1 h and g, the gradient of R2' D2 Pi q in the order before Pi, make g the gradient of p without what R1
 // takes from it, which is ACROSS v1. Of v -> (I - 2 v v^H) y the gradient is -2 (conj(v^H y) g + conj(v^H g) y), g
 // that of the result.
-__device__ __forceinline__ void undo_middle(const Tables& tables, const Units& p, Units& g,
+__device__ __forceinline__ void undo_middle(const BackwardTables& tables, const Units& p, Units& g,
                                             const Complex<Real> (&products)[PRODUCTS], Gradients& sums) {
   const Complex<Real> along = products[ALONG], across = products[ACROSS], first = products[FIRST];
   Units d2, u2, v1;
-  tables.read(D2_PI, d2);
-  tables.read(U2_PI, u2);
-  tables.read(V1, v1);
+  tables.read<D2_PI>(d2);
+  tables.read<U2_PI>(u2);
+  tables.read<V1>(v1);
 #pragma unroll
   for (int e = 0; e < ELEMENTS; ++e) {
     const Complex<Real> y = d2[e] * plus(p[e], first, v1[e]);
@@ -66,34 +68,51 @@ __device__ __forceinline__ void undo_middle(const Tables& tables, const Units& p
   }
 }
 
-// What the steps read of one sample: the states, and the gradients of a loss that reads them. Where a thread has
-// registers to spare they are asked for one step ahead: the device's memory answers later than a small step takes.
+// What the steps read of one sample: the states, and the gradients of a loss that reads them. Where a step is
+// short and shared memory has room for the rows, their copies begin two steps ahead; a long step waits for less
+// than the rows would cost it.
 class Past {
+  static constexpr bool AHEAD = ELEMENTS < 8 && N * sizeof(Real) <= 4096;
+  static constexpr int STATE = 0, GRADIENT = 1;
+  using Rows = RowsAhead<Sample::BYTES + BackwardTables::BYTES, 2, 2>;
+
  public:
+  static constexpr int BYTES = AHEAD ? Rows::BYTES : 0;
   Units h, more = {};  // of the step at hand: its state, and dL/dh by what is not a later step
 
-  __device__ __forceinline__ Past(const BackwardArguments& a, long long sample, const Sample& group)
-      : a_(a), step_(a.batch * (2 * N)), start_(sample * (2 * N) + group.lane),
-        first_(a.h_0 + sample * a.h_0_stride + group.lane), within_(sample < a.batch) {
-    read_pair(state(a.end - 1), h, within_);
-    if (AHEAD) read_pair(state(a.end - 2), before_, within_);
-    read_gradient(a.end - 1);
+  // All threads of the block together.
+  __device__ __forceinline__ Past(const BackwardArguments& a, long long sample, Sample& group)
+      : a_(a), step_(a.batch * (2 * N)), start_(sample * (2 * N)), lane_(group.lane),
+        first_(a.h_0 + sample * a.h_0_stride), within_(sample < a.batch), rows_(sample < a.batch, group) {
+    read_pair(state(a.end - 1) + lane_, h, within_);
+    if (AHEAD) {
+      fetch(a.end - 1);
+      fetch(a.end - 2);
+      wait_for_copies<1>();
+      group.barrier();
+    } else {
+      read_gradient(a.end - 1);
+    }
   }
 
+  // At the beginning of step t: what it adds to the gradient.
+  __device__ __forceinline__ void begin_step(long long t) {
+    if (AHEAD && a_.states_gradient) rows_.read(stage(t), GRADIENT, more);
+  }
   // From step t's to the state before it; what step t read is needed no more.
   __device__ __forceinline__ void step_back(long long t) {
-    if (AHEAD) {
-#pragma unroll
-      for (int e = 0; e < ELEMENTS; ++e) h[e] = before_[e];
-      if (t > a_.begin) read_pair(state(t - 2), before_, within_);
-      read_gradient(t - 1);
-    } else {
-      read_pair(state(t - 1), h, within_);
-    }
+    if (AHEAD && t > 0) rows_.read(stage(t), STATE, h);
+    else read_pair(state(t - 1) + lane_, h, within_);
+  }
+  // Between two barriers of step t.
+  __device__ __forceinline__ void arrive(long long t) {
+    if (!AHEAD) return;
+    fetch(t - 2);
+    wait_for_copies<1>();
   }
   // The state before step t, read again.
   __device__ __forceinline__ void read_before(long long t, Units& before) const {
-    read_pair(state(t - 1), before, within_);
+    read_pair(state(t - 1) + lane_, before, within_);
   }
   // Once there is room for it, the gradient that step t - 1 adds to.
   __device__ __forceinline__ void finish_step(long long t) {
@@ -101,24 +120,35 @@ class Past {
   }
 
  private:
-  static constexpr bool AHEAD = ELEMENTS < 8;
-
+  static __device__ __forceinline__ int stage(long long t) { return int(t & 1); }
   __device__ __forceinline__ const Real* state(long long t) const {
     return t >= 0 ? a_.states + t * step_ + start_ : first_;
   }
+  // What step t reads. h_0 may begin anywhere, so it does not come this way.
+  __device__ __forceinline__ void fetch(long long t) const {
+    if (t >= a_.begin) {
+      if (t > 0) rows_.fetch(stage(t), STATE, state(t - 1));
+      if (a_.states_gradient) rows_.fetch(stage(t), GRADIENT, a_.states_gradient + t * step_ + start_);
+    }
+    end_copies();
+  }
   __device__ __forceinline__ void read_gradient(long long t) {
-    if (a_.states_gradient && t >= a_.begin) read_pair(a_.states_gradient + t * step_ + start_, more, within_);
+    if (a_.states_gradient && t >= a_.begin)
+      read_pair(a_.states_gradient + t * step_ + start_ + lane_, more, within_);
   }
 
   const BackwardArguments& a_;
   const long long step_, start_;
+  const int lane_;
   const Real* const first_;
   const bool within_;
-  Units before_;
+  const Rows rows_;
 };
 
+constexpr int BACKWARD_BYTES = Sample::BYTES + BackwardTables::BYTES + Past::BYTES;  // of shared memory
+
 // g = dL/dh of a state becomes dL/dz; `z` is the state's own where h does not tell it.
-__device__ __forceinline__ void undo_modrelu(const Tables& tables, const Units& h, Units& g, Real epsilon,
+__device__ __forceinline__ void undo_modrelu(const BackwardTables& tables, const Units& h, Units& g, Real epsilon,
                                              Gradients& sums, const Units* z) {
   Real b[ELEMENTS];
   tables.read_biases(b);
@@ -133,7 +163,7 @@ __device__ __forceinline__ void undo_modrelu(const Tables& tables, const Units& 
 }
 
 // Whether z must be computed again for any of this thread's units.
-__device__ __forceinline__ bool any_unsure(const Tables& tables, const Units& h) {
+__device__ __forceinline__ bool any_unsure(const BackwardTables& tables, const Units& h) {
   Real b[ELEMENTS];
   tables.read_biases(b);
   bool unsure = false;
@@ -142,39 +172,43 @@ __device__ __forceinline__ bool any_unsure(const Tables& tables, const Units& h)
   return unsure;
 }
 
-// z = W h + V x of step t, all threads of the block together; x are the sample's inputs of the step.
-__device__ __forceinline__ void find_z(const BackwardArguments& a, const Tables& tables, const Past& past,
+// V x of a step, worked out anew: `x` are the sample's inputs.
+struct GivenInputs {
+  const BackwardArguments& a;
+  const Sample& group;
+  const Real* x;
+  bool within;
+
+  __device__ __forceinline__ void arrive() const {}
+  __device__ __forceinline__ void read(Units& Vx) const { multiply_input(a.V, a.inputs, x, within, group, Vx); }
+};
+
+// z = W h + V x of step t, all threads of the block together.
+__device__ __forceinline__ void find_z(const BackwardArguments& a, const BackwardTables& tables, const Past& past,
                                        long long sample, long long t, Units& z, Sample& group) {
-  const bool within = sample < a.batch;
-  const Real* x = a.x + (t * a.batch + sample) * a.inputs;
-  Units Vx;
-#pragma unroll
-  for (int e = 0; e < ELEMENTS; ++e) {
-    const Real *re = a.V + group.unit(e) * a.inputs, *im = re + N * a.inputs;
-    Vx[e] = {0, 0};
-    for (long long i = 0; within && i < a.inputs; ++i) Vx[e] = {Vx[e].re + re[i] * x[i], Vx[e].im + im[i] * x[i]};
-  }
+  GivenInputs inputs{a, group, a.x + (t * a.batch + sample) * a.inputs, sample < a.batch};
   past.read_before(t, z);
-  multiply(tables, z, Vx, group);
+  multiply(tables, z, inputs, group);
 }
 
 // g = dL/dz of a step becomes dL/dh of the step before, whose state is h. Returns whether a unit of that state, in
 // any of the block's threads, is unsure.
-__device__ __forceinline__ bool undo_product(const Tables& tables, const Units& h, Units& g, Sample& group,
+__device__ __forceinline__ bool undo_product(const BackwardTables& tables, const Units& h, Units& g, Sample& group,
                                              Gradients& sums, Past& past, long long t) {
   Complex<Real> products[PRODUCTS];
-  products[ALONG] = part_of_product(tables, A2, g);
-  products[ACROSS] = Real(-2) * part_of_product(tables, K1, g);
-  scale<true>(tables, D3_SCALED, g);
+  products[ALONG] = part_of_product<A2>(tables, g);
+  products[ACROSS] = Real(-2) * part_of_product<K1>(tables, g);
+  scale<true, D3_SCALED>(tables, g);
   fourier<false>(g, group, tables.roots());
+  past.arrive(t);
 
-  products[FIRST] = Real(-2) * part_of_product(tables, W1, h);
-  products[SECOND] = Real(-2) * part_of_product(tables, K2, h);
+  products[FIRST] = Real(-2) * part_of_product<W1>(tables, h);
+  products[SECOND] = Real(-2) * part_of_product<K2>(tables, h);
   group.begin_sums(products);
   Units p;
 #pragma unroll
   for (int e = 0; e < ELEMENTS; ++e) p[e] = h[e];
-  scale<false>(tables, D1, p);
+  scale<false, D1>(tables, p);
   int places[ELEMENTS];
   tables.read_places(places);
   const bool unsure = group.exchange<16>(g, places, group.own(), any_unsure(tables, h));
@@ -184,8 +218,8 @@ __device__ __forceinline__ bool undo_product(const Tables& tables, const Units& 
 
   past.finish_step(t);
   fourier<true>(g, group, tables.roots());
-  scale<true>(tables, D1, g);
-  add(tables, W1, products[ACROSS], g);
+  scale<true, D1>(tables, g);
+  add<W1>(tables, products[ACROSS], g);
 #pragma unroll
   for (int e = 0; e < ELEMENTS; ++e) sums.theta1[e] += cross(g[e], h[e]);
   return unsure;
@@ -196,7 +230,7 @@ __device__ __forceinline__ void run_backward(const BackwardArguments& a) {
   const long long sample = block_index() * Sample::SAMPLES + group.member, step = a.batch * (2 * N);
   const long long start = sample * (2 * N) + group.lane;
   const bool within = sample < a.batch;
-  Tables tables(a.tables, a.biases, a.places, group);
+  BackwardTables tables(a.tables, a.biases, a.places, group);
   Gradients sums;
   Past past(a, sample, group);
   Units g;
@@ -204,6 +238,7 @@ __device__ __forceinline__ void run_backward(const BackwardArguments& a) {
   bool unsure = group.barrier_any(any_unsure(tables, past.h));
   for (long long t = a.end - 1; t >= a.begin; --t) {
     tables.next_step();
+    past.begin_step(t);
 #pragma unroll
     for (int e = 0; e < ELEMENTS; ++e) g[e] = g[e] + past.more[e];
     if (unsure) {

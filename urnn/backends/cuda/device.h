@@ -13,6 +13,11 @@ struct Shared {
   T* base;
   __device__ __forceinline__ T load(int i) const { return base[i]; }
   __device__ __forceinline__ void store(int i, T value) const { base[i] = value; }
+  // The same bytes by elements of another type.
+  template <typename Other>
+  __device__ __forceinline__ Shared<Other> as() const {
+    return {reinterpret_cast<Other*>(base)};
+  }
 };
 
 // The array of type T that begins `offset` bytes into the block's dynamic shared memory.
@@ -66,6 +71,32 @@ __device__ __forceinline__ T constant(const T* at) {
   T value;
   memcpy(&value, words, sizeof(T));
   return value;
+}
+
+// Starts to copy 16 bytes from global to shared memory, past the cache of tables, or zeros if `within` is false.
+// They have arrived for this thread after `wait_for_copies`, for others after a barrier that follows it.
+template <typename T>
+__device__ __forceinline__ void copy_later(Shared<T> to, int i, const T* from, bool within) {
+#if __CUDA_ARCH__ >= 800
+  const unsigned place = unsigned(__cvta_generic_to_shared(to.base + i));
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(place), "l"(from), "r"(within ? 16 : 0)
+               : "memory");
+#else
+  *reinterpret_cast<uint4*>(to.base + i) = within ? *reinterpret_cast<const uint4*>(from) : uint4{0, 0, 0, 0};
+#endif
+}
+// Ends a group of copies, which may be empty.
+__device__ __forceinline__ void end_copies() {
+#if __CUDA_ARCH__ >= 800
+  asm volatile("cp.async.commit_group;" ::: "memory");
+#endif
+}
+// Waits for all groups of this thread but the LATEST.
+template <int LATEST>
+__device__ __forceinline__ void wait_for_copies() {
+#if __CUDA_ARCH__ >= 800
+  asm volatile("cp.async.wait_group %0;" ::"n"(LATEST) : "memory");
+#endif
 }
 
 // Keeps the compiler from hoisting loads out of the loop over time, where they would fill the registers.

@@ -8,7 +8,8 @@
 #include "arguments.h"
 #include "fourier.h"
 #include "modrelu.h"
-#include "packed_tables.h"
+#include "rows_ahead.h"
+#include "table_reader.h"
 
 namespace {
 
@@ -30,40 +31,31 @@ __device__ __forceinline__ void write_pair(Real* pair, const Units& x, bool with
   }
 }
 
-// What every step reads of the parameters, from cache: in registers there is no room for it.
-class Tables {
- public:
-  __device__ __forceinline__ Tables(const Complex<Real>* tables, const Real* biases, const int* places,
-                                    const Sample& sample)
-      : roots_(tables + ROOTS * N), rows_(tables + 2 * sample.lane), biases_(biases + 2 * sample.lane),
-        places_(places + 2 * sample.lane) {}
-  __device__ __forceinline__ void next_step() {
-    roots_ = hidden(roots_), rows_ = hidden(rows_), biases_ = hidden(biases_), places_ = hidden(places_);
+// V x of this thread's units, from one sample's inputs.
+__device__ __forceinline__ void multiply_input(const Real* V, long long inputs, const Real* x, bool within,
+                                               const Sample& group, Units& Vx) {
+#pragma unroll
+  for (int e = 0; e < ELEMENTS; ++e) {
+    const Real *re = V + group.unit(e) * inputs, *im = re + N * inputs;
+    Vx[e] = {0, 0};
+    for (long long i = 0; within && i < inputs; ++i) Vx[e] = {Vx[e].re + re[i] * x[i], Vx[e].im + im[i] * x[i]};
   }
-  __device__ __forceinline__ ConstantRoots<Real> roots() const { return {roots_}; }
-  __device__ __forceinline__ void read(Row row, Units& x) const { read_packed(rows_, row * N, x); }
-  __device__ __forceinline__ void read_biases(Real (&b)[ELEMENTS]) const { read_packed(biases_, 0, b); }
-  __device__ __forceinline__ void read_places(int (&places)[ELEMENTS]) const { read_packed(places_, 0, places); }
-
- private:
-  const Complex<Real>*roots_, *rows_;
-  const Real* biases_;
-  const int* places_;
-};
+}
 
 // x = row x, or the row's conjugate times x
-template <bool CONJUGATED>
-__device__ __forceinline__ void scale(const Tables& tables, Row row, Units& x) {
+template <bool CONJUGATED, Row ROW, typename Tables>
+__device__ __forceinline__ void scale(const Tables& tables, Units& x) {
   Units factor;
-  tables.read(row, factor);
+  tables.template read<ROW>(factor);
 #pragma unroll
   for (int e = 0; e < ELEMENTS; ++e) x[e] = (CONJUGATED ? conj(factor[e]) : factor[e]) * x[e];
 }
 
 // This thread's part of row^H x.
-__device__ __forceinline__ Complex<Real> part_of_product(const Tables& tables, Row row, const Units& x) {
+template <Row ROW, typename Tables>
+__device__ __forceinline__ Complex<Real> part_of_product(const Tables& tables, const Units& x) {
   Units y;
-  tables.read(row, y);
+  tables.template read<ROW>(y);
   Complex<Real> sum{0, 0};
 #pragma unroll
   for (int e = 0; e < ELEMENTS; ++e) sum = plus(sum, conj(y[e]), x[e]);
@@ -71,46 +63,105 @@ __device__ __forceinline__ Complex<Real> part_of_product(const Tables& tables, R
 }
 
 // x = x + scale row
-__device__ __forceinline__ void add(const Tables& tables, Row row, Complex<Real> scale, Units& x) {
+template <Row ROW, typename Tables>
+__device__ __forceinline__ void add(const Tables& tables, Complex<Real> scale, Units& x) {
   Units y;
-  tables.read(row, y);
+  tables.template read<ROW>(y);
 #pragma unroll
   for (int e = 0; e < ELEMENTS; ++e) x[e] = plus(x[e], scale, y[e]);
 }
 
-// h = z + W h
-__device__ __forceinline__ void multiply(const Tables& tables, Units& h, Units& z, Sample& group) {
-  Complex<Real> products[] = {part_of_product(tables, W1, h), part_of_product(tables, K2, h)};
+// h = V x + W h. `inputs` has V x: `arrive` is called between two barriers that lie before and behind it, `read`
+// after both.
+template <typename Tables, typename Inputs>
+__device__ __forceinline__ void multiply(const Tables& tables, Units& h, Inputs& inputs, Sample& group) {
+  Complex<Real> products[] = {part_of_product<W1>(tables, h), part_of_product<K2>(tables, h)};
   group.begin_sums(products);
-  scale<false>(tables, D1, h);
+  scale<false, D1>(tables, h);
   fourier<false>(h, group, tables.roots());
+  inputs.arrive();
   int places[ELEMENTS];
   tables.read_places(places);
   group.exchange<16>(h, group.own(), places);
   group.end_sums(products);
-  scale<false>(tables, D2, h);
+  scale<false, D2>(tables, h);
   fourier<true>(h, group, tables.roots());
-  add(tables, A1, products[0], z);
-  add(tables, A2, products[1], z);
-  Units d3;
-  tables.read(D3, d3);
+  Units z, d3;
+  inputs.read(z);
+  add<A1>(tables, products[0], z);
+  add<A2>(tables, products[1], z);
+  tables.template read<D3>(d3);
 #pragma unroll
   for (int e = 0; e < ELEMENTS; ++e) h[e] = plus(z[e], d3[e], h[e]);
 }
+
+using ForwardTables = TableReader<true, D1, D2, D3, W1, K2, A1, A2, ROOTS>;
+
+// V x of one sample, step after step. Where shared memory has room for its rows, the copies of one begin AHEAD
+// steps before it is needed.
+class ComingInputs {
+  static constexpr bool COPIED = N * sizeof(Real) <= 8192;
+  static constexpr int AHEAD = N < 256 ? 2 : 1, STAGES = AHEAD + 1;
+  using Rows = RowsAhead<Sample::BYTES + ForwardTables::BYTES, 1, STAGES>;
+
+ public:
+  static constexpr int BYTES = COPIED ? Rows::BYTES : 0;
+
+  // `first` is the sample's row of the first step, `apart` the way from a step's to the next's.
+  __device__ __forceinline__ ComingInputs(const Real* first, long long apart, long long steps, bool within,
+                                          const Sample& group)
+      : rows_(within, group), next_(first), apart_(apart), left_(steps), within_(within), lane_(group.lane) {
+#pragma unroll
+    for (int step = 0; COPIED && step < AHEAD; ++step) fetch();
+  }
+  __device__ __forceinline__ void arrive() {
+    if (!COPIED) return;
+    fetch();
+    wait_for_copies<AHEAD>();
+  }
+  __device__ __forceinline__ void read(Units& Vx) {
+    if (COPIED) {
+      rows_.read(reading_, 0, Vx);
+      reading_ = following(reading_);
+    } else {
+      read_pair(next_ + lane_, Vx, within_);
+      next_ += apart_;
+    }
+  }
+
+ private:
+  static __device__ __forceinline__ int following(int stage) { return stage + 1 < STAGES ? stage + 1 : 0; }
+  __device__ __forceinline__ void fetch() {
+    if (left_ > 0) rows_.fetch(fetching_, 0, next_);
+    end_copies();
+    fetching_ = following(fetching_), next_ += apart_, --left_;
+  }
+
+  const Rows rows_;
+  const Real* next_;
+  const long long apart_;
+  long long left_;
+  const bool within_;
+  const int lane_;
+  int fetching_ = 0, reading_ = 0;
+};
+
+constexpr int FORWARD_BYTES = Sample::BYTES + ForwardTables::BYTES + ComingInputs::BYTES;  // of shared memory
 
 __device__ __forceinline__ void run_forward(const ForwardArguments& a) {
   Sample group;
   const long long sample = block_index() * Sample::SAMPLES + group.member;
   const bool within = sample < a.batch;
-  Tables tables(a.tables, a.biases, a.places, group);
+  Real* const first = a.states + sample * (2 * N);
+  ComingInputs inputs(first, a.batch * (2 * N), a.steps, within, group);
+  ForwardTables tables(a.tables, a.biases, a.places, group);
   const Real epsilon = Real(a.epsilon);
-  Units h, z;
+  Units h;
   read_pair(a.h_0 + sample * a.h_0_stride + group.lane, h, within);
-  Real* pair = a.states + sample * (2 * N) + group.lane;
+  Real* pair = first + group.lane;
   for (long long t = 0; t < a.steps; ++t, pair += a.batch * (2 * N)) {
     tables.next_step();
-    read_pair(pair, z, within);
-    multiply(tables, h, z, group);
+    multiply(tables, h, inputs, group);
     Real b[ELEMENTS];
     tables.read_biases(b);
 #pragma unroll

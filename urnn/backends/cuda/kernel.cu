@@ -1,6 +1,7 @@
 // The kernels of one state size and dtype, by the names that launch.py uses. plan.py says what URNN_N,
 // URNN_ELEMENTS, URNN_REAL and URNN_RELEASED are.
 #include "backward.h"
+#include "step.h"
 #include "tables.h"
 
 extern "C" __global__ void __launch_bounds__(WideGroup::THREADS, 1)
@@ -11,6 +12,11 @@ extern "C" __global__ void __launch_bounds__(WideGroup::THREADS, 1)
 extern "C" __global__ void __launch_bounds__(Sample::THREADS, 1)
     urnn_forward(const __grid_constant__ ForwardArguments a) {
   run_forward(a);
+}
+
+extern "C" __global__ void __launch_bounds__(Sample::THREADS, 1)
+    urnn_step(const __grid_constant__ StepArguments a) {
+  run_step(a);
 }
 
 extern "C" __global__ void __launch_bounds__(Sample::THREADS, 1)

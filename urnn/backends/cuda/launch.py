@@ -1,80 +1,105 @@
 """Loading machine code on a device, once, and launching kernels on torch's current stream.
 
 A launch waits for nothing and allocates nothing, so a CUDA graph can capture it. Loading cannot be captured;
-trying to raises an error that says so. Known weakness: a launch from Python costs a few microseconds.
+trying to raises an error that says so. Known weakness: a launch from Python costs a few microseconds. Reads
+torch's private names, since their public ones cost as much as the launch.
 """
 
 import ctypes
 import struct
-from contextlib import AbstractContextManager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from urnn.backends.cuda import build
-from urnn.backends.cuda.plan import Plan
+from urnn.backends.cuda.plan import Device, Plan
 
-KERNELS = ("tables", "forward", "backward", "finish")
+# The fields of each kernel's argument structure in arguments.h: q an address or an integer, d a number.
+FIELDS = {"tables": "11q", "forward": "9qd", "step": "13qd", "backward": "16qd", "finish": "10q"}
+KERNELS = tuple(FIELDS)
 STATIC_SHARED = 48 * 1024  # bytes of shared memory that a block has without a request for more
+_STRUCTURES = {kernel: struct.Struct(f"={fields}") for kernel, fields in FIELDS.items()}
+
+
+class _Arguments:
+    """Memory for one argument structure, and the address of its address, which is what the driver takes."""
+
+    def __init__(self) -> None:
+        self.fields = ctypes.create_string_buffer(max(one.size for one in _STRUCTURES.values()))
+        self._pointers = (ctypes.c_void_p * 1)(ctypes.addressof(self.fields))
+        self.address = ctypes.addressof(self._pointers)
 
 
 class Kernels:
     """The kernels of one plan, loaded on one device."""
 
-    def __init__(self, plan: Plan, driver: Any, functions: dict[str, Any]) -> None:
+    def __init__(self, plan: Plan, device: int, driver: Any, functions: dict[str, Any]) -> None:
         self.plan = plan
-        self._driver = driver
+        self.device, self._driver, self._queue = device, driver, driver.cuLaunchKernel
+        self._succeeded = driver.CUresult.CUDA_SUCCESS
+        # A launch takes one out and puts it back: no other thread, and nothing that interrupts it, has the same.
+        self._free: list[_Arguments] = []
         groups = {kernel: plan.group(kernel) for kernel in functions}
         self._launched = {
-            kernel: (functions[kernel], one.threads, one.shared_bytes) for kernel, one in groups.items()
+            kernel: (functions[kernel], one.threads, one.shared_bytes, _STRUCTURES[kernel].pack_into)
+            for kernel, one in groups.items()
         }
 
-    def launch(self, kernel: str, blocks: int, *values: Tensor | int | float | None) -> None:
-        """Queues a kernel. Its one argument is a structure with these values as its fields, in this order."""
-        function, threads, shared_bytes = self._launched[kernel]
-        arguments = ctypes.create_string_buffer(packed(values))
-        pointers = (ctypes.c_void_p * 1)(ctypes.addressof(arguments))
-        checked(
-            self._driver,
-            self._driver.cuLaunchKernel(
-                function,
-                *(blocks, 1, 1),
-                *(threads, 1, 1),
-                shared_bytes,
-                torch.cuda.current_stream().cuda_stream,
-                ctypes.addressof(pointers),
-                0,
-            ),
-            f"launching the CUDA kernel {kernel!r} with {blocks} blocks of {threads} threads",
+    def launch(self, kernel: str, blocks: int, *values: int | float) -> None:
+        """Queues a kernel. Its one argument is a structure with these values as its `FIELDS`; 0 is no address."""
+        function, threads, shared_bytes, pack_into = self._launched[kernel]
+        try:
+            arguments = self._free.pop()
+        except IndexError:
+            arguments = _Arguments()
+        pack_into(arguments.fields, 0, *values)
+        returned = self._queue(
+            function, blocks, 1, 1, threads, 1, 1, shared_bytes, current_stream(self.device), arguments.address, 0
         )
+        self._free.append(arguments)
+        if returned[0] != self._succeeded:
+            checked(
+                self._driver,
+                returned,
+                f"launching the CUDA kernel {kernel!r} with {blocks} blocks of {threads} threads",
+            )
 
 
-def packed(values: tuple[Tensor | int | float | None, ...]) -> bytes:
-    """The fields of an argument structure, 8 bytes each: the address of a tensor, null for None."""
-    fields, numbers = "", []
-    for value in values:
-        if isinstance(value, Tensor):
-            value = value.data_ptr()
-        fields += "d" if isinstance(value, float) else "q"
-        numbers.append(0 if value is None else value)
-    return struct.pack(f"={fields}", *numbers)
+def packed(kernel: str, values: tuple[int | float, ...]) -> bytes:
+    """The argument structure of a kernel, 8 bytes a field."""
+    return _STRUCTURES[kernel].pack(*values)
+
+
+# torch's quickest way to the current stream of a device. A build of torch without CUDA lacks it.
+current_stream: Callable[[int], int] = getattr(
+    torch._C, "_cuda_getCurrentRawStream", lambda device: torch.cuda.current_stream(device).cuda_stream
+)
+_HERE = nullcontext()
+
+
+def current_device() -> int:
+    """torch's; -1, a tensor's `get_device()` on a CPU, is never it."""
+    return torch.cuda.current_device()
 
 
 def on(device: torch.device) -> AbstractContextManager[object]:
     """Makes a device the current one. A launch goes to the current device, wherever its tensors are."""
-    return torch.cuda.device(device)
+    return _HERE if device.index == current_device() else torch.cuda.device(device)
 
 
-def multiprocessors() -> int:
-    """The number of multiprocessors of the current device."""
-    return _multiprocessors(torch.cuda.current_device())
+def device() -> Device:
+    """The current device, as far as a plan depends on it."""
+    return _device(current_device())
 
 
 @cache
-def _multiprocessors(device: int) -> int:
-    return torch.cuda.get_device_properties(device).multi_processor_count
+def _device(index: int) -> Device:
+    properties = torch.cuda.get_device_properties(index)
+    shared = properties.shared_memory_per_block_optin  # type: ignore[attr-defined] # torch's stub lacks it
+    return Device(properties.multi_processor_count, shared)
 
 
 def load(plan: Plan) -> Kernels:
@@ -84,7 +109,7 @@ def load(plan: Plan) -> Kernels:
         BuildError: they cannot be compiled.
         RuntimeError: the driver refuses them, or a CUDA graph is being captured and they are not loaded yet.
     """
-    return _loaded(plan, torch.cuda.current_device())
+    return _loaded(plan, current_device())
 
 
 @cache
@@ -108,7 +133,7 @@ def _loaded(plan: Plan, device: int) -> Kernels:
             attribute = driver.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
             checked(driver, driver.cuFuncSetAttribute(function, attribute, needed), what)
         functions[kernel] = function
-    return Kernels(plan, driver, functions)
+    return Kernels(plan, device, driver, functions)
 
 
 def checked(driver: Any, returned: tuple[Any, ...], what: str) -> Any:

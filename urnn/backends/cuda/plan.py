@@ -2,13 +2,16 @@
 
 A thread holds 8 units, which allows passes of radix 8: the fewest exchanges between threads, and the backward pass
 uses all registers of a thread. Where that leaves a scheduler with two warps at most, 4 units per thread make the
-dependent chain of a time step shorter: on an H100 (512 steps, B = 128) by 17 % in inference and 16 % in training
-at n = 512, by 14 and 9 % at n = 1024; at n = 2048 training is 13 % slower with 4. Known weakness: measured on that
-GPU alone.
+dependent chain of a time step shorter, and where 2 units leave it with one, they do. Tables are in shared memory
+where a block loses nothing by it. Microseconds a step, forward and backward, on an H100 (512 steps, B = 128), as
+chosen and in the next best way: n = 64: 0.61 and 1.02 with 2 units, 0.67 and 1.16 with 4; n = 256: 0.80 and 1.38
+with tables in shared memory, 0.93 and 1.52 without; n = 512: 1.11 and 1.88, 1.14 and 1.95; n = 2048: 3.02 and
+5.11, 3.85 and 5.38. Known weakness: measured on that GPU alone.
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 
@@ -20,16 +23,38 @@ OVERRIDE = "URNN_CUDA_ELEMENTS"  # an environment variable
 MOST_THREADS = 1024  # per block
 WARP = 32
 SUMS = 8  # real sums over a sample's threads that are computed at the same time
+RESERVED = 1024  # bytes of shared memory that a block has besides
 SCHEDULERS = 4  # per multiprocessor; each runs one warp at a time
+# Rows of tables that the kernels read at every step, in `ForwardTables` and `BackwardTables`.
+TABLE_ROWS = {"forward": 8, "backward": 10}
+
+
+class Device(NamedTuple):
+    """What a plan depends on.
+
+    Attributes:
+        multiprocessors: of the device.
+        shared_bytes: of shared memory that a block can have.
+    """
+
+    multiprocessors: int
+    shared_bytes: int
 
 
 @dataclass(frozen=True)
 class Group:
-    """The threads of a sample, with `elements` units each, and the samples of a block; the same as in group.h."""
+    """The threads of a sample, with `elements` units each, and the samples of a block; the same as in group.h.
+
+    Attributes:
+        rows_ahead: rows of a sample that pass through shared memory, see rows_ahead.h.
+        table_bytes: of the tables that a block keeps in shared memory, see table_reader.h.
+    """
 
     n: int
     elements: int
     itemsize: int
+    rows_ahead: int = 0
+    table_bytes: int = 0
 
     @property
     def lanes(self) -> int:
@@ -47,9 +72,11 @@ class Group:
 
     @property
     def shared_bytes(self) -> int:
-        """Two buffers for exchanges, and the partial sums of each warp of a sample or each sample of a warp."""
+        """Two buffers for exchanges, sums of each warp of a sample or each sample of a warp, rows and tables."""
         warps = max(1, self.lanes // WARP)
-        return (2 * 2 * self.samples * (self.n + self.lanes) + SUMS * warps * self.samples) * self.itemsize
+        row = 2 * self.n + (0 if self.lanes >= WARP else max(4, self.lanes))
+        numbers = 2 * 2 * (self.n + self.lanes) + SUMS * warps + self.rows_ahead * row
+        return numbers * self.samples * self.itemsize + self.table_bytes
 
 
 @dataclass(frozen=True)
@@ -61,18 +88,38 @@ class Plan:
         elements: units per thread in the kernels that run the sequence.
         dtype: float32 or float64.
         released: whether modReLU has a positive epsilon.
+        shared_tables: whether a block keeps the tables in shared memory.
     """
 
     n: int
     elements: int
     dtype: torch.dtype
     released: bool
+    shared_tables: bool = False
 
     def group(self, kernel: str) -> Group:
         """The layout of "tables", "forward", "backward" or "finish"; the first and last run in double."""
         if kernel in ("tables", "finish"):
             return Group(self.n, max(2, self.n // 512), 8)
-        return Group(self.n, self.elements, self.dtype.itemsize)
+        itemsize = self.dtype.itemsize
+        tables = 0  # bytes a unit
+        if self.shared_tables and kernel in TABLE_ROWS:
+            in_registers = kernel == "forward" or self.elements < 8  # the biases and places
+            tables = TABLE_ROWS[kernel] * 2 * itemsize + (0 if in_registers else itemsize + 4)
+        return Group(self.n, self.elements, itemsize, self._rows_ahead(kernel), self.n * tables)
+
+    def _rows_ahead(self, kernel: str) -> int:
+        """As `ComingInputs` and `Past` have them, for units of this many bytes."""
+        half = self.n * self.dtype.itemsize
+        if kernel == "forward":
+            return 0 if half > 8192 else 3 if self.n < 256 else 2
+        return 4 if kernel == "backward" and self.elements < 8 and half <= 4096 else 0
+
+    def fits(self, device: Device, blocks: int = 1) -> bool:
+        """Whether a multiprocessor has the shared memory for so many blocks of each kernel."""
+        kernels = ("tables", "forward", "backward", "finish") if blocks == 1 else ("forward", "backward")
+        most = max(self.group(kernel).shared_bytes for kernel in kernels)
+        return blocks * (most + RESERVED) <= device.shared_bytes + RESERVED
 
     def blocks(self, batch: int) -> int:
         """Blocks of the kernels that run the sequence."""
@@ -85,11 +132,12 @@ class Plan:
             "URNN_ELEMENTS": str(self.elements),
             "URNN_REAL": DTYPES[self.dtype],
             "URNN_RELEASED": str(int(self.released)),
+            "URNN_SHARED_TABLES": str(int(self.shared_tables)),
         }
 
 
-def choose(n: int, batch: int, dtype: torch.dtype, released: bool, multiprocessors: int) -> Plan:
-    """The plan for a batch on a device with this many multiprocessors; URNN_CUDA_ELEMENTS overrides `elements`.
+def choose(n: int, batch: int, dtype: torch.dtype, released: bool, device: Device) -> Plan:
+    """The plan for a batch on a device; URNN_CUDA_ELEMENTS overrides `elements`.
 
     Raises:
         ValueError: n is no power of two from 4 to 4096, the dtype has no kernel, or URNN_CUDA_ELEMENTS is wrong.
@@ -98,11 +146,27 @@ def choose(n: int, batch: int, dtype: torch.dtype, released: bool, multiprocesso
         raise ValueError(f"the CUDA kernel runs in float32 and float64, got {dtype}; convert the layer")
     if not fits(n):
         raise ValueError(f"the CUDA kernel needs a power of two from {SMALLEST} to {LARGEST} units, got {n}")
-    warps = batch * n / 4 / WARP  # with 4 units per thread
-    few = n <= 1024 and warps <= 2 * SCHEDULERS * multiprocessors
-    # float64 takes twice the registers.
-    elements = 4 if few or (dtype == torch.float64 and n < LARGEST) else 8
-    return Plan(n, _asked_for(n) or min(elements, n // 2), dtype, released)
+    warps = batch * n / WARP / (SCHEDULERS * device.multiprocessors)  # a scheduler, with one unit per thread
+    if n <= 128 and warps <= 2:
+        elements = 2
+    elif n <= 1024 and warps <= 8:
+        elements = 4
+    else:
+        elements = 4 if dtype == torch.float64 and n < LARGEST else 8  # float64 takes twice the registers
+    return with_tables(Plan(n, _asked_for(n) or min(elements, n // 2), dtype, released), batch, device)
+
+
+def with_tables(plan: Plan, batch: int, device: Device) -> Plan:
+    """The plan with tables in shared memory if they fit there and cost no block its place.
+
+    From 1024 units on, the tables and what passes through do not fit into the cache beside each other, which costs
+    more than blocks that wait for their place.
+    """
+    shared = replace(plan, shared_tables=True)
+    if plan.group("forward").samples > 1 or not shared.fits(device):
+        return plan
+    blocks = -(-batch // device.multiprocessors)  # on each, if all have a place
+    return shared if plan.n >= 1024 or shared.fits(device, blocks) else plan
 
 
 def _asked_for(n: int) -> int | None:

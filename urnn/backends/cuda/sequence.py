@@ -1,74 +1,113 @@
 """The forward and backward pass on the CUDA kernels: tables, launches, and the chunks of the backward pass."""
 
+import os
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 
 from urnn import checks
 from urnn.backends.cuda import launch
-from urnn.backends.cuda.plan import choose
+from urnn.backends.cuda.plan import OVERRIDE, Device, Plan, choose
+from urnn.backends.cuda.tables import Tables
 from urnn.backends.inputs import Gradients, Inputs
 
 # Of the backward pass. One chunk of dL/dz is in memory at a time; sums within a chunk are in the inputs' dtype,
 # sums over chunks in double. A small dL/dz is one chunk: each more costs several launches.
 CHUNKS = 4
 SMALL = 16 << 20  # bytes
-ROWS = 13  # of the tables: `Row` in arguments.h
+NARROW = 16  # most inputs whose share of theta3's gradient the last kernel takes out, rather than four of torch's
 SUMS = 8  # rows of sums from the backward pass: `Sum` in arguments.h
+PLANS = 1024  # that are remembered
 
 
-class _Parameters:
-    """The kernels for one call, and the tables that they read, computed from its parameters."""
+@lru_cache(PLANS)
+def _chosen(
+    n: int, batch: int, dtype: torch.dtype, released: bool, device: Device, override: str | None
+) -> tuple[Plan, int]:
+    """The plan and the blocks of a batch; `override` is what the environment says, which `choose` reads."""
+    plan = choose(n, batch, dtype, released, device)
+    return plan, plan.blocks(batch)
 
-    def __init__(self, given: Inputs) -> None:
+
+def kernels(n: int, batch: int, dtype: torch.dtype, released: bool) -> tuple[launch.Kernels, int]:
+    """The kernels for a batch on the current device, and their blocks; `released` is a positive epsilon."""
+    plan, blocks = _chosen(n, batch, dtype, released, launch.device(), os.environ.get(OVERRIDE))
+    return launch.load(plan), blocks
+
+
+def _of_call(given: Inputs, made: Tensor | None) -> tuple[launch.Kernels, int, Tables]:
+    """The kernels for a call, their blocks, and the tables: those that a call before made, or new ones."""
+    n = given.b.shape[0]
+    if made is None:
         checks.require_permutation(given.permutation)
-        n, batch = given.b.shape[0], given.x.shape[1]
-        plan = choose(n, batch, given.b.dtype, given.epsilon != 0, launch.multiprocessors())
-        self.kernels, self.blocks = launch.load(plan), plan.blocks(batch)
-        self.roots = given.b.new_empty(n, 2, dtype=torch.float64)
-        places = given.b.new_empty(n, dtype=torch.int32)
-        self.tables = (given.b.new_empty(ROWS, n, 2), given.b.new_empty(n), places)
-        parameters = (given.theta, given.v, given.permutation, given.b)
-        self.kernels.launch("tables", 1, *parameters, self.roots, *self.tables)
+    loaded, blocks = kernels(n, given.x.shape[1], given.b.dtype, given.epsilon != 0)
+    if made is not None:
+        return loaded, blocks, Tables(made, n)
+    new = Tables.of(given.b).make(loaded, given.theta, given.v, given.permutation, given.b)
+    return loaded, blocks, new
 
 
-def forward(given: Inputs) -> tuple[Tensor, Tensor]:
-    """All states (T, B, 2n) and the last (B, 2n)."""
+def _aligned(rows: Tensor) -> Tensor:
+    """The tensor, or a copy, at an address from which the kernels can copy 16 bytes at a time."""
+    return rows if rows.data_ptr() % 16 == 0 else rows.clone()
+
+
+def forward(given: Inputs) -> tuple[Tensor, Tensor, Tensor]:
+    """All states (T, B, 2n), the last (B, 2n), and the tables, for `backward`."""
     steps, batch, _ = given.x.shape
     width = 2 * given.b.shape[0]
     states, last = given.x.new_empty(steps, batch, width), given.x.new_empty(batch, width)
     with launch.on(given.x.device):
+        loaded, blocks, tables = _of_call(given, None)
         torch.mm(given.x.flatten(0, 1), given.V.mT, out=states.flatten(0, 1))
-        made = _Parameters(given)
-        made.kernels.launch(
-            "forward", made.blocks, given.h_0, given.h_0_stride, *made.tables, states, last,
-            steps, batch, given.epsilon,
+        loaded.launch(
+            "forward", blocks, given.h_0.data_ptr(), given.h_0_stride, *tables.read, states.data_ptr(),
+            last.data_ptr(), steps, batch, given.epsilon,
         )  # fmt: skip
-    return states, last
+    return states, last, tables.memory
 
 
 def backward(
-    given: Inputs, states: Tensor, states_gradient: Tensor | None, carry: Tensor, with_x: bool
+    given: Inputs,
+    states: Tensor,
+    states_gradient: Tensor | None,
+    carry: Tensor,
+    with_x: bool,
+    made: Tensor | None = None,
 ) -> Gradients:
-    """Gradients of the parameters and, `with_x`, of x; `carry`, dL/dh_T (B, 2n), becomes the gradient of h_0."""
+    """Gradients of the parameters and, `with_x`, of x; `carry`, dL/dh_T (B, 2n), becomes the gradient of h_0.
+
+    `made` is the tables that `forward` returned for the same parameters, or None.
+    """
     steps, batch, width = states.shape
+    n, inputs = width // 2, given.x.shape[2]
+    states = _aligned(states)
+    states_gradient = None if states_gradient is None else _aligned(states_gradient)
     gradients = Gradients.like(given, with_x)
     chunk = steps if states.nbytes <= SMALL else -(-steps // CHUNKS)
     z_gradient = states.new_empty(chunk, batch, width)
     with launch.on(given.x.device):
-        made = _Parameters(given)
-        sums = states.new_zeros(made.blocks, SUMS, width // 2, dtype=torch.float64)
+        loaded, blocks, tables = _of_call(given, made)
+        sums = states.new_zeros(blocks, SUMS, n, dtype=torch.float64)
         for end in range(steps, 0, -chunk):
             begin = max(0, end - chunk)
-            made.kernels.launch(
-                "backward", made.blocks, given.h_0, given.h_0_stride, *made.tables,
-                given.x, given.V, given.x.shape[2], states, states_gradient, carry,
-                z_gradient, sums, begin, end, batch, given.epsilon,
+            loaded.launch(
+                "backward", blocks, given.h_0.data_ptr(), given.h_0_stride, *tables.read, given.x.data_ptr(),
+                given.V.data_ptr(), inputs, states.data_ptr(),
+                0 if states_gradient is None else states_gradient.data_ptr(), carry.data_ptr(),
+                z_gradient.data_ptr(), sums.data_ptr(), begin, end, batch, given.epsilon,
             )  # fmt: skip
-            gradients.add_to_V(given, begin, z_gradient[: end - begin])
+            of_chunk = z_gradient if end - begin == chunk else z_gradient[: end - begin]
+            gradients.add_to_V(given, begin, of_chunk, first=end == steps)
             if with_x:
-                gradients.fill_x(given, begin, z_gradient[: end - begin])
-        made.kernels.launch(
-            "finish", 1, sums.sum(0), given.v, given.permutation, made.roots,
-            gradients.theta, gradients.v, gradients.b,
+                gradients.fill_x(given, begin, of_chunk)
+        total = sums.sum(0) if blocks > 1 else sums
+        loaded.launch(
+            "finish", 1, total.data_ptr(), given.v.data_ptr(), given.permutation.data_ptr(), tables.roots,
+            given.V.data_ptr(), gradients.V.data_ptr(), inputs if inputs <= NARROW else 0,
+            gradients.theta.data_ptr(), gradients.v.data_ptr(), gradients.b.data_ptr(),
         )  # fmt: skip
+        if inputs > NARROW:
+            gradients.take_out_the_input(given)
     return gradients

@@ -4,6 +4,7 @@
 
 #include "arguments.h"
 #include "fourier.h"
+#include "kept.h"
 #include "packed_tables.h"
 
 namespace {
@@ -139,6 +140,7 @@ __device__ inline double check_places(const long long* permutation, int (&places
 }
 
 __device__ inline void make_tables(const TablesArguments& a) {
+  if (!must_be_made<WideGroup::THREADS>(a)) return;
   WideGroup group;
   write_roots(a, group);
   int places[WIDE_ELEMENTS];
@@ -158,6 +160,7 @@ __device__ inline void make_tables(const TablesArguments& a) {
   write_table(a, D3_SCALED, D[2], 1 / ROOT, group);
   read_pair(a.v, v1, group);
   read_pair(a.v + 2 * N, v2, group);
+  if (a.conjugated) for_each([&](int e) { v1[e] = conj(v1[e]), v2[e] = conj(v2[e]); });
   normalise(v1, group);
   normalise(v2, group);
   write_table(a, V1, v1, 1, group);
@@ -217,6 +220,17 @@ __device__ inline void write_direction_gradient(const Real* pair, WideUnits& gra
   });
 }
 
+// What V x contributed to a unit's sum of Im(g conj(z)): Im(sum_m conj(V_m) dL/dV_m), V read as complex.
+__device__ inline double part_of_input(const FinishArguments& a, int unit) {
+  const Real *re = a.V + unit * a.inputs, *re_gradient = a.V_gradient + unit * a.inputs;
+  const Real *im = re + N * a.inputs, *im_gradient = re_gradient + N * a.inputs;
+  double sum = 0;
+  for (long long i = 0; i < a.inputs; ++i) {
+    sum += double(re[i]) * double(im_gradient[i]) - double(im[i]) * double(re_gradient[i]);
+  }
+  return sum;
+}
+
 __device__ inline void make_gradients(const FinishArguments& a) {
   WideGroup group;
   WideUnits x;
@@ -226,7 +240,7 @@ __device__ inline void make_gradients(const FinishArguments& a) {
     if (group.member > 0) return;
     a.theta_gradient[unit] = Real(a.sums[THETA1 * N + unit]);
     a.theta_gradient[N + unit] = Real(a.sums[THETA2 * N + place]);
-    a.theta_gradient[2 * N + unit] = Real(a.sums[THETA3 * N + unit]);
+    a.theta_gradient[2 * N + unit] = Real(a.sums[THETA3 * N + unit] - part_of_input(a, unit));
     a.b_gradient[unit] = Real(a.sums[BIAS * N + unit]);
   });
   unitary_fourier<true>(x, group, a.roots);

@@ -1,0 +1,53 @@
+// Rows [Re; Im] of a block's samples on their way from the device's memory to shared memory, while the threads
+// compute. That memory answers later than a step of few units takes, and a load into registers would hold up
+// whatever waits for a table.
+#pragma once
+
+#include "packed_tables.h"
+
+namespace {
+
+// STAGES places, each for ROWS rows of each sample, `OFFSET` bytes into shared memory. A thread brings 16 bytes at
+// a time, whichever threads will read them: its copies are there for all after `wait_for_copies` and a barrier,
+// and may begin once a barrier lies behind the last reading of the same stage.
+template <int OFFSET, int ROWS, int STAGES>
+class RowsAhead {
+ public:
+  // So samples of a warp begin LANES banks apart, at a multiple of 16 bytes.
+  static constexpr int ROW = 2 * N + (Sample::LANES >= WARP ? 0 : Sample::LANES < 4 ? 4 : Sample::LANES);
+  static constexpr int BYTES = STAGES * ROWS * Sample::SAMPLES * ROW * int(sizeof(Real));
+
+  // A sample that is not `within` the batch has rows of 0.
+  __device__ __forceinline__ RowsAhead(bool within, const Sample& group)
+      : lane_(group.lane), member_(group.member * ROW), within_(within) {}
+
+  // Begins to copy the sample's row that begins at `from`, at a multiple of 16 bytes.
+  __device__ __forceinline__ void fetch(int stage, int row, const Real* from) const {
+    const int place = start(stage, row) + lane_ * PER_COPY;
+    from += lane_ * PER_COPY;
+#pragma unroll
+    for (int i = 0; i < COPIES; ++i) copy_later(rows_, place + i * APART, from + i * APART, within_);
+  }
+  __device__ __forceinline__ void read(int stage, int row, Units& x) const {
+    const int place = start(stage, row) + lane_;
+#pragma unroll
+    for (int e = 0; e < ELEMENTS; ++e) {
+      x[e].re = rows_.load(place + e * Sample::LANES);
+      x[e].im = rows_.load(place + e * Sample::LANES + N);
+    }
+  }
+
+ private:
+  static constexpr int PER_COPY = 16 / int(sizeof(Real)), COPIES = 2 * ELEMENTS / PER_COPY;
+  static constexpr int APART = Sample::LANES * PER_COPY;
+
+  __device__ __forceinline__ int start(int stage, int row) const {
+    return (stage * ROWS + row) * (Sample::SAMPLES * ROW) + member_;
+  }
+
+  const Shared<Real> rows_ = shared_at<Real>(OFFSET);
+  const int lane_, member_;
+  const bool within_;
+};
+
+}  // namespace

@@ -1,0 +1,121 @@
+// How a step reads the tables: from shared memory where the kernel is compiled so, or else through the
+// cache. In registers there is no room for it.
+#pragma once
+
+#include "arguments.h"
+#include "packed_tables.h"
+
+namespace {
+
+// Whether a block keeps the tables in shared memory. It has to where they, and what passes through, do not fit
+// into the cache beside each other: then a step waits for the next level of memory between most of its barriers.
+constexpr bool SHARED_TABLES = URNN_SHARED_TABLES;
+
+template <typename T>
+struct SharedRoots {
+  Shared<Complex<T>> row;
+  int first;
+  __device__ __forceinline__ Complex<T> operator[](int i) const { return row.load(first + i); }
+  __device__ __forceinline__ SharedRoots operator+(int i) const { return {row, first + i}; }
+};
+
+// `KEPT` are the rows that a block may keep in shared memory; a kernel that runs one step keeps none. Where a
+// block keeps them, a thread that HOLDS has registers for its biases and places.
+template <bool HOLDS, Row... KEPT>
+class TableReader {
+  static constexpr int COUNT = sizeof...(KEPT);
+  static constexpr bool KEEPS = SHARED_TABLES && COUNT > 0;
+  static constexpr int BIASES_AT = Sample::BYTES + COUNT * N * int(sizeof(Complex<Real>));
+  static constexpr int PLACES_AT = BIASES_AT + N * int(sizeof(Real));
+  static constexpr int END = HOLDS ? BIASES_AT : PLACES_AT + N * int(sizeof(int));
+
+ public:
+  static constexpr int BYTES = KEEPS ? END - Sample::BYTES : 0;
+
+  // All threads of the block together.
+  __device__ __forceinline__ TableReader(const Complex<Real>* tables, const Real* biases, const int* places,
+                                         const Sample& group)
+      : roots_(tables + ROOTS * N), rows_(tables + 2 * group.lane), biases_(biases + 2 * group.lane),
+        places_(places + 2 * group.lane), lane_(group.lane) {
+    if constexpr (KEEPS) {
+      constexpr Row kept[] = {KEPT...};
+#pragma unroll
+      for (int i = 0; i < COUNT; ++i) keep<N>(kept_rows_, i * N, tables + kept[i] * N);
+      if constexpr (HOLDS) {
+        read_packed(biases_, 0, held_biases_);
+        read_packed(places_, 0, held_places_);
+      } else {
+        keep<N>(kept_biases_, 0, biases);
+        keep<N>(kept_places_, 0, places);
+      }
+      end_copies();
+      wait_for_copies<0>();
+      block_barrier();
+    }
+  }
+  __device__ __forceinline__ void next_step() {
+    if (KEEPS) return;  // no load passes a barrier there
+    roots_ = hidden(roots_), rows_ = hidden(rows_), biases_ = hidden(biases_), places_ = hidden(places_);
+  }
+  __device__ __forceinline__ auto roots() const {
+    if constexpr (KEEPS) return SharedRoots<Real>{kept_rows_, index_of(ROOTS) * N};
+    else return ConstantRoots<Real>{roots_};
+  }
+  template <Row ROW>
+  __device__ __forceinline__ void read(Units& x) const {
+    constexpr int INDEX = index_of(ROW);
+    if constexpr (KEEPS && INDEX < COUNT) read_packed_shared(kept_rows_, INDEX * N, x);
+    else read_packed(rows_, ROW * N, x);
+  }
+  __device__ __forceinline__ void read_biases(Real (&b)[ELEMENTS]) const {
+    if constexpr (KEEPS && HOLDS) copy(held_biases_, b);
+    else if constexpr (KEEPS) read_packed_shared(kept_biases_, 0, b);
+    else read_packed(biases_, 0, b);
+  }
+  __device__ __forceinline__ void read_places(int (&places)[ELEMENTS]) const {
+    if constexpr (KEEPS && HOLDS) copy(held_places_, places);
+    else if constexpr (KEEPS) read_packed_shared(kept_places_, 0, places);
+    else read_packed(places_, 0, places);
+  }
+
+ private:
+  // COUNT if the row is not among them.
+  static __device__ constexpr int index_of(Row row) {
+    const Row kept[] = {KEPT..., ROWS};
+    int i = 0;
+    while (i < COUNT && kept[i] != row) ++i;
+    return i;
+  }
+  template <int LENGTH, typename T>
+  __device__ __forceinline__ void keep(Shared<T> to, int at, const T* from) const {
+    constexpr int PER_COPY = 16 / int(sizeof(T));
+    for (int i = lane_ * PER_COPY; i < LENGTH; i += Sample::LANES * PER_COPY)
+      copy_later(to, at + i, from + i, true);
+  }
+  template <typename T>
+  static __device__ __forceinline__ void copy(const T (&from)[ELEMENTS], T (&to)[ELEMENTS]) {
+#pragma unroll
+    for (int e = 0; e < ELEMENTS; ++e) to[e] = from[e];
+  }
+  template <typename T>
+  __device__ __forceinline__ void read_packed_shared(Shared<T> row, int offset, T (&x)[ELEMENTS]) const {
+    const Shared<Two<T>> pairs = row.template as<Two<T>>();
+#pragma unroll
+    for (int e = 0; e < ELEMENTS; e += 2) {
+      const Two<T> two = pairs.load((offset + e * Sample::LANES) / 2 + lane_);
+      x[e] = two.first, x[e + 1] = two.second;
+    }
+  }
+
+  const Complex<Real>*roots_, *rows_;
+  const Real* biases_;
+  const int* places_;
+  const int lane_;
+  Real held_biases_[ELEMENTS];
+  int held_places_[ELEMENTS];
+  const Shared<Complex<Real>> kept_rows_ = shared_at<Complex<Real>>(Sample::BYTES);
+  const Shared<Real> kept_biases_ = shared_at<Real>(BIASES_AT);
+  const Shared<int> kept_places_ = shared_at<int>(PLACES_AT);
+};
+
+}  // namespace

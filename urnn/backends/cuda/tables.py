@@ -1,0 +1,144 @@
+"""The tables of a set of parameters: made by one kernel, read by all others.
+
+A call with gradients makes them and hands them to its backward pass. Calls without gradients keep them from call
+to call, for each stream and plan. Whether they still hold is decided on the device, by comparing every bit of the
+parameters with a copy (kept.h): no write can escape that, be it through `.data`, by a CUDA graph or by another
+library. What is kept is memory of the stream that uses it, so it needs no event; it ends with the parameter theta.
+"""
+
+import weakref
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from urnn import checks
+from urnn.backends.cuda import launch
+
+ROWS = 13  # `Row` in arguments.h
+MOST_KEPT = 8  # sets of tables for one theta: streams, plans, both presets
+
+
+class Tables:
+    """In one tensor, of the parameters' dtype.
+
+    Roots of unity in double (n, 2), then the rows of the tables (ROWS, n, 2) and the biases (n,) in the tensor's
+    dtype, and the places (n,) in 32 bits. Tables that are kept have a copy of theta, v and b behind them (8n,),
+    and of the permutation (n,) in 64 bits. Each begins at a multiple of its numbers' size.
+    """
+
+    __slots__ = ("kept", "known", "memory", "read", "roots")
+
+    def __init__(self, memory: Tensor, n: int) -> None:
+        itemsize = memory.itemsize
+        self.memory, self.roots = memory, memory.data_ptr()
+        rows = self.roots + 16 * n
+        biases = rows + 2 * ROWS * n * itemsize
+        places = biases + n * itemsize
+        self.read = (rows, biases, places)  # as the kernels of a sequence take them
+        self.kept = places + 4 * n
+        self.known = False
+
+    @classmethod
+    def of(cls, b: Tensor, keeps: bool = False) -> "Tables":
+        """Memory for those of parameters like b (n,)."""
+        n, itemsize = b.shape[0], b.itemsize
+        made = 16 + (2 * ROWS + 1) * itemsize + 4
+        copy = 8 * itemsize + 8
+        return cls(b.new_empty(-(-n * (made + copy if keeps else made) // itemsize)), n)
+
+    def make(self, kernels: launch.Kernels, theta: Tensor, v: Tensor, permutation: Tensor, b: Tensor) -> "Tables":
+        """Queues the kernel that computes them."""
+        kernels.launch(
+            "tables", 1, theta.data_ptr(), v.data_ptr(), permutation.data_ptr(), b.data_ptr(), self.roots,
+            *self.read, 0, 0, 0,
+        )  # fmt: skip
+        return self
+
+    def update(
+        self,
+        kernels: launch.Kernels,
+        theta: Tensor,
+        v: Tensor,
+        permutation: Tensor,
+        b: Tensor,
+        conjugated: bool,
+    ) -> None:
+        """Queues the kernel that computes them where the parameters differ from those of the call before."""
+        kernels.launch(
+            "tables", 1, theta.data_ptr(), v.data_ptr(), permutation.data_ptr(), b.data_ptr(), self.roots,
+            *self.read, self.kept, self.known, conjugated,
+        )  # fmt: skip
+        self.known = True
+
+
+_Key = tuple[launch.Kernels, int, bool]  # with the stream, and whether v is conjugated
+
+
+class _OfTheta:
+    """All that is kept for one theta, and the permutation that was read last."""
+
+    __slots__ = ("permutation", "read", "sets", "theta")
+
+    def __init__(self, theta: Tensor, forget: Callable[["weakref.ref[Tensor]"], None]) -> None:
+        self.theta = weakref.ref(theta, forget)
+        self.sets: dict[_Key, Tables] = {}
+        self.permutation: Tensor | None = None
+        self.read: tuple[int, int] | None = None
+
+    def require_permutation(self, permutation: Tensor) -> None:
+        """`checks.require_permutation`, in a tenth of its time for the same tensor in the same version."""
+        if permutation.is_inference():  # counts no versions
+            checks.require_permutation(permutation)
+            return
+        version = permutation._version, permutation.data_ptr()
+        if permutation is self.permutation and version == self.read:
+            return
+        checks.require_permutation(permutation)
+        self.permutation, self.read = permutation, version
+
+    def find(self, key: _Key, b: Tensor) -> Tables:
+        found = self.sets.get(key)
+        if found is None:
+            if len(self.sets) >= MOST_KEPT:
+                self.sets.clear()
+            found = self.sets[key] = Tables.of(b, keeps=True)
+        return found
+
+
+_kept: dict[int, _OfTheta] = {}  # by theta's id
+
+
+def of_call(
+    kernels: launch.Kernels, theta: Tensor, v: Tensor, permutation: Tensor, b: Tensor, conjugated: bool
+) -> Tables:
+    """The tables for a call without gradients, queued on the current stream: new, or kept and up to date.
+
+    While a CUDA graph is captured they are made anew: what is kept could end before the graph, and another call's
+    parameters could be in it when the graph is replayed.
+
+    Raises:
+        ValueError: the permutation is not one.
+    """
+    number = id(theta)
+    entry = _kept.get(number)
+    if entry is None or entry.theta() is not theta:
+        entry = _kept[number] = _OfTheta(theta, _forget(number))
+    entry.require_permutation(permutation)
+    if torch.cuda.is_current_stream_capturing():
+        found = Tables.of(b, keeps=True)
+    else:
+        found = entry.find((kernels, launch.current_stream(kernels.device), conjugated), b)
+    found.update(kernels, theta, v, permutation, b, conjugated)
+    return found
+
+
+def _forget(number: int) -> Callable[["weakref.ref[Tensor]"], None]:
+    """What ends the entry of this number, unless another theta has it by then."""
+
+    def forget(theta: "weakref.ref[Tensor]") -> None:
+        entry = _kept.get(number)
+        if entry is not None and entry.theta is theta:
+            del _kept[number]
+
+    return forget
