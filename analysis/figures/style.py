@@ -198,12 +198,13 @@ def line_style(model: str, backend_number: int) -> dict[str, object]:
     """Keywords for a line of one model; its further backends keep the colour, dashed with hollow markers."""
     this, hero, first = look(model), model == "urnn", backend_number == 0
     dashes = this.dashes if first else (1 + 3 * backend_number, 1.5)
+    size = 10 if this.marker == "*" else 6  # a star of one size looks smaller
     return {
         "color": this.light,
         "marker": this.marker,
         "linestyle": "-" if dashes == "" else (0, dashes),
         "linewidth": 2.8 if hero else 1.6,
-        "markersize": 7.5 if hero else 6,
+        "markersize": 7.5 if hero else size,
         "markerfacecolor": this.light if first else PAPER,
         "markeredgecolor": PAPER if first else this.light,
         "markeredgewidth": 0.8 if first else 1.5,

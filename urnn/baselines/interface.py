@@ -30,6 +30,7 @@ class SequenceModule(nn.Module):
 
     Raises:
         RuntimeError: input or state of the wrong shape.
+        TypeError: an input or a state that is no tensor.
 
     Example:
         >>> import torch
@@ -72,11 +73,12 @@ class SequenceModule(nn.Module):
     ) -> tuple[Tensor | PackedSequence, State]:
         if isinstance(input, PackedSequence):
             return self._forward_packed(input, state)
+        self._require_input(input, 2, 3)
         batched = input.dim() == 3
         x = input if batched else input.unsqueeze(1)
         if self.batch_first and batched:
             x = x.transpose(0, 1)
-        output, ends = self._checked(self.run_to_end, x, _parts(state, batched))
+        output, ends = self._checked(self.run_to_end, x, self._parts(state, batched))
         last = _joined([part.unsqueeze(0) if batched else part for part in ends])
         if not batched:
             return output.squeeze(1), last
@@ -86,7 +88,7 @@ class SequenceModule(nn.Module):
         """Padded at the end, where the steps that are added come too late to be read."""
         x, lengths = pad_packed_sequence(PackedSequence(packed.data, packed.batch_sizes))
         order, back = packed.sorted_indices, packed.unsorted_indices
-        first = _parts(state, True)
+        first = self._parts(state, True)
         if first is not None and order is not None:
             first = tuple(part.index_select(1, order) for part in first)
         output, states = self._checked(self.run, x, first)
@@ -97,12 +99,26 @@ class SequenceModule(nn.Module):
         data = pack_padded_sequence(output, lengths).data
         return PackedSequence(data, packed.batch_sizes, order, back), _joined(last)
 
-    def _checked(self, run: Run, x: Tensor, first: States | None) -> tuple[Tensor, States]:
-        if x.dim() != 3 or x.shape[-1] != self.input_size or len(x) == 0:
+    def _require_input(self, x: object, *dimensions: int) -> None:
+        if not isinstance(x, Tensor):
+            raise TypeError(f"{self.shown_name}: expected the input as a tensor, got {type(x).__name__}")
+        if x.dim() not in dimensions or x.shape[-1] != self.input_size or len(x) == 0:
             raise RuntimeError(
                 f"{self.shown_name}: expected an input (T, B, {self.input_size}) with T of at least 1, "
                 f"got {tuple(x.shape)}"
             )
+
+    def _parts(self, state: State | None, batched: bool) -> States | None:
+        if state is None:
+            return None
+        parts = tuple(state) if isinstance(state, tuple | list) else (state,)
+        for part in parts:
+            if not isinstance(part, Tensor):
+                raise TypeError(f"{self.shown_name}: expected a state of tensors, got {type(part).__name__}")
+        return parts if batched else tuple(part.unsqueeze(1) for part in parts)
+
+    def _checked(self, run: Run, x: Tensor, first: States | None) -> tuple[Tensor, States]:
+        self._require_input(x, 3)
         start = self.first_state(x)
         if first is None:
             return run(x, start)
@@ -110,13 +126,6 @@ class SequenceModule(nn.Module):
         if expected != got:
             raise RuntimeError(f"{self.shown_name}: expected a state of shape {expected}, got {got}")
         return run(x, tuple(part[0] for part in first))
-
-
-def _parts(state: State | None, batched: bool) -> States | None:
-    if state is None:
-        return None
-    parts = (state,) if isinstance(state, Tensor) else tuple(state)
-    return parts if batched else tuple(part.unsqueeze(1) for part in parts)
 
 
 def _joined(parts: list[Tensor]) -> State:

@@ -9,11 +9,14 @@ candidates and scores as long as both are there. So a node adds the rows of its 
 leaves and with the components that are left, no more than 3 beside it with 9 nodes. A sample with fewer components
 than another has rows that are never allowed.
 
-The derivative is written out. Autograd would add up a gradient as large as all candidates once a node; here a
-block is passed over once, when all nodes that could choose from it are through.
+torch.compile leaves a step as it is: which candidates there are depends on the scores.
+
+The derivative is written out, and has no second one. Autograd would add up a gradient as large as all candidates
+once a node; here a block is passed over once, when all nodes that could choose from it are through.
 """
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import torch
@@ -21,7 +24,7 @@ from torch import Tensor
 from torch.autograd.function import Function, once_differentiable
 from torch.autograd.profiler import record_function
 
-from urnn.rrnn.tree import ACTIVATIONS, ADD, IDENTITY, LEAVES, MULTIPLY, ONE_MINUS, OPERATIONS, SIGMOID, TANH
+from urnn.rrnn.tree import ACTIVATIONS, ADD, CODE, IDENTITY, LEAVES, MULTIPLY, ONE_MINUS, OPERATIONS, SIGMOID, TANH
 from urnn.shapes import Bool, Float, Int
 
 COMPUTED = slice(ONE_MINUS)  # the activations whose results are computed; 1 - v follows from v
@@ -74,6 +77,7 @@ class Weights(NamedTuple):
     w: Float[Tensor, " s"]
 
 
+@torch.compiler.disable
 def grow(
     products: Float[Tensor, "two B l n"], h: Float[Tensor, "B n"], weights: Weights, nodes: int, noise: float = 0.0
 ) -> Step:
@@ -83,6 +87,9 @@ def grow(
         products: x L_k and x R_k of every sample and triple.
         h: the state before the step.
         noise: scale of the Gumbel noise on scores.
+
+    Raises:
+        RuntimeError: tensors on the meta device.
 
     Example:
         >>> import torch
@@ -94,6 +101,14 @@ def grow(
         >>> step.vectors.shape, step.codes.shape
         (torch.Size([2, 3, 8]), torch.Size([2, 3, 5]))
     """
+    if h.is_meta:
+        raise RuntimeError(
+            "RRNN: a search reads its scores, and tensors on the meta device have none; fix a structure first"
+        )
+    if not len(h):  # no trees, of the right shapes, which autograd can pass through
+        nothing = products[0, :, :1]
+        codes = torch.empty(0, nodes, CODE, dtype=torch.int64, device=h.device)
+        return Step(nothing.expand(-1, nodes, -1), nothing[..., :1].expand(-1, nodes, 2), codes)
     return Step(*_Grow.apply(products, h, *weights, nodes, noise))
 
 
@@ -173,12 +188,10 @@ class _Grow(Function):
         table = h.new_zeros(2, len(LEAVES) + nodes, samples, triples, n)  # slot 2 is the zero vector's
         table[:, 0], table[:, 1] = products, _products(h, sides, triples)
         candidates = h.new_empty(samples, rows.most, ONE_MINUS, kinds, n)
-        hidden = h.new_empty(samples, rows.most, ONE_MINUS, kinds, len(c))
-        hidden_rest = h.new_empty(samples, rows.most, kinds, len(c))  # of 1 - v
         scores = h.new_empty(samples, rows.most, len(ACTIVATIONS), kinds)
         vectors, tops = h.new_empty(samples, nodes, n), h.new_empty(samples, nodes, 2)
-        codes = torch.empty(samples, nodes, 5, dtype=torch.int64, device=h.device)
-        shares, best = [], []
+        codes = torch.empty(samples, nodes, CODE, dtype=torch.int64, device=h.device)
+        shares, best, hidden = [], [], []
         for number in range(nodes):
             new, end = rows.block(number), rows.ends[number]
             left, right = (
@@ -186,7 +199,7 @@ class _Grow(Function):
                 for side, place in enumerate(rows.places(new))
             )
             _candidates(left, right, b, out=candidates[:, new])
-            _score(candidates[:, new], W, c, w, hidden[:, new], hidden_rest[:, new], out=scores[:, new])
+            hidden.append(_score(candidates[:, new], W, c, w, out=scores[:, new]))
 
             open_scores = scores[:, :end].masked_fill(~rows.allowed(number)[:, :, None, None], -torch.inf)
             top = open_scores.flatten(1).topk(2)
@@ -205,24 +218,29 @@ class _Grow(Function):
                 table[:, slot] = _products(vector, sides, triples)
                 rows.add(slot)
         ctx.rows = rows
-        ctx.save_for_backward(
-            h, sides, b, W, c, w, table, candidates, hidden, hidden_rest, vectors, *shares, *best
-        )
+        ctx.save_for_backward(h, sides, b, W, c, w, table, candidates, vectors, *shares, *best, *chain(*hidden))
         ctx.mark_non_differentiable(codes)
         return vectors, tops, codes
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, g_vectors: Tensor, g_tops: Tensor, g_codes: Tensor) -> tuple[Tensor | None, ...]:
-        h, sides, b, W, c, w, table, candidates, hidden, hidden_rest, vectors, *more = ctx.saved_tensors  # noqa: N806
+        if torch.is_grad_enabled() and not g_vectors.requires_grad:
+            # once_differentiable lets a second derivative be taken, which is wrong, where this one needs none
+            g_vectors = g_vectors.detach().requires_grad_()
+        return _Grow._first_derivative(ctx, g_vectors, g_tops)
+
+    @staticmethod
+    @once_differentiable
+    def _first_derivative(ctx: Any, g_vectors: Tensor, g_tops: Tensor) -> tuple[Tensor | None, ...]:
+        h, sides, b, W, c, w, table, candidates, vectors, *more = ctx.saved_tensors  # noqa: N806
         rows, (samples, n), triples = ctx.rows, h.shape, len(b)
         nodes, all_rows, kinds = rows.nodes, rows.ends[-1], len(OPERATIONS) * triples
-        shares, best = more[:nodes], more[nodes:]
+        shares, best, hidden = more[:nodes], more[nodes : 2 * nodes], more[2 * nodes :]
         d_vectors, d_table = g_vectors.clone(), torch.zeros_like(table)
         d_scores = h.new_zeros(samples, all_rows, len(ACTIVATIONS), kinds)
         mixtures = h.new_zeros(samples, all_rows * ONE_MINUS * kinds, nodes)
-        d_hidden = h.new_empty(samples, all_rows, ONE_MINUS, kinds, len(c))
         d_b, d_c, d_rest, weighted = torch.zeros_like(b), torch.zeros_like(c), torch.zeros_like(c), w[:, None] * W
+        d_W = torch.zeros_like(W)  # noqa: N806
         for number in reversed(range(nodes)):
             # the node's vector -> the share of every candidate -> its score
             end, slot, new = rows.ends[number], len(LEAVES) + number, rows.block(number)
@@ -236,22 +254,20 @@ class _Grow(Function):
             mixtures[:, : mixture.shape[1], number] = mixture
 
             # the block that came with it, from which no earlier node has chosen
-            through, of_all, of_rest = _through_scorer(
-                d_scores[:, new], hidden[:, new], hidden_rest[:, new], weighted, out=d_hidden[:, new]
+            through, of_candidates, of_all, of_rest = _through_scorer(
+                d_scores[:, new], candidates[:, new], hidden[2 * number], hidden[2 * number + 1], weighted
             )
+            d_W += of_candidates  # noqa: N806
             d_c += of_all
             d_rest += of_rest
             width = ONE_MINUS * kinds
             chosen = mixtures[:, new.start * width : new.stop * width, number:]
-            d_candidates = torch.baddbmm(through, chosen, d_vectors[:, number:])
-            d_v = _through_activations(d_candidates.view_as(candidates[:, new]), candidates[:, new])
+            through.baddbmm_(chosen, d_vectors[:, number:])
+            d_v = _through_activations(through.view_as(candidates[:, new]), candidates[:, new])
             d_v = d_v.view(samples, -1, len(OPERATIONS), triples, n)
             d_b += d_v.sum((0, 1, 2))
             _into_factors(d_v, table, rows.places(new), d_table)
-        with record_function(SCORER):
-            of_rows = d_hidden.flatten(1, 3).transpose(1, 2)
-            summed = torch.bmm(of_rows, candidates[:, :all_rows].flatten(1, 3)).sum(0)
-        d_W = summed + d_rest.unsqueeze(1)  # noqa: N806
+        d_W += d_rest.unsqueeze(1)  # noqa: N806
         d_w = (W * d_W).sum(1) + c * d_c
         d_products = d_table[:, 1].transpose(0, 1).flatten(1)
         of_nodes = d_table[:, len(LEAVES) :].permute(2, 1, 0, 3, 4).flatten(2)  # the last is no factor, and 0
@@ -282,40 +298,43 @@ def _score(
     W: Tensor,  # noqa: N803
     c: Tensor,
     w: Tensor,
-    hidden: Tensor,
-    hidden_rest: Tensor,
     out: Tensor,
-) -> None:
-    """Scores into (B, K, 4, 2 l), and the scorer's hidden layers, which the derivative needs."""
+) -> tuple[Tensor, Tensor]:
+    """Scores into (B, K, 4, 2 l); the scorer's hidden layers, which the derivative needs, the second of 1 - v."""
+    samples, rows, _, kinds, _ = candidates.shape
     with record_function(SCORER):
-        products = torch.bmm(candidates.flatten(1, 3), W.T.expand(len(candidates), -1, -1)).view(hidden.shape)
-        torch.sub(W.sum(1) + c, products[:, :, IDENTITY], out=hidden_rest).relu_()
-        torch.add(products, c, out=hidden).relu_()
+        products = torch.bmm(candidates.flatten(1, 3), W.T.expand(samples, -1, -1))
+        hidden = products.view(samples, rows, ONE_MINUS, kinds, -1)
+        hidden_rest = torch.sub(W.sum(1) + c, hidden[:, :, IDENTITY]).relu_()
+        hidden.add_(c).relu_()
         out[:, :, COMPUTED] = hidden @ w
         out[:, :, ONE_MINUS] = hidden_rest @ w
     large = ~(candidates[:, :, IDENTITY].abs().amax(-1) < SPAN)  # or not a number
     for activation in (IDENTITY, ONE_MINUS):
         out[:, :, activation].masked_fill_(large, -torch.inf)
+    return hidden, hidden_rest
 
 
 def _through_scorer(
-    d_scores: Tensor, hidden: Tensor, hidden_rest: Tensor, weighted: Tensor, out: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """The derivative of the candidates, (B, K 6 l, n), and of c from all of them and from those of 1 - v alone.
+    d_scores: Tensor, candidates: Tensor, hidden: Tensor, hidden_rest: Tensor, weighted: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The derivative of the candidates, (B, K 6 l, n), of W from v, sigmoid(v) and tanh(v) as they are, and of c
+    from all candidates and from those of 1 - v alone.
 
-    Into `out` goes that of the hidden layer of v, sigmoid(v) and tanh(v). It and those of c lack the factor w, so
-    that w's own derivative follows from them:
+    Those of W and c lack the factor w, so that w's own derivative follows from them.
     """
     with record_function(SCORER):
         grad = d_scores.unsqueeze(-1)
         of_rest = grad[:, :, ONE_MINUS].expand_as(hidden_rest)
         rest = torch.ops.aten.threshold_backward(of_rest, hidden_rest, 0)
-        out.copy_(torch.ops.aten.threshold_backward(grad[:, :, COMPUTED].expand_as(out), hidden, 0))
+        d_hidden = torch.ops.aten.threshold_backward(grad[:, :, COMPUTED].expand_as(hidden), hidden, 0)
         sum_rest = rest.sum((0, 1, 2))
-        sum_all = out.sum((0, 1, 2, 3)) + sum_rest
-        out[:, :, IDENTITY] -= rest
-        through = (out.reshape(-1, out.shape[-1]) @ weighted).view(len(out), -1, weighted.shape[1])
-    return through, sum_all, sum_rest
+        sum_all = d_hidden.sum((0, 1, 2, 3)) + sum_rest
+        d_hidden[:, :, IDENTITY] -= rest
+        through = d_hidden.flatten(0, 3) @ weighted
+        d_hidden = d_hidden.flatten(1, 3)
+        of_candidates = torch.bmm(d_hidden.transpose(1, 2), candidates.flatten(1, 3)).sum(0)
+    return through.view(len(candidates), -1, weighted.shape[1]), of_candidates, sum_all, sum_rest
 
 
 def _drawn(scores: Tensor, noise: float) -> Tensor:

@@ -11,7 +11,9 @@ torch's nn.GRU resets after the product, c = tanh(W_c x + r * (U_c h)), and is a
 import torch
 from torch import Tensor, nn
 
+from urnn.arguments import require_dtype, require_flag
 from urnn.baselines.interface import SequenceModule, States
+from urnn.quantities import require_count
 from urnn.shapes import Float
 
 
@@ -24,6 +26,9 @@ class ResetBeforeGRU(SequenceModule):
 
     Inputs and outputs: as of `SequenceModule`; output and state are h, real (T, B, n) and (1, B, n). The first
     state is zero.
+
+    Raises:
+        TypeError, ValueError: an argument that is none.
 
     Example:
         >>> import torch
@@ -41,6 +46,10 @@ class ResetBeforeGRU(SequenceModule):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
+        require_count("input_size", input_size, 1)
+        require_count("hidden_size", hidden_size, 1)
+        require_flag("batch_first", batch_first)
+        require_dtype(dtype or torch.get_default_dtype())
         super().__init__(input_size, batch_first)
         self.hidden_size = hidden_size
         self.W = nn.Parameter(torch.empty(3 * hidden_size, input_size, device=device, dtype=dtype))  # z, r, c

@@ -13,16 +13,17 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from urnn.arguments import require_flag
+from urnn.arguments import require_dtype, require_flag
 from urnn.baselines.interface import SequenceModule, States
+from urnn.checks import require_input_dtype
 from urnn.quantities import require_count, require_number
 from urnn.rrnn.execution import require_fits, run_tree
 from urnn.rrnn.growth import Weights, grow
 from urnn.rrnn.scorer import Scorer
 from urnn.rrnn.structures import Structures
-from urnn.rrnn.tree import Tree
+from urnn.rrnn.tree import CODE, Tree
 from urnn.rrnn.triples import Triples
-from urnn.shapes import Float
+from urnn.shapes import Float, Int
 
 
 class Searched(NamedTuple):
@@ -65,7 +66,8 @@ class RRNN(SequenceModule):
     state is zero. `search` gives the structures as well.
 
     Raises:
-        TypeError, ValueError: fewer than two nodes, no triple, or another argument that is none.
+        TypeError, ValueError: fewer than two nodes, no triple, or another argument that is none; an input of
+            another dtype than the parameters.
 
     Example:
         >>> import torch
@@ -96,6 +98,7 @@ class RRNN(SequenceModule):
         require_count("nodes", nodes, 2)
         require_number("noise", noise, 0.0)
         require_flag("batch_first", batch_first)
+        require_dtype(dtype or torch.get_default_dtype())
         super().__init__(input_size, batch_first)
         self.hidden_size, self.nodes, self.noise = hidden_size, nodes, noise
         self.embedding = nn.Linear(input_size, hidden_size, bias=False, device=device, dtype=dtype)
@@ -122,13 +125,23 @@ class RRNN(SequenceModule):
         """Runs this tree from now on, or searches again where it is None.
 
         Raises:
+            TypeError: it is no tree.
             ValueError: a tree of more triples than there are, or of another number of nodes.
         """
         if tree is not None:
+            if not isinstance(tree, Tree):
+                raise TypeError(f"expected a tree or None, got {type(tree).__name__}")
             require_fits(tree, len(self.triples))
             if len(tree.nodes) != self.nodes:
                 raise ValueError(f"expected a tree of {self.nodes} nodes, got one of {len(tree.nodes)}: {tree}")
         self._tree = tree
+
+    def get_extra_state(self) -> Int[Tensor, "N code"]:
+        """What a state dict has beside the parameters: the codes of the tree that is fixed, or no row."""
+        return torch.tensor([] if self._tree is None else self._tree.codes, dtype=torch.int64).view(-1, CODE)
+
+    def set_extra_state(self, state: Int[Tensor, "N code"]) -> None:
+        self.fix(Tree.from_codes(state.tolist()) if len(state) else None)
 
     def first_state(self, x: Float[Tensor, "T B m"]) -> States:
         return (x.new_zeros(x.shape[1], self.hidden_size),)
@@ -137,7 +150,7 @@ class RRNN(SequenceModule):
         if self._tree is None:
             output = self._search(x, first[0]).output
         else:
-            output, _ = run_tree(self._tree, self.triples, self.embedding(x), first[0])
+            output, _ = run_tree(self._tree, self.triples, self._entering(x), first[0])
         return output, (output,)
 
     def search(self, x: Float[Tensor, "T B m"], h_0: Float[Tensor, "one B n"] | None = None) -> Searched:
@@ -145,6 +158,7 @@ class RRNN(SequenceModule):
 
         Raises:
             RuntimeError: input or state of the wrong shape.
+            TypeError: an input or a state that is no tensor.
         """
         found: list[Searched] = []
 
@@ -152,12 +166,12 @@ class RRNN(SequenceModule):
             found.append(self._search(x, first[0]))
             return found[0].output, first
 
-        self._checked(run, x, None if h_0 is None else (h_0,))
+        self._checked(run, x, self._parts(h_0, True))
         return found[0]
 
     def _search(self, x: Tensor, h: Tensor) -> Searched:
         weights = self._weights()
-        products = self.triples.products(self.embedding(x))
+        products = self.triples.products(self._entering(x))
         steps = []
         for t in range(len(x)):
             steps.append(grow(products[:, t], h, weights, self.nodes, self.noise if self.training else 0.0))
@@ -165,6 +179,10 @@ class RRNN(SequenceModule):
         nodes, top, codes = (torch.stack(parts) for parts in zip(*steps, strict=True))
         output = nodes[:, :, -1]
         return Searched(output, output[-1:], Structures(codes), top[..., 0] - top[..., 1], nodes)
+
+    def _entering(self, x: Float[Tensor, "T B m"]) -> Float[Tensor, "T B n"]:
+        require_input_dtype("RRNN", x, self.embedding.weight.dtype)
+        return self.embedding(x)
 
     def _weights(self) -> Weights:
         scorer = self.scorer

@@ -61,6 +61,7 @@ class Tree:
     """One tree: every node but the last is the child of exactly one later node.
 
     Raises:
+        TypeError: nodes that are none.
         ValueError: nodes that make no such tree.
 
     Example:
@@ -73,9 +74,12 @@ class Tree:
     nodes: tuple[Node, ...]
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "nodes", tuple(self.nodes))
         if not self.nodes:
             raise ValueError("a tree must have at least one node, got none")
         for number, node in enumerate(self.nodes):
+            if not isinstance(node, Node) or not all(type(code) is int for code in vars(node).values()):
+                raise TypeError(f"expected node {number} of a tree as a Node of five whole numbers, got {node!r}")
             if not 0 <= node.left < node.right < len(LEAVES) + number:
                 raise ValueError(
                     f"node {number} of a tree must join two earlier slots, the smaller first, got {node.left} and "
@@ -94,6 +98,9 @@ class Tree:
     @classmethod
     def from_codes(cls, codes: Sequence[Sequence[int]]) -> "Tree":
         """From a row of five numbers a node."""
+        for number, row in enumerate(codes):
+            if len(row) != CODE:
+                raise ValueError(f"expected {CODE} numbers for node {number} of a tree, got {len(row)}")
         return cls(tuple(Node(*row) for row in codes))
 
     @property

@@ -29,7 +29,10 @@ def errors(found: QuadraticRNN, truth: QuadraticRNN) -> Errors:
     """With units matched by their rows of A1, each direction for itself, signs and lengths aside.
 
     A row of A1 twice as long with a column of U and a row of A2 a quarter as large is the same net, so that rows
-    of A1 are brought to unit norm first.
+    of A1 are brought to unit norm first. Weights that are not finite have an error of NaN.
+
+    Raises:
+        ValueError: nets of several sizes.
 
     Example:
         >>> import torch
@@ -38,12 +41,14 @@ def errors(found: QuadraticRNN, truth: QuadraticRNN) -> Errors:
         >>> errors(net, net)
         Errors(A1=0.0, A2=0.0, U=0.0, V=None)
     """
+    if repr(found) != repr(truth):
+        raise ValueError(f"expected two nets of one size, got {found!r} and {truth!r}")
     k = truth.hidden_size
     truth_parts, parts = _parts(truth), _parts(found)
     order, signs = [], []
     for at in range(0, truth.units, k):
         alike = parts["A1"][at : at + k] @ truth_parts["A1"][at : at + k].T
-        mine, theirs = linear_sum_assignment(-alike.abs().numpy())
+        mine, theirs = linear_sum_assignment(-alike.abs().nan_to_num().numpy())
         own = torch.as_tensor(mine[theirs.argsort()])
         order.append(at + own)
         signs.append(torch.where(alike[own, torch.arange(k)] < 0, -1.0, 1.0))
@@ -63,9 +68,9 @@ def _parts(net: QuadraticRNN) -> dict[str, Tensor]:
     """The parameters in float64, of the same net with rows of A1 of unit norm."""
     found = {name: one.detach().double().clone() for name, one in net.named_parameters()}
     lengths = found["A1"].norm(dim=1)
-    found["A1"] /= lengths[:, None]
+    found["A1"] /= lengths.clamp(min=torch.finfo(lengths.dtype).tiny)[:, None]
     found["A2"] *= lengths.square()[:, None]
     for number, name in enumerate(one for one in ("U", "V") if one in found):
         own = lengths[number * net.hidden_size : (number + 1) * net.hidden_size]
-        found[name] *= own.square() / own[:, None]
+        found[name] *= own.square() / own[:, None].clamp(min=torch.finfo(own.dtype).tiny)
     return found

@@ -64,6 +64,72 @@ def require_sequences(x: Any, y: Any) -> None:
             f"expected x (n, T, m) and y (n, T, dy), n sequences of T time steps, got x {tuple(x.shape)} and "
             f"y {tuple(y.shape)}"
         )
+    for name, one in (("x", x), ("y", y)):
+        require_dense(name, one)
+        if not one.shape[2]:
+            raise ValueError(f"{name} must have at least one feature, got {tuple(one.shape)}")
+
+
+def require_dense(name: str, values: Any) -> None:
+    """Raises ValueError for a tensor that is sparse, or has no numbers.
+
+    Example:
+        >>> import torch
+        >>> from urnn.spectral.conditions import require_dense
+        >>> require_dense("x", torch.zeros(9, 4, 6, device="meta"))
+        Traceback (most recent call last):
+        ValueError: x must be a dense tensor with numbers in it, got one on the meta device
+    """
+    if isinstance(values, Tensor) and (values.is_meta or values.layout is not torch.strided):
+        got = "one on the meta device" if values.is_meta else str(values.layout)
+        raise ValueError(f"{name} must be a dense tensor with numbers in it, got {got}")
+
+
+def alike(chunks: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
+    """The chunks, once they are known to be pairs of sequences, all of one length and of the same features.
+
+    Raises:
+        TypeError: what is no pair, or of something without a shape.
+        ValueError: shapes that do not fit.
+
+    Example:
+        >>> import torch
+        >>> from urnn.spectral.conditions import alike
+        >>> x, y = torch.zeros(9, 4, 6), torch.zeros(9, 4, 5)
+        >>> len(list(alike([(x, y), (x[:3], y[:3])])))
+        2
+    """
+    shapes: list[tuple[int, ...]] = []
+    for number, chunk in enumerate(chunks):
+        if not isinstance(chunk, tuple | list) or len(chunk) != 2:
+            got = f"{type(chunk).__name__} of {len(chunk)}" if hasattr(chunk, "__len__") else type(chunk).__name__
+            raise TypeError(f"expected chunk {number} as a pair (x, y), got a {got}")
+        require_sequences(*chunk)
+        shapes = shapes or [tuple(one.shape[1:]) for one in chunk]
+        for name, one, expected in zip("xy", chunk, shapes, strict=True):
+            if tuple(one.shape[1:]) != expected:
+                raise ValueError(
+                    f"expected {name} of chunk {number} as of the first, (n, {expected[0]}, {expected[1]}), got "
+                    f"{tuple(one.shape)}"
+                )
+        yield chunk[0], chunk[1]
+
+
+def require_finite(moments: Tensor) -> None:
+    """Raises ValueError unless double precision holds them.
+
+    Example:
+        >>> import torch
+        >>> from urnn.spectral.conditions import require_finite
+        >>> require_finite(torch.tensor([torch.inf]))
+        Traceback (most recent call last):
+        ValueError: the moments are too large for double precision; scale the outputs y down, ...
+    """
+    if not moments.isfinite().all():
+        raise ValueError(
+            "the moments are too large for double precision; scale the outputs y down, and the inputs to a "
+            "variance of 1"
+        )
 
 
 def numbers(name: str, values: Any) -> Tensor:

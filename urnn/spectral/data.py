@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from urnn.arguments import require_flag
 from urnn.quantities import require_count, require_number
 from urnn.shapes import Float
 from urnn.spectral.quadratic import QuadraticRNN
@@ -86,6 +87,9 @@ class Sequences:
     chunk: int = CHUNK
 
     def __post_init__(self) -> None:
+        if not isinstance(self.net, QuadraticRNN):
+            raise TypeError(f"net must be a QuadraticRNN, got {type(self.net).__name__}")
+        require_flag("shuffled", self.shuffled)
         for name in ("samples", "length", "chunk"):
             require_count(name, getattr(self, name), 1)
         require_count("seed", self.seed, 0)

@@ -112,9 +112,11 @@ def decompose(
                 [0., 1., 0.]], dtype=torch.float64), tensor([[3., 0.],
                 [0., 1.]], dtype=torch.float64))
     """
-    fit = _Fit(tensor, errors)
+    size = float(tensor.abs().max()) or 1.0  # A2 as large as the rows of A1, whatever the outputs' unit is
+    tensor = tensor / size
+    fit = _Fit(tensor, None if errors is None else errors / size, size)
     if near is not None:
-        return fit.components(fit.polished(*near))
+        return fit.components(fit.polished(near[0], near[1] / size))
     generator = torch.Generator().manual_seed(seed)
     begun = [fit.begun(_start(tensor, rank, generator)) for _ in range(max(starts, 1))]
     begun.sort(key=fit.squares)
@@ -139,9 +141,10 @@ def _start(tensor: Tensor, rank: int, generator: torch.Generator) -> Tensor:
 
 
 class _Fit:
-    """Weighted least squares of A1 and A2 to the tensor's upper triangles."""
+    """Weighted least squares of A1 and A2 to the tensor's upper triangles; it comes divided by its size."""
 
-    def __init__(self, tensor: Tensor, errors: Tensor | None) -> None:
+    def __init__(self, tensor: Tensor, errors: Tensor | None, size: float = 1.0) -> None:
+        self.size = size
         self.pairs = Symmetric(tensor.shape[1])
         self.target = self.pairs.take(tensor)
         self.known = errors is not None
@@ -223,6 +226,19 @@ class _Fit:
             free = max(self.target.numel() - rows.numel() - outputs.numel() + len(rows), 1)
             misfit = math.sqrt(self.squares((rows, outputs)) / free)
             jacobian = self.jacobian((rows, outputs))
-            variances = torch.linalg.pinv(jacobian.T @ jacobian, hermitian=True).diagonal()
-            errors = variances[: rows.numel()].view_as(rows).sum(1).sqrt()
-        return Components(rows, outputs, float(residual), misfit, errors)
+            errors = _variances(jacobian)[: rows.numel()].view_as(rows).sum(1).sqrt()
+        return Components(rows, self.size * outputs, float(residual), misfit, errors)
+
+
+def _variances(jacobian: Tensor) -> Tensor:
+    """Of the parameters of a fit by weighted least squares; infinite where they can move without a change of it.
+
+    Parameters of several sizes are brought to one first, or the small ones would seem to be such.
+    """
+    scale = jacobian.norm(dim=0).clamp(min=torch.finfo(jacobian.dtype).tiny)
+    scaled = jacobian / scale
+    values, vectors = torch.linalg.eigh(scaled.T @ scaled)
+    eps = torch.finfo(values.dtype).eps
+    free = values <= len(values) * eps * values.max()
+    known = (vectors[:, ~free].square() / values[~free]).sum(1) / scale.square()
+    return known.masked_fill(vectors[:, free].square().sum(1) > eps**0.5, torch.inf)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from urnn.arguments import require_flag
 from urnn.quantities import require_count
 from urnn.spectral import conditions
 from urnn.spectral.moments import Batch
@@ -26,6 +27,7 @@ from urnn.spectral.quadratic import QuadraticRNN
 from urnn.spectral.scores import Gaussian, IndependentGaussian
 
 Chunks = Iterable[tuple[Any, Any]]
+LARGEST_SEED = 2**64 - 1  # that torch takes
 RECURRENCES = ("mixed", "fourth")
 FEWEST_BATCHES, LARGEST_BATCH, BATCH_ENTRIES = 32, 8192, 1 << 18
 
@@ -105,7 +107,13 @@ class SpectralRNN(BaseEstimator):  # type: ignore[misc] # scikit-learn has no ty
         return self._fit(lambda: ((x[at : at + number], y[at : at + number]) for at in range(0, samples, number)))
 
     def fit_chunks(self, chunks: Chunks) -> "SpectralRNN":
-        """The same of chunks of (x, y), walked over once for every pass: a list, or what has an __iter__."""
+        """The same of chunks of (x, y), walked over once for every pass: a list, or what has an __iter__.
+
+        Raises:
+            TypeError, ValueError: as `fit` does, and for chunks that are no such pairs or of several shapes.
+        """
+        if not isinstance(chunks, Iterable):
+            raise TypeError(f"expected chunks as pairs (x, y) to walk over, got {type(chunks).__name__}")
         return self._fit(lambda: _pieces(chunks))
 
     def _fit(self, pieces: Callable[[], Iterator[tuple[Any, Any]]]) -> "SpectralRNN":
@@ -147,7 +155,8 @@ class SpectralRNN(BaseEstimator):  # type: ignore[misc] # scikit-learn has no ty
         require_count("hidden_size", self.hidden_size, 1)
         require_count("starts", self.starts, 1)
         require_count("passes", self.passes, 2, 3)
-        require_count("random_state", self.random_state, 0)
+        require_count("random_state", self.random_state, 0, LARGEST_SEED)
+        require_flag("bidirectional", self.bidirectional)
         if self.power != 2:
             raise ValueError(
                 f"power must be 2, got {self.power!r}: of other powers the moments are others, and not worked out"
@@ -171,10 +180,12 @@ class SpectralRNN(BaseEstimator):  # type: ignore[misc] # scikit-learn has no ty
             TypeError, ValueError: x that is no such array.
         """
         check_is_fitted(self)
-        if not hasattr(x, "shape") or len(x.shape) != 3 or x.shape[2] != self.n_features_in_:
+        if not hasattr(x, "shape") or len(x.shape) != 3 or x.shape[2] != self.n_features_in_ or not x.shape[1]:
             got = tuple(x.shape) if hasattr(x, "shape") else type(x).__name__
-            raise ValueError(f"expected x (n, T, {self.n_features_in_}), got {got}")
-        net, parts = self.to_module(torch.float64), []
+            raise ValueError(f"expected x (n, T, {self.n_features_in_}) with T of at least 1, got {got}")
+        conditions.require_dense("x", x)
+        net = self.to_module(torch.float64)
+        parts = [torch.zeros(0, x.shape[1], net.output_size, dtype=torch.float64)]
         with torch.no_grad():
             for at in range(0, len(x), LARGEST_BATCH):
                 read = conditions.numbers("x", x[at : at + LARGEST_BATCH]).transpose(1, 2)
@@ -182,10 +193,21 @@ class SpectralRNN(BaseEstimator):  # type: ignore[misc] # scikit-learn has no ty
         return torch.cat(parts).numpy()
 
     def score(self, x: Any, y: Any) -> float:
-        """R^2: 1 minus the mean square of the errors over the variance of y, all outputs and steps together."""
+        """R^2: 1 minus the mean square of the errors over the variance of y, all outputs and steps together.
+
+        Raises:
+            NotFittedError: before `fit`.
+            TypeError, ValueError: no such arrays, or outputs that do not vary.
+        """
         conditions.require_sequences(x, y)
+        predicted = self.predict(x)
+        if y.shape[2] != predicted.shape[2]:
+            raise ValueError(f"expected y (n, T, {predicted.shape[2]}), got {tuple(y.shape)}")
         y = conditions.numbers("y", y).permute(2, 0, 1).numpy()
-        return float(1 - np.square(y - self.predict(x)).sum() / np.square(y - y.mean((0, 1))).sum())
+        whole = np.square(y - y.mean((0, 1))).sum() if len(y) else 0.0
+        if whole == 0:
+            raise ValueError("the outputs y do not vary, so that R^2 is not defined")
+        return float(1 - np.square(y - predicted).sum() / whole)
 
     def to_module(self, dtype: torch.dtype = torch.float32) -> QuadraticRNN:
         """The net as a module of its own, (T, B, m) -> (T, B, dy), to be trained further by back-propagation."""
@@ -211,8 +233,7 @@ def _largest_batch(size: int) -> int:
 
 def _pieces(chunks: Chunks) -> Iterator[tuple[Any, Any]]:
     """Chunks cut into batches, eight at least of each, because errors come from the spread between batches."""
-    for x, y in chunks:
-        conditions.require_sequences(x, y)
+    for x, y in conditions.alike(chunks):
         number = max(1, min(_largest_batch(x.shape[2]), math.ceil(len(x) / 8)))
         for at in range(0, len(x), number):
             yield x[at : at + number], y[at : at + number]

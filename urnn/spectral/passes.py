@@ -114,6 +114,7 @@ def _first(plan: Plan) -> Learned:
         raise ValueError("expected sequences to learn from, got none")
     conditions.require_samples(samples, curvature.pairs.size)
     tensor, errors = curvature.tensor(None)
+    conditions.require_finite(torch.stack([tensor, errors]))
     if not bool(tensor.any()):
         raise ValueError("the outputs y do not vary, so that there is nothing to learn from them")
     components = decompose(tensor, plan.units, errors=errors, starts=plan.starts, seed=plan.seed)

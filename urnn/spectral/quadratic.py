@@ -10,7 +10,8 @@ dozen steps.
 import torch
 from torch import Tensor, nn
 
-from urnn.quantities import require_count
+from urnn.arguments import require_dtype, require_flag
+from urnn.quantities import require_count, require_number
 from urnn.shapes import Float
 
 FIRST_NORM = 0.2  # of U and V
@@ -32,7 +33,7 @@ class QuadraticRNN(nn.Module):
         V: the same of the backward units; None without them.
 
     Raises:
-        TypeError, ValueError: a size that is no whole number of at least 1.
+        TypeError, ValueError: a size that is no whole number of at least 1, or another argument that is none.
 
     Example:
         >>> import torch
@@ -56,6 +57,8 @@ class QuadraticRNN(nn.Module):
         self.input_size = require_count("input_size", input_size, 1)
         self.hidden_size = require_count("hidden_size", hidden_size, 1)
         self.output_size = require_count("output_size", output_size, 1)
+        require_flag("bidirectional", bidirectional)
+        require_dtype(dtype or torch.get_default_dtype())
         self.bidirectional = bidirectional
         units = self.hidden_size * (1 + bidirectional)
 
@@ -74,14 +77,20 @@ class QuadraticRNN(nn.Module):
 
     @torch.no_grad()
     def draw(self, norm: float = FIRST_NORM, generator: torch.Generator | None = None) -> "QuadraticRNN":
-        """New values: rows of A1 and A2 uniform on the unit sphere, U and V Gaussian of this spectral norm."""
+        """New values: rows of A1 and A2 uniform on the unit sphere, U and V Gaussian of this spectral norm.
+
+        Raises:
+            TypeError, ValueError: a norm that is no number of at least 0.
+        """
+        require_number("norm", norm, 0.0)
         for rows in (self.A1, self.A2):
             rows.normal_(generator=generator)
             rows.div_(rows.norm(dim=1, keepdim=True))
         for square in (self.U, self.V):
             if square is not None:
                 square.normal_(generator=generator)
-                square.mul_(norm / torch.linalg.matrix_norm(square, 2))
+                wide = square.to(torch.promote_types(square.dtype, torch.float32))  # a half has no such norm
+                square.mul_(norm / torch.linalg.matrix_norm(wide, 2))
         return self
 
     def forward(self, x: Float[Tensor, "T B m"]) -> Float[Tensor, "T B outputs"]:
@@ -91,8 +100,11 @@ class QuadraticRNN(nn.Module):
         """h_t, and z_t after it where the net is bidirectional.
 
         Raises:
+            TypeError: x is no tensor.
             ValueError: x is not (T, B, m), or has no time step.
         """
+        if not isinstance(x, Tensor):
+            raise TypeError(f"expected x as a tensor, got {type(x).__name__}")
         if x.dim() != 3 or x.shape[2] != self.input_size or not len(x):
             raise ValueError(
                 f"expected x (T, B, {self.input_size}) of at least one time step, got {tuple(x.shape)}"

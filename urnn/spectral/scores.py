@@ -13,8 +13,11 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
+from urnn.quantities import require_count
 from urnn.shapes import Float
 from urnn.spectral.data import require_rho
+
+LETTERS = "abcdefgh"  # of the indices of a score
 
 
 class Gaussian:
@@ -24,7 +27,8 @@ class Gaussian:
         covariance: (T, T), symmetric and positive definite.
 
     Raises:
-        ValueError: it is neither.
+        TypeError: it is not of real numbers.
+        ValueError: it is not such a matrix.
 
     Example:
         >>> import torch
@@ -38,7 +42,9 @@ class Gaussian:
     """
 
     def __init__(self, covariance: Float[Tensor, "T T"]) -> None:
-        covariance = torch.as_tensor(covariance, dtype=torch.float64)
+        covariance = _real("covariance", covariance)
+        if not covariance.isfinite().all() or not covariance.numel():
+            raise ValueError("covariance must be finite, of one step or more")
         square = covariance.dim() == 2 and covariance.shape[0] == covariance.shape[1]
         if not square or not torch.allclose(covariance, covariance.T):
             raise ValueError(
@@ -55,8 +61,16 @@ class Gaussian:
 
         Among Gaussians of mean 0, E|score - score of the data|^2 is least for the precision that is the inverse of
         the second moments.
+
+        Raises:
+            TypeError, ValueError: x that is no such array of finite numbers, or too few sequences.
         """
-        x = torch.as_tensor(x).double()
+        x = _sequences(x)
+        if x.shape[0] * x.shape[2] < x.shape[1] or not x.isfinite().all():
+            raise ValueError(
+                f"expected finite x (n, T, m) with n m of at least T, or their covariance has no inverse, got x "
+                f"{tuple(x.shape)}" + ("" if x.isfinite().all() else " with NaN or infinity")
+            )
         return cls(torch.einsum("ntd,nsd->ts", x, x) / (x.shape[0] * x.shape[2]))
 
     def precision(self, length: int) -> Float[Tensor, "T T"]:
@@ -79,13 +93,20 @@ class Gaussian:
         """S_m, differentiated with respect to x at each of these m steps: (n, m, ..., m).
 
         [t] is S_1(x_t), [t, t] is S_2(x_t), [t, s, s] the cross term S_{1,2}(x_t, x_s), [t] * 4 is S_4(x_t).
+
+        Raises:
+            TypeError, ValueError: x that is no such array, or steps that it has not.
         """
-        x = torch.as_tensor(x).double()
+        x = _sequences(x)
         samples, length, size = x.shape
+        if len(steps) > len(LETTERS):
+            raise ValueError(f"expected at most {len(LETTERS)} steps, got {len(steps)}")
+        for step in steps:
+            require_count("a step", step, 0, length - 1)
         between = self.precision(length)
         w = between @ x
         identity = torch.eye(size, dtype=torch.float64)
-        letters = "abcdefgh"[: len(steps)]
+        letters = LETTERS[: len(steps)]
         total = torch.zeros(samples, *[size] * len(steps), dtype=torch.float64)
         for pairs in _matchings(range(len(steps))):
             single = sorted(set(range(len(steps))) - {one for pair in pairs for one in pair})
@@ -144,6 +165,23 @@ class AutoregressiveGaussian(Gaussian):
 
     def __repr__(self) -> str:
         return f"AutoregressiveGaussian({self.rho:g})"
+
+
+def _real(name: str, values: object) -> Tensor:
+    try:
+        found = torch.as_tensor(values)
+    except (TypeError, ValueError, RuntimeError):
+        raise TypeError(f"{name} must be an array of real numbers, got {type(values).__name__}") from None
+    if found.is_complex() or found.dtype == torch.bool:
+        raise TypeError(f"{name} must be an array of real numbers, got {found.dtype}")
+    return found.double()
+
+
+def _sequences(x: object) -> Tensor:
+    found = _real("x", x)
+    if found.dim() != 3 or not found.shape[1]:
+        raise ValueError(f"expected x (n, T, m) with T of at least 1, got {tuple(found.shape)}")
+    return found
 
 
 def _matchings(free: Sequence[int]) -> Iterator[list[tuple[int, int]]]:

@@ -73,7 +73,7 @@ def _panel(
     for method, points in lines.items():
         model, backend, _ = SERIES[method]
         look = style.line_style(model, numbers[model, backend])
-        look |= {"markersize": 14 if look["marker"] == "*" else 9}  # a star of one size looks smaller
+        look |= {"markersize": 1.4 * look["markersize"]}
         ax.plot(*zip(*sorted(points), strict=True), gid=style.series_id(model, backend), **look)
     if not seen:
         return style.say_not_measured(ax)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from pandas.core.groupby import SeriesGroupBy
 
 from analysis.appearance import Series
 from analysis.documents import COUNT, TEXT, Columns, one_of, real, whole
@@ -69,11 +70,20 @@ def bits_at(frames: Frames, method: str, axis: str, at: float) -> pd.Series:
     return pd.Series(found, dtype="float64")
 
 
+def beginning_of(frames: Frames, stage: str) -> pd.Series:
+    """By seed the RRNN's bits when a stage begins."""
+    return _of_stage(frames, stage).first().astype("float64")
+
+
 def end_of(frames: Frames, stage: str) -> pd.Series:
-    """By seed the RRNN's bits at the end of a stage."""
+    """The same at its end."""
+    return _of_stage(frames, stage).last().astype("float64")
+
+
+def _of_stage(frames: Frames, stage: str) -> SeriesGroupBy:
     rows = frames["curves"]
     rows = rows[(rows["method"] == RRNN) & (rows["stage"] == stage)].sort_values("iteration")
-    return rows.groupby("seed")["bits"].last().astype("float64")
+    return rows.groupby("seed")["bits"]
 
 
 def equal_iterations(frames: Frames) -> float | None:

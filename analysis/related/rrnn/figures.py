@@ -17,8 +17,6 @@ from analysis.related.rrnn.data import RRNN, SEARCHING, SERIES, TREE_TITLES, WHI
 from analysis.statistics.seeds import curve
 from analysis.vocabulary import counted
 
-POINTS = 60  # of a curve over seconds
-
 
 def drawn_series(frames: Frames) -> list[Series]:
     """Those that have curves."""
@@ -44,24 +42,29 @@ def _learning(ax: Axes, frames: Frames, axis: str) -> None:
     for method, stage, _ in drawn_series(frames):
         mine = rows[(rows["method"] == method) & (rows["stage"] == stage)]
         tracks = [
-            tuple(run.sort_values("iteration")[name].to_numpy(dtype=float) for name in (axis, "bits"))
+            tuple(run.sort_values("iteration")[name].to_numpy(dtype=float) for name in ("iteration", "bits"))
             for _, run in mine.groupby("seed")
         ]
-        first, last = max(x[0] for x, _ in tracks), min(x[-1] for x, _ in tracks)
-        at = np.linspace(first, last, POINTS) if axis == "seconds" else np.unique(mine[axis].astype(float))
+        # iterations that every seed has had; over seconds each stands where the seeds are on average
+        at = np.unique(mine["iteration"].astype(float))
+        at = at[at <= min(x[-1] for x, _ in tracks)]
         mean = curve(tracks, at, logarithmic=False)
+        if axis == "seconds":
+            mean.index = at = (
+                mine.groupby("iteration")["seconds"].mean().sort_index().to_numpy(dtype=float)[: len(at)]
+            )
         look = style.line_style(method, numbers[method, stage])
-        wide = {"markersize": 5, "markevery": max(len(mean) // 6, 1)}
-        ax.plot(mean["value"], gid=style.series_id(method, stage), **look | wide)
+        few = {"markevery": max(len(mean) // 6, 1)}
+        ax.plot(mean["value"], gid=style.series_id(method, stage), **look | few)
         if mean["low"].notna().all():
             band = ax.fill_between(at, mean["low"], mean["high"], color=look["color"], alpha=0.14, linewidth=0)
             band.set_gid(style.series_id(method, stage))
     unigram = frames["networks"]["unigram_bits"]
     if len(unigram):
         ax.axhline(float(unigram.max()), color=style.MUTED, linewidth=1, linestyle=":")
-        below = {"textcoords": "offset points", "ha": "right", "va": "top", "fontsize": 8, "color": style.MUTED}
+        above = {"textcoords": "offset points", "ha": "right", "va": "bottom", "fontsize": 8, "color": style.MUTED}
         ax.annotate(
-            "letters alone", (0.99, float(unigram.max())), (0, -3), xycoords=ax.get_yaxis_transform(), **below
+            "letters alone", (0.99, float(unigram.max())), (0, 2), xycoords=ax.get_yaxis_transform(), **above
         )
     ax.set_xlim(max(float(starts.min()), 1e-3) if len(starts) else 1e-3, float(rows[axis].max()) * 1.05)
     style.log_axis(ax, "{:,g}".format if axis == "iteration" else units.seconds, "x")

@@ -60,7 +60,6 @@ def _over_samples(ax: Axes, frames: Frames, rows: pd.DataFrame, matrix: str, hea
             continue
         x, value, low, high = np.array(points, dtype=float).T
         look, gid = style.line_style(model, numbers[model, backend]), partial(style.series_id, model, backend)
-        look |= {"markersize": 11 if look["marker"] == "*" else 6}  # a star of one size looks smaller
         ax.plot(x, value, gid=gid(), **look)
         ax.vlines(x, low, high, color=look["color"], linewidth=1.4, gid=gid())
         seen += [*value]
@@ -108,7 +107,7 @@ def _recovered(ax: Axes, rows: pd.DataFrame, samples: int) -> None:
     ax.set(xlabel="true weight", ylabel="weight found")
 
 
-def draw_descents(frames: Frames, columns: int = 1) -> Drawn:
+def draw_descents(frames: Frames, columns: int = 2) -> Drawn:
     """The largest error over processor seconds, a line a seed."""
     rows = frames["descents"].assign(error=largest(frames["descents"]).clip(lower=LEAST))
     fillings = [partial(_over_seconds, frames=frames, rows=rows)] if len(rows) else []
@@ -121,7 +120,7 @@ def _over_seconds(ax: Axes, frames: Frames, rows: pd.DataFrame) -> None:
     for method in METHODS:
         model, backend, _ = SERIES[method]
         look = style.line_style(model, numbers[model, backend])
-        alone = {"linestyle": "none", "markersize": 8} if method == SPECTRAL else {"marker": "", "linewidth": 1.1}
+        alone = {"linestyle": "none"} if method == SPECTRAL else {"marker": "", "linewidth": 1.1}
         for _, mine in rows[rows["method"] == method].sort_values("seconds").groupby("seed"):
             ax.plot(mine["seconds"], mine["error"], gid=style.series_id(model, backend), **(look | alone))
     seconds = rows["seconds"].astype(float).clip(lower=1e-3)

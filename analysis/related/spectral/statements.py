@@ -246,7 +246,7 @@ def headlines(frames: Frames) -> list[str]:
         parts += [f"never gets there with {counted(never, 'seed')} of {len(theirs)}"] if never else []
         samples = int(frames["descents"]["samples"].max())
         said.append(
-            f"For {samples:,} sequences GLOREE takes {units.seconds(float(ours.median()))} of the processor (the "
+            f"For {samples:,} sequences GLOREE takes {units.seconds(float(ours.median()))} of processor time (the "
             f"median over seeds); to an equal error, back-propagation on the same ones {' and '.join(parts)}."
         )
     return said

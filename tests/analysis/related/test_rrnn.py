@@ -11,6 +11,8 @@ from analysis.related.engine.results import read
 from analysis.related.engine.wording import filled
 from analysis.related.rrnn import CHAPTER, body, headlines
 from analysis.related.rrnn.data import bits_at, equal_iterations, equal_seconds
+from analysis.related.rrnn.figures import draw_learning
+from analysis.related.rrnn.statements import BARS
 from analysis.related.rrnn.tables import table
 from tests.analysis.parsed import assert_it_reads_well, assert_it_stands_alone
 from tests.analysis.related.conftest import planned, write_plan, write_result
@@ -119,6 +121,21 @@ def test_claims_are_decided_by_the_curves(frames):
     assert found["Fixing one structure lowers the loss."] == AGREE
     assert found["A searching step is fast enough to train with."] == DIFFER  # 1.2 s is the median round
     assert found["A step with one structure is much faster."] == AGREE
+
+
+def test_fixing_is_told_with_what_it_costs_at_first(frames):
+    (measured,) = (claim.judged(frames).measured for claim in BARS if claim.says.startswith("Fixing"))
+    assert measured.startswith("lower by 0.32 bits")
+    assert "; at the moment of fixing +0.29 bits" in measured
+
+
+def test_the_fixed_stage_is_drawn_over_seconds_where_seeds_took_different_times(frames):
+    curves = frames["curves"]
+    frames["curves"] = curves.assign(seconds=curves["seconds"].astype(float) * (1 + curves["seed"].astype(int)))
+    panel = draw_learning(frames).axes[1]
+    (line,) = (one for one in panel.lines if str(one.get_gid()).endswith(":rrnn:fixed"))
+    assert line.get_xdata().tolist() == pytest.approx([2 * 40.5, 2 * 41.0])  # the mean of 1, 2 and 3 times
+    assert line.get_ydata().tolist() == pytest.approx([3.5, 2.89])
 
 
 def test_a_batch_with_one_structure_has_no_cell_for_every_sample(frames):

@@ -182,7 +182,7 @@ def test_the_headlines_say_who_is_sooner(frames):
     assert headlines(frames) == [
         "Moments of 1,000,000 sequences give a quadratic recurrent net back with relative errors of at most "
         "A1 6.0e-05, A2 0.00012, U 0.0006, without a gradient.",
-        "For 100,000 sequences GLOREE takes 400 ms of the processor (the median over seeds); to an equal error, "
+        "For 100,000 sequences GLOREE takes 400 ms of processor time (the median over seeds); to an equal error, "
         "back-propagation on the same ones takes 4.00 s and never gets there with 1 seed of 3.",
     ]
 

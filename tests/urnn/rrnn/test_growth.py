@@ -66,6 +66,32 @@ def test_every_structure_is_one_tree_of_so_many_nodes(nodes):
     assert len(set(map(str, trees))) > 20  # so much noise makes nearly every choice a free one
 
 
+def test_there_is_no_second_derivative():
+    """Not even where the first needs no gradient of the output, and torch would take it for a constant."""
+    x, h, shared, scorer = made(3, 2)
+    step = grow(shared.products(x), h, weights_of(shared, scorer), 3)
+    (first,) = torch.autograd.grad(step.vectors.sum(), x, create_graph=True)
+    with pytest.raises(RuntimeError, match="differentiate twice"):
+        first.sum().backward()
+
+
+def test_no_samples_are_no_trees():
+    x, h, shared, scorer = made(5, 2, samples=0)
+    step = grow(shared.products(x), h, weights_of(shared, scorer), 5)
+    assert [one.shape for one in step] == [(0, 5, N), (0, 5, 2), (0, 5, 5)]
+    (step.vectors.sum() + step.top.sum()).backward()
+    assert x.grad.shape == (0, N)
+
+
+def test_nothing_is_grown_on_the_meta_device():
+    x, h, shared, scorer = (one.to("meta") for one in made(3, 2))
+    with pytest.raises(RuntimeError) as caught:
+        grow(shared.products(x), h, weights_of(shared, scorer), 3)
+    assert str(caught.value) == (
+        "RRNN: a search reads its scores, and tensors on the meta device have none; fix a structure first"
+    )
+
+
 def test_samples_do_not_see_each_other():
     x, h, shared, scorer = made(9, 4)
     weights = weights_of(shared, scorer)

@@ -1,13 +1,26 @@
 """The layer: what a search gives beside the output, the fixed stage, and arguments that are refused."""
 
 import math
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
 
-from urnn.rrnn import GRU_TREE, RRNN, Node, Structures, Tree
+from urnn.rrnn import GRU_TREE, RRNN, Node, ResetBeforeGRU, Structures, Tree
 
 T, B, M, N = 6, 16, 5, 12
+
+COMPILE = """
+import torch
+from urnn.rrnn import GRU_TREE, RRNN
+torch.manual_seed(0)
+for tree in (None, GRU_TREE):
+    rnn, x = RRNN(5, 12), torch.randn(6, 4, 5)
+    rnn.fix(tree)
+    torch.testing.assert_close(torch.compile(rnn, backend="aot_eager")(x)[0], rnn(x)[0])
+"""
 
 
 def searched(**options):
@@ -81,6 +94,30 @@ class TestFixed:
         rnn.fix(None)
         assert torch.equal(rnn(x)[0], free)
 
+    @pytest.mark.parametrize("tree", [GRU_TREE, None])
+    def test_a_state_dict_takes_the_tree_along(self, tree, tmp_path):
+        rnn, x = searched()
+        rnn.fix(tree)
+        torch.save(rnn.state_dict(), tmp_path / "saved.pt")
+        other = RRNN(M, N)
+        other.fix(None if tree else GRU_TREE)
+        other.load_state_dict(torch.load(tmp_path / "saved.pt"))
+        assert other.fixed == tree
+        assert torch.equal(other(x)[0], rnn(x)[0])
+
+    @pytest.mark.slow
+    def test_it_compiles(self):
+        """In a process of its own: the shape checker of the tests cannot be traced."""
+        command = [sys.executable, "-c", COMPILE]
+        done = subprocess.run(command, cwd=Path(__file__).parents[3], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr[-2000:]
+
+    @pytest.mark.usefixtures("as_a_user")
+    def test_what_is_no_tree_is_refused(self):
+        rnn, _ = searched()
+        with pytest.raises(TypeError, match=r"^expected a tree or None, got str$"):
+            rnn.fix("GRU")
+
     def test_another_number_of_nodes_is_refused(self):
         rnn, _ = searched(nodes=2)
         with pytest.raises(ValueError) as caught:
@@ -88,6 +125,7 @@ class TestFixed:
         assert str(caught.value) == f"expected a tree of 2 nodes, got one of 9: {GRU_TREE}"
 
 
+@pytest.mark.usefixtures("as_a_user")
 class TestBadInput:
     @pytest.mark.parametrize(
         ("given", "message"),
@@ -108,6 +146,48 @@ class TestBadInput:
         with pytest.raises(ValueError) as caught:
             RRNN(**{"input_size": M, "hidden_size": N, **given})
         assert str(caught.value) == message
+
+    @pytest.mark.parametrize("layer", [RRNN, ResetBeforeGRU])
+    @pytest.mark.parametrize(
+        ("given", "error", "message"),
+        [
+            ({"input_size": 2.0}, TypeError, "input_size must be a whole number, got float 2.0"),
+            ({"hidden_size": 0}, ValueError, "hidden_size must be at least 1, got 0"),
+            ({"batch_first": 1}, TypeError, "batch_first should be of type bool, got: int"),
+            (
+                {"dtype": torch.complex64},
+                ValueError,
+                "dtype must be torch.float32, torch.float64, torch.float16 or torch.bfloat16, got torch.complex64",
+            ),
+        ],
+    )
+    def test_both_layers_refuse_what_is_none(self, layer, given, error, message):
+        with pytest.raises(error) as caught:
+            layer(**{"input_size": M, "hidden_size": N, **given})
+        assert str(caught.value) == message
+
+    def test_an_input_of_another_dtype_is_a_sentence(self):
+        rnn, x = searched()
+        for call in (rnn, rnn.search):
+            with pytest.raises(ValueError) as caught:
+                call(x.double())
+            assert str(caught.value) == (
+                "RRNN: Expected input to be torch.float32, got torch.float64; convert one of the two"
+            )
+
+    def test_what_is_no_tensor_is_a_sentence(self):
+        rnn, x = searched()
+        for call in (rnn, rnn.search):
+            with pytest.raises(TypeError, match=r"^RRNN: expected the input as a tensor, got ndarray$"):
+                call(x.numpy())
+            for state in (3, [3]):
+                with pytest.raises(TypeError, match=r"^RRNN: expected a state of tensors, got int$"):
+                    call(x, state)
+
+    def test_the_shape_that_came_is_the_one_in_the_sentence(self):
+        rnn, x = searched()
+        with pytest.raises(RuntimeError, match=rf"got \(1, {T}, {B}, {M}\)$"):
+            rnn(x[None])
 
     def test_an_input_of_another_width_is_a_sentence(self):
         rnn, x = searched()

@@ -87,6 +87,23 @@ class TestTree:
         assert str(caught.value) == message
 
 
+@pytest.mark.usefixtures("as_a_user")
+class TestWhatIsNoTree:
+    @pytest.mark.parametrize("made", [int, lambda: (0, 1, 0, 0, 0), lambda: Node(0, 1, 1.5, 0, 0)])
+    def test_nodes_that_are_none_are_refused(self, made):
+        node = made()
+        with pytest.raises(TypeError) as caught:
+            Tree((node,))
+        assert str(caught.value) == f"expected node 0 of a tree as a Node of five whole numbers, got {node!r}"
+
+    def test_a_row_of_another_length_is_refused(self):
+        with pytest.raises(ValueError, match=r"^expected 5 numbers for node 1 of a tree, got 4$"):
+            Tree.from_codes([[0, 1, 0, 0, 0], [0, 3, 0, 0]])
+
+    def test_a_list_of_nodes_is_the_same_tree(self):
+        assert hash(Tree(list(GRU_TREE.nodes))) == hash(GRU_TREE)
+
+
 class TestGRU:
     def test_it_is_its_formula(self):
         gru, _ = gru_and_triples(torch.float64)

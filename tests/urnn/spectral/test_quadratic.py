@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from urnn.spectral import QuadraticRNN, Sequences
+from urnn.spectral import QuadraticRNN, Sequences, errors
 from urnn.spectral.data import gaussian_inputs
 
 
@@ -109,3 +109,14 @@ def test_a_wrong_input_is_a_sentence(as_a_user):
             net(torch.zeros(shape))
     with pytest.raises(ValueError, match="hidden_size must be at least 1, got 0"):
         QuadraticRNN(2, 0, 2)
+
+
+def test_errors_of_a_net_that_is_broken():
+    """A training run that has diverged, or lost a unit, is as wrong as that, and no reason to end."""
+    truth, lost, diverged = (QuadraticRNN(3, 2, 3) for _ in range(3))
+    with torch.no_grad():
+        lost.A1.zero_()
+        diverged.A1.fill_(torch.nan)
+    off = errors(lost, truth)
+    assert abs(off.A1 - 1) < 1e-12
+    assert torch.isnan(torch.tensor(errors(diverged, truth).A1))

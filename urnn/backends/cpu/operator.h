@@ -60,6 +60,7 @@ struct Owner {  // of a tensor
 // Takes over the tensors on the stack.
 template <int N>
 void take(Owner (&given)[N], const Stacked* stack) {
+  // torch hands over pointers as numbers. NOLINTNEXTLINE(performance-no-int-to-ptr)
   for (int i = 0; i < N; ++i) given[i].handle = reinterpret_cast<Handle>(stack[i]);
 }
 

@@ -58,7 +58,6 @@ inline double cost_of(int radix) {
     case 2:
       return 8;
     case 3:
-      return 9.5;
     case 4:
       return 9.5;
     case 5:
