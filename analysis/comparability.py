@@ -137,7 +137,7 @@ def choose(frame: pd.DataFrame) -> list[Choice]:
 
 
 def _choose_in_place(candidates: Sequence[Setting], parts: dict[Setting, pd.DataFrame]) -> Choice:
-    newest = max(candidates, key=lambda setting: _age(parts[setting]))
+    newest = max(candidates, key=lambda setting: age(parts[setting]))
     equals = [setting for setting in candidates if setting == newest or same_commit(setting, newest)]
     best = max(equals, key=lambda setting: (_measured(parts[setting]), setting.source))
     return Choice(best, parts[best], tuple(setting for setting in candidates if setting != best))
@@ -148,7 +148,8 @@ def same_commit(one: Setting, other: Setting) -> bool:
     return one.source != other.source and one.commit == other.commit and bool(one.dirty) == bool(other.dirty)
 
 
-def _age(rows: pd.DataFrame) -> tuple[str, str]:
+def age(rows: pd.DataFrame) -> tuple[str, str]:
+    """When the newest commit among the rows was made, and when it was measured: later is greater."""
     committed, measured = (max(rows[name].dropna(), default="") for name in ("commit_time", "measured_at"))
     return committed or measured, measured
 

@@ -138,6 +138,7 @@ PEAK_RESERVED = "peak_reserved"
 ENQUEUE_TIME = "enqueue_time"
 OUTPUT_ERROR = "output_error"
 CONTROL_TIME = "control_time"
+ENERGY = "energy"
 PARAMETERS = "parameters"  # a column of every row; named like a metric where two commits are compared
 
 METRICS: Mapping[str, Metric] = {
@@ -151,6 +152,7 @@ METRICS: Mapping[str, Metric] = {
         Metric(PEAK_RESERVED, "Peak memory taken from the device", "B", "peak_reserved_bytes"),
         Metric(ENQUEUE_TIME, "Host time of a call", "s per call", "enqueue_seconds"),
         Metric(OUTPUT_ERROR, "Relative error of the output", "1", "output_error"),
+        Metric(ENERGY, "Energy", "J per time step", "energy_joules_per_step"),
         Metric(CONTROL_TIME, "Time per time step of a machine's control cell", "s per time step"),
     )
 }

@@ -10,19 +10,17 @@ import statistics
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import torch
 from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 
 from bench.grid import Cell
 from bench.meters import device_time
-from bench.meters.gpu_state import energy_joules
+from bench.meters.energy import joules_a_call
 from bench.meters.warm_up import warm_up
 from bench.workloads import build, require_device
 
 CALLS = 5  # under the profiler
 SECONDS, ROUNDS = 0.2, 5
-ENERGY_SECONDS = 1.0  # many times the interval at which the counter moves
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ def take_apart(cell: Cell) -> Parts:
     warm = warm_up(work.run, seconds=SECONDS / 2).warm_call
     found = device_time.measure(work.enqueue, warm_call=warm, seconds=SECONDS, at_least=ROUNDS)
     seconds = statistics.median(found.samples)
-    return Parts(cell, seconds, _joules(work.enqueue, seconds), tuple(_kernels(work.run)))
+    return Parts(cell, seconds, joules_a_call(work.enqueue, seconds, "cuda"), tuple(_kernels(work.run)))
 
 
 def _kernels(run: Callable[[], object]) -> list[Part]:
@@ -78,20 +76,6 @@ def _kernels(run: Callable[[], object]) -> list[Part]:
     ]
     parts = [Part(row.key, row.count / CALLS, row.self_device_time_total / CALLS / 1e6) for row in averages]
     return sorted(parts, key=lambda part: -part.seconds)
-
-
-def _joules(enqueue: Callable[[], object], seconds: float) -> float | None:
-    """Of a call, over a second or more of calls back to back."""
-    calls = max(1, math.ceil(ENERGY_SECONDS / seconds))
-    torch.cuda.synchronize()
-    before = energy_joules()
-    for number in range(calls):
-        enqueue()
-        if number % 100 == 0:  # a queue without end would keep every call's memory
-            torch.cuda.synchronize()
-    torch.cuda.synchronize()
-    after = energy_joules()
-    return None if before is None or after is None else (after - before) / calls
 
 
 def lines(found: Parts, most: int = 12) -> Iterator[str]:

@@ -5,10 +5,11 @@ pytest bench --benchmark-only -k "train and n128-T100"  # a slice of it
 pytest bench --benchmark-only --benchmark-autosave --benchmark-save-data
 """
 
-from analysis.vocabulary import METRICS, OPERATORS, PEAK_ALLOCATED, SAVED_FOR_BACKWARD
+from analysis.vocabulary import ENERGY, METRICS, OPERATORS, PEAK_ALLOCATED, SAVED_FOR_BACKWARD
 from bench.device_clock import CLOCK
 from bench.grid import Cell
 from bench.meters import device_time
+from bench.meters.energy import joules_a_call
 from bench.meters.warm_up import rounds_within
 from bench.prepare import describe, prepare
 
@@ -30,6 +31,10 @@ def test_step_time(benchmark, cell_id, measuring):
     # After the timing: the profiler's own memory unsettles the heap, and the next call would pay for it.
     figures = prepared.deterministic_figures() if measuring.figures else dict.fromkeys(FIGURES)
     benchmark.extra_info.update(figures)
+    if measuring.figures:
+        run, warm_call = prepared.workload.enqueue, prepared.warm_up.warm_call
+        joules = joules_a_call(run, warm_call, cell.device)
+        benchmark.extra_info[METRICS[ENERGY].key] = joules and joules / cell.length
 
 
 def _time_on_cpu(benchmark, prepared, **limits):

@@ -82,6 +82,7 @@ def cuda_on_a_host(host: "Host", monkeypatch: pytest.MonkeyPatch) -> "Host":
 
 # Fixtures that take seconds: a CUDA kernel compiled for a host, a report with all its figures.
 SLOW_FIXTURES = {"host", "report", "full_report", "small_report"}
+NO_BROWSER = "no chromium, chromium-browser or google-chrome is installed"
 LEFT_OUT = pytest.StashKey[int]()  # how many
 
 
@@ -120,6 +121,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     """No test is left out in silence."""
     if count := config.stash.get(LEFT_OUT, 0):
         terminalreporter.write_line(f"Tests left out because this machine has no CUDA device: {count:,}.")
+    skipped = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", ())]
+    if count := sum(NO_BROWSER in reason for reason in skipped):
+        terminalreporter.write_line(f"Tests of pages skipped because {NO_BROWSER}: {count:,}.")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawn
 from matplotlib.ticker import PercentFormatter
+from scipy import stats
 
 from analysis import units
 from analysis.calibration.rates import (
@@ -38,6 +39,7 @@ FALSE_ALARMS, FALSE_ALARMS_BOUND = 0.005, 0.015  # of whole A/A runs, at most; a
 BARS = {0.03: 0.95, 0.02: 0.80}  # slowdown of one model -> share of gates that call it, at least
 NAMED = {0.05: 0.80, 0.10: 0.95}  # ... -> share of the slowed model's cells that are named, at least
 INCONCLUSIVE = (3, 45)  # cells of a run without a change, at most, and of how many
+REPEATS, REFUTED = 100, 0.95  # gates to repeat, and how sure a count outside is to be no chance
 CROSS = {"linestyle": "none", "marker": "x", "markersize": 9, "markeredgewidth": 2.2, "color": style.INK}
 DEFAULT_TITLE = "What the regression gate is worth"
 PROSE = prose(__file__)
@@ -69,7 +71,8 @@ def page_of(
         "Recorded passes": str(len(recording.passes)),
         "Cells": str(len(recording.cells)),
         "Slowed model": recording.slowed,
-        "Replayed gates": f"{effort.gates:,} for each size, {effort.redrawn} x {effort.gates_each} for intervals",
+        "Replayed gates": f"{effort.gates:,} for each size, {effort.redrawn} x {effort.gates_each} for intervals; "
+        f"{effort.finer} times as many without a change",
     }
     remarks = [Section("Remarks of the recording", [Bullets(recording.notes)])] if recording.notes else []
     sections = [
@@ -78,6 +81,7 @@ def page_of(
         Section("Rates", [Prose(PROSE["explain"]["rates"]), _rates(recording, found)]),
         Section("Called regressed, cell by cell", [_by_cell(recording, found)]),
         Section("How noisy this machine is", [Prose(PROSE["explain"]["noise"]), _spreads(recording, seen)]),
+        Section("What would refute this", [Bullets(refutations(recording, found))]),
         *remarks,
         Section("How it was made", [Facts([*PROSE["method"].items(), *_rules()])]),
     ]
@@ -120,6 +124,28 @@ def headlines(recording: Recording, found: Sequence[Condition]) -> list[str]:
     said.append(
         f"Without a change a gate takes {middle:.1f} minutes, 95 of 100 at most {longest:.1f}, builds and counts "
         "apart."
+    )
+    return said
+
+
+def refutations(recording: Recording, found: Sequence[Condition]) -> list[str]:
+    """What somebody would have to see on this machine for the rates not to hold, by their intervals."""
+    most = int(stats.binom.ppf(REFUTED, REPEATS, found[0].called.high))
+    said = [
+        f"The rate of false alarms, if of {REPEATS} gates of one commit against itself more than {most} call a "
+        "regression."
+    ]
+    for one in found[1:]:
+        least = int(stats.binom.ppf(1 - REFUTED, REPEATS, one.called.low))
+        if least:
+            said.append(
+                f"What is caught of {units.per_cent(one.slowdown)}, if fewer than {least} of {REPEATS} gates call "
+                f"a commit that slows {recording.slowed} by so much."
+            )
+    noisiest = spreads(recording).iloc[:, -1].max()
+    said.append(
+        "All of it, for a machine on which two processes of one commit differ by a standard deviation of more "
+        f"than {units.share(noisiest)}, the most of any cell here; calibrate measures that."
     )
     return said
 

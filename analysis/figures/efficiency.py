@@ -22,28 +22,31 @@ from analysis.statistics import ratio
 from analysis.vocabulary import CEILING, MEASURED, STEP_TIME
 
 PHASE = "forward"
+SIZES = ["hidden_size", "length", "batch", "num_layers"]
 
 
 def shares(cells: pd.DataFrame, ceilings: pd.DataFrame) -> pd.DataFrame:
-    """Summary rows of models and of ceilings -> one row a ceiling, backend of the uRNN and hidden size.
-
-    The rows are the uRNN's at the anchor point, with value, low and high as fractions of the step time and the
-    columns ceiling and label (the ceiling's). Only sizes at which both were measured have a row. A ceiling has no
-    task.
-    """
+    """Those of `every_share` at the anchor point."""
     at = anchor_point(cells, PHASE)
-    if at is None:
-        return cells.iloc[:0].assign(ceiling="", label="")
+    every = every_share(cells, ceilings)
+    return every.iloc[:0] if at is None else at.over("hidden_size", every, STEP_TIME)
+
+
+def every_share(cells: pd.DataFrame, ceilings: pd.DataFrame) -> pd.DataFrame:
+    """Summary rows of models and of ceilings -> one row a ceiling and cell of the uRNN's inference.
+
+    The rows are the uRNN's step times, with value, low and high as fractions of them and the columns ceiling and
+    label (the ceiling's). Only sizes at which both were measured have a row. A ceiling has no task.
+    """
     ours, alone = (
-        here[here["outcome"] == MEASURED]
-        for part in (cells[cells["model"] == "urnn"], ceilings.assign(task=at.task))
-        for here in [at.over("hidden_size", part, STEP_TIME)]
+        part[(part["phase"] == PHASE) & (part["metric"] == STEP_TIME) & (part["outcome"] == MEASURED)]
+        for part in (cells[cells["model"] == "urnn"], ceilings)
     )
     found = [ours.iloc[:0].assign(ceiling="", label="")]
     for ceiling, label in backends_of(ceilings, CEILING).items():
-        times = alone[alone["backend"] == ceiling].drop_duplicates("hidden_size").set_index("hidden_size")
-        here = ours[ours["hidden_size"].isin(times.index)]
-        share = [ratio(times.loc[row["hidden_size"]], row) for _, row in here.iterrows()]
+        times = alone[alone["backend"] == ceiling].drop_duplicates(SIZES).set_index(SIZES)
+        here = ours[pd.MultiIndex.from_frame(ours[SIZES]).isin(times.index)]
+        share = [ratio(times.loc[tuple(row[SIZES])], row) for _, row in here.iterrows()]
         numbers = {name: [getattr(one, name) for one in share] for name in ("value", "low", "high")}
         found.append(here.assign(ceiling=ceiling, label=label, **numbers))
     return pd.concat(found)

@@ -13,6 +13,7 @@ from analysis.history.changes import ASV, OTAVA, changes
 from analysis.history.commits import FASTEST, History
 from analysis.pages import (
     Answer,
+    Bullets,
     Cell,
     Code,
     Column,
@@ -22,13 +23,14 @@ from analysis.pages import (
     Page,
     Section,
     Table,
+    Text,
     between,
     folded,
     prose,
 )
 from analysis.pages.writing import Report, write_page
 from analysis.regressions.outputs import metric_label
-from analysis.vocabulary import PEAK_ALLOCATED, STEP_TIME, counted
+from analysis.vocabulary import PEAK_ALLOCATED, SENTINEL, STEP_TIME, counted
 from analysis.vocabulary import Cell as MeasuredCell
 
 DEFAULT_TITLE = "When the kernels became faster"
@@ -66,6 +68,7 @@ def page_of(history: History, found: pd.DataFrame, asked_otava: bool, title: str
         Section("", [Answer(headlines(history, found), list(facts.items()))]),
         Section("Changes, newest first", [_changes(found)]),
         Section("Figure", [figure]),
+        Section("What would refute this", [Bullets(refutations(history, found))]),
         Section("", [*([Details(again, [bisections])] if len(found) else []), folded(_commits(history.commits))]),
         Section("How each figure was made", [Facts(list(PROSE["method"].items()))]),
     ]
@@ -87,6 +90,35 @@ def headlines(history: History, found: pd.DataFrame) -> list[str]:
         f"{counted(len(faster), 'improvement')} of the uRNN at {counted(faster['commit'].nunique(), 'commit')}, "
         f"{counted((times['low'] > 1).sum(), 'regression')}."
     )
+    return said
+
+
+def refutations(history: History, found: pd.DataFrame) -> list[Text]:
+    """What somebody would have to see on this machine for the page to be wrong: of changes, levels and drift."""
+    said: list[Text] = []
+    times = found[found["metric"] == STEP_TIME]
+    for one in times.loc[[*times["ratio"].map(np.log).abs().nlargest(1).index]].itertuples():
+        said.append(
+            (
+                f"The largest change, if {one.name} takes less than {units.per_cent(one.low)} or more than "
+                f"{units.per_cent(one.high)} of the time of {one.before} in more than one of twenty repeats of",
+                Code(f"python -m bench gate --base {one.before} --head {one.name}"),
+            )
+        )
+    levels = history.points["number"].nunique() + len(found)
+    said.append(
+        f"The {counted(levels, 'level')} between the changes, if the gate calls two commits of one level of a "
+        "series regressed or faster more often than its calibration says."
+    )
+    slow = history.points[
+        (history.points["cell"].str.startswith(SENTINEL)) & (history.points["metric"] == STEP_TIME)
+    ]
+    if len(slow):
+        drift = np.exp(slow.groupby("number")["level"].agg(lambda one: one.max() - one.min()).max()) - 1
+        said.append(
+            f"Every change smaller than the {units.per_cent(drift)} by which nn.LSTM drifted, if that drift is of "
+            "nn.LSTM alone: it was taken out of the other times as the machine's."
+        )
     return said
 
 

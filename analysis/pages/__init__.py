@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -159,7 +159,27 @@ class Details:
     is_open: bool = False
 
 
-Block: TypeAlias = Prose | Bullets | Answer | Facts | Table | Figure | Details
+@dataclass(frozen=True, eq=False)
+class Explorer:
+    """Measurements that a reader looks through, under an explanation, in the page alone.
+
+    `analysis.report.explorer` makes the data.
+
+    The table of every cell is made of it, too, wherever an `EveryCell` stands. A page has one of these at most.
+    """
+
+    data: Mapping[str, Any]
+    explain: str
+
+
+@dataclass(frozen=True)
+class EveryCell:
+    """The table of all cells of one of the explorer's settings, by its number, in the page alone."""
+
+    setting: int
+
+
+Block: TypeAlias = Prose | Bullets | Answer | Facts | Table | Figure | Details | Explorer | EveryCell
 
 
 def prose(module: str) -> dict[str, Any]:
@@ -207,6 +227,12 @@ class Page:
     def figures(self) -> list[Figure]:
         """Every figure, in the order of the page."""
         return [block for section in self.sections for block in _all(section.blocks) if isinstance(block, Figure)]
+
+    @property
+    def explorer(self) -> Explorer | None:
+        """The page's explorer, where it has one."""
+        found = (block for section in self.sections for block in section.blocks if isinstance(block, Explorer))
+        return next(found, None)
 
     @property
     def tables(self) -> list[Table]:

@@ -10,7 +10,6 @@ import re
 from io import BytesIO
 from pathlib import Path
 from typing import Any
-from zlib import crc32
 
 from matplotlib.figure import Figure as Drawn
 
@@ -41,8 +40,7 @@ def draw(figure: Figure, folder: Path) -> dict[str, str]:
     place.parent.mkdir(parents=True, exist_ok=True)
     place.with_suffix(".svg").write_text(svg, encoding="utf-8")
     place.with_suffix(".png").write_bytes(to_png(wide))
-    number = crc32(figure.name.encode())
-    return {"wide": inline(svg, f"w{number:x}-"), "narrow": inline(to_svg(narrow), f"n{number:x}-")}
+    return {"wide": inline(svg), "narrow": inline(to_svg(narrow))}
 
 
 def to_svg(figure: Drawn) -> str:
@@ -66,8 +64,8 @@ def _saved(figure: Drawn, **how: Any) -> bytes:
     return data.getvalue()
 
 
-def inline(svg: str, prefix: str) -> str:
-    """Standalone SVG of ours -> an element of the page, whose ids begin with the prefix.
+def inline(svg: str) -> str:
+    """Standalone SVG of ours -> an element of a page, where `compact` makes its ids unique.
 
     Artists of a series become `class="series"` with its identity in `data-series`; colours that the page knows
     become its variables; ids that nothing refers to are dropped, and decimals beyond what is seen.
@@ -80,14 +78,14 @@ def inline(svg: str, prefix: str) -> str:
         if name == "id" and value.startswith(f"{style.SERIES_ID}:"):
             return f' class="series" data-series="{value.split(":", 2)[2]}"'
         if name == "id":
-            return f' id="{prefix}{value}"' if value in wanted else ""
+            return f' id="{value}"' if value in wanted else ""
         if name == "href":
-            value = f"#{prefix}{value[1:]}" if value[0] == "#" else value.replace(" ", "")
+            value = value.replace(" ", "")
         else:
             value = COLOUR.sub(lambda colour: f"var(--{VARIABLES[colour[0]]})", value)
             digits = 1 if name == "d" else 2  # of a path, whose unit is a point
             value = DECIMALS.sub(lambda number: f"{round(float(number[0]), digits):g}", value)
-            value = COMMAND.sub(r"\1", value) if name == "d" else value.replace("url(#", f"url(#{prefix}")
+            value = COMMAND.sub(r"\1", value) if name == "d" else value
         return f' {name}="{value}"'
 
     return f"<svg {head[1]}>" + TAG.sub(lambda tag: ATTRIBUTE.sub(attribute, tag[1] or ""), body)

@@ -43,7 +43,7 @@ def _block(block: Block, level: int) -> str:
             return _table(block)
         case pages.Figure(name, title, caption):
             return f"![{markdown_text(title)}]({name}.png)\n\n{_text(caption)}"
-        case pages.Details(page_only=True):
+        case pages.Details(page_only=True) | pages.Explorer() | pages.EveryCell():
             return ""
         case pages.Details(title, blocks):
             return "\n\n".join([_heading(level, title), *(_block(inside, level + 1) for inside in blocks)])

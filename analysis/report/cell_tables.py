@@ -11,7 +11,7 @@ import pandas as pd
 
 from analysis import units
 from analysis.appearance import WIDER_LOOKS
-from analysis.pages import Cell, Column, Details, Table, between
+from analysis.pages import Cell, Column, Details, Table
 from analysis.report.measured import Measured
 from analysis.report.verdicts import QUESTIONS, verdict
 from analysis.statistics import Exponent, exponent
@@ -76,37 +76,9 @@ def verdicts(measured: Measured, wider: bool = False) -> list[Details]:
     return tables
 
 
-def measurements(measured: Measured) -> Table:
-    """One row a cell: whether it stands for its model, time, interval, spread, peak memory, repetitions, flaws."""
-    times, memory = (measured.cells[measured.cells["metric"] == metric] for metric in (STEP_TIME, PEAK_ALLOCATED))
-    rows = times.merge(memory[[*CELL, "value"]].rename(columns={"value": "peak"}), on=CELL, how="left")
-    compared = set(measured.compared[CELL].itertuples(index=False, name=None))
-    columns = {
-        Column("Compared"): lambda row: "yes" if tuple(getattr(row, axis) for axis in CELL) in compared else "",
-        Column("Time per step", units.seconds): time_cell,
-        Column("95 % interval", str): lambda row: _if_known(
-            row, between(row.low, row.high, units.seconds), row.low
-        ),
-        Column("Spread", units.per_cent): lambda row: row.spread if math.isfinite(row.low) else "",
-        Column("Peak memory", units.binary_bytes): lambda row: row.peak,
-        Column("Parameters", whole): lambda row: row.parameters,
-        Column(f"Processes {units.TIMES} rounds", str): lambda row: _if_known(row, _repeated(row), row.rounds),
-        Column("Flag"): lambda row: Cell("unstable", 1, row.unstable, "behind") if row.unstable else Cell("", 0),
-    }
-    return cell_table("Every measured cell", rows, columns)
-
-
 def time_cell(row: Any, tone: str = "") -> Any:
     """The value of a summary row of times, or the outcome in its place."""
     return row.value if row.outcome == MEASURED else Cell(row.outcome, math.inf, row.message, tone)
-
-
-def _if_known(row: Any, text: str, key: float | None = None) -> Cell:
-    return Cell(text, row.low if key is None else key) if math.isfinite(row.low) else NO_VALUE
-
-
-def _repeated(row: Any) -> str:
-    return f"{row.processes} {units.TIMES} {row.rounds // max(row.processes, 1)}"
 
 
 def scaling(measured: Measured) -> Table:

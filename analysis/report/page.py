@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis import units
 from analysis.appearance import WIDER_LOOKS
 from analysis.comparability import by_kind, choose
 from analysis.pages import Answer, Block, Bullets, Details, Facts, Page, Prose, Section, Table
 from analysis.pages.html import slug
 from analysis.pages.writing import Report, write_page
 from analysis.report import cell_tables, chapters, trust
+from analysis.report.choice import looked_through, of_machines
+from analysis.report.facts import facts
 from analysis.report.figures import FIGURES, PROSE
 from analysis.report.measured import Measured
 from analysis.report.verdicts import headlines
@@ -24,22 +25,25 @@ MOST_ROWS = 12
 DEFAULT_TITLE = "The uRNN against LSTMs and dense orthogonal RNNs"
 
 
-def write_report(results: Results, output: Path | str, title: str = DEFAULT_TITLE) -> Report:
+def write_report(
+    results: Results, output: Path | str, title: str = DEFAULT_TITLE, machines: Sequence[str] = ()
+) -> Report:
     """Write the whole report into the folder `output`, or leave what was there as it was.
 
-    The folder then holds index.html, report.md, measurements.csv, measurements.parquet and figures/. Raises
-    AnalysisError where the folder cannot be written or holds something that is no report.
+    The folder then holds index.html, report.md, measurements.csv, measurements.parquet and figures/. `machines`
+    are parts of the names of kinds: the page then has these alone, beside each other. Raises AnalysisError where
+    the folder cannot be written or holds something that is no report, and for a machine that was not measured.
     """
     files = {
         "measurements.csv": lambda path: results.frame.to_csv(path, index=False),
         "measurements.parquet": lambda path: results.frame.to_parquet(path, index=False),
     }
-    return write_page(lambda: page_of(results, title), output, files)
+    return write_page(lambda: page_of(results, title, machines), output, files)
 
 
-def page_of(results: Results, title: str) -> Page:
+def page_of(results: Results, title: str, machines: Sequence[str] = ()) -> Page:
     """Work out everything the report says; the setting with most measurements comes first."""
-    frame = by_kind(results.frame)
+    frame = of_machines(by_kind(results.frame), machines)
     every = [Measured.of(choice) for choice in choose(frame)]
     shown = [measured for measured in every if measured.ours or not _of_one_device(measured, every)]
     sections = [
@@ -49,6 +53,9 @@ def page_of(results: Results, title: str) -> Page:
     ]
     if not shown:
         sections = [Section("", [Answer(["Nothing was measured."])])]
+    elif any(len(measured.cells) for measured in every):
+        explore = Section("Explore the measurements", [looked_through(every, frame, machines)])
+        sections.insert(1 if len(shown) == 1 else 0, explore)
     sections.append(Section("How each figure was measured", [Facts(list(PROSE["method"].items()))]))
     if results.problems:
         sections.append(Section("Files that were left out", [Bullets(list(results.problems))]))
@@ -94,7 +101,7 @@ def _sections(
         chapters.ladders(measured, folder, level),
         *cuda,
         Section("How cost grows: exponents", [Prose(explain["exponents"]), *_in_parts(scaling)], level),
-        *trust.sections(frame, measured, level),
+        *trust.sections(frame, measured, level, next(at for at, one in enumerate(every) if one is measured)),
     ]
 
 
@@ -134,52 +141,3 @@ def _in_parts(table: Table) -> list[Block]:
         return [table]
     rest = table.part(MOST_ROWS)
     return [table.part(0, MOST_ROWS), Details(f"{len(rest.rows)} more: {table.title}", [rest])]
-
-
-def facts(measured: Measured) -> list[tuple[str, str]]:
-    """Machine and versions; what is not recorded is left out."""
-    rows, setting = measured.rows, measured.setting
-    memory, cores = _only(rows["memory_bytes"]), _only(rows["cores"])
-    on_cuda = setting.device == "cuda"
-    known = [
-        ("Machine", setting.machine),
-        ("Instances", ", ".join(measured.instances) if len(measured.instances) > 1 else None),
-        ("Processor", _only(rows["cpu"])),
-        ("Cores", cores and str(cores)),
-        ("Memory", memory and units.binary_bytes(float(memory))),
-        ("GPU", _only(rows["gpu"])),
-        ("About the GPU", _only(rows["gpu_facts"])),
-        ("TF32", _only(rows["tf32"]) if on_cuda else None),
-        ("System", _only(rows["os"])),
-        ("Device", f"{setting.device}, {setting.dtype}"),
-        ("Threads", "not recorded" if setting.threads is None else str(setting.threads)),
-        ("Allocator", setting.allocator or "not recorded"),
-        ("torch", setting.torch),
-        ("Python", _only(rows["python"])),
-        ("Commit", setting.version()),
-        ("Kernel build at first use", None if on_cuda else _kernel_build(rows["kernel_build_seconds"])),
-        ("Measured", _period(rows["measured_at"])),
-        ("Harness", setting.source),
-        ("Not shown", "; ".join(f"{other.version()} under {other.source}" for other in measured.left_out)),
-    ]
-    return [(name, str(value)) for name, value in known if value]
-
-
-def _only(column: pd.Series) -> object:
-    known = column.dropna().unique()
-    return known[-1] if len(known) else None
-
-
-def _kernel_build(seconds: pd.Series) -> str:
-    known = seconds.dropna()
-    if known.empty:
-        return f"{units.NOT_MEASURED} (the kernel was cached, or its build was not recorded)"
-    return f"{units.seconds(known.iloc[-1])}, outside every measurement"
-
-
-def _period(times: pd.Series) -> str:
-    known = sorted(times.dropna())
-    if not known:
-        return ""
-    first, last = (time[:16].replace("T", " ") for time in (known[0], known[-1]))
-    return f"{first} UTC" if first == last else f"{first} to {last} UTC"

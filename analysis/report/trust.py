@@ -12,21 +12,24 @@ import pandas as pd
 
 from analysis import units
 from analysis.comparability import same_commit, split
-from analysis.pages import Bullets, Column, Prose, Section, Table, folded, worst
+from analysis.pages import Bullets, Column, Details, EveryCell, Prose, Section, Table, folded, worst
 from analysis.report import cell_tables
 from analysis.report.figures import PROSE
 from analysis.report.measured import Measured
 from analysis.schema import ordinary
-from analysis.statistics import ratio, summarise
+from analysis.statistics import ratio_between_settings, summarise
 from analysis.statistics.summary import CELL
-from analysis.vocabulary import MEASURED, METRICS, NOT_PLANNED, PEAK_ALLOCATED, STEP_TIME, counted, plural
+from analysis.vocabulary import ENERGY, MEASURED, METRICS, NOT_PLANNED, PEAK_ALLOCATED, STEP_TIME, counted, plural
 
 KEY = [*CELL, "metric"]
 COMPARED = {STEP_TIME: units.seconds, PEAK_ALLOCATED: units.binary_bytes}
 
 
-def sections(frame: pd.DataFrame, measured: Measured, level: int) -> list[Section]:
-    """What to know, the cells that are unstable or without a value, and every measurement."""
+def sections(frame: pd.DataFrame, measured: Measured, level: int, number: int) -> list[Section]:
+    """What to know, the cells that are unstable or without a value, and every measurement.
+
+    `number` is that of the setting in the page's explorer, which has its cells.
+    """
     setting, parts = measured.setting, split(frame)
     default = parts.get(replace(setting, allocator="default")) if setting.allocator == "kept" else None
     other = next((one for one in parts if one.place == setting.place and same_commit(one, setting)), None)
@@ -41,6 +44,7 @@ def sections(frame: pd.DataFrame, measured: Measured, level: int) -> list[Sectio
         f"{missing} cells of the measured grid: not measured." if missing else "Every planned cell was tried.",
         *([crossing(measured)] if len(measured.instances) > 1 else []),
         *(sentence for verdict in measured.verdicts for sentence in verdict.sentences),
+        _energy(measured.cells),
         *_not_planned(measured.cells),
         *(f"{table.title}: {len(table.rows) or 'none'}." for table in (unstable, without_value)),
     ]
@@ -54,7 +58,8 @@ def sections(frame: pd.DataFrame, measured: Measured, level: int) -> list[Sectio
         cell_tables.first_calls(measured),
     ]
     tables = [folded(table, page_only=True) for table in more if table.rows]
-    all_cells = folded(cell_tables.measurements(measured), "train 512", page_only=True)
+    count = int((measured.cells["metric"] == STEP_TIME).sum())
+    all_cells = Details(f"Every measured cell ({count})", [EveryCell(number)], "train 512", page_only=True)
     return [*found, Section("Every measurement", [*tables, all_cells], level)]
 
 
@@ -76,6 +81,14 @@ def _not_measured(cells: pd.DataFrame) -> int:
         sizes = part[["hidden_size", "length", "batch", "num_layers"]].drop_duplicates()
         missing += len(sizes) * len(part[["model", "backend"]].drop_duplicates()) - len(part)
     return missing
+
+
+def _energy(cells: pd.DataFrame) -> str:
+    """How many cells have an energy; a machine without a counter has none."""
+    known = int((cells["metric"].eq(ENERGY) & cells["outcome"].eq(MEASURED)).sum())
+    if not known:
+        return f"Energy: {units.NOT_MEASURED}; no counter of joules could be read."
+    return f"Energy: measured of {counted(known, 'cell')}, once each, of the whole package or device."
 
 
 def _not_planned(cells: pd.DataFrame) -> list[str]:
@@ -106,7 +119,7 @@ def _compare(rows: pd.DataFrame, others: pd.DataFrame | None) -> pd.DataFrame:
         for part, here, there in zip(both, keys, keys[::-1], strict=True)
     )
     cells = first.index.intersection(second.index)
-    ratios = [ratio(second.loc[cell], first.loc[cell]) for cell in cells]
+    ratios = [ratio_between_settings(second.loc[cell], first.loc[cell]) for cell in cells]
     return (
         first.loc[cells].assign(other=second["value"], ratio=pd.Series(ratios, cells, dtype=object)).reset_index()
     )

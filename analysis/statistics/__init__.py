@@ -1,6 +1,6 @@
 """Medians, spreads, exponents, ratios and crossovers of the rows of one `Setting`, each with an interval."""
 
-from analysis.statistics.bootstrap import Estimate, estimate, ratio
+from analysis.statistics.bootstrap import Estimate, estimate, ratio, ratio_between_settings
 from analysis.statistics.curves import Crossover, Exponent, Lead, crossover, exponent
 from analysis.statistics.summary import summarise
 from analysis.statistics.ways import at_best, fastest
@@ -16,5 +16,6 @@ __all__ = [
     "exponent",
     "fastest",
     "ratio",
+    "ratio_between_settings",
     "summarise",
 ]

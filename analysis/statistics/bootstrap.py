@@ -80,10 +80,17 @@ def _resampled_medians(process: Process, count: int, rng: np.random.Generator) -
 
 def bounds(draws: Floats, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """Percentile interval of replicates; never interpolates between draws, which may be infinite."""
+    low, high = bounds_of_each(draws[:, np.newaxis], confidence)
+    return float(low[0]), float(high[0])
+
+
+def bounds_of_each(draws: Floats, confidence: float = CONFIDENCE) -> tuple[Floats, Floats]:
+    """The same for each column of replicates (R, K) -> lower and upper bounds (K)."""
     tail = (1 - confidence) / 2
-    low = np.quantile(draws, tail, method="lower")
-    high = np.quantile(draws, 1 - tail, method="higher")
-    return float(low), float(high)
+    return (
+        np.quantile(draws, tail, axis=0, method="lower"),
+        np.quantile(draws, 1 - tail, axis=0, method="higher"),
+    )
 
 
 def estimate(value: float, draws: Floats) -> Estimate:
@@ -95,6 +102,16 @@ def ratio(numerator: Any, denominator: Any) -> Estimate:
     """How many times as large one summary row is as another, taken as independent of it, with its interval."""
     draws = numerator["replicates"] / denominator["replicates"]
     return estimate(float(numerator["value"] / denominator["value"]), draws)
+
+
+def ratio_between_settings(numerator: Any, denominator: Any) -> Estimate:
+    """The ratio of one cell's summary rows in two settings, on two machines say.
+
+    A cell's draws have one seed, so that in both settings the same processes would be drawn, as if the machines'
+    noise were one; the draws of one side are therefore taken in another order.
+    """
+    order = np.random.default_rng(0).permutation(len(denominator["replicates"]))
+    return ratio(numerator, {**denominator, "replicates": denominator["replicates"][order]})
 
 
 def positive(cells: pd.DataFrame) -> pd.DataFrame:

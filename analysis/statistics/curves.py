@@ -12,8 +12,9 @@ from enum import StrEnum
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from analysis.statistics.bootstrap import Estimate, Floats, bounds, estimate, positive
+from analysis.statistics.bootstrap import Estimate, Floats, bounds, bounds_of_each, estimate, positive
 from analysis.vocabulary import STEP_TIME
 
 MIN_POINTS = 3
@@ -39,10 +40,21 @@ def curve(cells: pd.DataFrame, size: str, own: str = "hidden_size") -> Curve | N
     known = positive(cells[cells[size] > 0]).sort_values(size)
     if known[own].duplicated().any():
         raise ValueError(f"Expected one cell a {own}, got several: choose phase, length and batch first.")
-    if known.empty or known[size].duplicated().any():
-        return None  # files that give two sizes one count of parameters say nothing of how sizes match
-    logs = (np.log(known[name].to_numpy(dtype=np.float64)) for name in (size, "hidden_size", "value"))
-    return Curve(*logs, np.log(np.stack(known["replicates"].to_list(), axis=1)))
+    if known.empty:
+        return None
+    numbers = (known[name].to_numpy(dtype=np.float64) for name in (size, "hidden_size", "value"))
+    return curve_through(*numbers, np.stack(known["replicates"].to_list(), axis=1))
+
+
+def curve_through(sizes: Floats, hidden: Floats, values: Floats, draws: Floats) -> Curve | None:
+    """The curve through positive numbers, in any order; None where it would have two values at one size.
+
+    Files that give two sizes one count of parameters say nothing of how sizes match.
+    """
+    order = np.argsort(sizes, kind="stable")
+    if not len(sizes) or (np.diff(sizes[order]) == 0).any():
+        return None
+    return Curve(*(np.log(numbers[..., order]) for numbers in (sizes, hidden, values, draws)))
 
 
 @dataclass(frozen=True)
@@ -141,6 +153,28 @@ def crossover(ours: pd.DataFrame, baseline: pd.DataFrame, match: str = "hidden_s
         *gains,
         also=_earlier_leads(knots, difference),
     )
+
+
+@dataclass(frozen=True)
+class OverBaseline:
+    """Ours over a baseline at our sizes that lie within the baseline's: their places, ratios and bounds (K)."""
+
+    places: NDArray[np.intp]
+    values: Floats
+    low: Floats
+    high: Floats
+
+
+def over_baseline(ours: Curve, baseline: Curve) -> OverBaseline:
+    """How many times as large ours is as a baseline of the same size, measured or between two measured ones."""
+    inside = (ours.sizes >= baseline.sizes[0]) & (ours.sizes <= baseline.sizes[-1])
+    knots = ours.sizes[inside]
+    values, draws = (
+        mine[..., inside] - _at(knots, baseline.sizes, theirs)
+        for mine, theirs in ((ours.values, baseline.values), (ours.draws, baseline.draws))
+    )
+    low, high = bounds_of_each(draws)
+    return OverBaseline(np.flatnonzero(inside), np.exp(values), np.exp(low), np.exp(high))
 
 
 def _at(knots: Floats, sizes: Floats, values: Floats) -> Floats:

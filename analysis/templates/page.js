@@ -1,7 +1,7 @@
 "use strict";
 
 // Sorting: the measured number decides, not its text; equal rows keep their order.
-for (const table of document.querySelectorAll("table.sortable")) {
+function sortable(table) {
   const headings = [...table.tHead.rows[0].cells];
   headings.forEach((heading, column) => {
     heading.querySelector("button").addEventListener("click", () => {
@@ -14,6 +14,8 @@ for (const table of document.querySelectorAll("table.sortable")) {
     });
   });
 }
+
+document.querySelectorAll("table.sortable").forEach(sortable);
 
 // A cell without a key is sorted by its text.
 function key(cell) {

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import NO_BROWSER
+
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 OPTIONS = (
     "--headless",
@@ -29,9 +31,7 @@ OPTIONS = (
     "--window-size=1600,2200",
 )
 
-needs_browser = pytest.mark.skipif(
-    BROWSER is None, reason="no chromium, chromium-browser or google-chrome is installed"
-)
+needs_browser = pytest.mark.skipif(BROWSER is None, reason=NO_BROWSER)
 every_screen = pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (390, False), (390, True)])
 
 # What every page is held to; a probe of a page adds to `found` what it has of its own.

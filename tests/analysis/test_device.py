@@ -41,7 +41,8 @@ def page(both):
 
 
 def test_each_device_has_its_own_section_and_facts(page):
-    assert [one.title for one in page.sections if one.level == 2][:2] == [
+    assert [one.title for one in page.sections if one.level == 2][:3] == [
+        "Explore the measurements",
         "made-up, cuda, float32, 1 thread, allocator kept",
         "box, cpu, float32, 1 thread, allocator kept",
     ]

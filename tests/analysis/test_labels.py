@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import itertools
 import re
-from collections import defaultdict
 
 import pytest
 
@@ -74,7 +73,7 @@ def test_the_legend_names_every_series(cells):
 def test_a_report_shows_every_label_and_no_table_is_broken():
     labels = [*ODD.values(), LONG, LINES, MIRRORED]
     content = page_of(Results(tidy_frame(rows_of(make_curve, labels))), "A <b> `$x^$` title")
-    drawings = defaultdict(lambda: {"wide": "", "narrow": ""})
+    drawings = {figure.name: {"wide": "", "narrow": ""} for figure in content.figures}
     page = re.sub(r"&#3[49];", lambda found: html.unescape(found[0]), page_html(content, drawings))
     text = markdown(content)
     for label in labels:

@@ -15,8 +15,9 @@ pytestmark = [needs_browser, pytest.mark.slow]
 CONTROLS = """
   const all = [...document.querySelectorAll("details")];
   const folded = all.find((one) => one.textContent.startsWith("Every measured"));
-  const table = folded.querySelector("table");
   folded.open = true;
+  folded.dispatchEvent(new Event("toggle"));
+  const table = folded.querySelector("table");
   const column = [...table.tHead.rows[0].cells].findIndex((cell) => cell.textContent.startsWith("Time per step"));
   const rows = () => [...table.tBodies[0].rows];
   const key = (row) => Number(row.cells[column].dataset.key.replace("inf", "Infinity"));

@@ -26,6 +26,7 @@ from analysis.pages import (
     folded,
     worst,
 )
+from analysis.pages.compact import compact
 from analysis.pages.drawing import inline, to_svg
 from analysis.pages.html import html
 from analysis.pages.markdown import markdown
@@ -33,6 +34,7 @@ from analysis.pages.writing import write_page
 from analysis.statistics import Estimate
 from tests.analysis.parsed import assert_it_reads_well, assert_it_stands_alone
 
+RULE = re.compile(r"\.(d-\w+)\{([^}]*)\}")
 HOSTILE = "<script>alert(1)</script> | `x` $y$ *z*\nline"
 
 
@@ -120,8 +122,13 @@ def test_drawings_follow_the_page_and_its_buttons(written):
     assert len(drawings) == 2
     for drawing in drawings:
         assert 'class="series" data-series="urnn:cpu"' in drawing
-        assert "var(--series-f46804)" in drawing
-        assert "var(--ink)" in drawing
+        colours = {
+            rule
+            for name in re.findall(r'class="(d-\w+)"', drawing)
+            for rule in RULE.findall(text)
+            if rule[0] == name
+        }
+        assert {"var(--series-f46804)", "var(--ink)"} <= set(re.findall(r"var\([^)]*\)", str(colours)))
         assert not re.search(r"#(f46804|1d2126|5a626b|dcdfe4)", drawing)
         assert "<style" not in drawing
     assert 'data-series="urnn:cpu" aria-pressed' in text
@@ -132,9 +139,25 @@ def test_a_hostile_series_and_text_stay_data_in_a_drawing():
         figure, (ax,) = style.panels(1, 1, 4.0)
         ax.plot([1, 2], gid=style.series_id('a--b"<&', "x'/--$:y"))
         ax.set_title(style.literal("<script>$x^$</script>"))
-    drawn = inline(to_svg(figure), "x-")
+    drawn = inline(to_svg(figure))
     assert re.search(r'data-series="a--b&quot;&lt;&amp;:x(&apos;|&#x27;|&#39;)/--\$:y"', drawn)
     assert "&lt;script&gt;$x^$&lt;/script&gt;" in drawn
+
+
+def test_styles_of_drawings_become_classes_that_all_share_and_ids_are_the_pages_own():
+    drawn = '<svg viewBox="0 0 9 9"><defs><path id="m1" d="M0 0" style="fill: none; stroke: red"/></defs>'
+    drawn += '<g class="series" data-series="a">'
+    drawn += '<use href="#m1" clip-path="url(#m1)" style="fill: none; stroke: red"/></g>'
+    drawn += '<text style="fill: red" transform="rotate(-0 1 2)"> style="x" id="y"</text>'
+    drawn += '<path transform="rotate(-90 1 2)"/></svg>'
+    found, rules = compact({"one": {"wide": drawn}, "other": {"wide": drawn, "narrow": ""}})
+    assert rules == ".d-a{fill:none;stroke:red}.d-b{fill:red}"
+    assert found["one"]["wide"] == (
+        '<svg viewBox="0 0 9 9"><defs><path id="d0" d="M0 0" class="d-a"/></defs>'
+        '<g class="series" data-series="a"><use href="#d0" clip-path="url(#d0)" class="d-a"/></g>'
+        '<text class="d-b"> style="x" id="y"</text><path transform="rotate(-90 1 2)"/></svg>'
+    )
+    assert found["other"] == {"wide": found["one"]["wide"].replace("d0", "d1"), "narrow": ""}
 
 
 def test_a_picture_within_a_drawing_stays_whole():
@@ -143,13 +166,13 @@ def test_a_picture_within_a_drawing_stays_whole():
         ax.imshow([[0.0, 1.0]])
     svg = to_svg(figure)
     (picture,) = re.findall(r'"(data:image/png[^"]*)"', svg)
-    assert "".join(picture.split()) in inline(svg, "x-")
+    assert "".join(picture.split()) in inline(svg)
 
 
 def test_a_curve_is_as_fine_as_a_screen_shows_and_stays_where_it_was():
     figure = draw_line([math.sin(x / 7) + math.sin(x * x) for x in range(2000)])
     svg = to_svg(figure)
-    before, after = (max(re.findall(r' d="([^"]+)"', text), key=len) for text in (svg, inline(svg, "")))
+    before, after = (max(re.findall(r' d="([^"]+)"', text), key=len) for text in (svg, inline(svg)))
     assert len(after) < 0.55 * len(before)
     steps, short = (re.findall(r"([ML]) ?([\d.-]+) ([\d.-]+)", path) for path in (before, after))
     assert [step[0] for step in short] == [step[0] for step in steps]

@@ -10,7 +10,7 @@ from analysis.report.page import page_of
 from analysis.results import Results
 from analysis.schema import tidy_frame
 from analysis.statistics import at_best, fastest, summarise
-from tests.analysis.parsed import table, texts
+from tests.analysis.parsed import table
 
 MEMORY = {"metric": "peak_allocated", "unit": "B"}
 WITHOUT = "without oneDNN and cuDNN"
@@ -141,12 +141,17 @@ def test_a_table_has_the_fastest_way_and_every_way(page):
 
 
 def test_every_measured_cell_says_whether_it_is_compared(page):
-    every = texts(table(page, "Every measured cell"))
-    said = {(row[0], row[1], row[2]): row[6] for row in every}
-    stream = "Streaming, one step at a time"
-    assert said["uRNN (fused kernel)", stream, "64"] == "yes"
-    assert [said["nn.LSTM (as torch runs it)", stream, n] for n in ("64", "128", "256")] == ["yes", "", ""]
-    assert [said[f"nn.LSTM ({WITHOUT})", stream, n] for n in ("64", "128", "256")] == ["", "yes", "yes"]
+    data = page.explorer.data
+    (setting,) = data["settings"]
+    cells = setting["cells"]
+    places = zip(cells["series"], cells["point"], cells["hidden_size"], cells["compared"], strict=True)
+    said = {
+        (data["series"][series]["label"], setting["points"][point][0], n): compared == "1"
+        for series, point, n, compared in places
+    }
+    assert said["uRNN (fused kernel)", "stream", 64]
+    assert [said["nn.LSTM (as torch runs it)", "stream", n] for n in (64, 128, 256)] == [True, False, False]
+    assert [said[f"nn.LSTM ({WITHOUT})", "stream", n] for n in (64, 128, 256)] == [False, True, True]
 
 
 def test_a_way_alone_is_named_where_the_model_has_another_elsewhere(curve, lstm):

@@ -8,10 +8,11 @@ import re
 import pytest
 
 from analysis.__main__ import main
-from analysis.calibration.rates import Effort
+from analysis.calibration.rates import Condition, Effort
 from analysis.calibration.recording import compact, read
-from analysis.calibration.report import write_report
+from analysis.calibration.report import refutations, write_report
 from analysis.errors import AnalysisError
+from analysis.statistics import Estimate
 from tests.analysis.browser import assert_it_fits, every_screen, look, needs_browser
 from tests.analysis.calibration.conftest import recording
 from tests.analysis.parsed import assert_it_reads_well, assert_it_stands_alone
@@ -52,6 +53,25 @@ def test_a_missed_bar_is_called_missed(tmp_path):
     assert "the bar is 80 % at least: missed." in said[2]
     assert said[3].endswith("the bar is 3 of 45 at most: missed.")
     assert said[4] == "The smallest slowdown that 95 % of gates call: none of those recorded."
+
+
+def test_it_says_what_would_refute_it_from_the_intervals(quiet):
+    """Of 100 gates with a chance of 0.5 % each, at most 2 call in 95 % of cases; with 99 %, at least 97."""
+
+    def condition(slowdown, low, high):
+        return Condition("slow", slowdown, Estimate((low + high) / 2, low, high), {}, 0.0, 0.0, 0.0, (1.0, 1.0))
+
+    found = [condition(0.0, 0.0, 0.005), condition(0.02, 0.0, 0.1), condition(0.05, 0.99, 1.0)]
+    said = refutations(quiet, found)
+    assert said[:2] == [
+        "The rate of false alarms, if of 100 gates of one commit against itself more than 2 call a regression.",
+        "What is caught of 5.0 %, if fewer than 97 of 100 gates call a commit that slows urnn:cpu by so much.",
+    ]
+    assert re.fullmatch(
+        r"All of it, for a machine on which two processes .* of more than 0\.\d %, the most of any cell here; "
+        r"calibrate measures that\.",
+        said[2],
+    )
 
 
 def test_the_folder_holds_page_markdown_figure_and_recording(report, quiet):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 import sys
 
 import pytest
@@ -10,8 +12,9 @@ import pytest
 from analysis.__main__ import main
 from analysis.errors import AnalysisError
 from analysis.history import otava
+from analysis.history.changes import changes
 from analysis.history.commits import read
-from analysis.history.report import write_report
+from analysis.history.report import refutations, write_report
 from analysis.vocabulary import COMMITS_FILE
 from tests.analysis.browser import assert_it_fits, every_screen, look, needs_browser
 from tests.analysis.history.conftest import digits, write_history
@@ -51,6 +54,20 @@ def test_the_page_escapes_subjects_and_says_which_commits_were_not_measured(repo
     assert (
         "| 1212" not in (report.page.parent / "report.md").read_text().split("## Commits")[0].split("Changes")[0]
     )
+
+
+def test_it_says_what_would_refute_it(folder):
+    history = read(folder)
+    found = changes(history.points)
+    largest, levels, drift = refutations(history, found)
+    best = found.loc[found["ratio"].map(math.log).abs().idxmax()]
+    assert largest[0].startswith(f"The largest change, if {best['name']} takes less than ")
+    assert largest[1] == f"python -m bench gate --base {best['before']} --head {best['name']}"
+    number = history.points["number"].nunique() + len(found)
+    assert levels.startswith(
+        f"The {number} levels between the changes, if the gate calls two commits of one level"
+    )
+    assert re.match(r"Every change smaller than the [\d.]+ % by which nn\.LSTM drifted, if", drift)
 
 
 @pytest.mark.slow
