@@ -228,8 +228,14 @@ class Slurm:
             scheduler_options={"host": self._host, "port": 0, "dashboard_address": QUIET},
             asynchronous=True,
         )
-        self._cluster.scale(jobs=self._count)
-        await self._submit()
+        while len(self._cluster.worker_spec) < self._count:
+            self._cluster.worker_spec.update(self._cluster.new_worker_spec())
+        try:
+            await self._submit()
+        except SweepError:
+            for job in self._cluster.workers.values():  # those that Slurm took all the same
+                await job.close()
+            raise
         self.names = list(self._cluster.worker_spec)
         return self._cluster.scheduler
 
@@ -243,6 +249,9 @@ class Slurm:
             await self._cluster
         except RuntimeError as error:
             said = last_line(str(error).partition("stderr:\n")[2] or str(error), otherwise="")
+            refused = [name for name, job in self._cluster.workers.items() if job.job_id is None]
+            for name in refused:
+                del self._cluster.workers[name]
             raise SweepError(f"Slurm takes no job for partition {self._partition}: {said}") from None
 
     async def look(self) -> None:
@@ -257,7 +266,8 @@ class Slurm:
                 await self.give_up(name, f"its jobs ended before they worked; their output is in {self._logs}")
             return
         self._left -= len(lacking)
-        await self._submit()
+        with contextlib.suppress(SweepError):  # its controller may be away; the next look tries again
+            await self._submit()
 
     async def _forget_ended(self) -> None:
         """Jobs that Slurm does not know any more, and that have no worker, are to be replaced."""

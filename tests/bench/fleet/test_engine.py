@@ -24,6 +24,7 @@ from bench.fleet import spread
 from bench.paths import ROOT
 from bench.processes.guard import descendants
 from tests.bench.fleet.conftest import BLOCKS, SLICE, played
+from tests.ci.conftest import executable
 from tests.forks import forked
 
 pytestmark = pytest.mark.slow
@@ -195,6 +196,15 @@ def test_what_no_machine_meets_is_a_sentence(fleet, tmp_path, capsys):
     assert said.count("is not used: gpu is none\n") == 2
     assert f"{BLOCKS[0]} is not measured: no machine is left\n" in said
     assert complete(tmp_path) == []
+
+
+def test_what_slurm_refuses_is_a_sentence(fleet, template, tmp_path, monkeypatch, capsys):
+    """`.ci/fleet` asks a real one; this is what it says."""
+    said = "sbatch: error: Batch job submission failed: Requested node configuration is not available"
+    executable(tmp_path / "bin" / "sbatch", f"#!/bin/sh\necho '{said}' >&2\nexit 1\n")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    assert fleet("--on=slurm:all", "--host=127.0.0.1", "--sbatch=--gres=gpu:H100:1") == FAILED
+    assert f"Slurm takes no job for partition all: {said}; 0 of 4 blocks complete" in capsys.readouterr().err
 
 
 def test_a_machine_with_other_code_is_not_used(fleet, template, capsys):
