@@ -167,6 +167,7 @@ RUN_FORMAT = 1  # key "run" of a results file
 GATE_FORMAT = 1  # a gate's plan
 VERDICTS_FORMAT = 2  # what a gate or a comparison says to machines; before 2 a row's "passes" were "rounds"
 WORTH_FORMAT = 1  # what a comparison of any project's benchmarks is worth, for machines
+DETECTABLE_FORMAT = 1  # the slowdowns that a calibrated gate sees
 RECORDING_FORMAT = 1  # a calibration's plan, and what is kept of it beside its report
 STUDY_FORMAT = 1  # a job of a study of a related system: its result, and the plan that it is in
 SHARDS_FORMAT = 1  # a sweep in shards: its plan, its blocks and its sessions
@@ -192,6 +193,8 @@ SIDES = ("base", "head")
 CONFIRMING, NAMING = "confirm_", "name_"
 
 CALIBRATION_PLAN = "calibration.json"
+DETECTABLE = "detectable.json"  # in a calibration's report: the smallest slowdown of each cell that its gates see
+CALIBRATED = Path("reports", "calibration", DETECTABLE)
 BASE, SAME = "base", "same"  # the sides that are one commit, measured twice
 
 COMMITS_FILE, FAILURE_FILE = "commits.json", "failed.txt"  # of a history

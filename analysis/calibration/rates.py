@@ -4,7 +4,9 @@ An interval joins the binomial one (Clopper and Pearson 1934) with that of gates
 (Efron 1979), because a recording is short. What never happened in the recorded passes happens in no simulation.
 """
 
-from collections.abc import Sequence
+import json
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -13,14 +15,16 @@ import pandas as pd
 from scipy import stats
 
 from analysis.calibration.recording import Recording
-from analysis.calibration.replay import Gate, simulate
-from analysis.regressions.judge import Verdict
+from analysis.calibration.replay import SCREENED, Gate, simulate
+from analysis.regressions.judge import RULES, SEEN, Verdict
 from analysis.regressions.measurements import of_variant
 from analysis.statistics import Estimate
 from analysis.statistics.log_ratio import sentinel_weight
-from analysis.vocabulary import BASE, CONFIDENCE, SAME
+from analysis.vocabulary import BASE, CONFIDENCE, DETECTABLE_FORMAT, SAME
 
 SEED = 20151120
+REPLAYED = 100  # gates without a change, for the usual number of suspects
+STEP, MOST_STEPS = 1.1, 20  # by which slowdowns are raised until gates see them
 
 
 @dataclass(frozen=True)
@@ -114,21 +118,72 @@ def smallest_detectable(found: Sequence[Condition], rate: float) -> float | None
     return None
 
 
+def guarded(recording: Recording) -> pd.DataFrame:
+    """Log-ratios of two processes of one commit, by pass and cell, without what the sentinel explains of them."""
+    own = _log_ratios(recording, SAME)
+    guards = own.reindex(columns=[of_variant(cell, recording.sentinel) for cell in own])
+    guards.columns = own.columns
+    guards.loc[:, own.columns.str.startswith(f"{recording.sentinel}-")] = np.nan
+    shared = guards.dropna(axis=1)
+    weight = sentinel_weight([(list(own[cell]), list(shared[cell])) for cell in shared])
+    return own.sub(weight * shared, fill_value=0.0)
+
+
 def spreads(recording: Recording) -> pd.DataFrame:
     """Standard deviation, over passes, of the log-ratio of two processes of one commit, which is about a fraction.
 
     Rows are the judged cells, the largest first; `guarded` is what is left of `plain` once the sentinel's share is
     taken out, and equal to it for the sentinel.
     """
-    own = _log_ratios(recording, SAME)
-    guards = own.reindex(columns=[of_variant(cell, recording.sentinel) for cell in own])
-    guards.columns = own.columns
-    guards.loc[:, own.columns.str.startswith(f"{recording.sentinel}-")] = np.nan
-    guarded = guards.dropna(axis=1)
-    weight = sentinel_weight([(list(own[cell]), list(guarded[cell])) for cell in guarded])
-    left = own.sub(weight * guarded, fill_value=0.0)
+    own, left = _log_ratios(recording, SAME), guarded(recording)
     found = pd.DataFrame({"plain": own.std(), "guarded": left.std()}).loc[list(recording.cells)]
     return found.sort_values("plain", ascending=False, kind="stable")
+
+
+def detectable(recording: Recording, gates: int = 10, draws: int = 1000) -> dict[str, float]:
+    """Cell -> the slowdown, as a fraction, that `SEEN` of gates name where it is that cell's alone; {}: not known.
+
+    What a confirmation lacks to call each cell is drawn from the recorded passes without a change. As a gate also
+    has to suspect the cell, and to have time for it, gates are replayed with the slowdown in one cell after the
+    other, `gates` for each, and all slowdowns are raised by the same steps until `SEEN` of these gates name it.
+    """
+    found = _confirmable(recording, draws)
+    for _ in range(MOST_STEPS):
+        random = np.random.default_rng(SEED)
+        named = [
+            simulate(recording, SAME, recording.passes, random, slower={cell: slower}).regressed([cell])
+            for cell, slower in found.items()
+            for _ in range(gates)
+        ]
+        if np.mean(named) >= SEEN:
+            return found
+        found = {cell: STEP * slower for cell, slower in found.items()}
+    return {}
+
+
+def _confirmable(recording: Recording, draws: int) -> dict[str, float]:
+    """Cell -> the slowdown that `SEEN` of confirmations alone would call, in the passes that are kept for them."""
+    random = np.random.default_rng(SEED)
+    replayed = [simulate(recording, SAME, recording.passes, random) for _ in range(REPLAYED)]
+    suspects = round(np.median([gate.suspects for gate in replayed])) + 1  # and the slower cell
+    left = guarded(recording)[list(recording.cells)]
+    passes = round((1 - SCREENED) * len(left))
+    test = stats.t.ppf(1 - RULES.level / suspects, passes - 1)
+    lacking = []
+    for _ in range(draws):
+        # Which of the two equal sides is called base is tossed for each pass, as in a replayed gate.
+        drawn = left.iloc[random.permutation(len(left))[:passes]].mul(random.choice([-1.0, 1.0], passes), axis=0)
+        needed = np.maximum(math.log1p(RULES.floor), test * drawn.std() / math.sqrt(passes))
+        lacking.append(needed - drawn.mean())
+    found = pd.DataFrame(lacking).quantile(SEEN, interpolation="higher")
+    return np.expm1(found.clip(lower=math.log1p(RULES.floor))).to_dict()
+
+
+def detectable_file(recording: Recording, found: Mapping[str, float]) -> str:
+    """As JSON, for the gate's table."""
+    facts = {"machine": recording.facts["Machine"], "recorded": recording.facts.get("Recording begun", "")}
+    content = {"format": DETECTABLE_FORMAT, **facts, "cells": dict(found)}
+    return json.dumps(content, indent=1, allow_nan=False) + "\n"
 
 
 def achieved(recording: Recording, side: str) -> dict[str, float]:

@@ -11,6 +11,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from analysis.regressions.policy import CONFIRMATION, Pace, naming_step, next_st
 from analysis.vocabulary import BASE, SAME
 
 SECONDS = 540.0  # to measure in, of the gate's twelve minutes: builds and instruction counts take the others
+NO_CHANGE: Mapping[str, float] = MappingProxyType({})
 SCREENED = 0.4  # share of the passes that serve the screening
 
 Ratios = defaultdict[str, dict[int, float]]  # cell -> number of the pass -> log(head / base)
@@ -42,10 +44,18 @@ class Gate:
 
 
 def simulate(
-    recording: Recording, head: str, passes: Sequence[int], random: np.random.Generator, seconds: float = SECONDS
+    recording: Recording,
+    head: str,
+    passes: Sequence[int],
+    random: np.random.Generator,
+    seconds: float = SECONDS,
+    slower: Mapping[str, float] = NO_CHANGE,
 ) -> Gate:
-    """One gate of base against `head`: SAME for A/A, or one of the slowdowns; `passes` are those to draw from."""
-    screening, confirmation = (_drawn(recording, head, part, random) for part in _parts(passes, random))
+    """One gate of base against `head`: SAME for A/A, or one of the slowdowns; `passes` are those to draw from.
+
+    `slower`: cell -> a fraction by which its calls in head take longer than those recorded.
+    """
+    screening, confirmation = (_drawn(recording, head, part, random, slower) for part in _parts(passes, random))
     cells, sentinel = recording.cells, recording.sentinel
     screened: Ratios = defaultdict(dict)
     wanted, spent, number = cells, 0.0, 0
@@ -93,7 +103,11 @@ def _parts(passes: Sequence[int], random: np.random.Generator) -> tuple[list[int
 
 
 def _drawn(
-    recording: Recording, head: str, passes: Sequence[int], random: np.random.Generator
+    recording: Recording,
+    head: str,
+    passes: Sequence[int],
+    random: np.random.Generator,
+    slower: Mapping[str, float],
 ) -> Iterator[dict[str, float]]:
     """Endless passes of log(head / base) by cell, all in random order, then all in another, and so on; cells that
     a slowed copy did not measure come from SAME."""
@@ -105,5 +119,6 @@ def _drawn(
             yield {
                 cell: (-1 if tossed and side == SAME else 1)
                 * math.log(recording.times[side][cell][at] / base[cell][at])
+                + math.log1p(slower.get(cell, 0.0))
                 for cell, side in sides.items()
             }

@@ -3,7 +3,7 @@
 One slowed model speaks for all; a noisier one is caught less often, as its spread in the table says.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -13,15 +13,25 @@ from matplotlib.ticker import PercentFormatter
 from scipy import stats
 
 from analysis import units
-from analysis.calibration.rates import Condition, Effort, achieved, conditions, smallest_detectable, spreads
+from analysis.calibration.rates import (
+    Condition,
+    Effort,
+    achieved,
+    conditions,
+    detectable,
+    detectable_file,
+    smallest_detectable,
+    spreads,
+)
 from analysis.calibration.recording import COMPACT, Recording, compact
 from analysis.figures import style
 from analysis.pages import Answer, Bullets, Cell, Column, Facts, Figure, Page, Prose, Section, Table, prose
 from analysis.pages.writing import Report, write_page
-from analysis.regressions.judge import MARGINS, RULES
+from analysis.regressions.judge import MARGINS, RULES, SEEN
 from analysis.regressions.outputs import metric_label
 from analysis.regressions.policy import FIRST_PASSES, MOST_CONFIRMING_PASSES
 from analysis.statistics import Estimate
+from analysis.vocabulary import DETECTABLE
 
 EFFORT = Effort()
 MODEL = "urnn"  # its colour
@@ -38,22 +48,31 @@ PROSE = prose(__file__)
 def write_report(
     recording: Recording, output: Path, effort: Effort = EFFORT, title: str = DEFAULT_TITLE
 ) -> Report:
-    """Replay gates and write the page, its Markdown and figure, and recording.json into the folder `output`.
+    """Replay gates and write the page, its Markdown and figure, and what is kept of it, into the folder `output`.
 
     Raises AnalysisError where the folder cannot be written or holds something that is no report.
     """
-    files = {COMPACT: lambda path: path.write_text(compact(recording), encoding="utf-8")}
-    return write_page(lambda: page_of(recording, conditions(recording, effort), effort, title), output, files)
+    seen = detectable(recording)
+    files = {
+        COMPACT: lambda path: path.write_text(compact(recording), encoding="utf-8"),
+        DETECTABLE: lambda path: path.write_text(detectable_file(recording, seen), encoding="utf-8"),
+    }
+    return write_page(
+        lambda: page_of(recording, conditions(recording, effort), seen, effort, title), output, files
+    )
 
 
-def page_of(recording: Recording, found: Sequence[Condition], effort: Effort, title: str) -> Page:
+def page_of(
+    recording: Recording, found: Sequence[Condition], seen: Mapping[str, float], effort: Effort, title: str
+) -> Page:
     """Everything the report says."""
     facts = {
         **recording.facts,
         "Recorded passes": str(len(recording.passes)),
         "Cells": str(len(recording.cells)),
         "Slowed model": recording.slowed,
-        "Replayed gates": f"{effort.gates:,} for each size, {effort.redrawn} x {effort.gates_each} for intervals",
+        "Replayed gates": f"{effort.gates:,} for each size, {effort.redrawn} x {effort.gates_each} for intervals; "
+        f"{effort.finer} times as many without a change",
     }
     remarks = [Section("Remarks of the recording", [Bullets(recording.notes)])] if recording.notes else []
     sections = [
@@ -61,7 +80,7 @@ def page_of(recording: Recording, found: Sequence[Condition], effort: Effort, ti
         Section("Figure", [Figure("detection", *PROSE["figures"]["detection"], draw).of(found)]),
         Section("Rates", [Prose(PROSE["explain"]["rates"]), _rates(recording, found)]),
         Section("Called regressed, cell by cell", [_by_cell(recording, found)]),
-        Section("How noisy this machine is", [Prose(PROSE["explain"]["noise"]), _spreads(recording)]),
+        Section("How noisy this machine is", [Prose(PROSE["explain"]["noise"]), _spreads(recording, seen)]),
         Section("What would refute this", [Bullets(refutations(recording, found))]),
         *remarks,
         Section("How it was made", [Facts([*PROSE["method"].items(), *_rules()])]),
@@ -168,9 +187,13 @@ def _by_cell(recording: Recording, found: Sequence[Condition]) -> Table:
     return Table("Called regressed, cell by cell", columns, rows, style="compact")
 
 
-def _spreads(recording: Recording) -> Table:
-    rows = [list(row) for row in spreads(recording).itertuples()]
-    headings = ("Two processes of one commit", "With the sentinel")
+def _spreads(recording: Recording, seen: Mapping[str, float]) -> Table:
+    rows = [[*row, seen.get(row.Index)] for row in spreads(recording).itertuples()]
+    headings = (
+        "Two processes of one commit",
+        "With the sentinel",
+        f"Seen by {units.per_cent(SEEN)} of gates from",
+    )
     columns = [Column("Cell"), *(Column(heading, units.share) for heading in headings)]
     return Table("How noisy this machine is", columns, rows, style="compact")
 

@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.comparability import Setting, split
-from analysis.documents import AMOUNT, TEXT, ListOf, MapOf, Maybe, Record, load_format
+from analysis.documents import AMOUNT, TEXT, ListOf, MapOf, Maybe, Record, load_format, real
 from analysis.errors import AnalysisError
 from analysis.regressions.judge import (
     RULES,
@@ -46,6 +46,7 @@ CONDITIONS = {
 # Of a gate's plan, the keys that are read here.
 TEXTS = ListOf(TEXT)
 COUNTED = Record({"counts": MapOf(AMOUNT), "reason": TEXT})
+CALIBRATION = Record({"machine": TEXT, "recorded": TEXT, "cells": MapOf(real(0.0, 1e7))})
 SHAPE = Record(
     {
         **dict.fromkeys(SIDES, Record({"name": TEXT, "subject": TEXT})),
@@ -55,7 +56,8 @@ SHAPE = Record(
         "suspects": Maybe(TEXTS),
         "instructions": Maybe(Record(dict.fromkeys(SIDES, COUNTED))),
         "commands": MapOf(TEXT),
-    }
+    },
+    {"detectable": CALIBRATION},
 )
 
 
@@ -124,18 +126,34 @@ def judge_folder(folder: Path, pace: Pace | None = None) -> Comparison:
         step = next_step(judged, cells, sentinel, pace)
     elif pace is not None:
         step = naming_step(judged, sentinel, pace)
-    rows = worst_first(judged.rows + instruction_rows(plan["instructions"]) + absent)
+    timed, remarks = _calibrated(judged.rows, plan.get("detectable"), stages[0][1])
+    rows = worst_first(timed + instruction_rows(plan["instructions"]) + absent)
     return Comparison(
         *(NamedCommit(plan[side]["name"], plan[side]["subject"]) for side in SIDES),
         rows=rows,
         outcome=conclude(rows),
-        notes=(*plan["notes"], *problems),
+        notes=(*plan["notes"], *problems, *remarks),
         again=plan["again"],
         open=judged.open,
         suspects=judged.suspects,
         commands=plan["commands"],
         next=step,
     )
+
+
+def _calibrated(
+    rows: list[Row], calibration: Mapping[str, Any] | None, settings: Sequence[Setting]
+) -> tuple[list[Row], list[str]]:
+    """The rows with the slowdown that the gate would have seen in each cell, and where that is from."""
+    machine = next((setting.machine for setting in settings), None)
+    if calibration is None or machine is None:
+        return rows, []
+    if calibration["machine"] != machine:
+        return rows, [f"what would have been seen is not known: {machine} is not calibrated (make calibrate)"]
+    seen = calibration["cells"]
+    told = [replace(row, detectable=seen.get(row.cell)) if row.metric == TIME else row for row in rows]
+    where = f"{calibration['machine']}, recorded {calibration['recorded'] or 'at an unknown time'}"
+    return told, [f"what would have been seen is from the calibration of {where}"]
 
 
 def _absent_rows(plan: Mapping[str, Any]) -> list[Row]:

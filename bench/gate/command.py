@@ -12,14 +12,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from analysis.regressions.policy import Pace, Step
-from analysis.vocabulary import GATES, SENTINEL, SIDES
+from analysis.vocabulary import CALIBRATED, GATES, SENTINEL, SIDES
 from bench import identity
 from bench.commits import checkouts
 from bench.commits.checkouts import Commit
 from bench.commits.environments import interpreters
 from bench.errors import SweepError
 from bench.gate import instructions, judge, stages
-from bench.gate.folder import Folder, commands
+from bench.gate.folder import Folder, calibration, commands
 from bench.grid import Cell, Profile, sentinels
 from bench.lane.lane import Side
 from bench.lane.settings import Settings
@@ -45,6 +45,7 @@ class Request:
         wait: seconds to wait for a quiet machine, in all.
         slice: the options that chose the cells, to name the same ones again.
         markdown, json: files to write the verdicts to.
+        calibrated: what a calibration's report says of the slowdowns that this machine's gates see.
     """
 
     base: str
@@ -61,6 +62,7 @@ class Request:
     slice: tuple[str, ...] = ()
     markdown: Path | None = None
     json: Path | None = None
+    calibrated: Path = ROOT / CALIBRATED
 
     @property
     def settings(self) -> Settings:
@@ -118,6 +120,7 @@ def _folder(request: Request, commits: Mapping[str, Commit]) -> Folder:
         "sentinel": SENTINEL,
         "again": f"{shlex.join([*again.split(), *request.slice])} --fresh",
         "commands": commands(request.cells, again),
+        "detectable": calibration(request.calibrated),
     }
     conditions = request.settings.conditions | {"suite": identity.results_digest(ROOT, request.cells)}
     return Folder.open(request.results, base, head, conditions, plan, fresh=request.fresh)

@@ -11,8 +11,8 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from analysis.documents import COUNT, FLAG, TEXT, ListOf, Maybe, Record
-from analysis.vocabulary import CONFIRMING, GATE_FORMAT, GATE_PLAN
+from analysis.documents import COUNT, DURATION, FLAG, TEXT, ListOf, MapOf, Maybe, Record
+from analysis.vocabulary import CONFIRMING, DETECTABLE_FORMAT, GATE_FORMAT, GATE_PLAN
 from analysis.vocabulary import NAMING as NAMING_FILES
 from bench.commits.checkouts import Commit
 from bench.errors import ResultsError
@@ -23,6 +23,7 @@ from bench.slices import written_for
 
 SCREENING, CONFIRMATION, NAMING = "", CONFIRMING, NAMING_FILES
 ADVICE = "move the folder away, or start a new one with --fresh"
+CALIBRATION = Record({"machine": TEXT, "recorded": TEXT, "cells": MapOf(DURATION)})
 SHAPE = Record(
     {
         **dict.fromkeys(("base", "head", "conditions", "absent", "commands"), Record()),
@@ -112,6 +113,18 @@ def _read(path: Path, base: Commit, head: Commit) -> dict:
     if (plan["suspects"] is None) != (plan["confirm_passes"] is None):
         raise ResultsError(f"{path} is damaged: it has suspects or passes to confirm them, not both; {ADVICE}.")
     return plan
+
+
+def calibration(path: Path) -> dict | None:
+    """The slowdowns that a calibrated machine's gates see, by cell; None where there is no calibration.
+
+    Raises:
+        ResultsError: the file is damaged.
+    """
+    if not path.exists():
+        return None
+    advice = "draw the calibration's report again, or move the file away"
+    return {**read_format(path, CALIBRATION, DETECTABLE_FORMAT, advice)}
 
 
 def commands(cells: Sequence[Cell], again: str) -> dict[str, str]:

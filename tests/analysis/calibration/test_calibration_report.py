@@ -76,7 +76,7 @@ def test_it_says_what_would_refute_it_from_the_intervals(quiet):
 
 def test_the_folder_holds_page_markdown_figure_and_recording(report, quiet):
     folder = report.page.parent
-    names = {"index.html", "report.md", "recording.json", "figures", "manifest.json"}
+    names = {"index.html", "report.md", "recording.json", "detectable.json", "figures", "manifest.json"}
     assert {path.name for path in folder.iterdir()} == names
     text = (folder / "report.md").read_text()
     for sentence in report.headlines:
@@ -84,6 +84,9 @@ def test_the_folder_holds_page_markdown_figure_and_recording(report, quiet):
     assert "| urnn:cpu-train-copying-n128-T100-B32-cpu-float32 |" in text
     assert_it_stands_alone(report.page.read_text())
     assert_it_reads_well(text)
+    seen = json.loads((folder / "detectable.json").read_text())
+    assert (seen["format"], seen["machine"], set(seen["cells"])) == (1, "a box", set(quiet.cells))
+    assert "| Seen by 95 % of gates from |" in text
     again = read(folder / "recording.json")
     assert again.passes == quiet.passes
     assert again.times["slow_5"] == {

@@ -5,9 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.calibration.rates import Condition, Effort, achieved, conditions, smallest_detectable, spreads
+from analysis.calibration import rates
+from analysis.calibration.rates import (
+    Condition,
+    Effort,
+    achieved,
+    conditions,
+    detectable,
+    smallest_detectable,
+    spreads,
+)
 from analysis.calibration.replay import SECONDS, simulate
-from analysis.regressions.judge import Verdict
+from analysis.regressions.judge import RULES, SEEN, Verdict
 from analysis.regressions.policy import FIRST_PASSES, MOST_CONFIRMING_PASSES
 from analysis.statistics import Estimate
 from analysis.vocabulary import SAME
@@ -105,3 +114,33 @@ class TestRates:
             for at, value in zip((0.0, 0.02, 0.05), rates, strict=True)
         ]
         assert smallest_detectable(found, wanted) == (expected if expected is None else pytest.approx(expected))
+
+
+class TestDetectable:
+    def test_gates_name_a_slowdown_of_one_cell_that_is_said_to_be_seen(self, quiet):
+        found = detectable(quiet)
+        assert set(found) == set(CELLS)
+        assert all(RULES.floor <= slower < 0.05 for slower in found.values())
+        random = np.random.default_rng(1)
+        named = [
+            simulate(quiet, SAME, quiet.passes, random, slower={cell: slower}).regressed([cell])
+            for cell, slower in found.items()
+            for _ in range(30)
+        ]
+        # 180 gates at the share that it stands for, less three standard deviations.
+        assert np.mean(named) >= SEEN - 3 * (SEEN * (1 - SEEN) / len(named)) ** 0.5
+
+    def test_more_noise_hides_more(self):
+        small, large = (detectable(recording(noise), gates=3) for noise in (0.002, 0.02))
+        assert all(small[cell] < large[cell] for cell in CELLS)
+
+    def test_what_no_gate_sees_is_not_known(self, quiet, monkeypatch):
+        monkeypatch.setattr(rates, "MOST_STEPS", 1)
+        monkeypatch.setattr(rates, "_confirmable", lambda recording, draws: dict.fromkeys(CELLS, 0.001))
+        assert detectable(quiet, gates=1) == {}
+
+    def test_a_slowdown_that_is_put_in_is_of_that_cell_alone(self, quiet):
+        random = np.random.default_rng(2)
+        for _ in range(5):
+            gate = simulate(quiet, SAME, quiet.passes, random, slower={OURS[0]: 0.2})
+            assert [cell for cell in CELLS if gate.verdicts[cell] is Verdict.REGRESSED] == [OURS[0]]

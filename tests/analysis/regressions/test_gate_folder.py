@@ -158,3 +158,37 @@ def test_sides_of_two_machines_are_refused(folder, benchmark_file, entry, capsys
     write_side(benchmark_file, entry, "head", machine_info={"node": "other", "torch": "2.13.0+cpu"})
     assert main(["gate", str(folder)]) == 2
     assert "Expected one machine on both sides, got box in " in capsys.readouterr().err
+
+
+class TestCalibrated:
+    """What the plan keeps of a calibration of this machine, or of another one."""
+
+    def plan(self, machine: str) -> dict:
+        return {"format": 1, "machine": machine, "recorded": "2026-01-01 10:00", "cells": {LSTM: 0.041}}
+
+    def test_a_cell_that_passes_says_what_would_have_been_seen(self, folder, capsys):
+        write_plan(folder, detectable=self.plan("box"))
+        assert main(["gate", str(folder)]) == 0
+        out = capsys.readouterr().out
+        assert "unchanged; 4.1 % would have been seen" in out
+        assert "note: what would have been seen is from the calibration of box, recorded 2026-01-01 10:00" in out
+        rows = {row.cell: row.detectable for row in judge_folder(folder).rows if row.metric == "time"}
+        assert rows == {LSTM: 0.041, URNN: None}
+
+    def test_another_machines_calibration_says_nothing_of_this_one(self, folder, capsys):
+        write_plan(folder, detectable=self.plan("other"))
+        main(["gate", str(folder)])
+        out = capsys.readouterr().out
+        assert "% would have been seen" not in out
+        assert "note: what would have been seen is not known: box is not calibrated (make calibrate)" in out
+
+    @pytest.mark.parametrize("changes", [{}, {"detectable": None}])
+    def test_without_a_calibration_it_says_nothing(self, folder, capsys, changes):
+        write_plan(folder, **changes)
+        main(["gate", str(folder)])
+        assert "would have been seen" not in capsys.readouterr().out
+
+    def test_a_damaged_plan_is_one_sentence(self, folder, capsys):
+        write_plan(folder, detectable={"machine": "box", "recorded": "", "cells": {LSTM: -1}})
+        assert main(["gate", str(folder)]) == 2
+        assert "to be a number from 0 to 1e+07, got -1." in capsys.readouterr().err

@@ -9,7 +9,7 @@ import pytest
 
 from bench.commands import gate
 from bench.errors import ResultsError
-from bench.gate.folder import CONFIRMATION, SCREENING, commands
+from bench.gate.folder import CONFIRMATION, SCREENING, calibration, commands
 from bench.profiles import get_profile
 from bench.slices import chosen_cells
 from tests.bench.gate.conftest import open_folder
@@ -170,3 +170,33 @@ def test_a_cells_command_measures_that_cell_alone(name):
         options = parser.parse_args(shlex.split(text)[4:])
         assert chosen_cells(options, profile) == [cell]
         assert options.fresh
+
+
+class TestCalibration:
+    def test_it_is_kept_as_the_report_wrote_it(self, tmp_path):
+        path = tmp_path / "detectable.json"
+        found = {"format": 1, "machine": "box", "recorded": "", "cells": {"one": 0.04}}
+        path.write_text(json.dumps(found))
+        assert calibration(path) == found
+
+    def test_there_need_not_be_one(self, tmp_path):
+        assert calibration(tmp_path / "detectable.json") is None
+
+    @pytest.mark.parametrize(
+        ("text", "sentence"),
+        [
+            ('{"format": 1', "expected complete JSON"),
+            ('{"format": 2}', "to be of format 1, got 2"),
+            (
+                '{"format": 1, "machine": "box", "recorded": "", "cells": {"one": -1}}',
+                "expected cells.one to be a number",
+            ),
+        ],
+    )
+    def test_a_damaged_one_is_refused(self, tmp_path, text, sentence):
+        path = tmp_path / "detectable.json"
+        path.write_text(text)
+        with pytest.raises(ResultsError) as caught:
+            calibration(path)
+        assert sentence in str(caught.value)
+        assert str(caught.value).endswith("draw the calibration's report again, or move the file away.")
