@@ -31,7 +31,7 @@ def to_complex(pair: Float[Tensor, "... re_im"]) -> Complex[Tensor, "... re_im//
         tensor([1.+3.j, 2.+4.j])
     """
     real, imaginary = pair.chunk(2, dim=-1)
-    return torch.complex(real.contiguous(), imaginary.contiguous())
+    return torch.complex(real, imaginary).contiguous()
 
 
 def to_pair(z: Complex[Tensor, "... n"]) -> Float[Tensor, "... 2*n"]:

@@ -39,11 +39,11 @@ class Kernel(Protocol):
         given: Inputs,
         states: Tensor,
         states_gradient: Tensor | None,
-        carry: Tensor,
+        last_gradient: Tensor | None,
         with_x: bool,
         made: Made,
     ) -> Gradients:
-        """Gradients of the parameters and, `with_x`, of x; `carry`, dL/dh_T (B, 2n), becomes dL/dh_0.
+        """Gradients of all arguments, of x only `with_x`.
 
         `made` is what `forward` returned for the same arguments, or None.
         """
@@ -197,14 +197,12 @@ def _run_backward(
     checks.require_memory(states_gradient, last_gradient, states)
     states = states.contiguous()
     given = Inputs.of(x, h_0, *parameters)
-    if last_gradient is None:
-        carry = states.new_zeros(states.shape[1:])
-    else:
-        carry = last_gradient.clone(memory_format=torch.contiguous_format)
+    if last_gradient is not None:
+        last_gradient = last_gradient.contiguous()
     if states_gradient is not None:
         states_gradient = states_gradient.contiguous()
-    of = KERNELS[x.device.type].backward(given, states, states_gradient, carry, with_x, made)
-    return of.x, carry, of.theta, of.v, of.V, of.b
+    of = KERNELS[x.device.type].backward(given, states, states_gradient, last_gradient, with_x, made)
+    return of.x, of.h_0, of.theta, of.v, of.V, of.b
 
 
 @_sequence_backward.register_fake

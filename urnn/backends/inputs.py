@@ -56,9 +56,10 @@ class Inputs(NamedTuple):
 
 @dataclass(frozen=True)
 class Gradients:
-    """The gradients of everything but h_0, each shaped like its argument; x's is empty if it is not needed."""
+    """The gradients of everything, each shaped like its argument; x's is empty if it is not needed."""
 
     x: Tensor
+    h_0: Tensor
     theta: Tensor
     v: Tensor
     V: Tensor
@@ -70,6 +71,7 @@ class Gradients:
         x = torch.empty_like(given.x) if with_x else given.x.new_empty(0)
         return cls(
             x,
+            given.x.new_empty(given.x.shape[1], 2 * given.b.shape[0]),
             torch.empty_like(given.theta),
             torch.empty_like(given.v),
             torch.empty_like(given.V),

@@ -48,6 +48,19 @@ def test_launches_are_the_tables_and_one_forward_and_one_a_chunk_back(cuda_on_a_
     assert kernels.launches == [*[("backward", blocks)] * 3, ("finish", 1)]
 
 
+def test_the_backward_pass_makes_tables_anew_for_other_kernels(cuda_on_a_host, monkeypatch, generator):
+    """Their units are in another order."""
+    found = []
+    for elements in ("4", "2"):
+        given = arguments(16, 3, 2, 2, torch.float32, torch.Generator().manual_seed(0))
+        given["theta"].requires_grad_()
+        monkeypatch.setenv("URNN_CUDA_ELEMENTS", "2")
+        states, _ = call(fused.run_sequence, **given)
+        monkeypatch.setenv("URNN_CUDA_ELEMENTS", elements)
+        found += torch.autograd.grad(states.square().sum(), given["theta"])
+    torch.testing.assert_close(*found)
+
+
 def test_what_lies_beside_the_batch_is_not_touched(cuda_on_a_host, generator):
     """A block's last samples may lie past the batch: guards of NaN around each array stay and reach no result."""
     n, batch, steps = 16, 5, 2
@@ -81,8 +94,8 @@ def test_what_lies_beside_the_batch_is_not_touched(cuda_on_a_host, generator):
     launch("tables", 1, a["theta"], a["v"], permutation, a["b"], a["roots"], *made, 0, 0, 0)
     launch("forward", blocks, a["h_0"], 2 * n, *made, a["states"], a["last"], steps, batch, 0.0)
     launch(
-        "backward", blocks, a["h_0"], 2 * n, *made, a["x"], a["V"], 3, a["states"], a["gradient"], a["carry"],
-        a["z"], a["sums"], 0, steps, batch, 0.0,
+        "backward", blocks, a["h_0"], 2 * n, *made, a["x"], a["V"], 3, a["states"], a["gradient"], a["last"],
+        a["carry"], a["z"], a["sums"], 0, 0, steps, batch, 0.0,
     )  # fmt: skip
     for name, (whole, inner) in arrays.items():
         assert torch.isnan(whole[:1024]).all(), name

@@ -74,14 +74,19 @@ def backward(
     given: Inputs,
     states: Tensor,
     states_gradient: Tensor | None,
-    carry: Tensor,
+    last_gradient: Tensor | None,
     with_x: bool,
     made: Tensor | None = None,
 ) -> Gradients:
-    """Gradients of the parameters and, `with_x`, of x; `carry`, dL/dh_T (B, 2n), becomes the gradient of h_0."""
+    """Gradients of all arguments, of x only `with_x`."""
     steps, batch, m = given.x.shape
     n, threads = given.b.shape[0], min(torch.get_num_threads(), batch)
     gradients = Gradients.like(given, with_x)
+    carry = gradients.h_0  # dL/dh of the last step, then of each step before
+    if last_gradient is None:
+        carry.zero_()
+    else:
+        carry.copy_(last_gradient)
     inside = m if m <= WIDEST_INPUT else 0  # features whose part of V's gradient the kernel sums up
     holds_z = with_x or not inside
     chunk = -(-steps // (CHUNKS_HELD if holds_z else CHUNKS))

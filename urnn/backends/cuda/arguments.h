@@ -64,9 +64,11 @@ struct BackwardArguments {
   long long inputs;
   const Real* states;           // (T, B, 2 N)
   const Real* states_gradient;  // (T, B, 2 N), or null
-  Real* carry;                  // (B, 2 N): dL/dh of step `end` on entry, of step `begin` on return
+  const Real* later;            // (B, 2 N): dL/dh of the step before `end` by later ones, or null for 0
+  Real* carry;                  // (B, 2 N): the same of the step before `begin`, on return
   Real* z_gradient;             // (end - begin, B, 2 N)
-  double* sums;                 // (blocks, SUMS, N), added to
+  double* sums;                 // (blocks, SUMS, N)
+  long long adds;               // whether to what is in `sums`
   long long begin, end, batch;
   double epsilon;
 };

@@ -37,15 +37,14 @@ def kernels(n: int, batch: int, dtype: torch.dtype, released: bool) -> tuple[lau
 
 
 def _of_call(given: Inputs, made: Tensor | None) -> tuple[launch.Kernels, int, Tables]:
-    """The kernels for a call, their blocks, and the tables: those that a call before made, or new ones."""
-    n = given.b.shape[0]
+    """The kernels for a call, their blocks, and the tables: what a call before made for them, or new ones."""
+    b = given.b
     if made is None:
         checks.require_permutation(given.permutation)
-    loaded, blocks = kernels(n, given.x.shape[1], given.b.dtype, given.epsilon != 0)
-    if made is not None:
-        return loaded, blocks, Tables(made, n)
-    new = Tables.of(given.b).make(loaded, given.theta, given.v, given.permutation, given.b)
-    return loaded, blocks, new
+    loaded, blocks = kernels(b.shape[0], given.x.shape[1], b.dtype, given.epsilon != 0)
+    if made is not None and len(made) == Tables.size(b, loaded):
+        return loaded, blocks, Tables(made, b.shape[0])
+    return loaded, blocks, Tables.of(b, loaded).make(loaded, given.theta, given.v, given.permutation, b)
 
 
 def _aligned(rows: Tensor) -> Tensor:
@@ -72,11 +71,11 @@ def backward(
     given: Inputs,
     states: Tensor,
     states_gradient: Tensor | None,
-    carry: Tensor,
+    last_gradient: Tensor | None,
     with_x: bool,
     made: Tensor | None = None,
 ) -> Gradients:
-    """Gradients of the parameters and, `with_x`, of x; `carry`, dL/dh_T (B, 2n), becomes the gradient of h_0.
+    """Gradients of all arguments, of x only `with_x`.
 
     `made` is the tables that `forward` returned for the same parameters, or None.
     """
@@ -89,15 +88,17 @@ def backward(
     z_gradient = states.new_empty(chunk, batch, width)
     with launch.on(given.x.device):
         loaded, blocks, tables = _of_call(given, made)
-        sums = states.new_zeros(blocks, SUMS, n, dtype=torch.float64)
+        sums = states.new_empty(blocks, SUMS, n, dtype=torch.float64)
+        carry, later = gradients.h_0.data_ptr(), 0 if last_gradient is None else last_gradient.data_ptr()
         for end in range(steps, 0, -chunk):
             begin = max(0, end - chunk)
             loaded.launch(
                 "backward", blocks, given.h_0.data_ptr(), given.h_0_stride, *tables.read, given.x.data_ptr(),
                 given.V.data_ptr(), inputs, states.data_ptr(),
-                0 if states_gradient is None else states_gradient.data_ptr(), carry.data_ptr(),
-                z_gradient.data_ptr(), sums.data_ptr(), begin, end, batch, given.epsilon,
+                0 if states_gradient is None else states_gradient.data_ptr(), later, carry,
+                z_gradient.data_ptr(), sums.data_ptr(), end < steps, begin, end, batch, given.epsilon,
             )  # fmt: skip
+            later = carry
             of_chunk = z_gradient if end - begin == chunk else z_gradient[: end - begin]
             gradients.add_to_V(given, begin, of_chunk, first=end == steps)
             if with_x:

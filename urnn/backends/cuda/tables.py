@@ -24,7 +24,8 @@ class Tables:
 
     Roots of unity in double (n, 2), then the rows of the tables (ROWS, n, 2) and the biases (n,) in the tensor's
     dtype, and the places (n,) in 32 bits. Tables that are kept have a copy of theta, v and b behind them (8n,),
-    and of the permutation (n,) in 64 bits. Each begins at a multiple of its numbers' size.
+    and of the permutation (n,) in 64 bits. Each begins at a multiple of its numbers' size. Behind all are as many
+    unused elements as a thread has units: tables for other kernels, which have another order, have another size.
     """
 
     __slots__ = ("kept", "known", "memory", "read", "roots")
@@ -40,12 +41,16 @@ class Tables:
         self.known = False
 
     @classmethod
-    def of(cls, b: Tensor, keeps: bool = False) -> "Tables":
+    def of(cls, b: Tensor, kernels: launch.Kernels, keeps: bool = False) -> "Tables":
         """Memory for those of parameters like b (n,)."""
-        n, itemsize = b.shape[0], b.itemsize
-        made = 16 + (2 * ROWS + 1) * itemsize + 4
-        copy = 8 * itemsize + 8
-        return cls(b.new_empty(-(-n * (made + copy if keeps else made) // itemsize)), n)
+        return cls(b.new_empty(cls.size(b, kernels, keeps)), b.shape[0])
+
+    @staticmethod
+    def size(b: Tensor, kernels: launch.Kernels, keeps: bool = False) -> int:
+        """Elements of `memory`."""
+        itemsize = b.itemsize
+        made, copy = 16 + (2 * ROWS + 1) * itemsize + 4, 8 * itemsize + 8
+        return -(-b.shape[0] * (made + copy * keeps) // itemsize) + kernels.plan.elements
 
     def make(self, kernels: launch.Kernels, theta: Tensor, v: Tensor, permutation: Tensor, b: Tensor) -> "Tables":
         """Queues the kernel that computes them."""
@@ -102,7 +107,7 @@ class _OfTheta:
         if found is None:
             if len(self.sets) >= MOST_KEPT:
                 self.sets.clear()
-            found = self.sets[key] = Tables.of(b, keeps=True)
+            found = self.sets[key] = Tables.of(b, key[0], keeps=True)
         return found
 
 
@@ -126,7 +131,7 @@ def of_call(
         entry = _kept[number] = _OfTheta(theta, _forget(number))
     entry.require_permutation(permutation)
     if torch.cuda.is_current_stream_capturing():
-        found = Tables.of(b, keeps=True)
+        found = Tables.of(b, kernels, keeps=True)
     else:
         found = entry.find((kernels, launch.current_stream(kernels.device), conjugated), b)
     found.update(kernels, theta, v, permutation, b, conjugated)
