@@ -67,8 +67,7 @@ struct BackwardArguments {
   const Real* later;            // (B, 2 N): dL/dh of the step before `end` by later ones, or null for 0
   Real* carry;                  // (B, 2 N): the same of the step before `begin`, on return
   Real* z_gradient;             // (end - begin, B, 2 N)
-  double* sums;                 // (blocks, SUMS, N)
-  long long adds;               // whether to what is in `sums`
+  double* sums;                 // (blocks, SUMS, N), added to
   long long begin, end, batch;
   double epsilon;
 };

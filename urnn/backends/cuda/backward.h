@@ -20,28 +20,28 @@ struct Gradients {
   Units v1 = {}, u2 = {};
 };
 
-// What the block's samples have summed up, in a fixed order, becomes the block's row of `sums` or adds to it.
+// Adds what the block's samples have summed up to the block's row of `sums`, in a fixed order. That `sums` begins
+// at zero costs a launch; a flag for it costs registers that the loop over time needs.
 template <typename Value>
-__device__ __forceinline__ void add_up(double* sums, bool adds, Sum row, const Sample& group, Value value_of) {
+__device__ __forceinline__ void add_up(double* sums, Sum row, const Sample& group, Value value_of) {
 #pragma unroll
   for (int e = 0; e < ELEMENTS; ++e) {
     Real value = value_of(e);
 #pragma unroll
     for (int bits = Sample::LANES; bits < WARP; bits *= 2) value += shuffled(value, bits);
-    double* sum = sums + row * N + group.unit(e);
-    if (group.member == 0) *sum = adds ? *sum + value : value;
+    if (group.member == 0) sums[row * N + group.unit(e)] += value;
   }
 }
 
-__device__ __forceinline__ void add_up(double* sums, bool adds, const Gradients& gradients, const Sample& group) {
-  add_up(sums, adds, THETA1, group, [&](int e) { return gradients.theta1[e]; });
-  add_up(sums, adds, THETA2, group, [&](int e) { return gradients.theta2[e]; });
-  add_up(sums, adds, THETA3, group, [&](int e) { return gradients.theta3[e]; });
-  add_up(sums, adds, BIAS, group, [&](int e) { return gradients.bias[e]; });
-  add_up(sums, adds, V1_RE, group, [&](int e) { return gradients.v1[e].re; });
-  add_up(sums, adds, V1_IM, group, [&](int e) { return gradients.v1[e].im; });
-  add_up(sums, adds, U2_RE, group, [&](int e) { return gradients.u2[e].re; });
-  add_up(sums, adds, U2_IM, group, [&](int e) { return gradients.u2[e].im; });
+__device__ __forceinline__ void add_up(double* sums, const Gradients& gradients, const Sample& group) {
+  add_up(sums, THETA1, group, [&](int e) { return gradients.theta1[e]; });
+  add_up(sums, THETA2, group, [&](int e) { return gradients.theta2[e]; });
+  add_up(sums, THETA3, group, [&](int e) { return gradients.theta3[e]; });
+  add_up(sums, BIAS, group, [&](int e) { return gradients.bias[e]; });
+  add_up(sums, V1_RE, group, [&](int e) { return gradients.v1[e].re; });
+  add_up(sums, V1_IM, group, [&](int e) { return gradients.v1[e].im; });
+  add_up(sums, U2_RE, group, [&](int e) { return gradients.u2[e].re; });
+  add_up(sums, U2_IM, group, [&](int e) { return gradients.u2[e].im; });
 }
 
 // The four sums of a step, each with the factor -2 of its reflection: u2^H F conj(D3) g, v1^H r, v1^H p, u2^H D2
@@ -254,7 +254,7 @@ __device__ __forceinline__ void run_backward(const BackwardArguments& a) {
     unsure = undo_product(tables, past.h, g, group, sums, past, t);
   }
   write_pair(a.carry + start, g, within);
-  add_up(a.sums + block_index() * (SUMS * N), a.adds, sums, group);
+  add_up(a.sums + block_index() * (SUMS * N), sums, group);
 }
 
 }  // namespace

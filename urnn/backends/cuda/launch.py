@@ -18,7 +18,7 @@ from urnn.backends.cuda import build
 from urnn.backends.cuda.plan import Device, Plan
 
 # The fields of each kernel's argument structure in arguments.h: q an address or an integer, d a number.
-FIELDS = {"tables": "11q", "forward": "9qd", "step": "13qd", "backward": "18qd", "finish": "10q"}
+FIELDS = {"tables": "11q", "forward": "9qd", "step": "13qd", "backward": "17qd", "finish": "10q"}
 KERNELS = tuple(FIELDS)
 STATIC_SHARED = 48 * 1024  # bytes of shared memory that a block has without a request for more
 _STRUCTURES = {kernel: struct.Struct(f"={fields}") for kernel, fields in FIELDS.items()}

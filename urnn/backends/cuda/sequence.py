@@ -88,7 +88,7 @@ def backward(
     z_gradient = states.new_empty(chunk, batch, width)
     with launch.on(given.x.device):
         loaded, blocks, tables = _of_call(given, made)
-        sums = states.new_empty(blocks, SUMS, n, dtype=torch.float64)
+        sums = states.new_zeros(blocks, SUMS, n, dtype=torch.float64)
         carry, later = gradients.h_0.data_ptr(), 0 if last_gradient is None else last_gradient.data_ptr()
         for end in range(steps, 0, -chunk):
             begin = max(0, end - chunk)
@@ -96,7 +96,7 @@ def backward(
                 "backward", blocks, given.h_0.data_ptr(), given.h_0_stride, *tables.read, given.x.data_ptr(),
                 given.V.data_ptr(), inputs, states.data_ptr(),
                 0 if states_gradient is None else states_gradient.data_ptr(), later, carry,
-                z_gradient.data_ptr(), sums.data_ptr(), end < steps, begin, end, batch, given.epsilon,
+                z_gradient.data_ptr(), sums.data_ptr(), begin, end, batch, given.epsilon,
             )  # fmt: skip
             later = carry
             of_chunk = z_gradient if end - begin == chunk else z_gradient[: end - begin]
