@@ -220,6 +220,7 @@ def test_while_a_graph_is_captured_nothing_is_kept_or_read(kept, monkeypatch):
         held.memory.fill_(torch.nan)
         monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: True)
         assert torch.equal(rnn(x, h)[0], expected)
+        assert torch.isnan(held.memory).all()  # neither read nor written
         assert list(only(kept).values()) == [held]
 
 
