@@ -117,7 +117,7 @@ def test_the_wheel_says_what_it_is(built: Built):
     assert (found["Name"], found["Version"]) == ("urnn", urnn.__version__)
     assert found["License-Expression"] == "MIT"
     assert found["Requires-Python"] == ">=3.11"
-    assert set(found.get_all("Provides-Extra")) == {"training", "zoo", "spectral", "suite", "dev"}
+    assert set(found.get_all("Provides-Extra")) == {"training", "zoo", "spectral", "suite", "fleet", "dev"}
     assert text_in(built.wheel, ".dist-info/licenses/LICENSE") == (ROOT / "LICENSE").read_text()
 
 
