@@ -68,6 +68,8 @@ class Verdict:
         if lead is Lead.FROM_SMALLEST:
             sizes = "the only size measured, n =" if first == last else f"every size measured, n = {first} to"
             answer = f"{yes} at {sizes} {last}"
+            if _is_undecided(self.found.gain_first):
+                answer += ", by the medians"
         elif lead is Lead.NOT_UP_TO_LARGEST:
             no, of = (
                 f"does not {question.does.removesuffix('s')} {question.what} {baseline}",
@@ -172,8 +174,7 @@ def _tally(measured: Measured) -> list[str]:
 
 def gain(estimate: Estimate, metric: str) -> str:
     """Baseline over uRNN -> 'is 2.4 times as fast', 'takes 12 times as long', 'needs 42 % as much'."""
-    equal = estimate.low <= 1 <= estimate.high and not estimate.low == estimate.high == 1
-    ratio = estimate.value
+    equal, ratio = _is_undecided(estimate), estimate.value
     if metric == PEAK_ALLOCATED:
         if equal or abs(ratio - 1) < 0.005:
             return "needs about as much"
@@ -183,6 +184,11 @@ def gain(estimate: Estimate, metric: str) -> str:
         return "takes about as long"
     faster, slower = units.factor(ratio), units.factor(1 / ratio)
     return f"is {faster} times as fast" if ratio > 1 else f"takes {slower} times as long"
+
+
+def _is_undecided(estimate: Estimate) -> bool:
+    """Whether the interval includes 1, but for a ratio that is 1 exactly."""
+    return estimate.low <= 1 <= estimate.high and not estimate.low == estimate.high == 1
 
 
 def _compact(estimate: Estimate) -> str:

@@ -79,6 +79,15 @@ def test_headline_of_a_lead_everywhere_and_of_a_lead_that_is_lost(written_of, cu
     )
 
 
+def test_headline_of_a_lead_that_is_within_noise_at_the_smallest_size(written_of, curve):
+    noisy = (0.8, 0.9, 1.1, 1.2, 1.3)
+    rows = curve("urnn", {n: [x * a for x in noisy] for n, a in ((64, 1.0), (128, 1.0))})
+    rows += curve("lstm", {64: [1.1 * x for x in noisy], 128: [4 * x for x in noisy]})
+    (said, *_) = written_of(rows).headlines
+    assert "faster than nn.LSTM at every size measured, n = 64 to 128, by the medians (95 % interval" in said
+    assert "it takes about as long at n = 64 and is 4.0 times as fast at n = 128" in said
+
+
 def test_the_fastest_backend_speaks_and_every_backend_is_listed(written_of, curve):
     rows = curve("urnn", {64: 4.0, 128: 4.0}) + curve("urnn", {64: 1.0, 128: 1.0}, backend="cpu")
     page = written_of(rows + curve("lstm", {64: 2.0, 128: 2.0}))
