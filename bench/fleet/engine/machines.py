@@ -5,6 +5,8 @@ that the scheduler has lost is ended: if it was stopped, it would keep its machi
 machine's, with the number of its start.
 """
 
+from __future__ import annotations
+
 import contextlib
 import json
 import os
@@ -16,15 +18,16 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Protocol
-
-from distributed import Scheduler, Security
+from typing import TYPE_CHECKING, Protocol
 
 from bench.errors import SweepError
-from bench.fleet.engine.slow import SlowScheduler
+from bench.fleet.engine.slow import slow_scheduler
 from bench.fleet.engine.worker import KEYS
 from bench.paths import ROOT
 from bench.processes.children import child, last_line
+
+if TYPE_CHECKING:
+    from distributed import Scheduler, Security
 
 RESTARTS = 5  # of a worker that has not measured anything since
 STREAMS = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL}
@@ -154,7 +157,7 @@ class Processes:
 
     async def open(self) -> Scheduler:
         protocol = "tls://" if self._security.require_encryption else "tcp://"
-        self._scheduler = await SlowScheduler(
+        self._scheduler = await slow_scheduler()(
             host=self._host, port=0, protocol=protocol, security=self._security, dashboard_address=QUIET
         )
         tls = None
@@ -224,7 +227,7 @@ class Slurm:
             security=self._security if encrypted else None,
             shared_temp_directory=str(self._logs),
             log_directory=str(self._logs),
-            scheduler_cls=SlowScheduler,
+            scheduler_cls=slow_scheduler(),
             scheduler_options={"host": self._host, "port": 0, "dashboard_address": QUIET},
             asynchronous=True,
         )

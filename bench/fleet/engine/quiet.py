@@ -3,8 +3,6 @@
 By default an idle scheduler takes 1.8 % of a core and a worker 3.3 %.
 """
 
-import dask
-
 TRIES = 2  # how often blocks are begun together before each is tried alone, and then each of them
 
 
@@ -38,4 +36,6 @@ def settings(lost_after: float) -> dict[str, object]:
 
 def apply(lost_after: float = 300.0) -> None:
     """Has to be called before `distributed` is imported, which reads some of them at once."""
+    import dask
+
     dask.config.set(settings(lost_after))

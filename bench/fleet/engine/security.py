@@ -4,9 +4,16 @@ Without it, whoever reaches their ports can run code: Dask sends functions as pi
 only where Slurm's jobs need it there.
 """
 
-from distributed import Security
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from distributed import Security
 
 
 def made(tls: bool) -> Security:
     """Dask's, with a certificate of its own that ends with this process; or none, without encryption."""
+    from distributed import Security
+
     return Security.temporary() if tls else Security()

@@ -5,20 +5,24 @@ import of torch included: workers of one machine take turns, and where one was k
 until it has ended.
 """
 
+from __future__ import annotations
+
 import contextlib
 import json
 import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-
-from distributed import Worker, get_worker
+from typing import TYPE_CHECKING
 
 from bench.errors import SweepError
 from bench.paths import ROOT
 from bench.processes.children import last_words, run
 from bench.processes.locks import sole_holder
 from bench.processes.scratch import place, scratch_folder
+
+if TYPE_CHECKING:
+    from distributed import Worker
 
 RESOURCE = "machine"  # one on each worker that may measure
 KEPT = ("blocks/*/*.json", "attempts/*/*/*.json", "sessions/*.json")  # of what a command leaves behind
@@ -46,6 +50,8 @@ async def accept(dask_worker: Worker) -> None:
 
 def measure(order: Order, blocks: Sequence[str]) -> dict[str, object]:
     """Measures blocks: the worker, the exit code, the last line, the seconds that it took, its files as texts."""
+    from distributed import get_worker
+
     with _turn(), scratch_folder("fleet") as scratch:
         begin = time.monotonic()
         done = _command(order, "run", [f"--block={','.join(blocks)}", f"--results={scratch}"])
