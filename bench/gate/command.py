@@ -31,6 +31,7 @@ from bench.paths import ROOT
 from bench.processes.scratch import scratch_folder
 
 RESULTS = ROOT / GATES
+COUNTING = 1 / 3  # of the gate's time is the most that instruction counts take
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class Dependencies:
     check_out: Callable[[Commit, Path, Path | None], None] = checkouts.check_out
     interpreters: Callable[..., tuple[dict[str, Path], str]] = interpreters
     known_cells: Callable[[str, Settings, Sequence[Cell]], Sequence[Cell]] = checkouts.known_cells
-    count_instructions: Callable[[Mapping[str, Settings], Sequence[Cell]], dict] = instructions.count_sides
+    count_instructions: Callable[[Mapping[str, Settings], Sequence[Cell], float], dict] = instructions.count_sides
     take_turns: Callable[[Sequence[tuple[Side, Sequence[Cell]]], int], None] = take_turns
     watch: Callable[..., Callable[[], None]] = Watch
     ask: Callable[[Path, Pace], Step] = judge.ask
@@ -207,7 +208,8 @@ def _measure(sides: _Sides, end: float) -> None:
     counted = sides.in_both(instructions.chosen(request.cells))
     if counted and folder.plan["instructions"] is None:
         use.log(f"counting instructions of {len(counted)} cells on both sides")
-        folder.plan["instructions"] = use.count_instructions(sides.settings, counted)
+        limit = min(end - use.clock(), 60 * request.minutes * COUNTING)
+        folder.plan["instructions"] = use.count_instructions(sides.settings, counted, limit)
         folder.save()
     troubles = Troubles(gpu=any(cell.device == "cuda" for cell in judged))
     watch = use.watch(request.wait, use.log, folder.note, troubles=troubles)

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 
@@ -36,12 +37,23 @@ def chosen(cells: Sequence[Cell]) -> list[Cell]:
     return [cell for cell in CELLS if (cell.variant, cell.phase) in asked]
 
 
-def count_sides(settings: Mapping[str, Settings], cells: Sequence[Cell]) -> dict[str, dict]:
-    """Side -> {"counts": {cell id: instructions}, "reason": why there are none or ""}."""
+def count_sides(settings: Mapping[str, Settings], cells: Sequence[Cell], seconds: float) -> dict[str, dict]:
+    """Side -> {"counts": {cell id: instructions}, "reason": why there are none or ""}.
+
+    Neither side has counts if one is not ready after `seconds`: on a busy machine they would take the time that the
+    gate has to measure in.
+    """
     queue = "\n".join(cell.id for cell in cells)
+    end = time.monotonic() + seconds
     with contextlib.ExitStack() as stack:
         going = {side: stack.enter_context(_counting(setting)) for side, setting in settings.items()}
-        return {side: _result(process, queue) for side, process in going.items()}
+        try:
+            return {
+                side: _result(process, queue, max(0.0, end - time.monotonic())) for side, process in going.items()
+            }
+        except subprocess.TimeoutExpired:
+            reason = f"counting was not ready after {seconds / 60:.1f} minutes"
+            return {side: {"counts": {}, "reason": reason} for side in settings}
 
 
 def _counting(settings: Settings) -> AbstractContextManager[subprocess.Popen]:
@@ -54,8 +66,8 @@ def _counting(settings: Settings) -> AbstractContextManager[subprocess.Popen]:
     return child([str(settings.python), *MODULE], settings.root, environment_of(settings) | more, **pipes)
 
 
-def _result(process: subprocess.Popen, queue: str) -> dict:
-    output, errors = process.communicate(queue)
+def _result(process: subprocess.Popen, queue: str, seconds: float) -> dict:
+    output, errors = process.communicate(queue, timeout=seconds)
     if process.returncode == 0:
         counts = _counts(output)
         return {"counts": counts, "reason": "" if counts else "callgrind failed: it gave no counts"}

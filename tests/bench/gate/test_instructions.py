@@ -20,13 +20,13 @@ SLICE = [CELLS[0], CELLS[1]]
 def counted(monkeypatch, tmp_path):
     """A program in the place of the meter -> what comes of counting on both sides."""
 
-    def run(program: str) -> dict:
+    def run(program: str, seconds: float = 600.0) -> dict:
         settings = {}
         for side in ("base", "head"):
             (tmp_path / side).mkdir()
             settings[side] = Settings(PROFILES["ci"], 1, "kept", tmp_path / side)
         monkeypatch.setattr(instructions, "MODULE", ["-c", program])
-        return count_sides(settings, SLICE)
+        return count_sides(settings, SLICE, seconds)
 
     return run
 
@@ -61,6 +61,12 @@ def test_each_side_counts_in_its_own_checkout_with_this_interpreter_and_fixed_ha
 )
 def test_a_count_that_fails_is_a_reason(counted, program, reason):
     assert counted(program) == {side: {"counts": {}, "reason": reason} for side in ("base", "head")}
+
+
+def test_a_count_that_takes_too_long_is_ended_and_counts_for_neither_side(counted):
+    slow = "import os, time; time.sleep(600 if os.getcwd().endswith('head') else 0); print('{}')"
+    reason = "counting was not ready after 0.1 minutes"
+    assert counted(slow, seconds=5.0) == {side: {"counts": {}, "reason": reason} for side in ("base", "head")}
 
 
 def test_calls_do_nothing_at_first_and_then_one_cell_each(monkeypatch):
