@@ -40,8 +40,8 @@ def chosen(cells: Sequence[Cell]) -> list[Cell]:
 def count_sides(settings: Mapping[str, Settings], cells: Sequence[Cell], seconds: float) -> dict[str, dict]:
     """Side -> {"counts": {cell id: instructions}, "reason": why there are none or ""}.
 
-    Neither side has counts if one is not ready after `seconds`: on a busy machine they would take the time that the
-    gate has to measure in.
+    Neither side has counts if one is not ready after `seconds`: on a busy machine they would leave no time
+    to measure in.
     """
     queue = "\n".join(cell.id for cell in cells)
     end = time.monotonic() + seconds
