@@ -57,6 +57,12 @@ with scratch_folder("sweep") as folder:
 """
 
 
+def as_in_a_terminal() -> None:
+    """Signals that a job in the background, or one under nohup, ignores end a process that is started so."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 @pytest.fixture
 def gone():
     """Waits until processes have ended; at the end of the test they have, whatever it did."""
@@ -109,7 +115,7 @@ def test_a_command_that_is_none_is_a_sentence():
 def test_a_child_and_what_it_started_end_with_the_owner(gone, manner, ending):
     command = [sys.executable, "-c", OWNER, manner]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "preexec_fn": as_in_a_terminal}
     with subprocess.Popen(command, cwd=ROOT, env=environment, text=True, **streams) as owner:
         pids = [int(text) for text in owner.stdout.readline().split()]
         assert len(pids) == 2
@@ -157,7 +163,7 @@ def test_processes_and_folders_end_with_the_owner_whoever_is_computing(gone, tmp
         stderr=subprocess.DEVNULL,
         pass_fds=[theirs],
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=as_in_a_terminal,
     )
     os.close(theirs)
     with owner, open(ours) as pipe:
