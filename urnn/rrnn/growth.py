@@ -77,7 +77,6 @@ class Weights(NamedTuple):
     w: Float[Tensor, " s"]
 
 
-@torch.compiler.disable
 def grow(
     products: Float[Tensor, "two B l n"], h: Float[Tensor, "B n"], weights: Weights, nodes: int, noise: float = 0.0
 ) -> Step:

@@ -8,7 +8,7 @@ Two things the paper leaves open: an input that is not as wide as the state ente
 has no constant at its end, which a softmax would not see.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -80,6 +80,8 @@ class RRNN(SequenceModule):
         3
     """
 
+    _grow = staticmethod(grow)
+
     def __init__(
         self,
         input_size: int,
@@ -100,11 +102,22 @@ class RRNN(SequenceModule):
         require_flag("batch_first", batch_first)
         require_dtype(dtype or torch.get_default_dtype())
         super().__init__(input_size, batch_first)
+        self._leave_out_of_graphs()
         self.hidden_size, self.nodes, self.noise = hidden_size, nodes, noise
         self.embedding = nn.Linear(input_size, hidden_size, bias=False, device=device, dtype=dtype)
         self.triples = Triples(triples, hidden_size, device, dtype)
         self.scorer = Scorer(hidden_size, scorer_size, device, dtype)
         self._tree: Tree | None = None
+
+    @classmethod
+    def _leave_out_of_graphs(cls) -> None:
+        """torch.compile does not trace a search. Here and not at import: torch._dynamo takes a second to load."""
+        if cls._grow is grow:
+            cls._grow = staticmethod(torch.compiler.disable(grow))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._leave_out_of_graphs()
 
     @staticmethod
     def parameters_of(input_size: int, hidden_size: int, triples: int = 4, scorer_size: int = 64) -> int:
@@ -174,7 +187,7 @@ class RRNN(SequenceModule):
         products = self.triples.products(self._entering(x))
         steps = []
         for t in range(len(x)):
-            steps.append(grow(products[:, t], h, weights, self.nodes, self.noise if self.training else 0.0))
+            steps.append(self._grow(products[:, t], h, weights, self.nodes, self.noise if self.training else 0.0))
             h = steps[-1].vectors[:, -1]
         nodes, top, codes = (torch.stack(parts) for parts in zip(*steps, strict=True))
         output = nodes[:, :, -1]
