@@ -67,7 +67,7 @@ reproduce: $(READY) ## compare models, train the paper's experiments, write repo
 check: $(READY) lint ## run the linters and the quick tests (a minute)
 	$(TESTS) -m "not slow"
 
-test: $(READY) $(FLEET)/ready lint ## run the linters and all tests (seven minutes)
+test: $(READY) $(FLEET)/ready lint ## run the linters and all tests (fifteen minutes)
 	$(TESTS)
 
 lint: $(READY) ## check style, formatting, types, imports, workflows and scripts
