@@ -15,10 +15,8 @@ from torch import Tensor
 from urnn import checks
 from urnn.backends import cpu, fused, transforms
 from urnn.backends.contract import Parameters
-from urnn.backends.cpu.operator import COMPLEX, OPERATORS, Operators
+from urnn.backends.cpu.operator import COMPLEX, COMPLEX_OF, OPERATORS, Operators
 from urnn.unitary import to_complex, to_pair
-
-COMPLEX_OF = {getattr(torch, real): getattr(torch, name) for real, name in COMPLEX.items()}
 
 
 def operators(dtype: torch.dtype) -> Operators | None:

@@ -38,6 +38,7 @@ SCHEMAS = {
     "dense_stream": "(Tensor x, Tensor h, Tensor W, Tensor V, Tensor b) -> (Tensor, Tensor)",
 }
 COMPLEX = {"float32": "complex64", "float64": "complex128"}
+COMPLEX_OF = {getattr(torch, real): getattr(torch, name) for real, name in COMPLEX.items()}
 
 _schemas = torch.library.Library("urnn", "FRAGMENT")
 for _dtype in COMPLEX:

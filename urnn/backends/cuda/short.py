@@ -12,11 +12,10 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from urnn import checks
-from urnn.backends.cpu.operator import COMPLEX
+from urnn.backends.cpu.operator import COMPLEX_OF
 from urnn.backends.cuda import launch, sequence, tables
 from urnn.unitary import to_complex, to_pair
 
-COMPLEX_OF = {getattr(torch, real): getattr(torch, name) for real, name in COMPLEX.items()}
 # Bytes of V up to which a step multiplies it itself: each block reads all of it, a number at a time.
 NARROW = 256 << 10
 
