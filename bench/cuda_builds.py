@@ -12,14 +12,15 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 
 import torch
 
+from bench.kernel_check import CUDA_SIZES
 from urnn.backends.cuda import build
-from urnn.backends.cuda.plan import DTYPES, SIZES, Device, Plan, possible, with_tables
+from urnn.backends.cuda.plan import DTYPES, Device, Plan, possible, with_tables
 
 # Bytes that a block can have of shared memory, by architecture (CUDA's programming guide); 99 KB on others.
 SHARED_BYTES = {75: 64 * 1024, 80: 163 * 1024, 87: 163 * 1024, 90: 227 * 1024, 100: 227 * 1024, 103: 227 * 1024}
 
 
-def plans(architecture: int, sizes: Iterable[int] = SIZES) -> list[Plan]:
+def plans(architecture: int, sizes: Iterable[int] = CUDA_SIZES) -> list[Plan]:
     """Every plan of these sizes for an architecture (90: sm_90), the largest first since they take longest."""
     device = Device(1, SHARED_BYTES.get(architecture, 99 * 1024))
     cuts = [

@@ -18,7 +18,7 @@ def test_every_plan_that_a_layer_can_ask_for_is_among_them(architecture, shared_
     found = set(plans(architecture))
     asked = {
         choose(n, batch, dtype, released, Device(132, shared_bytes))
-        for n in (4, 8, 64, 512, 1024, 2048, 4096)
+        for n in (4, 8, 64, 512, 1024, 2048, 4096, 6, 100, 768, 3000)
         for batch in (1, 128, 1056)
         for dtype in (torch.float32, torch.float64)
         for released in (False, True)
@@ -53,8 +53,11 @@ def test_without_a_gpu_the_architecture_has_to_be_said(without_gpu, capsys):
 
 
 def test_a_size_that_the_kernel_has_not_is_refused(capsys):
-    assert main(["cuda-kernels", "--hidden", "100", "--architecture", "90"]) == 2
-    assert capsys.readouterr().err == "error: the CUDA kernel needs a power of two from 4 to 4096 units, got 100\n"
+    assert main(["cuda-kernels", "--hidden", "768,770", "--architecture", "90"]) == 2
+    assert capsys.readouterr().err == (
+        "error: the CUDA kernel needs 4 to 4096 units, a product of 2, 3 and 5, got 770; the nearest with a kernel: "
+        "768 and 800\n"
+    )
 
 
 def test_the_command_says_how_many_there_are(monkeypatch, capsys):

@@ -40,6 +40,12 @@ LIMITS = {
     (2048, 8, True): {"forward": (144, 0), "backward": (255, 0)},
     (2048, 8, False): {"forward": (192, 0), "backward": (255, 0)},
     (4096, 8, False): {"forward": (128, 32), "backward": (128, 1408)},
+    (100, 10, False): {"forward": (255, 0), "backward": (255, 0)},
+    (768, 4, True): {"forward": (255, 0), "backward": (255, 0)},
+    (768, 8, True): {"forward": (255, 0), "backward": (255, 0)},
+    (1000, 5, True): {"forward": (255, 0), "backward": (255, 0)},
+    (1000, 10, True): {"forward": (255, 0), "backward": (255, 0)},
+    (2025, 9, True): {"forward": (255, 0), "backward": (255, 0)},
 }
 
 

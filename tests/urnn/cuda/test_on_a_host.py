@@ -21,8 +21,8 @@ pytestmark = [
 
 # Cuts that test_fused_kernels.py leaves out: other units a thread than usual at this size, or the other dtype.
 CUTS = {
-    torch.float32: [(8, 4), (16, 8), (64, 4), (64, 8), (256, 8), (512, 2), (1024, 4)],
-    torch.float64: [(16, 2), (64, 2), (128, 8), (256, 4), (512, 4)],
+    torch.float32: [(8, 4), (16, 8), (64, 4), (64, 8), (256, 8), (512, 2), (1024, 4), (60, 10), (100, 10), (768, 8)],
+    torch.float64: [(16, 2), (64, 2), (128, 8), (256, 4), (512, 4), (12, 6), (100, 5), (360, 6), (500, 10)],
 }
 
 
@@ -118,9 +118,9 @@ BREAKS = {
         "tables .* a (read|write) that no barrier orders behind another thread's",
     ),
     "an exchange without a barrier": (
-        "group.h",
-        "begin_exchange<SPREAD>(x, to);\n    barrier();\n",
-        "begin_exchange<SPREAD>(x, to);\n",
+        "fourier.h",
+        "  group.barrier();\n",
+        "",
         "tables .* a read .*",
     ),
     "a place behind the end": (
@@ -155,26 +155,51 @@ BREAKS = {
     ),
     "a barrier for some": (
         "backward.h",
-        "  write_pair(a.carry + start, g, within);",
-        "  if (group.lane == 0) group.barrier();\n  write_pair(a.carry + start, g, within);",
+        "  write_pair(a.carry + start, g, writes);",
+        "  if (group.lane == 0) group.barrier();\n  write_pair(a.carry + start, g, writes);",
         "backward .* a barrier that not all threads reach",
     ),
 }
+# With 100 units, 20 of a sample's 32 threads have some, and 25 a butterfly of the second pass.
+BREAKS_WITH_IDLE_THREADS = {
+    "units of a thread that has none": (
+        "group.h",
+        "    if (!has_units()) return;\n",
+        "",
+        "tables .* a write that no barrier orders behind another thread's write",
+    ),
+    "a butterfly that there is not": (
+        "fourier.h",
+        "    if (P::has(group, s)) {\n",
+        "    {\n",
+        "tables .* a write that no barrier orders behind another thread's write",
+    ),
+    "a copy behind the end of a row": (
+        "rows_ahead.h",
+        "      if (has) copy_later",
+        "      copy_later",
+        "forward .* a write that no barrier orders behind another thread's write",
+    ),
+}
+EVERY_BREAK = [
+    *(pytest.param(512, 4, *edit, id=name) for name, edit in BREAKS.items()),
+    *(pytest.param(100, 5, *edit, id=name) for name, edit in BREAKS_WITH_IDLE_THREADS.items()),
+]
 
 
-@pytest.mark.parametrize(("file", "right", "wrong", "message"), BREAKS.values(), ids=BREAKS)
+@pytest.mark.parametrize(("n", "elements", "file", "right", "wrong", "message"), EVERY_BREAK)
 def test_the_host_sees_what_a_gpu_would_get_wrong(
-    cuda_on_a_host, monkeypatch, tmp_path, file, right, wrong, message, generator
+    cuda_on_a_host, monkeypatch, tmp_path, n, elements, file, right, wrong, message, generator
 ):
     for source in (*SOURCES.glob("*.h"), *SOURCES.glob("*.cu")):
         shutil.copy(source, tmp_path)
     text = (tmp_path / file).read_text()
     assert text.count(right) == 1
     (tmp_path / file).write_text(text.replace(right, wrong))
-    plan = Plan(512, 4, torch.float32, released=False)
+    plan = Plan(n, elements, torch.float32, released=False)
     broken = HostKernels(plan, cuda_on_a_host.library(plan, sources=tmp_path))
     monkeypatch.setattr(cuda_launch, "load", lambda plan: broken)
-    given = arguments(512, 1, 12, 1, torch.float32, generator)  # three steps a chunk
+    given = arguments(n, 1, 12, 1, torch.float32, generator)  # three steps a chunk
     given["x"].requires_grad_()
     with pytest.raises(KernelError, match=message):
         call(fused.run_sequence, **given)[0].sum().backward()

@@ -28,8 +28,8 @@ __device__ __forceinline__ void add_up(double* sums, Sum row, const Sample& grou
   for (int e = 0; e < ELEMENTS; ++e) {
     Real value = value_of(e);
 #pragma unroll
-    for (int bits = Sample::LANES; bits < WARP; bits *= 2) value += shuffled(value, bits);
-    if (group.member == 0) sums[row * N + group.unit(e)] += value;
+    for (int bits = Sample::SPAN; bits < WARP; bits *= 2) value += shuffled(value, bits);
+    if (group.member == 0 && group.has_units()) sums[row * N + group.unit(e)] += value;
   }
 }
 
@@ -73,7 +73,7 @@ __device__ __forceinline__ void undo_middle(const BackwardTables& tables, const 
 // short and shared memory has room for the rows, their copies begin two steps ahead; a long step waits for less
 // than the rows would cost it.
 class Past {
-  static constexpr bool AHEAD = ELEMENTS < 8 && N * sizeof(Real) <= 4096;
+  static constexpr bool AHEAD = COPYABLE && ELEMENTS < 8 && N * sizeof(Real) <= 4096;
   static constexpr int STATE = 0, GRADIENT = 1;
   using Rows = RowsAhead<Sample::BYTES + BackwardTables::BYTES, 2, 2>;
 
@@ -230,7 +230,7 @@ __device__ __forceinline__ void run_backward(const BackwardArguments& a) {
   Sample group;
   const long long sample = block_index() * Sample::SAMPLES + group.member, step = a.batch * (2 * N);
   const long long start = sample * (2 * N) + group.lane;
-  const bool within = sample < a.batch;
+  const bool within = sample < a.batch, writes = within && group.has_units();
   BackwardTables tables(a.tables, a.biases, a.places, group);
   Gradients sums;
   Past past(a, sample, group);
@@ -249,11 +249,11 @@ __device__ __forceinline__ void run_backward(const BackwardArguments& a) {
     } else {
       undo_modrelu(tables, past.h, g, Real(a.epsilon), sums, nullptr);
     }
-    write_pair(a.z_gradient + (t - a.begin) * step + start, g, within);
+    write_pair(a.z_gradient + (t - a.begin) * step + start, g, writes);
     past.step_back(t);
     unsure = undo_product(tables, past.h, g, group, sums, past, t);
   }
-  write_pair(a.carry + start, g, within);
+  write_pair(a.carry + start, g, writes);
   add_up(a.sums + block_index() * (SUMS * N), sums, group);
 }
 

@@ -7,26 +7,32 @@
 
 namespace {
 
+// Whether rows of states begin at a multiple of 16 bytes, as a copy must: not those of an odd N in float.
+constexpr bool COPYABLE = 2 * N * sizeof(Real) % 16 == 0;
+
 // STAGES places, each for ROWS rows of each sample, `OFFSET` bytes into shared memory. A thread brings 16 bytes at
 // a time, whichever threads will read them: its copies are there for all after `wait_for_copies` and a barrier,
 // and may begin once a barrier lies behind the last reading of the same stage.
 template <int OFFSET, int ROWS, int STAGES>
 class RowsAhead {
  public:
-  // So samples of a warp begin LANES banks apart, at a multiple of 16 bytes.
-  static constexpr int ROW = 2 * N + (Sample::LANES >= WARP ? 0 : Sample::LANES < 4 ? 4 : Sample::LANES);
+  // So samples of a warp begin SPAN banks apart, at a multiple of 16 bytes.
+  static constexpr int ROW = 2 * N + (Sample::SPAN >= WARP ? 0 : Sample::SPAN < 4 ? 4 : Sample::SPAN);
   static constexpr int BYTES = STAGES * ROWS * Sample::SAMPLES * ROW * int(sizeof(Real));
 
   // A sample that is not `within` the batch has rows of 0.
   __device__ __forceinline__ RowsAhead(bool within, const Sample& group)
-      : lane_(group.lane), member_(group.member * ROW), within_(within) {}
+      : lane_(group.lane), seat_(group.seat), member_(group.member * ROW), within_(within) {}
 
   // Begins to copy the sample's row that begins at `from`, at a multiple of 16 bytes.
   __device__ __forceinline__ void fetch(int stage, int row, const Real* from) const {
-    const int place = start(stage, row) + lane_ * PER_COPY;
-    from += lane_ * PER_COPY;
+    const int place = start(stage, row) + seat_ * PER_COPY;
+    from += seat_ * PER_COPY;
 #pragma unroll
-    for (int i = 0; i < COPIES; ++i) copy_later(rows_, place + i * APART, from + i * APART, within_);
+    for (int i = 0; i < COPIES; ++i) {
+      const bool has = (i + 1) * APART <= 2 * N || seat_ * PER_COPY + i * APART < 2 * N;
+      if (has) copy_later(rows_, place + i * APART, from + i * APART, within_);
+    }
   }
   __device__ __forceinline__ void read(int stage, int row, Units& x) const {
     const int place = start(stage, row) + lane_;
@@ -38,15 +44,15 @@ class RowsAhead {
   }
 
  private:
-  static constexpr int PER_COPY = 16 / int(sizeof(Real)), COPIES = 2 * ELEMENTS / PER_COPY;
-  static constexpr int APART = Sample::LANES * PER_COPY;
+  static constexpr int PER_COPY = 16 / int(sizeof(Real)), APART = Sample::SPAN * PER_COPY;
+  static constexpr int COPIES = (2 * N + APART - 1) / APART;
 
   __device__ __forceinline__ int start(int stage, int row) const {
     return (stage * ROWS + row) * (Sample::SAMPLES * ROW) + member_;
   }
 
   const Shared<Real> rows_ = shared_at<Real>(OFFSET);
-  const int lane_, member_;
+  const int lane_, seat_, member_;
   const bool within_;
 };
 
