@@ -155,8 +155,8 @@ BREAKS = {
     ),
     "a barrier for some": (
         "backward.h",
-        "  write_pair(a.carry + start, g, writes);",
-        "  if (group.lane == 0) group.barrier();\n  write_pair(a.carry + start, g, writes);",
+        "  write_pair(a.carry + start, g, within);",
+        "  if (group.lane == 0) group.barrier();\n  write_pair(a.carry + start, g, within);",
         "backward .* a barrier that not all threads reach",
     ),
 }

@@ -84,7 +84,8 @@ class Past {
   // All threads of the block together.
   __device__ __forceinline__ Past(const BackwardArguments& a, long long sample, Sample& group)
       : a_(a), step_(a.batch * (2 * N)), start_(sample * (2 * N)), lane_(group.lane),
-        first_(a.h_0 + sample * a.h_0_stride), within_(sample < a.batch), rows_(sample < a.batch, group) {
+        first_(a.h_0 + sample * a.h_0_stride), within_(sample < a.batch && group.has_units()),
+        rows_(sample < a.batch, group) {
     read_pair(state(a.end - 1) + lane_, h, within_);
     if (AHEAD) {
       fetch(a.end - 1);
@@ -230,7 +231,7 @@ __device__ __forceinline__ void run_backward(const BackwardArguments& a) {
   Sample group;
   const long long sample = block_index() * Sample::SAMPLES + group.member, step = a.batch * (2 * N);
   const long long start = sample * (2 * N) + group.lane;
-  const bool within = sample < a.batch, writes = within && group.has_units();
+  const bool within = sample < a.batch && group.has_units();
   BackwardTables tables(a.tables, a.biases, a.places, group);
   Gradients sums;
   Past past(a, sample, group);
@@ -249,11 +250,11 @@ __device__ __forceinline__ void run_backward(const BackwardArguments& a) {
     } else {
       undo_modrelu(tables, past.h, g, Real(a.epsilon), sums, nullptr);
     }
-    write_pair(a.z_gradient + (t - a.begin) * step + start, g, writes);
+    write_pair(a.z_gradient + (t - a.begin) * step + start, g, within);
     past.step_back(t);
     unsure = undo_product(tables, past.h, g, group, sums, past, t);
   }
-  write_pair(a.carry + start, g, writes);
+  write_pair(a.carry + start, g, within);
   add_up(a.sums + block_index() * (SUMS * N), sums, group);
 }
 

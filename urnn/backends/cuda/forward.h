@@ -13,8 +13,8 @@
 
 namespace {
 
-// The units of one sample's pair [Re; Im], from the first of this thread's on; those of a sample past the batch
-// are 0 and are not written, nor is what a thread has that holds no units.
+// The units of one sample's pair [Re; Im], from the first of this thread's on; those of a sample past the batch, or
+// of a thread without units, are 0 and are not written.
 __device__ __forceinline__ void read_pair(const Real* pair, Units& x, bool within) {
 #pragma unroll
   for (int e = 0; e < ELEMENTS; ++e) {
@@ -22,8 +22,8 @@ __device__ __forceinline__ void read_pair(const Real* pair, Units& x, bool withi
     x[e].im = within ? pair[e * Sample::LANES + N] : 0;
   }
 }
-__device__ __forceinline__ void write_pair(Real* pair, const Units& x, bool writes) {
-  if (!writes) return;
+__device__ __forceinline__ void write_pair(Real* pair, const Units& x, bool within) {
+  if (!within) return;
 #pragma unroll
   for (int e = 0; e < ELEMENTS; ++e) {
     pair[e * Sample::LANES] = x[e].re;
@@ -151,9 +151,9 @@ constexpr int FORWARD_BYTES = Sample::BYTES + ForwardTables::BYTES + ComingInput
 __device__ __forceinline__ void run_forward(const ForwardArguments& a) {
   Sample group;
   const long long sample = block_index() * Sample::SAMPLES + group.member;
-  const bool within = sample < a.batch, writes = within && group.has_units();
+  const bool within = sample < a.batch && group.has_units();
   Real* const first = a.states + sample * (2 * N);
-  ComingInputs inputs(first, a.batch * (2 * N), a.steps, within, group);
+  ComingInputs inputs(first, a.batch * (2 * N), a.steps, sample < a.batch, group);
   ForwardTables tables(a.tables, a.biases, a.places, group);
   const Real epsilon = Real(a.epsilon);
   Units h;
@@ -166,9 +166,9 @@ __device__ __forceinline__ void run_forward(const ForwardArguments& a) {
     tables.read_biases(b);
 #pragma unroll
     for (int e = 0; e < ELEMENTS; ++e) h[e] = modrelu(h[e], b[e], epsilon);
-    write_pair(pair, h, writes);
+    write_pair(pair, h, within);
   }
-  write_pair(a.last + sample * (2 * N) + group.lane, h, writes);
+  write_pair(a.last + sample * (2 * N) + group.lane, h, within);
 }
 
 }  // namespace

@@ -29,6 +29,7 @@ class Group {
   static constexpr int SPAN = span_of(LANES);                    // the sample's threads, with those that hold none
   static constexpr int SAMPLES = SPAN < WARP ? WARP / SPAN : 1;  // samples of a block
   static constexpr int THREADS = SPAN * SAMPLES;
+  static constexpr bool ALONE = SAMPLES == 1 && !POWER_OF_TWO;  // a power of two's code is as it was measured
   static constexpr int WARPS = SPAN > WARP ? SPAN / WARP : 1;
   // A sample's places: its units and the most that `padded` skips. So samples of a warp begin LANES banks apart.
   static constexpr int REGION = N + LANES;
@@ -37,11 +38,11 @@ class Group {
   static constexpr int SUMS_AT = 2 * SAMPLES * REGION * int(sizeof(Complex<T>));
   static constexpr int BYTES = SUMS_AT + MOST_SUMS * WARPS * SAMPLES * int(sizeof(T));
 
-  const int seat = thread_index() % SPAN;  // which of the sample's threads
-  // The same, of a thread that holds no units the last one that does: it reads what that one reads, and neither
+  const int seat = ALONE ? thread_index() : thread_index() % SPAN;  // which of the sample's threads
+  // The same, of a thread that holds no units the last one that does: it may read what that one reads, and neither
   // writes nor adds anything.
   const int lane = SPAN == LANES || seat < LANES ? seat : LANES - 1;
-  const int member = thread_index() / SPAN;  // which of the block's samples
+  const int member = ALONE ? 0 : thread_index() / SPAN;  // which of the block's samples
 
   __device__ __forceinline__ bool has_units() const { return SPAN == LANES || seat < LANES; }
   __device__ __forceinline__ int unit(int e) const { return lane + e * LANES; }

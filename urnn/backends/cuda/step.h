@@ -34,7 +34,7 @@ struct StepInputs {
 __device__ __forceinline__ void run_step(const StepArguments& a) {
   Sample group;
   const long long sample = block_index() * Sample::SAMPLES + group.member;
-  const bool writes = sample < a.batch && group.has_units();
+  const bool within = sample < a.batch && group.has_units();
   const TableReader<false> tables(a.tables, a.biases, a.places, group);
   StepInputs inputs{a, group, sample};
   Real* pair = a.states + sample * (2 * N) + group.lane;
@@ -45,8 +45,8 @@ __device__ __forceinline__ void run_step(const StepArguments& a) {
   tables.read_biases(b);
 #pragma unroll
   for (int e = 0; e < ELEMENTS; ++e) h[e] = modrelu(h[e], b[e], Real(a.epsilon));
-  write_pair(pair, h, writes);
-  if (!writes || !a.last) return;
+  write_pair(pair, h, within);
+  if (!within || !a.last) return;
 #pragma unroll
   for (int e = 0; e < ELEMENTS; ++e) a.last[sample * N + group.unit(e)] = h[e];
 }
