@@ -12,15 +12,17 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 
 import torch
 
-from bench.kernel_check import CUDA_SIZES
 from urnn.backends.cuda import build
+from urnn.backends.cuda.passes import POWERS_OF_TWO
 from urnn.backends.cuda.plan import DTYPES, Device, Plan, possible, with_tables
 
+# Those that `kernel_check` tries: powers of two, and products of 2, 3 and 5 with each way to cut a transform.
+SIZES = (*POWERS_OF_TWO, 6, 12, 60, 100, 360, 500, 768, 1000, 1536, 3000)
 # Bytes that a block can have of shared memory, by architecture (CUDA's programming guide); 99 KB on others.
 SHARED_BYTES = {75: 64 * 1024, 80: 163 * 1024, 87: 163 * 1024, 90: 227 * 1024, 100: 227 * 1024, 103: 227 * 1024}
 
 
-def plans(architecture: int, sizes: Iterable[int] = CUDA_SIZES) -> list[Plan]:
+def plans(architecture: int, sizes: Iterable[int] = SIZES) -> list[Plan]:
     """Every plan of these sizes for an architecture (90: sm_90), the largest first since they take longest."""
     device = Device(1, SHARED_BYTES.get(architecture, 99 * 1024))
     cuts = [

@@ -3,8 +3,8 @@
 Rounding alone makes float32 differ from float64, and how much depends on the data; so the reference is run in
 float32 too, and a kernel's error may be a few times as large as its. In float64 the kernel is held against the
 reference itself, and may differ by twice what that error would be in float64, since both are rounded. Besides the
-sizes that are timed, a CUDA kernel is tried at every power of two that it has and at some other sizes, with a batch
-that leaves its last block partly empty, in both presets and dtypes.
+sizes that are timed, a CUDA kernel is tried at every power of two that it has and at some other sizes, with a
+batch that leaves its last block partly empty, in both presets and dtypes.
 
 modReLU has a kink: where |z| + b is zero up to rounding, a right kernel may switch a unit off that the reference
 leaves on, and the gradient jumps. A draw with such a unit says nothing about the kernel, so another is drawn: the
@@ -29,11 +29,11 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor
 
+from bench import cuda_builds
 from bench.environment import why_no_kernel
 from bench.grid import Cell
 from bench.precision import TENSORS, set_tf32
 from urnn import URNN
-from urnn.backends.cuda.passes import POWERS_OF_TWO
 from urnn.layer import layers_of
 
 STEPS = 32
@@ -43,8 +43,6 @@ TOLERANCE = 4.0  # times the reference's own error in float32
 SEED = 20151120
 DRAWS = 5  # at most, until none of the units is at its kink
 SMOOTH = 2.0  # the larger of two changes over the smaller; a jump is on one side and hundreds of times as large
-# Of a CUDA kernel: powers of two, and products of 2, 3 and 5 with each way to cut a transform.
-CUDA_SIZES = (*POWERS_OF_TWO, 6, 12, 60, 100, 360, 500, 768, 1000, 1536, 3000)
 BROKEN = 3  # exit code of a process that met an error of CUDA's
 
 
@@ -106,7 +104,7 @@ def sizes(cells: Iterable[Cell]) -> list[Size]:
     odd = [
         (backend, "cuda", n, STEPS // 2, ODD_BATCH, dtype, preset)
         for backend in dict.fromkeys(c.implementation for c in fused if c.device == "cuda")
-        for n in CUDA_SIZES
+        for n in cuda_builds.SIZES
         for dtype, preset in (usual, ("float32", "released"), ("float64", "paper"), ("float64", "released"))
     ]
     return list(dict.fromkeys([*short, *far, *odd]))

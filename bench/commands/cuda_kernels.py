@@ -3,7 +3,6 @@
 import argparse
 
 from bench import cuda_builds
-from bench.kernel_check import CUDA_SIZES
 from bench.options import MOST_SIZE, MOST_THREADS, whole_number, whole_numbers
 from urnn.backends.cuda.plan import require_size
 
@@ -13,7 +12,7 @@ PURPOSE = "compile the CUDA kernels into the kernel cache, all cores at once; ne
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which sizes, and for which GPU."""
     add = parser.add_argument
-    sizes = {"type": whole_numbers(MOST_SIZE), "metavar": "N,...", "default": CUDA_SIZES}
+    sizes = {"type": whole_numbers(MOST_SIZE), "metavar": "N,...", "default": cuda_builds.SIZES}
     add("--hidden", **sizes, help="default: those that check-kernels tries")
     what = "90 for an H100 or H200; default: the GPU that is here"
     add("--architecture", type=whole_number(MOST_SIZE), metavar="SM", help=what)

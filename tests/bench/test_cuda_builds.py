@@ -55,8 +55,8 @@ def test_without_a_gpu_the_architecture_has_to_be_said(without_gpu, capsys):
 def test_a_size_that_the_kernel_has_not_is_refused(capsys):
     assert main(["cuda-kernels", "--hidden", "768,770", "--architecture", "90"]) == 2
     assert capsys.readouterr().err == (
-        "error: the CUDA kernel needs 4 to 4096 units, a product of 2, 3 and 5, got 770; the nearest with a kernel: "
-        "768 and 800\n"
+        "error: the CUDA kernel needs 4 to 4096 units, a product of 2, 3 and 5, got 770; the nearest with a "
+        "kernel: 768 and 800\n"
     )
 
 

@@ -21,7 +21,18 @@ pytestmark = [
 
 # Cuts that test_fused_kernels.py leaves out: other units a thread than usual at this size, or the other dtype.
 CUTS = {
-    torch.float32: [(8, 4), (16, 8), (64, 4), (64, 8), (256, 8), (512, 2), (1024, 4), (60, 10), (100, 10), (768, 8)],
+    torch.float32: [
+        (8, 4),
+        (16, 8),
+        (64, 4),
+        (64, 8),
+        (256, 8),
+        (512, 2),
+        (1024, 4),
+        (60, 10),
+        (100, 10),
+        (768, 8),
+    ],
     torch.float64: [(16, 2), (64, 2), (128, 8), (256, 4), (512, 4), (12, 6), (100, 5), (360, 6), (500, 10)],
 }
 

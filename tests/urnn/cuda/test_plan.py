@@ -138,8 +138,10 @@ def test_a_full_wave_is_one_block_a_multiprocessor():
 
 @pytest.mark.parametrize(("n", "near"), [(2, "4"), (7, "6 and 8"), (770, "768 and 800"), (4100, "4096")])
 def test_other_sizes_are_refused(n, near):
-    message = f"the CUDA kernel needs 4 to 4096 units, a product of 2, 3 and 5, got {n}; the nearest with a kernel: {near}"
-    with pytest.raises(ValueError, match=f"^{message}$"):
+    message = (
+        f"^the CUDA kernel needs 4 to 4096 units, a product of 2, 3 and 5, got {n}; .* with a kernel: {near}$"
+    )
+    with pytest.raises(ValueError, match=message):
         choose(n, 1, torch.float32, False, H100)
 
 

@@ -23,14 +23,20 @@ __device__ constexpr double cosine(int k) {
   static_assert(R == 3 || R == 5 || R == 9, "of the odd radices");
   if (R == 3) return -0.5;
   if (R == 5) return k == 1 ? 0.30901699437494742410 : -0.80901699437494742410;
-  return k == 1 ? 0.76604444311897803520 : k == 2 ? 0.17364817766693034885 : k == 3 ? -0.5 : -0.93969262078590838405;
+  return k == 1   ? 0.76604444311897803520
+         : k == 2 ? 0.17364817766693034885
+         : k == 3 ? -0.5
+                  : -0.93969262078590838405;
 }
 template <int R>
 __device__ constexpr double sine(int k) {
   constexpr double THIRD = 0.86602540378443864676;
   if (R == 3) return THIRD;
   if (R == 5) return k == 1 ? 0.95105651629515357212 : 0.58778525229247312917;
-  return k == 1 ? 0.64278760968653932632 : k == 2 ? 0.98480775301220805937 : k == 3 ? THIRD : 0.34202014332566873304;
+  return k == 1   ? 0.64278760968653932632
+         : k == 2 ? 0.98480775301220805937
+         : k == 3 ? THIRD
+                  : 0.34202014332566873304;
 }
 
 // An odd R: of y_j and y_(R-j) only the sum and the difference are multiplied, by real numbers.

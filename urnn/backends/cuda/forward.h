@@ -13,8 +13,8 @@
 
 namespace {
 
-// The units of one sample's pair [Re; Im], from the first of this thread's on; those of a sample past the batch, or
-// of a thread without units, are 0 and are not written.
+// The units of one sample's pair [Re; Im], from the first of this thread's on; those of a sample past the batch,
+// or of a thread without units, are 0 and are not written.
 __device__ __forceinline__ void read_pair(const Real* pair, Units& x, bool within) {
 #pragma unroll
   for (int e = 0; e < ELEMENTS; ++e) {

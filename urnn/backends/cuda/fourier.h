@@ -29,7 +29,7 @@ template <typename Group, int NUMBER>
 struct Pass {
   static constexpr int R = radix<Group::ELEMENTS>(NUMBER), DONE = radices_before<Group::ELEMENTS>(NUMBER);
   static constexpr bool LAST = DONE * R == N;
-  static constexpr bool OWN = Group::ELEMENTS % R == 0;           // whether its elements are the thread's own units
+  static constexpr bool OWN = Group::ELEMENTS % R == 0;  // whether its elements are the thread's own units
   static constexpr int APART = OWN ? Group::LANES : Group::SPAN;  // from one butterfly of a thread to its next
   static constexpr int COUNT = (N / R + APART - 1) / APART;       // butterflies, the last perhaps none
   static constexpr bool FULL = COUNT * APART == N / R;
@@ -107,7 +107,8 @@ __device__ __forceinline__ void exchange(const Complex<T> (&x)[M], Complex<T> (&
 
 // The pass of this number, on its elements x, and those behind it; what the last one leaves goes to `result`.
 template <bool INVERSE, int NUMBER, typename T, int M, int E, typename Roots>
-__device__ __forceinline__ void passes(Complex<T> (&x)[M], Complex<T> (&result)[E], Group<T, E>& group, Roots roots) {
+__device__ __forceinline__ void passes(Complex<T> (&x)[M], Complex<T> (&result)[E], Group<T, E>& group,
+                                       Roots roots) {
   using This = Pass<Group<T, E>, NUMBER>;
   transform<This, INVERSE>(x, group, roots);
   if constexpr (This::LAST) {

@@ -7,7 +7,8 @@ namespace {
 
 constexpr bool POWER_OF_TWO = (N & (N - 1)) == 0;
 
-// Units first, first + STRIDE, first + 2 STRIDE, ... Where N is a power of two, both addends have no bit in common.
+// Units first, first + STRIDE, first + 2 STRIDE, ... Where N is a power of two, both addends have no bit in
+// common.
 template <int STRIDE>
 struct Every {
   unsigned first;
@@ -24,7 +25,7 @@ template <typename T, int E>
 class Group {
  public:
   using Units = Complex<T>[E];
-  static constexpr int ELEMENTS = E;                               // units of one thread
+  static constexpr int ELEMENTS = E;                             // units of one thread
   static constexpr int LANES = N / E;                            // threads that hold a sample's units
   static constexpr int SPAN = span_of(LANES);                    // the sample's threads, with those that hold none
   static constexpr int SAMPLES = SPAN < WARP ? WARP / SPAN : 1;  // samples of a block
@@ -158,9 +159,9 @@ class Group {
   }
   template <int SPREAD, int STRIDE>
   __device__ __forceinline__ int place(Every<STRIDE> units, int e) const {
-    const unsigned begin = buffer_ + member * REGION;
-    if (!POWER_OF_TWO && SPREAD < 16) return int(begin + padded<SPREAD>(units.first + e * STRIDE));
-    return int(begin + padded<SPREAD>(units.first)) + int(padded<SPREAD>(e * STRIDE));
+    if (!POWER_OF_TWO && SPREAD < 16)
+      return int(buffer_ + member * REGION + padded<SPREAD>(units.first + e * STRIDE));
+    return int(buffer_ + member * REGION + padded<SPREAD>(units.first)) + int(padded<SPREAD>(e * STRIDE));
   }
   template <int SPREAD>
   __device__ __forceinline__ int place(const int (&units)[E], int e) const {

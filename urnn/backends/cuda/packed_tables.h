@@ -9,7 +9,7 @@ namespace {
 using Sample = Group<Real, URNN_ELEMENTS>;  // the threads that run a sample through time
 constexpr int ELEMENTS = Sample::ELEMENTS;
 using Units = Sample::Units;
-constexpr int PAIRED = ELEMENTS / 2 * 2;           // elements of a thread that have another beside them
+constexpr int PAIRED = ELEMENTS / 2 * 2;     // elements of a thread that have another beside them
 constexpr int ROW_LENGTH = (N + 3) / 4 * 4;  // rows begin at a multiple of 16 bytes, whatever their numbers are
 
 __device__ __forceinline__ int packed(int unit) {

@@ -1,10 +1,12 @@
 """How many units a thread holds, and the passes that a transform is cut into, for each size that the kernels have.
 
 A size is a product of 2, 3 and 5. A pass is one radix of butterflies.h, for all of a sample's units; between two
-passes threads exchange units, and wait for each other, which takes longer than the arithmetic. In the first pass and
-the last a thread has units of its own, so that their radices divide the number of units that it holds; in others the
-sample's threads take butterflies in turn (fourier.h). A power of two has passes of as many legs as a thread has units
-and a last one of the rest. Any other size has the fewest passes; of these, those that leave the fewest threads idle.
+passes threads exchange units, and wait for each other, which takes longer than the arithmetic. In the first pass
+and the last a thread has units of its own, so that their radices divide the number of units that it holds; in
+others the sample's threads take butterflies in turn (fourier.h). A power of two has passes of as many legs as a
+thread has units and a last one of the rest. Any other size has the fewest passes that leave a thread registers
+enough, if there are such; of these, those that need the fewest registers, and then those that leave the fewest
+threads idle. Known weakness: what registers are needed is a rule of thumb, of float32's backward pass as compiled.
 """
 
 from collections.abc import Iterator
@@ -17,6 +19,7 @@ RADICES = (15, 12, 10, 9, 8, 6, 5, 4, 3, 2)
 # Units that a thread can hold where few, some or many are wanted: 2, 4 or 8 of a power of two.
 HELD = {2: (2, 3), 4: (4, 3, 5, 6), 8: (8, 6, 9, 10)}
 MOST_THREADS = 1024  # per block
+REGISTERS, MOST_REGISTERS = 65536, 255  # of a multiprocessor, and of a thread
 WARP = 32
 
 
@@ -58,9 +61,9 @@ def held(n: int, wanted: int) -> int:
     possible = [units for units in HELD[wanted] if _can_hold(n, units)]
     possible = possible or [units for near in HELD.values() for units in near if _can_hold(n, units)]
 
-    def cost(units: int) -> tuple[int, int, float]:
-        threads = span(n // units)
-        return len(radices(n, units)), threads * units, max(units / wanted, wanted / units)
+    def cost(units: int) -> tuple[bool, int, int, int, float]:
+        spills, passes, widest, _ = _cost(n, units, radices(n, units))
+        return spills, passes, widest, span(n // units) * units, max(units / wanted, wanted / units)
 
     return min(possible, key=cost)
 
@@ -80,15 +83,7 @@ def radices(n: int, units: int) -> tuple[int, ...]:
     """Those of a transform's passes, the first pass first, with so many units a thread; their product is n."""
     if is_power_of_two(n):
         return tuple(_by_halves(n, units))
-    threads = span(n // units)
     own = [1, *(radix for radix in RADICES if units % radix == 0)]
-
-    def cost(cut: tuple[int, ...]) -> tuple[int, int, int]:
-        middle = cut[1:-1]
-        rounds = [-(-(n // radix) // threads) for radix in middle]
-        legs = [radix * count for radix, count in zip(middle, rounds, strict=True)]
-        return len(cut), max([units, *legs]), sum(legs)
-
     whole = [(n,)] if n == units else []
     cuts = [
         (first, *middle, last)
@@ -97,7 +92,16 @@ def radices(n: int, units: int) -> tuple[int, ...]:
         if n % (first * last) == 0
         for middle in _products(n // (first * last), RADICES)
     ]
-    return min([*whole, *cuts], key=cost)
+    return min([*whole, *cuts], key=lambda cut: _cost(n, units, cut))
+
+
+def _cost(n: int, units: int, cut: tuple[int, ...]) -> tuple[bool, int, int, int]:
+    """Whether a thread lacks registers, passes, the most numbers that it holds in one, and those in all."""
+    threads = span(n // units)
+    in_turn = [radix * -(-(n // radix) // threads) for radix in cut[1:-1]]
+    widest = max([units, *in_turn])
+    share = REGISTERS // (-(-threads // (4 * WARP)) * 4 * WARP)  # warps share four equal parts
+    return 14 * units + 3 * widest + 85 > min(share, MOST_REGISTERS), len(cut), widest, sum(in_turn)
 
 
 def _by_halves(n: int, units: int) -> Iterator[int]:

@@ -2,11 +2,12 @@
 
 A thread holds 8 units, which allows passes of radix 8: the fewest exchanges between threads, and the backward pass
 uses all registers of a thread. Where that leaves a scheduler with two warps at most, 4 units per thread make the
-dependent chain of a time step shorter, and where 2 units leave it with one, they do. A size that is no power of two
-takes about as many (passes.py). Tables are in shared memory where a block loses nothing by it. Microseconds a step, forward and backward, on an H100 (512 steps, B = 128), as
-chosen and in the next best way: n = 64: 0.61 and 1.02 with 2 units, 0.67 and 1.16 with 4; n = 256: 0.80 and 1.38
-with tables in shared memory, 0.93 and 1.52 without; n = 512: 1.11 and 1.88, 1.14 and 1.95; n = 2048: 3.02 and
-5.11, 3.85 and 5.38. Known weakness: measured on that GPU alone, and at powers of two alone.
+dependent chain of a time step shorter, and where 2 units leave it with one, they do. A size that is no power of
+two takes about as many (passes.py). Tables are in shared memory where a block loses nothing by it. Microseconds a
+step, forward and backward, on an H100 (512 steps, B = 128), as chosen and in the next best way: n = 64: 0.61 and
+1.02 with 2 units, 0.67 and 1.16 with 4; n = 256: 0.80 and 1.38 with tables in shared memory, 0.93 and 1.52
+without; n = 512: 1.11 and 1.88, 1.14 and 1.95; n = 2048: 3.02 and 5.11, 3.85 and 5.38. Known weakness: measured on
+that GPU alone, and at powers of two alone.
 """
 
 import os
@@ -195,7 +196,7 @@ def _asked_for(n: int) -> int | None:
 
 
 def possible(n: int) -> list[int]:
-    """The numbers of units that a thread can hold; of a size that is no power of two, those that `choose` takes."""
+    """The numbers of units that a thread can hold; those that `choose` takes, if n is no power of two."""
     if passes.is_power_of_two(n):
         return [elements for elements in passes.HELD if elements < n <= elements * MOST_THREADS]
     return sorted({passes.held(n, wanted) for wanted in passes.HELD if wanted > 2 or n <= MOST_FOR_TWO})

@@ -54,16 +54,22 @@ __device__ inline void unitary_fourier(WideUnits& x, WideGroup& group, const Wid
   for_each([&](int e) { x[e] = (1 / ROOT) * x[e]; });
 }
 
-// Number `i` of the roots that `fourier` reads with E units a thread, pass after pass from `NUMBER` on.
+// What part of a whole turn is number `i` of the roots that `fourier` reads with E units a thread, pass after pass
+// from `NUMBER` on.
 template <int E, int NUMBER = 1>
-__device__ inline Wide root(int i) {
-  Wide value{1, 0};
+__device__ inline void find_turn(int i, int& part, int& whole) {
   if constexpr (number_of_roots<E>(NUMBER) > 0) {
     using This = Pass<Group<double, E>, NUMBER>;
-    if (i >= This::ROOTS) return root<E, NUMBER + 1>(i - This::ROOTS);
-    const int j = i / This::DONE + 1, k = i % This::DONE;
-    sincospi(-2.0 * (j * k) / (This::DONE * This::R), &value.im, &value.re);
+    if (i >= This::ROOTS) return find_turn<E, NUMBER + 1>(i - This::ROOTS, part, whole);
+    part = (i / This::DONE + 1) * (i % This::DONE), whole = This::DONE * This::R;
   }
+}
+template <int E>
+__device__ inline Wide root(int i) {
+  int part = 0, whole = 1;
+  find_turn<E>(i, part, whole);
+  Wide value;
+  sincospi(-2.0 * part / whole, &value.im, &value.re);
   return value;
 }
 
@@ -92,8 +98,9 @@ __device__ inline bool writes(const WideGroup& group) { return group.member == 0
 __device__ inline void write_table(const TablesArguments& to, int row, const WideUnits& x, double scale,
                                    const WideGroup& group) {
   if (!writes(group)) return;
-  for_each(
-      [&](int e) { to.tables[row * ROW_LENGTH + packed(group.unit(e))] = {Real(scale * x[e].re), Real(scale * x[e].im)}; });
+  for_each([&](int e) {
+    to.tables[row * ROW_LENGTH + packed(group.unit(e))] = {Real(scale * x[e].re), Real(scale * x[e].im)};
+  });
 }
 
 __device__ inline void write_roots(const TablesArguments& to, const WideGroup& group) {

@@ -23,10 +23,11 @@ MOST_KEPT = 8  # sets of tables for one theta: streams, plans, both presets
 class Tables:
     """In one tensor, of the parameters' dtype.
 
-    Roots of unity in double (n, 2), then the rows of the tables (ROWS, row, 2) and the biases (row,) in the tensor's
-    dtype, and the places (row,) in 32 bits, where row is n or a little more (`Plan.row`). Tables that are kept have a copy of theta, v and b behind them (8n,),
-    and of the permutation (n,) in 64 bits. Each begins at a multiple of its numbers' size. Behind all are as many
-    unused elements as a thread has units: tables for other kernels, which have another order, have another size.
+    Roots of unity in double (n, 2), then the rows of the tables (ROWS, row, 2) and the biases (row,) in the
+    tensor's dtype, and the places (row,) in 32 bits, where row is n or a little more (`Plan.row`). Tables that are
+    kept have a copy of theta, v and b behind them (8n,), and of the permutation (n,) in 64 bits. Each begins at a
+    multiple of its numbers' size. Behind all are as many unused elements as a thread has units: tables for other
+    kernels, which have another order, have another size.
     """
 
     __slots__ = ("kept", "known", "memory", "read", "roots")
