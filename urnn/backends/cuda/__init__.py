@@ -21,7 +21,8 @@ from functools import cache
 import torch
 
 from urnn.backends.cuda import build, launch
-from urnn.backends.cuda.plan import Plan, fits, possible
+from urnn.backends.cuda.passes import fits
+from urnn.backends.cuda.plan import Plan, possible
 from urnn.backends.kernel_cache import BuildError
 from urnn.backends.tracing import constant
 
