@@ -112,6 +112,7 @@ __device__ __forceinline__ void passes(Complex<T> (&x)[M], Complex<T> (&result)[
   using This = Pass<Group<T, E>, NUMBER>;
   transform<This, INVERSE>(x, group, roots);
   if constexpr (This::LAST) {
+    static_assert(This::OWN, "what the last pass leaves is in the order of a thread's units");
 #pragma unroll
     for (int e = 0; e < E; ++e) result[e] = x[e];
   } else {

@@ -4,9 +4,10 @@ A size is a product of 2, 3 and 5. A pass is one radix of butterflies.h, for all
 passes threads exchange units, and wait for each other, which takes longer than the arithmetic. In the first pass
 and the last a thread has units of its own, so that their radices divide the number of units that it holds; in
 others the sample's threads take butterflies in turn (fourier.h). A power of two has passes of as many legs as a
-thread has units and a last one of the rest. Any other size has the fewest passes that leave a thread registers
-enough, if there are such; of these, those that need the fewest registers, and then those that leave the fewest
-threads idle. Known weakness: what registers are needed is a rule of thumb, of float32's backward pass as compiled.
+thread has units and a last one of the rest. Any other size has the fewest passes; up to 2048 units, the fewest that
+leave a thread registers enough. Of these it has those that need the fewest registers, and then those that leave the
+fewest threads idle. Known weakness: what registers are needed is a rule of thumb, of float32's backward pass as
+compiled.
 """
 
 from collections.abc import Iterator
@@ -61,9 +62,9 @@ def held(n: int, wanted: int) -> int:
     possible = [units for units in HELD[wanted] if _can_hold(n, units)]
     possible = possible or [units for near in HELD.values() for units in near if _can_hold(n, units)]
 
-    def cost(units: int) -> tuple[bool, int, int, int, float]:
-        spills, passes, widest, _ = _cost(n, units, radices(n, units))
-        return spills, passes, widest, span(n // units) * units, max(units / wanted, wanted / units)
+    def cost(units: int) -> tuple[tuple[int, ...], int, float]:
+        *of_passes, _ = _cost(n, units, radices(n, units))
+        return tuple(of_passes), span(n // units) * units, max(units / wanted, wanted / units)
 
     return min(possible, key=cost)
 
@@ -88,20 +89,25 @@ def radices(n: int, units: int) -> tuple[int, ...]:
     cuts = [
         (first, *middle, last)
         for first in own
-        for last in own
+        for last in own[1:]
         if n % (first * last) == 0
         for middle in _products(n // (first * last), RADICES)
     ]
     return min([*whole, *cuts], key=lambda cut: _cost(n, units, cut))
 
 
-def _cost(n: int, units: int, cut: tuple[int, ...]) -> tuple[bool, int, int, int]:
-    """Whether a thread lacks registers, passes, the most numbers that it holds in one, and those in all."""
+def _cost(n: int, units: int, cut: tuple[int, ...]) -> tuple[int, int, int, int, int]:
+    """The less the better, what comes first above all.
+
+    Whether registers are lacking that there could be, passes, whether registers are lacking, the most numbers that
+    a thread holds in one pass, and those in all of them.
+    """
     threads = span(n // units)
     in_turn = [radix * -(-(n // radix) // threads) for radix in cut[1:-1]]
     widest = max([units, *in_turn])
     share = REGISTERS // (-(-threads // (4 * WARP)) * 4 * WARP)  # warps share four equal parts
-    return 14 * units + 3 * widest + 85 > min(share, MOST_REGISTERS), len(cut), widest, sum(in_turn)
+    lacking = 14 * units + 3 * widest + 85 > min(share, MOST_REGISTERS)
+    return lacking and n <= LARGEST // 2, len(cut), lacking, widest, sum(in_turn)
 
 
 def _by_halves(n: int, units: int) -> Iterator[int]:
