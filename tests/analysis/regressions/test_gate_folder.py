@@ -171,7 +171,8 @@ def test_sides_of_two_machines_with_one_name_are_refused(folder, benchmark_file,
     assert main(["gate", str(folder)]) == 2
     said = capsys.readouterr().err
     assert "Expected one machine on both sides, got " in said
-    assert "(kind 0123abcd) in " in said and "(kind 4567cdef) in " in said
+    assert "(kind 0123abcd) in " in said
+    assert "(kind 4567cdef) in " in said
 
 
 class TestCalibrated:
@@ -202,7 +203,8 @@ class TestCalibrated:
         write_plan(folder, detectable=self.plan("box"))
         main(["gate", str(folder)])
         known = re.search(r"not known: (.*) is not calibrated", capsys.readouterr().out)
-        assert known and known[1].endswith("(kind 0123abcd)")
+        assert known
+        assert known[1].endswith("(kind 0123abcd)")
         write_plan(folder, detectable=self.plan(known[1]))
         main(["gate", str(folder)])
         assert f"from the calibration of {known[1]}, recorded" in capsys.readouterr().out
