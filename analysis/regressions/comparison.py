@@ -174,7 +174,7 @@ def read_sides(
 ) -> tuple[Pair, list[Setting], list[str]]:
     """Both sides, their settings, and what was left out; a gate pairs passes, and a file of it may be missing.
 
-    A setting's machine is its kind where that is known, as two machines may have one name and different processors.
+    A setting's machine is its kind where that is known: two machines may have one name and different processors.
     """
     sides, settings, notes, found = [], [], [], []
     for paths in (old, new):
