@@ -165,7 +165,7 @@ def test_a_first_call_while_a_graph_is_captured_is_refused_before_anything_is_lo
 
 
 def test_arguments_are_eight_bytes_each():
-    fields = (1, 2, 3, 4, 5, 6, 0, 7, -1)  # addresses and integers
+    fields = (1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 10, -1)  # addresses and integers
     values = cuda_launch.packed("forward", (*fields, 0.5))
     assert values == b"".join(
         [*(field.to_bytes(8, "little", signed=True) for field in fields), bytes([0, 0, 0, 0, 0, 0, 0xE0, 0x3F])]
