@@ -104,8 +104,7 @@ def assert_equals_reference(
     bounds = [8 * torch.finfo(dtype).eps * max(n, 16) * steps] * len(errors)
     if max(errors) > bounds[0]:
         # 1/|z| spreads the roundings of a small state, in the reference as much: no more than n of its inputs'.
-        bounds = [
-            bound + n * moved for bound, moved in zip(bounds, sensitivity(given, weights, dtype, names), strict=True)
-        ]
+        moved = sensitivity(given, weights, dtype, names)
+        bounds = [bound + n * by for bound, by in zip(bounds, moved, strict=True)]
     for error, bound in zip(errors, bounds, strict=True):
         assert error <= bound, f"error {error:.2e} of the largest value, bound {bound:.2e}"

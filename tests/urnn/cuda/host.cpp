@@ -43,9 +43,18 @@ const char* urnn_launch(int kernel, long blocks, int threads, long shared_bytes,
 // Threads and samples a block and shared bytes of the kernels of a sequence, those of the kernels in double, rows
 // of tables and of sums, and the most inputs that are few.
 void urnn_sizes(long* sizes) {
-  const long all[] = {Sample::THREADS,    Sample::SAMPLES,    FORWARD_BYTES,    FORWARD_FEW_BYTES,
-                      BACKWARD_BYTES,     BACKWARD_FEW_BYTES, WideGroup::THREADS, WideGroup::BYTES,
-                      ROWS,               SUMS,               SUMS_OF_FEW,      FEW};
+  const long all[] = {Sample::THREADS,
+                      Sample::SAMPLES,
+                      FORWARD_BYTES,
+                      FORWARD_FEW_BYTES,
+                      BACKWARD_BYTES,
+                      BACKWARD_FEW_BYTES,
+                      WideGroup::THREADS,
+                      WideGroup::BYTES,
+                      ROWS,
+                      SUMS,
+                      SUMS_OF_FEW,
+                      FEW};
   std::memcpy(sizes, all, sizeof all);
 }
 }

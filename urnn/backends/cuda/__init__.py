@@ -20,7 +20,7 @@ from functools import cache
 
 import torch
 
-from urnn.backends.cuda import build, launch
+from urnn.backends.cuda import build
 from urnn.backends.cuda.plan import Plan, fits
 from urnn.backends.kernel_cache import BuildError
 from urnn.backends.tracing import constant

@@ -78,8 +78,8 @@ __device__ __forceinline__ void undo_middle(const BackwardTables& tables, const 
 }
 
 // What the steps read of one sample: the states, the gradients of a loss that reads them, and WITH_INPUTS the
-// inputs, of which there are few. Where a step is short and shared memory has room for the rows, their copies begin
-// two steps ahead; a long step waits for less than the rows would cost it. Those of inputs always do.
+// inputs, of which there are few. Where a step is short and shared memory has room for the rows, their copies
+// begin two steps ahead; a long step waits for less than the rows would cost it. Those of inputs always do.
 template <bool WITH_INPUTS>
 class Past {
   static constexpr bool AHEAD = ELEMENTS < 8 && N * sizeof(Real) <= 4096;

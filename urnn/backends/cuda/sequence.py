@@ -1,8 +1,8 @@
 """The forward and backward pass on the CUDA kernels: tables, launches, and the chunks of the backward pass.
 
 Few inputs are multiplied by V inside the kernels, forward and backward, so that neither V x nor dL/dz of all steps
-is written and read again. Where the gradient of x is wanted, or a thread has no registers for V's, the backward pass
-writes dL/dz all the same.
+is written and read again. Where the gradient of x is wanted, or a thread has no registers for V's, the backward
+pass writes dL/dz all the same.
 """
 
 import os

@@ -228,7 +228,8 @@ __device__ inline double part_of_input(const FinishArguments& a, int unit) {
   double sum = 0;
   for (long long i = 0; i < a.inputs; ++i) {
     const double* const of_few = a.sums + (SUMS + 2 * i) * N + unit;
-    const Wide gradient = a.few ? Wide{of_few[0], of_few[N]} : Wide{double(re_gradient[i]), double(im_gradient[i])};
+    const Wide gradient =
+        a.few ? Wide{of_few[0], of_few[N]} : Wide{double(re_gradient[i]), double(im_gradient[i])};
     sum += double(re[i]) * gradient.im - double(im[i]) * gradient.re;
     if (a.few) re_gradient[i] = Real(gradient.re), im_gradient[i] = Real(gradient.im);
   }
