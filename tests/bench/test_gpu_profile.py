@@ -57,7 +57,7 @@ def test_without_a_gpu_it_says_so_in_one_line(without_gpu, capsys, tmp_path, pro
 def test_kernels_are_checked_before_anything_is_timed(monkeypatch, tmp_path, capsys, right):
     monkeypatch.setattr("bench.workloads.torch.cuda.is_available", lambda: True)
     order = []
-    found = Check("cpu", "cpu", 16, 12, 3, "float32", "paper", 1e-7 if right else 1.0, 1e-6, 2e-6, 3e-6)
+    found = Check("cpu", "cpu", 16, 12, 3, "float32", "paper", 10, 1e-7 if right else 1.0, 1e-6, 2e-6, 3e-6)
 
     def checks(cells, settings, told):
         order.append("check")

@@ -3,6 +3,7 @@
 // whatever waits for a table.
 #pragma once
 
+#include "arguments.h"
 #include "packed_tables.h"
 
 namespace {
@@ -46,6 +47,38 @@ class RowsAhead {
   }
 
   const Shared<Real> rows_ = shared_at<Real>(OFFSET);
+  const int lane_, member_;
+  const bool within_;
+};
+
+// The same for the inputs of each sample where there are at most FEW: a lane brings one number.
+template <int OFFSET, int STAGES>
+class InputsAhead {
+  static_assert(FEW <= Sample::LANES);
+
+ public:
+  static constexpr int BYTES = STAGES * Sample::SAMPLES * FEW * int(sizeof(Real));
+
+  // `x` is (T, B, inputs); a `sample` past the batch has inputs of 0, and so has an input past the last.
+  __device__ __forceinline__ InputsAhead(const Real* x, long long inputs, long long batch, long long sample,
+                                         const Sample& group)
+      : next_(x + sample * inputs + group.lane), apart_(batch * inputs), lane_(group.lane),
+        member_(group.member * FEW), within_(sample < batch && group.lane < inputs) {}
+
+  __device__ __forceinline__ void fetch(int stage, long long t) const {
+    if (lane_ < FEW) copy_one_later(numbers_, start(stage) + lane_, next_ + t * apart_, within_);
+  }
+  __device__ __forceinline__ void read(int stage, Real (&x)[FEW]) const {
+#pragma unroll
+    for (int i = 0; i < FEW; ++i) x[i] = numbers_.load(start(stage) + i);
+  }
+
+ private:
+  __device__ __forceinline__ int start(int stage) const { return stage * (Sample::SAMPLES * FEW) + member_; }
+
+  const Shared<Real> numbers_ = shared_at<Real>(OFFSET);
+  const Real* const next_;
+  const long long apart_;
   const int lane_, member_;
   const bool within_;
 };
