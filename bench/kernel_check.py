@@ -4,7 +4,8 @@ Rounding alone makes float32 differ from float64, and how much depends on the da
 float32 too, and a kernel's error may be a few times as large as its. In float64 the kernel is held against the
 reference itself, and may differ by twice what that error would be in float64, since both are rounded. Besides the
 sizes that are timed, a CUDA kernel is tried at every power of two that it has and at some other sizes, with a
-batch that leaves its last block partly empty, in both presets and dtypes.
+batch that leaves its last block partly empty, in both presets and dtypes, and with so few inputs that it multiplies
+them itself.
 
 modReLU has a kink: where |z| + b is zero up to rounding, a right kernel may switch a unit off that the reference
 leaves on, and the gradient jumps. A draw with such a unit says nothing about the kernel, so another is drawn: the
@@ -34,6 +35,7 @@ from bench.environment import why_no_kernel
 from bench.grid import Cell
 from bench.precision import TENSORS, set_tf32
 from urnn import URNN
+from urnn.backends.cuda import plan as cuda_plan
 from urnn.layer import layers_of
 
 STEPS = 32
@@ -41,6 +43,7 @@ LONG_BATCH = 2
 ODD_BATCH = 37  # no multiple of the samples of a block, where a block has several
 TOLERANCE = 4.0  # times the reference's own error in float32
 SEED = 20151120
+INPUTS = 10  # of a step, where nothing else is said
 DRAWS = 5  # at most, until none of the units is at its kink
 SMOOTH = 2.0  # the larger of two changes over the smaller; a jump is on one side and hundreds of times as large
 BROKEN = 3  # exit code of a process that met an error of CUDA's
@@ -63,6 +66,7 @@ class Check:
     batch: int
     dtype: str = "float32"
     preset: str = "paper"
+    inputs: int = INPUTS
     output_error: float | None = None
     gradient_error: float | None = None
     allowed_output: float | None = None
@@ -77,7 +81,9 @@ class Check:
 
     def line(self) -> str:
         """The check for people."""
-        kind = "".join(f" {word}" for word in (self.dtype, self.preset) if word not in ("float32", "paper"))
+        inputs = f"m={self.inputs}"
+        usual = ("float32", "paper", f"m={INPUTS}")
+        kind = "".join(f" {word}" for word in (self.dtype, self.preset, inputs) if word not in usual)
         where = f"urnn:{self.backend} n={self.hidden_size} T={self.length} B={self.batch}{kind}"
         if self.failure:
             return f"{where}: wrong, it does not run: {self.failure}"
@@ -88,13 +94,13 @@ class Check:
         )
 
 
-Size = tuple[str, str, int, int, int, str, str]  # the first fields of a `Check`
+Size = tuple[str, str, int, int, int, str, str, int]  # the first fields of a `Check`
 
 
 def sizes(cells: Iterable[Cell]) -> list[Size]:
     """What to try, so that every fused uRNN among the cells is tried before it is timed."""
     fused = [c for c in cells if c.model == "urnn" and c.implementation != "reference" and c.dtype == "float32"]
-    usual = ("float32", "paper")
+    usual = ("float32", "paper", INPUTS)
     short = [(c.implementation, c.device, c.hidden_size, min(STEPS, c.length), c.batch, *usual) for c in fused]
     far = [
         (c.implementation, c.device, c.hidden_size, c.length, min(LONG_BATCH, c.batch), *usual)
@@ -102,10 +108,16 @@ def sizes(cells: Iterable[Cell]) -> list[Size]:
         if c.length == max(other.length for other in fused)
     ]
     odd = [
-        (backend, "cuda", n, STEPS // 2, ODD_BATCH, dtype, preset)
+        (backend, "cuda", n, STEPS // 2, ODD_BATCH, *kind)
         for backend in dict.fromkeys(c.implementation for c in fused if c.device == "cuda")
         for n in cuda_builds.SIZES
-        for dtype, preset in (usual, ("float32", "released"), ("float64", "paper"), ("float64", "released"))
+        for kind in (
+            usual,
+            ("float32", "released", INPUTS),
+            ("float64", "paper", INPUTS),
+            ("float64", "released", INPUTS),
+            *(("float32", "paper", few) for few in range(1, cuda_plan.FEW + 1)),
+        )
     ]
     return list(dict.fromkeys([*short, *far, *odd]))
 
@@ -118,10 +130,11 @@ def check(
     batch: int,
     dtype: str = "float32",
     preset: str = "paper",
+    inputs: int = INPUTS,
 ) -> Check:
     """Runs the kernel and the reference on one draw; an error on the way is a check that failed."""
-    size = (backend, device, hidden_size, length, batch, dtype, preset)
-    work = _Work(device, hidden_size, length, batch, preset)
+    size = (backend, device, hidden_size, length, batch, dtype, preset, inputs)
+    work = _Work(device, hidden_size, length, batch, preset, inputs)
     try:
         found, allowed = _compared(backend, TENSORS[dtype], work)
     except (RuntimeError, ValueError) as failed:
@@ -139,17 +152,18 @@ class _Work:
     length: int
     batch: int
     preset: str
+    inputs: int
 
     def run(self, backend: str, dtype: torch.dtype, seed: int, shift: float = 0.0) -> list[Tensor]:
         """The output and every parameter's gradient, in float64; `shift` is added to every bias of modReLU."""
         generator = torch.Generator().manual_seed(seed)
         torch.manual_seed(seed)
-        rnn = URNN(10, self.hidden_size, backend=backend, preset=self.preset, dtype=torch.float64)
+        rnn = URNN(self.inputs, self.hidden_size, backend=backend, preset=self.preset, dtype=torch.float64)
         with torch.no_grad():
             for parameter in rnn.parameters():  # biases too: at zero, half of modReLU is never reached
                 parameter.add_(0.01 * torch.randn(parameter.shape, dtype=torch.float64, generator=generator))
             layers_of(rnn.layers)[0].b.add_(shift)
-        x = torch.randn(self.length, self.batch, 10, dtype=torch.float64, generator=generator)
+        x = torch.randn(self.length, self.batch, self.inputs, dtype=torch.float64, generator=generator)
         weights = torch.randn(
             self.length, self.batch, 2 * self.hidden_size, dtype=torch.float64, generator=generator
         )

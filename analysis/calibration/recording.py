@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
+from analysis.comparability import by_kind
 from analysis.documents import DURATION, SECONDS, TEXT, ListOf, MapOf, Record, check, load_format, real
 from analysis.errors import AnalysisError
 from analysis.regressions.comparison import one_setting, require_comparable
@@ -140,7 +141,7 @@ def _of_folder(folder: Path) -> Recording:
     plan = load_format(path, PLAN_SHAPE, RECORDING_FORMAT, "a recording")
     files = {name: folder / f"{name}.json" for name in (BASE, SAME, *plan["slowdowns"])}
     results = {name: read_results([file]) for name, file in files.items()}
-    settings = {name: one_setting(results[name].frame, file) for name, file in files.items()}
+    settings = {name: one_setting(by_kind(results[name].frame), file) for name, file in files.items()}
     setting = settings[BASE]
     for name in [SAME, *plan["slowdowns"]]:
         require_comparable(setting, settings[name], files[BASE], files[name])

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.comparability import Setting, split
+from analysis.comparability import Setting, by_kind, split
 from analysis.documents import AMOUNT, TEXT, ListOf, MapOf, Maybe, Record, load_format, real
 from analysis.errors import AnalysisError
 from analysis.regressions.judge import (
@@ -172,18 +172,25 @@ def _absent_rows(plan: Mapping[str, Any]) -> list[Row]:
 def read_sides(
     old: Sequence[Path], new: Sequence[Path], *, of_gate: bool = False
 ) -> tuple[Pair, list[Setting], list[str]]:
-    """Both sides, their settings, and what was left out; a gate pairs passes, and a file of it may be missing."""
-    sides, settings, notes = [], [], []
+    """Both sides, their settings, and what was left out; a gate pairs passes, and a file of it may be missing.
+
+    A setting's machine is its kind where that is known: two machines may have one name and different processors.
+    """
+    sides, settings, notes, found = [], [], [], []
     for paths in (old, new):
         if of_gate and not all(map(os.path.lexists, paths)):
             sides.append(Measurements({}))
             continue
         results = read(paths)
         notes += results.problems
-        settings.append(one_setting(results.frame, paths[0]))
+        found.append(results.frame)
+        settings.append(one_setting(by_kind(results.frame), paths[0]))
         sides.append(measurements_of(results.frame, by_pass=of_gate))
-    if len(settings) == 2:
-        require_comparable(*settings, old[0], new[0])
+    if len(found) == 2:
+        named = (one_setting(frame, paths[0]) for frame, paths in zip(found, (old, new), strict=True))
+        require_comparable(*named, old[0], new[0])
+        if all(frame["kind"].notna().any() for frame in found):
+            require_comparable(*settings, old[0], new[0])
     return (sides[0], sides[1]), settings, notes
 
 

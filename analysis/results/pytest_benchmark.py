@@ -70,8 +70,10 @@ OUTCOME = Record({**CELL, "outcome": TEXT}, {**OPTIONAL, "message": TEXT})
 ERROR = real(float("-inf"), float("inf"), nan=True)
 CHECK = Record(
     {"backend": TEXT, "device": TEXT, **SIZES},
-    {**OPTIONAL, "dtype": TEXT, "preset": TEXT, "output_error": ERROR, "failure": TEXT},
+    {**OPTIONAL, "dtype": TEXT, "preset": TEXT, "inputs": FEW, "output_error": ERROR, "failure": TEXT},
 )
+# What is checked where a check does not say otherwise: the model that is timed, with the inputs of task copying.
+CHECKED = {"dtype": "float32", "preset": "paper", "inputs": 10}
 
 # Of a file that was merged from shards: the control cells of each session, see `analysis.controls`.
 CONTROL = Record(
@@ -219,8 +221,8 @@ def _entry_rows(info: Mapping[str, Any], times: list[Row], common: Row, registry
 
 
 def _as_timed(found: Mapping[str, Any]) -> bool:
-    """Whether a check is of the model that is timed; other presets and dtypes only decide whether it may be."""
-    return found.get("dtype", "float32") == "float32" and found.get("preset", "paper") == "paper"
+    """Whether a check is of the model that is timed; others only decide whether it may be."""
+    return all(found.get(name, usual) == usual for name, usual in CHECKED.items())
 
 
 def _check_row(found: Mapping[str, Any], registry: Registry) -> Row:

@@ -14,11 +14,20 @@ STEPS = 512  # as measured on a GPU: tables and sums do not grow with the sequen
 
 
 @pytest.mark.skipif(cpu_build.compiler() is None, reason="no C++ compiler on this machine")
-@pytest.mark.parametrize(("reads", "bar"), [("the last state", 1.3), ("every state", 2.4)])
-def test_a_training_step_holds_little_beside_its_output(cuda_on_a_host, reads, bar):
-    rnn, read_out = URNN(2, N), nn.Linear(2 * N, 1)
+@pytest.mark.parametrize(
+    ("m", "reads", "bar"),
+    [
+        (3, "the last state", 1.3),
+        (3, "every state", 2.4),
+        # No dL/dz beside the states.
+        (2, "the last state", 1.1),
+        (2, "every state", 2.15),
+    ],
+)
+def test_a_training_step_holds_little_beside_its_output(cuda_on_a_host, m, reads, bar):
+    rnn, read_out = URNN(m, N), nn.Linear(2 * N, 1)
     optimiser = torch.optim.RMSprop([*rnn.parameters(), *read_out.parameters()])
-    x = torch.randn(STEPS, BATCH, 2)
+    x = torch.randn(STEPS, BATCH, m)
 
     def train() -> torch.Tensor:
         output, state = rnn(x)

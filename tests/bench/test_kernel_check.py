@@ -10,7 +10,7 @@ import torch
 
 from bench import checked, kernel_check
 from bench.checked import run_checks, without_wrong
-from bench.kernel_check import BROKEN, ODD_BATCH, SEED, STEPS, Check, check, main, sizes
+from bench.kernel_check import BROKEN, INPUTS, ODD_BATCH, SEED, STEPS, Check, check, main, sizes
 from bench.lane.lane import Side
 from bench.lane.settings import Settings
 from bench.lane.sweep import plan
@@ -23,7 +23,7 @@ from urnn.backends.cuda.plan import Plan
 from urnn.backends.kernel_cache import BuildError
 
 SETTINGS = Settings(get_profile("gpu"), 1, "kept")
-USUAL = ("float32", "paper")
+USUAL = ("float32", "paper", INPUTS)
 SIZE = ("mine", "cpu", 16, 12, 3, *USUAL)
 RIGHT = Check(*SIZE, 1e-7, 1e-6, 2e-6, 3e-6)
 
@@ -104,14 +104,15 @@ def test_every_fused_urnn_of_the_cells_is_tried_once_a_size_and_once_at_the_long
 
 def test_a_cuda_kernel_is_tried_at_every_size_with_a_last_block_that_is_not_full():
     tried = sizes([cell("urnn:cuda", device="cuda", hidden_size=64, length=512, batch=128)])
-    both = [(dtype, preset) for dtype in ("float32", "float64") for preset in ("paper", "released")]
+    both = [(dtype, preset, INPUTS) for dtype in ("float32", "float64") for preset in ("paper", "released")]
+    few = [("float32", "paper", m) for m in (1, 2)]
     assert {size[2:] for size in tried if size[4] == ODD_BATCH} == {
         (n, STEPS // 2, ODD_BATCH, *kind)
         for n in (
             *(4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096),
             *(6, 12, 60, 100, 360, 500, 768, 1000, 1536, 3000),
         )
-        for kind in both
+        for kind in (*both, *few)
     }
     blocks = {Plan(n, 2, torch.float32, False).group("forward").samples for n in (4, 8, 16, 32)}
     assert all(ODD_BATCH % samples for samples in blocks)
@@ -128,6 +129,14 @@ def test_the_released_preset_and_float64_are_checked_too(kernel, dtype, preset):
     assert f"n=16 T=12 B=3 {' '.join(words)}: right" in found.line()
     if dtype == "float64":
         assert found.allowed_output < 1e-13
+
+
+@pytest.mark.parametrize("m", [1, 2])
+def test_few_inputs_are_checked_too(kernel, m):
+    kernel(lambda states: states)
+    found = check(*SIZE[:7], m)
+    assert found.right
+    assert f"n=16 T=12 B=3 m={m}: right" in found.line()
 
 
 def test_a_float64_kernel_that_computes_in_float32_is_wrong(monkeypatch):

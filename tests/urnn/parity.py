@@ -9,6 +9,7 @@ from urnn.backends import reference
 from urnn.backends.contract import Parameters, RunSequence
 
 NAMES = ("x", "h_0", "theta", "v", "V", "b")
+OF_THE_LAYER = tuple(name for name in NAMES if name != "x")  # what has a gradient where the input is data
 
 
 def cases(every: list[tuple], on_a_host: list[tuple]) -> list:
@@ -43,14 +44,20 @@ def call(run_sequence: RunSequence, x: Tensor, h_0: Tensor, **parameters: Tensor
     return run_sequence(x, h_0, Parameters(**parameters))
 
 
-def run(run_sequence, given: dict, weights: tuple[torch.Tensor, torch.Tensor], dtype: torch.dtype):
-    """(states, last, gradient of each input) of a loss that reads every state and the last one once more."""
+def run(
+    run_sequence,
+    given: dict,
+    weights: tuple[torch.Tensor, torch.Tensor],
+    dtype: torch.dtype,
+    names: tuple[str, ...] = NAMES,
+):
+    """(states, last, gradient of each of `names`) of a loss that reads every state and the last one once more."""
     given = {key: value.to(dtype) if key in NAMES else value for key, value in given.items()}
-    for name in NAMES:
+    for name in names:
         given[name] = given[name].detach().clone().requires_grad_()
     states, last = call(run_sequence, **given)
     loss = (states * weights[0].to(dtype)).sum() + (last * weights[1].to(dtype)).sum()
-    return states, last, torch.autograd.grad(loss, [given[name] for name in NAMES])
+    return states, last, torch.autograd.grad(loss, [given[name] for name in names])
 
 
 def error_of(actual: torch.Tensor, exact: torch.Tensor) -> float:
@@ -64,18 +71,24 @@ def values_of(result) -> tuple[torch.Tensor, ...]:
     return states, last, *gradients
 
 
-def sensitivity(given: dict, weights: tuple[torch.Tensor, torch.Tensor], dtype: torch.dtype) -> list[float]:
+def sensitivity(
+    given: dict, weights: tuple[torch.Tensor, torch.Tensor], dtype: torch.dtype, names: tuple[str, ...]
+) -> list[float]:
     """How far the reference itself moves, value by value, when every input is off by one rounding."""
     signs = torch.Generator().manual_seed(2)
     moved = dict(given)
     for name in NAMES:
         sign = torch.randint(0, 2, given[name].shape, generator=signs).double() * 2 - 1
         moved[name] = given[name] * (1 + sign * torch.finfo(dtype).eps)
-    pair = [values_of(run(reference.run_sequence, inputs, weights, torch.float64)) for inputs in (moved, given)]
+    pair = [
+        values_of(run(reference.run_sequence, inputs, weights, torch.float64, names)) for inputs in (moved, given)
+    ]
     return [error_of(value, exact) for value, exact in zip(*pair, strict=True)]
 
 
-def assert_equals_reference(run_sequence: RunSequence, given: dict, dtype: torch.dtype) -> None:
+def assert_equals_reference(
+    run_sequence: RunSequence, given: dict, dtype: torch.dtype, names: tuple[str, ...] = NAMES
+) -> None:
     steps, batch, _ = given["x"].shape
     n = given["b"].shape[0]
     generator = torch.Generator().manual_seed(1)
@@ -83,16 +96,15 @@ def assert_equals_reference(run_sequence: RunSequence, given: dict, dtype: torch
         torch.randn(steps, batch, 2 * n, generator=generator, dtype=torch.float64),
         torch.randn(batch, 2 * n, generator=generator, dtype=torch.float64),
     )
-    exact = values_of(run(reference.run_sequence, given, weights, torch.float64))
-    actual = values_of(run(run_sequence, given, weights, dtype))
+    exact = values_of(run(reference.run_sequence, given, weights, torch.float64, names))
+    actual = values_of(run(run_sequence, given, weights, dtype, names))
     assert all(value.dtype == dtype for value in actual)
     errors = [error_of(value, expected) for value, expected in zip(actual, exact, strict=True)]
     # A step adds a few roundings to each number; n and the steps add up.
     bounds = [8 * torch.finfo(dtype).eps * max(n, 16) * steps] * len(errors)
     if max(errors) > bounds[0]:
         # 1/|z| spreads the roundings of a small state, in the reference as much: no more than n of its inputs'.
-        bounds = [
-            bound + n * moved for bound, moved in zip(bounds, sensitivity(given, weights, dtype), strict=True)
-        ]
+        moved = sensitivity(given, weights, dtype, names)
+        bounds = [bound + n * by for bound, by in zip(bounds, moved, strict=True)]
     for error, bound in zip(errors, bounds, strict=True):
         assert error <= bound, f"error {error:.2e} of the largest value, bound {bound:.2e}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -160,6 +161,20 @@ def test_sides_of_two_machines_are_refused(folder, benchmark_file, entry, capsys
     assert "Expected one machine on both sides, got box in " in capsys.readouterr().err
 
 
+def kind_of(kind: str) -> dict:
+    return {"machine_info": {"node": "box", "kind": kind, "processor": kind, "torch": "2.13.0+cpu"}}
+
+
+def test_sides_of_two_machines_with_one_name_are_refused(folder, benchmark_file, entry, capsys):
+    for side, kind in (("base", "0123abcd"), ("head", "4567cdef")):
+        write_side(benchmark_file, entry, side, **kind_of(kind))
+    assert main(["gate", str(folder)]) == 2
+    said = capsys.readouterr().err
+    assert "Expected one machine on both sides, got " in said
+    assert "(kind 0123abcd) in " in said
+    assert "(kind 4567cdef) in " in said
+
+
 class TestCalibrated:
     """What the plan keeps of a calibration of this machine, or of another one."""
 
@@ -181,6 +196,18 @@ class TestCalibrated:
         out = capsys.readouterr().out
         assert "% would have been seen" not in out
         assert "note: what would have been seen is not known: box is not calibrated (make calibrate)" in out
+
+    def test_a_machine_is_known_by_its_kind_and_not_by_its_name(self, folder, benchmark_file, entry, capsys):
+        for side in ("base", "head"):
+            write_side(benchmark_file, entry, side, **kind_of("0123abcd"))
+        write_plan(folder, detectable=self.plan("box"))
+        main(["gate", str(folder)])
+        known = re.search(r"not known: (.*) is not calibrated", capsys.readouterr().out)
+        assert known
+        assert known[1].endswith("(kind 0123abcd)")
+        write_plan(folder, detectable=self.plan(known[1]))
+        main(["gate", str(folder)])
+        assert f"from the calibration of {known[1]}, recorded" in capsys.readouterr().out
 
     @pytest.mark.parametrize("changes", [{}, {"detectable": None}])
     def test_without_a_calibration_it_says_nothing(self, folder, capsys, changes):

@@ -4,7 +4,8 @@ usage: dummy.py FOLDER list|run OPTION...
 
 FOLDER has `plan.json`, what `list --json` says; `measured`, a whole sweep that is copied from; and, where a test
 wants a fault, files that say so: `seconds` a block takes, and `BLOCK.once` or `BLOCK.always` with what happens in
-it. The machine's lock and the files are those of a real session.
+it; `BLOCK.again` appears when the block is begun after that. The machine's lock and the files are those of a real
+session.
 """
 
 import contextlib
@@ -51,6 +52,8 @@ def main() -> int:
 def fault(template: Path, block: str, results: Path) -> int | None:
     """Does what the test has written down for the block; an exit code ends the command."""
     what = text(template / f"{block}.always")
+    if (template / f"{block}.happened").exists():
+        (template / f"{block}.again").write_text("begun")
     with contextlib.suppress(FileNotFoundError):
         once = template / f"{block}.once"
         once.rename(template / f"{block}.happened")  # by one process alone

@@ -12,6 +12,7 @@ import signal
 import socket
 import ssl
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +30,21 @@ from tests.forks import forked
 
 pytestmark = pytest.mark.slow
 DUMMY = Path(__file__).with_name("dummy.py")
+# Ends as a real ssh does: what it began stays, with nothing more to read. Each host has locks of its own.
+FAR_AWAY = """#!{python}
+import os, subprocess, sys, threading
+host, command = sys.argv[-2:]
+own = os.path.join(os.environ["TMPDIR"], host)
+os.makedirs(own, exist_ok=True)
+there = {{"env": os.environ | {{"TMPDIR": own}}, "start_new_session": True}}
+far = subprocess.Popen(["sh", "-c", command], stdin=subprocess.PIPE, **there)
+def copy():
+    while chunk := os.read(0, 4096):
+        os.write(far.stdin.fileno(), chunk)
+    far.stdin.close()
+threading.Thread(target=copy, daemon=True).start()
+os._exit(far.wait())
+"""
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +174,28 @@ def test_a_stopped_worker_is_ended_for_it_has_its_machines_lock(fleet, template,
     assert "is lost" in capsys.readouterr().out
     assert complete(tmp_path) == BLOCKS, "each once"
     require_no_overlap(tmp_path)
+
+
+def test_a_worker_elsewhere_that_comes_back_late_brings_nothing(fleet, template, tmp_path, monkeypatch, capsys):
+    """It was stopped, is given up, and goes on while another machine measures its block."""
+    monkeypatch.setattr(spread, "LOST_AFTER", 3.0)
+    executable(tmp_path / "bin" / "ssh", FAR_AWAY.format(python=sys.executable))
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    (template / "seconds").write_text("1")
+    (template / f"{BLOCKS[2]}.once").write_text("stop")
+    threading.Thread(target=goes_on, args=(template, BLOCKS[2]), daemon=True).start()
+    assert fleet("--on=ssh:one,two", "--host=127.0.0.1") == 0
+    stopped = (template / "stopped").read_text()
+    assert "is lost" in capsys.readouterr().out
+    assert complete(tmp_path) == BLOCKS, "each once"
+    while Path(f"/proc/{stopped}").exists():
+        time.sleep(0.02)
+
+
+def goes_on(template: Path, block: str) -> None:
+    """Lets the stopped worker go on once its block has been begun again."""
+    waits_for(template / f"{block}.again")
+    os.kill(int((template / "stopped").read_text()), signal.SIGCONT)
 
 
 @pytest.mark.parametrize("whom", ["engine", "owner"])

@@ -19,11 +19,15 @@ struct Kernel {
   long size;  // of the arguments
 };
 
-// In the order of launch.py.
+// In the order of `Plan.kernels`.
 constexpr Kernel KERNELS[] = {{thread<TablesArguments, urnn_tables>, sizeof(TablesArguments)},
                               {thread<ForwardArguments, urnn_forward>, sizeof(ForwardArguments)},
+                              {thread<ForwardArguments, urnn_forward_few>, sizeof(ForwardArguments)},
                               {thread<StepArguments, urnn_step>, sizeof(StepArguments)},
                               {thread<BackwardArguments, urnn_backward>, sizeof(BackwardArguments)},
+#if URNN_ELEMENTS < 8
+                              {thread<BackwardArguments, urnn_backward_few>, sizeof(BackwardArguments)},
+#endif
                               {thread<FinishArguments, urnn_finish>, sizeof(FinishArguments)}};
 
 }  // namespace
@@ -37,10 +41,20 @@ const char* urnn_launch(int kernel, long blocks, int threads, long shared_bytes,
 }
 
 // Threads and samples a block and shared bytes of the kernels of a sequence, those of the kernels in double, rows
-// of tables and of sums.
+// of tables and of sums, and the most inputs that are few.
 void urnn_sizes(long* sizes) {
-  const long all[] = {Sample::THREADS,    Sample::SAMPLES,  FORWARD_BYTES, BACKWARD_BYTES,
-                      WideGroup::THREADS, WideGroup::BYTES, ROWS,          SUMS};
+  const long all[] = {Sample::THREADS,
+                      Sample::SAMPLES,
+                      FORWARD_BYTES,
+                      FORWARD_FEW_BYTES,
+                      BACKWARD_BYTES,
+                      BACKWARD_FEW_BYTES,
+                      WideGroup::THREADS,
+                      WideGroup::BYTES,
+                      ROWS,
+                      SUMS,
+                      SUMS_OF_FEW,
+                      FEW};
   std::memcpy(sizes, all, sizeof all);
 }
 }

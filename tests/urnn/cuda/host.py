@@ -39,7 +39,7 @@ class HostKernels(cuda_launch.Kernels):
         self.launches.append((kernel, blocks))
         arguments, group = cuda_launch.packed(kernel, values), self.plan.group(kernel)
         failure = self._library.urnn_launch(
-            cuda_launch.KERNELS.index(kernel),
+            self.plan.kernels.index(kernel),
             ctypes.c_long(blocks),
             group.threads,
             ctypes.c_long(group.shared_bytes),
@@ -51,7 +51,7 @@ class HostKernels(cuda_launch.Kernels):
 
     def sizes(self) -> list[int]:
         """See `urnn_sizes` in host.cpp."""
-        sizes = (ctypes.c_long * 8)()
+        sizes = (ctypes.c_long * 12)()
         self._library.urnn_sizes(sizes)
         return list(sizes)
 

@@ -28,7 +28,7 @@ struct Access {
 enum class State { RUNS, AT_WARP_BARRIER, AT_BLOCK_BARRIER, DONE };
 
 struct Copy {
-  std::size_t byte;
+  std::size_t byte, size;
   unsigned char content[16];
 };
 
@@ -83,8 +83,8 @@ struct Block {
     require(byte, size);
     for (std::size_t word = byte / WORD; word < (byte + size) / WORD; ++word) write(cells[word]);
   }
-  void count_copies(std::size_t byte, int more) {
-    for (std::size_t word = byte / WORD; word < byte / WORD + sizeof(Copy::content) / WORD; ++word)
+  void count_copies(const Copy& copy, int more) {
+    for (std::size_t word = copy.byte / WORD; word < (copy.byte + copy.size) / WORD; ++word)
       cells[word].copies += more;
   }
 
@@ -188,13 +188,13 @@ void write_shared(std::size_t byte, std::size_t size, const void* value) {
 
 // A copy writes at any time from here until the thread waits for it, so it must be in order with others' accesses
 // at both ends.
-void copy_16_bytes_later(std::size_t byte, const void* from, bool within) {
-  if (reinterpret_cast<std::size_t>(from) % 16 || byte % 16)
-    throw Failure("a copy from or to no multiple of 16 bytes");
-  Copy copy{byte, {}};
-  if (within) std::memcpy(copy.content, from, sizeof copy.content);
-  write_shared(byte, sizeof copy.content, copy.content);
-  block.count_copies(byte, 1);
+void copy_bytes_later(std::size_t byte, std::size_t size, const void* from, bool within) {
+  if (reinterpret_cast<std::size_t>(from) % size || byte % size)
+    throw Failure("a copy from or to no multiple of its size");
+  Copy copy{byte, size, {}};
+  if (within) std::memcpy(copy.content, from, size);
+  write_shared(byte, size, copy.content);
+  block.count_copies(copy, 1);
   block.fibers[block.current].copies.back().push_back(copy);
 }
 void end_copies() { block.fibers[block.current].copies.emplace_back(); }
@@ -202,8 +202,8 @@ void wait_for_all_copies_but(std::size_t latest) {
   auto& copies = block.fibers[block.current].copies;
   while (copies.size() > latest + 1) {
     for (const Copy& copy : copies.front()) {
-      block.count_copies(copy.byte, -1);
-      write_shared(copy.byte, sizeof copy.content, copy.content);
+      block.count_copies(copy, -1);
+      write_shared(copy.byte, copy.size, copy.content);
     }
     copies.erase(copies.begin());
   }

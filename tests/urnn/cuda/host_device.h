@@ -24,8 +24,8 @@ bool warp_barrier_any(bool raised);
 double exchanged(double value, int bits);
 void read_shared(std::size_t byte, std::size_t size, void* value);
 void write_shared(std::size_t byte, std::size_t size, const void* value);
-// 16 bytes, which are undefined until the thread has waited for the group of copies that they are in.
-void copy_16_bytes_later(std::size_t byte, const void* from, bool within);
+// At most 16 bytes, which are undefined until the thread has waited for the group of copies that they are in.
+void copy_bytes_later(std::size_t byte, std::size_t size, const void* from, bool within);
 void end_copies();
 void wait_for_all_copies_but(std::size_t latest);
 void sincospi(double x, double* sine, double* cosine);
@@ -58,7 +58,11 @@ Shared<T> shared_at(int offset) {
 
 template <typename T>
 void copy_later(Shared<T> to, int i, const T* from, bool within) {
-  copy_16_bytes_later(to.offset + std::size_t(i) * sizeof(T), from, within);
+  copy_bytes_later(to.offset + std::size_t(i) * sizeof(T), 16, from, within);
+}
+template <typename T>
+void copy_one_later(Shared<T> to, int i, const T* from, bool within) {
+  copy_bytes_later(to.offset + std::size_t(i) * sizeof(T), sizeof(T), from, within);
 }
 template <int LATEST>
 void wait_for_copies() {

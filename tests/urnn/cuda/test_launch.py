@@ -52,6 +52,7 @@ assert not cuda.applies(4096, "cuda") and cuda.applies(2048, "cuda")
 fused.KERNELS["cpu"] = cuda.sequence
 torch.manual_seed(0)
 rnn, x = URNN(3, {N}, backend="cpu"), torch.randn(3, 2, 3)
+few, few_x = URNN(2, {N}, backend="cpu"), torch.randn(3, 2, 2)
 journal = open(os.environ["DRIVER_LOG"])
 results = {{}}
 def attempt(name, run):
@@ -61,7 +62,7 @@ def attempt(name, run):
     except RuntimeError as raised:
         error = str(raised)
     results[name] = (error, journal.read().splitlines())
-def train():
+def train(rnn=rnn, x=x):
     found = []
     for rnn.backend in ("cpu", "reference"):
         rnn.zero_grad()
@@ -79,6 +80,7 @@ for function in ("cuModuleLoadData", "cuLaunchKernel"):
     attempt(function, lambda: rnn(x))
 del os.environ["DRIVER_FAILS"]
 attempt("training", train)
+attempt("training with few inputs", lambda: train(few, few_x))
 attempt("a second call", lambda: rnn(x))
 print(json.dumps(results))
 """
@@ -118,6 +120,17 @@ def test_a_training_step_is_the_references(session):
     ]
 
 
+def test_few_inputs_have_kernels_of_their_own(session):
+    error, told = session["training with few inputs"]
+    assert error is None
+    assert told == [
+        launched("tables", 1),
+        launched("forward_few", 2),
+        launched("backward_few", 2),
+        launched("finish", 1),
+    ]
+
+
 def test_what_is_loaded_stays_loaded(session):
     assert session["a second call"] == [None, [launched("tables", 1), launched("forward", 2)]]
 
@@ -132,7 +145,7 @@ def test_a_launch_that_fails_says_which_and_why(session):
         "load ELF",
         *(
             f"attribute urnn_{kernel} {dynamic} {PLAN.group(kernel).shared_bytes}"
-            for kernel in ("tables", "backward", "finish")
+            for kernel in ("tables", "backward", "backward_few", "finish")
         ),
         launched("tables", 1),
     ]
@@ -152,7 +165,7 @@ def test_a_first_call_while_a_graph_is_captured_is_refused_before_anything_is_lo
 
 
 def test_arguments_are_eight_bytes_each():
-    fields = (1, 2, 3, 4, 5, 6, 0, 7, -1)  # addresses and integers
+    fields = (1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 10, -1)  # addresses and integers
     values = cuda_launch.packed("forward", (*fields, 0.5))
     assert values == b"".join(
         [*(field.to_bytes(8, "little", signed=True) for field in fields), bytes([0, 0, 0, 0, 0, 0, 0xE0, 0x3F])]

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.urnn.cuda.host import H100, SOURCES, HostKernels, KernelError
-from tests.urnn.parity import arguments, assert_equals_reference, call
+from tests.urnn.parity import OF_THE_LAYER, arguments, assert_equals_reference, call
 from urnn.backends import fused
 from urnn.backends.cpu import build as cpu_build
 from urnn.backends.cuda import launch as cuda_launch
@@ -42,12 +42,40 @@ CUTS = {
 )
 def test_every_cut_is_the_same_function(cuda_on_a_host, monkeypatch, n, elements, dtype, generator):
     monkeypatch.setenv("URNN_CUDA_ELEMENTS", str(elements))
-    assert_equals_reference(fused.run_sequence, arguments(n, 3, 3, 2, dtype, generator), dtype)
+    for m in (2, 3):
+        assert_equals_reference(fused.run_sequence, arguments(n, 3, 3, m, dtype, generator), dtype)
+
+
+# Both kinds of units a thread, with tables in shared memory or not; at 4096 threads have no registers for V.
+@pytest.mark.parametrize(
+    ("n", "elements", "dtype"),
+    [
+        (4, 2, torch.float64),
+        (32, 4, torch.float32),
+        (64, 2, torch.float32),
+        (64, 8, torch.float64),
+        (512, 4, torch.float64),
+        (1024, 8, torch.float32),
+        (4096, 8, torch.float32),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("m", [1, 2])
+def test_few_inputs_are_multiplied_in_the_kernels(cuda_on_a_host, monkeypatch, n, elements, dtype, m, generator):
+    """Their backward pass leaves no dL/dz, where threads have registers for V's gradient and x needs none."""
+    monkeypatch.setenv("URNN_CUDA_ELEMENTS", str(elements))
+    batch = 1 if n > 1024 else 3
+    kernels = cuda_on_a_host.load(choose(n, batch, dtype, False, H100))
+    kernels.launches.clear()
+    given = arguments(n, batch, 8, m, dtype, generator)
+    assert_equals_reference(fused.run_sequence, given, dtype, OF_THE_LAYER)
+    back = ["backward_few"] if elements < 8 else ["backward"] * 4
+    assert [name for name, _ in kernels.launches] == ["tables", "forward_few", *back, "finish"]
 
 
 @pytest.mark.parametrize(("n", "batch", "blocks"), [(16, 8, 2), (16, 9, 3), (64, 5, 5), (512, 3, 3)])
 def test_launches_are_the_tables_and_one_forward_and_one_a_chunk_back(cuda_on_a_host, n, batch, blocks, generator):
-    given = arguments(n, batch, 9, 2, torch.float32, generator)
+    given = arguments(n, batch, 9, 3, torch.float32, generator)
     for name in ("x", "theta"):
         given[name].requires_grad_()
     kernels = cuda_on_a_host.load(choose(n, batch, torch.float32, False, H100))
@@ -89,10 +117,11 @@ def test_what_lies_beside_the_batch_is_not_touched(cuda_on_a_host, generator):
     shapes = {
         "theta": (3, n), "v": (2, 2 * n), "b": (n,), "h_0": state, "tables": (tables.ROWS, n, 2), "biases": (n,),
         "states": every_state, "last": state, "gradient": every_state, "carry": state, "z": every_state,
-        "x": (steps, batch, 3), "V": (2 * n, 3),
+        "x": (steps, batch, 2), "V": (2 * n, 2), "V_gradient": (2 * n, 2), "theta_gradient": (3, n),
+        "v_gradient": (2, 2 * n), "b_gradient": (n,),
     }  # fmt: skip
     arrays = {name: guarded(*shape) for name, shape in shapes.items()}
-    for name, shape in (("roots", (n, 2)), ("sums", (plan.blocks(batch), sequence.SUMS, n))):
+    for name, shape in (("roots", (n, 2)), ("sums", (plan.blocks(batch), sequence.SUMS_OF_FEW, n))):
         arrays[name] = guarded(*shape, dtype=torch.float64)
     a = {name: inner for name, (_, inner) in arrays.items()}
     permutation, places = torch.randperm(n, generator=generator), torch.empty(n, dtype=torch.int32)
@@ -103,11 +132,16 @@ def test_what_lies_beside_the_batch_is_not_touched(cuda_on_a_host, generator):
         kernels.launch(kernel, count, *(v.data_ptr() if isinstance(v, torch.Tensor) else v for v in values))
 
     launch("tables", 1, a["theta"], a["v"], permutation, a["b"], a["roots"], *made, 0, 0, 0)
-    launch("forward", blocks, a["h_0"], 2 * n, *made, a["states"], a["last"], steps, batch, 0.0)
-    launch(
-        "backward", blocks, a["h_0"], 2 * n, *made, a["x"], a["V"], 3, a["states"], a["gradient"], a["last"],
-        a["carry"], a["z"], a["sums"], 0, steps, batch, 0.0,
-    )  # fmt: skip
+    inputs = (a["x"], a["V"], 2)
+    for kernel in ("forward", "forward_few"):
+        launch(kernel, blocks, a["h_0"], 2 * n, *made, *inputs, a["states"], a["last"], steps, batch, 0.0)
+    for kernel in ("backward", "backward_few"):
+        launch(
+            kernel, blocks, a["h_0"], 2 * n, *made, *inputs, a["states"], a["gradient"], a["last"], a["carry"],
+            a["z"], a["sums"], 0, steps, batch, 0.0,
+        )  # fmt: skip
+    gradients = (a["V_gradient"], 2, 1, a["theta_gradient"], a["v_gradient"], a["b_gradient"])
+    launch("finish", 1, a["sums"].sum(0), a["v"], permutation, a["roots"], a["V"], *gradients)
     for name, (whole, inner) in arrays.items():
         assert torch.isnan(whole[:1024]).all(), name
         assert torch.isnan(whole[-1024:]).all(), name
@@ -142,14 +176,14 @@ BREAKS = {
     ),
     "inputs that nobody has waited for": (
         "forward.h",
-        "    wait_for_copies<AHEAD>();\n",
-        "",
+        "    if (!COPIED) return;\n    fetch();\n    wait_for_copies<AHEAD>();\n",
+        "    if (!COPIED) return;\n    fetch();\n",
         "forward .* a read of what is still being copied",
     ),
     "a stage too few": (
         "forward.h",
-        "STAGES = AHEAD + 1",
-        "STAGES = AHEAD",
+        "AHEAD = N < 256 ? 2 : 1, STAGES = AHEAD + 1",
+        "AHEAD = N < 256 ? 2 : 1, STAGES = AHEAD",
         "forward .* a read of what is still being copied",
     ),
     "copies that begin too early": (
@@ -192,15 +226,38 @@ BREAKS_WITH_IDLE_THREADS = {
         "forward .* a write that no barrier orders behind another thread's write",
     ),
 }
+
+BREAKS_OF_FEW = {
+    "few inputs that nobody has waited for": (
+        "forward.h",
+        "arrive() {\n    fetch();\n    wait_for_copies<AHEAD>();\n",
+        "arrive() {\n    fetch();\n",
+        "forward_few .* a read of what is still being copied",
+    ),
+    "a stage of few inputs missing": (
+        "forward.h",
+        "AHEAD = 3, STAGES = AHEAD + 1",
+        "AHEAD = 3, STAGES = AHEAD",
+        "forward_few .* a read of what is still being copied",
+    ),
+    "few inputs in the place of states": (
+        "backward.h",
+        "InputsAhead<BEGIN + ROW_BYTES, 2>",
+        "InputsAhead<BEGIN, 2>",
+        "backward_few .* a (read|write)",
+    ),
+}
+
 EVERY_BREAK = [
-    *(pytest.param(512, 4, *edit, id=name) for name, edit in BREAKS.items()),
-    *(pytest.param(100, 5, *edit, id=name) for name, edit in BREAKS_WITH_IDLE_THREADS.items()),
+    *(pytest.param(512, 4, 3, *edit, id=name) for name, edit in BREAKS.items()),
+    *(pytest.param(512, 4, 2, *edit, id=name) for name, edit in BREAKS_OF_FEW.items()),
+    *(pytest.param(100, 5, 3, *edit, id=name) for name, edit in BREAKS_WITH_IDLE_THREADS.items()),
 ]
 
 
-@pytest.mark.parametrize(("n", "elements", "file", "right", "wrong", "message"), EVERY_BREAK)
+@pytest.mark.parametrize(("n", "elements", "m", "file", "right", "wrong", "message"), EVERY_BREAK)
 def test_the_host_sees_what_a_gpu_would_get_wrong(
-    cuda_on_a_host, monkeypatch, tmp_path, n, elements, file, right, wrong, message, generator
+    cuda_on_a_host, monkeypatch, tmp_path, n, elements, m, file, right, wrong, message, generator
 ):
     for source in (*SOURCES.glob("*.h"), *SOURCES.glob("*.cu")):
         shutil.copy(source, tmp_path)
@@ -210,7 +267,7 @@ def test_the_host_sees_what_a_gpu_would_get_wrong(
     plan = Plan(n, elements, torch.float32, released=False)
     broken = HostKernels(plan, cuda_on_a_host.library(plan, sources=tmp_path))
     monkeypatch.setattr(cuda_launch, "load", lambda plan: broken)
-    given = arguments(n, 1, 12, 1, torch.float32, generator)  # three steps a chunk
-    given["x"].requires_grad_()
+    given = arguments(n, 1, 12, m, torch.float32, generator)  # three steps a chunk
+    given["theta"].requires_grad_()
     with pytest.raises(KernelError, match=message):
         call(fused.run_sequence, **given)[0].sum().backward()

@@ -37,15 +37,17 @@ SMALLER = Device(84, 99 * 1024)  # an RTX of compute capability 8.6 or 8.9
 def test_threads_and_bytes_are_those_of_the_source(host, n, dtype, released):
     plan = choose(n, 128, dtype, released, H100)
     sequence, double = plan.group("forward"), plan.group("tables")
+    kernels = ("forward", "forward_few", "backward", "backward_few")
     assert host.load(plan).sizes() == [
         sequence.threads,
         sequence.samples,
-        sequence.shared_bytes,
-        plan.group("backward").shared_bytes,
+        *(plan.group(kernel).shared_bytes for kernel in kernels),
         double.threads,
         double.shared_bytes,
         cuda_tables.ROWS,
         cuda_sequence.SUMS,
+        cuda_sequence.SUMS_OF_FEW,
+        cuda_plan.FEW,
     ]
 
 
@@ -56,7 +58,7 @@ def test_threads_and_bytes_are_those_of_the_source(host, n, dtype, released):
 def test_a_block_is_full_warps_and_fits_every_gpu_since_the_a100(n, batch, dtype, device):
     plan = choose(n, batch, dtype, False, DEVICES[device])
     assert plan.fits(DEVICES[device])
-    for kernel in ("tables", "forward", "step", "backward", "finish"):
+    for kernel in plan.kernels:
         group = plan.group(kernel)
         assert group.threads % cuda_plan.WARP == 0
         assert group.threads <= cuda_plan.MOST_THREADS

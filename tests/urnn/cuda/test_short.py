@@ -80,6 +80,21 @@ def test_it_is_the_layer(preset, dtype, steps, batch):
         assert_like_the_reference(rnn, x, first)
 
 
+@pytest.mark.parametrize("m", [1, 2])
+def test_few_inputs_of_a_sequence_are_multiplied_as_those_of_a_step(m):
+    """To the same bits, whichever kernel runs."""
+    rnn, x, h = URNN(m, N), torch.randn(4, 3, m), state(3)
+    assert_like_the_reference(rnn, x, h)
+    with torch.no_grad():
+        whole, last = streaming.call(rnn, x, h)
+        steps = []
+        for x_t in x.split(1):
+            output, h = streaming.call(rnn, x_t, h)
+            steps.append(output)
+    assert torch.equal(torch.cat(steps), whole)
+    assert torch.equal(h, last)
+
+
 def test_a_wide_input_is_multiplied_before(monkeypatch):
     monkeypatch.setattr("urnn.backends.cuda.short.NARROW", 0)
     for h in (state(2), None):
@@ -106,11 +121,11 @@ def test_a_cell(preset):
 
 
 def test_a_step_is_two_launches_and_a_sequence_too(cuda_on_a_host):
-    rnn = URNN(M, N)
-    for steps, kernel in ((1, "step"), (1, "step"), (4, "forward")):
+    for m, steps, kernel in ((M, 1, "step"), (M, 1, "step"), (M, 4, "forward"), (2, 4, "forward_few")):
+        rnn = URNN(m, N)
         launches(cuda_on_a_host)
         with torch.no_grad():
-            rnn(torch.randn(steps, 1, M))
+            rnn(torch.randn(steps, 1, m))
         assert launches(cuda_on_a_host) == ["tables", kernel]
 
 

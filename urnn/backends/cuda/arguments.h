@@ -11,6 +11,9 @@ namespace {
 enum Row { D1, D2, D3, W1, K2, A1, A2, V1, K1, D2_PI, U2_PI, D3_SCALED, ROOTS, ROWS };
 // Sums over time and samples that the backward pass leaves, rows of N real numbers.
 enum Sum { THETA1, THETA2, THETA3, BIAS, V1_RE, V1_IM, U2_RE, U2_IM, SUMS };
+// Inputs that are multiplied by V in the kernels of a sequence. Behind the sums, their backward pass leaves V's
+// gradient: for each of FEW inputs a row of the real parts and one of the imaginary parts.
+constexpr int FEW = 2, SUMS_OF_FEW = SUMS + 2 * FEW;
 
 struct TablesArguments {
   const Real* theta;             // (3, N)
@@ -32,7 +35,10 @@ struct ForwardArguments {
   const Complex<Real>* tables;
   const Real* biases;
   const int* places;
-  Real* states;  // (T, B, 2 N): V x on entry, the states on return
+  const Real* x;  // (T, B, inputs), read by `urnn_forward_few` alone
+  const Real* V;  // (2 N, inputs), likewise
+  long long inputs;
+  Real* states;  // (T, B, 2 N): V x on entry, unless that is computed here; the states on return
   Real* last;    // (B, 2 N)
   long long steps, batch;
   double epsilon;
@@ -66,23 +72,24 @@ struct BackwardArguments {
   const Real* states_gradient;  // (T, B, 2 N), or null
   const Real* later;            // (B, 2 N): dL/dh of the step before `end` by later ones, or null for 0
   Real* carry;                  // (B, 2 N): the same of the step before `begin`, on return
-  Real* z_gradient;             // (end - begin, B, 2 N)
-  double* sums;                 // (blocks, SUMS, N), added to
+  Real* z_gradient;             // (end - begin, B, 2 N), by `urnn_backward` alone
+  double* sums;                 // (blocks, SUMS, N) or, of few inputs, (blocks, SUMS_OF_FEW, N): added to
   long long begin, end, batch;
   double epsilon;
 };
 
 struct FinishArguments {
-  const double* sums;  // (SUMS, N), over all blocks
+  const double* sums;  // (SUMS, N) or (SUMS_OF_FEW, N), over all blocks
   const Real* v;
   const long long* permutation;
   const Complex<double>* roots;
-  const Real* V;           // (2 N, inputs)
-  const Real* V_gradient;  // of the same size
-  long long inputs;        // 0 leaves in theta3's gradient what V x contributed
-  Real* theta_gradient;    // (3, N)
-  Real* v_gradient;        // (2, 2 N)
-  Real* b_gradient;        // (N,)
+  const Real* V;         // (2 N, inputs)
+  Real* V_gradient;      // of the same size; written if the sums have it, else read
+  long long inputs;      // 0 leaves in theta3's gradient what V x contributed
+  long long few;         // whether the sums have V's gradient
+  Real* theta_gradient;  // (3, N)
+  Real* v_gradient;      // (2, 2 N)
+  Real* b_gradient;      // (N,)
 };
 
 }  // namespace

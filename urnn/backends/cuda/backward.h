@@ -18,12 +18,13 @@ using BackwardTables = TableReader<(ELEMENTS < 8), D1, W1, K2, A2, V1, K1, D2_PI
 struct Gradients {
   Real theta1[ELEMENTS] = {}, theta2[ELEMENTS] = {}, theta3[ELEMENTS] = {}, bias[ELEMENTS] = {};
   Units v1 = {}, u2 = {};
+  Units V[FEW] = {};  // of few inputs
 };
 
 // Adds what the block's samples have summed up to the block's row of `sums`, in a fixed order. That `sums` begins
 // at zero costs a launch; a flag for it costs registers that the loop over time needs.
 template <typename Value>
-__device__ __forceinline__ void add_up(double* sums, Sum row, const Sample& group, Value value_of) {
+__device__ __forceinline__ void add_up(double* sums, int row, const Sample& group, Value value_of) {
 #pragma unroll
   for (int e = 0; e < ELEMENTS; ++e) {
     Real value = value_of(e);
@@ -42,6 +43,13 @@ __device__ __forceinline__ void add_up(double* sums, const Gradients& gradients,
   add_up(sums, V1_IM, group, [&](int e) { return gradients.v1[e].im; });
   add_up(sums, U2_RE, group, [&](int e) { return gradients.u2[e].re; });
   add_up(sums, U2_IM, group, [&](int e) { return gradients.u2[e].im; });
+}
+__device__ __forceinline__ void add_up_V(double* sums, const Gradients& gradients, const Sample& group) {
+#pragma unroll
+  for (int i = 0; i < FEW; ++i) {
+    add_up(sums, SUMS + 2 * i, group, [&](int e) { return gradients.V[i][e].re; });
+    add_up(sums, SUMS + 2 * i + 1, group, [&](int e) { return gradients.V[i][e].im; });
+  }
 }
 
 // The four sums of a step, each with the factor -2 of its reflection: u2^H F conj(D3) g, v1^H r, v1^H p, u2^H D2
@@ -69,38 +77,42 @@ __device__ __forceinline__ void undo_middle(const BackwardTables& tables, const 
   }
 }
 
-// What the steps read of one sample: the states, and the gradients of a loss that reads them. Where a step is
-// short and shared memory has room for the rows, their copies begin two steps ahead; a long step waits for less
-// than the rows would cost it.
+// What the steps read of one sample: the states, the gradients of a loss that reads them, and WITH_INPUTS the
+// inputs, of which there are few. Where a step is short and shared memory has room for the rows, their copies
+// begin two steps ahead; a long step waits for less than the rows would cost it. Those of inputs always do.
+template <bool WITH_INPUTS>
 class Past {
   static constexpr bool AHEAD = COPYABLE && ELEMENTS < 8 && N * sizeof(Real) <= 4096;
   static constexpr int STATE = 0, GRADIENT = 1;
-  using Rows = RowsAhead<Sample::BYTES + BackwardTables::BYTES, 2, 2>;
+  static constexpr int BEGIN = Sample::BYTES + BackwardTables::BYTES;
+  using Rows = RowsAhead<BEGIN, 2, 2>;
+  static constexpr int ROW_BYTES = AHEAD ? Rows::BYTES : 0;
+  using Ahead = InputsAhead<BEGIN + ROW_BYTES, 2>;
 
  public:
-  static constexpr int BYTES = AHEAD ? Rows::BYTES : 0;
+  static constexpr int BYTES = ROW_BYTES + (WITH_INPUTS ? Ahead::BYTES : 0);
   Units h, more = {};  // of the step at hand: its state, and dL/dh by what is not a later step
 
   // All threads of the block together.
   __device__ __forceinline__ Past(const BackwardArguments& a, long long sample, Sample& group)
       : a_(a), step_(a.batch * (2 * N)), start_(sample * (2 * N)), lane_(group.lane),
         first_(a.h_0 + sample * a.h_0_stride), within_(sample < a.batch && group.has_units()),
-        rows_(sample < a.batch, group) {
+        rows_(sample < a.batch, group), inputs_(a.x, a.inputs, a.batch, sample, group) {
     read_pair(state(a.end - 1) + lane_, h, within_);
-    if (AHEAD) {
+    if (AHEAD || WITH_INPUTS) {
       fetch(a.end - 1);
       fetch(a.end - 2);
       wait_for_copies<1>();
       group.barrier();
-    } else {
-      read_gradient(a.end - 1);
     }
+    if (!AHEAD) read_gradient(a.end - 1);
   }
 
   // At the beginning of step t: what it adds to the gradient.
   __device__ __forceinline__ void begin_step(long long t) {
     if (AHEAD && a_.states_gradient) rows_.read(stage(t), GRADIENT, more);
   }
+  __device__ __forceinline__ void read_inputs(long long t, Real (&x)[FEW]) const { inputs_.read(stage(t), x); }
   // From step t's to the state before it; what step t read is needed no more.
   __device__ __forceinline__ void step_back(long long t) {
     if (AHEAD && t > 0) rows_.read(stage(t), STATE, h);
@@ -108,7 +120,7 @@ class Past {
   }
   // Between two barriers of step t.
   __device__ __forceinline__ void arrive(long long t) {
-    if (!AHEAD) return;
+    if (!AHEAD && !WITH_INPUTS) return;
     fetch(t - 2);
     wait_for_copies<1>();
   }
@@ -129,8 +141,9 @@ class Past {
   // What step t reads. h_0 may begin anywhere, so it does not come this way.
   __device__ __forceinline__ void fetch(long long t) const {
     if (t >= a_.begin) {
-      if (t > 0) rows_.fetch(stage(t), STATE, state(t - 1));
-      if (a_.states_gradient) rows_.fetch(stage(t), GRADIENT, a_.states_gradient + t * step_ + start_);
+      if (AHEAD && t > 0) rows_.fetch(stage(t), STATE, state(t - 1));
+      if (AHEAD && a_.states_gradient) rows_.fetch(stage(t), GRADIENT, a_.states_gradient + t * step_ + start_);
+      if (WITH_INPUTS) inputs_.fetch(stage(t), t);
     }
     end_copies();
   }
@@ -145,9 +158,12 @@ class Past {
   const Real* const first_;
   const bool within_;
   const Rows rows_;
+  const Ahead inputs_;
 };
 
-constexpr int BACKWARD_BYTES = Sample::BYTES + BackwardTables::BYTES + Past::BYTES;  // of shared memory
+constexpr int BEFORE_PAST = Sample::BYTES + BackwardTables::BYTES;  // of shared memory
+constexpr int BACKWARD_BYTES = BEFORE_PAST + Past<false>::BYTES;
+constexpr int BACKWARD_FEW_BYTES = BEFORE_PAST + Past<true>::BYTES;
 
 // g = dL/dh of a state becomes dL/dz; `z` is the state's own where h does not tell it.
 __device__ __forceinline__ void undo_modrelu(const BackwardTables& tables, const Units& h, Units& g, Real epsilon,
@@ -186,6 +202,7 @@ struct GivenInputs {
 };
 
 // z = W h + V x of step t, all threads of the block together.
+template <typename Past>
 __device__ __forceinline__ void find_z(const BackwardArguments& a, const BackwardTables& tables, const Past& past,
                                        long long sample, long long t, Units& z, Sample& group) {
   GivenInputs inputs{a, group, a.x + (t * a.batch + sample) * a.inputs, sample < a.batch};
@@ -195,6 +212,7 @@ __device__ __forceinline__ void find_z(const BackwardArguments& a, const Backwar
 
 // g = dL/dz of a step becomes dL/dh of the step before, whose state is h. Returns whether a unit of that state, in
 // any of the block's threads, is unsure.
+template <typename Past>
 __device__ __forceinline__ bool undo_product(const BackwardTables& tables, const Units& h, Units& g, Sample& group,
                                              Gradients& sums, Past& past, long long t) {
   Complex<Real> products[PRODUCTS];
@@ -227,6 +245,8 @@ __device__ __forceinline__ bool undo_product(const BackwardTables& tables, const
   return unsure;
 }
 
+// WITH_V adds up the gradient of V, which has few columns, and so leaves no dL/dz.
+template <bool WITH_V>
 __device__ __forceinline__ void run_backward(const BackwardArguments& a) {
   Sample group;
   const long long sample = block_index() * Sample::SAMPLES + group.member, step = a.batch * (2 * N);
@@ -234,7 +254,7 @@ __device__ __forceinline__ void run_backward(const BackwardArguments& a) {
   const bool within = sample < a.batch && group.has_units();
   BackwardTables tables(a.tables, a.biases, a.places, group);
   Gradients sums;
-  Past past(a, sample, group);
+  Past<WITH_V> past(a, sample, group);
   Units g;
   read_pair(a.later + start, g, within && a.later);
   bool unsure = group.barrier_any(any_unsure(tables, past.h));
@@ -250,12 +270,25 @@ __device__ __forceinline__ void run_backward(const BackwardArguments& a) {
     } else {
       undo_modrelu(tables, past.h, g, Real(a.epsilon), sums, nullptr);
     }
-    write_pair(a.z_gradient + (t - a.begin) * step + start, g, within);
+    if constexpr (WITH_V) {
+      Real x[FEW];
+      past.read_inputs(t, x);
+#pragma unroll
+      for (int i = 0; i < FEW; ++i) {
+#pragma unroll
+        for (int e = 0; e < ELEMENTS; ++e)
+          sums.V[i][e] = {sums.V[i][e].re + x[i] * g[e].re, sums.V[i][e].im + x[i] * g[e].im};
+      }
+    } else {
+      write_pair(a.z_gradient + (t - a.begin) * step + start, g, within);
+    }
     past.step_back(t);
     unsure = undo_product(tables, past.h, g, group, sums, past, t);
   }
   write_pair(a.carry + start, g, within);
-  add_up(a.sums + block_index() * (SUMS * N), sums, group);
+  double* const to = a.sums + block_index() * ((WITH_V ? SUMS_OF_FEW : SUMS) * N);
+  add_up(to, sums, group);
+  if constexpr (WITH_V) add_up_V(to, sums, group);
 }
 
 }  // namespace

@@ -85,6 +85,18 @@ __device__ __forceinline__ void copy_later(Shared<T> to, int i, const T* from, b
   *reinterpret_cast<uint4*>(to.base + i) = within ? *reinterpret_cast<const uint4*>(from) : uint4{0, 0, 0, 0};
 #endif
 }
+// The same of one number of 4 or 8 bytes, wherever it is.
+template <typename T>
+__device__ __forceinline__ void copy_one_later(Shared<T> to, int i, const T* from, bool within) {
+#if __CUDA_ARCH__ >= 800
+  const unsigned place = unsigned(__cvta_generic_to_shared(to.base + i));
+  asm volatile("cp.async.ca.shared.global [%0], [%1], %3, %2;" ::"r"(place), "l"(from),
+               "r"(within ? int(sizeof(T)) : 0), "n"(sizeof(T))
+               : "memory");
+#else
+  to.store(i, within ? *from : T(0));
+#endif
+}
 // Ends a group of copies, which may be empty.
 __device__ __forceinline__ void end_copies() {
 #if __CUDA_ARCH__ >= 800

@@ -107,10 +107,9 @@ class ComingInputs {
  public:
   static constexpr int BYTES = COPIED ? Rows::BYTES : 0;
 
-  // `first` is the sample's row of the first step, `apart` the way from a step's to the next's.
-  __device__ __forceinline__ ComingInputs(const Real* first, long long apart, long long steps, bool within,
-                                          const Sample& group)
-      : rows_(within, group), next_(first), apart_(apart), left_(steps), within_(within), lane_(group.lane) {
+  __device__ __forceinline__ ComingInputs(const ForwardArguments& a, long long sample, const Sample& group)
+      : rows_(sample < a.batch, group), next_(a.states + sample * (2 * N)), apart_(a.batch * (2 * N)),
+        left_(a.steps), within_(sample < a.batch), lane_(group.lane) {
 #pragma unroll
     for (int step = 0; COPIED && step < AHEAD; ++step) fetch();
   }
@@ -146,14 +145,80 @@ class ComingInputs {
   int fetching_ = 0, reading_ = 0;
 };
 
-constexpr int FORWARD_BYTES = Sample::BYTES + ForwardTables::BYTES + ComingInputs::BYTES;  // of shared memory
+// V x of one sample that has few inputs, multiplied here: no product of all steps is written and read again. The
+// copies of a step's inputs begin AHEAD steps before they are needed.
+class FewInputs {
+  static constexpr int AHEAD = 3, STAGES = AHEAD + 1;
+  // A thread of a larger block has no registers for its rows of V.
+  static constexpr bool HELD = Sample::THREADS <= 256;
+  using Ahead = InputsAhead<Sample::BYTES + ForwardTables::BYTES, STAGES>;
 
+ public:
+  static constexpr int BYTES = Ahead::BYTES;
+
+  __device__ __forceinline__ FewInputs(const ForwardArguments& a, long long sample, const Sample& group)
+      : ahead_(a.x, a.inputs, a.batch, sample, group), V_(a.V), inputs_(int(a.inputs)), lane_(group.lane),
+        steps_(a.steps) {
+    if (HELD) read_V(held_);
+#pragma unroll
+    for (int step = 0; step < AHEAD; ++step) fetch();
+  }
+  __device__ __forceinline__ void arrive() {
+    fetch();
+    wait_for_copies<AHEAD>();
+  }
+  __device__ __forceinline__ void read(Units& Vx) {
+    Units V[FEW];
+    if (!HELD) V_ = hidden(V_), read_V(V);
+    Real x[FEW];
+    ahead_.read(int(fetched_ - AHEAD - 1) % STAGES, x);
+#pragma unroll
+    for (int e = 0; e < ELEMENTS; ++e) {
+      Vx[e] = x[0] * (HELD ? held_ : V)[0][e];
+#pragma unroll
+      for (int i = 1; i < FEW; ++i) {
+        const Complex<Real> column = (HELD ? held_ : V)[i][e];
+        Vx[e] = {Vx[e].re + column.re * x[i], Vx[e].im + column.im * x[i]};
+      }
+    }
+  }
+
+ private:
+  __device__ __forceinline__ void fetch() {
+    if (fetched_ < steps_) ahead_.fetch(int(fetched_) % STAGES, fetched_);
+    end_copies();
+    ++fetched_;
+  }
+  __device__ __forceinline__ void read_V(Units (&V)[FEW]) const {
+#pragma unroll
+    for (int i = 0; i < FEW; ++i) {
+#pragma unroll
+      for (int e = 0; e < ELEMENTS; ++e) {
+        const Real* at = V_ + (lane_ + e * Sample::LANES) * inputs_ + i;
+        V[i][e] = {i < inputs_ ? constant(at) : 0, i < inputs_ ? constant(at + N * inputs_) : 0};
+      }
+    }
+  }
+
+  const Ahead ahead_;
+  const Real* V_;
+  const int inputs_, lane_;
+  const long long steps_;
+  long long fetched_ = 0;
+  Units held_[FEW];
+};
+
+constexpr int BEFORE_INPUTS = Sample::BYTES + ForwardTables::BYTES;  // of shared memory
+constexpr int FORWARD_BYTES = BEFORE_INPUTS + ComingInputs::BYTES;
+constexpr int FORWARD_FEW_BYTES = BEFORE_INPUTS + FewInputs::BYTES;
+
+template <typename Inputs>
 __device__ __forceinline__ void run_forward(const ForwardArguments& a) {
   Sample group;
   const long long sample = block_index() * Sample::SAMPLES + group.member;
   const bool within = sample < a.batch && group.has_units();
   Real* const first = a.states + sample * (2 * N);
-  ComingInputs inputs(first, a.batch * (2 * N), a.steps, sample < a.batch, group);
+  Inputs inputs(a, sample, group);
   ForwardTables tables(a.tables, a.biases, a.places, group);
   const Real epsilon = Real(a.epsilon);
   Units h;

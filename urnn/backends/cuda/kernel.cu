@@ -11,7 +11,12 @@ extern "C" __global__ void __launch_bounds__(WideGroup::THREADS, 1)
 
 extern "C" __global__ void __launch_bounds__(Sample::THREADS, 1)
     urnn_forward(const __grid_constant__ ForwardArguments a) {
-  run_forward(a);
+  run_forward<ComingInputs>(a);
+}
+
+extern "C" __global__ void __launch_bounds__(Sample::THREADS, 1)
+    urnn_forward_few(const __grid_constant__ ForwardArguments a) {
+  run_forward<FewInputs>(a);
 }
 
 extern "C" __global__ void __launch_bounds__(Sample::THREADS, 1)
@@ -21,8 +26,15 @@ extern "C" __global__ void __launch_bounds__(Sample::THREADS, 1)
 
 extern "C" __global__ void __launch_bounds__(Sample::THREADS, 1)
     urnn_backward(const __grid_constant__ BackwardArguments a) {
-  run_backward(a);
+  run_backward<false>(a);
 }
+
+#if URNN_ELEMENTS < 8
+extern "C" __global__ void __launch_bounds__(Sample::THREADS, 1)
+    urnn_backward_few(const __grid_constant__ BackwardArguments a) {
+  run_backward<true>(a);
+}
+#endif
 
 extern "C" __global__ void __launch_bounds__(WideGroup::THREADS, 1)
     urnn_finish(const __grid_constant__ FinishArguments a) {

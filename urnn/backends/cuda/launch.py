@@ -18,8 +18,16 @@ from urnn.backends.cuda import build
 from urnn.backends.cuda.plan import Device, Plan
 
 # The fields of each kernel's argument structure in arguments.h: q an address or an integer, d a number.
-FIELDS = {"tables": "11q", "forward": "9qd", "step": "13qd", "backward": "17qd", "finish": "10q"}
-KERNELS = tuple(FIELDS)
+FIELDS = {
+    "tables": "11q",
+    "forward": "12qd",
+    "forward_few": "12qd",
+    "step": "13qd",
+    "backward": "17qd",
+    "backward_few": "17qd",
+    "finish": "11q",
+}
+KERNELS = tuple(FIELDS)  # `Plan.kernels` are those that a plan has
 STATIC_SHARED = 48 * 1024  # bytes of shared memory that a block has without a request for more
 _STRUCTURES = {kernel: struct.Struct(f"={fields}") for kernel, fields in FIELDS.items()}
 
@@ -126,7 +134,7 @@ def _loaded(plan: Plan, device: int) -> Kernels:
     what = f"loading the CUDA kernels for hidden_size={plan.n}"
     module = checked(driver, driver.cuModuleLoadData(code), what)
     functions = {}
-    for kernel in KERNELS:
+    for kernel in plan.kernels:
         function = checked(driver, driver.cuModuleGetFunction(module, f"urnn_{kernel}".encode()), what)
         needed = plan.group(kernel).shared_bytes
         if needed > STATIC_SHARED:

@@ -4,10 +4,10 @@ A size is a product of 2, 3 and 5. A pass is one radix of butterflies.h, for all
 passes threads exchange units, and wait for each other, which takes longer than the arithmetic. In the first pass
 and the last a thread has units of its own, so that their radices divide the number of units that it holds; in
 others the sample's threads take butterflies in turn (fourier.h). A power of two has passes of as many legs as a
-thread has units and a last one of the rest. Any other size has the fewest passes; up to 2048 units, the fewest that
-leave a thread registers enough. Of these it has those that need the fewest registers, and then those that leave the
-fewest threads idle. Known weakness: what registers are needed is a rule of thumb, of float32's backward pass as
-compiled.
+thread has units and a last one of the rest. Any other size has the fewest passes; up to 2048 units, the fewest
+that leave a thread registers enough. Of these it has those that need the fewest registers, and then those that
+leave the fewest threads idle. Known weakness: what registers are needed is a rule of thumb, of float32's backward
+pass as compiled.
 """
 
 from collections.abc import Iterator

@@ -28,6 +28,9 @@ SCHEDULERS = 4  # per multiprocessor; each runs one warp at a time
 MOST_FOR_TWO = 128  # units of a state, for a thread that holds two
 # Rows of tables that the kernels read at every step, in `ForwardTables` and `BackwardTables`.
 TABLE_ROWS = {"forward": 8, "backward": 10}
+FEW = 2  # most inputs that are multiplied by V in the kernels of a sequence, as in arguments.h
+# Steps whose few inputs are in shared memory at a time, in `FewInputs` and `Past`.
+INPUTS_AHEAD = {"forward_few": 4, "backward_few": 2}
 
 
 class Device(NamedTuple):
@@ -48,6 +51,7 @@ class Group:
 
     Attributes:
         rows_ahead: rows of a sample that pass through shared memory, see rows_ahead.h.
+        inputs_ahead: inputs of a sample, likewise.
         table_bytes: of the tables that a block keeps in shared memory, see table_reader.h.
     """
 
@@ -56,6 +60,7 @@ class Group:
     itemsize: int
     rows_ahead: int = 0
     table_bytes: int = 0
+    inputs_ahead: int = 0
 
     @property
     def lanes(self) -> int:
@@ -81,7 +86,7 @@ class Group:
         """Two buffers for exchanges, sums of each warp of a sample or each sample of a warp, rows and tables."""
         warps = max(1, self.span // WARP)
         row = 2 * self.n + (0 if self.span >= WARP else max(4, self.span))
-        numbers = 2 * 2 * (self.n + self.lanes) + SUMS * warps + self.rows_ahead * row
+        numbers = 2 * 2 * (self.n + self.lanes) + SUMS * warps + self.rows_ahead * row + self.inputs_ahead
         return numbers * self.samples * self.itemsize + self.table_bytes
 
 
@@ -108,16 +113,29 @@ class Plan:
         """Numbers of a row of the tables: `ROW_LENGTH` in packed_tables.h."""
         return -(-self.n // 4) * 4
 
+    @property
+    def sums_few(self) -> bool:
+        """Whether the backward pass can add up the gradient of V for few inputs: threads have registers for it."""
+        return self.elements < 8
+
+    @property
+    def kernels(self) -> tuple[str, ...]:
+        """Their names, in the order of the source."""
+        of_few = ("backward_few",) if self.sums_few else ()
+        return ("tables", "forward", "forward_few", "step", "backward", *of_few, "finish")
+
     def group(self, kernel: str) -> Group:
-        """The layout of "tables", "forward", "backward" or "finish"; the first and last run in double."""
+        """The layout of one of the `kernels`; the first and last run in double."""
         if kernel in ("tables", "finish"):
             return Group(self.n, passes.held_in_double(self.n), 8)
         itemsize = self.dtype.itemsize
         tables = 0  # bytes a unit
-        if self.shared_tables and kernel in TABLE_ROWS:
-            in_registers = kernel == "forward" or self.elements < 8  # the biases and places
-            tables = TABLE_ROWS[kernel] * 2 * itemsize + (0 if in_registers else itemsize + 4)
-        return Group(self.n, self.elements, itemsize, self._rows_ahead(kernel), self.row * tables)
+        direction = kernel.removesuffix("_few")
+        if self.shared_tables and direction in TABLE_ROWS:
+            in_registers = direction == "forward" or self.elements < 8  # the biases and places
+            tables = TABLE_ROWS[direction] * 2 * itemsize + (0 if in_registers else itemsize + 4)
+        inputs = FEW * INPUTS_AHEAD.get(kernel, 0)
+        return Group(self.n, self.elements, itemsize, self._rows_ahead(kernel), self.row * tables, inputs)
 
     def _rows_ahead(self, kernel: str) -> int:
         """As `ComingInputs` and `Past` have them, for units of this many bytes."""
@@ -126,11 +144,12 @@ class Plan:
             return 0
         if kernel == "forward":
             return 0 if half > 8192 else 3 if self.n < 256 else 2
-        return 4 if kernel == "backward" and self.elements < 8 and half <= 4096 else 0
+        backward = kernel in ("backward", "backward_few")
+        return 4 if backward and self.elements < 8 and half <= 4096 else 0
 
     def fits(self, device: Device, blocks: int = 1) -> bool:
         """Whether a multiprocessor has the shared memory for so many blocks of each kernel."""
-        kernels = ("tables", "forward", "backward", "finish") if blocks == 1 else ("forward", "backward")
+        kernels = self.kernels if blocks == 1 else ("forward", "backward")
         most = max(self.group(kernel).shared_bytes for kernel in kernels)
         return blocks * (most + RESERVED) <= device.shared_bytes + RESERVED
 

@@ -3,6 +3,7 @@
 // whatever waits for a table.
 #pragma once
 
+#include "arguments.h"
 #include "packed_tables.h"
 
 namespace {
@@ -54,6 +55,40 @@ class RowsAhead {
   const Shared<Real> rows_ = shared_at<Real>(OFFSET);
   const int lane_, seat_, member_;
   const bool within_;
+};
+
+// The same for the inputs of each sample where there are at most FEW: a thread brings one number, or all if it is
+// the sample's only one.
+template <int OFFSET, int STAGES>
+class InputsAhead {
+  static_assert(FEW <= Sample::SPAN || Sample::SPAN == 1);
+
+ public:
+  static constexpr int BYTES = STAGES * Sample::SAMPLES * FEW * int(sizeof(Real));
+
+  // `x` is (T, B, inputs); a `sample` past the batch has inputs of 0, and so has an input past the last.
+  __device__ __forceinline__ InputsAhead(const Real* x, long long inputs, long long batch, long long sample,
+                                         const Sample& group)
+      : next_(x + sample * inputs + group.seat), apart_(batch * inputs), seat_(group.seat),
+        member_(group.member * FEW), left_(sample < batch ? int(inputs) - group.seat : 0) {}
+
+  __device__ __forceinline__ void fetch(int stage, long long t) const {
+#pragma unroll
+    for (int i = 0; i < FEW; i += Sample::SPAN)
+      if (seat_ + i < FEW) copy_one_later(numbers_, start(stage) + seat_ + i, next_ + t * apart_ + i, i < left_);
+  }
+  __device__ __forceinline__ void read(int stage, Real (&x)[FEW]) const {
+#pragma unroll
+    for (int i = 0; i < FEW; ++i) x[i] = numbers_.load(start(stage) + i);
+  }
+
+ private:
+  __device__ __forceinline__ int start(int stage) const { return stage * (Sample::SAMPLES * FEW) + member_; }
+
+  const Shared<Real> numbers_ = shared_at<Real>(OFFSET);
+  const Real* const next_;
+  const long long apart_;
+  const int seat_, member_, left_;
 };
 
 }  // namespace

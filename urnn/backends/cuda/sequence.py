@@ -1,4 +1,9 @@
-"""The forward and backward pass on the CUDA kernels: tables, launches, and the chunks of the backward pass."""
+"""The forward and backward pass on the CUDA kernels: tables, launches, and the chunks of the backward pass.
+
+Few inputs are multiplied by V inside the kernels, forward and backward, so that neither V x nor dL/dz of all steps
+is written and read again. Where the gradient of x is wanted, or a thread has no registers for V's, the backward
+pass writes dL/dz all the same.
+"""
 
 import os
 from functools import lru_cache
@@ -8,7 +13,7 @@ from torch import Tensor
 
 from urnn import checks
 from urnn.backends.cuda import launch
-from urnn.backends.cuda.plan import OVERRIDE, Device, Plan, choose
+from urnn.backends.cuda.plan import FEW, OVERRIDE, Device, Plan, choose
 from urnn.backends.cuda.tables import Tables
 from urnn.backends.inputs import Gradients, Inputs
 
@@ -17,7 +22,7 @@ from urnn.backends.inputs import Gradients, Inputs
 CHUNKS = 4
 SMALL = 16 << 20  # bytes
 NARROW = 16  # most inputs whose share of theta3's gradient the last kernel takes out, rather than four of torch's
-SUMS = 8  # rows of sums from the backward pass: `Sum` in arguments.h
+SUMS, SUMS_OF_FEW = 8, 8 + 2 * FEW  # rows of sums from the backward pass, as in arguments.h
 PLANS = 1024  # that are remembered
 
 
@@ -59,12 +64,32 @@ def forward(given: Inputs) -> tuple[Tensor, Tensor, Tensor]:
     states, last = given.x.new_empty(steps, batch, width), given.x.new_empty(batch, width)
     with launch.on(given.x.device):
         loaded, blocks, tables = _of_call(given, None)
-        torch.mm(given.x.flatten(0, 1), given.V.mT, out=states.flatten(0, 1))
-        loaded.launch(
-            "forward", blocks, given.h_0.data_ptr(), given.h_0_stride, *tables.read, states.data_ptr(),
-            last.data_ptr(), steps, batch, given.epsilon,
-        )  # fmt: skip
+        queue_forward(
+            loaded, blocks, tables, given.x, given.V, given.h_0, given.h_0_stride, states, last, given.epsilon
+        )
     return states, last, tables.memory
+
+
+def queue_forward(
+    loaded: launch.Kernels,
+    blocks: int,
+    tables: Tables,
+    x: Tensor,
+    V: Tensor,  # noqa: N803 - the paper's letter
+    h_0: Tensor,
+    h_0_stride: int,
+    states: Tensor,
+    last: Tensor,
+    epsilon: float,
+) -> None:
+    """Queues what fills all states (T, B, 2n) and the last (B, 2n), for x (T, B, m)."""
+    steps, batch, inputs = x.shape
+    if inputs > FEW:
+        torch.mm(x.flatten(0, 1), V.mT, out=states.flatten(0, 1))
+    loaded.launch(
+        "forward" if inputs > FEW else "forward_few", blocks, h_0.data_ptr(), h_0_stride, *tables.read,
+        x.data_ptr(), V.data_ptr(), inputs, states.data_ptr(), last.data_ptr(), steps, batch, epsilon,
+    )  # fmt: skip
 
 
 def backward(
@@ -84,29 +109,31 @@ def backward(
     states = _aligned(states)
     states_gradient = None if states_gradient is None else _aligned(states_gradient)
     gradients = Gradients.like(given, with_x)
-    chunk = steps if states.nbytes <= SMALL else -(-steps // CHUNKS)
-    z_gradient = states.new_empty(chunk, batch, width)
     with launch.on(given.x.device):
         loaded, blocks, tables = _of_call(given, made)
-        sums = states.new_zeros(blocks, SUMS, n, dtype=torch.float64)
+        few = inputs <= FEW and not with_x and loaded.plan.sums_few
+        chunk = steps if few or states.nbytes <= SMALL else -(-steps // CHUNKS)
+        z_gradient = states.new_empty(0 if few else chunk, batch, width)
+        sums = states.new_zeros(blocks, SUMS_OF_FEW if few else SUMS, n, dtype=torch.float64)
         carry, later = gradients.h_0.data_ptr(), 0 if last_gradient is None else last_gradient.data_ptr()
         for end in range(steps, 0, -chunk):
             begin = max(0, end - chunk)
             loaded.launch(
-                "backward", blocks, given.h_0.data_ptr(), given.h_0_stride, *tables.read, given.x.data_ptr(),
-                given.V.data_ptr(), inputs, states.data_ptr(),
+                "backward_few" if few else "backward", blocks, given.h_0.data_ptr(), given.h_0_stride,
+                *tables.read, given.x.data_ptr(), given.V.data_ptr(), inputs, states.data_ptr(),
                 0 if states_gradient is None else states_gradient.data_ptr(), later, carry,
                 z_gradient.data_ptr(), sums.data_ptr(), begin, end, batch, given.epsilon,
             )  # fmt: skip
             later = carry
-            of_chunk = z_gradient if end - begin == chunk else z_gradient[: end - begin]
-            gradients.add_to_V(given, begin, of_chunk, first=end == steps)
-            if with_x:
-                gradients.fill_x(given, begin, of_chunk)
+            if not few:
+                of_chunk = z_gradient if end - begin == chunk else z_gradient[: end - begin]
+                gradients.add_to_V(given, begin, of_chunk, first=end == steps)
+                if with_x:
+                    gradients.fill_x(given, begin, of_chunk)
         total = sums.sum(0) if blocks > 1 else sums
         loaded.launch(
             "finish", 1, total.data_ptr(), given.v.data_ptr(), given.permutation.data_ptr(), tables.roots,
-            given.V.data_ptr(), gradients.V.data_ptr(), inputs if inputs <= NARROW else 0,
+            given.V.data_ptr(), gradients.V.data_ptr(), inputs if inputs <= NARROW else 0, few,
             gradients.theta.data_ptr(), gradients.v.data_ptr(), gradients.b.data_ptr(),
         )  # fmt: skip
         if inputs > NARROW:

@@ -43,11 +43,7 @@ def stream(x: Tensor, h: Tensor, *parameters: Any) -> tuple[Tensor, Tensor] | No
     if steps > 1:
         first = h if shared else to_pair(h[0])
         last = x.new_empty((batch, 2 * n))
-        torch.mm(x.flatten(0, 1), V.mT, out=states.flatten(0, 1))
-        kernels.launch(
-            "forward", blocks, first.data_ptr(), 0 if shared else 2 * n, *made.read, states.data_ptr(),
-            last.data_ptr(), steps, batch, epsilon,
-        )  # fmt: skip
+        sequence.queue_forward(kernels, blocks, made, x, V, first, 0 if shared else 2 * n, states, last, epsilon)
         return states, to_complex(last).unsqueeze(0)
     last = h.new_empty((1, batch, n), dtype=COMPLEX_OF[x.dtype]) if shared else h.new_empty((1, batch, n))
     format = (0, 1, n) if shared else (2 * n, 2, 1)

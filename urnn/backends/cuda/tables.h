@@ -232,13 +232,18 @@ __device__ inline void write_direction_gradient(const Real* pair, WideUnits& gra
   });
 }
 
-// What V x contributed to a unit's sum of Im(g conj(z)): Im(sum_m conj(V_m) dL/dV_m), V read as complex.
+// What V x contributed to a unit's sum of Im(g conj(z)): Im(sum_m conj(V_m) dL/dV_m), V read as complex. Of few
+// inputs it writes V's gradient too.
 __device__ inline double part_of_input(const FinishArguments& a, int unit) {
-  const Real *re = a.V + unit * a.inputs, *re_gradient = a.V_gradient + unit * a.inputs;
-  const Real *im = re + N * a.inputs, *im_gradient = re_gradient + N * a.inputs;
+  const Real *re = a.V + unit * a.inputs, *im = re + N * a.inputs;
+  Real *re_gradient = a.V_gradient + unit * a.inputs, *im_gradient = re_gradient + N * a.inputs;
   double sum = 0;
   for (long long i = 0; i < a.inputs; ++i) {
-    sum += double(re[i]) * double(im_gradient[i]) - double(im[i]) * double(re_gradient[i]);
+    const double* const of_few = a.sums + (SUMS + 2 * i) * N + unit;
+    const Wide gradient =
+        a.few ? Wide{of_few[0], of_few[N]} : Wide{double(re_gradient[i]), double(im_gradient[i])};
+    sum += double(re[i]) * gradient.im - double(im[i]) * gradient.re;
+    if (a.few) re_gradient[i] = Real(gradient.re), im_gradient[i] = Real(gradient.im);
   }
   return sum;
 }
