@@ -4,8 +4,8 @@ Rounding alone makes float32 differ from float64, and how much depends on the da
 float32 too, and a kernel's error may be a few times as large as its. In float64 the kernel is held against the
 reference itself, and may differ by twice what that error would be in float64, since both are rounded. Besides the
 sizes that are timed, a CUDA kernel is tried at every power of two that it has and at some other sizes, with a
-batch that leaves its last block partly empty, in both presets and dtypes, and with so few inputs that it multiplies
-them itself.
+batch that leaves its last block partly empty, in both presets and dtypes, and with so few inputs that it
+multiplies them itself.
 
 modReLU has a kink: where |z| + b is zero up to rounding, a right kernel may switch a unit off that the reference
 leaves on, and the gradient jumps. A draw with such a unit says nothing about the kernel, so another is drawn: the

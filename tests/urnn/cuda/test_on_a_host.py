@@ -29,7 +29,7 @@ CUTS = {
         (256, 8),
         (512, 2),
         (1024, 4),
-        (60, 10),
+        (60, 6),
         (100, 10),
         (768, 8),
     ],
@@ -57,6 +57,12 @@ def test_every_cut_is_the_same_function(cuda_on_a_host, monkeypatch, n, elements
         (512, 4, torch.float64),
         (1024, 8, torch.float32),
         (4096, 8, torch.float32),
+        (5, 5, torch.float64),  # one thread for a sample
+        (12, 6, torch.float32),  # two
+        (25, 5, torch.float32),
+        (100, 5, torch.float32),
+        (768, 8, torch.float32),
+        (1000, 5, torch.float64),
     ],
     ids=str,
 )
@@ -100,10 +106,11 @@ def test_the_backward_pass_makes_tables_anew_for_other_kernels(cuda_on_a_host, m
     torch.testing.assert_close(*found)
 
 
-def test_what_lies_beside_the_batch_is_not_touched(cuda_on_a_host, generator):
+@pytest.mark.parametrize(("n", "elements"), [(16, 4), (12, 6), (25, 5)])
+def test_what_lies_beside_the_batch_is_not_touched(cuda_on_a_host, n, elements, generator):
     """A block's last samples may lie past the batch: guards of NaN around each array stay and reach no result."""
-    n, batch, steps = 16, 5, 2
-    plan = Plan(n, 4, torch.float32, released=False)
+    batch, steps = 5, 2
+    plan = Plan(n, elements, torch.float32, released=False)
     assert batch % plan.group("forward").samples
     kernels = cuda_on_a_host.load(plan)
 
@@ -115,7 +122,7 @@ def test_what_lies_beside_the_batch_is_not_touched(cuda_on_a_host, generator):
 
     state, every_state = (batch, 2 * n), (steps, batch, 2 * n)
     shapes = {
-        "theta": (3, n), "v": (2, 2 * n), "b": (n,), "h_0": state, "tables": (tables.ROWS, n, 2), "biases": (n,),
+        "theta": (3, n), "v": (2, 2 * n), "b": (n,), "h_0": state, "biases": (plan.row,), "tables": (tables.ROWS, plan.row, 2),
         "states": every_state, "last": state, "gradient": every_state, "carry": state, "z": every_state,
         "x": (steps, batch, 2), "V": (2 * n, 2), "V_gradient": (2 * n, 2), "theta_gradient": (3, n),
         "v_gradient": (2, 2 * n), "b_gradient": (n,),
@@ -124,7 +131,7 @@ def test_what_lies_beside_the_batch_is_not_touched(cuda_on_a_host, generator):
     for name, shape in (("roots", (n, 2)), ("sums", (plan.blocks(batch), sequence.SUMS_OF_FEW, n))):
         arrays[name] = guarded(*shape, dtype=torch.float64)
     a = {name: inner for name, (_, inner) in arrays.items()}
-    permutation, places = torch.randperm(n, generator=generator), torch.empty(n, dtype=torch.int32)
+    permutation, places = torch.randperm(n, generator=generator), torch.empty(plan.row, dtype=torch.int32)
     blocks = plan.blocks(batch)
     made = (a["tables"], a["biases"], places)
 
