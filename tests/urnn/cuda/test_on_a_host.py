@@ -122,8 +122,8 @@ def test_what_lies_beside_the_batch_is_not_touched(cuda_on_a_host, n, elements, 
 
     state, every_state = (batch, 2 * n), (steps, batch, 2 * n)
     shapes = {
-        "theta": (3, n), "v": (2, 2 * n), "b": (n,), "h_0": state, "biases": (plan.row,), "tables": (tables.ROWS, plan.row, 2),
-        "states": every_state, "last": state, "gradient": every_state, "carry": state, "z": every_state,
+        "theta": (3, n), "v": (2, 2 * n), "b": (n,), "h_0": state, "biases": (plan.row,),
+        "tables": (tables.ROWS, plan.row, 2), "states": every_state, "last": state, "gradient": every_state, "carry": state, "z": every_state,
         "x": (steps, batch, 2), "V": (2 * n, 2), "V_gradient": (2 * n, 2), "theta_gradient": (3, n),
         "v_gradient": (2, 2 * n), "b_gradient": (n,),
     }  # fmt: skip

@@ -4,10 +4,10 @@ A size is a product of 2, 3 and 5. A pass is one radix of butterflies.h, for all
 passes threads exchange units, and wait for each other, which takes longer than the arithmetic. In the first pass
 and the last a thread has units of its own, so that their radices divide the number of units that it holds; in
 others the sample's threads take butterflies in turn (fourier.h). A power of two has passes of as many legs as a
-thread has units and a last one of the rest. Any other size has the fewest passes; up to 2048 units, the fewest
-that leave a thread registers enough. Of these it has those that need the fewest registers, and then those that
-leave the fewest threads idle. Known weakness: what registers are needed is a rule of thumb, of float32's backward
-pass as compiled.
+thread has units and a last one of the rest. Any other size has the fewest passes that leave a thread registers
+enough; above 2048 units, where few do, lacking registers count as passes. Of these it has those that need the
+fewest registers, and then those that leave the fewest threads idle. Known weakness: what registers are needed is a
+rule of thumb, of float32's backward pass as compiled, with tables in shared memory.
 """
 
 from collections.abc import Iterator
@@ -21,6 +21,7 @@ RADICES = (15, 12, 10, 9, 8, 6, 5, 4, 3, 2)
 HELD = {2: (2, 3), 4: (4, 3, 5, 6), 8: (8, 6, 9, 10)}
 MOST_THREADS = 1024  # per block
 REGISTERS, MOST_REGISTERS = 65536, 255  # of a multiprocessor, and of a thread
+A_PASS = 16  # lacking registers that are taken to cost as much as one pass more
 WARP = 32
 
 
@@ -96,18 +97,18 @@ def radices(n: int, units: int) -> tuple[int, ...]:
     return min([*whole, *cuts], key=lambda cut: _cost(n, units, cut))
 
 
-def _cost(n: int, units: int, cut: tuple[int, ...]) -> tuple[int, int, int, int, int]:
+def _cost(n: int, units: int, cut: tuple[int, ...]) -> tuple[int, int, int, int]:
     """The less the better, what comes first above all.
 
-    Whether registers are lacking that there could be, passes, whether registers are lacking, the most numbers that
-    a thread holds in one pass, and those in all of them.
+    Whether registers are lacking that there could be, what passes and lacking registers cost, the most numbers
+    that a thread holds in one pass, and those in all of them.
     """
     threads = span(n // units)
     in_turn = [radix * -(-(n // radix) // threads) for radix in cut[1:-1]]
     widest = max([units, *in_turn])
     share = REGISTERS // (-(-threads // (4 * WARP)) * 4 * WARP)  # warps share four equal parts
-    lacking = 14 * units + 3 * widest + 85 > min(share, MOST_REGISTERS)
-    return lacking and n <= LARGEST // 2, len(cut), lacking, widest, sum(in_turn)
+    lacking = max(0, 14 * units + 3 * widest + 85 - min(share, MOST_REGISTERS))
+    return lacking > 0 and n <= LARGEST // 2, A_PASS * len(cut) + lacking, widest, sum(in_turn)
 
 
 def _by_halves(n: int, units: int) -> Iterator[int]:
