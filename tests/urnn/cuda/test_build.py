@@ -60,7 +60,7 @@ LIMITS_OF_FEW = {
     (768, 4, True): {"forward_few": (144, 0), "backward_few": (255, 0)},
     (768, 8, True): {"forward_few": (184, 0)},
     (1000, 5, True): {"forward_few": (152, 0), "backward_few": (255, 0)},
-    (1920, 8, True): {"forward_few": (192, 0)},
+    (1920, 8, True): {"forward_few": (208, 0)},
     (2000, 10, True): {"forward_few": (200, 0)},
     (2025, 9, True): {"forward_few": (192, 0)},
 }

@@ -116,7 +116,7 @@ class Plan:
     @property
     def sums_few(self) -> bool:
         """Whether the backward pass can add up the gradient of V for few inputs: threads have registers for it."""
-        return self.elements < 8
+        return self.elements < 6
 
     @property
     def kernels(self) -> tuple[str, ...]:
