@@ -16,11 +16,14 @@ from bench import conditions, subjects
 from bench.device_clock import CLOCK
 from bench.environment import allocator_in_use, machine_facts
 from bench.grid import Cell, Profile
-from bench.lane.events import Event, GaveNothing, Header, Measured, Started, encode
+from bench.lane.events import Event, GaveNothing, Header, Measured, Paused, Started, encode
 from bench.machine.kind import this_machine
+from bench.meters.turns import Turns
 from bench.options import MOST_THREADS, MOST_TIMES, whole_number
 from bench.prepare import breaks_the_device, describe_failure, is_of_surroundings
 from bench.profiles import PROFILES, get_profile
+
+REPORTER = "reporter of the grid"  # the plugin's name
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ def pytest_configure(config: pytest.Config) -> None:
     torch.set_num_threads(config.getoption("threads"))
     descriptor = config.getoption("events")
     if descriptor is not None:
-        config.pluginmanager.register(Reporter(socket.socket(fileno=descriptor)))
+        config.pluginmanager.register(Reporter(socket.socket(fileno=descriptor)), REPORTER)
 
 
 def _cells(config: pytest.Config) -> tuple[list[str], int]:
@@ -107,6 +110,13 @@ def measuring(request: pytest.FixtureRequest) -> Measuring:
     return Measuring(get_profile(option("profile")), number == 1, stored)
 
 
+@pytest.fixture
+def turns(request: pytest.FixtureRequest) -> Turns:
+    """Of this process with others, where its owner asked for them."""
+    reporter = request.config.pluginmanager.get_plugin(REPORTER)
+    return Turns(*((reporter.parts, reporter.pause) if reporter else ()))
+
+
 def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict) -> None:
     machine_info.update(machine_facts() | this_machine().facts())
 
@@ -116,15 +126,25 @@ def pytest_benchmark_update_json(config: pytest.Config, benchmarks: list, output
 
 
 class Reporter:
-    """Hands each result to the process at the other end of a socket, and waits until it has been stored."""
+    """Hands each result to the process at the other end of a socket, and waits until it has been stored.
+
+    Attributes:
+        parts: of the rounds of the cell that is measured, between which `pause` is to be called.
+    """
 
     def __init__(self, channel: socket.socket) -> None:
         self.channel = channel
         self.replies = channel.makefile("r")
+        self.parts, self._cell = 1, ""
 
-    def report(self, event: Event) -> None:
+    def report(self, event: Event) -> str:
+        """The answer, a line; "" where there is none."""
         self.channel.sendall(encode(event))
-        self.replies.readline()
+        return self.replies.readline().strip()
+
+    def pause(self) -> None:
+        """Returns when it is this process's turn again."""
+        self.report(Paused(self._cell))
 
     @pytest.hookimpl
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -136,7 +156,8 @@ class Reporter:
 
     @pytest.hookimpl
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        self.report(Started(item.callspec.params["cell_id"]))
+        self._cell = item.callspec.params["cell_id"]
+        self.parts = int(self.report(Started(self._cell)) or 1)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo) -> pytest.TestReport:

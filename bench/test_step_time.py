@@ -10,13 +10,13 @@ from bench.device_clock import CLOCK
 from bench.grid import Cell
 from bench.meters import device_time
 from bench.meters.energy import joules_a_call
-from bench.meters.warm_up import rounds_within
+from bench.meters.warm_up import calls_a_round, rounds_within
 from bench.prepare import describe, prepare
 
 FIGURES = {METRICS[name].key: METRICS[name].unit for name in (PEAK_ALLOCATED, SAVED_FOR_BACKWARD, OPERATORS)}
 
 
-def test_step_time(benchmark, cell_id, measuring):
+def test_step_time(benchmark, cell_id, measuring, turns):
     cell = Cell.from_id(cell_id)
     prepared = prepare(cell, measuring.profile.seconds)
     benchmark.group = cell.group
@@ -26,8 +26,11 @@ def test_step_time(benchmark, cell_id, measuring):
         first_call_seconds=prepared.warm_up.first_call,
         units={"stats": "s per call", **FIGURES},
     )
-    time_on = _time_on_cuda if cell.device == "cuda" else _time_on_cpu
-    time_on(benchmark, prepared, seconds=measuring.profile.seconds, at_least=measuring.profile.rounds)
+    limits = {"seconds": measuring.profile.seconds, "at_least": measuring.profile.rounds}
+    if cell.device == "cuda":
+        _time_on_cuda(benchmark, prepared, **limits)
+    else:
+        _time_on_cpu(benchmark, prepared, turns, **limits)
     # After the timing: the profiler's own memory unsettles the heap, and the next call would pay for it.
     figures = prepared.deterministic_figures() if measuring.figures else dict.fromkeys(FIGURES)
     benchmark.extra_info.update(figures)
@@ -37,9 +40,12 @@ def test_step_time(benchmark, cell_id, measuring):
         benchmark.extra_info[METRICS[ENERGY].key] = joules and joules / cell.length
 
 
-def _time_on_cpu(benchmark, prepared, **limits):
-    rounds = rounds_within(prepared.warm_up.warm_call, **limits)
-    benchmark.pedantic(prepared.workload.run, rounds=rounds)
+def _time_on_cpu(benchmark, prepared, turns, **limits):
+    run, warm_call = prepared.workload.run, prepared.warm_up.warm_call
+    calls = calls_a_round(warm_call)
+    rounds = rounds_within(calls * warm_call, **limits)
+    between = turns.begin(rounds, run)
+    benchmark.pedantic(run, rounds=rounds, iterations=calls, teardown=between)
 
 
 def _time_on_cuda(benchmark, prepared, **limits):

@@ -98,8 +98,8 @@ def headlines(recording: Recording, found: Sequence[Condition]) -> list[str]:
         f"{_rate(even.called)} of replayed gates; the bar is {units.per_cent(FALSE_ALARMS)} at most, "
         f"{units.per_cent(FALSE_ALARMS_BOUND)} for the upper end: "
         f"{_met(even.called.value <= FALSE_ALARMS and even.called.high <= FALSE_ALARMS_BOUND)}.",
-        f"Of {REPEATS} commits that change nothing timed it would call {alarms:.1f} in the mean; the bar is {ALARMS} at "
-        f"most: {_met(alarms <= ALARMS)}.",
+        f"Of {REPEATS} commits that change nothing timed it would call {alarms:.1f} in the mean; the bar is "
+        f"{ALARMS} at most: {_met(alarms <= ALARMS)}.",
     ]
     said += [
         f"A slowdown of {units.per_cent(size)} of {recording.slowed} was called in {_rate(slowed[size])}; "

@@ -1,7 +1,8 @@
 """What a measuring process reports: one JSON object per line, read by `bench.lane.reports`.
 
-The lines stay as they are, because a gate may have an older commit measured by that commit's own suite. A
-measuring process imports this module: the standard library alone.
+The lines stay as they are, because a gate may have an older commit measured by that commit's own suite. Each is
+answered by a line; that to `Started` says in how many parts the cell's rounds are to be measured, which an older
+suite does not read. A measuring process imports this module: the standard library alone.
 """
 
 import json
@@ -19,6 +20,13 @@ class Header:
 @dataclass(frozen=True)
 class Started:
     """The process is about to measure this cell, and begins once it is answered."""
+
+    cell: str
+
+
+@dataclass(frozen=True)
+class Paused:
+    """The process is in the middle of this cell, and goes on once it is answered."""
 
     cell: str
 
@@ -44,11 +52,12 @@ class GaveNothing:
     again: bool = False
 
 
-Event = Header | Started | Measured | GaveNothing
+Event = Header | Started | Paused | Measured | GaveNothing
 
 KINDS: dict[str, type[Event]] = {
     "header": Header,
     "start": Started,
+    "pause": Paused,
     "benchmark": Measured,
     "outcome": GaveNothing,
 }

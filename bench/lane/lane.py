@@ -15,7 +15,7 @@ from analysis.vocabulary import KILLED, MEASURED, duration
 from bench.errors import SweepError
 from bench.estimate import limit_seconds
 from bench.grid import Cell
-from bench.lane.events import Event, GaveNothing, Header, Measured, Started
+from bench.lane.events import Event, GaveNothing, Header, Measured, Paused, Started
 from bench.lane.process import MeasuringProcess, death, measuring_process
 from bench.lane.settings import Settings
 from bench.prepare import describe
@@ -88,11 +88,12 @@ class Side:
 
 
 class Lane:
-    """One side's process in one pass. It measures the next cell when it is asked to, and waits in between."""
+    """One side's process in one pass. It measures the next cell when it is asked to, part by part, and waits in
+    between."""
 
-    def __init__(self, side: Taker, cells: Sequence[Cell], pass_number: int) -> None:
+    def __init__(self, side: Taker, cells: Sequence[Cell], pass_number: int, parts: int = 1) -> None:
         done = side.measured()
-        self.side, self.pass_number = side, pass_number
+        self.side, self.pass_number, self.parts = side, pass_number, parts
         self.pending = [cell for cell in cells if (cell.id, pass_number) not in done]
         self._open = contextlib.ExitStack()
         self._process: MeasuringProcess | None = None
@@ -118,7 +119,7 @@ class Lane:
         """
         if self._process is not None or not self.pending:
             return
-        process = measuring_process(self.pending, self.pass_number, self.side.settings)
+        process = measuring_process(self.pending, self.pass_number, self.side.settings, self.parts)
         self._process = self._open.enter_context(process)
         self._events = self._process.events()
         if not self._await_start():
@@ -128,20 +129,25 @@ class Lane:
                 f"the measuring process{whose} ended (exit code {code}) before it measured:\n{output}"
             )
 
-    def measure(self) -> str:
-        """Measures and stores the next cell, once `start` has been called; its outcome.
+    def measure(self) -> str | None:
+        """Goes on with the next cell, once `start` has been called, and stores it at its end; its outcome, or None
+        where the process waits before the next part of it.
 
         Raises:
             SweepError: the process reports something else.
             ResultsError: the result cannot be stored.
         """
-        job = Job(self.pending.pop(0), self.pass_number)
-        outcome = self.side.store(job, self._report_on(job))
+        job = Job(self.pending[0], self.pass_number)
+        event = self._report_on(job)
+        if isinstance(event, Paused):
+            return None
+        self.pending.pop(0)
+        outcome = self.side.store(job, event)
         if outcome == KILLED or not self._await_start():
             self._end()
         return outcome
 
-    def _report_on(self, job: Job) -> Measured | GaveNothing:
+    def _report_on(self, job: Job) -> Paused | Measured | GaveNothing:
         """What the process says of the job, or what became of the process."""
         limit = limit_seconds(job.cell, self.side.settings.profile)
         self._process.limit(limit)
@@ -170,8 +176,8 @@ class Lane:
         self._process, self._events = None, iter(())
 
 
-def _result_of(job: Job, event: Event) -> Measured | GaveNothing:
-    if isinstance(event, Measured | GaveNothing) and event.cell == job.cell.id:
+def _result_of(job: Job, event: Event) -> Paused | Measured | GaveNothing:
+    if isinstance(event, Paused | Measured | GaveNothing) and event.cell == job.cell.id:
         return event
     what = " ".join([type(event).__name__, getattr(event, "cell", "")]).strip()
     raise SweepError(f"expected the measuring process to report what came of {job.cell.id}, got {what}")

@@ -25,8 +25,8 @@ NO_OTHER_PLUGINS = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 class MeasuringProcess:
     """A running measuring process and this end of its socket."""
 
-    def __init__(self, process: subprocess.Popen, channel: socket.socket, log: Path) -> None:
-        self.process, self.channel, self.log = process, channel, log
+    def __init__(self, process: subprocess.Popen, channel: socket.socket, log: Path, parts: int = 1) -> None:
+        self.process, self.channel, self.log, self.parts = process, channel, log, parts
 
     def events(self) -> Iterator[Event]:
         """Each report, answered once the consumer asks for the next one; ends when the process does.
@@ -39,7 +39,7 @@ class MeasuringProcess:
         with self.channel.makefile("r") as lines, contextlib.suppress(ConnectionError):
             for line in lines:
                 yield decode(line)
-                self.channel.sendall(b"\n")
+                self.channel.sendall(f"{self.parts}\n".encode())
 
     def limit(self, seconds: float | None) -> None:
         """How long `events` waits for a report before it raises TimeoutError; None for as long as it takes."""
@@ -55,8 +55,11 @@ class MeasuringProcess:
 
 
 @contextlib.contextmanager
-def measuring_process(cells: Sequence[Cell], pass_number: int, settings: Settings) -> Iterator[MeasuringProcess]:
-    """A process that measures the cells in their order; it ends with its owner, see `bench.processes.children`."""
+def measuring_process(
+    cells: Sequence[Cell], pass_number: int, settings: Settings, parts: int = 1
+) -> Iterator[MeasuringProcess]:
+    """A process that measures the cells in their order, and the rounds of each in so many parts, between which it
+    waits. It ends with its owner, see `bench.processes.children`."""
     here, there = socket.socketpair()
     with here, there, scratch_folder("sweep") as scratch, contextlib.ExitStack() as stack:
         queue, log = scratch / "cells", scratch / "log"
@@ -79,7 +82,7 @@ def measuring_process(cells: Sequence[Cell], pass_number: int, settings: Setting
             )
             started = stack.enter_context(process)
         there.close()
-        yield MeasuringProcess(started, here, log)
+        yield MeasuringProcess(started, here, log, parts)
 
 
 def death(code: int) -> str:

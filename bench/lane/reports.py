@@ -4,12 +4,13 @@ from analysis import documents
 from analysis.documents import COUNT, FLAG, TEXT, Record, one_of
 from analysis.errors import AnalysisError
 from bench.errors import SweepError
-from bench.lane.events import KINDS, Event, GaveNothing, Header, Measured, Started
+from bench.lane.events import KINDS, Event, GaveNothing, Header, Measured, Paused, Started
 
 _FIGURES = Record({"params": Record({"cell_id": TEXT}), "extra_info": Record({"pass": COUNT}), "stats": Record()})
 _SHAPES = {
     Header: Record({"machine_info": Record(), "commit_info": Record()}),
     Started: Record({"cell": TEXT}),
+    Paused: Record({"cell": TEXT}),
     Measured: Record({"cell": TEXT, "benchmark": _FIGURES}),
     GaveNothing: Record({"cell": TEXT, "outcome": TEXT, "message": TEXT}, {"again": FLAG}),
 }

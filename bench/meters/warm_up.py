@@ -5,6 +5,7 @@ and compilation; it is timed here and reported apart. Known weakness: a call tha
 counts as warm after the first.
 """
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -38,6 +39,11 @@ def warm_up(
         run()
         durations.append(clock() - before)
     return WarmUp(durations[0], min(durations[1:], default=durations[0]), len(durations))
+
+
+def calls_a_round(warm_call: float, *, at_least: float = 1e-3) -> int:
+    """How many calls to time at once, so that a round takes `at_least` so many seconds."""
+    return 1 if warm_call >= at_least else math.ceil(min(at_least / max(warm_call, 1e-9), 1000))
 
 
 def rounds_within(warm_call: float, *, seconds: float, at_least: int, at_most: int = 30) -> int:

@@ -16,6 +16,7 @@ from bench import prepare as prepare_module
 from bench.asv_suite import PROFILE
 from bench.conftest import Measuring, Reporter
 from bench.lane.reports import decode
+from bench.meters.turns import Turns
 from bench.meters.warm_up import rounds_within
 from bench.prepare import breaks_the_device, describe, describe_failure, is_of_surroundings, prepare
 from bench.profiles import PROFILES, get_profile
@@ -33,13 +34,13 @@ class Benchmark:
         self.extra_info: dict[str, object] = {}
         self.group = self.timed = self.rounds = None
 
-    def pedantic(self, run, *, rounds: int) -> None:
-        self.timed, self.rounds = run, rounds
+    def pedantic(self, run, *, rounds: int, iterations: int, teardown) -> None:
+        self.timed, self.rounds, self.iterations = run, rounds, iterations
 
 
 def timed_under_pytest(tested, profile, *, memory: bool = False) -> Benchmark:
     conditions = {"pass": 1, "threads": 1, "allocator": "default"}
-    time_under_pytest(benchmark := Benchmark(), tested.id, Measuring(profile, memory, conditions))
+    time_under_pytest(benchmark := Benchmark(), tested.id, Measuring(profile, memory, conditions), Turns())
     return benchmark
 
 

@@ -4,7 +4,8 @@ usage: dummy.py FOLDER list|run OPTION...
 
 FOLDER has `plan.json`, what `list --json` says; `measured`, a whole sweep that is copied from; and, where a test
 wants a fault, files that say so: `seconds` a block takes, and `BLOCK.once` or `BLOCK.always` with what happens in
-it; `BLOCK.again` appears when the block is begun after that. The machine's lock and the files are those of a real session.
+it; `BLOCK.again` appears when the block is begun after that. The machine's lock and the files are those of a real
+session.
 """
 
 import contextlib

@@ -32,7 +32,7 @@ class Player:
         self.commit = "a" * 40
 
     @contextlib.contextmanager
-    def process(self, cells, number: int, settings: Settings) -> Iterator["Process"]:
+    def process(self, cells, number: int, settings: Settings, parts: int = 1) -> Iterator["Process"]:
         self.started.append(([one.id for one in cells], number))
         yield Process(self, list(cells), number, settings)  # the lane takes cells from its own list
 

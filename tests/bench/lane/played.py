@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.lane.events import Event, GaveNothing, Header, Measured, Started
+from bench.lane.events import Event, GaveNothing, Header, Measured, Paused, Started
 from bench.lane.settings import Settings
 
 SUITE = Path(__file__).with_name("suite")  # a checkout whose measuring processes are real and measure nothing
@@ -14,7 +14,8 @@ class Machine:
     """Stands in for the machine. A side is known by the name of its checkout's folder.
 
     Attributes:
-        log: (side, cell) of each measurement, in their order.
+        log: (side, cell) of each measurement, in their order; in parts, of each part.
+        older: sides of commits that know no parts.
         started: the cells of each process.
         deaths, failures: (side, cell) that end the process or give no figures.
         hangs: (side, cell) of which nothing comes.
@@ -28,6 +29,7 @@ class Machine:
     def __init__(self) -> None:
         self.log: list[tuple[str, str]] = []
         self.started: list[list[str]] = []
+        self.older: set[str] = set()
         self.deaths: set[tuple[str, str]] = set()
         self.failures: set[tuple[str, str]] = set()
         self.hangs: set[tuple[str, str]] = set()
@@ -38,18 +40,19 @@ class Machine:
         self.running = 0
 
     @contextlib.contextmanager
-    def process(self, cells, number: int, settings: Settings) -> Iterator["Process"]:
+    def process(self, cells, number: int, settings: Settings, parts: int = 1) -> Iterator["Process"]:
         self.started.append([one.id for one in cells])
         self.running += 1
         try:
-            yield Process(self, settings.root.name, [one.id for one in cells], number)
+            name = settings.root.name
+            yield Process(self, name, [one.id for one in cells], number, 1 if name in self.older else parts)
         finally:
             self.running -= 1
 
 
 class Process:
-    def __init__(self, machine: Machine, side: str, cells: list[str], number: int) -> None:
-        self.machine, self.side, self.cells, self.number = machine, side, cells, number
+    def __init__(self, machine: Machine, side: str, cells: list[str], number: int, parts: int = 1) -> None:
+        self.machine, self.side, self.cells, self.number, self.parts = machine, side, cells, number, parts
 
     def events(self) -> Iterator[Event]:
         if self.side in self.machine.unable:
@@ -57,6 +60,9 @@ class Process:
         yield Header({"node": "box"}, {"id": "what the process found"})
         for text in self.cells:
             yield Started(text)
+            for _ in range(self.parts - 1):
+                self.machine.log.append((self.side, text))
+                yield Paused(text)
             self.machine.log.append((self.side, text))
             if (self.side, text) in self.machine.deaths:
                 return

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from bench.errors import SweepError
-from bench.lane.events import GaveNothing, Header, Measured, Started, encode
+from bench.lane.events import GaveNothing, Header, Measured, Paused, Started, encode
 from bench.lane.lane import Lane, Side
 from bench.lane.reports import decode
 from bench.lane.settings import Settings
@@ -19,6 +19,7 @@ BENCHMARK = {"params": {"cell_id": TINY.id}, "extra_info": {"pass": 1}, "stats":
 EVENTS = [
     Header({"node": "box"}, {"id": "a"}),
     Started(TINY.id),
+    Paused(TINY.id),
     Measured(TINY.id, BENCHMARK),
     GaveNothing(TINY.id, "failed", "ValueError: a\nline", again=True),
 ]
@@ -33,7 +34,8 @@ def test_an_event_is_one_line_and_read_back(event):
 
 def test_the_lines_are_those_that_older_suites_write():
     """A gate reads them where it has a commit measured by its own suite."""
-    assert [json.loads(encode(event))["kind"] for event in EVENTS] == ["header", "start", "benchmark", "outcome"]
+    kinds = [json.loads(encode(event))["kind"] for event in EVENTS]
+    assert kinds == ["header", "start", "pause", "benchmark", "outcome"]
     older = {"kind": "outcome", "cell": TINY.id, "outcome": "failed", "message": "no"}
     assert decode(json.dumps(older)) == GaveNothing(TINY.id, "failed", "no", again=False)
     assert decode(json.dumps({"kind": "start", "cell": TINY.id, "more": 1})) == Started(TINY.id)
@@ -44,8 +46,8 @@ def test_the_lines_are_those_that_older_suites_write():
     [
         ("", "expected complete JSON, but it is cut off or damaged at column 1"),
         ("[]", "expected it to be an object, got a list that is empty"),
-        ("{}", "expected kind to be one of header, start, benchmark, outcome, got nothing"),
-        ('{"kind": "end"}', 'expected kind to be one of header, start, benchmark, outcome, got "end"'),
+        ("{}", "expected kind to be one of header, start, pause, benchmark, outcome, got nothing"),
+        ('{"kind": "end"}', 'expected kind to be one of header, start, pause, benchmark, outcome, got "end"'),
         ('{"kind": "start"}', "expected cell to be a text, got nothing"),
         ('{"kind": "header", "machine_info": {}}', "expected commit_info to be an object, got nothing"),
         (
@@ -69,10 +71,11 @@ def test_a_line_that_is_no_event_is_one_sentence(line, message):
     ("event", "got"),
     [
         (Started("other"), "Started other"),
-        (replace(EVENTS[3], cell="other"), "GaveNothing other"),
+        (Paused("other"), "Paused other"),
+        (replace(EVENTS[-1], cell="other"), "GaveNothing other"),
         (EVENTS[0], "Header"),
     ],
-    ids=["start", "other cell", "header"],
+    ids=["start", "pause", "other cell", "header"],
 )
 def test_a_report_out_of_turn_is_one_sentence(machine, tmp_path, monkeypatch, event, got):
     """A lane that took it for a death would wait for a process that goes on."""

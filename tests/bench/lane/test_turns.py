@@ -3,6 +3,7 @@
 import pytest
 
 from bench.errors import ResultsError, SweepError
+from bench.lane import turns
 from bench.lane.lane import Side
 from bench.lane.settings import Settings
 from bench.lane.turns import take_turns
@@ -22,6 +23,17 @@ def sides(tmp_path) -> tuple[Side, Side]:
         return Side(settings, RunFile.at(tmp_path / f"{name}.json", {}), name, {"id": name * 10})
 
     return side("base"), side("head")
+
+
+@pytest.fixture(autouse=True)
+def parts(monkeypatch):
+    """Says in how many parts a cell's rounds are measured: one, unless a test says otherwise."""
+
+    def asked(number: int) -> None:
+        monkeypatch.setattr(turns, "PARTS", number)
+
+    asked(1)
+    return asked
 
 
 def measure(sides, cells, number: int, **callbacks) -> None:
@@ -50,6 +62,40 @@ def test_the_sides_take_turns_and_change_places(machine, sides):
     cells, order = pairs(machine.log)
     assert cells == [C, B, A]
     assert order[0] == order[2] == order[1][::-1]
+
+
+def test_the_parts_of_a_cell_are_measured_in_turn_and_stored_once(machine, sides, parts):
+    parts(3)
+    measure(sides, CELLS[:2], 1)
+    first, second = machine.log[0][0], machine.log[1][0]
+    assert {first, second} == {"base", "head"}
+    assert machine.log == [(first, A), (second, A)] * 3 + [(second, B), (first, B)] * 3
+    assert all(measured(side) == {(A, 1), (B, 1)} for side in sides)
+    assert all(len(side.run_file.content["benchmarks"]) == 2 for side in sides)
+
+
+def test_a_single_side_measures_a_cell_at_once(machine, sides, parts):
+    parts(3)
+    take_turns([(sides[0], CELLS[:2])], 1)
+    assert machine.log == [("base", A), ("base", B)]
+
+
+def test_a_commit_that_knows_no_parts_measures_its_cell_in_its_first_turn(machine, sides, parts):
+    parts(3)
+    machine.older = {"base"}
+    measure(sides, CELLS[:1], 1)
+    assert [side for side, _ in machine.log].count("base") == 1
+    assert [side for side, _ in machine.log].count("head") == 3
+    assert all(measured(side) == {(A, 1)} for side in sides)
+
+
+def test_a_death_in_a_later_part_leaves_the_other_side_its_parts(machine, sides, parts):
+    parts(3)
+    machine.deaths = {("head", A)}
+    measure(sides, CELLS[:2], 1)
+    assert measured(sides[0]) == {(A, 1), (B, 1)}
+    assert measured(sides[1]) == {(B, 1)}
+    assert machine.log.count(("base", A)) == machine.log.count(("head", A)) == 3
 
 
 def test_over_two_passes_each_side_is_first_as_often(machine, sides):
@@ -167,7 +213,9 @@ def test_an_interrupt_between_two_sides_keeps_the_one_and_ends_all_processes(mac
     assert machine.running == 0
 
 
-def test_two_real_processes_take_turns(tmp_path, processes):
+@pytest.mark.parametrize("number", [1, 3])
+def test_two_real_processes_take_turns(tmp_path, processes, parts, number):
+    parts(number)
     settings = Settings(PROFILES["quick"], 1, "kept", SUITE)
     pair = [
         Side(settings, RunFile.at(tmp_path / f"{name}.json", {}), name, {"id": name}) for name in ("base", "head")
@@ -179,3 +227,4 @@ def test_two_real_processes_take_turns(tmp_path, processes):
     for side in pair:
         assert measured(side) == {(A, 1), (B, 1)}
         assert [entry["extra_info"]["pass"] for entry in side.run_file.content["benchmarks"]] == [1, 1]
+        assert [len(entry["stats"]["data"]) for entry in side.run_file.content["benchmarks"]] == [number] * 2

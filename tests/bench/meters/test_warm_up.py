@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from bench.meters.warm_up import WarmUp, rounds_within, warm_up
+from bench.meters.warm_up import WarmUp, calls_a_round, rounds_within, warm_up
 
 
 class Clock:
@@ -74,6 +74,13 @@ def test_rounds_never_leave_their_bounds():
             rounds = rounds_within(warm_call, seconds=seconds, at_least=3, at_most=20)
             assert 3 <= rounds <= 20
             assert rounds == 3 or rounds * warm_call <= seconds
+
+
+@pytest.mark.parametrize(
+    ("warm_call", "calls"), [(0.1, 1), (1e-3, 1), (0.9e-3, 2), (50e-6, 20), (1e-9, 1000), (0.0, 1000)]
+)
+def test_a_round_of_short_calls_takes_a_millisecond(warm_call, calls):
+    assert calls_a_round(warm_call) == calls
 
 
 def test_at_least_wins_over_at_most():

@@ -12,17 +12,19 @@ channel = socket.socket(fileno=int(options["events"]))
 answers = channel.makefile("r")
 
 
-def report(kind: str, **event: object) -> None:
+def report(kind: str, **event: object) -> str:
     channel.sendall(json.dumps({"kind": kind, **event}).encode() + b"\n")
-    answers.readline()
+    return answers.readline()
 
 
 report("header", machine_info={"node": "box"}, commit_info={"id": "what the process found"})
 for cell in Path(options["cells"]).read_text().split():
-    report("start", cell=cell)
+    parts = int(report("start", cell=cell))
+    for _ in range(parts - 1):
+        report("pause", cell=cell)
     entry = {
         "params": {"cell_id": cell},
         "extra_info": {"pass": int(options["pass"]), "hidden_size": int(cell.split("-n")[1].split("-")[0])},
-        "stats": {"data": [0.1]},
+        "stats": {"data": [0.1] * parts},
     }
     report("benchmark", cell=cell, benchmark=entry)
