@@ -149,6 +149,16 @@ def test_forward_mode_takes_the_reference(cuda_on_a_host, dtype, generator):
     assert tangent.float().norm() > 0
 
 
+@DTYPES
+@pytest.mark.filterwarnings("default")  # torch's own notes while it traces
+def test_opcheck(cuda_on_a_host, dtype, generator):
+    given = drawn(8, 3, 4, 3, dtype, generator)
+    given["x"] = given["x"].to(dtype)
+    for name in NAMES:
+        given[name].requires_grad_()
+    torch.library.opcheck(torch.ops.urnn.sequence.default, tuple(given.values()))
+
+
 @pytest.fixture
 def layers(cuda_on_a_host, monkeypatch):
     """Layers on a CPU take its kernels for those of a GPU."""
