@@ -13,7 +13,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 import torch
 
 from urnn.backends.cuda import build
-from urnn.backends.cuda.plan import DTYPES, SIZES, Device, Plan, possible, with_tables
+from urnn.backends.cuda.plan import DTYPES, HALVES, SIZES, Device, Plan, possible, with_tables
 
 # Bytes that a block can have of shared memory, by architecture (CUDA's programming guide); 99 KB on others.
 SHARED_BYTES = {75: 64 * 1024, 80: 163 * 1024, 87: 163 * 1024, 90: 227 * 1024, 100: 227 * 1024, 103: 227 * 1024}
@@ -23,10 +23,11 @@ def plans(architecture: int, sizes: Iterable[int] = SIZES) -> list[Plan]:
     """Every plan of these sizes for an architecture (90: sm_90), the largest first since they take longest."""
     device = Device(1, SHARED_BYTES.get(architecture, 99 * 1024))
     cuts = [
-        Plan(n, elements, dtype, released)
+        Plan(n, elements, dtype, released, half=half)
         for n in sorted(sizes, reverse=True)
         for elements in possible(n)
         for dtype in DTYPES
+        for half in (None, *(HALVES if dtype == torch.float32 else ()))
         for released in (False, True)
     ]
     return list(dict.fromkeys(plan for cut in cuts for plan in (cut, with_tables(cut, 1, device))))

@@ -33,6 +33,8 @@ def test_it_has_every_cell_that_the_bar_asks_for():
             assert sizes("length", **here, hidden_size=512) == {512, 2048}
         for dtype in ("bfloat16", "float16"):
             assert sizes("hidden_size", model="lstm", phase=phase, dtype=dtype) == set(HIDDEN_SIZES)
+        assert sizes("hidden_size", model="urnn", phase=phase, dtype="bfloat16") == set(HIDDEN_SIZES)
+        assert sizes("hidden_size", model="urnn", phase=phase, dtype="float16") == {128, 512, 2048}
         for backend in ("reference", "reference+graph"):
             assert sizes("hidden_size", model="urnn", backend=backend, phase=phase) == {128, 512}
         for dtype in ("float32", "bfloat16", "float16"):

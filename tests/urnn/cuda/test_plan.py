@@ -16,19 +16,20 @@ SMALLER = Device(84, 99 * 1024)  # an RTX of compute capability 8.6 or 8.9
 
 
 @pytest.mark.parametrize(
-    ("n", "dtype", "released"),
+    ("n", "dtype", "released", "half"),
     [
-        (4, torch.float32, False),
-        (4, torch.float64, False),
-        (64, torch.float64, True),
-        (512, torch.float64, False),
-        (1024, torch.float32, False),
-        (2048, torch.float32, False),
-        (4096, torch.float32, False),
+        (4, torch.float32, False, None),
+        (4, torch.float64, False, None),
+        (64, torch.float64, True, None),
+        (512, torch.float64, False, None),
+        (1024, torch.float32, False, None),
+        (2048, torch.float32, False, None),
+        (4096, torch.float32, False, None),
+        *((n, torch.float32, False, torch.bfloat16) for n in (4, 16, 64, 512, 4096)),
     ],
 )
-def test_threads_and_bytes_are_those_of_the_source(host, n, dtype, released):
-    plan = choose(n, 128, dtype, released, H100)
+def test_threads_and_bytes_are_those_of_the_source(host, n, dtype, released, half):
+    plan = choose(n, 128, dtype, released, H100, half)
     sequence, double = plan.group("forward"), plan.group("tables")
     kernels = ("forward", "forward_few", "backward", "backward_few")
     assert host.load(plan).sizes() == [

@@ -1,5 +1,5 @@
 // The kernels of one state size and dtype, by the names that launch.py uses. plan.py says what URNN_N,
-// URNN_ELEMENTS, URNN_REAL and URNN_RELEASED are.
+// URNN_ELEMENTS, URNN_REAL, URNN_STORED and URNN_RELEASED are.
 #include "backward.h"
 #include "step.h"
 #include "tables.h"

@@ -18,6 +18,8 @@ import torch
 SMALLEST, LARGEST = 4, 4096
 SIZES = tuple(2**power for power in range(2, 13))  # the powers of two between them
 DTYPES = {torch.float32: "float", torch.float64: "double"}
+# Those that inputs and states can have in memory where float32 is computed with, as stored.h names them.
+HALVES = {torch.float16: "Float16", torch.bfloat16: "Bfloat16"}
 ELEMENTS = (2, 4, 8)
 OVERRIDE = "URNN_CUDA_ELEMENTS"  # an environment variable
 MOST_THREADS = 1024  # per block
@@ -51,6 +53,7 @@ class Group:
     Attributes:
         rows_ahead: rows of a sample that pass through shared memory, see rows_ahead.h.
         inputs_ahead: inputs of a sample, likewise.
+        stored_itemsize: bytes of a number in those rows.
         table_bytes: of the tables that a block keeps in shared memory, see table_reader.h.
     """
 
@@ -60,6 +63,7 @@ class Group:
     rows_ahead: int = 0
     table_bytes: int = 0
     inputs_ahead: int = 0
+    stored_itemsize: int = 0
 
     @property
     def lanes(self) -> int:
@@ -79,9 +83,11 @@ class Group:
     def shared_bytes(self) -> int:
         """Two buffers for exchanges, sums of each warp of a sample or each sample of a warp, rows and tables."""
         warps = max(1, self.lanes // WARP)
-        row = 2 * self.n + (0 if self.lanes >= WARP else max(4, self.lanes))
-        numbers = 2 * 2 * (self.n + self.lanes) + SUMS * warps + self.rows_ahead * row + self.inputs_ahead
-        return numbers * self.samples * self.itemsize + self.table_bytes
+        least = 8 if self.stored_itemsize < self.itemsize else 4
+        row = 2 * self.n + (0 if self.lanes >= WARP else max(least, self.lanes))
+        numbers = 2 * 2 * (self.n + self.lanes) + SUMS * warps + self.inputs_ahead
+        row_bytes = self.rows_ahead * row * self.stored_itemsize
+        return (numbers * self.itemsize + row_bytes) * self.samples + self.table_bytes
 
 
 @dataclass(frozen=True)
@@ -94,6 +100,7 @@ class Plan:
         dtype: float32 or float64.
         released: whether modReLU has a positive epsilon.
         shared_tables: whether a block keeps the tables in shared memory.
+        half: float16 or bfloat16, if inputs and states have it in memory; None if they have `dtype`.
     """
 
     n: int
@@ -101,6 +108,12 @@ class Plan:
     dtype: torch.dtype
     released: bool
     shared_tables: bool = False
+    half: torch.dtype | None = None
+
+    @property
+    def stored(self) -> torch.dtype:
+        """The dtype of inputs and states in memory."""
+        return self.half or self.dtype
 
     @property
     def sums_few(self) -> bool:
@@ -124,15 +137,16 @@ class Plan:
             in_registers = direction == "forward" or self.elements < 8  # the biases and places
             tables = TABLE_ROWS[direction] * 2 * itemsize + (0 if in_registers else itemsize + 4)
         inputs = FEW * INPUTS_AHEAD.get(kernel, 0)
-        return Group(self.n, self.elements, itemsize, self._rows_ahead(kernel), self.n * tables, inputs)
+        rows, stored = self._rows_ahead(kernel), self.stored.itemsize
+        return Group(self.n, self.elements, itemsize, rows, self.n * tables, inputs, stored)
 
     def _rows_ahead(self, kernel: str) -> int:
         """As `ComingInputs` and `Past` have them, for units of this many bytes."""
-        half = self.n * self.dtype.itemsize
+        part = self.n * self.stored.itemsize  # the real parts
         if kernel == "forward":
-            return 0 if half > 8192 else 3 if self.n < 256 else 2
+            return 0 if part > 8192 else 3 if self.n < 256 else 2
         backward = kernel in ("backward", "backward_few")
-        return 4 if backward and self.elements < 8 and half <= 4096 else 0
+        return 4 if backward and self.elements < 8 and part <= 4096 else 0
 
     def fits(self, device: Device, blocks: int = 1) -> bool:
         """Whether a multiprocessor has the shared memory for so many blocks of each kernel."""
@@ -150,12 +164,15 @@ class Plan:
             "URNN_N": str(self.n),
             "URNN_ELEMENTS": str(self.elements),
             "URNN_REAL": DTYPES[self.dtype],
+            "URNN_STORED": HALVES[self.half] if self.half else DTYPES[self.dtype],
             "URNN_RELEASED": str(int(self.released)),
             "URNN_SHARED_TABLES": str(int(self.shared_tables)),
         }
 
 
-def choose(n: int, batch: int, dtype: torch.dtype, released: bool, device: Device) -> Plan:
+def choose(
+    n: int, batch: int, dtype: torch.dtype, released: bool, device: Device, half: torch.dtype | None = None
+) -> Plan:
     """The plan for a batch on a device; URNN_CUDA_ELEMENTS overrides `elements`.
 
     Raises:
@@ -172,7 +189,8 @@ def choose(n: int, batch: int, dtype: torch.dtype, released: bool, device: Devic
         elements = 4
     else:
         elements = 4 if dtype == torch.float64 and n < LARGEST else 8  # float64 takes twice the registers
-    return with_tables(Plan(n, _asked_for(n) or min(elements, n // 2), dtype, released), batch, device)
+    elements = _asked_for(n) or min(elements, n // 2)
+    return with_tables(Plan(n, elements, dtype, released, half=half), batch, device)
 
 
 def with_tables(plan: Plan, batch: int, device: Device) -> Plan:

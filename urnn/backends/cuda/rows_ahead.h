@@ -14,39 +14,42 @@ namespace {
 template <int OFFSET, int ROWS, int STAGES>
 class RowsAhead {
  public:
-  // So samples of a warp begin LANES banks apart, at a multiple of 16 bytes.
-  static constexpr int ROW = 2 * N + (Sample::LANES >= WARP ? 0 : Sample::LANES < 4 ? 4 : Sample::LANES);
-  static constexpr int BYTES = STAGES * ROWS * Sample::SAMPLES * ROW * int(sizeof(Real));
+  // So samples of a warp begin some banks apart, at a multiple of 16 bytes.
+  static constexpr int LEAST = STORED_IN_HALF ? 8 : 4;
+  static constexpr int ROW = 2 * N + (Sample::LANES >= WARP ? 0 : Sample::LANES < LEAST ? LEAST : Sample::LANES);
+  static constexpr int BYTES = STAGES * ROWS * Sample::SAMPLES * ROW * int(sizeof(Stored));
 
   // A sample that is not `within` the batch has rows of 0.
   __device__ __forceinline__ RowsAhead(bool within, const Sample& group)
       : lane_(group.lane), member_(group.member * ROW), within_(within) {}
 
   // Begins to copy the sample's row that begins at `from`, at a multiple of 16 bytes.
-  __device__ __forceinline__ void fetch(int stage, int row, const Real* from) const {
+  __device__ __forceinline__ void fetch(int stage, int row, const Stored* from) const {
     const int place = start(stage, row) + lane_ * PER_COPY;
     from += lane_ * PER_COPY;
+    if (COPIES == 0 && lane_ >= 2 * N / PER_COPY) return;  // fewer copies than lanes
 #pragma unroll
-    for (int i = 0; i < COPIES; ++i) copy_later(rows_, place + i * APART, from + i * APART, within_);
+    for (int i = 0; i < (COPIES > 0 ? COPIES : 1); ++i)
+      copy_later(rows_, place + i * APART, from + i * APART, within_);
   }
   __device__ __forceinline__ void read(int stage, int row, Units& x) const {
     const int place = start(stage, row) + lane_;
 #pragma unroll
     for (int e = 0; e < ELEMENTS; ++e) {
-      x[e].re = rows_.load(place + e * Sample::LANES);
-      x[e].im = rows_.load(place + e * Sample::LANES + N);
+      x[e].re = real_of(rows_.load(place + e * Sample::LANES));
+      x[e].im = real_of(rows_.load(place + e * Sample::LANES + N));
     }
   }
 
  private:
-  static constexpr int PER_COPY = 16 / int(sizeof(Real)), COPIES = 2 * ELEMENTS / PER_COPY;
+  static constexpr int PER_COPY = 16 / int(sizeof(Stored)), COPIES = 2 * ELEMENTS / PER_COPY;
   static constexpr int APART = Sample::LANES * PER_COPY;
 
   __device__ __forceinline__ int start(int stage, int row) const {
     return (stage * ROWS + row) * (Sample::SAMPLES * ROW) + member_;
   }
 
-  const Shared<Real> rows_ = shared_at<Real>(OFFSET);
+  const Shared<Stored> rows_ = shared_at<Stored>(OFFSET);
   const int lane_, member_;
   const bool within_;
 };
