@@ -59,8 +59,8 @@ def split(frame: pd.DataFrame) -> dict[Setting, pd.DataFrame]:
 def by_kind(frame: pd.DataFrame) -> pd.DataFrame:
     """The tidy frame with kinds of machines in the place of their names, where they are known.
 
-    asv and older files name the machine alone; they are taken for the one kind that it has in other files, with the
-    same torch if theirs is known.
+    asv and older files name the machine alone; they are taken for the one kind that it has in other files, with
+    the same torch if theirs is known.
     """
     known = frame.dropna(subset=["kind"])
     names = {kind: _kind_name(kind, part) for kind, part in known.groupby("kind")}
