@@ -59,25 +59,30 @@ def split(frame: pd.DataFrame) -> dict[Setting, pd.DataFrame]:
 def by_kind(frame: pd.DataFrame) -> pd.DataFrame:
     """The tidy frame with kinds of machines in the place of their names, where they are known.
 
-    asv and older files name the machine alone; they are taken for the one kind that it has in other files with the
-    same torch.
+    asv and older files name the machine alone; they are taken for the one kind that it has in other files, with
+    the same torch if theirs is known.
     """
     known = frame.dropna(subset=["kind"])
     names = {kind: _kind_name(kind, part) for kind, part in known.groupby("kind")}
-    hosts = (
-        known.groupby(["machine", "torch"], dropna=False)["kind"]
-        .agg(lambda kinds: kinds.iloc[0])
-        .where(known.groupby(["machine", "torch"], dropna=False)["kind"].nunique() == 1)
-    )
-    of_host = {key: kind for key, kind in hosts.items() if not pd.isna(kind)}
+    of_host = _only_kinds(known, ["machine", "torch"])
+    of_name = _only_kinds(known, ["machine"])  # asv does not note the torch of an environment that it did not make
     filled = [
-        of_host.get((machine, torch)) if pd.isna(kind) else kind
+        kind if not pd.isna(kind) else of_name.get(machine) if pd.isna(torch) else of_host.get((machine, torch))
         for machine, torch, kind in zip(frame["machine"], frame["torch"], frame["kind"], strict=True)
     ]
     machines = [
         machine if pd.isna(kind) else names[kind] for machine, kind in zip(frame["machine"], filled, strict=True)
     ]
     return frame.assign(machine=pd.array(machines, dtype="string"))
+
+
+def _only_kinds(known: pd.DataFrame, by: list[str]) -> dict[object, str]:
+    """What the rows are grouped by -> their kind, where it is one."""
+    found = {}
+    for key, kinds in known.groupby(by if len(by) > 1 else by[0])["kind"]:
+        if kinds.nunique() == 1:
+            found[key] = kinds.iloc[0]
+    return found
 
 
 def _kind_name(kind: str, rows: pd.DataFrame) -> str:

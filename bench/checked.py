@@ -12,7 +12,7 @@ from dataclasses import asdict
 
 from analysis.vocabulary import FAILED
 from bench.grid import Cell
-from bench.kernel_check import BROKEN, Check, Size, sizes
+from bench.kernel_check import BROKEN, HALVES, Check, Size, sizes
 from bench.lane.events import GaveNothing
 from bench.lane.lane import Job, Side
 from bench.lane.settings import Settings, environment_of
@@ -72,9 +72,18 @@ def _read(line: str) -> Check | None:
 
 
 def failed_check(cell: Cell, checks: Sequence[Check]) -> Check | None:
-    """The check that says that the cell's kernel is wrong; None where it is right or the cell has none."""
+    """The check that says that the cell's kernel is wrong; None where it is right or the cell has none.
+
+    What is wrong with the kernel of a dtype of 16 bits says nothing about those of others.
+    """
     key = (cell.implementation, cell.hidden_size)
-    wrong = [one for one in checks if not one.right and (one.backend, one.hidden_size) == key]
+    wrong = [
+        one
+        for one in checks
+        if not one.right
+        and (one.backend, one.hidden_size) == key
+        and (one.dtype == cell.dtype or one.dtype not in HALVES)
+    ]
     return wrong[-1] if wrong and cell.model == "urnn" else None
 
 

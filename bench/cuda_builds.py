@@ -14,7 +14,7 @@ import torch
 
 from urnn.backends.cuda import build
 from urnn.backends.cuda.passes import POWERS_OF_TWO
-from urnn.backends.cuda.plan import DTYPES, Device, Plan, possible, with_tables
+from urnn.backends.cuda.plan import DTYPES, HALVES, Device, Plan, possible, with_tables
 
 # Those that `kernel_check` tries: powers of two, and products of 2, 3 and 5 with each way to cut a transform.
 SIZES = (*POWERS_OF_TWO, 6, 12, 60, 100, 360, 500, 768, 1000, 1536, 3000)
@@ -26,10 +26,11 @@ def plans(architecture: int, sizes: Iterable[int] = SIZES) -> list[Plan]:
     """Every plan of these sizes for an architecture (90: sm_90), the largest first since they take longest."""
     device = Device(1, SHARED_BYTES.get(architecture, 99 * 1024))
     cuts = [
-        Plan(n, elements, dtype, released)
+        Plan(n, elements, dtype, released, half=half)
         for n in sorted(sizes, reverse=True)
         for elements in possible(n)
         for dtype in DTYPES
+        for half in (None, *(HALVES if dtype == torch.float32 else ()))
         for released in (False, True)
     ]
     return list(dict.fromkeys(plan for cut in cuts for plan in (cut, with_tables(cut, 1, device))))

@@ -7,6 +7,10 @@ sizes that are timed, a CUDA kernel is tried at every power of two that it has a
 batch that leaves its last block partly empty, in both presets and dtypes, and with so few inputs that it
 multiplies them itself.
 
+In float16 and bfloat16 a kernel computes in float32, on rounded parameters and inputs. V x is rounded too unless
+inputs are few, and may turn a small z by far; the reference in float64 then begins from the same rounded V x, and
+the kernel may be off by what rounding its states and gradients costs, an epsilon or two of that dtype.
+
 modReLU has a kink: where |z| + b is zero up to rounding, a right kernel may switch a unit off that the reference
 leaves on, and the gradient jumps. A draw with such a unit says nothing about the kernel, so another is drawn: the
 exact gradients are computed for slightly larger and smaller biases too, and must change by as much either way.
@@ -25,7 +29,7 @@ if __name__ == "__main__":
 import json
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import torch
 from torch import Tensor
@@ -35,6 +39,8 @@ from bench.environment import why_no_kernel
 from bench.grid import Cell
 from bench.precision import TENSORS, set_tf32
 from urnn import URNN
+from urnn.backends import BACKENDS
+from urnn.backends.contract import Parameters, RunSequence
 from urnn.backends.cuda import plan as cuda_plan
 from urnn.layer import layers_of
 
@@ -42,6 +48,7 @@ STEPS = 32
 LONG_BATCH = 2
 ODD_BATCH = 37  # no multiple of the samples of a block, where a block has several
 TOLERANCE = 4.0  # times the reference's own error in float32
+HALF_TOLERANCE = 2.0  # times epsilon of a dtype of 16 bits
 SEED = 20151120
 INPUTS = 10  # of a step, where nothing else is said
 DRAWS = 5  # at most, until none of the units is at its kink
@@ -94,16 +101,22 @@ class Check:
         )
 
 
+HALVES = tuple(name for name, dtype in TENSORS.items() if dtype in cuda_plan.HALVES)
+CHECKED = ("float32", *HALVES)  # the dtypes of cells whose kernels are tried
+
 Size = tuple[str, str, int, int, int, str, str, int]  # the first fields of a `Check`
 
 
 def sizes(cells: Iterable[Cell]) -> list[Size]:
     """What to try, so that every fused uRNN among the cells is tried before it is timed."""
-    fused = [c for c in cells if c.model == "urnn" and c.implementation != "reference" and c.dtype == "float32"]
+    fused = [c for c in cells if c.model == "urnn" and c.implementation != "reference" and c.dtype in CHECKED]
     usual = ("float32", "paper", INPUTS)
-    short = [(c.implementation, c.device, c.hidden_size, min(STEPS, c.length), c.batch, *usual) for c in fused]
+    rest = ("paper", INPUTS)
+    short = [
+        (c.implementation, c.device, c.hidden_size, min(STEPS, c.length), c.batch, c.dtype, *rest) for c in fused
+    ]
     far = [
-        (c.implementation, c.device, c.hidden_size, c.length, min(LONG_BATCH, c.batch), *usual)
+        (c.implementation, c.device, c.hidden_size, c.length, min(LONG_BATCH, c.batch), c.dtype, *rest)
         for c in fused
         if c.length == max(other.length for other in fused)
     ]
@@ -117,6 +130,7 @@ def sizes(cells: Iterable[Cell]) -> list[Size]:
             ("float64", "paper", INPUTS),
             ("float64", "released", INPUTS),
             *(("float32", "paper", few) for few in range(1, cuda_plan.FEW + 1)),
+            *((dtype, "paper", m) for dtype, m in zip(HALVES, (INPUTS, cuda_plan.FEW), strict=True)),
         )
     ]
     return list(dict.fromkeys([*short, *far, *odd]))
@@ -134,7 +148,8 @@ def check(
 ) -> Check:
     """Runs the kernel and the reference on one draw; an error on the way is a check that failed."""
     size = (backend, device, hidden_size, length, batch, dtype, preset, inputs)
-    work = _Work(device, hidden_size, length, batch, preset, inputs)
+    drawn_in = TENSORS[dtype] if dtype in HALVES else torch.float64
+    work = _Work(device, hidden_size, length, batch, preset, inputs, drawn_in)
     try:
         found, allowed = _compared(backend, TENSORS[dtype], work)
     except (RuntimeError, ValueError) as failed:
@@ -145,7 +160,11 @@ def check(
 
 @dataclass(frozen=True)
 class _Work:
-    """What is computed, in any dtype and by any backend."""
+    """What is computed, in any dtype and by any backend.
+
+    Attributes:
+        drawn_in: the dtype that every number of it is exact in.
+    """
 
     device: str
     hidden_size: int
@@ -153,6 +172,7 @@ class _Work:
     batch: int
     preset: str
     inputs: int
+    drawn_in: torch.dtype
 
     def run(self, backend: str, dtype: torch.dtype, seed: int, shift: float = 0.0) -> list[Tensor]:
         """The output and every parameter's gradient, in float64; `shift` is added to every bias of modReLU."""
@@ -162,15 +182,35 @@ class _Work:
         with torch.no_grad():
             for parameter in rnn.parameters():  # biases too: at zero, half of modReLU is never reached
                 parameter.add_(0.01 * torch.randn(parameter.shape, dtype=torch.float64, generator=generator))
+            rnn = rnn.to(self.drawn_in).double()
             layers_of(rnn.layers)[0].b.add_(shift)
         x = torch.randn(self.length, self.batch, self.inputs, dtype=torch.float64, generator=generator)
         weights = torch.randn(
             self.length, self.batch, 2 * self.hidden_size, dtype=torch.float64, generator=generator
         )
+        x, weights = x.to(self.drawn_in), weights.to(self.drawn_in)
         rnn, x, weights = rnn.to(self.device, dtype), x.to(self.device, dtype), weights.to(self.device, dtype)
-        output, _ = rnn(x)
+        if backend == "reference" and self.drawn_in in cuda_plan.HALVES and self.inputs > cuda_plan.FEW:
+            rounding = replace(BACKENDS["reference"], run_sequence=rounding_inputs(self.drawn_in))
+            output, _ = layers_of(rnn.layers)[0](x, None, rounding)
+        else:
+            output, _ = rnn(x)
         (output * weights).sum().backward()
         return [value.detach().double() for value in (output, *(p.grad for p in rnn.parameters()))]
+
+
+def rounding_inputs(dtype: torch.dtype) -> RunSequence:
+    """The reference, with the product V x of all steps rounded to this dtype, and the product's derivative."""
+
+    def run_sequence(x: Tensor, h_0: Tensor, parameters: Parameters) -> tuple[Tensor, Tensor]:
+        V = parameters.V  # noqa: N806 - the paper's letter
+        exact = x @ V.mT
+        rounded = torch.mm(x.detach().to(dtype).flatten(0, 1), V.detach().to(dtype).mT).view(exact.shape)
+        Vx = exact + (rounded.to(exact.dtype) - exact.detach())  # noqa: N806
+        identity = torch.eye(len(V), dtype=V.dtype, device=V.device)
+        return BACKENDS["reference"].run_sequence(Vx, h_0, parameters._replace(V=identity))
+
+    return run_sequence
 
 
 Pair = tuple[float, float]  # of the output, and the largest of a gradient
@@ -178,6 +218,10 @@ Pair = tuple[float, float]  # of the output, and the largest of a gradient
 
 def _compared(backend: str, dtype: torch.dtype, work: _Work) -> tuple[Pair, Pair]:
     """The backend's errors, and those that are allowed, on the first draw without a unit at its kink."""
+    if dtype in cuda_plan.HALVES:  # a unit that is switched off changes less than all that are rounded
+        most = HALF_TOLERANCE * torch.finfo(dtype).eps
+        exact = work.run("reference", torch.float64, SEED)
+        return _errors(work.run(backend, dtype, SEED), exact), (most, most)
     eps, single = torch.finfo(dtype).eps, torch.finfo(torch.float32).eps
     scale = 2 * eps / single if dtype == torch.float64 else 1.0
     least = math.log2(2 * work.hidden_size) * single

@@ -15,8 +15,21 @@ DTYPES = (FLOAT, DOUBLE, *HALVES)
 NAMES = ("input", "h_0", "theta", "v", "permutation", "V", "b")
 
 
-def require(x: Tensor, h_0: Tensor, theta: Tensor, v: Tensor, permutation: Tensor, V: Tensor, b: Tensor) -> None:  # noqa: N803
+def require(
+    x: Tensor,
+    h_0: Tensor,
+    theta: Tensor,
+    v: Tensor,
+    permutation: Tensor,
+    V: Tensor,  # noqa: N803
+    b: Tensor,
+    *,
+    halves: tuple[torch.dtype, ...] = (),
+) -> None:
     """Raises unless these can be the arguments of `reference.run_sequence`, whatever the numbers in them.
+
+    Args:
+        halves: what x may have instead of float32, where a kernel reads it.
 
     Raises:
         ValueError: a dtype that is not float32 or float64, or not the same for all.
@@ -24,6 +37,8 @@ def require(x: Tensor, h_0: Tensor, theta: Tensor, v: Tensor, permutation: Tenso
     """
     # A fast test first. Where it is false, the checks below find out why; if nothing is wrong, only time is lost.
     dtype, shape, n = x.dtype, x.shape, b.numel()
+    if dtype in halves:
+        dtype = FLOAT
     if (
         (dtype is FLOAT or dtype is DOUBLE)
         and dtype is h_0.dtype is theta.dtype is v.dtype is V.dtype is b.dtype
@@ -55,7 +70,7 @@ def require(x: Tensor, h_0: Tensor, theta: Tensor, v: Tensor, permutation: Tenso
     given = dict(zip(NAMES, (x, h_0, theta, v, permutation, V, b), strict=True))
     require_dense(given)
     _require_one_device(given)
-    _require_dtypes(given)
+    _require_dtypes(given, halves)
     _require_sizes(given)
 
 
@@ -126,13 +141,15 @@ def require_float(name: str, dtype: torch.dtype) -> None:
         )
 
 
-def _require_dtypes(given: dict[str, Tensor]) -> None:
-    dtype = given["input"].dtype
+def _require_dtypes(given: dict[str, Tensor], halves: tuple[torch.dtype, ...]) -> None:
+    of_input = given["input"].dtype
+    dtype = FLOAT if of_input in halves else of_input
     require_float("input", dtype)
     for name, tensor in given.items():
-        expected = LONG if name == "permutation" else dtype
+        expected = LONG if name == "permutation" else of_input if name == "input" else dtype
         if tensor.dtype != expected:
-            like = "" if name == "permutation" else " like the input"
+            beside = " like the input" if dtype == of_input else f" beside {of_input}"
+            like = "" if name == "permutation" else beside
             raise ValueError(
                 f"URNN: Expected {name} to be {expected}{like}, got {tensor.dtype}; convert one of the two"
             )
@@ -168,21 +185,21 @@ def require_gradients(
     """Raises RuntimeError unless these fit an x (T, B, m) that has been checked, and a state of so many numbers.
 
     The states and their gradient must be of size (T, B, width), the last state's gradient of size (B, width), all
-    of x's dtype and device.
+    on x's device and of its dtype, the last state's of float32 where that is half.
     """
     steps, batch, _ = x.shape
     last = (batch, width)
-    for name, tensor, expected in (
-        ("states", states, (steps, *last)),
-        ("the states' gradient", states_gradient, (steps, *last)),
-        ("the last state's gradient", last_gradient, last),
+    for name, tensor, expected, dtype in (
+        ("states", states, (steps, *last), x.dtype),
+        ("the states' gradient", states_gradient, (steps, *last), x.dtype),
+        ("the last state's gradient", last_gradient, last, computed_in(x.dtype)),
     ):
         if tensor is None:
             continue
         _require_size(name, tensor, expected)
-        if tensor.dtype != x.dtype or tensor.device != x.device or tensor.layout is not torch.strided:
+        if tensor.dtype != dtype or tensor.device != x.device or tensor.layout is not torch.strided:
             raise RuntimeError(
-                f"URNN: Expected {name} to be dense, {x.dtype} and on {x.device} like the input, got "
+                f"URNN: Expected {name} to be dense, {dtype} and on {x.device} like the input, got "
                 f"{tensor.layout}, {tensor.dtype} and on {tensor.device}"
             )
 
@@ -195,13 +212,15 @@ def require_kernel(
     permutation: Tensor,
     V: Tensor,  # noqa: N803
     b: Tensor,
+    *,
+    halves: tuple[torch.dtype, ...] = (),
 ) -> None:
     """`require`, and what a kernel needs besides: at least one sequence, and tensors that are in memory.
 
     Raises:
         ValueError, RuntimeError: as `require` and `require_memory` do.
     """
-    require(x, h_0, theta, v, permutation, V, b)
+    require(x, h_0, theta, v, permutation, V, b, halves=halves)
     if x.shape[1] == 0:
         raise RuntimeError("URNN: Expected batch size to be larger than 0, got an input with B = 0")
     # The same as `require_memory` for tensors that start where their storage starts, as parameters mostly do, and

@@ -117,7 +117,8 @@ class URNNLayer(nn.Module):
     ) -> tuple[Float[Tensor, "returned B {2*len(self.b)}"], Float[Tensor, "B {2*len(self.b)}"]]:
         """States in the order of the input, and each sequence's state at the last step that is read.
 
-        Parameters in float16 or bfloat16 are read as float32, which x and the results have then.
+        Parameters in float16 or bfloat16 are read as float32, which x and the results have then. Where the backend
+        reads x in that dtype, it may have it: so have the states then, and the last one has float32.
 
         Args:
             lengths: of each sequence; None if all have T steps.
@@ -151,8 +152,8 @@ class URNNLayer(nn.Module):
         return (_reverse_time(states, lengths) if reverse else states), last
 
 
-def as_computed(x: Tensor, dtype: torch.dtype) -> Tensor:
-    """An input in the dtype that a layer of this dtype computes in.
+def as_computed(x: Tensor, dtype: torch.dtype, halves: tuple[torch.dtype, ...] = ()) -> Tensor:
+    """An input in the dtype that a layer of this dtype computes in, or in its own if that is one of `halves`.
 
     Example:
         >>> import torch
@@ -160,7 +161,7 @@ def as_computed(x: Tensor, dtype: torch.dtype) -> Tensor:
         >>> as_computed(torch.ones(2, dtype=torch.float16), torch.float16).dtype
         torch.float32
     """
-    return checks.in_float32(x) if dtype in checks.HALVES else x.to(dtype)
+    return checks.in_float32(x) if dtype in checks.HALVES and dtype not in halves else x.to(dtype)
 
 
 def without_autocast(device_type: str) -> AbstractContextManager[object]:

@@ -48,7 +48,9 @@ class URNN(nn.Module):
             and the last. All but "all" needs sequences of one length, so no PackedSequence.
         device, dtype: of the parameters. Under autocast the layer computes in this dtype. With float16 and
             bfloat16, as by `.half()` and `.bfloat16()`, it computes in float32: input, output and gradients have
-            the layer's dtype, each rounded once; the state is complex64 and loses nothing from call to call.
+            the layer's dtype, each rounded once; the state is complex64 and loses nothing from call to call. The
+            CUDA kernel reads and writes that dtype itself, in half of the memory, and rounds V x and what layers
+            hand to each other too; see docs/gpu.md.
 
     Inputs: input, hx
         input: real (T, B, m), or (T, m) without a batch, or (B, T, m) with batch_first, or a PackedSequence.
@@ -251,8 +253,10 @@ class URNN(nn.Module):
         first_states = [None] * len(layers) if h_0 is None else to_pair(h_0)
         last_states = []
         dtype = layers[0].V.dtype
+        # The last states of a packed batch are among all states, which must not have been rounded then.
+        halves = backend.halves if lengths is None and x.device.type in backend.devices else ()
         with without_autocast(x.device.type):
-            x = as_computed(x, dtype)
+            x = as_computed(x, dtype, halves)
             for depth in range(self.num_layers):
                 if depth > 0:
                     x = nn.functional.dropout(x, self.dropout, self.training)

@@ -98,6 +98,10 @@ class TestKinds:
     def test_another_machine_or_torch_keeps_its_name(self, row, other):
         assert self.named(row(**KIND), row(**other))[1] == row(**other)["machine"]
 
+    def test_without_a_torch_it_is_the_only_kind_of_that_name(self, row):
+        assert self.named(row(**KIND, torch="2.13.0+cpu"), row(torch=None)) == [NAME] * 2
+        assert self.named(row(**KIND, torch="2.13.0+cpu"), row(torch="2.12.0")) == [NAME, "box"]
+
     def test_a_machine_that_was_two_kinds_does_not_say_which(self, row):
         assert self.named(row(**KIND), row(**KIND | {"kind": "2b"}), row())[2] == "box"
 

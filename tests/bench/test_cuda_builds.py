@@ -17,10 +17,15 @@ needs_nvrtc = pytest.mark.skipif(nvrtc_is_missing(), reason="no NVRTC on this ma
 def test_every_plan_that_a_layer_can_ask_for_is_among_them(architecture, shared_bytes):
     found = set(plans(architecture))
     asked = {
-        choose(n, batch, dtype, released, Device(132, shared_bytes))
+        choose(n, batch, dtype, released, Device(132, shared_bytes), half)
         for n in (4, 8, 64, 512, 1024, 2048, 4096, 6, 100, 768, 3000)
         for batch in (1, 128, 1056)
-        for dtype in (torch.float32, torch.float64)
+        for dtype, half in (
+            (torch.float32, None),
+            (torch.float64, None),
+            (torch.float32, torch.float16),
+            (torch.float32, torch.bfloat16),
+        )
         for released in (False, True)
     }
     assert asked <= found

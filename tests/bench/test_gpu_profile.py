@@ -34,6 +34,8 @@ def test_it_has_every_cell_that_the_bar_asks_for():
             assert sizes("hidden_size", **here, length=1024, batch=16) == {512, 768, 1024}  # FlashRNN's
         for dtype in ("bfloat16", "float16"):
             assert sizes("hidden_size", model="lstm", phase=phase, dtype=dtype) == set(HIDDEN_SIZES)
+        assert sizes("hidden_size", model="urnn", phase=phase, dtype="bfloat16") == set(HIDDEN_SIZES)
+        assert sizes("hidden_size", model="urnn", phase=phase, dtype="float16") == {128, 512, 2048}
         for backend in ("reference", "reference+graph"):
             assert sizes("hidden_size", model="urnn", backend=backend, phase=phase) == {128, 512}
         for dtype in ("float32", "bfloat16", "float16"):

@@ -106,13 +106,14 @@ def test_a_cuda_kernel_is_tried_at_every_size_with_a_last_block_that_is_not_full
     tried = sizes([cell("urnn:cuda", device="cuda", hidden_size=64, length=512, batch=128)])
     both = [(dtype, preset, INPUTS) for dtype in ("float32", "float64") for preset in ("paper", "released")]
     few = [("float32", "paper", m) for m in (1, 2)]
+    halves = [("bfloat16", "paper", INPUTS), ("float16", "paper", 2)]
     assert {size[2:] for size in tried if size[4] == ODD_BATCH} == {
         (n, STEPS // 2, ODD_BATCH, *kind)
         for n in (
             *(4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096),
             *(6, 12, 60, 100, 360, 500, 768, 1000, 1536, 3000),
         )
-        for kind in (*both, *few)
+        for kind in (*both, *few, *halves)
     }
     blocks = {Plan(n, 2, torch.float32, False).group("forward").samples for n in (4, 8, 16, 32)}
     assert all(ODD_BATCH % samples for samples in blocks)
@@ -276,3 +277,41 @@ def test_a_kernel_that_did_not_run_says_why_and_is_tried_again_by_the_next_run(t
     assert without_wrong(jobs, checks, Side(SETTINGS, run_file)) == jobs[1:]
     assert run_file.measured() == set()
     assert run_file.content["run"]["outcomes"][0]["message"] == f"not timed: {checks[0].line()}"
+
+
+def test_a_kernel_of_16_bits_that_is_wrong_stops_the_cells_of_its_dtype_alone():
+    size = {"hidden_size": 16, "device": "cuda"}
+    cells = {dtype: cell("urnn:cuda", dtype=dtype, **size) for dtype in ("float32", "bfloat16", "float16")}
+    wrong = replace(RIGHT, backend="cuda", dtype="bfloat16", output_error=1.0)
+    assert {dtype for dtype, one in cells.items() if checked.failed_check(one, [wrong])} == {"bfloat16"}
+    wrong = replace(wrong, dtype="float32")
+    assert {dtype for dtype, one in cells.items() if checked.failed_check(one, [wrong])} == set(cells)
+
+
+def test_cells_of_16_bits_are_tried_in_their_dtype():
+    at = {"hidden_size": 64, "length": 512, "batch": 128}
+    cells = [cell("urnn:cuda", phase="train", device="cuda", dtype="bfloat16", **at)]
+    tried = sizes(cells)
+    assert tried[:2] == [
+        ("cuda", "cuda", 64, STEPS, 128, "bfloat16", "paper", INPUTS),
+        ("cuda", "cuda", 64, 512, 2, "bfloat16", "paper", INPUTS),
+    ]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_a_kernel_that_rounds_to_16_bits_is_right_and_one_that_is_twice_as_far_off_is_wrong(monkeypatch, dtype):
+    def rounded(more):
+        def run_sequence(x, h_0, parameters):
+            states, last = kernel_check.rounding_inputs(x.dtype)(x.float(), h_0, parameters)
+            return (states * more).to(x.dtype), last * more
+
+        halves = (torch.float16, torch.bfloat16)
+        mine = replace(BACKENDS["reference"], name="mine", run_sequence=run_sequence, halves=halves)
+        monkeypatch.setitem(BACKENDS, "mine", mine)
+        return check(*SIZE[:5], dtype)
+
+    found = rounded(1.0)
+    assert found.right
+    assert 0 < found.output_error <= torch.finfo(getattr(torch, dtype)).eps / 2
+    assert f"n=16 T=12 B=3 {dtype}: right" in found.line()
+    assert not rounded(1 + 2 * found.allowed_output).right

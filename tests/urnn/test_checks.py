@@ -58,13 +58,13 @@ OF_A_SIZE = "URNN: Expected {} of size {}, for an input of size (3, 2, 4) and 8 
 OF_A_DTYPE = "URNN: Expected {} to be torch.float32 like the input, got torch.{}; convert one of the two"
 NO_STEPS = "URNN: Expected input of size (T, B, m) with at least one time step and one feature, got {}"
 APART = "URNN: Expected input and layer on one device, got input on {} and {} on {}; move one of the two"
-NO_HALF = "or torch.float64, got torch.{}; call .float() on the layer and on its input"
+NO_FLOAT = "or torch.float64, got torch.{}; call .float() on the layer and on its input"
 OF_A_HALF = (
     "URNN: Expected {} to be torch.float16 like the layer's other parameters, got torch.{}; convert one of the two"
 )
 FAULTS = {  # the argument, what is done to it, the error
-    "half x": ("x", torch.Tensor.half, ValueError,
-               "URNN: Expected input to be torch.float32 " + NO_HALF.format("float16")),
+    "whole x": ("x", torch.Tensor.long, ValueError,
+                "URNN: Expected input to be torch.float32 " + NO_FLOAT.format("int64")),
     "double theta": ("theta", torch.Tensor.double, ValueError, OF_A_DTYPE.format("theta", "float64")),
     "half h_0": ("h_0", torch.Tensor.half, ValueError, OF_A_DTYPE.format("h_0", "float16")),
     "complex v": ("v", lambda v: v + 0j, ValueError, OF_A_DTYPE.format("v", "complex64")),
@@ -99,6 +99,15 @@ def test_each_fault_is_one_sentence_whatever_runs(run_sequence, given, name, dam
     given[name] = damage(given[name])
     with pytest.raises(error, match=f"^{re.escape(message)}$"):
         call(run_sequence, **given)
+
+
+@pytest.mark.parametrize("name", ["reference", pytest.param("cpu", marks=needs_compiler)])
+@pytest.mark.parametrize("dtype", checks.HALVES, ids=str)
+def test_half_an_input_is_refused_where_no_kernel_reads_it(name, dtype, given):
+    assert BACKENDS[name].halves == ()
+    message = "URNN: Expected input to be torch.float32 " + NO_FLOAT.format(str(dtype).removeprefix("torch."))
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        call(BACKENDS[name].run_sequence, **given | {"x": given["x"].to(dtype)})
 
 
 @pytest.mark.parametrize("damage", [lambda p: p + 10**9, twice], ids=["out of range", "twice"])
@@ -302,8 +311,8 @@ def same_dtype(rnn: URNN) -> torch.Tensor:
 
 
 LAYERS = {
-    "eight bits": (eight_bits, same_dtype, ValueError, NO_HALF.format("float8_e5m2")),
-    "eight bits, float input": (eight_bits, float_input, ValueError, NO_HALF.format("float8_e5m2")),
+    "eight bits": (eight_bits, same_dtype, ValueError, NO_FLOAT.format("float8_e5m2")),
+    "eight bits, float input": (eight_bits, float_input, ValueError, NO_FLOAT.format("float8_e5m2")),
     "half, float input": (URNN.half, float_input, ValueError, "to be torch.float16, got torch.float32; convert"),
     "half, float theta": (lambda rnn: replaced("W.theta", torch.Tensor.float)(rnn.half()), same_dtype, ValueError,
                           OF_A_HALF.format("theta", "float32")),

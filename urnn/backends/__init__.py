@@ -9,9 +9,12 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
+
 from urnn.backends import cpu, cuda, fused, reference
 from urnn.backends.checked import checked
 from urnn.backends.contract import RunSequence
+from urnn.backends.cuda import sequence as cuda_sequence
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class Backend:
         devices: the types of device it is made for.
         expected: what `applies` will return, as far as that is known without building a kernel; None if there is
             nothing to build.
+        halves: dtypes of 16 bits that it reads inputs and returns states in, while it computes in float32.
     """
 
     name: str
@@ -32,11 +36,12 @@ class Backend:
     applies: Callable[[int, str], bool]
     devices: tuple[str, ...] = ("cpu", "cuda")
     expected: Callable[[int, str], bool] | None = None
+    halves: tuple[torch.dtype, ...] = ()
 
 
 # Fastest first: "auto" takes the first that applies.
 BACKENDS: dict[str, Backend] = {
-    "cuda": Backend("cuda", fused.run_sequence, cuda.applies, devices=("cuda",)),
+    "cuda": Backend("cuda", fused.run_sequence, cuda.applies, devices=("cuda",), halves=cuda_sequence.HALVES),
     "cpu": Backend("cpu", fused.run_sequence, cpu.applies, devices=("cpu",), expected=cpu.expected),
     "reference": Backend("reference", checked(reference.run_sequence), lambda n, device: True),
 }

@@ -58,7 +58,8 @@ class RunSequence(Protocol):
 
     - The states equal those of `reference.run_sequence` up to rounding, and so do the gradients with respect to x,
       h_0, theta, v, V and b. Not every backend has second derivatives.
-    - It computes in float32 or float64, whichever all tensors have, on the device of x.
+    - It computes in float32 or float64, whichever all tensors have, on the device of x. Some read x in float16 or
+      bfloat16 beside all else in float32, and return all states in that dtype, the last state in float32.
     - It writes to none of its arguments. They may be views of any strides, h_0 one row expanded over the batch.
     - A batch of no samples gives states of no samples, and gradients of zero.
     - Arguments that do not fit raise ValueError or RuntimeError before anything is computed; see `urnn.checks`.

@@ -28,7 +28,14 @@ Made = Tensor | None
 
 
 class Kernel(Protocol):
-    """A fused kernel for one kind of device, as the operator calls it: everything is checked and in memory."""
+    """A fused kernel for one kind of device, as the operator calls it: everything is checked and in memory.
+
+    Attributes:
+        HALVES: dtypes of 16 bits that x may have, and all states and their gradients then have, beside parameters,
+            a first and a last state in float32.
+    """
+
+    HALVES: tuple[torch.dtype, ...]
 
     def forward(self, given: Inputs) -> tuple[Tensor, Tensor, Made]:
         """All states (T, B, 2n), the last (B, 2n), and what a backward pass need not make again."""
@@ -56,11 +63,14 @@ REFERENCE = checked(reference.run_sequence)
 
 def run_sequence(x: Input, h_0: State, parameters: Parameters) -> tuple[States, State]:
     """See `contract.RunSequence`; by the kernel of the device that x is on."""
+    transformed = transforms.active()
+    by_reference = transforms.forward_mode() or (transformed and torch.compiler.is_compiling())
+    if (by_reference or x.shape[1] == 0) and x.dtype in _halves(x):
+        states, last = run_sequence(x.float(), h_0, parameters)
+        return states.to(x.dtype), last
     if x.shape[1] == 0:  # no kernel runs a batch of no samples
         checks.require(x, h_0, *parameters[:-1])
         return without_samples(x, h_0, parameters)
-    transformed = transforms.active()
-    by_reference = transforms.forward_mode() or (transformed and torch.compiler.is_compiling())
     if by_reference or (x.is_cpu and not cpu.has(x.dtype)):
         return REFERENCE(x, h_0, parameters)
     if transformed:
@@ -71,6 +81,12 @@ def run_sequence(x: Input, h_0: State, parameters: Parameters) -> tuple[States, 
         return _Sequence.apply(x, h_0, *parameters)
     states, last, _ = _run(x, h_0, *parameters)
     return states, last
+
+
+def _halves(x: Tensor) -> tuple[torch.dtype, ...]:
+    """`Kernel.HALVES` of the kernel for x's device; none where there is no kernel."""
+    kernel = KERNELS.get(x.device.type)
+    return () if kernel is None else kernel.HALVES
 
 
 def _is_plain(x: Tensor, *others: Tensor) -> bool:
@@ -141,7 +157,7 @@ def _sequence(
 
 def _run(x: Tensor, h_0: Tensor, *parameters: Any) -> tuple[Tensor, Tensor, Made]:
     """What the kernel's `forward` returns for the arguments of the operator, which it checks."""
-    checks.require_kernel(x, h_0, *parameters[:-1])
+    checks.require_kernel(x, h_0, *parameters[:-1], halves=_halves(x))
     return KERNELS[x.device.type].forward(Inputs.of(x, h_0, *parameters))
 
 
@@ -156,9 +172,9 @@ def _(
     b: Tensor,
     epsilon: float,
 ) -> tuple[Tensor, Tensor]:
-    checks.require(x, h_0, theta, v, permutation, V, b)
+    checks.require(x, h_0, theta, v, permutation, V, b, halves=_halves(x))
     width = 2 * b.shape[0]
-    return x.new_empty(x.shape[0], x.shape[1], width), x.new_empty(x.shape[1], width)
+    return x.new_empty(x.shape[0], x.shape[1], width), b.new_empty(x.shape[1], width)
 
 
 @torch.library.custom_op("urnn::sequence_backward", mutates_args=(), device_types=tuple(KERNELS))
@@ -192,7 +208,7 @@ def _run_backward(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     """The gradients by the kernel, for the arguments of the operator and what the forward pass made, if known."""
     *parameters, with_x, made = rest
-    checks.require_kernel(x, h_0, *parameters[:-1])
+    checks.require_kernel(x, h_0, *parameters[:-1], halves=_halves(x))
     checks.require_gradients(states_gradient, last_gradient, states, x, 2 * parameters[-2].shape[0])
     checks.require_memory(states_gradient, last_gradient, states)
     states = states.contiguous()
@@ -220,10 +236,10 @@ def _(
     epsilon: float,
     with_x: bool,
 ) -> tuple[Tensor, ...]:
-    checks.require(x, h_0, theta, v, permutation, V, b)
+    checks.require(x, h_0, theta, v, permutation, V, b, halves=_halves(x))
     checks.require_gradients(states_gradient, last_gradient, states, x, 2 * b.shape[0])
     x_gradient = torch.empty_like(x) if with_x else x.new_empty(0)
-    return x_gradient, x.new_empty(h_0.shape), *(p.new_empty(p.shape) for p in (theta, v, V, b))
+    return x_gradient, b.new_empty(h_0.shape), *(p.new_empty(p.shape) for p in (theta, v, V, b))
 
 
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:

@@ -14,6 +14,7 @@ class Inputs(NamedTuple):
 
     Attributes:
         h_0: (B, 2n), or one row that the whole batch shares.
+        x: in V's dtype, or in one of 16 bits, which the states have then in memory.
         h_0_stride: elements from one sample's row to the next; 0 if they share one.
     """
 
@@ -71,7 +72,7 @@ class Gradients:
         x = torch.empty_like(given.x) if with_x else given.x.new_empty(0)
         return cls(
             x,
-            given.x.new_empty(given.x.shape[1], 2 * given.b.shape[0]),
+            given.b.new_empty(given.x.shape[1], 2 * given.b.shape[0]),
             torch.empty_like(given.theta),
             torch.empty_like(given.v),
             torch.empty_like(given.V),
@@ -81,11 +82,18 @@ class Gradients:
     def add_to_V(self, given: Inputs, begin: int, z_gradient: Tensor, first: bool) -> None:  # noqa: N802 - the paper's letter
         """Adds to V's gradient what dL/dz (steps, B, 2n) of the steps from `begin` on contributes.
 
-        The `first` contribution takes the place of whatever is there.
+        The `first` contribution takes the place of whatever is there. Of 16 bits, x and dL/dz have a product of as
+        many, and float32 adds up.
         """
         x = given.x[begin : begin + len(z_gradient)].flatten(0, 1)
         by_unit = z_gradient.flatten(0, 1).mT
-        if first:
+        if x.dtype != self.V.dtype:
+            product = torch.mm(by_unit, x)
+            if first:
+                self.V.copy_(product)
+            else:
+                self.V.add_(product)
+        elif first:
             torch.mm(by_unit, x, out=self.V)
         else:
             self.V.addmm_(by_unit, x)
@@ -93,7 +101,7 @@ class Gradients:
     def fill_x(self, given: Inputs, begin: int, z_gradient: Tensor) -> None:
         """Fills x's gradient for the steps from `begin` on."""
         x = self.x[begin : begin + len(z_gradient)]
-        torch.mm(z_gradient.flatten(0, 1), given.V, out=x.flatten(0, 1))
+        torch.mm(z_gradient.flatten(0, 1), given.V.to(x.dtype), out=x.flatten(0, 1))
 
     def take_out_the_input(self, given: Inputs) -> None:
         """Makes theta3's gradient of the sum of Im(g conj(z)), g = dL/dz, once V's is known.

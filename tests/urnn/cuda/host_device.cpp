@@ -77,11 +77,11 @@ struct Block {
   }
   void read(std::size_t byte, std::size_t size) {
     require(byte, size);
-    for (std::size_t word = byte / WORD; word < (byte + size) / WORD; ++word) read(cells[word]);
+    for (std::size_t word = byte / WORD; word < (byte + size + WORD - 1) / WORD; ++word) read(cells[word]);
   }
   void write(std::size_t byte, std::size_t size) {
     require(byte, size);
-    for (std::size_t word = byte / WORD; word < (byte + size) / WORD; ++word) write(cells[word]);
+    for (std::size_t word = byte / WORD; word < (byte + size + WORD - 1) / WORD; ++word) write(cells[word]);
   }
   void count_copies(const Copy& copy, int more) {
     for (std::size_t word = copy.byte / WORD; word < (copy.byte + copy.size) / WORD; ++word)

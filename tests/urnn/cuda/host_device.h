@@ -83,6 +83,36 @@ const T* hidden(const T* pointer) {
   return pointer;
 }
 
+// By a float's own operations, since not every compiler knows numbers of 16 bits.
+inline float from_float16(unsigned short bits) {
+  const int exponent = bits >> 10 & 31, digits = bits & 1023;
+  const float sign = bits >> 15 ? -1.0f : 1.0f;
+  if (exponent == 31) return sign * (digits ? NAN : INFINITY);
+  return sign * std::ldexp(float(exponent ? digits + 1024 : digits), (exponent ? exponent : 1) - 25);
+}
+inline unsigned short to_float16(float value) {
+  const unsigned sign = std::signbit(value) ? 0x8000 : 0;
+  const double magnitude = std::fabs(double(value));
+  if (value != value) return 0x7fff;
+  if (magnitude >= 65520) return sign | 0x7c00;
+  int exponent = 0;
+  std::frexp(magnitude, &exponent);
+  const int unit = magnitude > 0 && exponent > -13 ? exponent - 11 : -24;  // the power of two of the last digit
+  const unsigned digits = unsigned(std::nearbyint(std::ldexp(magnitude, -unit)));  // ties to even
+  return sign | ((unsigned(unit + 24) << 10) + digits);
+}
+inline float from_bfloat16(unsigned short bits) {
+  const unsigned word = unsigned(bits) << 16;
+  float value;
+  std::memcpy(&value, &word, sizeof value);
+  return value;
+}
+inline unsigned short to_bfloat16(float value) {
+  unsigned word;
+  std::memcpy(&word, &value, sizeof word);
+  return value != value ? 0x7fff : (word + 0x7fff + (word >> 16 & 1)) >> 16;
+}
+
 template <typename T>
 T inverse_root(T x) {
   return 1 / std::sqrt(x);

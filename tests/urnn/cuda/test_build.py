@@ -64,6 +64,8 @@ LIMITS_OF_FEW = {
     (2000, 10, True): {"forward_few": (200, 0)},
     (2025, 9, True): {"forward_few": (192, 0)},
 }
+# Of inputs and states of 16 bits: no more than those of float32.
+CUTS_OF_HALVES = [(64, 2, True), (512, 4, True), (1024, 4, True), (2048, 8, True), (2048, 8, False)]
 
 
 @cache
@@ -92,6 +94,17 @@ def test_registers_and_spills_are_within_their_limits(architecture, n, elements,
     used = resources(kernels.log)
     assert set(used) == set(plan.kernels)
     cut = n, elements, shared_tables
+    for kernel, (registers, spilled) in (LIMITS[cut] | LIMITS_OF_FEW[cut]).items():
+        assert used[kernel][0] <= registers, kernel
+        assert used[kernel][1] <= spilled, kernel
+
+
+@pytest.mark.parametrize("half", [torch.float16, torch.bfloat16], ids=str)
+@pytest.mark.parametrize(("n", "elements", "shared_tables"), CUTS_OF_HALVES)
+def test_numbers_of_16_bits_take_no_more_registers(n, elements, shared_tables, half):
+    kernels = built(Plan(n, elements, torch.float32, False, shared_tables, half), 90)
+    assert "warning" not in kernels.log
+    used, cut = resources(kernels.log), (n, elements, shared_tables)
     for kernel, (registers, spilled) in (LIMITS[cut] | LIMITS_OF_FEW[cut]).items():
         assert used[kernel][0] <= registers, kernel
         assert used[kernel][1] <= spilled, kernel

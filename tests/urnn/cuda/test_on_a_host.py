@@ -106,30 +106,37 @@ def test_the_backward_pass_makes_tables_anew_for_other_kernels(cuda_on_a_host, m
     torch.testing.assert_close(*found)
 
 
-@pytest.mark.parametrize(("n", "elements"), [(16, 4), (10, 5), (25, 5)])
-def test_what_lies_beside_the_batch_is_not_touched(cuda_on_a_host, n, elements, generator):
+@pytest.mark.parametrize(
+    ("n", "elements", "half"),
+    [(16, 4, None), (16, 4, torch.bfloat16), (10, 5, None), (20, 5, torch.bfloat16), (25, 5, None)],
+    ids=str,
+)
+def test_what_lies_beside_the_batch_is_not_touched(cuda_on_a_host, n, elements, half, generator):
     """A block's last samples may lie past the batch: guards of NaN around each array stay and reach no result."""
     batch, steps = 5, 2
-    plan = Plan(n, elements, torch.float32, released=False)
+    plan = Plan(n, elements, torch.float32, released=False, half=half)
     assert batch % plan.group("forward").samples
     kernels = cuda_on_a_host.load(plan)
 
     def guarded(*shape: int, dtype: torch.dtype = torch.float32) -> tuple[torch.Tensor, torch.Tensor]:
         size = torch.Size(shape).numel()
         whole = torch.full((size + 2048,), torch.nan, dtype=dtype)
-        whole[1024:-1024] = torch.rand(size, generator=generator, dtype=dtype)
+        whole[1024:-1024] = torch.rand(size, generator=generator)
         return whole, whole[1024:-1024].view(shape)
 
     state, every_state = (batch, 2 * n), (steps, batch, 2 * n)
     shapes = {
         "theta": (3, n), "v": (2, 2 * n), "b": (n,), "h_0": state, "biases": (plan.row,),
-        "tables": (tables.ROWS, plan.row, 2), "states": every_state, "last": state, "gradient": every_state,
-        "carry": state, "z": every_state, "x": (steps, batch, 2), "V": (2 * n, 2), "V_gradient": (2 * n, 2),
+        "tables": (tables.ROWS, plan.row, 2), "last": state, "carry": state, "few": (steps, batch, 2),
+        "V": (2 * n, 2), "V_gradient": (2 * n, 2),
         "theta_gradient": (3, n), "v_gradient": (2, 2 * n), "b_gradient": (n,),
     }  # fmt: skip
     arrays = {name: guarded(*shape) for name, shape in shapes.items()}
     for name, shape in (("roots", (n, 2)), ("sums", (plan.blocks(batch), sequence.SUMS_OF_FEW, n))):
         arrays[name] = guarded(*shape, dtype=torch.float64)
+    for name in ("states", "gradient", "z"):
+        arrays[name] = guarded(*every_state, dtype=plan.stored)
+    arrays |= {"x": guarded(steps, batch, 2, dtype=plan.stored), "first": guarded(*state, dtype=plan.stored)}
     a = {name: inner for name, (_, inner) in arrays.items()}
     permutation, places = torch.randperm(n, generator=generator), torch.empty(plan.row, dtype=torch.int32)
     blocks = plan.blocks(batch)
@@ -139,13 +146,13 @@ def test_what_lies_beside_the_batch_is_not_touched(cuda_on_a_host, n, elements, 
         kernels.launch(kernel, count, *(v.data_ptr() if isinstance(v, torch.Tensor) else v for v in values))
 
     launch("tables", 1, a["theta"], a["v"], permutation, a["b"], a["roots"], *made, 0, 0, 0)
-    inputs = (a["x"], a["V"], 2)
+    inputs = (a["few"], a["V"], 2)
     for kernel in ("forward", "forward_few"):
         launch(kernel, blocks, a["h_0"], 2 * n, *made, *inputs, a["states"], a["last"], steps, batch, 0.0)
     for kernel in ("backward", "backward_few"):
         launch(
-            kernel, blocks, a["h_0"], 2 * n, *made, *inputs, a["states"], a["gradient"], a["last"], a["carry"],
-            a["z"], a["sums"], 0, steps, batch, 0.0,
+            kernel, blocks, a["first"], 2 * n, *made, a["x"], *inputs, a["states"], a["gradient"], a["last"],
+            a["carry"], a["z"], a["sums"], 0, steps, batch, 0.0,
         )  # fmt: skip
     gradients = (a["V_gradient"], 2, 1, a["theta_gradient"], a["v_gradient"], a["b_gradient"])
     launch("finish", 1, a["sums"].sum(0), a["v"], permutation, a["roots"], a["V"], *gradients)

@@ -17,25 +17,26 @@ SMALLER = Device(84, 99 * 1024)  # an RTX of compute capability 8.6 or 8.9
 
 
 @pytest.mark.parametrize(
-    ("n", "dtype", "released"),
+    ("n", "dtype", "released", "half"),
     [
-        (4, torch.float32, False),
-        (4, torch.float64, False),
-        (64, torch.float64, True),
-        (512, torch.float64, False),
-        (1024, torch.float32, False),
-        (2048, torch.float32, False),
-        (4096, torch.float32, False),
-        (5, torch.float32, False),
-        (25, torch.float32, False),  # rows of 200 bytes, which cannot be copied 16 at a time
-        (60, torch.float64, False),
-        (768, torch.float32, False),
-        (1000, torch.float32, False),
-        (2025, torch.float64, False),
+        (4, torch.float32, False, None),
+        (4, torch.float64, False, None),
+        (64, torch.float64, True, None),
+        (512, torch.float64, False, None),
+        (1024, torch.float32, False, None),
+        (2048, torch.float32, False, None),
+        (4096, torch.float32, False, None),
+        (5, torch.float32, False, None),
+        (25, torch.float32, False, None),  # rows of 200 bytes, which cannot be copied 16 at a time
+        (60, torch.float64, False, None),
+        (768, torch.float32, False, None),
+        (1000, torch.float32, False, None),
+        (2025, torch.float64, False, None),
+        *((n, torch.float32, False, torch.bfloat16) for n in (4, 16, 64, 512, 4096, 12, 50, 100, 768)),
     ],
 )
-def test_threads_and_bytes_are_those_of_the_source(host, n, dtype, released):
-    plan = choose(n, 128, dtype, released, H100)
+def test_threads_and_bytes_are_those_of_the_source(host, n, dtype, released, half):
+    plan = choose(n, 128, dtype, released, H100, half)
     sequence, double = plan.group("forward"), plan.group("tables")
     kernels = ("forward", "forward_few", "backward", "backward_few")
     assert host.load(plan).sizes() == [

@@ -8,6 +8,7 @@ from urnn.backends.cpu import LARGEST, SMALLEST
 from urnn.backends.cpu.build import functions
 from urnn.backends.inputs import Gradients, Inputs
 
+HALVES: tuple[torch.dtype, ...] = ()  # see `fused.Kernel`
 WIDEST_INPUT = 16  # features that the kernel multiplies by V itself; wider inputs go through `_multiply` before it
 # Chunks of the backward pass. Sums within a chunk are in the inputs' dtype, sums over chunks in float64. If dL/dz
 # is needed, one chunk of it is in memory at a time.

@@ -1,5 +1,6 @@
 // What a launch hands to a kernel: one structure, whose fields are 8 bytes each, as launch.py writes them. Pairs
-// are rows [Re; Im] of N real numbers each; `tables`, `biases` and `places` are packed as packed_tables.h says.
+// are rows [Re; Im] of N numbers each, `Stored` where there is one for each step; `tables`, `biases` and `places`
+// are packed as packed_tables.h says.
 #pragma once
 
 #include "complex_number.h"
@@ -38,8 +39,8 @@ struct ForwardArguments {
   const Real* x;  // (T, B, inputs), read by `urnn_forward_few` alone
   const Real* V;  // (2 N, inputs), likewise
   long long inputs;
-  Real* states;  // (T, B, 2 N): V x on entry, unless that is computed here; the states on return
-  Real* last;    // (B, 2 N)
+  Stored* states;  // (T, B, 2 N): V x on entry, unless that is computed here; the states on return
+  Real* last;      // (B, 2 N)
   long long steps, batch;
   double epsilon;
 };
@@ -60,20 +61,21 @@ struct StepArguments {
 };
 
 struct BackwardArguments {
-  const Real* h_0;
+  const Stored* h_0;
   long long h_0_stride;
   const Complex<Real>* tables;
   const Real* biases;
   const int* places;
-  const Real* x;  // (T, B, inputs)
-  const Real* V;  // (2 N, inputs)
+  const Stored* x;  // (T, B, inputs), read by `urnn_backward` alone
+  const Real* few;  // the same, read by `urnn_backward_few` alone
+  const Real* V;    // (2 N, inputs)
   long long inputs;
-  const Real* states;           // (T, B, 2 N)
-  const Real* states_gradient;  // (T, B, 2 N), or null
-  const Real* later;            // (B, 2 N): dL/dh of the step before `end` by later ones, or null for 0
-  Real* carry;                  // (B, 2 N): the same of the step before `begin`, on return
-  Real* z_gradient;             // (end - begin, B, 2 N), by `urnn_backward` alone
-  double* sums;                 // (blocks, SUMS, N) or, of few inputs, (blocks, SUMS_OF_FEW, N): added to
+  const Stored* states;           // (T, B, 2 N)
+  const Stored* states_gradient;  // (T, B, 2 N), or null
+  const Real* later;              // (B, 2 N): dL/dh of the step before `end` by later ones, or null for 0
+  Real* carry;                    // (B, 2 N): the same of the step before `begin`, on return
+  Stored* z_gradient;             // (end - begin, B, 2 N), by `urnn_backward` alone
+  double* sums;                   // (blocks, SUMS, N) or, of few inputs, (blocks, SUMS_OF_FEW, N): added to
   long long begin, end, batch;
   double epsilon;
 };

@@ -82,7 +82,7 @@ __device__ __forceinline__ void undo_middle(const BackwardTables& tables, const 
 // begin two steps ahead; a long step waits for less than the rows would cost it. Those of inputs always do.
 template <bool WITH_INPUTS>
 class Past {
-  static constexpr bool AHEAD = COPYABLE && ELEMENTS < 8 && N * sizeof(Real) <= 4096;
+  static constexpr bool AHEAD = COPYABLE && ELEMENTS < 8 && N * sizeof(Stored) <= 4096;
   static constexpr int STATE = 0, GRADIENT = 1;
   static constexpr int BEGIN = Sample::BYTES + BackwardTables::BYTES;
   using Rows = RowsAhead<BEGIN, 2, 2>;
@@ -97,8 +97,8 @@ class Past {
   __device__ __forceinline__ Past(const BackwardArguments& a, long long sample, Sample& group)
       : a_(a), step_(a.batch * (2 * N)), start_(sample * (2 * N)), lane_(group.lane),
         first_(a.h_0 + sample * a.h_0_stride), within_(sample < a.batch && group.has_units()),
-        rows_(sample < a.batch, group), inputs_(a.x, a.inputs, a.batch, sample, group) {
-    read_pair(state(a.end - 1) + lane_, h, within_);
+        rows_(sample < a.batch, group), inputs_(a.few, a.inputs, a.batch, sample, group) {
+    read_state(a.end - 1, h);
     if (AHEAD || WITH_INPUTS) {
       fetch(a.end - 1);
       fetch(a.end - 2);
@@ -116,7 +116,7 @@ class Past {
   // From step t's to the state before it; what step t read is needed no more.
   __device__ __forceinline__ void step_back(long long t) {
     if (AHEAD && t > 0) rows_.read(stage(t), STATE, h);
-    else read_pair(state(t - 1) + lane_, h, within_);
+    else read_state(t - 1, h);
   }
   // Between two barriers of step t.
   __device__ __forceinline__ void arrive(long long t) {
@@ -124,9 +124,9 @@ class Past {
     fetch(t - 2);
     wait_for_copies<1>();
   }
-  // The state before step t, read again.
-  __device__ __forceinline__ void read_before(long long t, Units& before) const {
-    read_pair(state(t - 1) + lane_, before, within_);
+  // The state after step t, or before the first.
+  __device__ __forceinline__ void read_state(long long t, Units& x) const {
+    read_pair(state(t) + lane_, x, within_);
   }
   // Once there is room for it, the gradient that step t - 1 adds to.
   __device__ __forceinline__ void finish_step(long long t) {
@@ -135,7 +135,7 @@ class Past {
 
  private:
   static __device__ __forceinline__ int stage(long long t) { return int(t & 1); }
-  __device__ __forceinline__ const Real* state(long long t) const {
+  __device__ __forceinline__ const Stored* state(long long t) const {
     return t >= 0 ? a_.states + t * step_ + start_ : first_;
   }
   // What step t reads. h_0 may begin anywhere, so it does not come this way.
@@ -155,7 +155,7 @@ class Past {
   const BackwardArguments& a_;
   const long long step_, start_;
   const int lane_;
-  const Real* const first_;
+  const Stored* const first_;
   const bool within_;
   const Rows rows_;
   const Ahead inputs_;
@@ -191,10 +191,11 @@ __device__ __forceinline__ bool any_unsure(const BackwardTables& tables, const U
 }
 
 // V x of a step, worked out anew: `x` are the sample's inputs.
+template <typename T>
 struct GivenInputs {
   const BackwardArguments& a;
   const Sample& group;
-  const Real* x;
+  const T* x;
   bool within;
 
   __device__ __forceinline__ void arrive() const {}
@@ -202,11 +203,11 @@ struct GivenInputs {
 };
 
 // z = W h + V x of step t, all threads of the block together.
-template <typename Past>
+template <typename Past, typename T>
 __device__ __forceinline__ void find_z(const BackwardArguments& a, const BackwardTables& tables, const Past& past,
-                                       long long sample, long long t, Units& z, Sample& group) {
-  GivenInputs inputs{a, group, a.x + (t * a.batch + sample) * a.inputs, sample < a.batch};
-  past.read_before(t, z);
+                                       const T* x, long long sample, long long t, Units& z, Sample& group) {
+  GivenInputs<T> inputs{a, group, x + (t * a.batch + sample) * a.inputs, sample < a.batch};
+  past.read_state(t - 1, z);
   multiply(tables, z, inputs, group);
 }
 
@@ -265,7 +266,8 @@ __device__ __forceinline__ void run_backward(const BackwardArguments& a) {
     for (int e = 0; e < ELEMENTS; ++e) g[e] = g[e] + past.more[e];
     if (unsure) {
       Units z;
-      find_z(a, tables, past, sample, t, z, group);
+      if constexpr (WITH_V) find_z(a, tables, past, a.few, sample, t, z, group);
+      else find_z(a, tables, past, a.x, sample, t, z, group);
       undo_modrelu(tables, past.h, g, Real(a.epsilon), sums, &z);
     } else {
       undo_modrelu(tables, past.h, g, Real(a.epsilon), sums, nullptr);

@@ -1,11 +1,10 @@
 // Complex numbers of a thread, and the kernels' sizes as compile-time constants.
 #pragma once
 
-#include "device.h"
+#include "stored.h"
 
 namespace {
 
-using Real = URNN_REAL;
 constexpr int N = URNN_N;  // complex units of a state
 
 template <typename T>

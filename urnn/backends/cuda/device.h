@@ -118,6 +118,31 @@ __device__ __forceinline__ const T* hidden(const T* pointer) {
   return pointer;
 }
 
+// Numbers of 16 bits by their bits, and the nearest of them to a float.
+__device__ __forceinline__ float from_float16(unsigned short bits) {
+  float value;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(value) : "h"(bits));
+  return value;
+}
+__device__ __forceinline__ unsigned short to_float16(float value) {
+  unsigned short bits;
+  asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(value));
+  return bits;
+}
+__device__ __forceinline__ float from_bfloat16(unsigned short bits) {
+  return __uint_as_float(unsigned(bits) << 16);
+}
+__device__ __forceinline__ unsigned short to_bfloat16(float value) {
+#if __CUDA_ARCH__ >= 800
+  unsigned short bits;
+  asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(bits) : "f"(value));
+  return bits;
+#else
+  const unsigned word = __float_as_uint(value);
+  return value != value ? 0x7fff : (word + 0x7fff + (word >> 16 & 1)) >> 16;
+#endif
+}
+
 // 1/sqrt(x) and 1/x to about two roundings, by one instruction each in float; they take a subnormal number for 0.
 __device__ __forceinline__ float inverse_root(float x) {
   float result;

@@ -15,30 +15,36 @@ namespace {
 
 // The units of one sample's pair [Re; Im], from the first of this thread's on; those of a sample past the batch,
 // or of a thread without units, are 0 and are not written.
-__device__ __forceinline__ void read_pair(const Real* pair, Units& x, bool within) {
+template <typename T>
+__device__ __forceinline__ void read_pair(const T* pair, Units& x, bool within) {
 #pragma unroll
   for (int e = 0; e < ELEMENTS; ++e) {
-    x[e].re = within ? pair[e * Sample::LANES] : 0;
-    x[e].im = within ? pair[e * Sample::LANES + N] : 0;
+    x[e].re = within ? real_of(pair[e * Sample::LANES]) : 0;
+    x[e].im = within ? real_of(pair[e * Sample::LANES + N]) : 0;
   }
 }
-__device__ __forceinline__ void write_pair(Real* pair, const Units& x, bool within) {
+template <typename T>
+__device__ __forceinline__ void write_pair(T* pair, const Units& x, bool within) {
   if (!within) return;
 #pragma unroll
   for (int e = 0; e < ELEMENTS; ++e) {
-    pair[e * Sample::LANES] = x[e].re;
-    pair[e * Sample::LANES + N] = x[e].im;
+    store(x[e].re, pair[e * Sample::LANES]);
+    store(x[e].im, pair[e * Sample::LANES + N]);
   }
 }
 
 // V x of this thread's units, from one sample's inputs.
-__device__ __forceinline__ void multiply_input(const Real* V, long long inputs, const Real* x, bool within,
+template <typename T>
+__device__ __forceinline__ void multiply_input(const Real* V, long long inputs, const T* x, bool within,
                                                const Sample& group, Units& Vx) {
 #pragma unroll
   for (int e = 0; e < ELEMENTS; ++e) {
     const Real *re = V + group.unit(e) * inputs, *im = re + N * inputs;
     Vx[e] = {0, 0};
-    for (long long i = 0; within && i < inputs; ++i) Vx[e] = {Vx[e].re + re[i] * x[i], Vx[e].im + im[i] * x[i]};
+    for (long long i = 0; within && i < inputs; ++i) {
+      const Real x_i = real_of(x[i]);
+      Vx[e] = {Vx[e].re + re[i] * x_i, Vx[e].im + im[i] * x_i};
+    }
   }
 }
 
@@ -100,7 +106,7 @@ using ForwardTables = TableReader<true, D1, D2, D3, W1, K2, A1, A2, ROOTS>;
 // V x of one sample, step after step. Where shared memory has room for its rows, the copies of one begin AHEAD
 // steps before it is needed.
 class ComingInputs {
-  static constexpr bool COPIED = COPYABLE && N * sizeof(Real) <= 8192;
+  static constexpr bool COPIED = COPYABLE && N * sizeof(Stored) <= 8192;
   static constexpr int AHEAD = N < 256 ? 2 : 1, STAGES = AHEAD + 1;
   using Rows = RowsAhead<Sample::BYTES + ForwardTables::BYTES, 1, STAGES>;
 
@@ -137,7 +143,7 @@ class ComingInputs {
   }
 
   const Rows rows_;
-  const Real* next_;
+  const Stored* next_;
   const long long apart_;
   long long left_;
   const bool within_;
@@ -217,13 +223,13 @@ __device__ __forceinline__ void run_forward(const ForwardArguments& a) {
   Sample group;
   const long long sample = block_index() * Sample::SAMPLES + group.member;
   const bool within = sample < a.batch && group.has_units();
-  Real* const first = a.states + sample * (2 * N);
+  Stored* const first = a.states + sample * (2 * N);
   Inputs inputs(a, sample, group);
   ForwardTables tables(a.tables, a.biases, a.places, group);
   const Real epsilon = Real(a.epsilon);
   Units h;
   read_pair(a.h_0 + sample * a.h_0_stride + group.lane, h, within);
-  Real* pair = first + group.lane;
+  Stored* pair = first + group.lane;
   for (long long t = 0; t < a.steps; ++t, pair += a.batch * (2 * N)) {
     tables.next_step();
     multiply(tables, h, inputs, group);

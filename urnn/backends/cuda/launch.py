@@ -23,8 +23,8 @@ FIELDS = {
     "forward": "12qd",
     "forward_few": "12qd",
     "step": "13qd",
-    "backward": "17qd",
-    "backward_few": "17qd",
+    "backward": "18qd",
+    "backward_few": "18qd",
     "finish": "11q",
 }
 KERNELS = tuple(FIELDS)  # `Plan.kernels` are those that a plan has

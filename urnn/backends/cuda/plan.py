@@ -21,6 +21,8 @@ from urnn.backends.cuda import passes
 from urnn.backends.cuda.passes import LARGEST, MOST_THREADS, SMALLEST, WARP, fits
 
 DTYPES = {torch.float32: "float", torch.float64: "double"}
+# Those that inputs and states can have in memory where float32 is computed with, as stored.h names them.
+HALVES = {torch.float16: "Float16", torch.bfloat16: "Bfloat16"}
 OVERRIDE = "URNN_CUDA_ELEMENTS"  # an environment variable
 SUMS = 8  # real sums over a sample's threads that are computed at the same time
 RESERVED = 1024  # bytes of shared memory that a block has besides
@@ -52,6 +54,7 @@ class Group:
     Attributes:
         rows_ahead: rows of a sample that pass through shared memory, see rows_ahead.h.
         inputs_ahead: inputs of a sample, likewise.
+        stored_itemsize: bytes of a number in those rows.
         table_bytes: of the tables that a block keeps in shared memory, see table_reader.h.
     """
 
@@ -61,6 +64,7 @@ class Group:
     rows_ahead: int = 0
     table_bytes: int = 0
     inputs_ahead: int = 0
+    stored_itemsize: int = 0
 
     @property
     def lanes(self) -> int:
@@ -85,9 +89,11 @@ class Group:
     def shared_bytes(self) -> int:
         """Two buffers for exchanges, sums of each warp of a sample or each sample of a warp, rows and tables."""
         warps = max(1, self.span // WARP)
-        row = 2 * self.n + (0 if self.span >= WARP else max(4, self.span))
-        numbers = 2 * 2 * (self.n + self.lanes) + SUMS * warps + self.rows_ahead * row + self.inputs_ahead
-        return numbers * self.samples * self.itemsize + self.table_bytes
+        least = 8 if self.stored_itemsize < self.itemsize else 4
+        row = 2 * self.n + (0 if self.span >= WARP else max(least, self.span))
+        numbers = 2 * 2 * (self.n + self.lanes) + SUMS * warps + self.inputs_ahead
+        row_bytes = self.rows_ahead * row * self.stored_itemsize
+        return (numbers * self.itemsize + row_bytes) * self.samples + self.table_bytes
 
 
 @dataclass(frozen=True)
@@ -100,6 +106,7 @@ class Plan:
         dtype: float32 or float64.
         released: whether modReLU has a positive epsilon.
         shared_tables: whether a block keeps the tables in shared memory.
+        half: float16 or bfloat16, if inputs and states have it in memory; None if they have `dtype`.
     """
 
     n: int
@@ -107,6 +114,12 @@ class Plan:
     dtype: torch.dtype
     released: bool
     shared_tables: bool = False
+    half: torch.dtype | None = None
+
+    @property
+    def stored(self) -> torch.dtype:
+        """The dtype of inputs and states in memory."""
+        return self.half or self.dtype
 
     @property
     def row(self) -> int:
@@ -135,17 +148,18 @@ class Plan:
             in_registers = direction == "forward" or self.elements < 8  # the biases and places
             tables = TABLE_ROWS[direction] * 2 * itemsize + (0 if in_registers else itemsize + 4)
         inputs = FEW * INPUTS_AHEAD.get(kernel, 0)
-        return Group(self.n, self.elements, itemsize, self._rows_ahead(kernel), self.row * tables, inputs)
+        rows, stored = self._rows_ahead(kernel), self.stored.itemsize
+        return Group(self.n, self.elements, itemsize, rows, self.row * tables, inputs, stored)
 
     def _rows_ahead(self, kernel: str) -> int:
         """As `ComingInputs` and `Past` have them, for units of this many bytes."""
-        half = self.n * self.dtype.itemsize
-        if 2 * half % 16:  # of the rows' bytes, which are copied 16 at a time
+        part = self.n * self.stored.itemsize  # the real parts
+        if 2 * part % 16:  # rows are copied 16 bytes at a time
             return 0
         if kernel == "forward":
-            return 0 if half > 8192 else 3 if self.n < 256 else 2
+            return 0 if part > 8192 else 3 if self.n < 256 else 2
         backward = kernel in ("backward", "backward_few")
-        return 4 if backward and self.elements < 8 and half <= 4096 else 0
+        return 4 if backward and self.elements < 8 and part <= 4096 else 0
 
     def fits(self, device: Device, blocks: int = 1) -> bool:
         """Whether a multiprocessor has the shared memory for so many blocks of each kernel."""
@@ -167,12 +181,15 @@ class Plan:
             "URNN_WIDE_ELEMENTS": str(in_double),
             "URNN_WIDE_RADICES": _listed(passes.radices(self.n, in_double)),
             "URNN_REAL": DTYPES[self.dtype],
+            "URNN_STORED": HALVES[self.half] if self.half else DTYPES[self.dtype],
             "URNN_RELEASED": str(int(self.released)),
             "URNN_SHARED_TABLES": str(int(self.shared_tables)),
         }
 
 
-def choose(n: int, batch: int, dtype: torch.dtype, released: bool, device: Device) -> Plan:
+def choose(
+    n: int, batch: int, dtype: torch.dtype, released: bool, device: Device, half: torch.dtype | None = None
+) -> Plan:
     """The plan for a batch on a device; URNN_CUDA_ELEMENTS overrides `elements`.
 
     Raises:
@@ -188,7 +205,8 @@ def choose(n: int, batch: int, dtype: torch.dtype, released: bool, device: Devic
         wanted = 4
     else:
         wanted = 4 if dtype == torch.float64 and n <= LARGEST // 2 else 8  # float64 takes twice the registers
-    return with_tables(Plan(n, _asked_for(n) or passes.held(n, wanted), dtype, released), batch, device)
+    elements = _asked_for(n) or passes.held(n, wanted)
+    return with_tables(Plan(n, elements, dtype, released, half=half), batch, device)
 
 
 def with_tables(plan: Plan, batch: int, device: Device) -> Plan:

@@ -9,7 +9,7 @@
 namespace {
 
 // Whether rows of states begin at a multiple of 16 bytes, as a copy must: not those of an odd N in float.
-constexpr bool COPYABLE = 2 * N * sizeof(Real) % 16 == 0;
+constexpr bool COPYABLE = 2 * N * sizeof(Stored) % 16 == 0;
 
 // STAGES places, each for ROWS rows of each sample, `OFFSET` bytes into shared memory. A thread brings 16 bytes at
 // a time, whichever threads will read them: its copies are there for all after `wait_for_copies` and a barrier,
@@ -17,16 +17,17 @@ constexpr bool COPYABLE = 2 * N * sizeof(Real) % 16 == 0;
 template <int OFFSET, int ROWS, int STAGES>
 class RowsAhead {
  public:
-  // So samples of a warp begin SPAN banks apart, at a multiple of 16 bytes.
-  static constexpr int ROW = 2 * N + (Sample::SPAN >= WARP ? 0 : Sample::SPAN < 4 ? 4 : Sample::SPAN);
-  static constexpr int BYTES = STAGES * ROWS * Sample::SAMPLES * ROW * int(sizeof(Real));
+  // So samples of a warp begin some banks apart, at a multiple of 16 bytes.
+  static constexpr int LEAST = STORED_IN_HALF ? 8 : 4;
+  static constexpr int ROW = 2 * N + (Sample::SPAN >= WARP ? 0 : Sample::SPAN < LEAST ? LEAST : Sample::SPAN);
+  static constexpr int BYTES = STAGES * ROWS * Sample::SAMPLES * ROW * int(sizeof(Stored));
 
   // A sample that is not `within` the batch has rows of 0.
   __device__ __forceinline__ RowsAhead(bool within, const Sample& group)
       : lane_(group.lane), seat_(group.seat), member_(group.member * ROW), within_(within) {}
 
   // Begins to copy the sample's row that begins at `from`, at a multiple of 16 bytes.
-  __device__ __forceinline__ void fetch(int stage, int row, const Real* from) const {
+  __device__ __forceinline__ void fetch(int stage, int row, const Stored* from) const {
     const int place = start(stage, row) + seat_ * PER_COPY;
     from += seat_ * PER_COPY;
 #pragma unroll
@@ -39,20 +40,20 @@ class RowsAhead {
     const int place = start(stage, row) + lane_;
 #pragma unroll
     for (int e = 0; e < ELEMENTS; ++e) {
-      x[e].re = rows_.load(place + e * Sample::LANES);
-      x[e].im = rows_.load(place + e * Sample::LANES + N);
+      x[e].re = real_of(rows_.load(place + e * Sample::LANES));
+      x[e].im = real_of(rows_.load(place + e * Sample::LANES + N));
     }
   }
 
  private:
-  static constexpr int PER_COPY = 16 / int(sizeof(Real)), APART = Sample::SPAN * PER_COPY;
+  static constexpr int PER_COPY = 16 / int(sizeof(Stored)), APART = Sample::SPAN * PER_COPY;
   static constexpr int COPIES = (2 * N + APART - 1) / APART;
 
   __device__ __forceinline__ int start(int stage, int row) const {
     return (stage * ROWS + row) * (Sample::SAMPLES * ROW) + member_;
   }
 
-  const Shared<Real> rows_ = shared_at<Real>(OFFSET);
+  const Shared<Stored> rows_ = shared_at<Stored>(OFFSET);
   const int lane_, seat_, member_;
   const bool within_;
 };

@@ -3,6 +3,11 @@
 Few inputs are multiplied by V inside the kernels, forward and backward, so that neither V x nor dL/dz of all steps
 is written and read again. Where the gradient of x is wanted, or a thread has no registers for V's, the backward
 pass writes dL/dz all the same.
+
+Where x has 16 bits a number, so have V x, all states, dL/dz, and the gradients of x and of the states in memory:
+half the traffic. Each is rounded once, to be written; what a step computes, and the state that it hands on, is
+float32, so that no error grows with the number of steps. The backward pass reads the rounded states, and h_0 as if
+it were one: each h turns by half an epsilon at most, and the gradient with it.
 """
 
 import os
@@ -13,10 +18,12 @@ from torch import Tensor
 
 from urnn import checks
 from urnn.backends.cuda import launch
+from urnn.backends.cuda import plan as cuda_plan
 from urnn.backends.cuda.plan import FEW, OVERRIDE, Device, Plan, choose
 from urnn.backends.cuda.tables import Tables
 from urnn.backends.inputs import Gradients, Inputs
 
+HALVES = tuple(cuda_plan.HALVES)  # see `fused.Kernel`
 # Of the backward pass. One chunk of dL/dz is in memory at a time; sums within a chunk are in the inputs' dtype,
 # sums over chunks in double. A small dL/dz is one chunk: each more costs several launches.
 CHUNKS = 4
@@ -28,16 +35,29 @@ PLANS = 1024  # that are remembered
 
 @lru_cache(PLANS)
 def _chosen(
-    n: int, batch: int, dtype: torch.dtype, released: bool, device: Device, override: str | None
+    n: int,
+    batch: int,
+    dtype: torch.dtype,
+    released: bool,
+    half: torch.dtype | None,
+    device: Device,
+    override: str | None,
 ) -> tuple[Plan, int]:
     """The plan and the blocks of a batch; `override` is what the environment says, which `choose` reads."""
-    plan = choose(n, batch, dtype, released, device)
+    plan = choose(n, batch, dtype, released, device, half)
     return plan, plan.blocks(batch)
 
 
-def kernels(n: int, batch: int, dtype: torch.dtype, released: bool) -> tuple[launch.Kernels, int]:
-    """The kernels for a batch on the current device, and their blocks; `released` is a positive epsilon."""
-    plan, blocks = _chosen(n, batch, dtype, released, launch.device(), os.environ.get(OVERRIDE))
+def kernels(
+    n: int, batch: int, dtype: torch.dtype, released: bool, half: torch.dtype | None = None
+) -> tuple[launch.Kernels, int]:
+    """The kernels for a batch on the current device, and their blocks.
+
+    Args:
+        released: whether epsilon is positive.
+        half: see `Plan`.
+    """
+    plan, blocks = _chosen(n, batch, dtype, released, half, launch.device(), os.environ.get(OVERRIDE))
     return launch.load(plan), blocks
 
 
@@ -46,7 +66,8 @@ def _of_call(given: Inputs, made: Tensor | None) -> tuple[launch.Kernels, int, T
     b = given.b
     if made is None:
         checks.require_permutation(given.permutation)
-    loaded, blocks = kernels(b.shape[0], given.x.shape[1], b.dtype, given.epsilon != 0)
+    half = given.x.dtype if given.x.dtype in HALVES else None
+    loaded, blocks = kernels(b.shape[0], given.x.shape[1], b.dtype, given.epsilon != 0, half)
     if made is not None and len(made) == Tables.size(b, loaded):
         return loaded, blocks, Tables(made, loaded.plan)
     return loaded, blocks, Tables.of(b, loaded).make(loaded, given.theta, given.v, given.permutation, b)
@@ -61,7 +82,7 @@ def forward(given: Inputs) -> tuple[Tensor, Tensor, Tensor]:
     """All states (T, B, 2n), the last (B, 2n), and the tables, for `backward`."""
     steps, batch, _ = given.x.shape
     width = 2 * given.b.shape[0]
-    states, last = given.x.new_empty(steps, batch, width), given.x.new_empty(batch, width)
+    states, last = given.x.new_empty(steps, batch, width), given.b.new_empty(batch, width)
     with launch.on(given.x.device):
         loaded, blocks, tables = _of_call(given, None)
         queue_forward(
@@ -85,7 +106,9 @@ def queue_forward(
     """Queues what fills all states (T, B, 2n) and the last (B, 2n), for x (T, B, m)."""
     steps, batch, inputs = x.shape
     if inputs > FEW:
-        torch.mm(x.flatten(0, 1), V.mT, out=states.flatten(0, 1))
+        torch.mm(x.flatten(0, 1), V.to(x.dtype).mT, out=states.flatten(0, 1))
+    else:
+        x = x.to(V.dtype)
     loaded.launch(
         "forward" if inputs > FEW else "forward_few", blocks, h_0.data_ptr(), h_0_stride, *tables.read,
         x.data_ptr(), V.data_ptr(), inputs, states.data_ptr(), last.data_ptr(), steps, batch, epsilon,
@@ -114,13 +137,16 @@ def backward(
         few = inputs <= FEW and not with_x and loaded.plan.sums_few
         chunk = steps if few or states.nbytes <= SMALL else -(-steps // CHUNKS)
         z_gradient = states.new_empty(0 if few else chunk, batch, width)
+        first = given.h_0[: 1 if given.h_0_stride == 0 else batch].to(states.dtype)
+        x_of_few = given.x.to(given.V.dtype) if few else given.x
         sums = states.new_zeros(blocks, SUMS_OF_FEW if few else SUMS, n, dtype=torch.float64)
         carry, later = gradients.h_0.data_ptr(), 0 if last_gradient is None else last_gradient.data_ptr()
         for end in range(steps, 0, -chunk):
             begin = max(0, end - chunk)
             loaded.launch(
-                "backward_few" if few else "backward", blocks, given.h_0.data_ptr(), given.h_0_stride,
-                *tables.read, given.x.data_ptr(), given.V.data_ptr(), inputs, states.data_ptr(),
+                "backward_few" if few else "backward", blocks, first.data_ptr(), given.h_0_stride,
+                *tables.read, given.x.data_ptr(), x_of_few.data_ptr(), given.V.data_ptr(), inputs,
+                states.data_ptr(),
                 0 if states_gradient is None else states_gradient.data_ptr(), later, carry,
                 z_gradient.data_ptr(), sums.data_ptr(), begin, end, batch, given.epsilon,
             )  # fmt: skip
