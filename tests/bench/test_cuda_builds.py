@@ -5,7 +5,8 @@ import torch
 
 from bench import cuda_builds
 from bench.commands import main
-from bench.cuda_builds import compile_all, plans
+from bench.cuda_builds import compile_all, plans, usual_plans
+from bench.kernel_check import ODD_BATCH
 from tests.urnn.cuda.test_build import nvrtc_is_missing
 from urnn.backends.cuda import build
 from urnn.backends.cuda.plan import Device, Plan, choose
@@ -30,6 +31,18 @@ def test_every_plan_that_a_layer_can_ask_for_is_among_them(architecture, shared_
     }
     assert asked <= found
     assert len(found) == len(plans(architecture))
+
+
+@pytest.mark.parametrize("preset", ["paper", "released"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float16"])
+def test_what_the_kernel_check_needs_is_compiled_without_being_asked_for(dtype, preset):
+    found = usual_plans(90)
+    assert len(set(found)) == len(found)
+    half = getattr(torch, dtype) if dtype.endswith("float16") else None
+    computed = torch.float64 if dtype == "float64" else torch.float32
+    h100 = Device(132, 227 * 1024)
+    asked = {choose(n, ODD_BATCH, computed, preset == "released", h100, half) for n in cuda_builds.SIZES}
+    assert asked <= set(found)
 
 
 @needs_nvrtc
@@ -71,3 +84,5 @@ def test_the_command_says_how_many_there_are(monkeypatch, capsys):
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (9, 0))
     assert main(["cuda-kernels", "--hidden", "8"]) == 0
     assert capsys.readouterr().out == f"{len(plans(90, [8]))} plans for sm_90 are in the kernel cache\n"
+    assert main(["cuda-kernels"]) == 0
+    assert capsys.readouterr().out == f"{len(usual_plans(90))} plans for sm_90 are in the kernel cache\n"
