@@ -13,24 +13,51 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 import torch
 
 from urnn.backends.cuda import build
-from urnn.backends.cuda.plan import DTYPES, HALVES, SIZES, Device, Plan, possible, with_tables
+from urnn.backends.cuda.passes import POWERS_OF_TWO
+from urnn.backends.cuda.plan import DTYPES, HALVES, Device, Plan, choose, possible, with_tables
 
+# Those that `kernel_check` tries: powers of two, and products of 2, 3 and 5 with each way to cut a transform.
+OTHER_SIZES = (6, 12, 60, 100, 360, 500, 768, 1000, 1536, 3000)
+SIZES = (*POWERS_OF_TWO, *OTHER_SIZES)
+LARGE = 132  # multiprocessors of a GPU that fills none with the few samples that `kernel_check` takes
 # Bytes that a block can have of shared memory, by architecture (CUDA's programming guide); 99 KB on others.
 SHARED_BYTES = {75: 64 * 1024, 80: 163 * 1024, 87: 163 * 1024, 90: 227 * 1024, 100: 227 * 1024, 103: 227 * 1024}
 
 
+# In what a layer may compute and keep its states, and whether modReLU has an epsilon.
+KINDS = [
+    (dtype, half, released)
+    for dtype in DTYPES
+    for half in (None, *(HALVES if dtype == torch.float32 else ()))
+    for released in (False, True)
+]
+
+
 def plans(architecture: int, sizes: Iterable[int] = SIZES) -> list[Plan]:
     """Every plan of these sizes for an architecture (90: sm_90), the largest first since they take longest."""
-    device = Device(1, SHARED_BYTES.get(architecture, 99 * 1024))
+    device = Device(1, _shared_bytes(architecture))
     cuts = [
         Plan(n, elements, dtype, released, half=half)
         for n in sorted(sizes, reverse=True)
         for elements in possible(n)
-        for dtype in DTYPES
-        for half in (None, *(HALVES if dtype == torch.float32 else ()))
-        for released in (False, True)
+        for dtype, half, released in KINDS
     ]
     return list(dict.fromkeys(plan for cut in cuts for plan in (cut, with_tables(cut, 1, device))))
+
+
+def usual_plans(architecture: int) -> list[Plan]:
+    """Every plan of the powers of two, and of `OTHER_SIZES` those that a large GPU takes for few samples."""
+    device = Device(LARGE, _shared_bytes(architecture))
+    others = [
+        choose(n, 1, dtype, released, device, half)
+        for n in sorted(OTHER_SIZES, reverse=True)
+        for dtype, half, released in KINDS
+    ]
+    return [*others, *plans(architecture, POWERS_OF_TWO)]
+
+
+def _shared_bytes(architecture: int) -> int:
+    return SHARED_BYTES.get(architecture, 99 * 1024)
 
 
 def compile_all(wanted: Iterable[Plan], architecture: int, processes: int | None = None) -> Iterator[Plan]:

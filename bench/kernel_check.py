@@ -3,8 +3,9 @@
 Rounding alone makes float32 differ from float64, and how much depends on the data; so the reference is run in
 float32 too, and a kernel's error may be a few times as large as its. In float64 the kernel is held against the
 reference itself, and may differ by twice what that error would be in float64, since both are rounded. Besides the
-sizes that are timed, a CUDA kernel is tried at every size that it has, with a batch that leaves its last block
-partly empty, in both presets and dtypes, and with so few inputs that it multiplies them itself.
+sizes that are timed, a CUDA kernel is tried at every power of two that it has and at some other sizes, with a
+batch that leaves its last block partly empty, in both presets and dtypes, and with so few inputs that it
+multiplies them itself.
 
 In float16 and bfloat16 a kernel computes in float32, on rounded parameters and inputs. V x is rounded too unless
 inputs are few, and may turn a small z by far; the reference in float64 then begins from the same rounded V x, and
@@ -33,6 +34,7 @@ from dataclasses import asdict, dataclass, replace
 import torch
 from torch import Tensor
 
+from bench import cuda_builds
 from bench.environment import why_no_kernel
 from bench.grid import Cell
 from bench.precision import TENSORS, set_tf32
@@ -121,7 +123,7 @@ def sizes(cells: Iterable[Cell]) -> list[Size]:
     odd = [
         (backend, "cuda", n, STEPS // 2, ODD_BATCH, *kind)
         for backend in dict.fromkeys(c.implementation for c in fused if c.device == "cuda")
-        for n in cuda_plan.SIZES
+        for n in cuda_builds.SIZES
         for kind in (
             usual,
             ("float32", "released", INPUTS),

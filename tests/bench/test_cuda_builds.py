@@ -5,7 +5,8 @@ import torch
 
 from bench import cuda_builds
 from bench.commands import main
-from bench.cuda_builds import compile_all, plans
+from bench.cuda_builds import compile_all, plans, usual_plans
+from bench.kernel_check import ODD_BATCH
 from tests.urnn.cuda.test_build import nvrtc_is_missing
 from urnn.backends.cuda import build
 from urnn.backends.cuda.plan import Device, Plan, choose
@@ -18,7 +19,7 @@ def test_every_plan_that_a_layer_can_ask_for_is_among_them(architecture, shared_
     found = set(plans(architecture))
     asked = {
         choose(n, batch, dtype, released, Device(132, shared_bytes), half)
-        for n in (4, 8, 64, 512, 1024, 2048, 4096)
+        for n in (4, 8, 64, 512, 1024, 2048, 4096, 6, 100, 768, 3000)
         for batch in (1, 128, 1056)
         for dtype, half in (
             (torch.float32, None),
@@ -30,6 +31,18 @@ def test_every_plan_that_a_layer_can_ask_for_is_among_them(architecture, shared_
     }
     assert asked <= found
     assert len(found) == len(plans(architecture))
+
+
+@pytest.mark.parametrize("preset", ["paper", "released"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float16"])
+def test_what_the_kernel_check_needs_is_compiled_without_being_asked_for(dtype, preset):
+    found = usual_plans(90)
+    assert len(set(found)) == len(found)
+    half = getattr(torch, dtype) if dtype.endswith("float16") else None
+    computed = torch.float64 if dtype == "float64" else torch.float32
+    h100 = Device(132, 227 * 1024)
+    asked = {choose(n, ODD_BATCH, computed, preset == "released", h100, half) for n in cuda_builds.SIZES}
+    assert asked <= set(found)
 
 
 @needs_nvrtc
@@ -58,8 +71,11 @@ def test_without_a_gpu_the_architecture_has_to_be_said(without_gpu, capsys):
 
 
 def test_a_size_that_the_kernel_has_not_is_refused(capsys):
-    assert main(["cuda-kernels", "--hidden", "100", "--architecture", "90"]) == 2
-    assert capsys.readouterr().err == "error: the CUDA kernel needs a power of two from 4 to 4096 units, got 100\n"
+    assert main(["cuda-kernels", "--hidden", "768,770", "--architecture", "90"]) == 2
+    assert capsys.readouterr().err == (
+        "error: the CUDA kernel needs 4 to 4096 units, a product of 2, 3 and 5, got 770; the nearest with a "
+        "kernel: 768 and 800\n"
+    )
 
 
 def test_the_command_says_how_many_there_are(monkeypatch, capsys):
@@ -68,3 +84,5 @@ def test_the_command_says_how_many_there_are(monkeypatch, capsys):
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (9, 0))
     assert main(["cuda-kernels", "--hidden", "8"]) == 0
     assert capsys.readouterr().out == f"{len(plans(90, [8]))} plans for sm_90 are in the kernel cache\n"
+    assert main(["cuda-kernels"]) == 0
+    assert capsys.readouterr().out == f"{len(usual_plans(90))} plans for sm_90 are in the kernel cache\n"

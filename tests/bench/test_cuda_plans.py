@@ -79,5 +79,5 @@ def test_without_a_gpu_it_says_so_in_one_line(without_gpu, capsys):
 
 
 def test_a_size_that_the_kernel_has_not_is_refused(played, capsys):
-    assert main(["cuda-plans", "--hidden", "100"]) == 2
-    assert "needs a power of two from 4 to 4096 units, got 100" in capsys.readouterr().err
+    assert main(["cuda-plans", "--hidden", "70"]) == 2
+    assert "needs 4 to 4096 units, a product of 2, 3 and 5, got 70; the nearest" in capsys.readouterr().err

@@ -31,6 +31,7 @@ def test_it_has_every_cell_that_the_bar_asks_for():
             assert sizes("hidden_size", **here) == set(HIDDEN_SIZES)
             assert sizes("batch", **here, hidden_size=512) == {128, 132, 264, 528, 1056, 2112}
             assert sizes("length", **here, hidden_size=512) == {512, 2048}
+            assert sizes("hidden_size", **here, length=1024, batch=16) == {512, 768, 1024}  # FlashRNN's
         for dtype in ("bfloat16", "float16"):
             assert sizes("hidden_size", model="lstm", phase=phase, dtype=dtype) == set(HIDDEN_SIZES)
         assert sizes("hidden_size", model="urnn", phase=phase, dtype="bfloat16") == set(HIDDEN_SIZES)

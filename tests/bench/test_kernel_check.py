@@ -109,7 +109,10 @@ def test_a_cuda_kernel_is_tried_at_every_size_with_a_last_block_that_is_not_full
     halves = [("bfloat16", "paper", INPUTS), ("float16", "paper", 2)]
     assert {size[2:] for size in tried if size[4] == ODD_BATCH} == {
         (n, STEPS // 2, ODD_BATCH, *kind)
-        for n in (4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
+        for n in (
+            *(4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096),
+            *(6, 12, 60, 100, 360, 500, 768, 1000, 1536, 3000),
+        )
         for kind in (*both, *few, *halves)
     }
     blocks = {Plan(n, 2, torch.float32, False).group("forward").samples for n in (4, 8, 16, 32)}

@@ -5,9 +5,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import torch
 
 from urnn.backends.cpu import build as cpu_build
 from urnn.backends.cuda import build as cuda_build
+from urnn.backends.cuda.plan import Plan
 
 HERE = Path(__file__).parent
 WARNINGS = (
@@ -19,14 +21,23 @@ WARNINGS = (
 OWN = {"g++": ("-Wshadow=local", "-Wduplicated-cond", "-Wlogical-op"), "clang++": ()}
 # Each of these includes a kernel's source.
 ON_A_CPU = (HERE / "cpu/sanitize.cpp", f"-I{cpu_build.SOURCE.parent}")
-ON_A_HOST = (HERE / "cuda/driver.cpp", f"-I{cuda_build.SOURCE.parent}", "-DURNN_N=16", "-DURNN_ELEMENTS=4")
+
+
+def on_a_host(n: int, elements: int, dtype: torch.dtype, released: bool) -> tuple[str | Path, ...]:
+    """The CUDA kernels of a plan."""
+    defined = [f"-D{name}={value}" for name, value in Plan(n, elements, dtype, released).definitions().items()]
+    return (HERE / "cuda/driver.cpp", f"-I{cuda_build.SOURCE.parent}", *defined)
+
+
 VARIANTS = {
     "float": (*ON_A_CPU, *cpu_build.TARGETS[cpu_build.target()], "-DURNN_REAL=float"),
     "driver": (HERE / "cpu/driver.cpp", *ON_A_CPU[1:], "-DURNN_REAL=double"),
     "double": (*ON_A_CPU, "-DURNN_REAL=double"),
-    "CUDA in float": (*ON_A_HOST, "-DURNN_REAL=float", "-DURNN_RELEASED=0", "-DURNN_SHARED_TABLES=0"),
+    "CUDA in float": on_a_host(16, 4, torch.float32, released=False),
     "the host of CUDA": (HERE / "cuda/host_device.cpp",),
-    "CUDA in double": (*ON_A_HOST, "-DURNN_REAL=double", "-DURNN_RELEASED=1", "-DURNN_SHARED_TABLES=0"),
+    "CUDA in double": on_a_host(16, 4, torch.float64, released=True),
+    "CUDA of 1000 units": on_a_host(1000, 10, torch.float32, released=False),
+    "CUDA of 225 units": on_a_host(225, 9, torch.float64, released=True),
 }
 
 pytestmark = pytest.mark.slow

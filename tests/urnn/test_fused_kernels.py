@@ -62,16 +62,46 @@ def kernel(request: pytest.FixtureRequest) -> Iterator[Kernel]:
 
 
 SIZES, DTYPES = [4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096], [torch.float32, torch.float64]
+# Each way in which a CUDA kernel cuts a transform: one pass, a first that only moves units, each radix first, in
+# the middle and last, threads without units, odd numbers of units and of elements.
+OTHER_SIZES = [
+    5,
+    6,
+    9,
+    10,
+    12,
+    15,
+    25,
+    27,
+    30,
+    45,
+    60,
+    75,
+    81,
+    96,
+    100,
+    135,
+    360,
+    375,
+    500,
+    768,
+    810,
+    1000,
+    1536,
+    2025,
+]
 
 
 @pytest.mark.parametrize(
     ("kernel", "n", "dtype"),
     cases(
-        every=[*itertools.product(SIZES, DTYPES)],
+        every=[*itertools.product([*SIZES, *OTHER_SIZES, 3000], DTYPES)],
         # One dtype a size, and both where each has units a thread of its own.
         on_a_host=[
             *zip(SIZES, itertools.cycle(DTYPES), strict=False),
             *[(4, torch.float64), (2048, torch.float32)],
+            *zip(OTHER_SIZES, itertools.cycle(DTYPES), strict=False),
+            *[(25, torch.float64), (3000, torch.float32)],
         ],
     ),
     indirect=["kernel"],

@@ -30,7 +30,7 @@ def nvrtc_is_missing() -> bool:
 
 pytestmark = [pytest.mark.skipif(nvrtc_is_missing(), reason="no NVRTC on this machine"), pytest.mark.slow]
 
-# Most registers a thread and most bytes of spilled registers, by kernel, for sizes with 2, 4 and 8 units a thread,
+# Most registers a thread and most bytes of spilled registers, by kernel, for sizes with 2 to 10 units a thread,
 # and with tables in shared memory or not. At 4096 a block's 512 threads have 128 registers each.
 LIMITS = {
     (64, 2, True): {"forward": (96, 0), "backward": (160, 0)},
@@ -40,6 +40,13 @@ LIMITS = {
     (2048, 8, True): {"forward": (144, 0), "backward": (255, 0)},
     (2048, 8, False): {"forward": (192, 0), "backward": (255, 0)},
     (4096, 8, False): {"forward": (128, 32), "backward": (128, 1408)},
+    (100, 5, False): {"forward": (144, 0), "backward": (240, 0)},
+    (768, 4, True): {"forward": (136, 0), "backward": (224, 0)},
+    (768, 8, True): {"forward": (136, 0), "backward": (255, 0)},
+    (1000, 5, True): {"forward": (136, 0), "backward": (240, 0)},
+    (1920, 8, True): {"forward": (160, 0), "backward": (255, 0)},
+    (2000, 10, True): {"forward": (160, 0), "backward": (255, 0)},
+    (2025, 9, True): {"forward": (144, 0), "backward": (255, 0)},
 }
 LIMITS_OF_FEW = {
     (64, 2, True): {"forward_few": (96, 0), "backward_few": (168, 0)},
@@ -49,6 +56,13 @@ LIMITS_OF_FEW = {
     (2048, 8, True): {"forward_few": (160, 0)},
     (2048, 8, False): {"forward_few": (208, 0)},
     (4096, 8, False): {"forward_few": (128, 32)},
+    (100, 5, False): {"forward_few": (168, 0), "backward_few": (255, 0)},
+    (768, 4, True): {"forward_few": (144, 0), "backward_few": (255, 0)},
+    (768, 8, True): {"forward_few": (184, 0)},
+    (1000, 5, True): {"forward_few": (152, 0), "backward_few": (255, 0)},
+    (1920, 8, True): {"forward_few": (208, 0)},
+    (2000, 10, True): {"forward_few": (200, 0)},
+    (2025, 9, True): {"forward_few": (192, 0)},
 }
 # Of inputs and states of 16 bits: no more than those of float32.
 CUTS_OF_HALVES = [(64, 2, True), (512, 4, True), (1024, 4, True), (2048, 8, True), (2048, 8, False)]

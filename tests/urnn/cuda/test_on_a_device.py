@@ -33,7 +33,8 @@ def gradients(rnn: URNN) -> list[torch.Tensor]:
 
 def test_auto_takes_it():
     assert URNN(M, N, device="cuda").backend_in_use == "cuda"
-    assert URNN(M, 100, device="cuda").backend_in_use == "reference"
+    assert URNN(M, 100, device="cuda").backend_in_use == "cuda"
+    assert URNN(M, 7, device="cuda").backend_in_use == "reference"
 
 
 def test_it_runs_on_the_current_stream(generator):
@@ -100,7 +101,7 @@ def one_step(generator: torch.Generator) -> tuple[URNN, torch.Tensor, torch.Tens
 
 
 @pytest.mark.parametrize("preset", ["paper", "released"])
-@pytest.mark.parametrize("n", [4, 64, 512, 2048, 4096])
+@pytest.mark.parametrize("n", [4, 64, 512, 2048, 4096, 6, 25, 60, 768, 1000, 2025, 3000])
 @pytest.mark.parametrize("steps", [1, 3])
 def test_a_call_without_gradients_is_the_references(generator, preset, n, steps):
     rnn = URNN(M, n, preset=preset, device="cuda")

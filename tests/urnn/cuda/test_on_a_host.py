@@ -21,8 +21,19 @@ pytestmark = [
 
 # Cuts that test_fused_kernels.py leaves out: other units a thread than usual at this size, or the other dtype.
 CUTS = {
-    torch.float32: [(8, 4), (16, 8), (64, 4), (64, 8), (256, 8), (512, 2), (1024, 4)],
-    torch.float64: [(16, 2), (64, 2), (128, 8), (256, 4), (512, 4)],
+    torch.float32: [
+        (8, 4),
+        (16, 8),
+        (64, 4),
+        (64, 8),
+        (256, 8),
+        (512, 2),
+        (1024, 4),
+        (60, 6),
+        (100, 10),
+        (768, 8),
+    ],
+    torch.float64: [(16, 2), (64, 2), (128, 8), (256, 4), (512, 4), (12, 6), (100, 5), (360, 6), (500, 10)],
 }
 
 
@@ -46,6 +57,12 @@ def test_every_cut_is_the_same_function(cuda_on_a_host, monkeypatch, n, elements
         (512, 4, torch.float64),
         (1024, 8, torch.float32),
         (4096, 8, torch.float32),
+        (5, 5, torch.float64),  # one thread for a sample
+        (12, 6, torch.float32),  # two
+        (25, 5, torch.float32),
+        (100, 5, torch.float32),
+        (768, 8, torch.float32),
+        (1000, 5, torch.float64),
     ],
     ids=str,
 )
@@ -58,7 +75,7 @@ def test_few_inputs_are_multiplied_in_the_kernels(cuda_on_a_host, monkeypatch, n
     kernels.launches.clear()
     given = arguments(n, batch, 8, m, dtype, generator)
     assert_equals_reference(fused.run_sequence, given, dtype, OF_THE_LAYER)
-    back = ["backward_few"] if elements < 8 else ["backward"] * 4
+    back = ["backward_few"] if elements < 6 else ["backward"] * 4
     assert [name for name, _ in kernels.launches] == ["tables", "forward_few", *back, "finish"]
 
 
@@ -89,11 +106,15 @@ def test_the_backward_pass_makes_tables_anew_for_other_kernels(cuda_on_a_host, m
     torch.testing.assert_close(*found)
 
 
-@pytest.mark.parametrize("half", [None, torch.bfloat16], ids=str)
-def test_what_lies_beside_the_batch_is_not_touched(cuda_on_a_host, half, generator):
+@pytest.mark.parametrize(
+    ("n", "elements", "half"),
+    [(16, 4, None), (16, 4, torch.bfloat16), (10, 5, None), (20, 5, torch.bfloat16), (25, 5, None)],
+    ids=str,
+)
+def test_what_lies_beside_the_batch_is_not_touched(cuda_on_a_host, n, elements, half, generator):
     """A block's last samples may lie past the batch: guards of NaN around each array stay and reach no result."""
-    n, batch, steps = 16, 5, 2
-    plan = Plan(n, 4, torch.float32, released=False, half=half)
+    batch, steps = 5, 2
+    plan = Plan(n, elements, torch.float32, released=False, half=half)
     assert batch % plan.group("forward").samples
     kernels = cuda_on_a_host.load(plan)
 
@@ -105,8 +126,9 @@ def test_what_lies_beside_the_batch_is_not_touched(cuda_on_a_host, half, generat
 
     state, every_state = (batch, 2 * n), (steps, batch, 2 * n)
     shapes = {
-        "theta": (3, n), "v": (2, 2 * n), "b": (n,), "h_0": state, "tables": (tables.ROWS, n, 2), "biases": (n,),
-        "last": state, "carry": state, "few": (steps, batch, 2), "V": (2 * n, 2), "V_gradient": (2 * n, 2),
+        "theta": (3, n), "v": (2, 2 * n), "b": (n,), "h_0": state, "biases": (plan.row,),
+        "tables": (tables.ROWS, plan.row, 2), "last": state, "carry": state, "few": (steps, batch, 2),
+        "V": (2 * n, 2), "V_gradient": (2 * n, 2),
         "theta_gradient": (3, n), "v_gradient": (2, 2 * n), "b_gradient": (n,),
     }  # fmt: skip
     arrays = {name: guarded(*shape) for name, shape in shapes.items()}
@@ -116,7 +138,7 @@ def test_what_lies_beside_the_batch_is_not_touched(cuda_on_a_host, half, generat
         arrays[name] = guarded(*every_state, dtype=plan.stored)
     arrays |= {"x": guarded(steps, batch, 2, dtype=plan.stored), "first": guarded(*state, dtype=plan.stored)}
     a = {name: inner for name, (_, inner) in arrays.items()}
-    permutation, places = torch.randperm(n, generator=generator), torch.empty(n, dtype=torch.int32)
+    permutation, places = torch.randperm(n, generator=generator), torch.empty(plan.row, dtype=torch.int32)
     blocks = plan.blocks(batch)
     made = (a["tables"], a["biases"], places)
 
@@ -155,9 +177,9 @@ BREAKS = {
         "tables .* a (read|write) that no barrier orders behind another thread's",
     ),
     "an exchange without a barrier": (
-        "group.h",
-        "begin_exchange<SPREAD>(x, to);\n    barrier();\n",
-        "begin_exchange<SPREAD>(x, to);\n",
+        "fourier.h",
+        "  group.barrier();\n",
+        "",
         "tables .* a read .*",
     ),
     "a place behind the end": (
@@ -197,6 +219,27 @@ BREAKS = {
         "backward .* a barrier that not all threads reach",
     ),
 }
+# With 100 units, 20 of a sample's 32 threads have some, and 25 a butterfly of the second pass.
+BREAKS_WITH_IDLE_THREADS = {
+    "units of a thread that has none": (
+        "group.h",
+        "    if (!has_units()) return;\n",
+        "",
+        "tables .* a write that no barrier orders behind another thread's write",
+    ),
+    "a butterfly that there is not": (
+        "fourier.h",
+        "    if (P::has(group, s)) {\n",
+        "    {\n",
+        "tables .* a write that no barrier orders behind another thread's write",
+    ),
+    "a copy behind the end of a row": (
+        "rows_ahead.h",
+        "      if (has) copy_later",
+        "      copy_later",
+        "forward .* a write that no barrier orders behind another thread's write",
+    ),
+}
 
 BREAKS_OF_FEW = {
     "few inputs that nobody has waited for": (
@@ -219,24 +262,26 @@ BREAKS_OF_FEW = {
     ),
 }
 
+EVERY_BREAK = [
+    *(pytest.param(512, 4, 3, *edit, id=name) for name, edit in BREAKS.items()),
+    *(pytest.param(512, 4, 2, *edit, id=name) for name, edit in BREAKS_OF_FEW.items()),
+    *(pytest.param(100, 5, 3, *edit, id=name) for name, edit in BREAKS_WITH_IDLE_THREADS.items()),
+]
 
-@pytest.mark.parametrize(
-    ("m", "file", "right", "wrong", "message"),
-    [*((3, *change) for change in BREAKS.values()), *((2, *change) for change in BREAKS_OF_FEW.values())],
-    ids=[*BREAKS, *BREAKS_OF_FEW],
-)
+
+@pytest.mark.parametrize(("n", "elements", "m", "file", "right", "wrong", "message"), EVERY_BREAK)
 def test_the_host_sees_what_a_gpu_would_get_wrong(
-    cuda_on_a_host, monkeypatch, tmp_path, file, right, wrong, message, m, generator
+    cuda_on_a_host, monkeypatch, tmp_path, n, elements, m, file, right, wrong, message, generator
 ):
     for source in (*SOURCES.glob("*.h"), *SOURCES.glob("*.cu")):
         shutil.copy(source, tmp_path)
     text = (tmp_path / file).read_text()
     assert text.count(right) == 1
     (tmp_path / file).write_text(text.replace(right, wrong))
-    plan = Plan(512, 4, torch.float32, released=False)
+    plan = Plan(n, elements, torch.float32, released=False)
     broken = HostKernels(plan, cuda_on_a_host.library(plan, sources=tmp_path))
     monkeypatch.setattr(cuda_launch, "load", lambda plan: broken)
-    given = arguments(512, 1, 12, m, torch.float32, generator)  # three steps a chunk
+    given = arguments(n, 1, 12, m, torch.float32, generator)  # three steps a chunk
     given["theta"].requires_grad_()
     with pytest.raises(KernelError, match=message):
         call(fused.run_sequence, **given)[0].sum().backward()

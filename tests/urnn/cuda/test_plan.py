@@ -7,9 +7,10 @@ from tests.urnn.cuda.host import H100
 from urnn.backends.cuda import plan as cuda_plan
 from urnn.backends.cuda import sequence as cuda_sequence
 from urnn.backends.cuda import tables as cuda_tables
+from urnn.backends.cuda.passes import POWERS_OF_TWO
 from urnn.backends.cuda.plan import Device, Plan, choose
 
-SIZES = [4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096]
+SIZES = [*POWERS_OF_TWO, 5, 6, 12, 45, 60, 100, 360, 500, 768, 1000, 1536, 2025, 3000]
 # Multiprocessors, and bytes of shared memory that a block can have (CUDA's programming guide).
 DEVICES = {"A100": Device(108, 163 * 1024), "H100": H100, "B200": Device(148, 227 * 1024)}
 SMALLER = Device(84, 99 * 1024)  # an RTX of compute capability 8.6 or 8.9
@@ -25,7 +26,13 @@ SMALLER = Device(84, 99 * 1024)  # an RTX of compute capability 8.6 or 8.9
         (1024, torch.float32, False, None),
         (2048, torch.float32, False, None),
         (4096, torch.float32, False, None),
-        *((n, torch.float32, False, torch.bfloat16) for n in (4, 16, 64, 512, 4096)),
+        (5, torch.float32, False, None),
+        (25, torch.float32, False, None),  # rows of 200 bytes, which cannot be copied 16 at a time
+        (60, torch.float64, False, None),
+        (768, torch.float32, False, None),
+        (1000, torch.float32, False, None),
+        (2025, torch.float64, False, None),
+        *((n, torch.float32, False, torch.bfloat16) for n in (4, 16, 64, 512, 4096, 12, 50, 100, 768)),
     ],
 )
 def test_threads_and_bytes_are_those_of_the_source(host, n, dtype, released, half):
@@ -78,6 +85,14 @@ def test_a_block_is_full_warps_and_fits_every_gpu_since_the_a100(n, batch, dtype
         (2048, 128, 8),
         (8, 128, 2),
         (4, 128, 2),  # a thread has half of the units at most
+        (100, 128, 2),
+        (768, 16, 4),
+        (768, 128, 4),
+        (768, 200, 8),
+        (1000, 128, 5),
+        (1536, 16, 8),
+        (2000, 128, 10),
+        (2025, 128, 9),
     ],
 )
 def test_samples_take_more_threads_where_two_warps_share_a_scheduler(n, batch, elements):
@@ -95,6 +110,12 @@ def test_samples_take_more_threads_where_two_warps_share_a_scheduler(n, batch, e
         (1024, 2112, True),
         (2048, 128, True),
         (4096, 128, False),  # they do not fit
+        (100, 128, True),
+        (768, 128, True),
+        (1000, 128, True),
+        (1536, 1056, True),
+        (2025, 128, True),
+        (3000, 128, False),
     ],
 )
 def test_tables_are_in_shared_memory_where_that_costs_no_block_its_place(n, batch, shared):
@@ -106,7 +127,7 @@ def test_a_gpu_with_less_shared_memory_reads_large_tables_from_cache():
     assert not choose(1024, 84, torch.float32, False, SMALLER).shared_tables
 
 
-@pytest.mark.parametrize("n", [size for size in SIZES if size < 4096])
+@pytest.mark.parametrize("n", [size for size in SIZES if size < 3000])
 def test_a_smaller_gpu_runs_all_but_the_largest(n):
     for dtype in (torch.float32, torch.float64):
         assert choose(n, 128, dtype, False, SMALLER).fits(SMALLER)
@@ -118,10 +139,12 @@ def test_a_full_wave_is_one_block_a_multiprocessor():
         assert choose(512, batch, torch.float32, False, H100).blocks(batch) % H100.multiprocessors == 0
 
 
-@pytest.mark.parametrize("n", [2, 3, 6, 100, 8192])
-def test_other_sizes_are_refused(n):
-    assert not cuda_plan.fits(n)
-    with pytest.raises(ValueError, match=f"needs a power of two from 4 to 4096 units, got {n}"):
+@pytest.mark.parametrize(("n", "near"), [(2, "4"), (7, "6 and 8"), (770, "768 and 800"), (4100, "4096")])
+def test_other_sizes_are_refused(n, near):
+    message = (
+        f"^the CUDA kernel needs 4 to 4096 units, a product of 2, 3 and 5, got {n}; .* with a kernel: {near}$"
+    )
+    with pytest.raises(ValueError, match=message):
         choose(n, 1, torch.float32, False, H100)
 
 
@@ -136,5 +159,7 @@ def test_the_environment_overrides_the_units_of_a_thread(monkeypatch):
     assert choose(256, 128, torch.float32, False, H100) == Plan(256, 2, torch.float32, False, shared_tables=True)
     with pytest.raises(ValueError, match="URNN_CUDA_ELEMENTS must be one of 4, 8 at n = 4096; got '2'"):
         choose(4096, 128, torch.float32, False, H100)
+    with pytest.raises(ValueError, match="URNN_CUDA_ELEMENTS must be one of 4, 8 at n = 768; got '2'"):
+        choose(768, 128, torch.float32, False, H100)
     monkeypatch.setenv("URNN_CUDA_ELEMENTS", "")
     assert choose(256, 128, torch.float32, False, H100).elements == 4

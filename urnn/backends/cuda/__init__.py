@@ -21,7 +21,8 @@ from functools import cache
 import torch
 
 from urnn.backends.cuda import build
-from urnn.backends.cuda.plan import Plan, fits
+from urnn.backends.cuda.passes import fits
+from urnn.backends.cuda.plan import Plan, possible
 from urnn.backends.kernel_cache import BuildError
 from urnn.backends.tracing import constant
 
@@ -43,7 +44,7 @@ def _can_be_built_on(n: int, device: int) -> bool:
     properties = torch.cuda.get_device_properties(device)
     if not _is_built(10 * properties.major + properties.minor):
         return False
-    plan = Plan(n, min(8, n // 2), torch.float64, released=False)
+    plan = Plan(n, possible(n)[-1], torch.float64, released=False)
     needed = max(plan.group(kernel).shared_bytes for kernel in plan.kernels)
     return bool(needed <= properties.shared_memory_per_block_optin)  # type: ignore[attr-defined] # torch's stub lacks it
 

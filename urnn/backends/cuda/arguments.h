@@ -7,8 +7,8 @@
 
 namespace {
 
-// Rows of N complex numbers that `urnn_tables` makes of the parameters; cuda/__init__.py holds the algebra. ROOTS
-// are those of the transform's passes.
+// Rows that `urnn_tables` makes of the parameters, of ROW_LENGTH complex numbers each; cuda/__init__.py holds the
+// algebra. ROOTS are those of the transform's passes.
 enum Row { D1, D2, D3, W1, K2, A1, A2, V1, K1, D2_PI, U2_PI, D3_SCALED, ROOTS, ROWS };
 // Sums over time and samples that the backward pass leaves, rows of N real numbers.
 enum Sum { THETA1, THETA2, THETA3, BIAS, V1_RE, V1_IM, U2_RE, U2_IM, SUMS };
@@ -22,9 +22,9 @@ struct TablesArguments {
   const long long* permutation;  // (N,)
   const Real* b;                 // (N,)
   Complex<double>* roots;        // (N,): for this kernel's own transforms and `urnn_finish`
-  Complex<Real>* tables;         // (ROWS, N)
-  Real* biases;                  // (N,)
-  int* places;                   // (N,): the permutation
+  Complex<Real>* tables;         // (ROWS, ROW_LENGTH)
+  Real* biases;                  // (ROW_LENGTH,)
+  int* places;                   // (ROW_LENGTH,): the permutation
   Real* kept;                    // what kept.h says: (8 N,), then (N,) of 8 bytes each; null keeps nothing
   long long known;               // whether `kept` and the tables hold what a call before left there
   long long conjugated;          // whether W is that of the conjugates of v

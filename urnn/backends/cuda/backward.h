@@ -29,8 +29,8 @@ __device__ __forceinline__ void add_up(double* sums, int row, const Sample& grou
   for (int e = 0; e < ELEMENTS; ++e) {
     Real value = value_of(e);
 #pragma unroll
-    for (int bits = Sample::LANES; bits < WARP; bits *= 2) value += shuffled(value, bits);
-    if (group.member == 0) sums[row * N + group.unit(e)] += value;
+    for (int bits = Sample::SPAN; bits < WARP; bits *= 2) value += shuffled(value, bits);
+    if (group.member == 0 && group.has_units()) sums[row * N + group.unit(e)] += value;
   }
 }
 
@@ -82,7 +82,7 @@ __device__ __forceinline__ void undo_middle(const BackwardTables& tables, const 
 // begin two steps ahead; a long step waits for less than the rows would cost it. Those of inputs always do.
 template <bool WITH_INPUTS>
 class Past {
-  static constexpr bool AHEAD = ELEMENTS < 8 && N * sizeof(Stored) <= 4096;
+  static constexpr bool AHEAD = COPYABLE && ELEMENTS < 8 && N * sizeof(Stored) <= 4096;
   static constexpr int STATE = 0, GRADIENT = 1;
   static constexpr int BEGIN = Sample::BYTES + BackwardTables::BYTES;
   using Rows = RowsAhead<BEGIN, 2, 2>;
@@ -96,8 +96,8 @@ class Past {
   // All threads of the block together.
   __device__ __forceinline__ Past(const BackwardArguments& a, long long sample, Sample& group)
       : a_(a), step_(a.batch * (2 * N)), start_(sample * (2 * N)), lane_(group.lane),
-        first_(a.h_0 + sample * a.h_0_stride), within_(sample < a.batch), rows_(sample < a.batch, group),
-        inputs_(a.few, a.inputs, a.batch, sample, group) {
+        first_(a.h_0 + sample * a.h_0_stride), within_(sample < a.batch && group.has_units()),
+        rows_(sample < a.batch, group), inputs_(a.few, a.inputs, a.batch, sample, group) {
     read_state(a.end - 1, h);
     if (AHEAD || WITH_INPUTS) {
       fetch(a.end - 1);
@@ -252,7 +252,7 @@ __device__ __forceinline__ void run_backward(const BackwardArguments& a) {
   Sample group;
   const long long sample = block_index() * Sample::SAMPLES + group.member, step = a.batch * (2 * N);
   const long long start = sample * (2 * N) + group.lane;
-  const bool within = sample < a.batch;
+  const bool within = sample < a.batch && group.has_units();
   BackwardTables tables(a.tables, a.biases, a.places, group);
   Gradients sums;
   Past<WITH_V> past(a, sample, group);

@@ -52,7 +52,7 @@ def cubin(plan: Plan, architecture: int) -> bytes:
     Raises:
         BuildError: NVRTC is missing or fails.
     """
-    key = kernel_cache.key(SOURCE, plan, architecture, FLAGS, _version(_nvrtc()))
+    key = kernel_cache.key(SOURCE, plan.definitions(), architecture, FLAGS, _version(_nvrtc()))
     name = f"urnn-cuda-n{plan.n}-sm{architecture}-{key}.cubin"
     return kernel_cache.content(name, lambda: build(plan, architecture).cubin)
 

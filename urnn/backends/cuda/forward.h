@@ -13,8 +13,8 @@
 
 namespace {
 
-// The units of one sample's pair [Re; Im], from the first of this thread's on; those of a sample past the batch
-// are 0 and are not written.
+// The units of one sample's pair [Re; Im], from the first of this thread's on; those of a sample past the batch,
+// or of a thread without units, are 0 and are not written.
 template <typename T>
 __device__ __forceinline__ void read_pair(const T* pair, Units& x, bool within) {
 #pragma unroll
@@ -106,7 +106,7 @@ using ForwardTables = TableReader<true, D1, D2, D3, W1, K2, A1, A2, ROOTS>;
 // V x of one sample, step after step. Where shared memory has room for its rows, the copies of one begin AHEAD
 // steps before it is needed.
 class ComingInputs {
-  static constexpr bool COPIED = N * sizeof(Stored) <= 8192;
+  static constexpr bool COPIED = COPYABLE && N * sizeof(Stored) <= 8192;
   static constexpr int AHEAD = N < 256 ? 2 : 1, STAGES = AHEAD + 1;
   using Rows = RowsAhead<Sample::BYTES + ForwardTables::BYTES, 1, STAGES>;
 
@@ -222,7 +222,7 @@ template <typename Inputs>
 __device__ __forceinline__ void run_forward(const ForwardArguments& a) {
   Sample group;
   const long long sample = block_index() * Sample::SAMPLES + group.member;
-  const bool within = sample < a.batch;
+  const bool within = sample < a.batch && group.has_units();
   Stored* const first = a.states + sample * (2 * N);
   Inputs inputs(a, sample, group);
   ForwardTables tables(a.tables, a.biases, a.places, group);

@@ -5,21 +5,33 @@
 
 namespace {
 
-// Units first, first + STRIDE, first + 2 STRIDE, ..., one a thread's element. Both addends have no bit in common.
+constexpr bool POWER_OF_TWO = (N & (N - 1)) == 0;
+
+// Units first, first + STRIDE, first + 2 STRIDE, ... Where N is a power of two, both addends have no bit in
+// common.
 template <int STRIDE>
 struct Every {
   unsigned first;
 };
 
+// Threads for so many that hold units: the power of two that is not less, or full warps.
+__device__ constexpr int span_of(int lanes) {
+  int span = 1;
+  while (span < lanes && span < WARP) span *= 2;
+  return (lanes + span - 1) / span * span;
+}
+
 template <typename T, int E>
 class Group {
  public:
   using Units = Complex<T>[E];
-  static constexpr int ELEMENTS = E;                               // units of one thread
-  static constexpr int LANES = N / E;                              // threads per sample
-  static constexpr int SAMPLES = LANES < WARP ? WARP / LANES : 1;  // samples of a block
-  static constexpr int THREADS = LANES * SAMPLES;
-  static constexpr int WARPS = LANES > WARP ? LANES / WARP : 1;
+  static constexpr int ELEMENTS = E;                             // units of one thread
+  static constexpr int LANES = N / E;                            // threads that hold a sample's units
+  static constexpr int SPAN = span_of(LANES);                    // the sample's threads, with those that hold none
+  static constexpr int SAMPLES = SPAN < WARP ? WARP / SPAN : 1;  // samples of a block
+  static constexpr int THREADS = SPAN * SAMPLES;
+  static constexpr bool ALONE = SAMPLES == 1 && !POWER_OF_TWO;  // a power of two's code is as it was measured
+  static constexpr int WARPS = SPAN > WARP ? SPAN / WARP : 1;
   // A sample's places: its units and the most that `padded` skips. So samples of a warp begin LANES banks apart.
   static constexpr int REGION = N + LANES;
   // Sums of real numbers that may be under way, for each warp of a sample or each sample of a warp.
@@ -27,9 +39,13 @@ class Group {
   static constexpr int SUMS_AT = 2 * SAMPLES * REGION * int(sizeof(Complex<T>));
   static constexpr int BYTES = SUMS_AT + MOST_SUMS * WARPS * SAMPLES * int(sizeof(T));
 
-  const int lane = thread_index() % LANES;
-  const int member = thread_index() / LANES;  // which of the block's samples
+  const int seat = ALONE ? thread_index() : thread_index() % SPAN;  // which of the sample's threads
+  // The same, of a thread that holds no units the last one that does: it may read what that one reads, and neither
+  // writes nor adds anything.
+  const int lane = SPAN == LANES || seat < LANES ? seat : LANES - 1;
+  const int member = ALONE ? 0 : thread_index() / SPAN;  // which of the block's samples
 
+  __device__ __forceinline__ bool has_units() const { return SPAN == LANES || seat < LANES; }
   __device__ __forceinline__ int unit(int e) const { return lane + e * LANES; }
   __device__ __forceinline__ Every<LANES> own() const { return {unsigned(lane)}; }
 
@@ -52,6 +68,17 @@ class Group {
     return any;
   }
 
+  // The same by hand: `turn_buffers`, then `put` numbers in their places, and `get` others behind a barrier.
+  __device__ __forceinline__ void turn_buffers() { buffer_ = SAMPLES * REGION - buffer_; }
+  template <int SPREAD, typename To>
+  __device__ __forceinline__ void put(const To& to, int e, Complex<T> x) const {
+    places_.store(place<SPREAD>(to, e), x);
+  }
+  template <int SPREAD, typename From>
+  __device__ __forceinline__ Complex<T> get(const From& from, int e) const {
+    return places_.load(place<SPREAD>(from, e));
+  }
+
   // COUNT sums over the group, in two halves: the second must follow where a barrier (an exchange's) lies between
   // them, and another before the next sums begin. The order of terms is fixed, and every thread gets the same
   // bits.
@@ -60,8 +87,11 @@ class Group {
     static_assert(2 * COUNT <= MOST_SUMS);
     T parts[2 * COUNT];
 #pragma unroll
-    for (int i = 0; i < COUNT; ++i) parts[2 * i] = values[i].re, parts[2 * i + 1] = values[i].im;
-    fold<2 * COUNT, (LANES < WARP ? LANES : WARP) / 2>(parts, 0);
+    for (int i = 0; i < COUNT; ++i) {
+      parts[2 * i] = has_units() ? values[i].re : 0;
+      parts[2 * i + 1] = has_units() ? values[i].im : 0;
+    }
+    fold<2 * COUNT, (SPAN < WARP ? SPAN : WARP) / 2>(parts, 0);
   }
   template <int COUNT>
   __device__ __forceinline__ void end_sums(Complex<T> (&values)[COUNT]) {
@@ -76,25 +106,26 @@ class Group {
   }
 
   __device__ __forceinline__ void barrier() {
-    if constexpr (LANES > WARP) block_barrier();
+    if constexpr (SPAN > WARP) block_barrier();
     else warp_barrier();
   }
   __device__ __forceinline__ bool barrier_any(bool raised) {  // a block of less than two warps is one warp
-    if constexpr (LANES > WARP) return block_barrier_any(raised);
+    if constexpr (SPAN > WARP) return block_barrier_any(raised);
     else return warp_barrier_any(raised);
   }
 
  private:
   template <int SPREAD, typename To>
   __device__ __forceinline__ void begin_exchange(const Units& x, const To& to) {
-    buffer_ = SAMPLES * REGION - buffer_;
+    turn_buffers();
+    if (!has_units()) return;
 #pragma unroll
-    for (int e = 0; e < E; ++e) places_.store(place<SPREAD>(to, e), x[e]);
+    for (int e = 0; e < E; ++e) put<SPREAD>(to, e, x[e]);
   }
   template <int SPREAD, typename From>
   __device__ __forceinline__ void end_exchange(Units& x, const From& from) {
 #pragma unroll
-    for (int e = 0; e < E; ++e) x[e] = places_.load(place<SPREAD>(from, e));
+    for (int e = 0; e < E; ++e) x[e] = get<SPREAD>(from, e);
   }
 
   // Lanes that differ by BITS halve what is left to add up between them, and add the other's part to their own;
@@ -102,11 +133,11 @@ class Group {
   template <int COUNT, int BITS>
   __device__ __forceinline__ void fold(T (&parts)[COUNT], int first) const {
     if constexpr (BITS == 0) {
-      const int from = (member * WARPS + lane / WARP) * MOST_SUMS + first;
+      const int from = (member * WARPS + seat / WARP) * MOST_SUMS + first;
 #pragma unroll
       for (int i = 0; i < COUNT; ++i) parts_.store(from + i, parts[i]);
     } else if constexpr (COUNT > 1) {
-      const bool upper = lane & BITS;
+      const bool upper = seat & BITS;
       T half[COUNT / 2];
 #pragma unroll
       for (int i = 0; i < COUNT / 2; ++i) {
@@ -117,7 +148,7 @@ class Group {
     } else {
 #pragma unroll
       for (int bits = BITS; bits > 0; bits /= 2) parts[0] += shuffled(parts[0], bits);
-      if (lane % (2 * BITS) == 0) fold<1, 0>(parts, first);
+      if (seat % (2 * BITS) == 0) fold<1, 0>(parts, first);
     }
   }
 
@@ -128,6 +159,8 @@ class Group {
   }
   template <int SPREAD, int STRIDE>
   __device__ __forceinline__ int place(Every<STRIDE> units, int e) const {
+    if (!POWER_OF_TWO && SPREAD < 16)
+      return int(buffer_ + member * REGION + padded<SPREAD>(units.first + e * STRIDE));
     return int(buffer_ + member * REGION + padded<SPREAD>(units.first)) + int(padded<SPREAD>(e * STRIDE));
   }
   template <int SPREAD>

@@ -1,5 +1,5 @@
-// The kernels of one state size and dtype, by the names that launch.py uses. plan.py says what URNN_N,
-// URNN_ELEMENTS, URNN_REAL, URNN_STORED and URNN_RELEASED are.
+// The kernels of one state size and dtype, by the names that launch.py uses. plan.py says what the macros are that
+// begin with URNN.
 #include "backward.h"
 #include "step.h"
 #include "tables.h"
@@ -29,7 +29,7 @@ extern "C" __global__ void __launch_bounds__(Sample::THREADS, 1)
   run_backward<false>(a);
 }
 
-#if URNN_ELEMENTS < 8
+#if URNN_ELEMENTS < 6
 extern "C" __global__ void __launch_bounds__(Sample::THREADS, 1)
     urnn_backward_few(const __grid_constant__ BackwardArguments a) {
   run_backward<true>(a);

@@ -2,31 +2,32 @@
 
 A thread holds 8 units, which allows passes of radix 8: the fewest exchanges between threads, and the backward pass
 uses all registers of a thread. Where that leaves a scheduler with two warps at most, 4 units per thread make the
-dependent chain of a time step shorter, and where 2 units leave it with one, they do. Tables are in shared memory
-where a block loses nothing by it. Microseconds a step, forward and backward, on an H100 (512 steps, B = 128), as
-chosen and in the next best way: n = 64: 0.61 and 1.02 with 2 units, 0.67 and 1.16 with 4; n = 256: 0.80 and 1.38
-with tables in shared memory, 0.93 and 1.52 without; n = 512: 1.11 and 1.88, 1.14 and 1.95; n = 2048: 3.02 and
-5.11, 3.85 and 5.38. Known weakness: measured on that GPU alone.
+dependent chain of a time step shorter, and where 2 units leave it with one, they do. A size that is no power of
+two takes about as many (passes.py). Tables are in shared memory where a block loses nothing by it. Microseconds a
+step, forward and backward, on an H100 (512 steps, B = 128), as chosen and in the next best way: n = 64: 0.61 and
+1.02 with 2 units, 0.67 and 1.16 with 4; n = 256: 0.80 and 1.38 with tables in shared memory, 0.93 and 1.52
+without; n = 512: 1.11 and 1.88, 1.14 and 1.95; n = 2048: 3.02 and 5.11, 3.85 and 5.38. Known weakness: measured on
+that GPU alone, and at powers of two alone.
 """
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
 
-SMALLEST, LARGEST = 4, 4096
-SIZES = tuple(2**power for power in range(2, 13))  # the powers of two between them
+from urnn.backends.cuda import passes
+from urnn.backends.cuda.passes import LARGEST, MOST_THREADS, SMALLEST, WARP, fits
+
 DTYPES = {torch.float32: "float", torch.float64: "double"}
 # Those that inputs and states can have in memory where float32 is computed with, as stored.h names them.
 HALVES = {torch.float16: "Float16", torch.bfloat16: "Bfloat16"}
-ELEMENTS = (2, 4, 8)
 OVERRIDE = "URNN_CUDA_ELEMENTS"  # an environment variable
-MOST_THREADS = 1024  # per block
-WARP = 32
 SUMS = 8  # real sums over a sample's threads that are computed at the same time
 RESERVED = 1024  # bytes of shared memory that a block has besides
 SCHEDULERS = 4  # per multiprocessor; each runs one warp at a time
+MOST_FOR_TWO = 128  # units of a state, for a thread that holds two
 # Rows of tables that the kernels read at every step, in `ForwardTables` and `BackwardTables`.
 TABLE_ROWS = {"forward": 8, "backward": 10}
 FEW = 2  # most inputs that are multiplied by V in the kernels of a sequence, as in arguments.h
@@ -67,24 +68,29 @@ class Group:
 
     @property
     def lanes(self) -> int:
-        """Threads per sample."""
+        """Threads that hold a sample's units."""
         return self.n // self.elements
+
+    @property
+    def span(self) -> int:
+        """Threads per sample, with those that hold no units."""
+        return passes.span(self.lanes)
 
     @property
     def samples(self) -> int:
         """Samples per block: as many as fill a warp."""
-        return max(1, WARP // self.lanes)
+        return max(1, WARP // self.span)
 
     @property
     def threads(self) -> int:
-        return self.lanes * self.samples
+        return self.span * self.samples
 
     @property
     def shared_bytes(self) -> int:
         """Two buffers for exchanges, sums of each warp of a sample or each sample of a warp, rows and tables."""
-        warps = max(1, self.lanes // WARP)
+        warps = max(1, self.span // WARP)
         least = 8 if self.stored_itemsize < self.itemsize else 4
-        row = 2 * self.n + (0 if self.lanes >= WARP else max(least, self.lanes))
+        row = 2 * self.n + (0 if self.span >= WARP else max(least, self.span))
         numbers = 2 * 2 * (self.n + self.lanes) + SUMS * warps + self.inputs_ahead
         row_bytes = self.rows_ahead * row * self.stored_itemsize
         return (numbers * self.itemsize + row_bytes) * self.samples + self.table_bytes
@@ -116,9 +122,14 @@ class Plan:
         return self.half or self.dtype
 
     @property
+    def row(self) -> int:
+        """Numbers of a row of the tables: `ROW_LENGTH` in packed_tables.h."""
+        return -(-self.n // 4) * 4
+
+    @property
     def sums_few(self) -> bool:
         """Whether the backward pass can add up the gradient of V for few inputs: threads have registers for it."""
-        return self.elements < 8
+        return self.elements < 6
 
     @property
     def kernels(self) -> tuple[str, ...]:
@@ -129,7 +140,7 @@ class Plan:
     def group(self, kernel: str) -> Group:
         """The layout of one of the `kernels`; the first and last run in double."""
         if kernel in ("tables", "finish"):
-            return Group(self.n, max(2, self.n // 512), 8)
+            return Group(self.n, passes.held_in_double(self.n), 8)
         itemsize = self.dtype.itemsize
         tables = 0  # bytes a unit
         direction = kernel.removesuffix("_few")
@@ -138,11 +149,13 @@ class Plan:
             tables = TABLE_ROWS[direction] * 2 * itemsize + (0 if in_registers else itemsize + 4)
         inputs = FEW * INPUTS_AHEAD.get(kernel, 0)
         rows, stored = self._rows_ahead(kernel), self.stored.itemsize
-        return Group(self.n, self.elements, itemsize, rows, self.n * tables, inputs, stored)
+        return Group(self.n, self.elements, itemsize, rows, self.row * tables, inputs, stored)
 
     def _rows_ahead(self, kernel: str) -> int:
         """As `ComingInputs` and `Past` have them, for units of this many bytes."""
         part = self.n * self.stored.itemsize  # the real parts
+        if 2 * part % 16:  # rows are copied 16 bytes at a time
+            return 0
         if kernel == "forward":
             return 0 if part > 8192 else 3 if self.n < 256 else 2
         backward = kernel in ("backward", "backward_few")
@@ -160,9 +173,13 @@ class Plan:
 
     def definitions(self) -> dict[str, str]:
         """The macros that the source is compiled with."""
+        in_double = passes.held_in_double(self.n)
         return {
             "URNN_N": str(self.n),
             "URNN_ELEMENTS": str(self.elements),
+            "URNN_RADICES": _listed(passes.radices(self.n, self.elements)),
+            "URNN_WIDE_ELEMENTS": str(in_double),
+            "URNN_WIDE_RADICES": _listed(passes.radices(self.n, in_double)),
             "URNN_REAL": DTYPES[self.dtype],
             "URNN_STORED": HALVES[self.half] if self.half else DTYPES[self.dtype],
             "URNN_RELEASED": str(int(self.released)),
@@ -176,20 +193,19 @@ def choose(
     """The plan for a batch on a device; URNN_CUDA_ELEMENTS overrides `elements`.
 
     Raises:
-        ValueError: n is no power of two from 4 to 4096, the dtype has no kernel, or URNN_CUDA_ELEMENTS is wrong.
+        ValueError: there is no kernel for n units or the dtype, or URNN_CUDA_ELEMENTS is wrong.
     """
     if dtype not in DTYPES:
         raise ValueError(f"the CUDA kernel runs in float32 and float64, got {dtype}; convert the layer")
-    if not fits(n):
-        raise ValueError(f"the CUDA kernel needs a power of two from {SMALLEST} to {LARGEST} units, got {n}")
+    require_size(n)
     warps = batch * n / WARP / (SCHEDULERS * device.multiprocessors)  # a scheduler, with one unit per thread
-    if n <= 128 and warps <= 2:
-        elements = 2
+    if n <= MOST_FOR_TWO and warps <= 2:
+        wanted = 2
     elif n <= 1024 and warps <= 8:
-        elements = 4
+        wanted = 4
     else:
-        elements = 4 if dtype == torch.float64 and n < LARGEST else 8  # float64 takes twice the registers
-    elements = _asked_for(n) or min(elements, n // 2)
+        wanted = 4 if dtype == torch.float64 and n <= LARGEST // 2 else 8  # float64 takes twice the registers
+    elements = _asked_for(n) or passes.held(n, wanted)
     return with_tables(Plan(n, elements, dtype, released, half=half), batch, device)
 
 
@@ -217,10 +233,21 @@ def _asked_for(n: int) -> int | None:
 
 
 def possible(n: int) -> list[int]:
-    """The numbers of units that a thread can hold."""
-    return [elements for elements in ELEMENTS if elements < n <= elements * MOST_THREADS]
+    """The numbers of units that a thread can hold; those that `choose` takes, if n is no power of two."""
+    if passes.is_power_of_two(n):
+        return [elements for elements in passes.HELD if elements < n <= elements * MOST_THREADS]
+    return sorted({passes.held(n, wanted) for wanted in passes.HELD if wanted > 2 or n <= MOST_FOR_TWO})
 
 
-def fits(n: int) -> bool:
-    """Whether there is a kernel for n units."""
-    return SMALLEST <= n <= LARGEST and n & (n - 1) == 0
+def require_size(n: int) -> None:
+    """Raises ValueError if there is no kernel for n units, and names the nearest sizes that have one."""
+    if not fits(n):
+        near = " and ".join(str(size) for size in passes.nearest(n))
+        raise ValueError(
+            f"the CUDA kernel needs {SMALLEST} to {LARGEST} units, a product of 2, 3 and 5, got {n}; the nearest "
+            f"with a kernel: {near}"
+        )
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    return ",".join(str(number) for number in numbers)

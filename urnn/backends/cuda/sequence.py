@@ -69,7 +69,7 @@ def _of_call(given: Inputs, made: Tensor | None) -> tuple[launch.Kernels, int, T
     half = given.x.dtype if given.x.dtype in HALVES else None
     loaded, blocks = kernels(b.shape[0], given.x.shape[1], b.dtype, given.epsilon != 0, half)
     if made is not None and len(made) == Tables.size(b, loaded):
-        return loaded, blocks, Tables(made, b.shape[0])
+        return loaded, blocks, Tables(made, loaded.plan)
     return loaded, blocks, Tables.of(b, loaded).make(loaded, given.theta, given.v, given.permutation, b)
 
 

@@ -25,9 +25,9 @@ template <bool HOLDS, Row... KEPT>
 class TableReader {
   static constexpr int COUNT = sizeof...(KEPT);
   static constexpr bool KEEPS = SHARED_TABLES && COUNT > 0;
-  static constexpr int BIASES_AT = Sample::BYTES + COUNT * N * int(sizeof(Complex<Real>));
-  static constexpr int PLACES_AT = BIASES_AT + N * int(sizeof(Real));
-  static constexpr int END = HOLDS ? BIASES_AT : PLACES_AT + N * int(sizeof(int));
+  static constexpr int BIASES_AT = Sample::BYTES + COUNT * ROW_LENGTH * int(sizeof(Complex<Real>));
+  static constexpr int PLACES_AT = BIASES_AT + ROW_LENGTH * int(sizeof(Real));
+  static constexpr int END = HOLDS ? BIASES_AT : PLACES_AT + ROW_LENGTH * int(sizeof(int));
 
  public:
   static constexpr int BYTES = KEEPS ? END - Sample::BYTES : 0;
@@ -35,18 +35,18 @@ class TableReader {
   // All threads of the block together.
   __device__ __forceinline__ TableReader(const Complex<Real>* tables, const Real* biases, const int* places,
                                          const Sample& group)
-      : roots_(tables + ROOTS * N), rows_(tables + 2 * group.lane), biases_(biases + 2 * group.lane),
-        places_(places + 2 * group.lane), lane_(group.lane) {
+      : roots_(tables + ROOTS * ROW_LENGTH), rows_(tables + 2 * group.lane), biases_(biases + 2 * group.lane),
+        places_(places + 2 * group.lane), lane_(group.lane), seat_(group.seat) {
     if constexpr (KEEPS) {
       constexpr Row kept[] = {KEPT...};
 #pragma unroll
-      for (int i = 0; i < COUNT; ++i) keep<N>(kept_rows_, i * N, tables + kept[i] * N);
+      for (int i = 0; i < COUNT; ++i) keep(kept_rows_, i * ROW_LENGTH, tables + kept[i] * ROW_LENGTH);
       if constexpr (HOLDS) {
-        read_packed(biases_, 0, held_biases_);
-        read_packed(places_, 0, held_places_);
+        read_packed(biases_, 0, lane_, held_biases_);
+        read_packed(places_, 0, lane_, held_places_);
       } else {
-        keep<N>(kept_biases_, 0, biases);
-        keep<N>(kept_places_, 0, places);
+        keep(kept_biases_, 0, biases);
+        keep(kept_places_, 0, places);
       }
       end_copies();
       wait_for_copies<0>();
@@ -58,24 +58,24 @@ class TableReader {
     roots_ = hidden(roots_), rows_ = hidden(rows_), biases_ = hidden(biases_), places_ = hidden(places_);
   }
   __device__ __forceinline__ auto roots() const {
-    if constexpr (KEEPS) return SharedRoots<Real>{kept_rows_, index_of(ROOTS) * N};
+    if constexpr (KEEPS) return SharedRoots<Real>{kept_rows_, index_of(ROOTS) * ROW_LENGTH};
     else return ConstantRoots<Real>{roots_};
   }
   template <Row ROW>
   __device__ __forceinline__ void read(Units& x) const {
     constexpr int INDEX = index_of(ROW);
-    if constexpr (KEEPS && INDEX < COUNT) read_packed_shared(kept_rows_, INDEX * N, x);
-    else read_packed(rows_, ROW * N, x);
+    if constexpr (KEEPS && INDEX < COUNT) read_packed_shared(kept_rows_, INDEX * ROW_LENGTH, x);
+    else read_packed(rows_, ROW * ROW_LENGTH, lane_, x);
   }
   __device__ __forceinline__ void read_biases(Real (&b)[ELEMENTS]) const {
     if constexpr (KEEPS && HOLDS) copy(held_biases_, b);
     else if constexpr (KEEPS) read_packed_shared(kept_biases_, 0, b);
-    else read_packed(biases_, 0, b);
+    else read_packed(biases_, 0, lane_, b);
   }
   __device__ __forceinline__ void read_places(int (&places)[ELEMENTS]) const {
     if constexpr (KEEPS && HOLDS) copy(held_places_, places);
     else if constexpr (KEEPS) read_packed_shared(kept_places_, 0, places);
-    else read_packed(places_, 0, places);
+    else read_packed(places_, 0, lane_, places);
   }
 
  private:
@@ -86,10 +86,10 @@ class TableReader {
     while (i < COUNT && kept[i] != row) ++i;
     return i;
   }
-  template <int LENGTH, typename T>
+  template <typename T>
   __device__ __forceinline__ void keep(Shared<T> to, int at, const T* from) const {
     constexpr int PER_COPY = 16 / int(sizeof(T));
-    for (int i = lane_ * PER_COPY; i < LENGTH; i += Sample::LANES * PER_COPY)
+    for (int i = seat_ * PER_COPY; i < ROW_LENGTH; i += Sample::SPAN * PER_COPY)
       copy_later(to, at + i, from + i, true);
   }
   template <typename T>
@@ -101,16 +101,17 @@ class TableReader {
   __device__ __forceinline__ void read_packed_shared(Shared<T> row, int offset, T (&x)[ELEMENTS]) const {
     const Shared<Two<T>> pairs = row.template as<Two<T>>();
 #pragma unroll
-    for (int e = 0; e < ELEMENTS; e += 2) {
+    for (int e = 0; e < PAIRED; e += 2) {
       const Two<T> two = pairs.load((offset + e * Sample::LANES) / 2 + lane_);
       x[e] = two.first, x[e + 1] = two.second;
     }
+    if constexpr (PAIRED < ELEMENTS) x[PAIRED] = row.load(offset + PAIRED * Sample::LANES + lane_);
   }
 
   const Complex<Real>*roots_, *rows_;
   const Real* biases_;
   const int* places_;
-  const int lane_;
+  const int lane_, seat_;
   Real held_biases_[ELEMENTS];
   int held_places_[ELEMENTS];
   const Shared<Complex<Real>> kept_rows_ = shared_at<Complex<Real>>(Sample::BYTES);

@@ -10,12 +10,16 @@
 namespace {
 
 using Wide = Complex<double>;
-using WideGroup = Group<double, (N > 1024 ? N / 512 : 2)>;  // few units a thread: one block, one sample
+using WideGroup = Group<double, URNN_WIDE_ELEMENTS>;  // few units a thread: one block, one sample
 using WideUnits = WideGroup::Units;
 constexpr int WIDE_ELEMENTS = WideGroup::ELEMENTS;
 
 __device__ constexpr double root_of(int n) {
-  return n == 1 ? 1 : n == 2 ? 1.41421356237309504880 : 2 * root_of(n / 4);
+  return n % 4 == 0    ? 2 * root_of(n / 4)
+         : n % 9 == 0  ? 3 * root_of(n / 9)
+         : n % 25 == 0 ? 5 * root_of(n / 25)
+                       : (n % 2 ? 1 : 1.41421356237309504880) * (n % 3 ? 1 : 1.73205080756887729353) *
+                             (n % 5 ? 1 : 2.23606797749978969641);
 }
 constexpr double ROOT = root_of(N);
 
@@ -50,18 +54,22 @@ __device__ inline void unitary_fourier(WideUnits& x, WideGroup& group, const Wid
   for_each([&](int e) { x[e] = (1 / ROOT) * x[e]; });
 }
 
-// exp(-2 pi i j k / (DONE R)) for all passes but the first of a transform with `elements` units a thread, in
-// `fourier`'s order: number `i` of them.
-__device__ inline Wide root(int i, int elements) {
-  int done = elements, radix = N / done < elements ? N / done : elements;
-  while (i >= (radix - 1) * done) {
-    i -= (radix - 1) * done;
-    done *= radix;
-    radix = N / done < elements ? N / done : elements;
+// What part of a whole turn is number `i` of the roots that `fourier` reads with E units a thread, pass after pass
+// from `NUMBER` on.
+template <int E, int NUMBER = 1>
+__device__ inline void find_turn(int i, int& part, int& whole) {
+  if constexpr (number_of_roots<E>(NUMBER) > 0) {
+    using This = Pass<Group<double, E>, NUMBER>;
+    if (i >= This::ROOTS) return find_turn<E, NUMBER + 1>(i - This::ROOTS, part, whole);
+    part = (i / This::DONE + 1) * (i % This::DONE), whole = This::DONE * This::R;
   }
-  const int j = i / done + 1, k = i % done;
+}
+template <int E>
+__device__ inline Wide root(int i) {
+  int part = 0, whole = 1;
+  find_turn<E>(i, part, whole);
   Wide value;
-  sincospi(-2.0 * (j * k) / (done * radix), &value.im, &value.re);
+  sincospi(-2.0 * part / whole, &value.im, &value.re);
   return value;
 }
 
@@ -83,22 +91,26 @@ __device__ inline void read_pair(const Real* pair, WideUnits& v, const WideGroup
   for_each([&](int e) { v[e] = {double(pair[group.unit(e)]), double(pair[N + group.unit(e)])}; });
 }
 
-// A row of the tables; the samples of a block all make the same, and one of them writes.
+// Whether this thread writes its units: the samples of a block all make the same, and one of them writes.
+__device__ inline bool writes(const WideGroup& group) { return group.member == 0 && group.has_units(); }
+
+// A row of the tables.
 __device__ inline void write_table(const TablesArguments& to, int row, const WideUnits& x, double scale,
                                    const WideGroup& group) {
-  if (group.member > 0) return;
-  for_each(
-      [&](int e) { to.tables[row * N + packed(group.unit(e))] = {Real(scale * x[e].re), Real(scale * x[e].im)}; });
+  if (!writes(group)) return;
+  for_each([&](int e) {
+    to.tables[row * ROW_LENGTH + packed(group.unit(e))] = {Real(scale * x[e].re), Real(scale * x[e].im)};
+  });
 }
 
 __device__ inline void write_roots(const TablesArguments& to, const WideGroup& group) {
-  if (group.member == 0) {
+  if (writes(group)) {
     for_each([&](int e) {
       const int i = group.unit(e);
-      if (i < N - WIDE_ELEMENTS) to.roots[i] = root(i, WIDE_ELEMENTS);
-      if (i >= N - ELEMENTS) return;
-      const Wide value = root(i, ELEMENTS);
-      to.tables[ROOTS * N + i] = {Real(value.re), Real(value.im)};
+      if (i < number_of_roots<WIDE_ELEMENTS>()) to.roots[i] = root<WIDE_ELEMENTS>(i);
+      if (i >= number_of_roots<ELEMENTS>()) return;
+      const Wide value = root<ELEMENTS>(i);
+      to.tables[ROOTS * ROW_LENGTH + i] = {Real(value.re), Real(value.im)};
     });
   }
   block_barrier();
@@ -149,7 +161,7 @@ __device__ inline void make_tables(const TablesArguments& a) {
   const double wrong = check_places(a.permutation, places, group);
   for_each([&](int e) {
     const int unit = group.unit(e);
-    if (group.member == 0) a.places[packed(unit)] = places[e], a.biases[packed(unit)] = a.b[unit];
+    if (writes(group)) a.places[packed(unit)] = places[e], a.biases[packed(unit)] = a.b[unit];
 #pragma unroll
     for (int k = 0; k < 3; ++k) sincos(double(a.theta[k * N + unit]), &D[k][e].im, &D[k][e].re);
     D[1][e].re += wrong;
@@ -212,7 +224,7 @@ __device__ inline void write_direction_gradient(const Real* pair, WideUnits& gra
   read_pair(pair, v, group);
   const double inverse_length = normalise(v, group);
   const double along = product(v, gradient, group).re;
-  if (group.member > 0) return;
+  if (!writes(group)) return;
   for_each([&](int e) {
     const Wide across = inverse_length * (gradient[e] - along * v[e]);
     to[group.unit(e)] = Real(across.re);
@@ -242,7 +254,7 @@ __device__ inline void make_gradients(const FinishArguments& a) {
   for_each([&](int e) {
     const int unit = group.unit(e), place = place_of(a.permutation, unit);
     x[e] = {a.sums[U2_RE * N + place], a.sums[U2_IM * N + place]};
-    if (group.member > 0) return;
+    if (!writes(group)) return;
     a.theta_gradient[unit] = Real(a.sums[THETA1 * N + unit]);
     a.theta_gradient[N + unit] = Real(a.sums[THETA2 * N + place]);
     a.theta_gradient[2 * N + unit] = Real(a.sums[THETA3 * N + unit] - part_of_input(a, unit));

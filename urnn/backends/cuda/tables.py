@@ -14,6 +14,7 @@ from torch import Tensor
 
 from urnn import checks
 from urnn.backends.cuda import launch
+from urnn.backends.cuda.plan import Plan
 
 ROWS = 13  # `Row` in arguments.h
 MOST_KEPT = 8  # sets of tables for one theta: streams, plans, both presets
@@ -22,35 +23,36 @@ MOST_KEPT = 8  # sets of tables for one theta: streams, plans, both presets
 class Tables:
     """In one tensor, of the parameters' dtype.
 
-    Roots of unity in double (n, 2), then the rows of the tables (ROWS, n, 2) and the biases (n,) in the tensor's
-    dtype, and the places (n,) in 32 bits. Tables that are kept have a copy of theta, v and b behind them (8n,),
-    and of the permutation (n,) in 64 bits. Each begins at a multiple of its numbers' size. Behind all are as many
-    unused elements as a thread has units: tables for other kernels, which have another order, have another size.
+    Roots of unity in double (n, 2), then the rows of the tables (ROWS, row, 2) and the biases (row,) in the
+    tensor's dtype, and the places (row,) in 32 bits, where row is n or a little more (`Plan.row`). Tables that are
+    kept have a copy of theta, v and b behind them (8n,), and of the permutation (n,) in 64 bits. Each begins at a
+    multiple of its numbers' size. Behind all are as many unused elements as a thread has units: tables for other
+    kernels, which have another order, have another size.
     """
 
     __slots__ = ("kept", "known", "memory", "read", "roots")
 
-    def __init__(self, memory: Tensor, n: int) -> None:
-        itemsize = memory.itemsize
+    def __init__(self, memory: Tensor, plan: Plan) -> None:
+        row, itemsize = plan.row, memory.itemsize
         self.memory, self.roots = memory, memory.data_ptr()
-        rows = self.roots + 16 * n
-        biases = rows + 2 * ROWS * n * itemsize
-        places = biases + n * itemsize
+        rows = self.roots + 16 * plan.n
+        biases = rows + 2 * ROWS * row * itemsize
+        places = biases + row * itemsize
         self.read = (rows, biases, places)  # as the kernels of a sequence take them
-        self.kept = places + 4 * n
+        self.kept = places + 4 * row
         self.known = False
 
     @classmethod
     def of(cls, b: Tensor, kernels: launch.Kernels, keeps: bool = False) -> "Tables":
         """Memory for those of parameters like b (n,)."""
-        return cls(b.new_empty(cls.size(b, kernels, keeps)), b.shape[0])
+        return cls(b.new_empty(cls.size(b, kernels, keeps)), kernels.plan)
 
     @staticmethod
     def size(b: Tensor, kernels: launch.Kernels, keeps: bool = False) -> int:
         """Elements of `memory`."""
-        itemsize = b.itemsize
-        made, copy = 16 + (2 * ROWS + 1) * itemsize + 4, 8 * itemsize + 8
-        return -(-b.shape[0] * (made + copy * keeps) // itemsize) + kernels.plan.elements
+        plan, itemsize = kernels.plan, b.itemsize
+        made, copy = 16 * plan.n + ((2 * ROWS + 1) * itemsize + 4) * plan.row, (8 * itemsize + 8) * plan.n
+        return -(-(made + copy * keeps) // itemsize) + plan.elements
 
     def make(self, kernels: launch.Kernels, theta: Tensor, v: Tensor, permutation: Tensor, b: Tensor) -> "Tables":
         """Queues the kernel that computes them."""
