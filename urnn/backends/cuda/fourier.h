@@ -85,7 +85,8 @@ __device__ __forceinline__ void exchange(const Complex<T> (&x)[M], Complex<T> (&
 #pragma unroll
   for (int s = 0; s < P::COUNT; ++s) {
     const unsigned number = P::butterfly(group, s), k = number % P::DONE;
-    const Every<P::DONE> to{(number - k) * P::R + k};
+    const unsigned begin = (number - k) * P::R;  // of a power of two, without a bit of k
+    const Every<P::DONE> to{POWER_OF_TWO ? begin | k : begin + k};
     if (P::has(group, s)) {
 #pragma unroll
       for (int j = 0; j < P::R; ++j) group.template put<P::SPREAD>(to, j, x[s + j * P::COUNT]);
