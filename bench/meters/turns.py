@@ -1,7 +1,9 @@
 """Where a process that takes turns with others lets them go on, in the middle of a cell's rounds.
 
-Between two parts the others have filled the caches with theirs, so a part begins with a call that is not timed.
+Between two parts the others have filled the caches with theirs, so a part may begin with a call that is not timed.
 """
+
+from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,10 +21,11 @@ class Turns:
     parts: int = 1
     pause: Callable[[], None] = lambda: None
 
-    def begin(self, rounds: int, call: Callable[[], object]) -> Callable[[], None]:
+    def begin(self, rounds: int, first: Callable[[], object] | None) -> Callable[[], None]:
         """Waits for the first turn; what is to be called after each round, untimed.
 
-        It waits after the last round too, so that what follows does not come between others' parts.
+        `first` is called at the beginning of each part. What is returned waits after the last round too, so that
+        what follows does not come between others' parts.
         """
         if self.parts == 1:
             return lambda: None
@@ -35,9 +38,10 @@ class Turns:
             done += 1
             if done in ends:
                 self.pause()
-                if done < rounds:
-                    call()
+                if first and done < rounds:
+                    first()
 
         self.pause()
-        call()
+        if first:
+            first()
         return after_round

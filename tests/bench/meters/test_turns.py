@@ -38,6 +38,15 @@ def test_there_is_a_pause_before_each_part_and_after_the_last(rounds):
     assert seen[0] == seen[-1] == "p"
 
 
+def test_a_part_may_begin_without_such_a_call():
+    seen: list[str] = []
+    after_round = Turns(2, lambda: seen.append("p")).begin(4, None)
+    for _ in range(4):
+        seen.append("r")
+        after_round()
+    assert "".join(seen) == "prrprrp"
+
+
 def test_without_others_nothing_is_added():
     calls = []
     after_round = Turns().begin(3, lambda: calls.append(1))
