@@ -110,7 +110,7 @@ def _gpu() -> Profile:
             sweep(
                 "gpu_flashrnn_half",
                 ("lstm:torch",),
-                FLASHRNN_SIZES,
+                (768,),
                 lengths=(1024,),
                 batches=(16,),
                 dtypes=("bfloat16", "float16"),
