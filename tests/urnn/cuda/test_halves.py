@@ -53,7 +53,9 @@ def errors(given: dict, dtype: torch.dtype, names: tuple[str, ...]) -> list[floa
 
 
 # Units a thread and a row's copies: fewer copies than lanes, one for each, two; samples that share a warp.
+# Of the other sizes rows that begin at no multiple of 16 bytes too.
 CUTS = [(4, 2), (8, 2), (16, 4), (64, 2), (64, 8), (128, 4), (512, 4), (1024, 8)]
+CUTS += [(9, 3), (15, 3), (20, 4), (100, 10)]
 
 
 @DTYPES
