@@ -15,6 +15,7 @@ from bench.environment import machine_facts
 from bench.meters import memory
 from bench.meters.device_time import DeviceTime
 from bench.meters.gpu_state import GpuState
+from bench.meters.turns import Turns
 from bench.meters.warm_up import WarmUp
 from bench.precision import TENSORS, epsilon_of_rmsprop, set_tf32
 from bench.prepare import Prepared, describe_failure
@@ -261,7 +262,8 @@ class TestUnderPytest:
                     run()
                     told.append(CLOCK() - start)
 
-        test_step_time.test_step_time(benchmark := Benchmark(), GRAPH.id, Measuring(get_profile("gpu"), False, {}))
+        measuring = Measuring(get_profile("gpu"), False, {})
+        test_step_time.test_step_time(benchmark := Benchmark(), GRAPH.id, measuring, Turns())
         assert told == [3.0, 4.0]
         assert asked == {"run": "queue", "warm_call": 2.0, "seconds": 0.2, "at_least": 5}
         info = benchmark.extra_info

@@ -81,7 +81,7 @@ def test_a_figure_has_its_samples_and_all_that_readers_are_promised(done):
         stats = entry["stats"]
         assert len(stats["data"]) == stats["rounds"] >= PROFILES["quick"].rounds
         assert min(stats["data"]) == stats["min"] > 0
-        assert stats["iterations"] == 1
+        assert 1 <= stats["iterations"] <= 1000, "as many calls as take a millisecond"
 
 
 def test_the_file_says_where_and_under_which_conditions(done):

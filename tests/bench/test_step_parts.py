@@ -98,6 +98,7 @@ def test_the_command_prints_a_table_for_each_cell_and_writes_it(played, capsys, 
     arguments = [
         "--models=urnn:cuda",
         "--phase=train",
+        "--dtype=float32",
         "--task=copying",
         "--hidden=64",
         "--length=100",
