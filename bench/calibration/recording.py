@@ -4,7 +4,7 @@ Each pass measures, cell by cell and in turn: the commit (`base`), the same once
 every slowdown. So all comparisons of a pass have seen the same machine; A/A and the slowdowns differ in nothing
 else. The copies measure the slowed model's cells and their sentinels alone, all else being as in `same`.
 
-Known weakness: more processes hold memory at once than in a gate, and a cell's pair lies a few seconds apart.
+Known weakness: more processes hold memory at once than in a gate, and the parts of a pair lie further apart.
 """
 
 import json
