@@ -62,7 +62,7 @@ class Request:
     minutes: float
     wait: float = 60.0
     threads: int = 1
-    allocator: str = "kept"
+    allocator: str = "huge"
     results: Path = FOLDER
 
 

@@ -54,7 +54,7 @@ class Request:
     cells: Sequence[Cell]
     profile: Profile
     threads: int = 1
-    allocator: str = "kept"
+    allocator: str = "huge"
     environments: str = "auto"
     minutes: float = 12.0
     wait: float = 60.0

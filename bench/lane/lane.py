@@ -80,7 +80,9 @@ class Side:
             ResultsError: it cannot be stored.
         """
         if isinstance(event, Measured):
-            self.run_file.add_benchmark(event.benchmark)
+            # A commit from before a heap setting had its name knows it by another.
+            given = event.benchmark["extra_info"] | {"allocator": self.settings.allocator}
+            self.run_file.add_benchmark(event.benchmark | {"extra_info": given})
             return MEASURED
         described = {**describe(job.cell), **self.settings.conditions_in(job.pass_number)}
         self.run_file.add_outcome(job.cell.id, described, event.outcome, event.message, again=event.again)

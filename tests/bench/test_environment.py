@@ -24,9 +24,20 @@ def test_the_kept_heap_and_the_threads_are_set_and_the_rest_is_passed_on():
     assert base["OMP_NUM_THREADS"] == "64"
 
 
+def test_a_heap_in_huge_pages_is_kept_as_well():
+    small, huge = (measured_environment(name, 1, {"HOME": "/"}) for name in ("kept", "huge"))
+    assert huge == small | {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+
+
+@pytest.mark.parametrize("allocator", ["default", "kept"])
+def test_what_stands_outside_does_not_change_the_heap(allocator):
+    outside = {**KEPT_HEAP, "MALLOC_TOP_PAD_": "1", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=2"}
+    assert measured_environment(allocator, 1, outside) == measured_environment(allocator, 1, {})
+
+
 def test_the_default_heap_is_the_librarys_whatever_stands_outside():
-    environment = measured_environment("default", 1, {"HOME": "/", **KEPT_HEAP})
-    assert environment.keys().isdisjoint(KEPT_HEAP)
+    environment = measured_environment("default", 1, {"HOME": "/", **ALLOCATORS["huge"]})
+    assert environment.keys().isdisjoint(ALLOCATORS["huge"])
     assert environment["HOME"] == "/"
 
 
@@ -51,6 +62,8 @@ def test_a_process_knows_the_allocator_it_was_given(allocator):
     [
         {"MALLOC_TOP_PAD_": KEPT_HEAP["MALLOC_TOP_PAD_"]},
         {**KEPT_HEAP, "MALLOC_TRIM_THRESHOLD_": "1"},
+        {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"},
+        {**KEPT_HEAP, "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"},
     ],
 )
 def test_any_other_setting_is_custom(environment):

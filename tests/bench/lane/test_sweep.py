@@ -102,6 +102,14 @@ def test_a_process_that_dies_takes_one_cell_with_it_and_the_rest_is_measured(tmp
     assert len(processes) == 3
 
 
+def test_the_allocator_is_stored_by_the_name_of_who_set_it(tmp_path, machine):
+    """A checkout of an older commit, which says what it is, knows fewer names."""
+    huge = Side(replace(PLAYED, allocator="huge"), file_in(tmp_path))
+    run(plan(CELLS[:1], 1), huge)
+    (entry,) = huge.run_file.content["benchmarks"]
+    assert entry["extra_info"] == {"pass": 1, "allocator": "huge"}
+
+
 def test_a_cell_that_hangs_is_stopped_and_the_rest_is_measured_by_another_process(tmp_path, machine):
     first, hung, third = jobs = plan(CELLS, 1)
     machine.hangs = {(SUITE.name, hung.cell.id)}
