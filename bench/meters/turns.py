@@ -1,6 +1,6 @@
 """Where a process that takes turns with others lets them go on, in the middle of a cell's rounds.
 
-Between two parts the others have filled the caches with theirs, so a part may begin with a call that is not timed.
+Between two parts the others have filled the caches with theirs, so a part may begin with calls that are not timed.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ class Turns:
     parts: int = 1
     pause: Callable[[], None] = lambda: None
 
-    def begin(self, rounds: int, first: Callable[[], object] | None) -> Callable[[], None]:
+    def begin(self, rounds: int, settle: Callable[[], object] | None) -> Callable[[], None]:
         """Waits for the first turn; what is to be called after each round, untimed.
 
-        `first` is called at the beginning of each part. What is returned waits after the last round too, so that
+        `settle` is called at the beginning of each part. What is returned waits after the last round too, so that
         what follows does not come between others' parts.
         """
         if self.parts == 1:
@@ -38,10 +38,10 @@ class Turns:
             done += 1
             if done in ends:
                 self.pause()
-                if first and done < rounds:
-                    first()
+                if settle and done < rounds:
+                    settle()
 
         self.pause()
-        if first:
-            first()
+        if settle:
+            settle()
         return after_round

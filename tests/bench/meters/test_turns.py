@@ -6,7 +6,7 @@ from bench.meters.turns import Turns
 
 
 def rounds_of(parts: int, rounds: int) -> str:
-    """What happens, a letter each: p a pause, c a call that is not timed, r a round."""
+    """What happens, a letter each: p a pause, c calls that are not timed, r a round."""
     seen: list[str] = []
     after_round = Turns(parts, lambda: seen.append("p")).begin(rounds, lambda: seen.append("c"))
     for _ in range(rounds):
@@ -25,7 +25,7 @@ def rounds_of(parts: int, rounds: int) -> str:
         (2, 1, "pcrp"),
     ],
 )
-def test_a_part_begins_with_a_call_that_is_not_timed(parts, rounds, seen):
+def test_a_part_begins_with_calls_that_are_not_timed(parts, rounds, seen):
     assert rounds_of(parts, rounds) == seen
 
 
@@ -38,7 +38,7 @@ def test_there_is_a_pause_before_each_part_and_after_the_last(rounds):
     assert seen[0] == seen[-1] == "p"
 
 
-def test_a_part_may_begin_without_such_a_call():
+def test_a_part_may_begin_without_such_calls():
     seen: list[str] = []
     after_round = Turns(2, lambda: seen.append("p")).begin(4, None)
     for _ in range(4):
