@@ -7,6 +7,7 @@ suite does not read. A measuring process imports this module: the standard libra
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Measured:
     """The cell's figures, as pytest-benchmark writes them into its files."""
 
     cell: str
-    benchmark: dict[str, object]
+    benchmark: dict[str, Any]
 
 
 @dataclass(frozen=True)
