@@ -42,7 +42,7 @@ class Rules:
 
     floor: float = 0.02  # a smaller mean slowdown is no regression, however sure it is
     tolerated: float = 0.05  # a cell passes once its interval ends below this
-    level: float = 0.01  # chance that any cell of a run is called regressed (or faster) without a change
+    level: float = 0.005  # chance that any cell of a run is called regressed (or faster) without a change
     suspect_floor: float = 0.01  # this and the next: what the screening hands to the confirmation, one-sided
     suspect_level: float = 0.1
     naming_level: float = (
