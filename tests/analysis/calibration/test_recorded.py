@@ -1,5 +1,5 @@
-"""The gate's self-test on real passes, recorded on a noisy two-core machine (a half-width Zen 4) on 2026-11-24; the
-committed calibration is whichever is newest."""
+"""The gate's self-test on real passes, recorded on a noisy two-core machine (a half-width Zen 4) on 2026-11-24.
+The committed calibration is whichever is newest."""
 
 from __future__ import annotations
 
