@@ -97,14 +97,14 @@ def test_without_a_change_few_comparisons_call_one(files):
 
 
 def test_a_drift_is_an_alarm_where_one_side_is_measured_after_the_other(processes):
-    files = processes("nvbench", "drift", 16, spread=0.001)
+    files = processes("nvbench", "drift", 20, spread=0.001)
     for number, path in enumerate(files):
         found = json.loads(path.read_text())
         for state in found["benchmarks"][0]["states"][:2]:
             data = state["summaries"][2]["data"][0]
             data["value"] = repr(float(data["value"]) * math.exp(0.01 * number))
         path.write_text(json.dumps(found))
-    floor = next(one for one in worth(files, 4).alarms if one.floor == RULES.floor)
+    floor = next(one for one in worth(files, 5).alarms if one.floor == RULES.floor)
     assert floor.in_a_row > 0.5 > 10 * floor.mixed.value
 
 
