@@ -11,8 +11,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
 
 from bench.grid import Cell
 from bench.lane.settings import Settings, environment_of
@@ -43,31 +42,37 @@ def count_sides(settings: Mapping[str, Settings], cells: Sequence[Cell], seconds
     Neither side has counts if one is not ready after `seconds`: on a busy machine they would leave no time
     to measure in.
     """
-    queue = "\n".join(cell.id for cell in cells)
     end = time.monotonic() + seconds
     with contextlib.ExitStack() as stack:
-        going = {side: stack.enter_context(_counting(setting)) for side, setting in settings.items()}
+        going = {side: stack.enter_context(_counting(setting, cells)) for side, setting in settings.items()}
         try:
-            return {
-                side: _result(process, queue, max(0.0, end - time.monotonic())) for side, process in going.items()
-            }
+            return {side: _result(process, max(0.0, end - time.monotonic())) for side, process in going.items()}
         except subprocess.TimeoutExpired:
             reason = f"counting was not ready after {seconds / 60:.1f} minutes"
             return {side: {"counts": {}, "reason": reason} for side in settings}
 
 
-def _counting(settings: Settings) -> AbstractContextManager[subprocess.Popen]:
+@contextlib.contextmanager
+def _counting(settings: Settings, cells: Sequence[Cell]) -> Iterator[subprocess.Popen]:
     # torch's timer starts "python", which has to be this interpreter; hashes decide how dictionaries are walked.
     path = os.pathsep.join([str(settings.python.parent), os.environ.get("PATH", "")])
     temporary = settings.root / "temporary"  # valgrind's files, which a killed count leaves behind
     temporary.mkdir(exist_ok=True)
     more = {"PATH": path, "PYTHONHASHSEED": "0", "TMPDIR": str(temporary)}
-    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-    return child([str(settings.python), *MODULE], settings.root, environment_of(settings) | more, **pipes)
+    # In a file, as through a pipe one side would have the cells only when the other has been waited for.
+    queue = temporary / "cells"
+    queue.write_text("\n".join(cell.id for cell in cells))
+    command = [str(settings.python), *MODULE]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with (
+        queue.open() as stdin,
+        child(command, settings.root, environment_of(settings) | more, stdin=stdin, **pipes) as process,
+    ):
+        yield process
 
 
-def _result(process: subprocess.Popen, queue: str, seconds: float) -> dict:
-    output, errors = process.communicate(queue, timeout=seconds)
+def _result(process: subprocess.Popen, seconds: float) -> dict:
+    output, errors = process.communicate(timeout=seconds)
     if process.returncode == 0:
         counts = _counts(output)
         return {"counts": counts, "reason": "" if counts else "callgrind failed: it gave no counts"}

@@ -60,6 +60,7 @@ class World:
             take_turns=self.take_turns,
             watch=lambda *arguments, **more: lambda: None,
             log=self.log.append,
+            clock=lambda: 0.0,
             **judged,
         )
         request = Request("main", "HEAD", [FUSED, URNN], get_profile("ci"), results=self.results, slice=SLICE)
@@ -124,6 +125,11 @@ def test_a_slowdown_is_suspected_confirmed_and_called(world, tmp_path, capsys):
     assert world.passes[0] == ("base.json", 1, [LSTM.id, FUSED.id, URNN.id])
     assert world.passes[-1] == ("confirm_base.json", 16, [LSTM.id, URNN.id])
     assert "Regressed: 1 of 2 cells judged." in capsys.readouterr().out
+
+
+def test_a_fiftieth_of_the_time_is_kept_for_the_verdict(world):
+    world.gate(minutes=10.0)
+    assert "9.8 of 10 minutes are left to measure in" in world.log
 
 
 def test_the_same_command_measures_nothing_again_and_fresh_does(world):

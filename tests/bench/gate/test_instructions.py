@@ -51,6 +51,17 @@ def test_each_side_counts_in_its_own_checkout_with_this_interpreter_and_fixed_ha
         assert counts == {**dict.fromkeys((one.id for one in SLICE), 7), "hash": "0"}
 
 
+def test_the_sides_are_counted_side_by_side(counted):
+    """Each waits for the other: counted in turn, neither would be ready."""
+    program = (
+        "import pathlib, sys, time; sys.stdin.read(); here = pathlib.Path.cwd(); (here / 'begun').touch()\n"
+        "while not all((here.parent / side / 'begun').exists() for side in ('base', 'head')): time.sleep(0.01)\n"
+        "print('{\"counted\": 1}')"
+    )
+    found = counted(program, seconds=60.0)
+    assert [found[side]["counts"] for side in ("base", "head")] == [{"counted": 1}, {"counted": 1}]
+
+
 @pytest.mark.parametrize(
     ("program", "reason"),
     [
