@@ -58,7 +58,7 @@ def page_of(history: History, found: pd.DataFrame, asked_otava: bool, title: str
     searched = f"{ASV}'s step detection"
     facts = {
         **history.facts,
-        "Commits": f"{len(history.measured)} measured of {len(history.commits)} that changed what is timed",
+        "Commits": f"{len(history.measured)} measured of {len(history.commits)} asked for",
         "Changes found by": f"{OTAVA} and {searched}" if asked_otava else f"{searched}; {OTAVA} is not installed",
     }
     figure = Figure("levels", *PROSE["figures"]["levels"], levels.draw).of((history, found))
