@@ -25,7 +25,7 @@ constexpr Kernel KERNELS[] = {{thread<TablesArguments, urnn_tables>, sizeof(Tabl
                               {thread<ForwardArguments, urnn_forward_few>, sizeof(ForwardArguments)},
                               {thread<StepArguments, urnn_step>, sizeof(StepArguments)},
                               {thread<BackwardArguments, urnn_backward>, sizeof(BackwardArguments)},
-#if URNN_ELEMENTS < 6
+#if URNN_SUMS_FEW
                               {thread<BackwardArguments, urnn_backward_few>, sizeof(BackwardArguments)},
 #endif
                               {thread<FinishArguments, urnn_finish>, sizeof(FinishArguments)}};

@@ -256,9 +256,24 @@ BREAKS_OF_FEW = {
     ),
     "few inputs in the place of states": (
         "backward.h",
-        "InputsAhead<BEGIN + ROW_BYTES, 2>",
-        "InputsAhead<BEGIN, 2>",
+        "InputsAhead<BEFORE_PAST + ROW_BYTES, 2>",
+        "InputsAhead<BEFORE_PAST, 2>",
         "backward_few .* a (read|write)",
+    ),
+}
+
+BREAKS_WITH_SHARED_SUMS = {
+    "sums of another thread": (
+        "backward.h",
+        "* Sample::THREADS + thread_index();",
+        "* Sample::THREADS + thread_index() / 2;",
+        "backward .* a (read|write) that no barrier orders behind another thread's write",
+    ),
+    "sums in the place of another buffer": (
+        "backward.h",
+        "kept_ = shared_at<Real>(SUMS_AT);",
+        "kept_ = shared_at<Real>(0);",
+        "backward .* a (read|write) that no barrier orders behind another thread's",
     ),
 }
 
@@ -266,6 +281,7 @@ EVERY_BREAK = [
     *(pytest.param(512, 4, 3, *edit, id=name) for name, edit in BREAKS.items()),
     *(pytest.param(512, 4, 2, *edit, id=name) for name, edit in BREAKS_OF_FEW.items()),
     *(pytest.param(100, 5, 3, *edit, id=name) for name, edit in BREAKS_WITH_IDLE_THREADS.items()),
+    *(pytest.param(100, 10, 3, *edit, id=name) for name, edit in BREAKS_WITH_SHARED_SUMS.items()),
 ]
 
 

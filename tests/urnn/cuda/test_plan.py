@@ -31,6 +31,7 @@ SMALLER = Device(84, 99 * 1024)  # an RTX of compute capability 8.6 or 8.9
         (60, torch.float64, False, None),
         (768, torch.float32, False, None),
         (1000, torch.float32, False, None),
+        (1875, torch.float32, False, None),
         (2025, torch.float64, False, None),
         *((n, torch.float32, False, torch.bfloat16) for n in (4, 16, 64, 512, 4096, 12, 50, 100, 768)),
     ],

@@ -14,9 +14,47 @@ namespace {
 
 using BackwardTables = TableReader<(ELEMENTS < 8), D1, W1, K2, A2, V1, K1, D2_PI, U2_PI, D3_SCALED, ROOTS>;
 
+// Whether a thread keeps its real sums in shared memory, as the butterflies of other radices than 2, 4 and 8 leave
+// too few registers beside eight units' sums.
+constexpr bool SHARED_SUMS = URNN_SHARED_SUMS;
+constexpr int REAL_SUMS = 4;  // rows of them
+constexpr int SUMS_AT = Sample::BYTES + BackwardTables::BYTES;
+constexpr int BEFORE_PAST =
+    SUMS_AT + (SHARED_SUMS ? REAL_SUMS * ELEMENTS * Sample::THREADS * int(sizeof(Real)) : 0);
+
+// A real sum over time for each of this thread's units.
+template <int NUMBER>
+class RealSums {
+ public:
+  __device__ __forceinline__ RealSums() {
+#pragma unroll
+    for (int e = 0; e < ELEMENTS; ++e) set(e, 0);
+  }
+  __device__ __forceinline__ void set(int e, Real value) {
+    if constexpr (SHARED_SUMS) kept_.store(place(e), value);
+    else held_[e] = value;
+  }
+  __device__ __forceinline__ void add(int e, Real value) { set(e, (*this)[e] + value); }
+  __device__ __forceinline__ Real operator[](int e) const {
+    if constexpr (SHARED_SUMS) return kept_.load(place(e));
+    else return held_[e];
+  }
+
+ private:
+  static __device__ __forceinline__ int place(int e) {  // nobody else's, so it needs no barrier
+    return (NUMBER * ELEMENTS + e) * Sample::THREADS + thread_index();
+  }
+
+  Real held_[SHARED_SUMS ? 1 : ELEMENTS] = {};
+  const Shared<Real> kept_ = shared_at<Real>(SUMS_AT);
+};
+
 // Sums over time of what this thread's units add to the parameters' gradients.
 struct Gradients {
-  Real theta1[ELEMENTS] = {}, theta2[ELEMENTS] = {}, theta3[ELEMENTS] = {}, bias[ELEMENTS] = {};
+  RealSums<0> theta1;
+  RealSums<1> theta2;
+  RealSums<2> theta3;
+  RealSums<3> bias;
   Units v1 = {}, u2 = {};
   Units V[FEW] = {};  // of few inputs
 };
@@ -71,7 +109,7 @@ __device__ __forceinline__ void undo_middle(const BackwardTables& tables, const 
     const Complex<Real> y = d2[e] * plus(p[e], first, v1[e]);
     sums.u2[e] = plus(plus(sums.u2[e], conj(along), y), conj(products[SECOND]), g[e]);
     g[e] = plus(g[e], along, u2[e]);
-    sums.theta2[e] += cross(g[e], y);
+    sums.theta2.add(e, cross(g[e], y));
     g[e] = conj(d2[e]) * g[e];
     sums.v1[e] = plus(plus(sums.v1[e], conj(first), g[e]), conj(across), p[e]);
   }
@@ -84,10 +122,9 @@ template <bool WITH_INPUTS>
 class Past {
   static constexpr bool AHEAD = COPYABLE && ELEMENTS < 8 && N * sizeof(Stored) <= 4096;
   static constexpr int STATE = 0, GRADIENT = 1;
-  static constexpr int BEGIN = Sample::BYTES + BackwardTables::BYTES;
-  using Rows = RowsAhead<BEGIN, 2, 2>;
+  using Rows = RowsAhead<BEFORE_PAST, 2, 2>;
   static constexpr int ROW_BYTES = AHEAD ? Rows::BYTES : 0;
-  using Ahead = InputsAhead<BEGIN + ROW_BYTES, 2>;
+  using Ahead = InputsAhead<BEFORE_PAST + ROW_BYTES, 2>;
 
  public:
   static constexpr int BYTES = ROW_BYTES + (WITH_INPUTS ? Ahead::BYTES : 0);
@@ -161,8 +198,7 @@ class Past {
   const Ahead inputs_;
 };
 
-constexpr int BEFORE_PAST = Sample::BYTES + BackwardTables::BYTES;  // of shared memory
-constexpr int BACKWARD_BYTES = BEFORE_PAST + Past<false>::BYTES;
+constexpr int BACKWARD_BYTES = BEFORE_PAST + Past<false>::BYTES;  // of shared memory
 constexpr int BACKWARD_FEW_BYTES = BEFORE_PAST + Past<true>::BYTES;
 
 // g = dL/dh of a state becomes dL/dz; `z` is the state's own where h does not tell it.
@@ -172,11 +208,11 @@ __device__ __forceinline__ void undo_modrelu(const BackwardTables& tables, const
   tables.read_biases(b);
 #pragma unroll
   for (int e = 0; e < ELEMENTS; ++e) {
-    if (z && is_unsure(h[e], b[e])) {
-      through_modrelu_at((*z)[e], h[e], b[e], epsilon, g[e], sums.bias[e], sums.theta3[e]);
-    } else {
-      through_modrelu(h[e], b[e], epsilon, g[e], sums.bias[e], sums.theta3[e]);
-    }
+    Real bias = sums.bias[e], theta3 = sums.theta3[e];
+    if (z && is_unsure(h[e], b[e])) through_modrelu_at((*z)[e], h[e], b[e], epsilon, g[e], bias, theta3);
+    else through_modrelu(h[e], b[e], epsilon, g[e], bias, theta3);
+    sums.bias.set(e, bias);
+    sums.theta3.set(e, theta3);
   }
 }
 
@@ -242,7 +278,7 @@ __device__ __forceinline__ bool undo_product(const BackwardTables& tables, const
   scale<true, D1>(tables, g);
   add<W1>(tables, products[ACROSS], g);
 #pragma unroll
-  for (int e = 0; e < ELEMENTS; ++e) sums.theta1[e] += cross(g[e], h[e]);
+  for (int e = 0; e < ELEMENTS; ++e) sums.theta1.add(e, cross(g[e], h[e]));
   return unsure;
 }
 

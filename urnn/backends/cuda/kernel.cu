@@ -29,7 +29,7 @@ extern "C" __global__ void __launch_bounds__(Sample::THREADS, 1)
   run_backward<false>(a);
 }
 
-#if URNN_ELEMENTS < 6
+#if URNN_SUMS_FEW
 extern "C" __global__ void __launch_bounds__(Sample::THREADS, 1)
     urnn_backward_few(const __grid_constant__ BackwardArguments a) {
   run_backward<true>(a);

@@ -25,6 +25,8 @@ DTYPES = {torch.float32: "float", torch.float64: "double"}
 HALVES = {torch.float16: "Float16", torch.bfloat16: "Bfloat16"}
 OVERRIDE = "URNN_CUDA_ELEMENTS"  # an environment variable
 SUMS = 8  # real sums over a sample's threads that are computed at the same time
+REAL_SUMS = 4  # real sums over time for each unit: the gradients of theta and b
+MOST_WITH_ALL_REGISTERS = 256  # threads of a block whose threads can have 255 registers each
 RESERVED = 1024  # bytes of shared memory that a block has besides
 SCHEDULERS = 4  # per multiprocessor; each runs one warp at a time
 MOST_FOR_TWO = 128  # units of a state, for a thread that holds two
@@ -56,6 +58,7 @@ class Group:
         inputs_ahead: inputs of a sample, likewise.
         stored_itemsize: bytes of a number in those rows.
         table_bytes: of the tables that a block keeps in shared memory, see table_reader.h.
+        sums: real sums over time for each unit that are in shared memory, see backward.h.
     """
 
     n: int
@@ -65,6 +68,7 @@ class Group:
     table_bytes: int = 0
     inputs_ahead: int = 0
     stored_itemsize: int = 0
+    sums: int = 0
 
     @property
     def lanes(self) -> int:
@@ -91,7 +95,8 @@ class Group:
         warps = max(1, self.span // WARP)
         least = 8 if self.stored_itemsize < self.itemsize else 4
         row = 2 * self.n + (0 if self.span >= WARP else max(least, self.span))
-        numbers = 2 * 2 * (self.n + self.lanes) + SUMS * warps + self.inputs_ahead
+        sums = self.sums * self.elements * self.span
+        numbers = 2 * 2 * (self.n + self.lanes) + SUMS * warps + self.inputs_ahead + sums
         row_bytes = self.rows_ahead * row * self.stored_itemsize
         return (numbers * self.itemsize + row_bytes) * self.samples + self.table_bytes
 
@@ -129,7 +134,13 @@ class Plan:
     @property
     def sums_few(self) -> bool:
         """Whether the backward pass can add up the gradient of V for few inputs: threads have registers for it."""
-        return self.elements < 6
+        return self.elements < 6 and self.n <= self.elements * MOST_WITH_ALL_REGISTERS
+
+    @property
+    def shared_sums(self) -> bool:
+        """Whether threads of the backward pass keep their real sums in shared memory, for want of registers."""
+        short = self.elements >= 8 and not passes.is_power_of_two(self.n)
+        return short and self.n <= 2048 and self.dtype == torch.float32 and not self.shared_tables
 
     @property
     def kernels(self) -> tuple[str, ...]:
@@ -149,7 +160,8 @@ class Plan:
             tables = TABLE_ROWS[direction] * 2 * itemsize + (0 if in_registers else itemsize + 4)
         inputs = FEW * INPUTS_AHEAD.get(kernel, 0)
         rows, stored = self._rows_ahead(kernel), self.stored.itemsize
-        return Group(self.n, self.elements, itemsize, rows, self.row * tables, inputs, stored)
+        sums = REAL_SUMS if self.shared_sums and direction == "backward" else 0
+        return Group(self.n, self.elements, itemsize, rows, self.row * tables, inputs, stored, sums)
 
     def _rows_ahead(self, kernel: str) -> int:
         """As `ComingInputs` and `Past` have them, for units of this many bytes."""
@@ -184,6 +196,8 @@ class Plan:
             "URNN_STORED": HALVES[self.half] if self.half else DTYPES[self.dtype],
             "URNN_RELEASED": str(int(self.released)),
             "URNN_SHARED_TABLES": str(int(self.shared_tables)),
+            "URNN_SHARED_SUMS": str(int(self.shared_sums)),
+            "URNN_SUMS_FEW": str(int(self.sums_few)),
         }
 
 
