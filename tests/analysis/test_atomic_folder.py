@@ -16,7 +16,7 @@ from analysis.errors import AnalysisError
 from analysis.pages import atomic_folder as writing
 from analysis.pages.atomic_folder import MANIFEST, replacing_folder, write_file
 
-REPORTS = Path(__file__).parents[2] / "reports"
+EARLIER = Path(__file__).parent / "earlier_report"
 
 
 def write_report(folder: Path, text: str = "earlier") -> None:
@@ -119,31 +119,29 @@ def test_somebody_elses_page_is_not_replaced(tmp_path):
     assert_refused(tmp_path / "site", "is not empty and holds no report")
 
 
-WITHOUT_A_LIST = sorted(
-    path.parent.name for path in REPORTS.glob("*/index.html") if not (path.parent / MANIFEST).exists()
-)
+EARLIER_FILES = ("report.md", "figures/levels.png", "figures/levels.svg", "measurements.csv")
 
 
-@pytest.mark.parametrize("name", WITHOUT_A_LIST)
-def test_the_reports_of_earlier_versions_are_known(name, tmp_path):
-    files = sorted(path for path in (REPORTS / name).rglob("*") if path.is_file())
-    for path in files:
-        copy = tmp_path / name / path.relative_to(REPORTS / name)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_bytes(path.read_bytes()[:20_000] if path.name == "index.html" else b"")
-    (tmp_path / name / "measurements.csv").write_text("git ignores it")
-    assert len(files) >= 4
-    write_report(tmp_path / name, "new")
-    assert (tmp_path / name / "index.html").read_text() == "new"
-    assert not (tmp_path / name / "report.md").exists()
+@pytest.fixture
+def earlier(tmp_path) -> Path:
+    """A folder as a version wrote it that made no list of its files, with that version's page."""
+    folder = tmp_path / "old"
+    (folder / "figures").mkdir(parents=True)
+    (folder / "index.html").write_bytes((EARLIER / "index.html").read_bytes())
+    for name in EARLIER_FILES:
+        (folder / name).write_text("")
+    return folder
 
 
-def test_an_earlier_versions_report_with_a_users_file_is_kept(tmp_path):
-    page = (REPORTS / "history" / "index.html").read_bytes()[:20_000]
-    (tmp_path / "old" / "figures").mkdir(parents=True)
-    (tmp_path / "old" / "index.html").write_bytes(page)
-    (tmp_path / "old" / "figures" / "holiday.png").write_text("")
-    assert_refused(tmp_path / "old", r"holds what no report wrote \(figures/holiday\.png\)")
+def test_the_report_of_an_earlier_version_is_known(earlier):
+    write_report(earlier, "new")
+    assert (earlier / "index.html").read_text() == "new"
+    assert not (earlier / "report.md").exists()
+
+
+def test_an_earlier_versions_report_with_a_users_file_is_kept(earlier):
+    (earlier / "figures" / "holiday.png").write_text("")
+    assert_refused(earlier, r"holds what no report wrote \(figures/holiday\.png\)")
 
 
 @pytest.mark.parametrize("given", [".", "", "..", "../..", "/"])
