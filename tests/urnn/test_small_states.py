@@ -87,7 +87,9 @@ def test_gradients_are_the_references(device, n, batch, m, epsilon, request):
     every = n == 16 and not epsilon
     exponents, biases = (EXPONENTS, BIASES + TINY) if every else (EXPONENTS[1::3], BIASES[::2] + TINY[::4])
     if "cuda-on-a-host" in request.node.name:
-        exponents, biases = EXPONENTS[2::6], BIASES[1::3] + TINY[::4]
+        # With a positive epsilon |h| is far below |z|, so that more of them have squares too small to hold.
+        exponents = [3, 6, 9, 12, *EXPONENTS[12:]] if epsilon else EXPONENTS[2::6]
+        biases = (BIASES if epsilon else BIASES[1::3]) + TINY[::4]
     checked = 0
     for exponent, bias in itertools.product(exponents, biases):
         given = arguments(n, batch, 10.0**-exponent, bias, epsilon, m)
@@ -119,7 +121,25 @@ def test_gradients_of_a_state_as_long_as_its_negative_bias(device, n, batch):
             assert error(found, exact[name]) < bound, name
 
 
-HUGE = [(torch.float32, 1e25), (torch.float64, 1e200)]
+@pytest.mark.parametrize(
+    ("device", "n", "batch", "epsilon"),
+    cases(every=[(16, 24, PAPER), (16, 24, 1e-30)], on_a_host=[(16, 24, PAPER), (16, 24, 1e-30)]),
+    indirect=["device"],
+)
+@pytest.mark.parametrize("bias", [0.0, -1e-26, 5e-18])
+def test_gradients_of_the_smallest_states_that_have_any(device, n, batch, epsilon, bias):
+    """|z|^2 just above the smallest normal number, so that rounding makes other squares subnormal."""
+    given = arguments(n, batch, 1.0, bias, epsilon)
+    given["V"][:n, 0], given["V"][n:, 0] = 1, 0
+    roundings = torch.finfo(torch.float32).eps * torch.arange(1, batch + 1).double()
+    given["x"][0] = 0
+    given["x"][0, :, 0] = torch.finfo(torch.float32).tiny ** 0.5 * (1 + roundings)
+    exact = gradients(reference.run_sequence, given, torch.float64)
+    for name, found in gradients(fused.run_sequence, given, torch.float32, device).items():
+        assert error(found, exact[name]) < 1e-4, name
+
+
+HUGE = [(torch.float32, 8e18), (torch.float32, 1e25), (torch.float64, 1e200)]
 
 
 @pytest.mark.parametrize("bias", [0.5, 1e-6, 1.0, 1e5, -0.5])

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstring>
+#include <limits>
 
 #define __device__
 #define __forceinline__ inline
@@ -113,13 +114,18 @@ inline unsigned short to_bfloat16(float value) {
   return value != value ? 0x7fff : (word + 0x7fff + (word >> 16 & 1)) >> 16;
 }
 
+// The GPU's instructions for these take subnormal floats for 0, and return none.
+inline float flushed(float x) {
+  return std::fabs(x) < std::numeric_limits<float>::min() ? std::copysign(0.f, x) : x;
+}
+inline double flushed(double x) { return x; }
 template <typename T>
 T inverse_root(T x) {
-  return 1 / std::sqrt(x);
+  return 1 / std::sqrt(flushed(x));
 }
 template <typename T>
 T inverse(T x) {
-  return 1 / x;
+  return flushed(1 / flushed(x));
 }
 
 }  // namespace

@@ -271,8 +271,8 @@ BREAKS_WITH_SHARED_SUMS = {
     ),
     "sums in the place of another buffer": (
         "backward.h",
-        "kept_ = shared_at<Real>(SUMS_AT);",
-        "kept_ = shared_at<Real>(0);",
+        "kept_ = shared_at<T>(SUMS_AT + BEFORE);",
+        "kept_ = shared_at<T>(BEFORE);",
         "backward .* a (read|write) that no barrier orders behind another thread's",
     ),
 }

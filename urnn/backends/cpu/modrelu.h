@@ -70,6 +70,12 @@ __attribute__((noinline, cold)) V rescaled(Complex<V> z, V b, T epsilon, V scale
   return scale;
 }
 
+// The largest squares of h and b for which the products that `through_modrelu` takes are numbers too.
+template <typename T>
+constexpr T largest_square() {
+  return largest<T>() / 16;
+}
+
 // By h alone |z| is |h| - b, whose leading digits cancel where |z| is much smaller than b > 0. Where it is below
 // b / RATIO, so that some RATIO roundings are lost, z is computed again.
 template <typename T>
@@ -78,7 +84,7 @@ constexpr T RATIO = sizeof(T) == 4 ? T(1 << 9) : T(1 << 16);
 // The |h|^2 below which h alone does not tell |z|: (b + b / RATIO)^2, and no less than what squares can hold.
 template <typename T>
 T unsure_below(T b, T epsilon) {
-  if (b * b > largest<T>()) return largest<T>();
+  if (b * b > largest_square<T>()) return largest_square<T>();
   const T near = epsilon == 0 && b > 0 ? b * (1 + 1 / RATIO<T>) : T(0);
   return std::max(tiniest<T>(), near * near);
 }
@@ -107,7 +113,7 @@ URNN_INLINE inline unsigned bits_of(M mask) {
 }
 
 // The lanes where h does not tell |z| well enough, a bit each: |h|^2, which is `square`, is less than `below` and
-// h not zero, or it overflows.
+// h not zero, or it is larger than `largest_square`.
 template <typename T, int L, typename V = Vector<T, L>>
 URNN_INLINE inline unsigned unsure_lanes(Complex<V> h, V square, V below) {
 #ifdef __AVX512F__
@@ -115,11 +121,11 @@ URNN_INLINE inline unsigned unsure_lanes(Complex<V> h, V square, V below) {
     const __m512i bits = (__m512i)h.re | (__m512i)h.im, unsigned_bits = _mm512_set1_epi32(0x7fffffff);
     const __mmask16 low = _mm512_cmp_ps_mask((__m512)square, (__m512)below, _CMP_LT_OQ);
     return _mm512_mask_test_epi32_mask(low, bits, unsigned_bits) |
-           _mm512_cmp_ps_mask((__m512)square, _mm512_set1_ps(largest<T>()), _CMP_GT_OQ);
+           _mm512_cmp_ps_mask((__m512)square, _mm512_set1_ps(largest_square<T>()), _CMP_GT_OQ);
   } else
 #endif
   {
-    const V zero{}, most = V{} + largest<T>();
+    const V zero{}, most = V{} + largest_square<T>();
     return bits_of<L>(((square < below) & ((h.re != zero) | (h.im != zero))) | (square > most));
   }
 }
@@ -150,7 +156,7 @@ URNN_INLINE inline unsigned through_modrelu(Complex<V> h, V b, V below, T epsilo
     const V divisor = T(1) / (modulus + epsilon);
     bias = radial * modulus * divisor;
     const V slope = modulus * modulus + (T(2) * modulus + b) * epsilon;  // d|h|/d|z|, times (|z| + epsilon)^2
-    radial = radial * slope * divisor * divisor;
+    radial = radial * (slope * divisor * divisor);
     scale = norm / modulus;
     unsure |= bits_of<L>((modulus + b) * (modulus + epsilon) > slope * (RATIO<T> / 4));
   }

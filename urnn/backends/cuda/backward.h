@@ -14,48 +14,51 @@ namespace {
 
 using BackwardTables = TableReader<(ELEMENTS < 8), D1, W1, K2, A2, V1, K1, D2_PI, U2_PI, D3_SCALED, ROOTS>;
 
-// Whether a thread keeps its real sums in shared memory, as the butterflies of other radices than 2, 4 and 8 leave
-// too few registers beside eight units' sums.
-constexpr bool SHARED_SUMS = URNN_SHARED_SUMS;
-constexpr int REAL_SUMS = 4;  // rows of them
+// Rows of a thread's sums over time that are in shared memory, with a real number for each unit: none, those of
+// the gradients of theta and b, or all. The butterflies of other radices than 2, 4 and 8 leave too few registers
+// beside the sums of eight units or more.
+constexpr int SHARED_SUMS = URNN_SHARED_SUMS;
 constexpr int SUMS_AT = Sample::BYTES + BackwardTables::BYTES;
-constexpr int BEFORE_PAST =
-    SUMS_AT + (SHARED_SUMS ? REAL_SUMS * ELEMENTS * Sample::THREADS * int(sizeof(Real)) : 0);
+constexpr int BEFORE_PAST = SUMS_AT + SHARED_SUMS * ELEMENTS * Sample::THREADS * int(sizeof(Real));
 
-// A real sum over time for each of this thread's units.
-template <int NUMBER>
-class RealSums {
+// A sum over time for each of this thread's units, in that row or, of complex numbers, in that one and the next.
+template <typename T, int ROW>
+class SumsOverTime {
  public:
-  __device__ __forceinline__ RealSums() {
+  __device__ __forceinline__ SumsOverTime() {
 #pragma unroll
-    for (int e = 0; e < ELEMENTS; ++e) set(e, 0);
+    for (int e = 0; e < ELEMENTS; ++e) set(e, T{});
   }
-  __device__ __forceinline__ void set(int e, Real value) {
-    if constexpr (SHARED_SUMS) kept_.store(place(e), value);
+  __device__ __forceinline__ void set(int e, T value) {
+    if constexpr (IN_SHARED_MEMORY) kept_.store(place(e), value);
     else held_[e] = value;
   }
-  __device__ __forceinline__ void add(int e, Real value) { set(e, (*this)[e] + value); }
-  __device__ __forceinline__ Real operator[](int e) const {
-    if constexpr (SHARED_SUMS) return kept_.load(place(e));
+  __device__ __forceinline__ void add(int e, T value) { set(e, (*this)[e] + value); }
+  __device__ __forceinline__ T operator[](int e) const {
+    if constexpr (IN_SHARED_MEMORY) return kept_.load(place(e));
     else return held_[e];
   }
 
  private:
+  static constexpr bool IN_SHARED_MEMORY = ROW < SHARED_SUMS;
+  static constexpr int BEFORE = ROW * ELEMENTS * Sample::THREADS * int(sizeof(Real));  // bytes
+
   static __device__ __forceinline__ int place(int e) {  // nobody else's, so it needs no barrier
-    return (NUMBER * ELEMENTS + e) * Sample::THREADS + thread_index();
+    return e * Sample::THREADS + thread_index();
   }
 
-  Real held_[SHARED_SUMS ? 1 : ELEMENTS] = {};
-  const Shared<Real> kept_ = shared_at<Real>(SUMS_AT);
+  T held_[IN_SHARED_MEMORY ? 1 : ELEMENTS] = {};
+  const Shared<T> kept_ = shared_at<T>(SUMS_AT + BEFORE);
 };
 
 // Sums over time of what this thread's units add to the parameters' gradients.
 struct Gradients {
-  RealSums<0> theta1;
-  RealSums<1> theta2;
-  RealSums<2> theta3;
-  RealSums<3> bias;
-  Units v1 = {}, u2 = {};
+  SumsOverTime<Real, 0> theta1;
+  SumsOverTime<Real, 1> theta2;
+  SumsOverTime<Real, 2> theta3;
+  SumsOverTime<Real, 3> bias;
+  SumsOverTime<Complex<Real>, 4> v1;
+  SumsOverTime<Complex<Real>, 6> u2;
   Units V[FEW] = {};  // of few inputs
 };
 
@@ -107,11 +110,11 @@ __device__ __forceinline__ void undo_middle(const BackwardTables& tables, const 
 #pragma unroll
   for (int e = 0; e < ELEMENTS; ++e) {
     const Complex<Real> y = d2[e] * plus(p[e], first, v1[e]);
-    sums.u2[e] = plus(plus(sums.u2[e], conj(along), y), conj(products[SECOND]), g[e]);
+    sums.u2.set(e, plus(plus(sums.u2[e], conj(along), y), conj(products[SECOND]), g[e]));
     g[e] = plus(g[e], along, u2[e]);
     sums.theta2.add(e, cross(g[e], y));
     g[e] = conj(d2[e]) * g[e];
-    sums.v1[e] = plus(plus(sums.v1[e], conj(first), g[e]), conj(across), p[e]);
+    sums.v1.set(e, plus(plus(sums.v1[e], conj(first), g[e]), conj(across), p[e]));
   }
 }
 

@@ -22,7 +22,7 @@ __device__ __forceinline__ Complex<Real> modrelu(Complex<Real> z, Real b, Real e
   Real scale = 1 + b * inverse_modulus;
   if (RELEASED) {
     const Real modulus = square * inverse_modulus;
-    scale = (modulus + b) / (modulus + epsilon);
+    scale = (modulus + b) * inverse(modulus + epsilon);
   }
   if (square > largest<Real>()) {
     const Real modulus = hypot(z.re, z.im);
@@ -33,19 +33,20 @@ __device__ __forceinline__ Complex<Real> modrelu(Complex<Real> z, Real b, Real e
 }
 
 // Whether h does not tell |z| well enough, see cpu/modrelu.h: |z| is far below b > 0, so that |h| - b has lost its
-// digits, or the square of |h| leaves the range of numbers.
+// digits, or a square or product that `through_modrelu` takes leaves the range of normal numbers.
 __device__ __forceinline__ bool is_unsure(Complex<Real> h, Real b) {
   constexpr Real RATIO = sizeof(Real) == 4 ? 1 << 8 : 1 << 16;
+  constexpr Real MOST = largest<Real>() / 16, LEAST = tiniest<Real>() * (RELEASED ? 1 << 15 : 1);
   const Real square = h.re * h.re + h.im * h.im;
-  bool near = b * b > largest<Real>();
-  if (RELEASED) {  // the equation of `through_modrelu` is sensitive around |h| = b alone
+  bool near = b * b > MOST;
+  if (RELEASED) {  // the equation is sensitive around |h| = b alone; elsewhere | |h| - b | > |h| / 128, in float
     const Real away = square - b * b;
     near = near || (b > 0 && (away < 0 ? -away : away) < b * b * (Real(8) / RATIO));
   } else {
     const Real least = b * (1 + 1 / RATIO);
     near = near || (b > 0 && square < least * least);
   }
-  return ((near || square <= tiniest<Real>()) && (h.re != 0 || h.im != 0)) || square > largest<Real>();
+  return ((near || square <= LEAST) && (h.re != 0 || h.im != 0)) || square > MOST;
 }
 
 // g = dL/dh becomes dL/dz for h = modReLU(z; b); what it adds to the gradients of b and theta3 is added to them.
@@ -59,10 +60,10 @@ __device__ __forceinline__ void through_modrelu(Complex<Real> h, Real b, Real ep
   const Real tangential = along.re * g.im - along.im * g.re, shifted = norm - b;
   Real scale, added = radial;
   if (RELEASED) {  // |h| = (|z| + b) |z| / (|z| + epsilon), an equation whose roots are taken without a difference
-    const Real product = epsilon * norm;
-    const Real sum = (sqrt(shifted * shifted + 4 * product) + (shifted < 0 ? -shifted : shifted)) * Real(0.5);
-    const Real modulus = shifted < 0 ? product / sum : sum, share = 1 / (modulus + epsilon);
-    scale = norm / modulus;
+    const Real product = epsilon * norm, radicand = shifted * shifted + 4 * product;
+    const Real sum = (radicand * inverse_root(radicand) + (shifted < 0 ? -shifted : shifted)) * Real(0.5);
+    const Real modulus = shifted < 0 ? product * inverse(sum) : sum, share = inverse(modulus + epsilon);
+    scale = shifted < 0 ? sum * inverse(epsilon) : norm * inverse(sum);  // |h| / |z|
     added = radial * modulus * share;
     radial *= (modulus * modulus + (2 * modulus + b) * epsilon) * share * share;
   } else {  // |z| = |h| - b; the difference of squares is rounded less than that of the moduli

@@ -25,7 +25,8 @@ DTYPES = {torch.float32: "float", torch.float64: "double"}
 HALVES = {torch.float16: "Float16", torch.bfloat16: "Bfloat16"}
 OVERRIDE = "URNN_CUDA_ELEMENTS"  # an environment variable
 SUMS = 8  # real sums over a sample's threads that are computed at the same time
-REAL_SUMS = 4  # real sums over time for each unit: the gradients of theta and b
+# Sums over time for each unit, of the gradients: real numbers of theta and b, and of those with v1 and u2.
+REAL_SUMS, ALL_SUMS = 4, 8
 MOST_WITH_ALL_REGISTERS = 256  # threads of a block whose threads can have 255 registers each
 RESERVED = 1024  # bytes of shared memory that a block has besides
 SCHEDULERS = 4  # per multiprocessor; each runs one warp at a time
@@ -58,7 +59,7 @@ class Group:
         inputs_ahead: inputs of a sample, likewise.
         stored_itemsize: bytes of a number in those rows.
         table_bytes: of the tables that a block keeps in shared memory, see table_reader.h.
-        sums: real sums over time for each unit that are in shared memory, see backward.h.
+        sums: over time for each unit, real numbers that are in shared memory, see backward.h.
     """
 
     n: int
@@ -137,10 +138,16 @@ class Plan:
         return self.elements < 6 and self.n <= self.elements * MOST_WITH_ALL_REGISTERS
 
     @property
-    def shared_sums(self) -> bool:
-        """Whether threads of the backward pass keep their real sums in shared memory, for want of registers."""
+    def shared_sums(self) -> int:
+        """Sums over time for each unit that the backward pass keeps in shared memory, for want of registers.
+
+        As few as leave no register spilled, on sm_90: with larger blocks all of them would cost a block its place
+        on GPUs that have 100 KiB.
+        """
         short = self.elements >= 8 and not passes.is_power_of_two(self.n)
-        return short and self.n <= 2048 and self.dtype == torch.float32 and not self.shared_tables
+        if not short or self.n > 2048 or self.dtype != torch.float32 or self.shared_tables:
+            return 0
+        return ALL_SUMS if self.elements > 8 and self.n <= 768 else REAL_SUMS
 
     @property
     def kernels(self) -> tuple[str, ...]:
@@ -160,7 +167,7 @@ class Plan:
             tables = TABLE_ROWS[direction] * 2 * itemsize + (0 if in_registers else itemsize + 4)
         inputs = FEW * INPUTS_AHEAD.get(kernel, 0)
         rows, stored = self._rows_ahead(kernel), self.stored.itemsize
-        sums = REAL_SUMS if self.shared_sums and direction == "backward" else 0
+        sums = self.shared_sums if direction == "backward" else 0
         return Group(self.n, self.elements, itemsize, rows, self.row * tables, inputs, stored, sums)
 
     def _rows_ahead(self, kernel: str) -> int:
@@ -196,7 +203,7 @@ class Plan:
             "URNN_STORED": HALVES[self.half] if self.half else DTYPES[self.dtype],
             "URNN_RELEASED": str(int(self.released)),
             "URNN_SHARED_TABLES": str(int(self.shared_tables)),
-            "URNN_SHARED_SUMS": str(int(self.shared_sums)),
+            "URNN_SHARED_SUMS": str(self.shared_sums),
             "URNN_SUMS_FEW": str(int(self.sums_few)),
         }
 
