@@ -12,7 +12,7 @@ from dataclasses import asdict
 
 from analysis.vocabulary import FAILED
 from bench.grid import Cell
-from bench.kernel_check import BROKEN, HALVES, Check, Size, sizes
+from bench.kernel_check import BROKEN, HALVES, Check, Size
 from bench.lane.events import GaveNothing
 from bench.lane.lane import Job, Side
 from bench.lane.settings import Settings, environment_of
@@ -21,12 +21,11 @@ from bench.processes import children
 from bench.processes.scratch import scratch_folder, temporary_files
 
 
-def run_checks(cells: Sequence[Cell], settings: Settings, log: Callable[[str], None]) -> list[Check]:
-    """Tries every fused kernel among the cells and logs one line for each as it comes.
+def run_checks(wanted: Sequence[Size], settings: Settings, log: Callable[[str], None]) -> list[Check]:
+    """Tries these kernels and logs one line for each as it comes.
 
     An error of CUDA's stays with the process that met it, so the rest is tried by another one.
     """
-    wanted = sizes(cells)
     if not wanted:
         log("no fused uRNN kernel for these cells: nothing to check")
     checks: list[Check] = []

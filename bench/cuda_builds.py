@@ -12,14 +12,16 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 
 import torch
 
+from bench import kernel_check
+from bench.precision import TENSORS
+from bench.profiles import get_profile
 from urnn.backends.cuda import build
+from urnn.backends.cuda import launch as cuda_launch
 from urnn.backends.cuda.passes import POWERS_OF_TWO
 from urnn.backends.cuda.plan import DTYPES, HALVES, Device, Plan, choose, possible, with_tables
 
-# Those that `kernel_check` tries: powers of two, and products of 2, 3 and 5 with each way to cut a transform.
-OTHER_SIZES = (6, 12, 60, 100, 360, 500, 768, 1000, 1536, 3000)
-SIZES = (*POWERS_OF_TWO, *OTHER_SIZES)
-LARGE = 132  # multiprocessors of a GPU that fills none with the few samples that `kernel_check` takes
+LARGE = 132  # multiprocessors of an H100, where no GPU is at hand to ask
+COMPARED = (128, 1056)  # samples with which `cuda_plans` is asked for its plans
 # Bytes that a block can have of shared memory, by architecture (CUDA's programming guide); 99 KB on others.
 SHARED_BYTES = {75: 64 * 1024, 80: 163 * 1024, 87: 163 * 1024, 90: 227 * 1024, 100: 227 * 1024, 103: 227 * 1024}
 
@@ -33,7 +35,7 @@ KINDS = [
 ]
 
 
-def plans(architecture: int, sizes: Iterable[int] = SIZES) -> list[Plan]:
+def plans(architecture: int, sizes: Iterable[int]) -> list[Plan]:
     """Every plan of these sizes for an architecture (90: sm_90), the largest first since they take longest."""
     device = Device(1, _shared_bytes(architecture))
     cuts = [
@@ -46,14 +48,31 @@ def plans(architecture: int, sizes: Iterable[int] = SIZES) -> list[Plan]:
 
 
 def usual_plans(architecture: int) -> list[Plan]:
-    """Every plan of the powers of two, and of `OTHER_SIZES` those that a large GPU takes for few samples."""
-    device = Device(LARGE, _shared_bytes(architecture))
-    others = [
-        choose(n, 1, dtype, released, device, half)
-        for n in sorted(OTHER_SIZES, reverse=True)
-        for dtype, half, released in KINDS
+    """Those that the kernel check and the profile for GPUs take, and the cuts that `cuda_plans` compares."""
+    device = Device(_multiprocessors(), _shared_bytes(architecture))
+    checked = [
+        choose(n, batch, _computed_in(dtype), preset == "released", device, _half(dtype))
+        for _, _, n, _, batch, dtype, preset, _ in kernel_check.all_sizes(get_profile("gpu").cells())
     ]
-    return [*others, *plans(architecture, POWERS_OF_TWO)]
+    compared = [
+        with_tables(Plan(n, elements, torch.float32, released=False), batch, device)
+        for n in POWERS_OF_TWO
+        for elements in possible(n)
+        for batch in COMPARED
+    ]
+    return sorted(dict.fromkeys([*checked, *compared]), key=lambda plan: -plan.n)
+
+
+def _half(dtype: str) -> torch.dtype | None:
+    return TENSORS[dtype] if TENSORS[dtype] in HALVES else None
+
+
+def _computed_in(dtype: str) -> torch.dtype:
+    return torch.float32 if _half(dtype) else TENSORS[dtype]
+
+
+def _multiprocessors() -> int:
+    return cuda_launch.device().multiprocessors if torch.cuda.is_available() else LARGE
 
 
 def _shared_bytes(architecture: int) -> int:

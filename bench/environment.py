@@ -20,7 +20,8 @@ import torch
 from bench import git
 from urnn.backends.cpu import build as cpu_build
 from urnn.backends.cuda import build as cuda_build
-from urnn.backends.cuda.plan import OVERRIDE, Plan
+from urnn.backends.cuda import launch as cuda_launch
+from urnn.backends.cuda.plan import OVERRIDE, choose
 from urnn.backends.kernel_cache import BuildError
 
 # Read by glibc when a process starts, so they must stand in its environment before that.
@@ -104,10 +105,11 @@ def _gpu_facts() -> dict[str, object]:
 
 
 def _cuda_kernel_build_seconds(architecture: int) -> float | None:
-    """What NVRTC needs for the kernels of 512 units, whatever the cache has."""
+    """What NVRTC needs for the kernels of 512 units and 128 samples, whatever the cache has."""
+    plan = choose(512, 128, torch.float32, released=False, device=cuda_launch.device())
     start = time.perf_counter()
     try:
-        cuda_build.build(Plan(512, 8, torch.float32, released=False), architecture)
+        cuda_build.build(plan, architecture)
     except BuildError:
         return None  # each cell that needs the kernel says why it has no value
     return time.perf_counter() - start

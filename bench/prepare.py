@@ -39,7 +39,9 @@ class Prepared:
     def deterministic_figures(self) -> dict[str, int | None]:
         """Bytes and counts that are the same at every call, by the name under which they are stored.
 
-        A graph's replay dispatches and allocates nothing, its memory is the graph's pool: these are None.
+        A graph's replay dispatches and allocates nothing, its memory is the graph's pool: these are None. While
+        operators and saved bytes are counted, the uRNN goes through its operators for torch; what is timed may
+        take a shorter way.
         """
         if self.workload.cell.captured:
             return dict.fromkeys(("peak_allocated_bytes", "saved_for_backward_bytes", "operators"))

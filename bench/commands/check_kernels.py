@@ -5,6 +5,7 @@ import argparse
 from analysis.command_line import FAILED
 from bench import slices
 from bench.checked import run_checks
+from bench.kernel_check import all_sizes
 from bench.lane.settings import Settings
 from bench.options import add_process_options
 from bench.profiles import get_profile
@@ -22,7 +23,7 @@ def run(options: argparse.Namespace) -> int:
     """A line for each check; 2 where a kernel is wrong."""
     profile = get_profile(options.profile)
     cells = slices.chosen_cells(options, profile)
-    checks = run_checks(cells, Settings(profile, options.threads, options.allocator), print)
+    checks = run_checks(all_sizes(cells), Settings(profile, options.threads, options.allocator), print)
     right = sum(check.right for check in checks)
     print(f"{right} of {len(checks)} checks are right")
     return 0 if right == len(checks) else FAILED

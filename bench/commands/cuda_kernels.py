@@ -12,7 +12,7 @@ PURPOSE = "compile the CUDA kernels into the kernel cache, all cores at once; ne
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which sizes, and for which GPU."""
     add = parser.add_argument
-    default = "default: powers of two, and what check-kernels needs besides"
+    default = "default: those of check-kernels, the profile for GPUs and cuda-plans"
     add("--hidden", type=whole_numbers(MOST_SIZE), metavar="N,...", help=f"every kernel of these sizes; {default}")
     what = "90 for an H100 or H200; default: the GPU that is here"
     add("--architecture", type=whole_number(MOST_SIZE), metavar="SM", help=what)

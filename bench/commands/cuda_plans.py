@@ -3,6 +3,7 @@
 import argparse
 
 from bench import cuda_plans
+from bench.cuda_builds import COMPARED
 from bench.options import MOST_SIZE, whole_number, whole_numbers
 from bench.profiles import HIDDEN_SIZES
 
@@ -14,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     sizes = {"type": whole_numbers(MOST_SIZE), "metavar": "N,..."}
     add("--hidden", **sizes, default=HIDDEN_SIZES, help="hidden sizes; default: %(default)s")
-    add("--batch", **sizes, default=(128, 1056), help="sequences; default: %(default)s")
+    add("--batch", **sizes, default=COMPARED, help="sequences; default: %(default)s")
     add("--length", type=whole_number(MOST_SIZE), default=512, help="time steps; default: %(default)s")
 
 

@@ -12,6 +12,7 @@ from bench.errors import SweepError
 from bench.estimate import cell_seconds
 from bench.fleet import command as fleet
 from bench.grid import Cell, Profile
+from bench.kernel_check import sizes
 from bench.lane import sweep
 from bench.lane.lane import Side
 from bench.lane.settings import Settings
@@ -95,7 +96,7 @@ def _measure(
     side = Side(settings, run_file)
     jobs, checks = sweep.plan(cells, passes), []
     if profile.checks_kernels:
-        checks = run_checks(cells, settings, print)
+        checks = run_checks(sizes(cells), settings, print)
         jobs = without_wrong(jobs, checks, side)
     first = settings.conditions_in(1)
     run_file.add_not_planned((cell.id, describe(cell) | first, why) for cell, why in (left_out or {}).items())

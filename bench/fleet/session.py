@@ -151,7 +151,7 @@ class Session:
     def _measure(self, blocks: Sequence[Block]) -> None:
         cells = [cell for block in blocks for cell in block.cells]
         if self._settings.profile.checks_kernels:
-            self._checks = run_checks(cells, self._settings, self._log)
+            self._checks = run_checks(sizes(cells), self._settings, self._log)
         groups = list(groups_of(blocks))
         jobs = [job for group in groups for job in sweep.plan(self._timed(group), self._plan.passes)]
         estimate = self._settings.profile

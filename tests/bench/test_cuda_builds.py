@@ -3,10 +3,11 @@
 import pytest
 import torch
 
-from bench import cuda_builds
+from bench import cuda_builds, cuda_plans
 from bench.commands import main
 from bench.cuda_builds import compile_all, plans, usual_plans
-from bench.kernel_check import ODD_BATCH
+from bench.kernel_check import ODD_BATCH, SIZES
+from bench.profiles import HIDDEN_SIZES, get_profile
 from tests.urnn.cuda.test_build import nvrtc_is_missing
 from urnn.backends.cuda import build
 from urnn.backends.cuda.plan import Device, Plan, choose
@@ -16,10 +17,11 @@ needs_nvrtc = pytest.mark.skipif(nvrtc_is_missing(), reason="no NVRTC on this ma
 
 @pytest.mark.parametrize(("architecture", "shared_bytes"), [(80, 163 * 1024), (89, 99 * 1024), (90, 227 * 1024)])
 def test_every_plan_that_a_layer_can_ask_for_is_among_them(architecture, shared_bytes):
-    found = set(plans(architecture))
+    sizes = (4, 8, 64, 512, 1024, 2048, 4096, 6, 100, 768, 3000)
+    found = plans(architecture, sizes)
     asked = {
         choose(n, batch, dtype, released, Device(132, shared_bytes), half)
-        for n in (4, 8, 64, 512, 1024, 2048, 4096, 6, 100, 768, 3000)
+        for n in sizes
         for batch in (1, 128, 1056)
         for dtype, half in (
             (torch.float32, None),
@@ -29,20 +31,49 @@ def test_every_plan_that_a_layer_can_ask_for_is_among_them(architecture, shared_
         )
         for released in (False, True)
     }
-    assert asked <= found
-    assert len(found) == len(plans(architecture))
+    assert asked <= set(found)
+    assert len(set(found)) == len(found)
 
 
-@pytest.mark.parametrize("preset", ["paper", "released"])
-@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float16"])
-def test_what_the_kernel_check_needs_is_compiled_without_being_asked_for(dtype, preset):
+H100 = Device(132, 227 * 1024)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "half", "preset"),
+    [
+        *((dtype, None, preset) for dtype in (torch.float32, torch.float64) for preset in ("paper", "released")),
+        *((torch.float32, half, "paper") for half in (torch.bfloat16, torch.float16)),
+    ],
+    ids=str,
+)
+def test_what_the_kernel_check_needs_is_compiled_without_being_asked_for(dtype, half, preset):
     found = usual_plans(90)
     assert len(set(found)) == len(found)
-    half = getattr(torch, dtype) if dtype.endswith("float16") else None
-    computed = torch.float64 if dtype == "float64" else torch.float32
-    h100 = Device(132, 227 * 1024)
-    asked = {choose(n, ODD_BATCH, computed, preset == "released", h100, half) for n in cuda_builds.SIZES}
-    assert asked <= set(found)
+    assert {choose(n, ODD_BATCH, dtype, preset == "released", H100, half) for n in SIZES} <= set(found)
+    assert {plan.shared_sums for plan in found} == {0, 4, 8}
+
+
+def test_what_the_profile_and_the_comparison_of_plans_need_is_compiled_too(monkeypatch):
+    found = set(usual_plans(90))
+    cells = [c for c in get_profile("gpu").cells() if c.model == "urnn" and c.backend.startswith("cuda")]
+    halves = {"float16": torch.float16, "bfloat16": torch.bfloat16}
+    timed = {choose(c.hidden_size, c.batch, torch.float32, False, H100, halves.get(c.dtype)) for c in cells}
+    assert len(timed) > 15
+    assert timed <= found
+    for n in HIDDEN_SIZES:
+        for batch in cuda_builds.COMPARED:
+            for elements in cuda_plans.cuda_plan.possible(n):
+                monkeypatch.setenv("URNN_CUDA_ELEMENTS", str(elements))
+                assert choose(n, batch, torch.float32, False, H100) in found
+
+
+def test_on_a_gpu_its_own_plans_are_compiled(monkeypatch):
+    few = Device(20, 227 * 1024)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(cuda_builds.cuda_launch, "device", lambda: few)
+    taken = {choose(n, ODD_BATCH, torch.float32, False, few) for n in SIZES}
+    assert taken <= set(usual_plans(90))
+    assert taken != {choose(n, ODD_BATCH, torch.float32, False, H100) for n in SIZES}
 
 
 @needs_nvrtc
@@ -82,6 +113,7 @@ def test_the_command_says_how_many_there_are(monkeypatch, capsys):
     monkeypatch.setattr(cuda_builds, "compile_all", lambda wanted, architecture, processes: iter(wanted))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (9, 0))
+    monkeypatch.setattr(cuda_builds.cuda_launch, "device", lambda: H100)
     assert main(["cuda-kernels", "--hidden", "8"]) == 0
     assert capsys.readouterr().out == f"{len(plans(90, [8]))} plans for sm_90 are in the kernel cache\n"
     assert main(["cuda-kernels"]) == 0

@@ -64,7 +64,7 @@ def test_kernels_are_checked_before_anything_is_timed(monkeypatch, tmp_path, cap
     order = []
     found = Check("cpu", "cpu", 16, 12, 3, "float32", "paper", 10, 1e-7 if right else 1.0, 1e-6, 2e-6, 3e-6)
 
-    def checks(cells, settings, told):
+    def checks(wanted, settings, told):
         order.append("check")
         told(found.line())
         return [found]

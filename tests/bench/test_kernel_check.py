@@ -10,7 +10,7 @@ import torch
 
 from bench import checked, kernel_check
 from bench.checked import run_checks, without_wrong
-from bench.kernel_check import BROKEN, INPUTS, ODD_BATCH, SEED, STEPS, Check, check, main, sizes
+from bench.kernel_check import BROKEN, INPUTS, ODD_BATCH, SEED, STEPS, Check, all_sizes, check, main, sizes
 from bench.lane.lane import Side
 from bench.lane.settings import Settings
 from bench.lane.sweep import plan
@@ -19,7 +19,7 @@ from bench.run_file import RunFile
 from tests.bench.cells import cell
 from urnn.backends import BACKENDS, reference
 from urnn.backends.contract import Parameters
-from urnn.backends.cuda.plan import Plan
+from urnn.backends.cuda.plan import Device, Plan, choose
 from urnn.backends.kernel_cache import BuildError
 
 SETTINGS = Settings(get_profile("gpu"), 1, "kept")
@@ -103,7 +103,10 @@ def test_every_fused_urnn_of_the_cells_is_tried_once_a_size_and_once_at_the_long
 
 
 def test_a_cuda_kernel_is_tried_at_every_size_with_a_last_block_that_is_not_full():
-    tried = sizes([cell("urnn:cuda", device="cuda", hidden_size=64, length=512, batch=128)])
+    cells = [cell("urnn:cuda", device="cuda", hidden_size=64, length=512, batch=128)]
+    tried = all_sizes(cells)
+    assert len(sizes(cells)) == 2
+    assert tried[:2] == sizes(cells)
     both = [(dtype, preset, INPUTS) for dtype in ("float32", "float64") for preset in ("paper", "released")]
     few = [("float32", "paper", m) for m in (1, 2)]
     halves = [("bfloat16", "paper", INPUTS), ("float16", "paper", 2)]
@@ -111,12 +114,28 @@ def test_a_cuda_kernel_is_tried_at_every_size_with_a_last_block_that_is_not_full
         (n, STEPS // 2, ODD_BATCH, *kind)
         for n in (
             *(4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096),
-            *(6, 12, 60, 100, 360, 500, 768, 1000, 1536, 3000),
+            *(6, 12, 25, 60, 100, 360, 500, 768, 1000, 1536, 2025, 3000),
         )
         for kind in (*both, *few, *halves)
     }
     blocks = {Plan(n, 2, torch.float32, False).group("forward").samples for n in (4, 8, 16, 32)}
     assert all(ODD_BATCH % samples for samples in blocks)
+
+
+def test_a_cuda_kernel_is_tried_with_its_sums_in_shared_memory():
+    tried = all_sizes([cell("urnn:cuda", device="cuda", hidden_size=64, length=512, batch=128)])
+    h100 = Device(132, 227 * 1024)
+    found = {
+        (choose(n, batch, torch.float32, False, h100, torch.bfloat16).shared_sums, dtype)
+        for _, _, n, _, batch, dtype, *_ in tried
+        if batch > 500
+    }
+    assert found == {(sums, dtype) for sums in (4, 8) for dtype in ("float32", "bfloat16")}
+
+
+def test_cells_of_a_cpu_add_no_cuda_kernel():
+    cells = [cell("urnn:cpu", hidden_size=64, length=512, batch=128)]
+    assert all_sizes(cells) == sizes(cells)
 
 
 @pytest.mark.parametrize(
@@ -167,6 +186,56 @@ def test_a_draw_with_a_unit_at_its_kink_is_drawn_again(monkeypatch, kernel):
     assert seeds[-1] == SEED + 1  # the kernel's own run
 
 
+class Scaled:
+    """Runs in the place of the real ones: all are right but for gradients that are off by a share, by seed."""
+
+    def __init__(self, monkeypatch, kernel: dict[int, float], single: dict[int, float]) -> None:
+        self.seeds: list[int] = []
+        exact = [torch.ones(2, dtype=torch.float64), torch.ones(2, dtype=torch.float64)]
+
+        def run(work, backend, dtype, seed, shift=0.0):
+            output, gradient = exact
+            if backend == "mine":
+                self.seeds.append(seed - SEED)
+                gradient = gradient * (1 + kernel[seed - SEED])
+            elif dtype == torch.float32:
+                gradient = gradient * (1 + single[seed - SEED])
+            return [output, gradient * (1 + 1e-9 * bool(shift))]
+
+        monkeypatch.setattr(kernel_check._Work, "run", run)
+
+
+def test_gradients_a_little_beyond_what_is_allowed_are_computed_on_another_draw(monkeypatch):
+    single = dict.fromkeys(range(5), 1e-5)  # 4e-5 are allowed
+    runs = Scaled(monkeypatch, {0: 1e-4, 1: 1.2e-4, 2: 3e-5}, single)
+    assert check(*SIZE).right
+    assert runs.seeds == [0, 1, 2]
+
+
+def test_gradients_far_beyond_it_are_wrong_at_once(monkeypatch):
+    runs = Scaled(monkeypatch, {0: 2e-4}, dict.fromkeys(range(5), 1e-5))
+    assert not check(*SIZE).right
+    assert runs.seeds == [0]
+
+
+def test_gradients_a_little_beyond_it_on_every_draw_are_wrong(monkeypatch):
+    runs = Scaled(monkeypatch, dict.fromkeys(range(5), 1e-4), dict.fromkeys(range(5), 1e-5))
+    found = check(*SIZE)
+    assert not found.right
+    assert found.gradient_error == pytest.approx(1e-4)
+    assert runs.seeds == [0, 1, 2, 3, 4, 0]
+
+
+@pytest.mark.parametrize(
+    ("single", "taken"), [((1e-3, 1e-3, 1e-6, 1e-7, 1e-7), 2), ((1e-3, 5e-4, 4e-4, 2e-4, 3e-4), 3)]
+)
+def test_sixteen_bits_are_held_against_a_draw_whose_gradients_float32_gets_right(monkeypatch, single, taken):
+    """The first one that is, or the best."""
+    runs = Scaled(monkeypatch, dict.fromkeys(range(5), 1e-3), dict(enumerate(single)))
+    assert check(*SIZE[:5], "bfloat16", "paper", INPUTS).right
+    assert runs.seeds == [taken]
+
+
 def test_sizes_go_in_and_checks_come_out_a_line_each(kernel, monkeypatch, capsys):
     kernel(lambda states: states)
     monkeypatch.setattr("sys.stdin", SimpleNamespace(read=lambda: json.dumps([SIZE, SIZE])))
@@ -205,7 +274,7 @@ def test_each_check_is_told(process):
     wanted = sizes(CELLS)
     process(("".join(line_of(replace(RIGHT, hidden_size=size[2])) for size in wanted), "", 0))
     told = []
-    checks = run_checks(CELLS, SETTINGS, told.append)
+    checks = run_checks(sizes(CELLS), SETTINGS, told.append)
     assert [found.line() for found in checks] == told
     assert len(told) == len(wanted) == 4
 
@@ -215,7 +284,7 @@ def test_a_process_that_dies_takes_one_check_with_it_and_another_goes_on(process
         (line_of(RIGHT) + '{"backend": "m', "Traceback\ncudaErrorIllegalAddress\n", -6),
         (2 * line_of(RIGHT), "", 0),
     )
-    checks = run_checks(CELLS, SETTINGS, lambda line: None)
+    checks = run_checks(sizes(CELLS), SETTINGS, lambda line: None)
     assert [found.right for found in checks] == [True, False, True, True]
     assert checks[1].failure == "the process that checked it ended with exit code -6 (cudaErrorIllegalAddress)"
     wanted = [list(size) for size in sizes(CELLS)]
@@ -225,7 +294,7 @@ def test_a_process_that_dies_takes_one_check_with_it_and_another_goes_on(process
 def test_after_an_error_of_cudas_the_rest_is_checked_by_another_process(process):
     failed = replace(RIGHT, failure="AcceleratorError: CUDA error: an illegal memory access was encountered")
     process((line_of(failed), "", BROKEN), (3 * line_of(RIGHT), "", 0))
-    checks = run_checks(CELLS, SETTINGS, lambda line: None)
+    checks = run_checks(sizes(CELLS), SETTINGS, lambda line: None)
     assert [found.right for found in checks] == [False, True, True, True]
     assert checks[0].failure == failed.failure
 
@@ -242,7 +311,7 @@ def test_a_process_ends_after_an_error_of_cudas(monkeypatch, capsys):
 
 def test_without_a_fused_kernel_there_is_nothing_to_check():
     told = []
-    assert run_checks([cell("lstm:torch"), cell("urnn:reference")], SETTINGS, told.append) == []
+    assert run_checks(sizes([cell("lstm:torch"), cell("urnn:reference")]), SETTINGS, told.append) == []
     assert told == ["no fused uRNN kernel for these cells: nothing to check"]
 
 

@@ -7,16 +7,20 @@ from torch import Tensor
 from tests.urnn.conftest import needs_cuda
 from urnn.backends import reference
 from urnn.backends.contract import Parameters, RunSequence
+from urnn.backends.cpu import build as cpu_build
 
 NAMES = ("x", "h_0", "theta", "v", "V", "b")
 OF_THE_LAYER = tuple(name for name in NAMES if name != "x")  # what has a gradient where the input is data
 
 
+needs_compiler = pytest.mark.skipif(cpu_build.compiler() is None, reason="no C++ compiler on this machine")
+
+
 def cases(every: list[tuple], on_a_host: list[tuple]) -> list:
     """Rows of a kernel and a case: every one for a kernel at full speed, fewer for one that takes seconds."""
     return [
-        *(pytest.param("cpu", *case) for case in every),
-        *(pytest.param("cuda-on-a-host", *case, marks=pytest.mark.slow) for case in on_a_host),
+        *(pytest.param("cpu", *case, marks=needs_compiler) for case in every),
+        *(pytest.param("cuda-on-a-host", *case, marks=(needs_compiler, pytest.mark.slow)) for case in on_a_host),
         *(pytest.param("cuda", *case, marks=needs_cuda) for case in every),
     ]
 

@@ -4,6 +4,7 @@ The CUDA kernel runs here without a GPU as well: its own source, built for a hos
 """
 
 import itertools
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,13 +17,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.urnn.conftest import needs_cuda
-from tests.urnn.parity import NAMES, arguments, assert_equals_reference, call, cases, error_of, run
+from tests.urnn.parity import NAMES, arguments, assert_equals_reference, call, cases, error_of, needs_compiler, run
 from urnn import URNN
 from urnn.backends import fused, reference
 from urnn.backends.contract import Parameters
-from urnn.backends.cpu import build as cpu_build
-
-pytestmark = pytest.mark.skipif(cpu_build.compiler() is None, reason="no C++ compiler on this machine")
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,11 @@ def on_the_device(x: torch.Tensor, h_0: torch.Tensor, parameters: Parameters) ->
 
 
 @pytest.fixture(
-    params=["cpu", pytest.param("cuda-on-a-host", marks=pytest.mark.slow), pytest.param("cuda", marks=needs_cuda)]
+    params=[
+        pytest.param("cpu", marks=needs_compiler),
+        pytest.param("cuda-on-a-host", marks=(needs_compiler, pytest.mark.slow)),
+        pytest.param("cuda", marks=needs_cuda),
+    ]
 )
 def kernel(request: pytest.FixtureRequest) -> Iterator[Kernel]:
     if request.param == "cuda-on-a-host":
@@ -307,22 +309,32 @@ COMPILE = """
 import torch
 from urnn import URNN
 torch.manual_seed(0)
-rnn, x = URNN(3, 16, backend="cpu"), torch.randn(5, 2, 3)
-compiled = torch.compile(rnn, fullgraph=True, backend="aot_eager")
+rnn, x = URNN(3, 16, backend="cpu", batch_first={batch_first}), torch.randn(5, 2, 3, requires_grad=True)
+compiled = torch.compile(rnn, fullgraph=True, backend="{compiler}")
 compiled(x)[0].sum().backward()
-gradients = [parameter.grad.clone() for parameter in rnn.parameters()]
-rnn.zero_grad()
+leaves = [x, *rnn.parameters()]
+gradients = [leaf.grad.clone() for leaf in leaves]
+for leaf in leaves:
+    leaf.grad = None
 output, _ = rnn(x)
 output.sum().backward()
 torch.testing.assert_close(compiled(x)[0], output)
-for gradient, parameter in zip(gradients, rnn.parameters()):
-    torch.testing.assert_close(gradient, parameter.grad)
+for gradient, leaf in zip(gradients, leaves):
+    torch.testing.assert_close(gradient, leaf.grad)
 """
 
 
 @pytest.mark.slow
-def test_torch_compile_does_not_break_the_graph():
-    """In a process of its own: the shape checker that the tests put around every function cannot be traced."""
-    command = [sys.executable, "-c", COMPILE]
-    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
+@needs_compiler
+@pytest.mark.parametrize(("batch_first", "compiler"), [(False, "aot_eager"), (True, "inductor")])
+def test_torch_compile_does_not_break_the_graph(batch_first, compiler):
+    """In a process of its own: the shape checker that the tests put around every function cannot be traced.
+
+    Inductor holds gradients against the strides that they are said to have.
+    """
+    command = [sys.executable, "-c", COMPILE.format(batch_first=batch_first, compiler=compiler)]
+    alone = os.environ | {"TORCHINDUCTOR_FORCE_DISABLE_CACHES": "1"}  # an earlier version's graph would be served
+    done = subprocess.run(
+        command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False, env=alone
+    )
     assert done.returncode == 0, done.stderr[-2000:]

@@ -238,7 +238,7 @@ def _(
 ) -> tuple[Tensor, ...]:
     checks.require(x, h_0, theta, v, permutation, V, b, halves=_halves(x))
     checks.require_gradients(states_gradient, last_gradient, states, x, 2 * b.shape[0])
-    x_gradient = torch.empty_like(x) if with_x else x.new_empty(0)
+    x_gradient = x.new_empty(x.shape if with_x else 0)
     return x_gradient, b.new_empty(h_0.shape), *(p.new_empty(p.shape) for p in (theta, v, V, b))
 
 

@@ -177,14 +177,16 @@ COMPILE = """
 import torch
 from urnn import URNN
 torch.manual_seed(0)
-rnn, x = URNN(3, 64, backend="cuda", device="cuda"), torch.randn(5, 2, 3, device="cuda")
+rnn = URNN(3, 64, backend="cuda", device="cuda", batch_first=True)
+x = torch.randn(5, 2, 3, device="cuda", requires_grad=True)
 compiled = torch.compile(rnn, fullgraph=True)
 found = []
 for run in (compiled, rnn):
     rnn.zero_grad()
+    x.grad = None
     output, _ = run(x)
     output.sum().backward()
-    found.append([output.detach(), *(parameter.grad.clone() for parameter in rnn.parameters())])
+    found.append([output.detach(), x.grad, *(parameter.grad.clone() for parameter in rnn.parameters())])
 for value, expected in zip(*found):
     torch.testing.assert_close(value, expected)
 """

@@ -106,6 +106,29 @@ def test_the_backward_pass_makes_tables_anew_for_other_kernels(cuda_on_a_host, m
     torch.testing.assert_close(*found)
 
 
+@pytest.mark.parametrize(("offset", "again"), [(4, False), (1, True)])
+def test_tables_are_made_anew_where_a_hook_has_moved_them_to_another_alignment(
+    cuda_on_a_host, offset, again, generator
+):
+    """Copies of 16 bytes begin at them: four numbers of float32."""
+    given = arguments(16, 3, 2, 3, torch.float32, generator)
+    given["theta"].requires_grad_()
+
+    def moved(saved: torch.Tensor) -> torch.Tensor:
+        around = saved.new_empty(saved.numel() + 8)
+        skipped = offset + -around.data_ptr() // around.element_size() % 4
+        return around[skipped : skipped + saved.numel()].view(saved.shape).copy_(saved)
+
+    expected = torch.autograd.grad(call(fused.run_sequence, **given)[0].square().sum(), given["theta"])
+    kernels = cuda_on_a_host.load(choose(16, 3, torch.float32, False, H100))
+    with torch.autograd.graph.saved_tensors_hooks(lambda saved: saved, moved):
+        states, _ = call(fused.run_sequence, **given)
+    kernels.launches.clear()
+    found = torch.autograd.grad(states.square().sum(), given["theta"])
+    assert (("tables", 1) in kernels.launches) == again
+    torch.testing.assert_close(found, expected)
+
+
 @pytest.mark.parametrize(
     ("n", "elements", "half"),
     [(16, 4, None), (16, 4, torch.bfloat16), (10, 5, None), (20, 5, torch.bfloat16), (25, 5, None)],

@@ -17,27 +17,39 @@ SMALLER = Device(84, 99 * 1024)  # an RTX of compute capability 8.6 or 8.9
 
 
 @pytest.mark.parametrize(
-    ("n", "dtype", "released", "half"),
+    ("n", "dtype", "released", "half", "batch"),
     [
-        (4, torch.float32, False, None),
-        (4, torch.float64, False, None),
-        (64, torch.float64, True, None),
-        (512, torch.float64, False, None),
-        (1024, torch.float32, False, None),
-        (2048, torch.float32, False, None),
-        (4096, torch.float32, False, None),
-        (5, torch.float32, False, None),
-        (25, torch.float32, False, None),  # rows of 200 bytes, which cannot be copied 16 at a time
-        (60, torch.float64, False, None),
-        (768, torch.float32, False, None),
-        (1000, torch.float32, False, None),
-        (1875, torch.float32, False, None),
-        (2025, torch.float64, False, None),
-        *((n, torch.float32, False, torch.bfloat16) for n in (4, 16, 64, 512, 4096, 12, 50, 100, 768)),
+        *(
+            (n, torch.float32, False, None, many)
+            for n, many in ((100, 2112), (500, 1056), (768, 528), (1000, 528))
+        ),
+        (500, torch.float32, True, torch.bfloat16, 1056),
+        (768, torch.float32, False, torch.float16, 528),
+        *(
+            (*case, 128)
+            for case in (
+                (4, torch.float32, False, None),
+                (4, torch.float64, False, None),
+                (64, torch.float64, True, None),
+                (512, torch.float64, False, None),
+                (1024, torch.float32, False, None),
+                (2048, torch.float32, False, None),
+                (4096, torch.float32, False, None),
+                (5, torch.float32, False, None),
+                (25, torch.float32, False, None),  # rows of 200 bytes, which cannot be copied 16 at a time
+                (60, torch.float64, False, None),
+                (768, torch.float32, False, None),
+                (1000, torch.float32, False, None),
+                (1875, torch.float32, False, None),
+                (2025, torch.float64, False, None),
+                *((n, torch.float32, False, torch.bfloat16) for n in (4, 16, 64, 512, 4096, 12, 50, 100, 768)),
+            )
+        ),
     ],
 )
-def test_threads_and_bytes_are_those_of_the_source(host, n, dtype, released, half):
-    plan = choose(n, 128, dtype, released, H100, half)
+def test_threads_and_bytes_are_those_of_the_source(host, n, dtype, released, half, batch):
+    plan = choose(n, batch, dtype, released, H100, half)
+    assert bool(plan.shared_sums) == (batch > 128)
     sequence, double = plan.group("forward"), plan.group("tables")
     kernels = ("forward", "forward_few", "backward", "backward_few")
     assert host.load(plan).sizes() == [

@@ -68,7 +68,8 @@ def _of_call(given: Inputs, made: Tensor | None) -> tuple[launch.Kernels, int, T
         checks.require_permutation(given.permutation)
     half = given.x.dtype if given.x.dtype in HALVES else None
     loaded, blocks = kernels(b.shape[0], given.x.shape[1], b.dtype, given.epsilon != 0, half)
-    if made is not None and len(made) == Tables.size(b, loaded):
+    # Copies of 16 bytes begin at what is in `made`; a hook on saved tensors may have moved it.
+    if made is not None and len(made) == Tables.size(b, loaded) and made.data_ptr() % 16 == 0:
         return loaded, blocks, Tables(made, loaded.plan)
     return loaded, blocks, Tables.of(b, loaded).make(loaded, given.theta, given.v, given.permutation, b)
 
