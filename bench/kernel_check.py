@@ -63,7 +63,7 @@ SEED = 20151120
 INPUTS = 10  # of a step, where nothing else is said
 DRAWS = 5  # at most
 SMOOTH = 2.0  # the larger of two changes over the smaller; a jump is on one side and hundreds of times as large
-CLEAR = 16.0  # gradients in float32 that are off by less, in roundings of a sum over units, leave no z nearly 0
+CLEAR = 4.0  # gradients in float32 that are off by less, in roundings of a sum over units, leave no z nearly 0
 AGAIN = 4.0  # times what is allowed: gradients that are off by less are computed on another draw
 BROKEN = 3  # exit code of a process that met an error of CUDA's
 
