@@ -283,17 +283,24 @@ class _Draw:
 
 
 def _compared(backend: str, dtype: torch.dtype, work: _Work) -> tuple[Pair, Pair]:
-    """The backend's errors, and those that are allowed, on the first draw that decides, or else the best."""
-    best = None
+    """The backend's errors, and those that are allowed, on the first or best draw that decides."""
+    undecided: list[tuple[Pair, Pair]] = []
+    poor: list[_Draw] = []
     for seed in range(SEED, SEED + DRAWS):
         draw = _Draw.of(dtype, work, seed)
-        if best is None or draw.trouble < best.trouble:
-            best = draw
-        if draw.trouble <= 1:
-            found = draw.errors(backend, dtype, work)
-            if draw.decides(found):
-                return found, draw.allowed
-    return best.errors(backend, dtype, work), best.allowed
+        if draw.trouble > 1:
+            poor.append(draw)
+            continue
+        found = draw.errors(backend, dtype, work)
+        if draw.decides(found):
+            return found, draw.allowed
+        undecided.append((found, draw.allowed))
+    for draw in sorted(poor, key=lambda draw: draw.trouble):
+        found = draw.errors(backend, dtype, work)
+        if draw.decides(found):
+            return found, draw.allowed
+        undecided.append((found, draw.allowed))
+    return undecided[0]
 
 
 def _within(error: float | None, allowed: float | None) -> bool:
