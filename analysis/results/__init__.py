@@ -28,10 +28,14 @@ SKIPPED_FOLDERS = {"env", "html", SHARDS}
 
 @dataclass(frozen=True)
 class Results:
-    """The tidy frame and what was wrong with the files that are not in it, one sentence each."""
+    """The tidy frame and what was wrong with the files, one sentence each.
+
+    `left_out` is how many files of results are not in the frame; of the others, parts or labels may be missing.
+    """
 
     frame: pd.DataFrame
     problems: tuple[str, ...] = ()
+    left_out: int = 0
 
 
 def read(paths: Sequence[Path | str] = ()) -> Results:
@@ -43,7 +47,7 @@ def read(paths: Sequence[Path | str] = ()) -> Results:
     found = find([Path(path) for path in paths] or _existing_defaults())
     registry = Registry.beside(found)
     rows: list[dict[str, Any]] = []
-    problems = list(registry.problems)
+    problems, left_out = list(registry.problems), 0
     for path, named in found.items():
         try:
             new, remarks = _read_file(path, registry)
@@ -51,12 +55,13 @@ def read(paths: Sequence[Path | str] = ()) -> Results:
             if named:
                 raise
             problems.append(str(error))
+            left_out += 1
             continue
         rows += new
         problems += remarks
     if not rows:
         raise AnalysisError(_nothing_read(list(found), problems))
-    return Results(tidy_frame(rows), tuple(dict.fromkeys(map(printable, problems))))
+    return Results(tidy_frame(rows), tuple(dict.fromkeys(map(printable, problems))), left_out)
 
 
 def _existing_defaults() -> list[Path]:

@@ -14,7 +14,7 @@ def test_a_truncated_file_in_a_folder_is_reported(benchmark_file, entry):
     bad.write_text(good.read_text()[:100])
     results = read([good.parent])
     assert len(results.frame) == 5
-    assert len(results.problems) == 1
+    assert len(results.problems) == results.left_out == 1
     assert "0002_cut.json: expected complete JSON, but it is cut off or damaged at line 1" in results.problems[0]
 
 
@@ -39,7 +39,7 @@ def test_bookkeeping_files_and_doubly_named_files_are_read_once_or_not(benchmark
         (good.parent / name).write_text("{}")
     results = read([good.parent.parent, good.parent, good])
     assert len(results.frame) == 5
-    assert results.problems == ()
+    assert (results.problems, results.left_out) == ((), 0)
 
 
 def test_missing_paths_and_empty_folders(tmp_path, monkeypatch):
