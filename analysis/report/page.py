@@ -71,8 +71,8 @@ def _without(files: int) -> str:
     """What whoever reads no further than the conclusions has to know of them."""
     were = "was" if files == 1 else "were"
     return (
-        f"{counted(files, 'file')} of results could not be used and {were} left out, so the conclusions below rest "
-        f'on the others alone; see "{LEFT_OUT}" at the end.'
+        f"{counted(files, 'file')} of results could not be used and {were} left out, so the conclusions below "
+        f'rest on the others alone; see "{LEFT_OUT}" at the end.'
     )
 
 

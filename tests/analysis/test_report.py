@@ -249,5 +249,6 @@ def test_the_page_stands_alone(report):
 
 
 def test_the_same_results_give_the_same_page(report, small_frame, tmp_path):
-    again = write_report(Results(small_frame, ("bad.json: cut off.",), left_out=1), tmp_path / "again", "A <title>")
+    results = Results(small_frame, ("bad.json: cut off.",), left_out=1)
+    again = write_report(results, tmp_path / "again", "A <title>")
     assert again.page.read_bytes() == report.page.read_bytes()

@@ -146,8 +146,8 @@ def test_a_commit_against_itself_is_said_before_anything_is_measured(world):
 def test_counting_says_how_long_it_shows_nothing(world):
     world.gate()
     assert (
-        "counting instructions of 2 cells on both sides, which takes two to three minutes on two cores and is given "
-        "up after 4 min"
+        "counting instructions of 2 cells on both sides, which takes two to three minutes on two cores and is "
+        "given up after 4 min"
     ) in world.log
 
 
