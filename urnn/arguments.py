@@ -1,11 +1,11 @@
-"""The arguments of `URNN`, checked: each wrong one is a sentence that says what was expected and what to do."""
+"""The arguments of the public modules, checked: each wrong one is a sentence, what was expected and what to do."""
 
 import warnings
+from collections.abc import Collection
 
 import torch
 
 from urnn import checks
-from urnn.layer import PRESETS
 
 
 def require_names(by_position: tuple[object, ...]) -> None:
@@ -82,11 +82,19 @@ def require_output_steps(output_steps: object) -> None:
         )
 
 
-def require_preset(preset: object) -> None:
-    """Raises TypeError or ValueError unless it names a preset."""
+def require_positive(name: str, value: object) -> None:
+    """Raises TypeError or ValueError unless it is a finite number above 0."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} should be of type float, got: {type(value).__name__}")
+    if not 0 < value < float("inf"):
+        raise ValueError(f"{name} must be a finite number above 0, got {value}")
+
+
+def require_preset(preset: object, known: Collection[str]) -> None:
+    """Raises TypeError or ValueError unless it names one of the presets that are known."""
     require_text("preset", preset)
-    if preset not in PRESETS:
-        raise ValueError(f"preset must be one of {list(PRESETS)}, got {preset!r}")
+    if preset not in known:
+        raise ValueError(f"preset must be one of {list(known)}, got {preset!r}")
 
 
 def require_dtype(dtype: torch.dtype) -> None:

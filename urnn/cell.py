@@ -64,7 +64,7 @@ class URNNCell(nn.Module):
         super().__init__()
         arguments.require_size("input_size", input_size)
         arguments.require_size("hidden_size", hidden_size)
-        arguments.require_preset(preset)
+        arguments.require_preset(preset, PRESETS)
         arguments.require_text("backend", backend)
         dtype = dtype or torch.get_default_dtype()
         arguments.require_dtype(dtype)

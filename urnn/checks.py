@@ -12,6 +12,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 FLOAT, DOUBLE, LONG = torch.float32, torch.float64, torch.int64
 HALVES = (torch.float16, torch.bfloat16)  # a layer's parameters may have them; it then computes in float32
 DTYPES = (FLOAT, DOUBLE, *HALVES)
+COMPLEX = {FLOAT: torch.complex64, DOUBLE: torch.complex128}
 NAMES = ("input", "h_0", "theta", "v", "permutation", "V", "b")
 
 
@@ -74,23 +75,29 @@ def require(
     _require_sizes(given)
 
 
-def require_dense(given: dict[str, Tensor]) -> None:
+def require_dense(given: dict[str, Tensor], module: str = "URNN") -> None:
     """Raises RuntimeError unless every tensor, by its name, is dense."""
     for name, tensor in given.items():
         if tensor.layout is not torch.strided:
             raise RuntimeError(
-                f"URNN: Expected {name} to be a dense tensor, got {tensor.layout}; call .to_dense()"
+                f"{module}: Expected {name} to be a dense tensor, got {tensor.layout}; call .to_dense()"
             )
 
 
 def _require_one_device(given: dict[str, Tensor]) -> None:
     device = given["input"].device
-    for name, tensor in given.items():
-        if tensor.device != device:
-            raise RuntimeError(
-                f"URNN: Expected input and layer on one device, got input on {device} and {name} on "
-                f"{tensor.device}; move one of the two"
-            )
+    apart = {name: tensor.device for name, tensor in given.items() if tensor.device != device}
+    if not apart:
+        return
+    # Where nobody passes h_0 it is the layer's own, so it is named only if all else is on one device.
+    others = {name: where for name, where in apart.items() if name != "h_0"} or apart
+    name, where = next(iter(others.items()))
+    if len(others) == len(given) - 2 and len(set(others.values())) == 1:
+        name = "the layer"
+    raise RuntimeError(
+        f"URNN: Expected input and layer on one device, got input on {device} and {name} on {where}; "
+        "move one of the two"
+    )
 
 
 def computed_in(dtype: torch.dtype) -> torch.dtype:
@@ -130,6 +137,39 @@ def require_input_dtype(module: str, x: Tensor, expected: torch.dtype) -> None:
     autocast = x.device.type != "meta" and torch.is_autocast_enabled(x.device.type)
     if not (autocast and x.is_floating_point()):
         raise ValueError(f"{module}: Expected input to be {expected}, got {x.dtype}; convert one of the two")
+
+
+def require_complex_dtype(module: str, name: str, tensor: Tensor, real: torch.dtype) -> None:
+    """Raises ValueError unless a layer of dtype `real` reads this complex tensor: the precision it computes in."""
+    computed = computed_in(real)
+    require_float("parameters", computed)
+    expected = COMPLEX[computed]
+    if tensor.dtype != expected:
+        remedy = f"call .to({expected})" if tensor.dtype.is_complex else "torch.complex(re, im) makes one"
+        raise ValueError(f"{module}: Expected {name} to be {expected}, got {tensor.dtype}; {remedy}")
+
+
+def require_vectors(module: str, h: object, like: Tensor, n: int) -> None:
+    """Raises unless h can be complex vectors of n entries for a matrix with the parameter `like`.
+
+    Raises:
+        TypeError: it is no tensor.
+        RuntimeError: a wrong size, another device, or a layout that is not dense.
+        ValueError: another dtype than the complex one of the parameter's precision.
+    """
+    if not isinstance(h, Tensor):
+        raise TypeError(f"{module}: input must be a Tensor, got {type(h).__name__}")
+    if h.dim() == 0:
+        raise RuntimeError(f"{module}: Expected input of size (..., {n}), got ()")
+    if h.shape[-1] != n:
+        raise RuntimeError(f"input.size(-1) must be equal to n. Expected {n}, got {h.shape[-1]}")
+    require_dense({"input": h}, module)
+    if h.device != like.device:
+        raise RuntimeError(
+            f"{module}: Expected input and matrix on one device, got input on {h.device} and the matrix on "
+            f"{like.device}; move one of the two"
+        )
+    require_complex_dtype(module, "input", h, like.dtype)
 
 
 def require_float(name: str, dtype: torch.dtype) -> None:

@@ -120,7 +120,7 @@ class URNN(nn.Module):
         arguments.require_dropout(dropout, num_layers)
         arguments.require_recompute(recompute)
         arguments.require_output_steps(output_steps)
-        arguments.require_preset(preset)
+        arguments.require_preset(preset, PRESETS)
         arguments.require_text("backend", backend)
         dtype = dtype or torch.get_default_dtype()
         arguments.require_dtype(dtype)
@@ -303,7 +303,5 @@ class URNN(nn.Module):
         expected = (layers, *([batch] if batched else []), self.hidden_size)
         if tuple(h_0.shape) != expected:
             raise RuntimeError(f"Expected h_0 size {expected}, got {tuple(h_0.shape)}")
-        dtype = torch.complex128 if real == torch.float64 else torch.complex64
-        if h_0.dtype != dtype:
-            raise ValueError(f"URNN: Expected h_0 to be {dtype}, got {h_0.dtype}; torch.complex(re, im) makes one")
+        checks.require_complex_dtype("URNN", "h_0", h_0, real)
         return h_0 if batched else h_0.unsqueeze(1)

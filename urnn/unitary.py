@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from urnn import checks
+from urnn import arguments, checks
 from urnn.shapes import Complex, Float, Int
 
 
@@ -190,9 +190,12 @@ class UnitaryMatrix(nn.Module):
             writes the reflection for row vectors and leaves out one conjugate; both are unitary.
         reflection_bound: v is drawn from U(-bound, bound). Its scale does not change W, only how far a
             gradient step turns it.
+        device, dtype: of the parameters. W is applied to complex64, with float64 to complex128.
 
     Raises:
-        ValueError: n < 1; or `permutation` is not a permutation, in a state dict or when W is applied.
+        ValueError, TypeError: arguments out of range or of the wrong type; `permutation` is not a permutation, in
+            a state dict or when W is applied.
+        RuntimeError, ValueError, TypeError: an input of the wrong size, dtype or device, or no tensor.
 
     Example:
         >>> import torch
@@ -219,8 +222,11 @@ class UnitaryMatrix(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        if n < 1:
-            raise ValueError(f"n must be at least 1 complex unit, got {n}")
+        arguments.require_size("n", n)
+        arguments.require_flag("conjugate_reflections", conjugate_reflections)
+        arguments.require_positive("reflection_bound", reflection_bound)
+        dtype = dtype or torch.get_default_dtype()
+        arguments.require_dtype(dtype)
         self.n = n
         self.conjugate_reflections = conjugate_reflections
         self.reflection_bound = reflection_bound
@@ -272,10 +278,12 @@ class UnitaryMatrix(nn.Module):
 
     def forward(self, h: Complex[Tensor, "*batch n"]) -> Complex[Tensor, "*batch n"]:
         """W h."""
+        checks.require_vectors("UnitaryMatrix", h, self.theta, self.n)
         return apply(h, *self.factors())
 
     def adjoint(self, h: Complex[Tensor, "*batch n"]) -> Complex[Tensor, "*batch n"]:
         """W^H h; since W is unitary, this undoes `forward`."""
+        checks.require_vectors("UnitaryMatrix", h, self.theta, self.n)
         return apply_adjoint(h, *self.factors())
 
     def dense(self) -> Complex[Tensor, "n n"]:

@@ -250,7 +250,7 @@ def test_a_package_that_a_task_needs_and_that_is_missing_is_the_surroundings_fau
         prepare(cell(phase="forward", task="pixels", length=4), 0.0)
     outcome, message = describe_failure(caught.value)
     assert outcome == "failed"
-    assert message.startswith("ModuleNotFoundError: the digits need the package sklearn")
+    assert message.startswith("ModuleNotFoundError: the digits need scikit-learn, which is not installed; ")
     assert is_of_surroundings(caught.value)
 
 

@@ -204,5 +204,14 @@ def test_the_layer_works_alone(environment: Path, tmp_path: Path):
 
 def test_its_command_names_the_extra_that_is_missing(environment: Path, tmp_path: Path):
     done = run([str(environment / "bin" / "urnn-train"), "copying"], tmp_path)
-    sentence = "error: psutil is not installed; install it with: pip install 'urnn[training]'\n"
+    sentence = "error: psutil is not installed; install it in the checkout of urnn: pip install '.[training]'\n"
     assert (done.returncode, done.stdout, done.stderr) == (2, "", sentence)
+
+
+def test_so_does_the_estimator(environment: Path, tmp_path: Path):
+    done = run([str(environment / "bin" / "python"), "-c", "import urnn.spectral"], tmp_path)
+    sentence = (
+        "ModuleNotFoundError: urnn.spectral needs scipy, which is not installed; "
+        "install it in the checkout of urnn: pip install '.[spectral]'"
+    )
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, sentence)

@@ -1,6 +1,7 @@
 """The rivals against their papers' equations, written out step by step."""
 
 import math
+import re
 import sys
 
 import pytest
@@ -248,7 +249,11 @@ def test_a_loop_over_a_cell_is_torchs_layer():
 
 def test_without_its_package_a_model_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "torchrecurrent", None)
-    with pytest.raises(ImportError, match=r"model 'lem' needs torchrecurrent: pip install 'urnn\[zoo\]'"):
+    message = (
+        "model 'lem' needs torchrecurrent, which is not installed; "
+        "install it in the checkout of urnn: pip install '.[zoo]'"
+    )
+    with pytest.raises(ImportError, match=f"^{re.escape(message)}$"):
         models.get("lem").build(3, 4)
 
 

@@ -118,9 +118,18 @@ def test_first_state_of_the_wrong_shape_without_a_batch():
     ],
 )
 def test_first_state_of_the_wrong_dtype(dtype, given, expected):
-    message = f"URNN: Expected h_0 to be {expected}, got {given}; torch.complex(re, im) makes one"
+    remedy = f"call .to({expected})" if given.is_complex else "torch.complex(re, im) makes one"
+    message = f"URNN: Expected h_0 to be {expected}, got {given}; {remedy}"
     with pytest.raises(ValueError, match=text(message)):
         URNN(3, 4, dtype=dtype)(torch.zeros(5, 2, 3, dtype=dtype), torch.zeros(1, 2, 4, dtype=given))
+
+
+def test_an_input_on_another_device_is_held_against_the_layer_where_no_state_was_given():
+    message = (
+        "URNN: Expected input and layer on one device, got input on meta and the layer on cpu; move one of the two"
+    )
+    with pytest.raises(RuntimeError, match=text(message)):
+        URNN(3, 4)(torch.zeros(5, 2, 3, device="meta"))
 
 
 def test_the_two_states_of_an_lstm():

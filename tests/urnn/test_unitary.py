@@ -1,5 +1,7 @@
 """W is what the paper writes, and unitary for whatever its parameters hold."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -180,6 +182,86 @@ def test_one_seed_gives_one_matrix_on_every_device(device):
     assert torch.equal(here, there.cpu())
 
 
-def test_no_units_is_refused():
-    with pytest.raises(ValueError, match="n must be at least 1 complex unit, got 0"):
-        UnitaryMatrix(0)
+ARGUMENTS = {
+    "no units": ((0,), {}, ValueError, "n must be at least 1, got 0"),
+    "half a unit": ((2.5,), {}, TypeError, "n should be of type int, got: float"),
+    "whole parameters": ((8,), {"dtype": torch.int32}, ValueError,
+                         "dtype must be torch.float32, torch.float64, torch.float16 or torch.bfloat16, "
+                         "got torch.int32"),
+    "a flag that is a word": ((8,), {"conjugate_reflections": "no"}, TypeError,
+                              "conjugate_reflections should be of type bool, got: str"),
+    "v of length 0": ((8,), {"reflection_bound": 0}, ValueError,
+                      "reflection_bound must be a finite number above 0, got 0"),
+    "an infinite v": ((8,), {"reflection_bound": float("inf")}, ValueError,
+                      "reflection_bound must be a finite number above 0, got inf"),
+    "a bound that is a word": ((8,), {"reflection_bound": "1"}, TypeError,
+                               "reflection_bound should be of type float, got: str"),
+}  # fmt: skip
+
+
+@pytest.mark.usefixtures("as_a_user")
+@pytest.mark.parametrize(("given", "options", "error", "message"), ARGUMENTS.values(), ids=ARGUMENTS)
+def test_wrong_arguments_are_one_sentence(given, options, error, message):
+    with pytest.raises(error, match=f"^{re.escape(message)}$"):
+        UnitaryMatrix(*given, **options)
+
+
+COMPLEX = torch.complex64
+INPUTS = {  # the matrix's dtype, its input, the error
+    "no tensor": (torch.float32, "a", TypeError, "UnitaryMatrix: input must be a Tensor, got str"),
+    "a number": (torch.float32, torch.tensor(1j), RuntimeError,
+                 "UnitaryMatrix: Expected input of size (..., 8), got ()"),
+    "one column, which would broadcast": (torch.float32, torch.ones(2, 1, dtype=COMPLEX), RuntimeError,
+                                          "input.size(-1) must be equal to n. Expected 8, got 1"),
+    "seven columns": (torch.float32, torch.ones(2, 7, dtype=COMPLEX), RuntimeError,
+                      "input.size(-1) must be equal to n. Expected 8, got 7"),
+    "sparse": (torch.float32, torch.ones(2, 8, dtype=COMPLEX).to_sparse(), RuntimeError,
+               "UnitaryMatrix: Expected input to be a dense tensor, got torch.sparse_coo; call .to_dense()"),
+    "on meta": (torch.float32, torch.ones(2, 8, dtype=COMPLEX, device="meta"), RuntimeError,
+                "UnitaryMatrix: Expected input and matrix on one device, got input on meta and the matrix on cpu; "
+                "move one of the two"),
+    "real": (torch.float32, torch.ones(2, 8), ValueError,
+             "UnitaryMatrix: Expected input to be torch.complex64, got torch.float32; torch.complex(re, im) makes "
+             "one"),
+    "of twice the precision": (torch.float32, torch.ones(2, 8, dtype=torch.complex128), ValueError,
+                               "UnitaryMatrix: Expected input to be torch.complex64, got torch.complex128; "
+                               "call .to(torch.complex64)"),
+    "of half the precision": (torch.float64, torch.ones(2, 8, dtype=COMPLEX), ValueError,
+                              "UnitaryMatrix: Expected input to be torch.complex128, got torch.complex64; "
+                              "call .to(torch.complex128)"),
+}  # fmt: skip
+
+
+@pytest.mark.usefixtures("as_a_user")
+@pytest.mark.parametrize("adjoint", [False, True])
+@pytest.mark.parametrize(("dtype", "h", "error", "message"), INPUTS.values(), ids=INPUTS)
+def test_a_wrong_input_is_one_sentence(dtype, h, error, message, adjoint):
+    W = matrix(8, dtype=dtype)
+    with pytest.raises(error, match=f"^{re.escape(message)}$"):
+        (W.adjoint if adjoint else W)(h)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_a_matrix_of_16_bits_reads_what_it_computes_in(dtype):
+    assert matrix(8, dtype=dtype)(torch.ones(2, 8, dtype=COMPLEX)).dtype == COMPLEX
+
+
+def test_vmap_and_grad_see_the_matrix_as_any_function():
+    W, h = matrix(8), complex_normal(5, 8)
+    assert torch.allclose(torch.func.vmap(W)(h), W(h))
+    parameters = dict(W.named_parameters())
+
+    def loss(parameters, h):
+        return torch.func.functional_call(W, parameters, (h,)).real.square().sum()
+
+    gradients = torch.func.grad(loss)(parameters, h)
+    expected = torch.autograd.grad(loss(parameters, h), list(parameters.values()))
+    for name, gradient in zip(parameters, expected, strict=True):
+        assert torch.allclose(gradients[name], gradient)
+
+
+@pytest.mark.usefixtures("as_a_user")
+@pytest.mark.slow
+def test_it_compiles_as_one_graph():
+    W, h = matrix(8), complex_normal(5, 8)
+    assert torch.allclose(torch.compile(W, fullgraph=True, backend="aot_eager")(h), W(h))

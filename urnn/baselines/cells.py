@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from urnn.baselines.interface import SequenceModule, States
+from urnn.extras import how_to_install
 from urnn.shapes import Float
 
 # Of torchrecurrent (MIT): the class of the cell, how it is built, the parts of its state. The nonlinearity and the
@@ -91,6 +92,9 @@ def _build(name: str, input_size: int, hidden_size: int, **options: Any) -> Cell
     try:
         import torchrecurrent
     except ImportError as error:
-        raise ImportError(f"model {name!r} needs torchrecurrent: pip install 'urnn[zoo]'") from error
+        raise ImportError(
+            f"model {name!r} needs torchrecurrent, which is not installed; install it {how_to_install('zoo')}",
+            name=error.name,
+        ) from error
     cell, settings, parts = TORCHRECURRENT[name]
     return CellLoop(input_size, hidden_size, partial(getattr(torchrecurrent, cell), **settings), parts, **options)

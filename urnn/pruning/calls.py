@@ -85,10 +85,7 @@ def require_complex_call(name: str, input: object, hx: object, own: torch.dtype)
         raise TypeError(
             f"{name}: h_0 must be a complex Tensor or None, got {type(hx).__name__}; there is one state, no cell"
         )
-    if hx.dtype != own.to_complex():
-        raise ValueError(
-            f"{name}: Expected h_0 to be {own.to_complex()}, got {hx.dtype}; torch.complex(re, im) makes one"
-        )
+    checks.require_complex_dtype(name, "h_0", hx, own)
 
 
 def require_pair(name: str, hx: object) -> tuple[States, States]:

@@ -5,6 +5,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from urnn.extras import how_to_install, package_of
 from urnn.shapes import Int, UInt8
 
 SIDE = 8
@@ -29,7 +30,9 @@ def load() -> tuple[UInt8[Tensor, "N 64"], Int[Tensor, " N"]]:
         from sklearn.datasets import load_digits  # a second to import, and the other tasks do not need it
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            f"the digits need the package {error.name}; pip install 'urnn[training]' has it", name=error.name
+            f"the digits need {package_of(error)}, which is not installed; "
+            f"install it {how_to_install('training')}",
+            name=error.name,
         ) from error
 
     images, labels = load_digits(return_X_y=True)

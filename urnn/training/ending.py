@@ -10,10 +10,10 @@ import sys
 import traceback
 from collections.abc import Callable
 
+from urnn.extras import how_to_install, package_of
 from urnn.training import interruption
 
 DONE, FAILED, DIVERGED = 0, 2, 3
-PACKAGES = {"sklearn": "scikit-learn"}  # those whose name differs from that of the module that is imported
 
 
 def run(command: Callable[[], int]) -> int:
@@ -33,11 +33,9 @@ def with_packages(command: Callable[[], int]) -> int:
     try:
         return command()
     except ModuleNotFoundError as error:
-        module = (error.name or "").partition(".")[0]
-        if module in ("", "urnn"):  # no package of others, but a mistake here
+        if (package := package_of(error)) is None:
             raise
-        package = PACKAGES.get(module, module)
-        print(f"error: {package} is not installed; install it with: pip install 'urnn[training]'", file=sys.stderr)
+        print(f"error: {package} is not installed; install it {how_to_install('training')}", file=sys.stderr)
         return FAILED
 
 

@@ -394,5 +394,6 @@ class TestMessages:
         monkeypatch.setattr(__main__, "_call", lambda arguments: __import__("no_such_package"))
         assert call() == ending.FAILED
         assert capsys.readouterr().err == (
-            "error: no_such_package is not installed; install it with: pip install 'urnn[training]'\n"
+            "error: no_such_package is not installed; "
+            "install it in the checkout of urnn: pip install '.[training]'\n"
         )

@@ -97,7 +97,7 @@ class TestCode:
                 monkeypatch.delattr(name)
         assert module.main(["copying", "--length=5"]) == 2
         assert capsys.readouterr().err == (
-            f"error: {package} is not installed; install it with: pip install 'urnn[training]'\n"
+            f"error: {package} is not installed; install it in the checkout of urnn: pip install '.[training]'\n"
         )
 
     def test_so_is_one_that_a_task_needs(self, monkeypatch, capsys, tmp_path):
@@ -105,7 +105,7 @@ class TestCode:
         digits.load.cache_clear()
         assert module.main(["digits", f"--runs={tmp_path}"]) == 2
         assert capsys.readouterr().err == (
-            "error: scikit-learn is not installed; install it with: pip install 'urnn[training]'\n"
+            "error: scikit-learn is not installed; install it in the checkout of urnn: pip install '.[training]'\n"
         )
         assert not list(tmp_path.iterdir())
 
