@@ -21,7 +21,7 @@ from bench import git
 from urnn.backends.cpu import build as cpu_build
 from urnn.backends.cuda import build as cuda_build
 from urnn.backends.cuda import launch as cuda_launch
-from urnn.backends.cuda.plan import OVERRIDE, choose
+from urnn.backends.cuda.plan import OVERRIDE, Device, choose
 from urnn.backends.kernel_cache import BuildError
 
 # Read by glibc when a process starts, so they must stand in its environment before that.
@@ -100,13 +100,15 @@ def _gpu_facts() -> dict[str, object]:
         "multiprocessors": device.multi_processor_count,
         "compute_capability": f"{device.major}.{device.minor}",
         "tf32": "off unless the dtype is tf32",
-        "cuda_kernel_build_seconds": _cuda_kernel_build_seconds(10 * device.major + device.minor),
+        "cuda_kernel_build_seconds": _cuda_kernel_build_seconds(
+            10 * device.major + device.minor, cuda_launch.device()
+        ),
     }
 
 
-def _cuda_kernel_build_seconds(architecture: int) -> float | None:
+def _cuda_kernel_build_seconds(architecture: int, device: Device) -> float | None:
     """What NVRTC needs for the kernels of 512 units and 128 samples, whatever the cache has."""
-    plan = choose(512, 128, torch.float32, released=False, device=cuda_launch.device())
+    plan = choose(512, 128, torch.float32, released=False, device=device)
     start = time.perf_counter()
     try:
         cuda_build.build(plan, architecture)

@@ -5,6 +5,7 @@ drawn. Adding one is adding a row. `MODELS` are in every report; `ZOO` are the o
 wherever they are asked for; `SEARCHED` grow a cell of their own for every sample.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -43,7 +44,7 @@ class Model:
     """One recurrent model.
 
     Attributes:
-        name: the key in commands and result files.
+        name: the key in commands and result files: ASCII letters, digits and underscores.
         label: what tables and plots call it.
         family: "unitary", "orthogonal", "gated", "plain", "linear" (in its state), "oscillator" or "searched" (a
             cell of its own for every sample); orthogonal and unitary ones promise a norm-preserving recurrent
@@ -64,6 +65,9 @@ class Model:
             "native" the same without oneDNN and cuDNN, "eager" a loop over time in Python.
         runs_on: (backend, device) -> whether that backend is made for that kind of device.
         backend_labels: backend -> what tables and plots call it, where that is not its name.
+
+    Raises:
+        ValueError: a name that no cell or file can have.
 
     Example:
         >>> from torch import nn
@@ -90,6 +94,13 @@ class Model:
     backends: tuple[str, ...] = ("torch",)
     runs_on: Callable[[str, str], bool] = lambda backend, device: True
     backend_labels: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9_]+", self.name):
+            raise ValueError(
+                "a model's name must be ASCII letters, digits and underscores, since cells and files are named "
+                f"after it, got {self.name!r}"
+            )
 
     def parameters_of(self, input_size: int, hidden_size: int, num_layers: int) -> int:
         """Real parameters of layers stacked, each reading the output of the one below."""

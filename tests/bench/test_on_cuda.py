@@ -22,6 +22,8 @@ from bench.prepare import Prepared, describe_failure
 from bench.profiles import get_profile
 from bench.workloads import Workload, build
 from tests.bench.cells import cell
+from tests.urnn.cuda.host import H100
+from urnn.backends.cuda.plan import choose
 from urnn.backends.kernel_cache import BuildError
 
 ON_CUDA = {"device": "cuda"}
@@ -286,13 +288,15 @@ def test_the_facts_of_a_gpu_are_stored(monkeypatch):
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: properties)
     monkeypatch.setattr(torch.backends.cudnn, "version", lambda: 91002)
     built = []
-    monkeypatch.setattr(environment.cuda_build, "build", lambda plan, architecture: built.append(architecture))
+    monkeypatch.setattr(environment.cuda_build, "build", lambda *asked: built.append(asked))
+    monkeypatch.setattr(environment.cuda_launch, "device", lambda: H100)
     facts = machine_facts()
     assert (facts["gpu"], facts["cudnn"], facts["multiprocessors"]) == ("a GPU", 91002, 132)
     assert facts["compute_capability"] == "9.0"
     assert facts["tf32"] == "off unless the dtype is tf32"
     assert facts["cuda_kernel_build_seconds"] > 0
-    assert built == [90]
+    assert built == [(choose(512, 128, torch.float32, False, H100), 90)]
+    assert built[0][0].shared_tables  # as in the measured cells
 
 
 def test_where_the_cuda_kernel_cannot_be_built_no_time_is_stated(monkeypatch):
@@ -300,4 +304,4 @@ def test_where_the_cuda_kernel_cannot_be_built_no_time_is_stated(monkeypatch):
         raise BuildError("no NVRTC")
 
     monkeypatch.setattr(environment.cuda_build, "build", fail)
-    assert environment._cuda_kernel_build_seconds(90) is None
+    assert environment._cuda_kernel_build_seconds(90, H100) is None

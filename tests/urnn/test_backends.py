@@ -76,13 +76,20 @@ def test_an_unknown_name_fails_when_the_module_is_built(calls):
 def test_an_unknown_name_in_the_environment_fails_too(monkeypatch):
     rnn = URNN(2, 8)
     monkeypatch.setenv("URNN_BACKEND", "cudnn")
-    with pytest.raises(ValueError, match=r"backend must be one of .* got 'cudnn'"):
+    with pytest.raises(ValueError, match=r"^URNN_BACKEND must be one of \['auto', .*'reference'\], got 'cudnn'$"):
         rnn(torch.randn(3, 1, 2))
+
+
+def test_a_backend_of_the_environment_that_cannot_run_this_size_is_named_with_the_variable(calls, monkeypatch):
+    monkeypatch.setenv("URNN_BACKEND", "large")
+    message = "^URNN_BACKEND='large' cannot run hidden_size=4 on cpu; unset it, or set it to 'reference'$"
+    with pytest.raises(ValueError, match=message):
+        URNN(2, 4)(torch.randn(3, 1, 2))
 
 
 def test_a_backend_that_cannot_run_this_size_says_what_to_use(calls):
     with pytest.raises(
-        ValueError, match="backend 'large' cannot run hidden_size=4 on cpu; use backend='auto' or 'reference'"
+        ValueError, match=r"^backend 'large' cannot run hidden_size=4 on cpu; use backend='auto' or 'reference'"
     ):
         URNN(2, 4, backend="large")
 

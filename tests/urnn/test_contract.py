@@ -1,5 +1,7 @@
 """One contract over every model of the registry and every backend of it: to register a model is to test it."""
 
+import re
+
 import pytest
 import torch
 from torch import nn
@@ -87,6 +89,16 @@ def test_a_row_is_whole(name):
 def test_an_unknown_name_is_answered_with_those_there_are():
     with pytest.raises(ValueError, match=r"unknown model 'elman'; .* has: urnn, lstm, gru, .*ortho_householder"):
         models.get("elman")
+
+
+@pytest.mark.parametrize("name", ["my rnn", "", "../rnn", "rnn-2", "Netz\u00e4hnlich"])
+def test_a_name_that_no_cell_or_file_can_have_is_refused(name):
+    message = (
+        "a model's name must be ASCII letters, digits and underscores, since cells and files are named after it, "
+        f"got {name!r}"
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        Model(name, "My RNN", "plain", torch.nn.RNN, state_per_unit=1, parameters=lambda m, n: 1)
 
 
 @over(ENTRIES)

@@ -77,7 +77,7 @@ def require_choice(requested: str, n: int, device_type: str) -> None:
 
     A backend for another type of device is no error: a layer can be moved before it is used.
     """
-    if requested != "auto" and device_type in _named(requested).devices:
+    if requested != "auto" and device_type in _named(requested, requested).devices:
         expected(requested, n, device_type)
 
 
@@ -85,11 +85,12 @@ def _choose(requested: str, n: int, device_type: str, can_run: Callable[[Backend
     name = _name(requested)
     if name == "auto":
         return next(backend for backend in BACKENDS.values() if can_run(backend))
-    backend = _named(name)
+    backend = _named(name, requested)
     if device_type != "meta" and not can_run(backend):
-        raise ValueError(
-            f"backend {name!r} cannot run hidden_size={n} on {device_type}; use backend='auto' or 'reference'"
-        )
+        fault = f"{name!r} cannot run hidden_size={n} on {device_type}"
+        if requested == "auto":
+            raise ValueError(f"URNN_BACKEND={fault}; unset it, or set it to 'reference'")
+        raise ValueError(f"backend {fault}; use backend='auto' or 'reference'")
     return backend
 
 
@@ -97,7 +98,9 @@ def _name(requested: str) -> str:
     return (os.environ.get("URNN_BACKEND") or "auto") if requested == "auto" else requested
 
 
-def _named(name: str) -> Backend:
+def _named(name: str, requested: str) -> Backend:
+    """The row of that name, which the environment says where "auto" is requested."""
     if name not in BACKENDS:
-        raise ValueError(f"backend must be one of {['auto', *BACKENDS]}, got {name!r}")
+        whose = "URNN_BACKEND" if requested == "auto" else "backend"
+        raise ValueError(f"{whose} must be one of {['auto', *BACKENDS]}, got {name!r}")
     return BACKENDS[name]

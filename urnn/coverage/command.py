@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import NoReturn
 
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -21,6 +20,7 @@ from urnn.training import folder, interruption, memory
 from urnn.training.display import Console, as_duration, as_line
 from urnn.training.ending import DONE, FAILED
 from urnn.training.errors import TrainingError
+from urnn.training.parser import Parser
 from urnn.training.settings import MOST, MOST_THREADS
 
 EVERY = 1000  # evaluations between two lines of the log
@@ -231,16 +231,9 @@ class _Display:
             self.say(f"evaluation {done} of {self.budget}: {status}")
 
 
-class _Parser(argparse.ArgumentParser):
-    """Reports a wrong argument in one line, like every other error."""
-
-    def error(self, message: str) -> NoReturn:
-        raise TrainingError(f"{message}; see python -m urnn.coverage --help")
-
-
 def _parser() -> argparse.ArgumentParser:
     codes = "exit codes: 0 the budget is spent or all is covered; 2 it is not, and standard error says why"
-    parser = _Parser(prog="python -m urnn.coverage", description=__doc__, epilog=codes)
+    parser = Parser(prog="python -m urnn.coverage", description=__doc__, epilog=codes)
     add = parser.add_argument
     add("checkpoint", type=Path, metavar="CHECKPOINT", help="a checkpoint of the trainer, or a run's folder")
     add("--task", metavar="TASK", help="the task that it is of; default: whichever it is")

@@ -6,16 +6,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import NoReturn
 
 import torch
 
 from urnn import models
 from urnn.training import folder, interruption, memory, owner, problems, selecting, tuned
-from urnn.training.display import Display, as_line
+from urnn.training.display import Display, as_line, compiling_told
 from urnn.training.ending import DIVERGED, DONE, FAILED
 from urnn.training.errors import TrainingError
 from urnn.training.optimisers import OPTIMISERS
+from urnn.training.parser import Parser
 from urnn.training.presets import preset, untuned
 from urnn.training.run import End, Run
 from urnn.training.settings import GIVEN, PRESET, TUNED, Settings
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _train(options: argparse.Namespace) -> End:
     if options.end_with_stdin:
         owner.watch()
-    with memory.exhaustion_reported(), ExitStack() as held:
+    with memory.exhaustion_reported(), compiling_told(), ExitStack() as held:
         with _refusals_reported():
             settings = _settings(options)
             torch.set_num_threads(settings.threads)
@@ -54,10 +54,9 @@ def _train(options: argparse.Namespace) -> End:
             memory.require(settings, problem)
             where = folder.run_folder(options.runs, problem, settings)
             require_own = held.enter_context(folder.owned(where))
-            stop = held.enter_context(interruption.listening())
             trainer = Trainer(settings, problem)
             display = Display(problem, settings)
-            run = Run(
+            run = Run(  # which may compile a kernel: until then a signal ends the command at once
                 trainer,
                 where,
                 display,
@@ -65,6 +64,7 @@ def _train(options: argparse.Namespace) -> End:
                 with_test=not options.no_test,
                 require_own=require_own,
             )
+            stop = held.enter_context(interruption.listening())
         if options.fresh:
             run.forget()
         with display:
@@ -98,16 +98,9 @@ def _settings(options: argparse.Namespace) -> Settings:
     return Settings(**chosen, **named, protocol=protocol)
 
 
-class _Parser(argparse.ArgumentParser):
-    """Reports a wrong argument in one line, like every other error."""
-
-    def error(self, message: str) -> NoReturn:
-        raise TrainingError(f"{message}; see python -m urnn.training --help")
-
-
 def _parser() -> argparse.ArgumentParser:
     codes = "exit codes: 0 the run ended; 2 it did not, and standard error says why; 3 it diverged"
-    parser = _Parser(prog="python -m urnn.training", description=__doc__, epilog=codes)
+    parser = Parser(prog="python -m urnn.training", description=__doc__, epilog=codes)
     add = parser.add_argument
     add("task", metavar="TASK", help=f"one of {', '.join(problems.PROBLEMS)}")
     add("--length", type=int, metavar="T", help=_what_lengths_are())

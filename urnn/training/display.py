@@ -1,6 +1,9 @@
 """What a person sees of a run: a live line on a terminal; elsewhere (a log, CI) a line at each evaluation."""
 
+import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 import rich.console
@@ -18,6 +21,11 @@ def as_duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
+def counted(number: int, name: str) -> str:
+    """ "1 unit", "2 units"."""
+    return f"{number} {name}" if number == 1 else f"{number} {name}s"
+
+
 def as_result(problem: Problem, loss: float, score: float) -> str:
     """A loss and a score beside what a model without memory gets."""
     task = problem.task
@@ -28,6 +36,27 @@ def as_result(problem: Problem, loss: float, score: float) -> str:
 def as_line(text: str) -> str:
     """The text on one line: characters that would break a terminal's line, in a folder's name say, are escaped."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+class _Told(logging.Handler):
+    """A line on standard error for each record."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(as_line(self.format(record)), file=sys.stderr, flush=True)
+
+
+@contextmanager
+def compiling_told() -> Iterator[None]:
+    """While this lasts, a line on standard error says when a kernel is compiled."""
+    logger, told = logging.getLogger("urnn.kernels"), _Told()
+    level = logger.level
+    logger.addHandler(told)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        logger.removeHandler(told)
 
 
 class Console(rich.console.Console):

@@ -13,7 +13,7 @@ from typing import Any
 from urnn.pruning import NotUnitaryWarning
 from urnn.tasks import Words
 from urnn.training import anatomy, checkpoint, facts, files
-from urnn.training.display import Display, as_result
+from urnn.training.display import Display, as_result, counted
 from urnn.training.errors import DivergedError, TrainingError
 from urnn.training.improvement import still_improving
 from urnn.training.interruption import Stop
@@ -204,7 +204,7 @@ class Run:
     def _ended(self, outcome: str) -> End:
         trainer, problem = self.trainer, self.trainer.problem
         ended = f"{outcome}{' and still improving' * (outcome == 'not finished')} after "
-        ended += f"{trainer.progress.iteration} iterations"
+        ended += counted(trainer.progress.iteration, "iteration")
         if not self.with_test:
             return self._log_end(outcome, lambda folder: f"{ended}; not scored on test data")
         found = trainer.scores(problem.test())
@@ -249,7 +249,8 @@ class Run:
             else ""
         )
         return {"compacted": about}, (
-            f"; cut to {len(what['kept_inputs'])} inputs and {sum(what['kept_units'])} units, "
+            f"; cut to {counted(len(what['kept_inputs']), 'input')} and "
+            f"{counted(sum(what['kept_units']), 'unit')}, "
             f"{what['parameters']:,} parameters: {trainer.problem.task.score_name} {found.score:.1%}{unitary}"
             + (f"; it ended before --cut-at {cut_at}" if trainer.progress.iteration < (cut_at or 0) else "")
         )

@@ -137,8 +137,13 @@ class Settings:
         problems.require_known(self.task)
         model = models.get(self.model)
         if self.initial is not None and self.initial not in model.initialisations:
-            known = "one of " + ", ".join(model.initialisations) if model.initialisations else "left out"
-            raise ValueError(f"--initial of {self.model} must be {known}, got {self.initial!r}")
+            if not model.initialisations:
+                raise ValueError(
+                    f"--initial names first values that are published for a model, and {self.model} has none; "
+                    f"leave it out, got {self.initial!r}"
+                )
+            known = ", ".join(model.initialisations)
+            raise ValueError(f"--initial of {self.model} must be one of {known}, got {self.initial!r}")
         require_known(self.optimiser)
         for name, (option, least, most) in WHOLE_NUMBERS.items():
             value = getattr(self, name)

@@ -337,7 +337,7 @@ class TestMessages:
             (["--generator=luck"], "argument --generator: invalid choice: 'luck' (choose from "),
             (
                 ["--budget=many"],
-                "argument --budget: invalid int value: 'many'; see python -m urnn.coverage --help",
+                "--budget must be a whole number, got 'many'; see python -m urnn.coverage --help",
             ),
         ],
     )

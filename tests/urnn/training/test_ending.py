@@ -4,6 +4,7 @@ import io
 import os
 import runpy
 import select
+import shlex
 import signal
 import subprocess
 import sys
@@ -160,6 +161,33 @@ class TestSignals:
                 assert stop.asked
         finally:
             signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.slow
+def test_an_end_is_not_put_off_by_the_kernel_that_is_compiled(tmp_path):
+    """The compiler says that it runs, and does nothing else; with its end the pipe has no writer any more."""
+    alive, compiler, runs = tmp_path / "alive", tmp_path / "c++", tmp_path / "runs"
+    os.mkfifo(alive)
+    compiler.write_text(
+        f'#!/bin/sh\n[ "$1" = --version ] && exit\nexec 3> {shlex.quote(str(alive))}\nprintf x >&3\nsleep 60\n'
+    )
+    compiler.chmod(0o755)
+    around = os.environ | {"CXX": str(compiler), "URNN_CACHE": str(tmp_path / "cache")}
+    around.pop("URNN_BACKEND", None)
+    command = [sys.executable, "-m", "urnn.training", *TINY, f"--runs={runs}"]
+    with subprocess.Popen(command, env=around, stderr=subprocess.PIPE, text=True) as process:
+        with open(alive, "rb", buffering=0) as pipe:
+            assert pipe.read(1) == b"x"
+            process.send_signal(signal.SIGTERM)
+            assert pipe.read(1) == b""
+        said = process.communicate()[1]
+    assert process.returncode == 2
+    assert said == (
+        "compiling a kernel for this machine, once; it can take two minutes\n"
+        "error: interrupted; the last checkpoint is kept, and the same command goes on\n"
+    )
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+    assert not [path for path in runs.rglob("*") if path.name.startswith(("log", "checkpoint"))]
 
 
 CHILD = f"""

@@ -71,7 +71,8 @@ pytestmark = pytest.mark.usefixtures("few_held_out")
         ),
         (
             "copying --length=9 --model=urnn --initial=chrono",
-            "--initial of urnn must be left out, got 'chrono'",
+            "--initial names first values that are published for a model, and urnn has none; leave it out, "
+            "got 'chrono'",
         ),
         ("copying --length=9 --hidden=0", "--hidden must be a whole number from 1 to 1000000000, got 0"),
         ("copying --length=9 --batch=0", "--batch must be a whole number from 1 to 1000000000, got 0"),
@@ -144,10 +145,12 @@ def test_a_length_out_of_its_range_is_named(length, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
-        ("--hidden=many", "argument --hidden: invalid int value: 'many'"),
-        ("--decay=1,5", "argument --decay: invalid float value: '1,5'"),
+        ("--hidden=many", "--hidden must be a whole number, got 'many'"),
+        ("--decay=1,5", "--decay must be a number, got '1,5'"),
         ("--hiden=5", "unrecognized arguments: --hiden=5"),
-        ("--seed=1e3", "argument --seed: invalid int value: '1e3'"),
+        ("--seed=1e3", "--seed must be a whole number, got '1e3'"),
+        ("--ramp=x", "--ramp must be a whole number, got 'x'"),
+        ("--batch", "argument --batch: expected one argument"),
     ],
 )
 def test_what_is_no_number_or_no_option_is_one_line(argument, message, tmp_path, capsys):

@@ -95,5 +95,5 @@ def test_a_trial_leaves_the_test_data_alone(files, capsys):
     (log,) = (files / "runs").glob("*/*/log.jsonl")
     end = json.loads(log.read_text().splitlines()[-1])
     assert (end["test_loss"], end["test_score"], end["longer_tests"]) == (None, None, [])
-    assert end["message"] == "not finished and still improving after 1 iterations; not scored on test data"
+    assert end["message"] == "not finished and still improving after 1 iteration; not scored on test data"
     assert capsys.readouterr().out.endswith("not scored on test data\n")

@@ -311,6 +311,10 @@ class TestDisplay:
     def test_durations(self, seconds, told):
         assert display.as_duration(seconds) == told
 
+    @pytest.mark.parametrize(("number", "told"), [(0, "0 inputs"), (1, "1 input"), (2, "2 inputs")])
+    def test_counts(self, number, told):
+        assert display.counted(number, "input") == told
+
 
 def test_settings_say_everything_that_decides_the_bits():
     assert replace(COPYING, seed=1).as_dict() == {**COPYING.as_dict(), "seed": 1}

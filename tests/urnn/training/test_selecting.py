@@ -7,6 +7,7 @@ from tests.urnn.training.test_resumption import StopAfter, assert_same_run
 from tests.urnn.training.tiny import complaint, run, same_bits, stored, trainer
 from urnn.training import checkpoint
 from urnn.training.__main__ import main
+from urnn.training.display import counted
 from urnn.training.log import Log
 from urnn.training.selecting import OPTIONS, WAYS, filled
 from urnn.training.settings import Settings
@@ -52,7 +53,8 @@ class TestLog:
             unitary = "; its matrix is not unitary: singular values "
             unitary += f"{values['least']:.3f} to {values['largest']:.3f}"
         assert end.message.endswith(
-            f"; cut to {len(small['kept_inputs'])} inputs and {small['kept_units'][0]} units, "
+            f"; cut to {counted(len(small['kept_inputs']), 'input')} and "
+            f"{counted(small['kept_units'][0], 'unit')}, "
             f"{small['parameters']:,} parameters: accuracy {small['test_score']:.1%}{unitary}"
         )
 

@@ -6,6 +6,8 @@
     scratch.py   temporary folders for one build
     trust.py     whether another user could have changed a folder or a file
 
+The logger `urnn.kernels` says at level INFO when a kernel is compiled, which can take two minutes.
+
 A cache that cannot be used costs the time to compile and one warning, never the kernel: it is built in a temporary
 folder, for this process alone.
 """

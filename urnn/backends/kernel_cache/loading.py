@@ -1,5 +1,6 @@
 """From a name and a function that builds it to a kernel in memory, whether the cache can be used or not."""
 
+import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from urnn.backends.kernel_cache.store import READABLE, Kernel, discard, fetch, s
 from urnn.files import write_new
 
 Loaded = TypeVar("Loaded")
+LOGGER = logging.getLogger("urnn.kernels")  # silent unless a program asks for it
 
 
 def content(name: str, build: Callable[[], bytes]) -> bytes:
@@ -52,6 +54,7 @@ def _kernel(name: str, build: Callable[[], bytes], anew: bool = False) -> Kernel
     kept = None if anew else fetch(name)
     if kept:
         return kept
+    LOGGER.info("compiling a kernel for this machine, once; it can take two minutes")
     start = time.perf_counter()
     code = build()
     return store(name, code, time.perf_counter() - start)
