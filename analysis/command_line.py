@@ -49,7 +49,9 @@ class Program:
         given = sys.argv[1:] if arguments is None else arguments
 
         def call() -> int:
-            options = self._parser(given).parse_args(given)
+            options, unknown = self._parser(given).parse_known_args(given)
+            if unknown:  # argparse would name the help of all commands
+                options.refuse(f"unrecognized arguments: {' '.join(unknown)}")
             return options.command(options)
 
         return run(call, self.sentences, self.interrupted)
@@ -62,7 +64,7 @@ class Program:
         for name in named or self.commands:
             module = importlib.import_module(f"{self.package}.{name.replace('-', '_')}")
             command = commands.add_parser(name, help=module.PURPOSE, description=module.PURPOSE)
-            command.set_defaults(command=module.run)
+            command.set_defaults(command=module.run, refuse=command.error)
             module.add_arguments(command)
         return parser
 

@@ -17,7 +17,7 @@ import torch
 from bench.grid import Cell
 from bench.meters import device_time
 from bench.meters.warm_up import warm_up
-from bench.workloads import build, require_device
+from bench.workloads import build, require_cuda
 from urnn.backends.cuda import launch as cuda_launch
 from urnn.backends.cuda import plan as cuda_plan
 
@@ -50,7 +50,7 @@ def compare(hidden_size: int, batch: int, length: int) -> list[TimedPlan]:
         RuntimeError: there is no CUDA device.
         ValueError: the kernel does not have this size.
     """
-    require_device("cuda")
+    require_cuda()
     chosen = cuda_plan.choose(hidden_size, batch, torch.float32, False, cuda_launch.device()).elements
     return [
         _measured(hidden_size, batch, length, elements, chosen) for elements in cuda_plan.possible(hidden_size)

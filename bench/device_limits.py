@@ -13,7 +13,7 @@ import torch
 from bench.meters import device_time
 from bench.meters.warm_up import warm_up
 from bench.precision import set_tf32
-from bench.workloads import require_device
+from bench.workloads import require_cuda
 
 COPIED = 2**30  # bytes, many times the second cache of any device
 SIDE = 8192  # of the matrices
@@ -34,7 +34,7 @@ def measure() -> Limits:
     Raises:
         RuntimeError: there is no CUDA device.
     """
-    require_device("cuda")
+    require_cuda()
     set_tf32(False)
     generator = torch.Generator("cuda").manual_seed(0)
     return Limits(2 * COPIED / _copy_seconds(generator), 2 * SIDE**3 / _product_seconds(generator))

@@ -29,15 +29,9 @@ def whole_numbers(most: int) -> Callable[[str], tuple[int, ...]]:
         parts = text.split(",")
         if not all(_WHOLE.fullmatch(part) for part in parts):
             raise argparse.ArgumentTypeError(f"expected whole numbers such as 128,256, got {_shown(text)}")
-        if any(len(part) > len(str(most)) + 1 for part in parts):  # int refuses some thousand digits
-            raise argparse.ArgumentTypeError(f"expected at most {most}, got {_shown(text)}")
-        sizes = tuple(int(part) for part in parts)
-        if min(sizes) < 1:
-            raise argparse.ArgumentTypeError(f"expected sizes of at least 1, got {_shown(text)}")
-        if max(sizes) > most:
-            raise argparse.ArgumentTypeError(f"expected at most {most}, got {_shown(text)}")
-        _require_each_once("number", sizes, text)
-        return sizes
+        numbers = tuple(_within(part, most, text) for part in parts)
+        _require_each_once("number", numbers, text)
+        return numbers
 
     return read
 
@@ -46,10 +40,9 @@ def whole_number(most: int) -> Callable[[str], int]:
     """Reads one whole number from 1 to `most`."""
 
     def read(text: str) -> int:
-        numbers = whole_numbers(most)(text)
-        if len(numbers) > 1:
-            raise argparse.ArgumentTypeError(f"expected one number, got {_shown(text)}")
-        return numbers[0]
+        if not _WHOLE.fullmatch(text):
+            raise argparse.ArgumentTypeError(f"expected a whole number, got {_shown(text)}")
+        return _within(text, most, text)
 
     return read
 
@@ -102,6 +95,16 @@ def add_wait(parser: argparse.ArgumentParser) -> None:
     """How long a command that compares waits until nothing else runs."""
     purpose = "seconds to wait for a quiet machine; default: %(default)s"
     parser.add_argument("--wait", type=positive(MOST_SECONDS), default=60.0, help=purpose)
+
+
+def _within(digits: str, most: int, text: str) -> int:
+    """The number, which is part of `text`."""
+    too_long = len(digits) > len(str(most)) + 1  # int refuses some thousand digits
+    if too_long or int(digits) > most:
+        raise argparse.ArgumentTypeError(f"expected at most {most}, got {_shown(text)}")
+    if int(digits) < 1:
+        raise argparse.ArgumentTypeError(f"expected at least 1, got {_shown(text)}")
+    return int(digits)
 
 
 def _require_each_once(what: str, values: tuple, text: str) -> None:

@@ -256,6 +256,16 @@ def _sole_trainer(conditions: Conditions) -> Iterator[None]:
         yield
 
 
+def require_some(done: int, noun: str) -> None:
+    """Time that is up ends a command well as long as there is something to report; the rule of all that have it.
+
+    Raises:
+        SweepError: nothing is done.
+    """
+    if not done:
+        raise SweepError(f"no {noun} is done, so there is nothing to report; the same command goes on")
+
+
 def summary(result: Result, planned: int) -> list[str]:
     """What was run and what was not, a sentence a line."""
     done = len(result.before) + len(result.ended)

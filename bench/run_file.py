@@ -57,6 +57,10 @@ def sole_writer(results: Path, option: str = "--results") -> Iterator[None]:
             f"Wait until it has ended, end it, or choose another folder with {option}."
         ) from None
     except OSError as error:
+        if os.path.isfile(results):
+            raise ResultsError(
+                f"expected a folder for results, got {results}, which is a file; choose a folder with {option}."
+            ) from None
         raise _cannot_write(results / LOCK, error, option) from error
     with lock:
         yield

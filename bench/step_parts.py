@@ -17,7 +17,7 @@ from bench.grid import Cell
 from bench.meters import device_time
 from bench.meters.energy import joules_a_call
 from bench.meters.warm_up import warm_up
-from bench.workloads import build, require_device
+from bench.workloads import build, require_cuda
 
 CALLS = 5  # under the profiler
 SECONDS, ROUNDS = 0.2, 5
@@ -59,7 +59,7 @@ def take_apart(cell: Cell) -> Parts:
     Raises:
         RuntimeError: there is no CUDA device.
     """
-    require_device("cuda")
+    require_cuda()
     work = build(cell)
     warm = warm_up(work.run, seconds=SECONDS / 2).warm_call
     found = device_time.measure(work.enqueue, warm_call=warm, seconds=SECONDS, at_least=ROUNDS)

@@ -19,6 +19,7 @@ from urnn.tasks import TASKS, Adding, Copying, Pixels
 
 Task = Adding | Copying | Pixels
 SEED = 20151120  # the day the paper appeared
+GET_CUDA = "install a CUDA build of torch on a machine with a GPU"
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,14 @@ def require_device(device: str) -> None:
     """Raises RuntimeError where `device` is "cuda" and torch sees none."""
     if not is_here(device):
         raise RuntimeError(
-            "device 'cuda' was asked for and torch sees no CUDA device here; use --device cpu, "
-            "or install a CUDA build of torch on a machine with a GPU"
+            f"device 'cuda' was asked for and torch sees no CUDA device here; use --device cpu, or {GET_CUDA}"
         )
+
+
+def require_cuda() -> None:
+    """Raises RuntimeError where torch sees no CUDA device, for what runs on nothing else."""
+    if not is_here("cuda"):
+        raise RuntimeError(f"this needs a CUDA device and torch sees none here; {GET_CUDA}")
 
 
 def build(cell: Cell) -> Workload:

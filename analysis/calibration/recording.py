@@ -76,10 +76,12 @@ class Recording:
 
 
 def read(path: Path) -> Recording:
-    """A recording's folder, or the compact file beside a report.
+    """A recording's folder, or a report's or the compact file in it.
 
     Raises AnalysisError for what is no recording, is damaged, mixes conditions or has too few passes.
     """
+    if os.path.isdir(path) and not os.path.lexists(path / CALIBRATION_PLAN) and (path / COMPACT).is_file():
+        path /= COMPACT  # a report's folder
     recording = _of_folder(path) if os.path.isdir(path) else _of_file(path)
     wanted = {BASE: recording.cells, SAME: recording.cells}
     wanted |= dict.fromkeys(recording.slowdowns, recording.slowed_cells)

@@ -118,7 +118,8 @@ def headlines(recording: Recording, found: Sequence[Condition]) -> list[str]:
     unclear, (most, of) = even.inconclusive, INCONCLUSIVE
     said.append(
         f"Without a change {unclear * len(recording.cells):.1f} of {len(recording.cells)} cells are inconclusive "
-        f"in the mean; the bar is {most} of {of} at most: {_met(unclear <= most / of)}."
+        f"in the mean; the bar is {most / of * len(recording.cells):.1f} at most, {most} of every {of}: "
+        f"{_met(unclear <= most / of)}."
     )
     for share in (0.95, 0.70):
         size = smallest_detectable(found, share)

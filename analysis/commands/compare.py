@@ -8,6 +8,7 @@ from analysis.errors import AnalysisError
 from analysis.harnesses import TOOLS
 from analysis.regressions.files import compare
 from analysis.regressions.judge import RULES
+from analysis.vocabulary import joined
 
 PURPOSE = "judge two result sets, of any project: did the new commit get slower?"
 
@@ -28,5 +29,7 @@ def run(options: argparse.Namespace) -> int:
     elif all(listed) and not any(named):
         sides = list(listed)
     else:
-        raise AnalysisError("Expected OLD and NEW, or --old FILE... and --new FILE..., got something else.")
+        given = {"OLD": options.old, "NEW": options.new, "--old": options.old_files, "--new": options.new_files}
+        came = joined([name for name, value in given.items() if value] or ["no file"])
+        raise AnalysisError(f"Expected OLD and NEW, or --old FILE... and --new FILE..., got {came}.")
     return conclude(compare(*sides, RULES.with_floor(options.floor)), options)

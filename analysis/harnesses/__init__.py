@@ -13,7 +13,7 @@ from analysis.documents import MisfitError, load
 from analysis.errors import AnalysisError, printable
 from analysis.harnesses import asv, google_benchmark, hyperfine, nvbench, pytest_benchmark
 from analysis.harnesses.times import Times
-from analysis.results import find
+from analysis.results import find, left_out_or_again
 from analysis.results.asv import METHODS
 from analysis.results.tidy_table import SUFFIX
 from analysis.vocabulary import joined
@@ -56,16 +56,16 @@ def read(paths: Sequence[Path]) -> tuple[list[File], list[str]]:
     file is left.
     """
     found, problems = [], []
-    for path, named in find(paths).items():
+    for path, named in find(paths, TOOLS).items():
         try:
             found.append(_read(path))
         except AnalysisError as error:
             if named:
-                raise
+                raise left_out_or_again(error) from error
             problems.append(str(error))
     if not found:
         why = problems[0] if problems else f"{joined(list(map(str, paths)))} holds none."
-        raise AnalysisError(f"No file of {TOOLS}: {why}")
+        raise AnalysisError(f"No file of {TOOLS}: {why.removesuffix('.')}; name other files.")
     return found, problems
 
 

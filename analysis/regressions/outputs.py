@@ -13,7 +13,7 @@ from analysis.regressions.comparison import Comparison, NamedCommit
 from analysis.regressions.groups import groups
 from analysis.regressions.judge import INSTRUCTIONS, MARGINS, RULES, TIME, Row, Verdict, counts
 from analysis.units import TIMES, binary_bytes, per_cent, seconds, significant
-from analysis.vocabulary import METRICS, OPERATORS, PARAMETERS, VERDICTS_FORMAT
+from analysis.vocabulary import METRICS, OPERATORS, PARAMETERS, VERDICTS_FORMAT, counted
 
 NUMBERS = ("Base", "Head", "Change", "95 % interval", "Processes")
 STYLES = {
@@ -171,8 +171,13 @@ def _change(ratio: float | None) -> str:
 
 
 def _tally(rows: list[Row]) -> str:
-    """'2 regressed, 1 inconclusive, 40 pass': verdicts that occur, worst first."""
-    return ", ".join(f"{number} {verdict.value}" for verdict, number in counts(rows).items() if number)
+    """'2 regressed, 1 inconclusive, 40 pass': verdicts that occur, worst first.
+
+    A cell's other figures than its time have verdicts of their own: with them it is said that figures are counted.
+    """
+    found = ", ".join(f"{number} {verdict.value}" for verdict, number in counts(rows).items() if number)
+    alone = all(row.metric == TIME for row in rows)
+    return found if alone else f"{found}, of {counted(len(rows), 'time')} and other figures"
 
 
 def _worth_showing(row: Row) -> bool:

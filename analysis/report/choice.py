@@ -12,6 +12,7 @@ from analysis.pages import Explorer
 from analysis.report.explorer import explorer
 from analysis.report.figures import PROSE
 from analysis.report.measured import Measured
+from analysis.vocabulary import joined
 
 MOST_OLDER = 3  # commits or harnesses beside the newest one of a machine; each adds its figures to the page
 
@@ -24,7 +25,10 @@ def of_machines(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     machines = sorted(frame["machine"].unique())
     for name in names:
         if not _named(name, machines):
-            raise AnalysisError(f"--machines: expected parts of {', '.join(machines)}; got {name!r}.")
+            raise AnalysisError(
+                f"--machines: no results here are of a machine with {name!r} in its name; there are results of "
+                f"{joined([repr(one) for one in machines])}."
+            )
     chosen = {machine for name in names for machine in _named(name, machines)}
     return frame[frame["machine"].isin(chosen)] if names else frame
 

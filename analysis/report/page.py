@@ -20,8 +20,10 @@ from analysis.report.figures import FIGURES, PROSE
 from analysis.report.measured import Measured
 from analysis.report.verdicts import headlines
 from analysis.results import Results
+from analysis.vocabulary import counted
 
 MOST_ROWS = 12
+LEFT_OUT = "Files that were left out"
 DEFAULT_TITLE = "The uRNN against LSTMs and dense orthogonal RNNs"
 
 
@@ -58,9 +60,20 @@ def page_of(results: Results, title: str, machines: Sequence[str] = ()) -> Page:
         sections.insert(1 if len(shown) == 1 else 0, explore)
     sections.append(Section("How each figure was measured", [Facts(list(PROSE["method"].items()))]))
     if results.problems:
-        sections.append(Section("Files that were left out", [Bullets(list(results.problems))]))
+        sections.append(Section(LEFT_OUT, [Bullets(list(results.problems))]))
+    if results.left_out:
+        sections.insert(0, Section("", [Prose(_without(results.left_out))]))
     series = dict.fromkeys(one for measured in shown for one in measured.series)
     return Page("Benchmark report", title, sections, list(series))
+
+
+def _without(files: int) -> str:
+    """What whoever reads no further than the conclusions has to know of them."""
+    were = "was" if files == 1 else "were"
+    return (
+        f"{counted(files, 'file')} of results could not be used and {were} left out, so the conclusions below "
+        f'rest on the others alone; see "{LEFT_OUT}" at the end.'
+    )
 
 
 def _of_one_device(measured: Measured, every: Sequence[Measured]) -> list[Measured]:

@@ -1,6 +1,7 @@
 """`python -m bench`, or `urnn-bench`: measure any slice of the grid, list it, or hold one commit against another.
 
-Exit codes: 0 done, 2 after one line on standard error; `gate` also has 1, for a regression.
+Exit codes: 0 done, 2 after one line on standard error; `gate` also has 1, for a regression. A command whose
+`--minutes` are up before everything is done ends with 0 if there is something to report, and with 2 if not.
 """
 
 from collections.abc import Sequence

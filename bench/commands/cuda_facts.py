@@ -11,7 +11,7 @@ from bench.environment import machine_facts
 from bench.meters.gpu_state import read_state
 from bench.options import path
 from bench.run_file import write_atomically
-from bench.workloads import require_device
+from bench.workloads import require_cuda
 
 PURPOSE = "print the CUDA device's facts and its measured limits: a copy in memory, a product in float32"
 
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """A line for each fact."""
-    require_device("cuda")
+    require_cuda()
     limits = device_limits.measure()
     facts = machine_facts() | asdict(limits) | {"state": read_state().as_dict()}
     facts["device"] = torch.cuda.get_device_name()

@@ -3,11 +3,10 @@
 import argparse
 from pathlib import Path
 
-from analysis.command_line import FAILED
 from analysis.vocabulary import RELATED, duration
 from bench.options import MOST_MINUTES, names, path, positive, whole_number
 from bench.progress import show
-from bench.reproduce import MOST_JOBS
+from bench.reproduce import MOST_JOBS, require_some
 from bench.studies import every_study
 from bench.studies.engine.jobs import planned
 from bench.studies.engine.running import chosen, conditions_of, run_all, summary
@@ -43,4 +42,5 @@ def run(options: argparse.Namespace) -> int:
         show(line)
     if result.stopped:
         raise KeyboardInterrupt
-    return 0 if result.before or result.ended else FAILED
+    require_some(len(result.before) + len(result.ended), "job")
+    return 0

@@ -3,14 +3,13 @@
 import argparse
 from pathlib import Path
 
-from analysis.command_line import FAILED
 from analysis.vocabulary import STEP_COSTS
 from bench import step_costs, tuned_rows
 from bench.errors import ResultsError, SweepError
 from bench.experiments import MOST_SEEDS, SETS, plan
 from bench.options import MOST_MINUTES, path, positive, whole_number
 from bench.progress import show
-from bench.reproduce import MOST_JOBS, Conditions, summary, train_all
+from bench.reproduce import MOST_JOBS, Conditions, require_some, summary, train_all
 from bench.run_file import sole_writer
 from bench.workloads import is_here
 
@@ -36,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Trains, then measures what a step of each run costs; 2 where no run ended or Ctrl-C stopped them."""
+    """Trains, then measures what a step of each run costs; 2 where no run has ended or Ctrl-C stopped them."""
     with_mnist = options.full and options.mnist.is_dir()
     experiments = plan(options.full, options.seeds, with_mnist, (options.only,) if options.only else SETS)
     device = "cuda" if options.full and is_here("cuda") else "cpu"
@@ -50,8 +49,7 @@ def run(options: argparse.Namespace) -> int:
     tuned_rows.write(experiments, options.runs)
     if result.stopped:
         raise KeyboardInterrupt
-    if not (result.before or result.ended):
-        return FAILED
+    require_some(len(result.before) + len(result.ended), "run")
     try:
         with sole_writer(options.runs / STEP_COSTS):
             step_costs.measure(experiments, options.runs)

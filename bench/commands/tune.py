@@ -8,7 +8,7 @@ from bench import trials
 from bench.errors import SweepError
 from bench.options import MOST_MINUTES, MOST_SECONDS, names, path, positive, whole_number
 from bench.progress import show
-from bench.reproduce import MOST_JOBS, Conditions
+from bench.reproduce import MOST_JOBS, Conditions, require_some
 from bench.tuning import Protocol, chosen, tune
 from urnn import models
 from urnn.training import files, tuned
@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Tunes and says what was chosen; what is not done yet is said and goes on with the same command."""
+    """Tunes and says what was chosen; 2 where the time was up before that or Ctrl-C stopped it."""
     wanted = tuple(models.MODELS | models.ZOO) if options.models == ("zoo",) else options.models
     for model in wanted:
         models.get(model)
@@ -68,9 +68,7 @@ def run(options: argparse.Namespace) -> int:
     pairs, done, stopped = tune(options.task, wanted, protocol, conditions, show)
     if stopped:
         raise KeyboardInterrupt
-    if not done:
-        show("the time is up; nothing is chosen yet, and the same command goes on")
-        return 0
+    require_some(done, "search")
     for pair in pairs:
         found = chosen(pair, options.runs, protocol)
         if found is None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from analysis.regressions.policy import Pace, Step
-from analysis.vocabulary import CALIBRATED, GATES, SENTINEL, SIDES
+from analysis.vocabulary import CALIBRATED, GATES, SENTINEL, SIDES, duration
 from bench import identity
 from bench.commits import checkouts
 from bench.commits.checkouts import Commit
@@ -100,6 +100,12 @@ def gate(request: Request, use: Dependencies | None = None) -> int:
     commits = {
         side: use.resolve(revision) for side, revision in zip(SIDES, (request.base, request.head), strict=True)
     }
+    base, head = commits.values()
+    if base == head:
+        use.log(
+            f"base and head are the same commit, {base.name}, so this measures the gate itself and no change; "
+            "--base names another commit"
+        )
     with sole_run(" against ".join(commit.name for commit in commits.values())), scratch_folder("gate") as scratch:
         folder = _folder(request, commits)
         if folder.plan["ended"]:
@@ -208,8 +214,11 @@ def _measure(sides: _Sides, end: float) -> None:
         raise SweepError("base and head have none of these cells in common, so there is nothing to measure")
     counted = sides.in_both(instructions.chosen(request.cells))
     if counted and folder.plan["instructions"] is None:
-        use.log(f"counting instructions of {len(counted)} cells on both sides")
         limit = min(end - use.clock(), 60 * request.minutes * COUNTING)
+        use.log(
+            f"counting instructions of {len(counted)} cells on both sides, which takes {instructions.USUAL} and "
+            f"is given up after {duration(max(limit, 0.0))}"
+        )
         folder.plan["instructions"] = use.count_instructions(sides.settings, counted, limit)
         folder.save()
     troubles = Troubles(gpu=any(cell.device == "cuda" for cell in judged))

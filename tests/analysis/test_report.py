@@ -27,7 +27,7 @@ TRUST = "What to know before trusting a figure"
 def report(small_frame, tmp_path_factory):
     """The small frame's report, written."""
     folder = tmp_path_factory.mktemp("reports")
-    return write_report(Results(small_frame, ("bad.json: cut off.",)), folder / "report", "A <title>")
+    return write_report(Results(small_frame, ("bad.json: cut off.",), left_out=1), folder / "report", "A <title>")
 
 
 @pytest.fixture
@@ -43,6 +43,24 @@ def test_the_whole_markdown_of_a_small_report(report, snapshot):
     assert_it_reads_well(text)
     assert all(sentence in text for sentence in report.headlines)
     assert "bad.json: cut off." in text
+
+
+def test_the_page_begins_with_how_many_files_were_left_out(small_frame):
+    """What is left of a damaged folder may say another thing; who reads the first lines alone has to know."""
+
+    def first(*problems: str, left_out: int) -> str:
+        page = page_of(Results(small_frame, problems, left_out), "Title")
+        assert page.headlines[0].startswith("uRNN (eager reference) trains faster than nn.LSTM")
+        return markdown(page).split("\n\n")[1]
+
+    assert first("bad.json: cut off.", left_out=1) == (
+        "1 file of results could not be used and was left out, so the conclusions below rest on the others "
+        'alone; see "Files that were left out" at the end.'
+    )
+    two = "2 files of results could not be used and were left out, so the conclusions below "
+    assert first("bad.json: cut off.", "worse.json: cut off.", left_out=2).startswith(two)
+    labels = "models.json: cut off. Names stand in for its labels."
+    assert first(labels, left_out=0).startswith("- uRNN (eager reference) trains faster")
 
 
 def test_headlines_of_a_crossing_a_loss_and_what_is_not_measured(report):
@@ -231,5 +249,6 @@ def test_the_page_stands_alone(report):
 
 
 def test_the_same_results_give_the_same_page(report, small_frame, tmp_path):
-    again = write_report(Results(small_frame, ("bad.json: cut off.",)), tmp_path / "again", "A <title>")
+    results = Results(small_frame, ("bad.json: cut off.",), left_out=1)
+    again = write_report(results, tmp_path / "again", "A <title>")
     assert again.page.read_bytes() == report.page.read_bytes()

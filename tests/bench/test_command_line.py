@@ -75,8 +75,8 @@ class TestBadInput:
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            ("list --hidden 0", "argument --hidden: expected sizes of at least 1, got '0'"),
-            ("list --batch 8,-1", "argument --batch: expected sizes of at least 1, got '8,-1'"),
+            ("list --hidden 0", "argument --hidden: expected at least 1, got '0'"),
+            ("list --batch 8,-1", "argument --batch: expected at least 1, got '8,-1'"),
             ("list --length abc", "argument --length: expected whole numbers such as 128,256, got 'abc'"),
             ("list --hidden 1.5", "argument --hidden: expected whole numbers such as 128,256, got '1.5'"),
             ("list --hidden 64,", "argument --hidden: expected whole numbers such as 128,256, got '64,'"),
@@ -106,9 +106,12 @@ class TestBadInput:
             ("history --range=", "argument --range: expected a name, got ''"),
             (f"calibrate --passes {10**25}", f"argument --passes: expected at most 10000, got '{10**25}'"),
             (f"cuda-plans --hidden {10**25}", f"argument --hidden: expected at most {10**12}, got '{10**25}'"),
-            ("run --threads 0", "argument --threads: expected sizes of at least 1, got '0'"),
-            ("run --passes 0", "argument --passes: expected sizes of at least 1, got '0'"),
-            ("run --threads 1,2", "argument --threads: expected one number, got '1,2'"),
+            ("run --threads 0", "argument --threads: expected at least 1, got '0'"),
+            ("run --passes 0", "argument --passes: expected at least 1, got '0'"),
+            ("run --passes abc", "argument --passes: expected a whole number, got 'abc'"),
+            (f"run --threads {'9' * 5000}", f"argument --threads: expected at most 1024, got '{'9' * 57}...'"),
+            ("fleet --on local:0", "argument --on: expected at least 1, got '0'"),
+            ("run --threads 1,2", "argument --threads: expected a whole number, got '1,2'"),
             ("run --allocator jemalloc", "argument --allocator: invalid choice: 'jemalloc'"),
             ("run --harness timeit", "argument --harness: invalid choice: 'timeit'"),
             ("measure", "argument COMMAND: invalid choice: 'measure'"),
@@ -120,15 +123,22 @@ class TestBadInput:
         assert main(arguments.split()) == 2
         captured = capsys.readouterr()
         assert captured.out == ""
-        assert re.fullmatch(rf"error: {re.escape(message)}.*; see python -m bench.* --help\n", captured.err)
+        command = arguments.split()[:1] if arguments.startswith(PROGRAM.commands) else []
+        help_of = " ".join(["python -m bench", *command, "--help"])
+        assert re.fullmatch(rf"error: {re.escape(message)}.*; see {help_of}\n", captured.err)
 
     def test_a_folder_that_cannot_be_written_is_found_before_anything_is_measured(
         self, capsys, tmp_path, processes
     ):
         (tmp_path / "file").write_text("")
         assert main(["run", f"--results={tmp_path / 'file'}"]) == 2
+        assert capsys.readouterr().err == (
+            f"error: expected a folder for results, got {tmp_path / 'file'}, which is a file; "
+            "choose a folder with --results.\n"
+        )
+        assert main(["run", f"--results={tmp_path / 'file' / 'below'}"]) == 2
         error = capsys.readouterr().err
-        assert re.fullmatch(r"error: cannot write .*/file/\.lock: .*; what was .*--results, .*\.\n", error)
+        assert re.fullmatch(r"error: cannot write .*/below/\.lock: .*; what was .*--results, .*\.\n", error)
         assert processes == []
 
     @pytest.mark.parametrize("command", ["run", "list", "gate", "calibrate"])

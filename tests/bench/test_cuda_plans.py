@@ -30,7 +30,7 @@ def played(monkeypatch) -> list[str]:
         remark = "the GPU throttled" if enqueue() == CALLS[2] else ""
         return cuda_plans.device_time.DeviceTime((enqueue(),) * 3, 0.0, 1, 1, remark, GpuState(), GpuState())
 
-    monkeypatch.setattr(cuda_plans, "require_device", lambda device: None)
+    monkeypatch.setattr(cuda_plans, "require_cuda", lambda: None)
     monkeypatch.setattr(cuda_plans, "build", build)
     monkeypatch.setattr(cuda_plans, "warm_up", lambda run, seconds: SimpleNamespace(warm_call=1e-3))
     monkeypatch.setattr(cuda_plans.device_time, "measure", measure)
@@ -71,11 +71,6 @@ def test_where_the_chosen_plan_is_the_fastest_no_more_is_said(played, monkeypatc
     monkeypatch.setitem(CALLS, 4, 50e-6)
     assert main(["cuda-plans", "--hidden", "256", "--batch", "128", "--length", "100"]) == 0
     assert "as fast as" not in capsys.readouterr().out
-
-
-def test_without_a_gpu_it_says_so_in_one_line(without_gpu, capsys):
-    assert main(["cuda-plans"]) == 2
-    assert capsys.readouterr().err.startswith("error: device 'cuda' was asked for and torch sees no CUDA device")
 
 
 def test_a_size_that_the_kernel_has_not_is_refused(played, capsys):

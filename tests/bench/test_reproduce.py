@@ -267,7 +267,8 @@ def command(monkeypatch, tmp_path, capsys):
         monkeypatch.setattr("bench.commands.reproduce.plan", lambda full, seeds, mnist, sets: list(experiments))
         monkeypatch.setattr("bench.step_costs.measure", measure)
         code = main(["reproduce", f"--runs={tmp_path}", "--minutes=1", "--jobs=1"])
-        return code, capsys.readouterr().out, measured
+        out, call.error = capsys.readouterr()
+        return code, out, measured
 
     return call
 
@@ -288,6 +289,7 @@ def test_the_report_does_without_step_times(command):
 def test_where_nothing_ended_the_exit_code_is_2_and_nothing_is_measured(command):
     code, _, measured = command(FAILS)
     assert (code, measured) == (2, [])
+    assert command.error == "error: no run is done, so there is nothing to report; the same command goes on\n"
 
 
 @pytest.fixture

@@ -388,7 +388,7 @@ class TestSoleWriter:
 
     def test_a_folder_that_is_a_file_is_named(self, tmp_path):
         (tmp_path / "file").write_text("")
-        expected = r"^cannot write .*file/\.lock: File exists; .*--results"
+        expected = r"^expected a folder for results, got .*/file, which is a file; choose .* --results\.$"
         with pytest.raises(ResultsError, match=expected), sole_writer(tmp_path / "file"):
             pass
 

@@ -55,7 +55,7 @@ def played(monkeypatch) -> SimpleNamespace:
         return DeviceTime((4e-4, 5e-4, 6e-4), 0.0, 1, 1, "", GpuState(), GpuState())
 
     for module in (step_parts, device_limits):
-        monkeypatch.setattr(module, "require_device", lambda device: None)
+        monkeypatch.setattr(module, "require_cuda", lambda: None)
         monkeypatch.setattr(module, "warm_up", lambda run, seconds: SimpleNamespace(warm_call=5e-4))
         monkeypatch.setattr(module.device_time, "measure", measure)
     monkeypatch.setattr(step_parts, "build", lambda cell: SimpleNamespace(run=call, enqueue=call))
@@ -133,6 +133,15 @@ def test_the_limits_are_bytes_and_operations_over_the_median_time(played, monkey
     found = device_limits.measure()
     assert found.copy_bytes_per_second == pytest.approx(8000 / 5e-4)
     assert found.product_flops == pytest.approx(2000 / 5e-4)
+
+
+@pytest.mark.parametrize("command", ["cuda-facts", "cuda-plans"])
+def test_a_command_for_gpus_alone_advises_no_option_that_it_lacks(without_gpu, capsys, command):
+    assert main([command]) == 2
+    assert capsys.readouterr().err == (
+        "error: this needs a CUDA device and torch sees none here; "
+        "install a CUDA build of torch on a machine with a GPU\n"
+    )
 
 
 @pytest.mark.parametrize("command", ["step-parts", "cuda-facts", "check-kernels"])

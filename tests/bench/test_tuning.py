@@ -160,6 +160,18 @@ def test_bad_input_is_one_line_and_2(arguments, said, tmp_path, capsys):
     assert said in error
 
 
+def test_where_the_time_is_up_before_anything_is_chosen_the_exit_code_is_2(played, tmp_path, capsys):
+    played({}, interrupted_in=(1,))
+    command = ["tune", "--task=copying-100", "--models=lstm", "--jobs=1", f"--runs={tmp_path}"]
+    assert main(command) == 2
+    assert capsys.readouterr().err == (
+        "error: no search is done, so there is nothing to report; the same command goes on\n"
+    )
+    played(dict.fromkeys(range(1, 17), (0.1, None)))
+    assert main(command) == 0
+    assert "copying-100, lstm: trial " in capsys.readouterr().out
+
+
 def test_a_file_of_tuned_settings_comes_back_and_decides_the_preset(tmp_path, monkeypatch):
     wanted = dict(settings_of("adding-200", "lstm", 3)[2])
     tuned.write("adding", 200, "lstm", wanted, {"count": 16}, tmp_path)

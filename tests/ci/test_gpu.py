@@ -58,17 +58,17 @@ def test_parts_can_be_chosen(run, checkout, python):
 def test_without_a_gpu_it_says_so_and_starts_nothing(run, checkout, python):
     done = run("gpu", "found", PYTHON=python, FAILS="is_available")
     said = f"gpu: {python} has no torch that sees a CUDA device here; run this on a machine with a GPU\n"
-    assert (done.returncode, done.stderr) == (1, said)
+    assert (done.returncode, done.stderr) == (2, said)
     assert asked(checkout) == []
 
 
 def test_an_unknown_part_or_an_option_is_refused(run, checkout, python):
     done = run("gpu", "found", "everything", PYTHON=python)
     known = " ".join(PARTS)
-    assert (done.returncode, done.stderr) == (1, f"gpu: expected one of {known} as a part, got 'everything'\n")
+    assert (done.returncode, done.stderr) == (2, f"gpu: expected one of {known} as a part, got 'everything'\n")
     done = run("gpu", "--fast", PYTHON=python)
     assert (done.returncode, done.stderr) == (
-        1,
+        2,
         "gpu: expected a folder for the results, got the option '--fast'\n",
     )
 

@@ -16,6 +16,13 @@ def test_a_compiler_that_is_not_there_is_named(run, checkout):
     assert calls(checkout) == []
 
 
+def test_an_argument_is_refused_and_nothing_is_started(run, checkout):
+    done = run("layer", "--help", CXX="sh")
+    said = "layer: expected no arguments, got '--help'; CXX in the environment names the compiler\n"
+    assert (done.returncode, done.stderr) == (2, said)
+    assert calls(checkout) == []
+
+
 @pytest.mark.parametrize(("system", "file"), [("Linux", "tests/urnn "), ("Darwin", "tests/urnn/test_unitary.py ")])
 def test_the_kernel_is_compiled_and_tested(run, checkout, tmp_path, system, file):
     executable(tmp_path / "bin" / "uname", f"#!/bin/sh\necho {system}\n")

@@ -43,8 +43,8 @@ def test_the_sentences_hold_rates_against_the_bars(report):
         "Of a slowdown of 5.0 %, 100.0 % of the model's cells were named; the bar is 80 % at least: met. Another "
         "model's cell was named in 0.0 % of gates; the bar is none: met."
     )
-    assert (
-        said[4] == "Without a change 0.0 of 6 cells are inconclusive in the mean; the bar is 3 of 45 at most: met."
+    assert said[4] == (
+        "Without a change 0.0 of 6 cells are inconclusive in the mean; the bar is 0.4 at most, 3 of every 45: met."
     )
     assert re.fullmatch(r"The smallest slowdown that 95 % of gates call: \d\.\d %\.", said[5])
 
@@ -54,7 +54,7 @@ def test_a_missed_bar_is_called_missed(tmp_path):
     said = write_report(recording(0.2, seed=3), tmp_path / "report", EFFORT).headlines
     assert said[2].endswith("the bar is 80 % at least: missed.")
     assert "the bar is 80 % at least: missed." in said[3]
-    assert said[4].endswith("the bar is 3 of 45 at most: missed.")
+    assert said[4].endswith("the bar is 0.4 at most, 3 of every 45: missed.")
     assert said[5] == "The smallest slowdown that 95 % of gates call: none of those recorded."
 
 
@@ -91,6 +91,7 @@ def test_the_folder_holds_page_markdown_figure_and_recording(report, quiet):
     assert (seen["format"], seen["machine"], set(seen["cells"])) == (1, "a box", set(quiet.cells))
     assert "| Seen by 95 % of gates from |" in text
     again = read(folder / "recording.json")
+    assert read(folder) == again
     assert again.passes == quiet.passes
     assert again.times["slow_5"] == {
         cell: {at: pytest.approx(value, rel=1e-5) for at, value in passes.items()}

@@ -193,13 +193,32 @@ def test_what_would_have_been_seen_is_said_and_kept(processes, tmp_path, capsys)
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [[], ["a.json"], ["a.json", "b.json", "--old", "c.json"], ["--old", "a.json"], ["--new", "a.json"]],
+    ("arguments", "came"),
+    [
+        ([], "no file"),
+        (["a.json"], "OLD"),
+        (["a.json", "b.json", "--old", "c.json"], "OLD, NEW and --old"),
+        (["--old", "a.json"], "--old"),
+        (["--new", "a.json"], "--new"),
+    ],
 )
-def test_half_a_question_is_one_sentence(capsys, arguments):
+def test_half_a_question_is_one_sentence_that_says_which_half_came(capsys, arguments, came):
     assert main(["compare", *arguments]) == 2
     error = capsys.readouterr().err
-    assert error == "error: Expected OLD and NEW, or --old FILE... and --new FILE..., got something else.\n"
+    assert error == f"error: Expected OLD and NEW, or --old FILE... and --new FILE..., got {came}.\n"
+
+
+def test_a_file_that_is_not_there_or_damaged_is_one_sentence_with_what_to_do(tmp_path, capsys):
+    path = tmp_path / "one.json"
+    tools = "pytest-benchmark, asv, google/benchmark, nvbench or hyperfine"
+    assert main(["compare", str(path), str(path)]) == 2
+    assert capsys.readouterr().err == f"error: {path}: no such file or folder; expected results of {tools}.\n"
+    path.write_text('{"benchmarks": [')
+    assert main(["compare", str(path), str(path)]) == 2
+    damaged = f"{path}: expected complete JSON, but it is cut off or damaged at line 1, column 17"
+    assert capsys.readouterr().err == f"error: {damaged}; measure again, or leave that file out.\n"
+    assert main(["compare", str(tmp_path), str(tmp_path)]) == 2
+    assert capsys.readouterr().err == f"error: No file of {tools}: {damaged}; name other files.\n"
 
 
 @pytest.mark.parametrize("floor", ["x", "-1", "101", "nan", "inf"])

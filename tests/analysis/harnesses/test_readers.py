@@ -171,7 +171,7 @@ BAD = [
     (
         "pytest_benchmark",
         put("benchmarks", value=[]),
-        "expected benchmarks of pytest-benchmark with times, got none.",
+        "expected benchmarks of pytest-benchmark with times, got none",
     ),
     ("pytest_benchmark", put("benchmarks", value=None), "expected benchmarks to be a list, got null"),
     (
@@ -179,8 +179,8 @@ BAD = [
         twice("benchmarks"),
         "benchmarks[3].fullname to be another benchmark than those before it",
     ),
-    ("asv", put("version", value=1), "expected asv results of version 2, got 1."),
-    ("asv", put("results", value={}), "expected benchmarks of asv with times, got none."),
+    ("asv", put("version", value=1), "expected asv results of version 2, got 1"),
+    ("asv", put("results", value={}), "expected benchmarks of asv with times, got none"),
     ("asv", put("results", "b.time_json", 0, value=[-1.0]), "results.b.time_json.result[0] to be a number from"),
     ("asv", put("results", "b.time_json", 0, value=[0.0]), "results.b.time_json.result[0] to be a number from"),
     ("asv", put("results", "b.time_json", value="x"), "expected results.b.time_json to be a list"),
@@ -196,7 +196,7 @@ BAD = [
     (
         "google_benchmark",
         put("benchmarks", value=[]),
-        "expected benchmarks of google/benchmark with times, got none.",
+        "expected benchmarks of google/benchmark with times, got none",
     ),
     ("nvbench", put(*GPU, "data", 0, "value", value="soon"), 'value to be a number of seconds, got "soon"'),
     ("nvbench", put(*GPU, "data", 0, "value", value="-1"), "summaries[2].value to be a number from 1e-12"),
@@ -204,13 +204,13 @@ BAD = [
     ("nvbench", put(*GPU, "data", value=[]), "summaries[2].value to be a number from 1e-12"),
     ("nvbench", put(*STATE, "summaries", value={"GPU": 1}), "states[0].summaries to be a list, got an object"),
     ("nvbench", twice("benchmarks", 0, "states"), "states[3].name to be another benchmark than those before it"),
-    ("nvbench", put("benchmarks", value=[]), "expected benchmarks of nvbench with times, got none."),
+    ("nvbench", put("benchmarks", value=[]), "expected benchmarks of nvbench with times, got none"),
     ("hyperfine", put("results", 0, "times", value=[-0.1]), "results[0].times[0] to be a number from 1e-12"),
     ("hyperfine", put("results", 0, "times", value=[0]), "results[0].times[0] to be a number from 1e-12"),
-    ("hyperfine", put("results", 0, value={"command": "x"}), "expected times of 'x', got none."),
-    ("hyperfine", put("results", value=[]), "expected benchmarks of hyperfine with times, got none."),
+    ("hyperfine", put("results", 0, value={"command": "x"}), "expected times of 'x', got none"),
+    ("hyperfine", put("results", value=[]), "expected benchmarks of hyperfine with times, got none"),
     ("hyperfine", twice("results"), "results[2].command to be another benchmark than those before it"),
-    ("hyperfine", put("results", value={}), "got other JSON."),
+    ("hyperfine", put("results", value={}), "got other JSON"),
 ]
 
 
@@ -224,6 +224,7 @@ def test_a_damaged_file_is_one_sentence_and_exit_code_2(write, capsys, tool, cha
         assert error.startswith("error: ")
         assert error.count("\n") == 1
         assert sentence in error
+        assert error.endswith("; measure again, or leave that file out.\n")
         assert str(bad) in error
 
 

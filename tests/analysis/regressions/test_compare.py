@@ -38,13 +38,13 @@ def results(benchmark_file, entry):
 def test_the_exit_code_and_the_last_line_say_it(results, capsys):
     old, slow, fast = results("old"), results("slow", 1.08), results("fast", 0.8)
     for new, code, last in (
-        (old, 0, "No difference: both sides are the same measurements of 2 cells. (6 pass)"),
-        (results("again", 1.001), 0, "Passed: 2 cells judged, none regressed. (6 pass)"),
-        (slow, 1, "Regressed: 1 of 2 cells judged. (1 regressed, 5 pass)"),
-        (fast, 0, "Passed: 2 cells judged, none regressed. (1 faster, 5 pass)"),
+        (old, 0, "No difference: both sides are the same measurements of 2 cells. (6 pass"),
+        (results("again", 1.001), 0, "Passed: 2 cells judged, none regressed. (6 pass"),
+        (slow, 1, "Regressed: 1 of 2 cells judged. (1 regressed, 5 pass"),
+        (fast, 0, "Passed: 2 cells judged, none regressed. (1 faster, 5 pass"),
     ):
         assert main(["compare", str(old), str(new)]) == code
-        assert capsys.readouterr().out.splitlines()[-1] == last
+        assert capsys.readouterr().out.splitlines()[-1] == f"{last}, of 6 times and other figures)"
 
 
 def test_the_terminal_shows_the_worst_first(results, capsys):
@@ -125,11 +125,11 @@ def test_a_changed_machine_or_condition_is_refused(results, capsys, changes, wha
         ('{"machine_info": {}, "benchm', "expected complete JSON, but it is cut off or damaged at line 1"),
         (
             "{}",
-            "asv, google/benchmark, nvbench or hyperfine, got other JSON.",
+            "asv, google/benchmark, nvbench or hyperfine, got other JSON; ",
         ),
         ('{"machine_info": {}, "benchmarks": [], "run": {"format": 2}}', "expected run format 1, got 2; "),
         ('{"machine_info": {}, "benchmarks": [], "run": {"format": 1}}', "No measurement in any of 1 result file"),
-        ('{"result_columns": [], "results": {}, "version": 3}', "expected asv results of version 2, got 3."),
+        ('{"result_columns": [], "results": {}, "version": 3}', "expected asv results of version 2, got 3; "),
     ],
 )
 @pytest.mark.parametrize("which", [0, 1])

@@ -69,7 +69,9 @@ def test_the_confirmation_decides(folder, benchmark_file, entry, capsys, tmp_pat
     write_plan(folder, suspects=[URNN])
     out = tmp_path / "out.md"
     assert main(["gate", str(folder), "--markdown", str(out), "--json", str(tmp_path / "out.json")]) == 1
-    assert capsys.readouterr().out.splitlines()[-1] == ("Regressed: 1 of 2 cells judged. (1 regressed, 5 pass)")
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        "Regressed: 1 of 2 cells judged. (1 regressed, 5 pass, of 6 times and other figures)"
+    )
     assert json.loads((tmp_path / "out.json").read_text())["rows"][0]["reason"] == "confirmed by fresh passes"
     assert "head `bbbbbbbb` (After &lt;b>)" in out.read_text()
     assert "```\npython -m bench gate --models urnn:reference\n```" in out.read_text()

@@ -28,7 +28,7 @@ MACHINE = {
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--on=local"], "expected whole numbers such as 128,256, got ''"),
+        (["--on=local"], "expected a whole number, got ''"),
         (
             ["--on=moon:3"],
             "expected machines such as local:3, ssh:alice@node1,node2 or slurm:PARTITION, got 'moon:3'",

@@ -336,4 +336,4 @@ class TestReport:
 def test_where_results_cannot_be_written_the_error_names_the_option_of_merge(shards, merge, tmp_path):
     (tmp_path / "merged").write_text("a file, where a folder has to be")
     _, error = merge(*shards, code=2)
-    assert error.endswith("Free space or choose another folder with --into, and run the same command again.\n")
+    assert error.endswith("merged, which is a file; choose a folder with --into.\n")

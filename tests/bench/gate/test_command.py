@@ -132,6 +132,25 @@ def test_a_fiftieth_of_the_time_is_kept_for_the_verdict(world):
     assert "9.8 of 10 minutes are left to measure in" in world.log
 
 
+def test_a_commit_against_itself_is_said_before_anything_is_measured(world):
+    assert world.gate(head="main") == 0
+    assert world.log[0] == (
+        "base and head are the same commit, aaaaaaaa, so this measures the gate itself and no change; "
+        "--base names another commit"
+    )
+    world.log.clear()
+    world.gate()
+    assert not any("the same commit" in line for line in world.log)
+
+
+def test_counting_says_how_long_it_shows_nothing(world):
+    world.gate()
+    assert (
+        "counting instructions of 2 cells on both sides, which takes two to three minutes on two cores and is "
+        "given up after 4 min"
+    ) in world.log
+
+
 def test_the_same_command_measures_nothing_again_and_fresh_does(world):
     assert world.gate() == 0
     number = len(world.passes)

@@ -171,7 +171,9 @@ def test_the_command_does_the_jobs_and_sums_up(command):
 
 
 def test_where_nothing_is_done_the_exit_code_is_2(command):
-    assert command(FAILS)[0] == 2
+    code, _, error = command(FAILS)
+    assert code == 2
+    assert error == "error: no job is done, so there is nothing to report; the same command goes on\n"
     code, _, error = command(FIRST, more=["--only=sorting"])
     assert (code, error.startswith("error: expected studies (counting)")) == (2, True)
 
