@@ -32,7 +32,7 @@ if __name__ == "__main__":
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Self
 
@@ -283,24 +283,26 @@ class _Draw:
 
 
 def _compared(backend: str, dtype: torch.dtype, work: _Work) -> tuple[Pair, Pair]:
-    """The backend's errors, and those that are allowed, on the first or best draw that decides."""
+    """The backend's errors, and those that are allowed, on the first draw that decides, or else on the best."""
     undecided: list[tuple[Pair, Pair]] = []
-    poor: list[_Draw] = []
-    for seed in range(SEED, SEED + DRAWS):
-        draw = _Draw.of(dtype, work, seed)
-        if draw.trouble > 1:
-            poor.append(draw)
-            continue
-        found = draw.errors(backend, dtype, work)
-        if draw.decides(found):
-            return found, draw.allowed
-        undecided.append((found, draw.allowed))
-    for draw in sorted(poor, key=lambda draw: draw.trouble):
+    for draw in _draws(dtype, work):
         found = draw.errors(backend, dtype, work)
         if draw.decides(found):
             return found, draw.allowed
         undecided.append((found, draw.allowed))
     return undecided[0]
+
+
+def _draws(dtype: torch.dtype, work: _Work) -> Iterator[_Draw]:
+    """Those that say enough as they come, then the others, the best first."""
+    poor: list[_Draw] = []
+    for seed in range(SEED, SEED + DRAWS):
+        draw = _Draw.of(dtype, work, seed)
+        if draw.trouble <= 1:
+            yield draw
+        else:
+            poor.append(draw)
+    yield from sorted(poor, key=lambda draw: draw.trouble)
 
 
 def _within(error: float | None, allowed: float | None) -> bool:
