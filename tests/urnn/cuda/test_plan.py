@@ -21,10 +21,10 @@ SMALLER = Device(84, 99 * 1024)  # an RTX of compute capability 8.6 or 8.9
     [
         *(
             (n, torch.float32, False, None, many)
-            for n, many in ((100, 2112), (500, 1056), (768, 528), (1000, 528))
+            for n, many in ((100, 2112), (80, 2112), (135, 1056), (270, 1056))
         ),
-        (500, torch.float32, True, torch.bfloat16, 1056),
-        (768, torch.float32, False, torch.float16, 528),
+        (270, torch.float32, True, torch.bfloat16, 1056),
+        (80, torch.float32, False, torch.float16, 2112),
         *(
             (*case, 128)
             for case in (
@@ -119,7 +119,9 @@ def test_samples_take_more_threads_where_two_warps_share_a_scheduler(n, batch, e
         (64, 528, True),
         (512, 264, True),
         (512, 528, True),  # four blocks a multiprocessor, of 54 KB each
-        (512, 1056, False),
+        (512, 1056, True),  # no more blocks than at 528 have a place, since threads have all registers
+        (256, 2112, True),
+        (128, 2112, False),  # a block has two samples again
         (1024, 2112, True),
         (2048, 128, True),
         (4096, 128, False),  # they do not fit
