@@ -53,7 +53,7 @@ from urnn.layer import layers_of
 OTHER_SIZES = (6, 12, 25, 60, 100, 360, 500, 768, 1000, 1536, 2025, 3000)
 SIZES = (*POWERS_OF_TWO, *OTHER_SIZES)
 # Units and samples with which an H100 keeps four and all sums over time in shared memory, and steps to try them.
-MANY, FEW_STEPS = ((80, 2112), (270, 1056)), 8
+MANY, FEW_STEPS = ((768, 528), (500, 1056)), 8
 STEPS = 32
 LONG_BATCH = 2
 ODD_BATCH = 37  # no multiple of the samples of a block, where a block has several

@@ -48,6 +48,7 @@ __device__ __forceinline__ T cross(Complex<T> a, Complex<T> b) {
 // A number that stays in registers where the compiler would rather load it again.
 template <typename T>
 __device__ __forceinline__ Complex<T> in_registers(Complex<T> x) {
+  static_assert(sizeof(T) == sizeof(float));
   return {opaque(x.re), opaque(x.im)};
 }
 

@@ -175,9 +175,10 @@ __device__ constexpr int number_of_own_roots() {
 template <int NUMBER = 0, typename T, int E>
 __device__ __forceinline__ void hold_roots(const Group<T, E>& group, const Complex<T>* roots, Complex<T>* held) {
   using This = Pass<Group<T, E>, NUMBER>;
+  constexpr int LEGS = This::R > 1 ? This::R - 1 : 1;  // that are multiplied; a pass of radix 1 has none
 #pragma unroll
   for (int i = 0; i < This::OWN_ROOTS; ++i) {
-    const int s = i / (This::R - 1), j = i % (This::R - 1);
+    const int s = i / LEGS, j = i % LEGS;
     held[i] = in_registers(constant(roots + j * This::DONE + unsigned(This::butterfly(group, s)) % This::DONE));
   }
   if constexpr (!This::LAST) hold_roots<NUMBER + 1>(group, roots + This::ROOTS, held + This::OWN_ROOTS);

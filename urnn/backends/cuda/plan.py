@@ -113,6 +113,7 @@ class Plan:
         dtype: float32 or float64.
         released: whether modReLU has a positive epsilon.
         shared_tables: whether a block keeps the tables in shared memory.
+        held_tables: whether its threads have registers for some of them instead, see `held_rows`.
         half: float16 or bfloat16, if inputs and states have it in memory; None if they have `dtype`.
     """
 
@@ -121,6 +122,7 @@ class Plan:
     dtype: torch.dtype
     released: bool
     shared_tables: bool = False
+    held_tables: bool = False
     half: torch.dtype | None = None
 
     @property
@@ -153,9 +155,9 @@ class Plan:
     def held_rows(self, direction: str) -> int:
         """Rows of the tables that a thread has in registers, of those that a block keeps; see table_reader.h.
 
-        As many as leave none spilled, on sm_90.
+        As many as leave none spilled, on sm_90; none in float64.
         """
-        if not self.shared_tables or self.dtype != torch.float32 or self.blocks_of_registers < 1:
+        if not self.held_tables:
             return 0
         few, power_of_two = self.elements < 6, passes.is_power_of_two(self.n)
         if direction == "forward":
@@ -254,17 +256,23 @@ def choose(
 
 
 def with_tables(plan: Plan, batch: int, device: Device) -> Plan:
-    """The plan with tables in shared memory if they fit there and cost no block its place.
+    """The plan with tables in shared memory and registers if they fit there and cost no block its place.
 
-    No more blocks are counted than have all registers. And from 1024 units on, the tables and what passes through
-    do not fit into the cache beside each other, which costs more than blocks that wait for their place.
+    From 1024 units on, the tables and what passes through do not fit into the cache beside each other, which costs
+    more than blocks that wait for their place. Those of a power of two with 8 units a thread may wait as well: in
+    the backward pass no more have registers anyway, and a forward step without tables to read takes less.
     """
     shared = replace(plan, shared_tables=True)
     if plan.group("forward").samples > 1 or not shared.fits(device):
         return plan
-    wanted = -(-batch // device.multiprocessors)  # on each, if all have a place
-    blocks = min(wanted, max(1, shared.blocks_of_registers))
-    return shared if plan.n >= 1024 or shared.fits(device, blocks) else plan
+    wanted = -(-batch // device.multiprocessors)  # blocks on each, if all have a place
+    held, places = replace(shared, held_tables=True), shared.blocks_of_registers
+    if plan.dtype == torch.float32 and places:
+        may_wait = plan.elements == 8 and passes.is_power_of_two(plan.n)
+        in_place = (wanted <= places or may_wait) and held.fits(device, min(wanted, places))
+        if plan.n >= 1024 or in_place:
+            return held
+    return shared if plan.n >= 1024 or shared.fits(device, wanted) else plan
 
 
 def _asked_for(n: int) -> int | None:

@@ -49,12 +49,12 @@ class TableReader {
       if constexpr (HELD > 0) {
         static_assert(kept[0] == ROOTS);
         hold_roots(group, roots_, held_roots_);
-      }
 #pragma unroll
-      for (int i = 1; i < HELD; ++i) {
-        read_packed(rows_, kept[i] * ROW_LENGTH, lane_, held_rows_[i - 1]);
+        for (int i = 1; i < HELD; ++i) {
+          read_packed(rows_, kept[i] * ROW_LENGTH, lane_, held_rows_[i - 1]);
 #pragma unroll
-        for (int e = 0; e < ELEMENTS; ++e) held_rows_[i - 1][e] = in_registers(held_rows_[i - 1][e]);
+          for (int e = 0; e < ELEMENTS; ++e) held_rows_[i - 1][e] = in_registers(held_rows_[i - 1][e]);
+        }
       }
       if constexpr (HOLDS) {
         read_packed(biases_, 0, lane_, held_biases_);
