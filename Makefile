@@ -21,7 +21,7 @@ TIDY_CPU = clang-tidy --quiet urnn/backends/cpu/kernel.cpp -- -std=c++20 -DURNN_
 TIDY_CUDA = clang-tidy --quiet tests/urnn/cuda/host.cpp tests/urnn/cuda/host_device.cpp -- -std=c++20 -Iurnn/backends/cuda \
 	-DURNN_N=16 -DURNN_ELEMENTS=4 -DURNN_RADICES=4,4 -DURNN_WIDE_ELEMENTS=2 -DURNN_WIDE_RADICES=2,2,2,2 \
 	-DURNN_REAL=float -DURNN_STORED=Float16 -DURNN_RELEASED=1 -DURNN_SHARED_TABLES=0 \
-	-DURNN_SHARED_SUMS=0 -DURNN_SUMS_FEW=1
+	-DURNN_HELD_FORWARD=0 -DURNN_HELD_BACKWARD=0 -DURNN_SHARED_SUMS=0 -DURNN_SUMS_FEW=1
 RANGE ?= main
 CALIBRATION_MINUTES ?= 40
 OTAVA := .otava

@@ -305,5 +305,5 @@ def test_it_moves_to_a_device(model, run_by, device):
     x = copying_batch()
     expected = rnn(x)[0].detach()
     moved = rnn.to(device)
-    assert {tensor.device.type for tensor in moved.state_dict().values()} == {device}
+    assert {tensor.device.type for tensor in (*moved.parameters(), *moved.buffers())} == {device}
     assert_same(moved(x.to(device))[0].cpu(), expected, torch.float32)

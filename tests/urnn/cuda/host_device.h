@@ -83,6 +83,7 @@ template <typename T>
 const T* hidden(const T* pointer) {
   return pointer;
 }
+inline float opaque(float x) { return x; }
 
 // By a float's own operations, since not every compiler knows numbers of 16 bits.
 inline float from_float16(unsigned short bits) {

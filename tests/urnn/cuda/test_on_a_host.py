@@ -11,7 +11,7 @@ from urnn.backends import fused
 from urnn.backends.cpu import build as cpu_build
 from urnn.backends.cuda import launch as cuda_launch
 from urnn.backends.cuda import sequence, tables
-from urnn.backends.cuda.plan import Plan, choose
+from urnn.backends.cuda.plan import Plan, choose, with_tables
 
 pytestmark = [
     pytest.mark.skipif(cpu_build.compiler() is None, reason="no C++ compiler on this machine"),
@@ -300,17 +300,33 @@ BREAKS_WITH_SHARED_SUMS = {
     ),
 }
 
+BREAKS_WITH_TABLES = {
+    "tables that nobody has waited for": (
+        "table_reader.h",
+        "      wait_for_copies<0>();\n",
+        "",
+        "backward .* a read of what is still being copied",
+    ),
+    "tables in the place of sums": (
+        "table_reader.h",
+        "kept_rows_ = shared_at<Complex<Real>>(Sample::BYTES);",
+        "kept_rows_ = shared_at<Complex<Real>>(0);",
+        "backward .* a (read|write) that no barrier orders behind another thread's",
+    ),
+}
+
 EVERY_BREAK = [
-    *(pytest.param(512, 4, 3, *edit, id=name) for name, edit in BREAKS.items()),
-    *(pytest.param(512, 4, 2, *edit, id=name) for name, edit in BREAKS_OF_FEW.items()),
-    *(pytest.param(100, 5, 3, *edit, id=name) for name, edit in BREAKS_WITH_IDLE_THREADS.items()),
-    *(pytest.param(100, 10, 3, *edit, id=name) for name, edit in BREAKS_WITH_SHARED_SUMS.items()),
+    *(pytest.param(512, 4, 3, False, *edit, id=name) for name, edit in BREAKS.items()),
+    *(pytest.param(512, 4, 2, False, *edit, id=name) for name, edit in BREAKS_OF_FEW.items()),
+    *(pytest.param(100, 5, 3, False, *edit, id=name) for name, edit in BREAKS_WITH_IDLE_THREADS.items()),
+    *(pytest.param(100, 10, 3, False, *edit, id=name) for name, edit in BREAKS_WITH_SHARED_SUMS.items()),
+    *(pytest.param(256, 8, 3, True, *edit, id=name) for name, edit in BREAKS_WITH_TABLES.items()),
 ]
 
 
-@pytest.mark.parametrize(("n", "elements", "m", "file", "right", "wrong", "message"), EVERY_BREAK)
+@pytest.mark.parametrize(("n", "elements", "m", "kept", "file", "right", "wrong", "message"), EVERY_BREAK)
 def test_the_host_sees_what_a_gpu_would_get_wrong(
-    cuda_on_a_host, monkeypatch, tmp_path, n, elements, m, file, right, wrong, message, generator
+    cuda_on_a_host, monkeypatch, tmp_path, n, elements, m, kept, file, right, wrong, message, generator
 ):
     for source in (*SOURCES.glob("*.h"), *SOURCES.glob("*.cu")):
         shutil.copy(source, tmp_path)
@@ -318,6 +334,7 @@ def test_the_host_sees_what_a_gpu_would_get_wrong(
     assert text.count(right) == 1
     (tmp_path / file).write_text(text.replace(right, wrong))
     plan = Plan(n, elements, torch.float32, released=False)
+    plan = with_tables(plan, 1, H100) if kept else plan
     broken = HostKernels(plan, cuda_on_a_host.library(plan, sources=tmp_path))
     monkeypatch.setattr(cuda_launch, "load", lambda plan: broken)
     given = arguments(n, 1, 12, m, torch.float32, generator)  # three steps a chunk

@@ -40,6 +40,7 @@ SMALLER = Device(84, 99 * 1024)  # an RTX of compute capability 8.6 or 8.9
                 (60, torch.float64, False, None),
                 (768, torch.float32, False, None),
                 (1000, torch.float32, False, None),
+                (1536, torch.float32, False, None),  # three rows of tables are in registers
                 (1875, torch.float32, False, None),
                 (2025, torch.float64, False, None),
                 *((n, torch.float32, False, torch.bfloat16) for n in (4, 16, 64, 512, 4096, 12, 50, 100, 768)),
@@ -119,7 +120,9 @@ def test_samples_take_more_threads_where_two_warps_share_a_scheduler(n, batch, e
         (64, 528, True),
         (512, 264, True),
         (512, 528, True),  # four blocks a multiprocessor, of 54 KB each
-        (512, 1056, False),
+        (512, 1056, True),  # no more blocks than at 528 have a place in the backward pass
+        (128, 2112, False),  # a block has two samples
+        (768, 528, False),
         (1024, 2112, True),
         (2048, 128, True),
         (4096, 128, False),  # they do not fit
@@ -137,7 +140,39 @@ def test_tables_are_in_shared_memory_where_that_costs_no_block_its_place(n, batc
 
 def test_a_gpu_with_less_shared_memory_reads_large_tables_from_cache():
     assert choose(512, 84, torch.float32, False, SMALLER).shared_tables
-    assert not choose(1024, 84, torch.float32, False, SMALLER).shared_tables
+    for batch in (84, 168, 2112):
+        assert not choose(1024, batch, torch.float32, False, SMALLER).shared_tables
+
+
+@pytest.mark.parametrize(
+    ("n", "batch", "forward", "backward"),
+    [
+        (64, 128, 8, 10),
+        (512, 128, 8, 3),
+        (512, 1056, 8, 1),
+        (2048, 128, 8, 1),
+        (1000, 128, 8, 0),
+        (1536, 128, 3, 0),
+        (1875, 128, 0, 0),  # a block of 384 threads has fewer registers for each
+        (375, 264, 8, 0),
+        (375, 528, 0, 0),  # four blocks with tables in registers have no place
+        (32, 128, 0, 0),
+    ],
+)
+def test_as_many_tables_are_in_registers_as_leave_none_spilled(n, batch, forward, backward):
+    plan = choose(n, batch, torch.float32, False, H100)
+    assert (plan.held_rows("forward"), plan.held_rows("backward")) == (forward, backward)
+    assert not choose(n, batch, torch.float64, False, H100).held_tables
+
+
+@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("batch", [128, 528, 2112])
+def test_blocks_wait_for_registers_only_where_that_pays(n, batch):
+    plan = choose(n, batch, torch.float32, False, H100)
+    if plan.held_tables:
+        wanted = -(-batch // H100.multiprocessors)
+        may_wait = n >= 1024 or plan.elements == 8
+        assert plan.blocks_of_registers >= (1 if may_wait else wanted)
 
 
 @pytest.mark.parametrize("n", [size for size in SIZES if size < 3000])
@@ -169,7 +204,9 @@ def test_other_dtypes_are_refused():
 
 def test_the_environment_overrides_the_units_of_a_thread(monkeypatch):
     monkeypatch.setenv("URNN_CUDA_ELEMENTS", "2")
-    assert choose(256, 128, torch.float32, False, H100) == Plan(256, 2, torch.float32, False, shared_tables=True)
+    assert choose(256, 128, torch.float32, False, H100) == Plan(
+        256, 2, torch.float32, False, shared_tables=True, held_tables=True
+    )
     with pytest.raises(ValueError, match="URNN_CUDA_ELEMENTS must be one of 4, 8 at n = 4096; got '2'"):
         choose(4096, 128, torch.float32, False, H100)
     with pytest.raises(ValueError, match="URNN_CUDA_ELEMENTS must be one of 4, 8 at n = 768; got '2'"):

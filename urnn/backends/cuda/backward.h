@@ -12,7 +12,8 @@
 
 namespace {
 
-using BackwardTables = TableReader<(ELEMENTS < 8), D1, W1, K2, A2, V1, K1, D2_PI, U2_PI, D3_SCALED, ROOTS>;
+using BackwardTables =
+    TableReader<(ELEMENTS < 8), HELD_BACKWARD, ROOTS, D1, W1, K2, A2, V1, K1, D2_PI, U2_PI, D3_SCALED>;
 
 // Rows of a thread's sums over time that are in shared memory, with a real number for each unit: none, those of
 // the gradients of theta and b, or all. The butterflies of other radices than 2, 4 and 8 leave too few registers

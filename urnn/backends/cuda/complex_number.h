@@ -45,4 +45,11 @@ __device__ __forceinline__ T cross(Complex<T> a, Complex<T> b) {
   return a.im * b.re - a.re * b.im;
 }
 
+// A number that stays in registers where the compiler would rather load it again.
+template <typename T>
+__device__ __forceinline__ Complex<T> in_registers(Complex<T> x) {
+  static_assert(sizeof(T) == sizeof(float));
+  return {opaque(x.re), opaque(x.im)};
+}
+
 }  // namespace

@@ -118,6 +118,12 @@ __device__ __forceinline__ const T* hidden(const T* pointer) {
   return pointer;
 }
 
+// The same number; the compiler does not see where it came from, so it cannot load it again.
+__device__ __forceinline__ float opaque(float x) {
+  asm volatile("" : "+f"(x));
+  return x;
+}
+
 // Numbers of 16 bits by their bits, and the nearest of them to a float.
 __device__ __forceinline__ float from_float16(unsigned short bits) {
   float value;

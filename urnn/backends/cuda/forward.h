@@ -101,7 +101,7 @@ __device__ __forceinline__ void multiply(const Tables& tables, Units& h, Inputs&
   for (int e = 0; e < ELEMENTS; ++e) h[e] = plus(z[e], d3[e], h[e]);
 }
 
-using ForwardTables = TableReader<true, D1, D2, D3, W1, K2, A1, A2, ROOTS>;
+using ForwardTables = TableReader<true, HELD_FORWARD, ROOTS, D1, D2, D3, W1, K2, A1, A2>;
 
 // V x of one sample, step after step. Where shared memory has room for its rows, the copies of one begin AHEAD
 // steps before it is needed.

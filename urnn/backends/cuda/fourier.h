@@ -34,6 +34,7 @@ struct Pass {
   static constexpr int COUNT = (N / R + APART - 1) / APART;       // butterflies, the last perhaps none
   static constexpr bool FULL = COUNT * APART == N / R;
   static constexpr int ROOTS = DONE > 1 ? (R - 1) * DONE : 0;
+  static constexpr int OWN_ROOTS = DONE > 1 ? (R - 1) * COUNT : 0;  // that one thread multiplies by
   // Places that are skipped in the exchange behind it, see `Group::exchange`: as many as results lie beside each
   // other, or one where else only every fourth bank would be used.
   static constexpr int SPREAD = POWER_OF_TWO ? DONE : R % 4 == 0 && DONE < 8 ? 1 : 16;
@@ -56,6 +57,31 @@ struct ConstantRoots {
   __device__ __forceinline__ ConstantRoots operator+(int i) const { return {at + i}; }
 };
 
+// The roots that one thread needs, in its registers, as `hold_roots` puts them there.
+template <typename T>
+struct HeldRoots {
+  const Complex<T>* held;
+};
+
+// Factor number i of a pass, that of leg j of the thread's butterfly s.
+template <typename P, typename Roots>
+__device__ __forceinline__ auto root_of(const Roots& roots, int, int, int i) {
+  return roots[i];
+}
+template <typename P, typename T>
+__device__ __forceinline__ Complex<T> root_of(const HeldRoots<T>& roots, int s, int j, int) {
+  return roots.held[s * (P::R - 1) + j - 1];
+}
+// Those of the passes behind.
+template <typename P, typename Roots>
+__device__ __forceinline__ Roots behind(const Roots& roots) {
+  return roots + P::ROOTS;
+}
+template <typename P, typename T>
+__device__ __forceinline__ HeldRoots<T> behind(const HeldRoots<T>& roots) {
+  return {roots.held + P::OWN_ROOTS};
+}
+
 // The thread's butterflies of a pass; leg j of its butterfly s is element s + j COUNT. `roots` begins with
 // exp(-2 pi i j k / (DONE R)) for j = 1..R-1 and k < DONE, of a first pass with none.
 template <typename P, bool INVERSE, typename T, int M, typename Group, typename Roots>
@@ -68,8 +94,8 @@ __device__ __forceinline__ void transform(Complex<T> (&x)[M], const Group& group
     for (int j = 0; j < P::R; ++j) {
       y[j] = x[s + j * P::COUNT];
       if (P::DONE > 1 && j > 0) {
-        const Complex<T> root = roots[(j - 1) * P::DONE + k];
-        y[j] = (INVERSE ? conj(root) : root) * y[j];
+        const Complex<T> factor = root_of<P>(roots, s, j, (j - 1) * P::DONE + k);
+        y[j] = (INVERSE ? conj(factor) : factor) * y[j];
       }
     }
     butterfly<P::R, INVERSE>(y);
@@ -120,7 +146,7 @@ __device__ __forceinline__ void passes(Complex<T> (&x)[M], Complex<T> (&result)[
     using Next = Pass<Group<T, E>, NUMBER + 1>;
     Complex<T> following[Next::COUNT * Next::R];
     exchange<This, Next>(x, following, group);
-    passes<INVERSE, NUMBER + 1>(following, result, group, roots + This::ROOTS);
+    passes<INVERSE, NUMBER + 1>(following, result, group, behind<This>(roots));
   }
 }
 
@@ -135,6 +161,27 @@ template <int E>
 __device__ constexpr int number_of_roots(int pass = 1) {
   const int done = radices_before<E>(pass);
   return done == N ? 0 : (done > 1 ? (radix<E>(pass) - 1) * done : 0) + number_of_roots<E>(pass + 1);
+}
+
+// How many of them one thread of a group multiplies by.
+template <typename Group, int NUMBER = 0>
+__device__ constexpr int number_of_own_roots() {
+  using This = Pass<Group, NUMBER>;
+  if constexpr (This::LAST) return This::OWN_ROOTS;
+  else return This::OWN_ROOTS + number_of_own_roots<Group, NUMBER + 1>();
+}
+
+// Reads these from those of all passes.
+template <int NUMBER = 0, typename T, int E>
+__device__ __forceinline__ void hold_roots(const Group<T, E>& group, const Complex<T>* roots, Complex<T>* held) {
+  using This = Pass<Group<T, E>, NUMBER>;
+  constexpr int LEGS = This::R > 1 ? This::R - 1 : 1;  // that are multiplied; a pass of radix 1 has none
+#pragma unroll
+  for (int i = 0; i < This::OWN_ROOTS; ++i) {
+    const int s = i / LEGS, j = i % LEGS;
+    held[i] = in_registers(constant(roots + j * This::DONE + unsigned(This::butterfly(group, s)) % This::DONE));
+  }
+  if constexpr (!This::LAST) hold_roots<NUMBER + 1>(group, roots + This::ROOTS, held + This::OWN_ROOTS);
 }
 
 }  // namespace

@@ -3,11 +3,12 @@
 A thread holds 8 units, which allows passes of radix 8: the fewest exchanges between threads, and the backward pass
 uses all registers of a thread. Where that leaves a scheduler with two warps at most, 4 units per thread make the
 dependent chain of a time step shorter, and where 2 units leave it with one, they do. A size that is no power of
-two takes about as many (passes.py). Tables are in shared memory where a block loses nothing by it. Microseconds a
-step, forward and backward, on an H100 (512 steps, B = 128), as chosen and in the next best way: n = 64: 0.61 and
-1.02 with 2 units, 0.67 and 1.16 with 4; n = 256: 0.80 and 1.38 with tables in shared memory, 0.93 and 1.52
-without; n = 512: 1.11 and 1.88, 1.14 and 1.95; n = 2048: 3.02 and 5.11, 3.85 and 5.38. Known weakness: measured on
-that GPU alone, and at powers of two alone.
+two takes about as many (passes.py). Tables are in shared memory and registers where a block loses nothing by it.
+Microseconds a step, forward and backward, on an H100 (512 steps, B = 128), as chosen and in the next best way,
+when no tables were in registers yet: n = 64: 0.61 and 1.02 with 2 units, 0.67 and 1.16 with 4; n = 256: 0.80 and
+1.38 with tables in shared memory, 0.93 and 1.52 without; n = 512: 1.11 and 1.88, 1.14 and 1.95; n = 2048: 3.02 and
+5.11, 3.85 and 5.38. Known weakness: measured on that GPU alone, and at powers of two alone; tables in registers,
+and in shared memory with more blocks than have a place, are chosen by what the compiled code says.
 """
 
 import os
@@ -112,6 +113,7 @@ class Plan:
         dtype: float32 or float64.
         released: whether modReLU has a positive epsilon.
         shared_tables: whether a block keeps the tables in shared memory.
+        held_tables: whether its threads have registers for some of them instead, see `held_rows`.
         half: float16 or bfloat16, if inputs and states have it in memory; None if they have `dtype`.
     """
 
@@ -120,6 +122,7 @@ class Plan:
     dtype: torch.dtype
     released: bool
     shared_tables: bool = False
+    held_tables: bool = False
     half: torch.dtype | None = None
 
     @property
@@ -149,6 +152,25 @@ class Plan:
             return 0
         return ALL_SUMS if self.elements > 8 and self.n <= 768 else REAL_SUMS
 
+    def held_rows(self, direction: str) -> int:
+        """Rows of the tables that a thread has in registers, of those that a block keeps; see table_reader.h.
+
+        As many as leave none spilled, on sm_90; none in float64.
+        """
+        if not self.held_tables:
+            return 0
+        few, power_of_two = self.elements < 6, passes.is_power_of_two(self.n)
+        if direction == "forward":
+            return TABLE_ROWS["forward"] if few or power_of_two else 3
+        if self.elements == 2:
+            return TABLE_ROWS["backward"]
+        return (3 if few else 1) if power_of_two else 0
+
+    @property
+    def blocks_of_registers(self) -> int:
+        """Blocks that a multiprocessor has all registers for that a thread can have."""
+        return MOST_WITH_ALL_REGISTERS // self.group("step").threads
+
     @property
     def kernels(self) -> tuple[str, ...]:
         """Their names, in the order of the source."""
@@ -164,7 +186,8 @@ class Plan:
         direction = kernel.removesuffix("_few")
         if self.shared_tables and direction in TABLE_ROWS:
             in_registers = direction == "forward" or self.elements < 8  # the biases and places
-            tables = TABLE_ROWS[direction] * 2 * itemsize + (0 if in_registers else itemsize + 4)
+            kept = TABLE_ROWS[direction] - self.held_rows(direction)
+            tables = kept * 2 * itemsize + (0 if in_registers else itemsize + 4)
         inputs = FEW * INPUTS_AHEAD.get(kernel, 0)
         rows, stored = self._rows_ahead(kernel), self.stored.itemsize
         sums = self.shared_sums if direction == "backward" else 0
@@ -203,6 +226,8 @@ class Plan:
             "URNN_STORED": HALVES[self.half] if self.half else DTYPES[self.dtype],
             "URNN_RELEASED": str(int(self.released)),
             "URNN_SHARED_TABLES": str(int(self.shared_tables)),
+            "URNN_HELD_FORWARD": str(self.held_rows("forward")),
+            "URNN_HELD_BACKWARD": str(self.held_rows("backward")),
             "URNN_SHARED_SUMS": str(self.shared_sums),
             "URNN_SUMS_FEW": str(int(self.sums_few)),
         }
@@ -231,16 +256,23 @@ def choose(
 
 
 def with_tables(plan: Plan, batch: int, device: Device) -> Plan:
-    """The plan with tables in shared memory if they fit there and cost no block its place.
+    """The plan with tables in shared memory and registers if they fit there and cost no block its place.
 
     From 1024 units on, the tables and what passes through do not fit into the cache beside each other, which costs
-    more than blocks that wait for their place.
+    more than blocks that wait for their place. Those of a power of two with 8 units a thread may wait as well: in
+    the backward pass no more have registers anyway, and a forward step without tables to read takes less.
     """
     shared = replace(plan, shared_tables=True)
     if plan.group("forward").samples > 1 or not shared.fits(device):
         return plan
-    blocks = -(-batch // device.multiprocessors)  # on each, if all have a place
-    return shared if plan.n >= 1024 or shared.fits(device, blocks) else plan
+    wanted = -(-batch // device.multiprocessors)  # blocks on each, if all have a place
+    held, places = replace(shared, held_tables=True), shared.blocks_of_registers
+    if plan.dtype == torch.float32 and places:
+        may_wait = plan.elements == 8 and passes.is_power_of_two(plan.n)
+        in_place = (wanted <= places or may_wait) and held.fits(device, min(wanted, places))
+        if plan.n >= 1024 or in_place:
+            return held
+    return shared if plan.n >= 1024 or shared.fits(device, wanted) else plan
 
 
 def _asked_for(n: int) -> int | None:

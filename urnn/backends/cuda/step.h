@@ -35,7 +35,7 @@ __device__ __forceinline__ void run_step(const StepArguments& a) {
   Sample group;
   const long long sample = block_index() * Sample::SAMPLES + group.member;
   const bool within = sample < a.batch && group.has_units();
-  const TableReader<false> tables(a.tables, a.biases, a.places, group);
+  const TableReader<false, 0> tables(a.tables, a.biases, a.places, group);
   StepInputs inputs{a, group, sample};
   Real* pair = a.states + sample * (2 * N) + group.lane;
   Units h;
