@@ -167,8 +167,8 @@ class Plan:
         return (3 if few else 1) if power_of_two else 0
 
     @property
-    def blocks_of_registers(self) -> int:
-        """Blocks that a multiprocessor has all registers for that a thread can have."""
+    def blocks_with_all_registers(self) -> int:
+        """Blocks that have a place on a multiprocessor if each of their threads has 255 registers."""
         return MOST_WITH_ALL_REGISTERS // self.group("step").threads
 
     @property
@@ -266,7 +266,7 @@ def with_tables(plan: Plan, batch: int, device: Device) -> Plan:
     if plan.group("forward").samples > 1 or not shared.fits(device):
         return plan
     wanted = -(-batch // device.multiprocessors)  # blocks on each, if all have a place
-    held, places = replace(shared, held_tables=True), shared.blocks_of_registers
+    held, places = replace(shared, held_tables=True), shared.blocks_with_all_registers
     if plan.dtype == torch.float32 and places:
         may_wait = plan.elements == 8 and passes.is_power_of_two(plan.n)
         in_place = (wanted <= places or may_wait) and held.fits(device, min(wanted, places))
